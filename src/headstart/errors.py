@@ -1,0 +1,81 @@
+"""What can go wrong, as types: a person's mistake, a broken invariant, a diverged run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class HeadstartError(Exception):
+    """Base of every error that headstart raises on purpose; the command line prints it without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(HeadstartError):
+    """A person's mistake: says what was given, what is allowed and what to do. The command line exits with 2."""
+
+    exit_code = 2
+
+    def __init__(self, given: str, *, allowed: str = "", remedy: str = "") -> None:
+        self.given, self.allowed, self.remedy = given, allowed, remedy
+        super().__init__("\n".join(part for part in (given, allowed, remedy) if part))
+
+
+class UsageErrors(UsageError):
+    """Several mistakes in one call, shown together so that one edit mends them all."""
+
+    def __init__(self, errors: Sequence[UsageError]) -> None:
+        self.errors = tuple(errors)
+        HeadstartError.__init__(self, "\n\n".join(str(error) for error in errors))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFault:
+    """One fault of one file. `line` counts from 1 as an editor shows it; None when the file as a whole is at fault."""
+
+    file: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.message}"
+
+
+class DataError(UsageError):
+    """All faults of somebody's data, gathered before any model is loaded."""
+
+    num_shown = 20
+
+    def __init__(self, faults: Sequence[DataFault], remedy: str = "") -> None:
+        self.faults = tuple(faults)
+        lines = [str(fault) for fault in self.faults[: self.num_shown]]
+        if len(self.faults) > self.num_shown:
+            lines.append(f"... and {len(self.faults) - self.num_shown} more")
+        super().__init__("\n".join(lines), remedy=remedy)
+
+
+class InvariantError(HeadstartError):
+    """The engine found that a stage is not what was declared (docs: invariants). Never a person's mistake."""
+
+
+class CheckpointError(HeadstartError):
+    """A saved file or pretrained checkpoint is damaged, foreign or not what its record says."""
+
+
+class DivergedError(HeadstartError):
+    """The loss stopped being finite. A result, not a fault: it is recorded and counted."""
+
+    def __init__(self, *, stage: str, step: int, detail: str) -> None:
+        self.stage, self.step, self.detail = stage, step, detail
+        super().__init__(f"diverged in stage {stage} at step {step}: {detail}")
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that is not known, with the nearest known one as a guess."""
+    names = sorted(known)
+    guesses = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f": did you mean {guesses[0]!r}?" if guesses else ""
+    return UsageError(f"unknown {kind} {given!r}{hint}", allowed=f"  Known: {', '.join(names)}.")

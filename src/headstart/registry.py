@@ -1,0 +1,107 @@
+"""Names for things (strategies, adapters, heads, tasks), and the one way to write a name with options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from headstart.errors import UsageError, unknown_name
+
+T = TypeVar("T")
+Scalar = bool | int | float | str
+
+
+class Registry(Generic[T]):
+    """A mapping from names to things whose error for an unknown name says what was probably meant."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._things: dict[str, T] = {}
+
+    def add(self, name: str, thing: T) -> T:
+        """Register `thing` under `name`; a name is taken only once."""
+        if name in self._things:
+            raise ValueError(f"{self.kind} {name!r} is registered twice")
+        self._things[name] = thing
+        return thing
+
+    def get(self, name: str) -> T:
+        """Return the thing called `name`.
+
+        Raises:
+            UsageError: if nothing has that name.
+        """
+        if name not in self._things:
+            raise unknown_name(self.kind, name, self._things)
+        return self._things[name]
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted."""
+        return tuple(sorted(self._things))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._things
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A name with options, as people write it: `lora`, `lora:rank=16:alpha=32`, `eh_ft:reserve`.
+
+    Options are sorted by name, so two specs that mean the same are equal and write the same.
+    """
+
+    name: str
+    options: tuple[tuple[str, Scalar], ...] = ()
+
+    def __post_init__(self) -> None:
+        pairs = tuple((str(key), value) for key, value in self.options)
+        object.__setattr__(self, "options", tuple(sorted(pairs)))
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read `name[:option[=value]]...`; an option without a value is true.
+
+        Raises:
+            UsageError: if the name or an option's name is empty, or an option is given twice.
+        """
+        name, *parts = text.strip().split(":")
+        options: dict[str, Scalar] = {}
+        for part in parts:
+            key, has_value, value = part.partition("=")
+            if not key or key in options or (has_value and not value):
+                raise UsageError(
+                    f"cannot read {text!r}",
+                    allowed="  A name with options is written name:option=value:option, each option once.",
+                )
+            options[key] = parse_scalar(value) if has_value else True
+        if not name:
+            raise UsageError(f"cannot read {text!r}", allowed="  It starts with a name, as in lora:rank=16.")
+        return cls(name, tuple(options.items()))
+
+    def option_dict(self) -> dict[str, Scalar]:
+        """Return the options as a dictionary."""
+        return dict(self.options)
+
+    def __str__(self) -> str:
+        parts = [key if value is True else f"{key}={_write_scalar(value)}" for key, value in self.options]
+        return ":".join([self.name, *parts])
+
+
+def parse_scalar(text: str) -> Scalar:
+    """Read a value as a boolean, an integer, a number or, failing these, text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _write_scalar(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,43 @@
+"""One root seed, many independent named streams.
+
+Every random choice draws from a stream of its own, named by what it decides, never from a shared generator: so two
+strategies at one root seed get the same fresh head and the same data order, whatever else they draw.
+
+Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<epoch>`, `subsample`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy
+
+MAX_SEED = 2**32 - 1
+
+
+def derive_seed(root_seed: int, stream: str) -> int:
+    """Return the seed of the named stream: the first four bytes of SHA-256 over root seed and name, in [0, 2^32)."""
+    digest = hashlib.sha256(f"{root_seed}/{stream}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def numpy_generator(root_seed: int, stream: str) -> numpy.random.Generator:
+    """Return a NumPy generator on the named stream."""
+    import numpy
+
+    return numpy.random.default_rng(derive_seed(root_seed, stream))
+
+
+@contextmanager
+def torch_stream(seed: int) -> Iterator[None]:
+    """Run a block with torch's global generators (CPU and current accelerator) at `seed`; restore them afterwards."""
+    import torch
+
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,103 @@
+"""The records of a run: what is stored, and all that a report may use. Plain values, JSON both ways, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class RunStatus(StrEnum):
+    """How a run ended. Diverged is a result and is counted; an error is none and is tried again."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """What one stage did.
+
+    Attributes:
+        scores: metrics on the reported split at the stage's end, from 0 to 1 (correlations -1 to 1).
+        start_loss: mean training loss over the first logged steps, in nats.
+        trained: number of trained scalars by group: "head", "adapter", "backbone".
+        moved: number of tensors that changed by group.
+        seconds: wall time of training, without checks and evaluation.
+        checks_seconds: wall time of the invariants' checks.
+    """
+
+    name: str
+    role: str
+    num_steps: int
+    scores: dict[str, float]
+    start_loss: float | None
+    end_loss: float | None
+    trained: dict[str, int]
+    moved: dict[str, int]
+    backbone_restored: bool
+    seconds: float
+    evaluation_seconds: float
+    checks_seconds: float
+    num_examples_seen: int
+    num_tokens_seen: int
+    dtypes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What one run did: the content of `run.json`, or of `failed.json` when status is not finished.
+
+    Attributes:
+        label: the strategy as a table names it, such as "eh_ft(lora)".
+        metric: name of the task's main metric; `scores[metric]` is the headline.
+        scores: metrics on the reported split after the last stage.
+        majority_score: the main metric of always answering the training split's most frequent class.
+        reported_split: the split that `scores` come from.
+        chosen_on: the split that anything was chosen on, "none" by default.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    status: RunStatus
+    experiment_digest: str
+    seed: int
+    task: str
+    model: str
+    label: str
+    strategy: str
+    adapter: str | None
+    metric: str
+    scores: dict[str, float]
+    majority_score: float
+    num_evaluation_examples: int
+    reported_split: str
+    chosen_on: str
+    purpose: str = "report"
+    """"report", or "selection" for the trials that chose a learning rate: these are never averaged into a table."""
+    learning_rates: dict[str, float] = field(default_factory=dict)
+    stages: tuple[StageRecord, ...] = ()
+    num_steps: int = 0
+    seconds: float = 0.0
+    num_trained_parameters: int = 0
+    peak_memory_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    environment_digest: str = ""
+    error: str = ""
+    failed_stage: str = ""
+    failed_step: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> RunRecord:
+        """Read a record back; the inverse of `to_json`."""
+        values = dict(values)
+        values["status"] = RunStatus(values["status"])
+        values["stages"] = tuple(StageRecord(**stage) for stage in values["stages"])
+        values["warnings"] = tuple(values["warnings"])
+        return cls(**values)
