@@ -119,8 +119,15 @@ class Strategy(ABC):
     name: ClassVar[str]
     takes_adapter: ClassVar[bool] = False
     has_first_stage: ClassVar[bool] = False
-    """True when `stage1_fraction` and Stage 1's learning rate mean something."""
+    """True when `stage1_fraction` means something."""
+    tunes_backbone: ClassVar[bool] = True
+    """False for strategies that train a head or an adapter and stop there."""
     source: ClassVar[str] = ""
+
+    @property
+    def tunes_head_first(self) -> bool:
+        """Whether a stage trains head or adapter without the backbone, so that Stage 1's learning rate is used."""
+        return self.has_first_stage or not self.tunes_backbone
 
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:

@@ -1,0 +1,96 @@
+"""LoRA: low-rank updates beside frozen linear maps, through peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+
+from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
+from headstart.adapters.layers import layer_linears
+from headstart.errors import UsageError
+from headstart.models.classifier import Classifier
+from headstart.seeding import derive_seed, torch_stream
+
+TARGETS = ("attention", "all_linear")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora(Adapter):
+    """Low-rank adaptation.
+
+    Attributes:
+        rank: inner dimension, at least 1.
+        alpha: the update is scaled by alpha / rank.
+        dropout: on the update's input, from 0 to under 1.
+        targets: "attention" (query, key, value, output; the paper's) or "all_linear" (all linear maps in layers).
+
+    Source: Hu et al. (ICLR 2022); settings of Yang et al. (EMNLP 2022): rank 8, alpha 16, no dropout, A Kaiming
+    uniform, B zero.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: str = "attention"
+
+    name: ClassVar[str] = "lora"
+    merges: ClassVar[bool] = True
+    source: ClassVar[str] = "Hu et al. (2022)"
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
+            raise UsageError(
+                f"lora was given rank {self.rank}, alpha {self.alpha}, dropout {self.dropout}",
+                allowed="  rank is at least 1, alpha above 0, dropout from 0 to under 1.",
+            )
+        if self.targets not in TARGETS:
+            raise UsageError(f"lora was given targets {self.targets!r}", allowed=f"  Known: {', '.join(TARGETS)}.")
+
+    def refusal(self, classifier: Classifier) -> str | None:
+        """Return why this model cannot carry the adapter; None when it can."""
+        if self._targets(classifier):
+            return None
+        return "found no linear modules in its layers"
+
+    def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
+        """Put LoRA beside the target modules; with B at zero the model computes what it did before."""
+        config = LoraConfig(
+            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=self._targets(classifier)
+        )
+        with torch_stream(derive_seed(seed, "adapter_init")):
+            model = inject_adapter_in_model(config, classifier.model)
+        names = frozenset(name for name, _ in model.named_parameters() if _is_lora(name))
+        attached = AttachedAdapter(
+            model=model,
+            adapter_names=names,
+            head_names=frozenset(classifier.head_names),
+            plain_name=_plain_name,
+            merged=lambda fraction: _merged(attached, fraction),
+        )
+        return attached
+
+    def _targets(self, classifier: Classifier) -> list[str]:
+        return layer_linears(classifier, attention_only=self.targets == "attention")
+
+
+def _is_lora(name: str) -> bool:
+    return ".lora_" in name
+
+
+def _plain_name(name: str) -> str | None:
+    return None if _is_lora(name) else name.replace(".base_layer.", ".")
+
+
+def _merged(attached: AttachedAdapter, fraction: float) -> Tensors:
+    tensors = attached.backbone_tensors()
+    with torch.no_grad():
+        for name, module in attached.model.named_modules():
+            if isinstance(module, LoraLayer):
+                weight = f"{name}.weight"
+                tensors[weight] = tensors[weight] + fraction * module.get_delta_weight("default")
+    return tensors

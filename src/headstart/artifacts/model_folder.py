@@ -1,0 +1,287 @@
+"""A trained classifier as a folder.
+
+Whole models: what `transformers` itself saves (with a native head `transformers.pipeline` loads the folder as it is),
+the head alone, `headstart.json` with all that prediction needs beside the weights, and `run.json` with the run.
+Adapters that cannot merge: the adapter as peft saves it and the head; the backbone stays where it came from.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+
+from headstart.artifacts.head_file import (
+    HEAD_FILE,
+    HeadRecord,
+    read_head,
+    read_head_record,
+    write_head,
+    write_head_record,
+)
+from headstart.artifacts.new_folder import new_folder
+from headstart.errors import CheckpointError, InvariantError, UsageError
+from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
+from headstart.models.loading import load_classifier, load_tokenizer, quiet_loading
+from headstart.models.source import ModelSource, SourceKind, resolve_model
+from headstart.registry import Spec
+from headstart.store.layout import read_json, write_json
+from headstart.tasks.task import Task
+
+INFO_FILE, RUN_FILE = "headstart.json", "run.json"
+FOLDER_SCHEMA_VERSION = 1
+PORTABLE_ATTENTION = ("eager", "sdpa")
+"""Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
+
+FolderKind = Literal["model", "adapter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """How a model came about and how it wants its inputs: the content of `headstart.json`.
+
+    Attributes:
+        task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
+        head: `native` or `mlp`.
+        model: name of the pretrained model; `model_revision` pins its files.
+        strategy: with its options; `adapter`: with its options, None for strategies without one.
+        seed: the run's root seed.
+        max_length: tokens per example, special tokens included.
+        truncation: which text of a pair loses tokens.
+        precision: of training, "fp32" or "bf16"; the weights are fp32.
+        attention: implementation inside transformers.
+    """
+
+    task: Task
+    head: Spec = Spec("native")
+    model: str
+    model_revision: str
+    strategy: str
+    adapter: Spec | None = None
+    seed: int
+    max_length: int
+    truncation: Literal["longest_first", "only_first"] = "longest_first"
+    precision: str = "fp32"
+    attention: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedModel:
+    """A model read back, ready to predict.
+
+    Attributes:
+        model: what computes logits: the classifier's own model, or one with an adapter around it.
+        classifier: says what the logits mean.
+    """
+
+    info: ModelInfo
+    classifier: Classifier
+    model: torch.nn.Module
+    tokenizer: PreTrainedTokenizerBase
+
+
+class UnmergedAdapter(Protocol):
+    """What an attached adapter must offer to be saved as a folder of its own."""
+
+    def head_tensors(self) -> dict[str, torch.Tensor]:
+        """Return the head's tensors by their plain names."""
+        ...
+
+    def save_peft(self, folder: Path) -> None:
+        """Write the adapter as peft does."""
+        ...
+
+
+def save_model_folder(
+    classifier: Classifier,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    *,
+    info: ModelInfo,
+    run_json: dict[str, Any] | None = None,
+) -> None:
+    """Write a classifier to a new folder, whole or not at all.
+
+    Args:
+        classifier: backbone and head; adapters are merged by now.
+        tokenizer: the model's.
+        folder: new or empty.
+        info: how the model came about.
+        run_json: the run's record; None for models that no run made.
+
+    Raises:
+        UsageError: if the folder is not empty.
+    """
+    with new_folder(folder) as temporary, quiet_loading():
+        classifier.model.save_pretrained(temporary)
+        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, run_json)
+
+
+def save_adapter_folder(
+    attached: UnmergedAdapter,
+    classifier: Classifier,
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    *,
+    info: ModelInfo,
+    run_json: dict[str, Any] | None = None,
+) -> None:
+    """Write an adapter that cannot merge, and its head, to a new folder, whole or not at all.
+
+    The backbone is not in it: loading needs the pretrained model at the same revision.
+
+    Raises:
+        UsageError: if the folder is not empty.
+    """
+    if info.adapter is None:
+        raise ValueError("an adapter's folder needs the adapter's name")
+    if set(attached.head_tensors()) != set(classifier.head_names):
+        raise InvariantError("the attached adapter's head is not the classifier's head")
+    with new_folder(folder) as temporary, quiet_loading():
+        attached.save_peft(temporary)
+        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", info, run_json)
+
+
+def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
+    """Return what `headstart.json` says: whole model or adapter, and how it came about.
+
+    Raises:
+        UsageError: if the folder is no model that headstart wrote, or a newer headstart wrote it.
+        CheckpointError: if the file is damaged.
+    """
+    path = folder / INFO_FILE
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} is no model folder of headstart: it has no {INFO_FILE}",
+            remedy="  Give a folder that `headstart fit` or `headstart export` wrote.",
+        )
+    values = read_json(path)
+    if values.get("schema_version", 0) > FOLDER_SCHEMA_VERSION:
+        raise UsageError(f"{folder} was written by a newer headstart", remedy="  Upgrade headstart to read it.")
+    try:
+        kind: FolderKind = TypeAdapter(FolderKind).validate_python(values.get("kind"))
+        return kind, TypeAdapter(ModelInfo).validate_python(values.get("info"))
+    except ValidationError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def load_model_folder(folder: Path) -> SavedModel:
+    """Read a whole model back: the same logits, bit for bit, on the same machine.
+
+    Raises:
+        UsageError: if the folder is no whole model that headstart wrote.
+        CheckpointError: if it is damaged or not complete.
+    """
+    kind, info = read_info(folder)
+    if kind != "model":
+        raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
+    with quiet_loading():
+        model = _load_whole(folder, info)
+    classifier = Classifier(
+        model=model.eval(), head_names=read_head_record(folder).tensor_names, labels=info.task.labels
+    )
+    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=_load_tokenizer(folder))
+
+
+def load_adapter_base(folder: Path) -> SavedModel:
+    """Read an adapter's folder up to the adapter: the pretrained backbone with the folder's head.
+
+    Raises:
+        UsageError: if the folder holds no adapter, or its pretrained model cannot be found.
+        CheckpointError: if the pretrained model is not the one that the adapter was trained on, or a file is damaged.
+    """
+    kind, info = read_info(folder)
+    if kind != "adapter":
+        raise UsageError(f"{folder} holds a whole model, no adapter")
+    source = _pretrained_source(info)
+    classifier = load_classifier(
+        source, labels=info.task.labels, head=info.head, seed=info.seed, attention=_attention(info)
+    )
+    classifier.load_head(read_head(folder))
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=_load_tokenizer(folder))
+
+
+def _write_around(
+    classifier: Classifier,
+    head_tensors: dict[str, torch.Tensor],
+    tokenizer: PreTrainedTokenizerBase,
+    folder: Path,
+    kind: FolderKind,
+    info: ModelInfo,
+    run_json: dict[str, Any] | None,
+) -> None:
+    """Write all that stands beside the weights; `run.json` comes last."""
+    _at_rest(tokenizer).save_pretrained(folder)
+    sha256 = write_head(head_tensors, folder / HEAD_FILE)
+    record = HeadRecord(
+        architecture=type(classifier.model).__name__,
+        model=info.model,
+        model_revision=info.model_revision,
+        head=str(info.head),
+        strategy=info.strategy if info.adapter is None else f"{info.strategy}({info.adapter})",
+        task=info.task.name,
+        seed=info.seed,
+        labels=classifier.labels,
+        tensor_names=tuple(sorted(head_tensors)),
+        sha256=sha256,
+    )
+    write_head_record(record, folder)
+    write_json(
+        folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": asdict(info)}
+    )
+    if run_json is not None:
+        write_json(folder / RUN_FILE, run_json)
+
+
+def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """Return a copy without the truncation and padding of its last call, which fast tokenizers would save too."""
+    at_rest = copy.deepcopy(tokenizer)
+    backend = getattr(at_rest, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+    return at_rest
+
+
+def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
+    auto_class: Any = (
+        HeadstartForSequenceClassification if info.head.name == "mlp" else AutoModelForSequenceClassification
+    )
+    try:
+        model, report = auto_class.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            attn_implementation=_attention(info),
+            output_loading_info=True,
+            local_files_only=True,
+            use_safetensors=True,
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error
+    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})
+    if wrong:
+        raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
+    return model
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision="", kind=SourceKind.FOLDER))
+
+
+def _attention(info: ModelInfo) -> str | None:
+    return info.attention if info.attention in PORTABLE_ATTENTION else None
+
+
+def _pretrained_source(info: ModelInfo) -> ModelSource:
+    is_commit = ":" not in info.model_revision
+    source = resolve_model(info.model, revision=info.model_revision if is_commit else None)
+    if source.revision != info.model_revision:
+        raise CheckpointError(
+            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}"
+        )
+    return source

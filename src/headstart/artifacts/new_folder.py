@@ -1,0 +1,58 @@
+"""A folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headstart.errors import UsageError
+from headstart.store.layout import TEMPORARY_PREFIX
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder` for a block to fill; afterwards it is renamed to `folder`.
+
+    When the block raises, nothing of it is left.
+
+    Raises:
+        UsageError: if `folder` is there already and not empty, or a file.
+    """
+    require_empty(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{folder.name}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _flush_to_disk(path)
+        require_empty(folder)
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_empty(folder: Path) -> None:
+    """Refuse to write into what is there already: a model's own source folder among it.
+
+    Raises:
+        UsageError: if `folder` is a file or a folder that is not empty.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise UsageError(
+            f"{folder} is there already",
+            allowed="  A model is written into a new or an empty folder.",
+            remedy="  Name another folder, or remove this one.",
+        )
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

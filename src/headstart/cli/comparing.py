@@ -1,0 +1,77 @@
+"""Run a comparison and print its table: what `compare` and `demo` share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from headstart.cli.display import sweep_display
+from headstart.experiments.experiment import Run
+from headstart.experiments.grid import run_options
+from headstart.experiments.workspace import Workspace
+from headstart.reports.frame import Frame
+from headstart.reports.renderings import as_json, as_rich
+from headstart.reports.tables import build_comparison
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+
+
+def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quiet: bool, json: bool) -> None:
+    """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
+
+    Raises:
+        UsageError: for anything that cannot work, before training.
+        typer.Exit: with code 1 when a run failed.
+    """
+    silent = quiet or json
+    store = LocalStore(store_path)
+    runs = check_sweep(sweep, workspace)
+    if not silent:
+        announce(runs, workspace)
+    with sweep_display(runs, quiet=silent) as listener:
+        options = run_options(sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False)
+        records = run_sweep(sweep, store, workspace, options, listener)
+    frame = Frame.from_records(records)
+    if json:
+        print(as_json(build_comparison(frame)))
+    else:
+        console = Console(highlight=False)
+        console.print(as_rich(build_comparison(frame)))
+        console.print(f"Report: headstart report {store_path} --out report.html")
+    _exit_on_errors(records)
+
+
+def announce(runs: list[Run], workspace: Workspace) -> None:
+    """Say what is about to run and on what, on stderr."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    for source in dict.fromkeys(run.source for run in runs):
+        data = workspace.task_data(source)
+        sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
+        console.print(f"{data.task.name}: {sizes} rows; {data.task.num_labels} classes", markup=False)
+        for note in data.notes:
+            console.print(f"  {note}", markup=False)
+    first = runs[0].experiment
+    training = first.training
+    console.print(
+        f"{first.model}: {training.precision}, {training.attention} attention, on {training.device}; batches of "
+        f"{training.batch_size}, at most {training.max_length} tokens",
+        markup=False,
+    )
+    for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
+        stages = " + ".join(
+            f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}" for stage in experiment.plan
+        )
+        console.print(f"  {experiment.task} {experiment.label}: {stages}", markup=False)
+
+
+def _exit_on_errors(records: list[RunRecord]) -> None:
+    errors = [record for record in records if record.status is RunStatus.ERROR]
+    for record in errors:
+        print(f"failed: {record.task} {record.label} seed {record.seed}: {record.error}", file=sys.stderr)
+    if errors:
+        print(f"{len(errors)} of {len(records)} runs failed; the same command tries them again", file=sys.stderr)
+        raise typer.Exit(1)

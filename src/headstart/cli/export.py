@@ -1,0 +1,35 @@
+"""`headstart export`: any finished run as a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("export")(export)
+
+
+def export(
+    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")],
+    run: Annotated[str, typer.Argument(help="The run's name, as `headstart runs` lists it: <digest>/<seed>.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")],
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a finished run as a model folder; where its weights were not kept, run it again, bit for bit."""
+    from headstart.cli.display import sweep_display
+    from headstart.cli.session import open_session
+    from headstart.store.local import LocalStore
+    from headstart.sweeps.export import export_run, find_run
+
+    workspace = open_session()
+    opened = LocalStore(store)
+    found = find_run(opened, run)
+    with sweep_display([found], quiet=quiet) as listener:
+        export_run(found, opened, out, workspace, listener)
+    typer.echo(f"model: {out}")

@@ -1,0 +1,60 @@
+"""Run a fit and say what came out."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from headstart.cli.comparing import announce
+from headstart.cli.display import sweep_display
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.grid import Choices
+from headstart.experiments.workspace import Workspace
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+
+
+def run_fit(
+    choices: Choices, source: TaskSource, seed: int, out: Path, workspace: Workspace, *, quiet: bool, json: bool
+) -> None:
+    """Check, train, write the folder, print the scores.
+
+    Raises:
+        UsageError: for anything that cannot work, before training.
+        typer.Exit: with code 1 when the run failed.
+    """
+    silent = quiet or json
+    run = plan_fit(choices, source, seed, out, workspace)
+    if not silent:
+        announce([run], workspace)
+    with sweep_display([run], quiet=silent) as listener:
+        record = fit_model(run, choices, out, workspace, listener)
+    if json:
+        print(json_module.dumps(record.to_json(), indent=2))
+    if record.status is not RunStatus.FINISHED:
+        print(f"headstart: the run ended as {record.status}: {record.error}", file=sys.stderr)
+        print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)
+        raise typer.Exit(1)
+    if not json:
+        _print_result(record, out, quiet=quiet)
+
+
+def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for stage in record.stages:
+        scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in stage.scores.items())
+        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}", markup=False)
+    console.print(
+        f"on {record.num_evaluation_examples} rows of {record.reported_split}; always answering the most frequent "
+        f"class: {record.metric} {100 * record.majority_score:.2f}",
+        markup=False,
+    )
+    for warning in record.warnings:
+        console.print(f"warning: {warning}", markup=False)
+    console.print(f"model: {out}", markup=False)
+    if not quiet:
+        console.print(f"Next: headstart predict {out} FILE --out predictions.csv", markup=False)

@@ -1,0 +1,50 @@
+"""`headstart runs`: what a store holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.cli import options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("runs")(runs)
+
+
+def runs(
+    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
+    as_json: options.AsJson = False,
+) -> None:
+    """List the runs of a store: how each ended, its score, and the name that `export` takes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from headstart.errors import UsageError
+    from headstart.store.local import LocalStore
+
+    if not store.is_dir():
+        raise UsageError(f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`.")
+    records = LocalStore(store).records()
+    if as_json:
+        typer.echo(json.dumps([record.to_json() for record in records], indent=2))
+        return
+    table = Table("run", "task", "strategy", "seed", "purpose", "status", "score", "seconds", box=None)
+    for record in records:
+        score = record.scores.get(record.metric)
+        table.add_row(
+            f"{record.experiment_digest[:12]}/{record.seed}",
+            record.task,
+            record.label,
+            str(record.seed),
+            record.purpose,
+            str(record.status),
+            "" if score is None else f"{record.metric} {100 * score:.2f}",
+            f"{record.seconds:.0f}",
+        )
+    Console(highlight=False, markup=False).print(table)
+    typer.echo(f"{len(records)} runs in {store}")

@@ -1,0 +1,138 @@
+"""An experiment is everything that defines a result except the seed; a run is an experiment and a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from headstart.registry import Spec
+from headstart.store.record import SCHEMA_VERSION
+from headstart.strategies.strategy import Stage
+from headstart.training.config import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSource:
+    """Where a task's rows are found again: a name with an optional local root, or a user's file.
+
+    No path enters a digest: the rows themselves do.
+    """
+
+    name: str
+    data_root: str | None = None
+    file: str | None = None
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    validation: str | None = None
+    split_seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; `TaskSource(**values)` reads them back."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Which rows a result is reported on, and what was chosen on which.
+
+    Attributes:
+        split: the reported split; "holdout" is the held-out part of the training split.
+        holdout_fraction: share of the training split that is held out, 0 for none.
+        chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
+    """
+
+    split: str = "validation"
+    holdout_fraction: float = 0.0
+    chosen_on: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that defines a result except the seed.
+
+    Attributes:
+        task: its name; `task_fingerprint` is the SHA-256 of its rows and labels.
+        model: its name; `model_revision` is a commit or the SHA-256 of its files.
+        strategy: with its options; `adapter`: with its options, None for strategies without one.
+        plan: the stages, resolved to the last number.
+        purpose: "report", or "selection" for a trial that helps to choose learning rates.
+    """
+
+    task: str
+    task_fingerprint: str
+    model: str
+    model_revision: str
+    head: Spec = Spec("native")
+    keep_head: bool = False
+    strategy: Spec
+    adapter: Spec | None
+    plan: tuple[Stage, ...]
+    training: TrainingConfig
+    evaluation: Evaluation = Evaluation()
+    purpose: str = "report"
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def label(self) -> str:
+        """Return the name a table gives it, such as `eh_ft(lora)`."""
+        return str(self.strategy) if self.adapter is None else f"{self.strategy}({self.adapter})"
+
+    @property
+    def num_steps(self) -> int:
+        """Return the optimiser updates of all stages."""
+        return sum(stage.num_steps for stage in self.plan)
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the SHA-256 over all that changes results: a model counts by its revision, not by its name."""
+        values = self.to_json()
+        del values["model"]
+        return _digest(values)
+
+    @cached_property
+    def environment_digest(self) -> str:
+        """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
+        training = self.training
+        return _digest([training.batch_size, training.precision, training.attention, training.device])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; `from_json` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Experiment:
+        """Read an experiment back.
+
+        Raises:
+            ValueError: if the values are not an experiment of this schema.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_python(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One experiment at one seed: what is stored, skipped, resumed."""
+
+    experiment: Experiment
+    seed: int
+    source: TaskSource
+
+    def __str__(self) -> str:
+        return f"{self.experiment.task} {self.experiment.label} seed {self.seed}"
+
+
+def source_for_file(path: Path, *, text: str | None, text_pair: str | None, label: str | None) -> TaskSource:
+    """Return the source of a user's own table."""
+    return TaskSource(name=path.name, file=str(path.resolve()), text=text, text_pair=text_pair, label=label)
+
+
+def _digest(values: Any) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

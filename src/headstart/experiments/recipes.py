@@ -1,0 +1,219 @@
+"""Presets: how many updates, how fast, with which head. A recipe is resolved for one task and model before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from headstart.errors import UsageError, unknown_name
+from headstart.registry import Spec
+from headstart.strategies.strategy import Optimizer, ScheduleName, StageOptimizers
+from headstart.training.config import Truncation
+
+Number = TypeVar("Number", int, float)
+
+DEFAULT_EPOCHS = 20
+DEFAULT_MIN_STEPS, DEFAULT_MAX_STEPS, DEFAULT_MIN_EPOCHS = 500, 5_000, 3
+
+PAPER_EPOCHS = {
+    "glue/rte": 60,
+    "super_glue/rte": 60,
+    "glue/mrpc": 60,
+    "super_glue/boolq": 40,
+    "super_glue/wic": 40,
+    "super_glue/cb": 400,
+    "super_glue/copa": 400,
+    "super_glue/wsc": 400,
+    "glue/qnli": 10,
+    "glue/cola": 20,
+    "glue/stsb": 20,
+}
+"""Total epochs of the official code (PAPER.md section 3)."""
+
+PAPER_ADAM = Optimizer(
+    learning_rate=1e-5, weight_decay=0.01, beta1=0.9, beta2=0.98, epsilon=1e-6, max_grad_norm=0.1, warmup_fraction=0.1
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Peak learning rates by role. An adapter that is not named gets LoRA's."""
+
+    finetune: float
+    probe: float
+    adapter: Mapping[str, float]
+    adapter_alone: Mapping[str, float]
+
+    def stage1(self, adapter: str) -> float:
+        """Return the rate of an adapter as Stage 1."""
+        return self.adapter.get(adapter, self.adapter["lora"])
+
+    def alone(self, adapter: str) -> float:
+        """Return the rate of an adapter as the whole training."""
+        return self.adapter_alone.get(adapter, self.adapter_alone["lora"])
+
+
+SMALL = Rates(
+    finetune=1e-4,
+    probe=3e-3,
+    adapter={"lora": 2e-3, "bitfit": 3e-3, "prefix": 1e-2},
+    adapter_alone={"lora": 2e-3, "bitfit": 3e-3, "prefix": 1e-2},
+)
+"""Under 60 M parameters; the search is in docs/LOG.md."""
+
+BASE = Rates(
+    finetune=2e-5,
+    probe=1e-3,
+    adapter={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2},
+    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2},
+)
+"""60 to 200 M parameters: the literature's usual values, not searched by us yet."""
+
+LARGE = Rates(
+    finetune=1e-5,
+    probe=1e-3,
+    adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3},
+    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3},
+)
+"""Above 200 M parameters: the paper's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A named way to train; `paper` takes its epochs from the paper's table."""
+
+    name: str
+    batch_size: int
+    max_length: int
+    truncation: Truncation
+    head: Spec
+    optimizer: Optimizer
+    paper: bool = False
+
+
+PRESETS = {
+    "default": Preset(
+        name="default",
+        batch_size=16,
+        max_length=256,
+        truncation="longest_first",
+        head=Spec("native"),
+        optimizer=Optimizer(learning_rate=0.0),
+    ),
+    "paper": Preset(
+        name="paper",
+        batch_size=32,
+        max_length=512,
+        truncation="only_first",
+        head=Spec("mlp"),
+        optimizer=PAPER_ADAM,
+        paper=True,
+    ),
+    "paper_code": Preset(
+        name="paper_code",
+        batch_size=32,
+        max_length=512,
+        truncation="only_first",
+        head=Spec("mlp"),
+        optimizer=replace(PAPER_ADAM, schedule=ScheduleName.PAPER_CODE),
+        paper=True,
+    ),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """Return the preset called `name`.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def rates_for(preset: Preset, task: str, num_backbone_parameters: int) -> Rates:
+    """Return the learning rates of a preset for a task and a model's size."""
+    if preset.paper:
+        return replace(LARGE, finetune=3e-5) if task == "super_glue/wic" else LARGE
+    if num_backbone_parameters < 60_000_000:
+        return SMALL
+    return BASE if num_backbone_parameters < 200_000_000 else LARGE
+
+
+def stage_optimizers(
+    preset: Preset,
+    rates: Rates,
+    adapter: Spec | None,
+    *,
+    learning_rate: float | None = None,
+    stage1_learning_rate: float | None = None,
+) -> StageOptimizers:
+    """Return what each role trains with.
+
+    Args:
+        preset: gives all but the rates.
+        rates: the preset's rates for this task and model.
+        adapter: the adapter to train, if any.
+        learning_rate: replaces the rate of stages that train the backbone.
+        stage1_learning_rate: replaces the rate of stages that train head or adapter, alone or as Stage 1.
+    """
+
+    def at(rate: float) -> Optimizer:
+        return replace(preset.optimizer, learning_rate=rate)
+
+    first = stage1_learning_rate
+    return StageOptimizers(
+        finetune=at(learning_rate or rates.finetune),
+        probe=at(first or rates.probe),
+        adapter=at(first or rates.stage1(adapter.name)) if adapter else None,
+        adapter_alone=at(first or rates.alone(adapter.name)) if adapter else None,
+    )
+
+
+def steps_per_epoch(num_rows: int, batch_size: int) -> int:
+    """Return the updates that see every row once."""
+    return math.ceil(num_rows / batch_size)
+
+
+def resolve_num_steps(
+    preset: Preset, task: str, num_rows: int, batch_size: int, *, epochs: float | None, steps: int | None
+) -> int:
+    """Return a run's optimiser updates, whichever way the user said them.
+
+    Args:
+        preset: decides when neither epochs nor steps are given.
+        task: its name, for the paper's table of epochs.
+        num_rows: training examples.
+        batch_size: examples per update.
+        epochs: passes over the training split, above 0.
+        steps: updates, above 0.
+
+    Raises:
+        UsageError: if both are given, one is not above 0, or the paper says nothing about this task.
+    """
+    if epochs is not None and steps is not None:
+        raise UsageError("both --epochs and --steps were given", allowed="  One of them decides the length.")
+    if steps is not None:
+        return _positive("--steps", steps)
+    per_epoch = steps_per_epoch(num_rows, batch_size)
+    if epochs is not None:
+        return max(1, round(_positive("--epochs", epochs) * per_epoch))
+    if preset.paper:
+        if task not in PAPER_EPOCHS:
+            raise UsageError(
+                f"the preset {preset.name!r} has no number of epochs for {task!r}",
+                allowed=f"  The paper's tasks: {', '.join(sorted(PAPER_EPOCHS))}.",
+                remedy="  Give --epochs or --steps.",
+            )
+        return PAPER_EPOCHS[task] * per_epoch
+    clamped = min(max(DEFAULT_EPOCHS * per_epoch, DEFAULT_MIN_STEPS), DEFAULT_MAX_STEPS)
+    return max(clamped, DEFAULT_MIN_EPOCHS * per_epoch)
+
+
+def _positive(option: str, value: Number) -> Number:
+    if not value > 0:
+        raise UsageError(f"{option} was given as {value}", allowed="  It is above 0.")
+    return value

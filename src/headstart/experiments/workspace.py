@@ -1,0 +1,175 @@
+"""What runs of one sweep can share, each made once: rows, tokens, frozen features, reference digests."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.examples import Split, TaskData
+from headstart.data.files import load_file
+from headstart.data.holdout import hold_out
+from headstart.data.loading import load_task
+from headstart.data.tokenisation import TokenizedSplit, tokenize
+from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.parameters import digests
+from headstart.models.source import ModelSource, resolve_model
+from headstart.training.config import TrainingConfig
+from headstart.training.features import Features, extract, reads_one_vector
+from headstart.training.invariants import Digests
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FEATURE_BATCH_SIZE = 32
+HOLDOUT_SEED = 0
+"""The held-out part of a training split is the same for all runs: what is chosen on it is comparable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedFeatures:
+    """Cached features, and the seconds that they cost once; every run that uses them counts these as its own."""
+
+    features: Features
+    seconds: float
+
+
+@dataclass
+class Workspace:
+    """The shared work of one process. Nothing here changes a result; all of it could be made again."""
+
+    _tasks: dict[TaskSource, TaskData] = field(default_factory=dict)
+    _models: dict[str, ModelSource] = field(default_factory=dict)
+    _tokenizers: dict[str, PreTrainedTokenizerBase] = field(default_factory=dict)
+    _tokens: dict[tuple[object, ...], TokenizedSplit] = field(default_factory=dict)
+    _features: dict[tuple[object, ...], TimedFeatures | None] = field(default_factory=dict)
+    _references: dict[tuple[object, ...], Digests] = field(default_factory=dict)
+
+    def task_data(self, source: TaskSource) -> TaskData:
+        """Return a task's rows, read and checked once.
+
+        Raises:
+            UsageError: if they cannot be found or are faulty.
+        """
+        if source not in self._tasks:
+            self._tasks[source] = _read(source)
+        return self._tasks[source]
+
+    def model(self, name: str) -> ModelSource:
+        """Return where a model's files are, resolved once."""
+        if name not in self._models:
+            self._models[name] = resolve_model(name)
+        return self._models[name]
+
+    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
+        """Return a model's tokenizer."""
+        if name not in self._tokenizers:
+            self._tokenizers[name] = load_tokenizer(self.model(name))
+        return self._tokenizers[name]
+
+    def collator(self, name: str) -> PaddingCollator:
+        """Return what pads a model's batches."""
+        return PaddingCollator(self.tokenizer(name))
+
+    def split(self, source: TaskSource, evaluation: Evaluation, *, train: bool) -> Split:
+        """Return the rows to train on, or those to report on."""
+        data = self.task_data(source)
+        training = data.splits[data.task.train_split]
+        if evaluation.holdout_fraction > 0:
+            rest, held_out = hold_out(training, evaluation.holdout_fraction, HOLDOUT_SEED)
+            if train or evaluation.split == "holdout":
+                return rest if train else held_out
+        return training if train else data.splits[evaluation.split]
+
+    def tokens(self, source: TaskSource, experiment: Experiment, *, train: bool) -> TokenizedSplit:
+        """Return tokens of the rows to train on or to report on."""
+        training, evaluation = experiment.training, experiment.evaluation
+        key = (source, evaluation, train, experiment.model_revision, training.max_length, training.truncation)
+        if key not in self._tokens:
+            self._tokens[key] = tokenize(
+                self.split(source, evaluation, train=train),
+                self.tokenizer(experiment.model),
+                max_length=training.max_length,
+                truncation=training.truncation,
+            )
+        return self._tokens[key]
+
+    def classifier(self, source: TaskSource, experiment: Experiment, seed: int) -> Classifier:
+        """Return the pretrained model with a fresh head of this seed, loaded anew."""
+        return load_classifier(
+            self.model(experiment.model),
+            labels=self.task_data(source).task.labels,
+            head=experiment.head,
+            seed=seed,
+            attention=experiment.training.attention,
+            keep_head=experiment.keep_head,
+        )
+
+    def pretrained_digests(self, experiment: Experiment, classifier: Classifier) -> Digests:
+        """Return the digests of the pretrained backbone; `classifier` is freshly loaded and serves the first time."""
+        key = (experiment.model_revision, experiment.head, experiment.keep_head)
+        if key not in self._references:
+            self._references[key] = digests(classifier.backbone_tensors())
+        return self._references[key]
+
+    def features(self, source: TaskSource, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:
+        """Return the frozen backbone's features of the training rows, or None where a head reads more than one vector.
+
+        Args:
+            source: the task's rows.
+            experiment: names model, lengths, precision.
+            classifier: freshly loaded; its pretrained backbone computes them.
+        """
+        training: TrainingConfig = experiment.training
+        key = (
+            source,
+            experiment.evaluation,
+            experiment.model_revision,
+            experiment.head,
+            training.max_length,
+            training.truncation,
+            training.precision,
+            training.attention,
+        )
+        if key not in self._features:
+            self._features[key] = self._extract(self.tokens(source, experiment, train=True), experiment, classifier)
+        return self._features[key]
+
+    def _extract(
+        self, tokens: TokenizedSplit, experiment: Experiment, classifier: Classifier
+    ) -> TimedFeatures | None:
+        begin = time.perf_counter()
+        collate = self.collator(experiment.model)
+        if not reads_one_vector(classifier, collate(_first_rows(tokens))):
+            return None
+        features = extract(
+            classifier,
+            tokens,
+            collate,
+            batch_size=FEATURE_BATCH_SIZE,
+            precision=experiment.training.precision,
+            device=experiment.training.device,
+        )
+        return TimedFeatures(features=features, seconds=time.perf_counter() - begin)
+
+
+def _first_rows(tokens: TokenizedSplit) -> list[dict[str, Any]]:
+    dataset = TokenizedDataset(tokens)
+    return [dataset[row] for row in range(min(4, len(tokens)))]
+
+
+def _read(source: TaskSource) -> TaskData:
+    if source.file is None:
+        return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)
+    return load_file(
+        Path(source.file),
+        text=source.text,
+        text_pair=source.text_pair,
+        label=source.label,
+        validation=Path(source.validation) if source.validation else None,
+        seed=source.split_seed,
+    )

@@ -1,0 +1,151 @@
+"""Which parameters are the head, and how a fresh one is drawn.
+
+The head is what loading a checkpoint for this task leaves newly initialised: missing keys and mismatched keys. A
+checkpoint that has a head already leaves nothing; then the head is found by the architecture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from headstart.errors import CheckpointError, UsageError
+from headstart.registry import Registry, Spec
+from headstart.seeding import torch_stream
+
+HEADS: Registry[str] = Registry("head")
+HEADS.add("native", "the architecture's own, as transformers defines it")
+HEADS.add("mlp", "the paper's: Linear(d, 2048), ReLU, Linear(2048, k) on the first token")
+
+HEAD_MODULES: dict[str, tuple[str, ...]] = {
+    "modernbert": ("classifier",),
+    "deberta": ("classifier", "pooler"),
+    "deberta-v2": ("classifier", "pooler"),
+    "distilbert": ("classifier", "pre_classifier"),
+    "xlnet": ("logits_proj", "sequence_summary"),
+    "bart": ("classification_head",),
+    "t5": ("classification_head",),
+}
+"""Architectures whose head is more or less than all that stands outside the backbone."""
+
+LATE_MODULES = ("pooler", "sequence_summary")
+"""Modules inside a backbone that many checkpoints lack rightly, since their pretraining task does not use them."""
+
+
+def mlp_head(input_size: int, num_logits: int, hidden_size: int = 2048) -> nn.Sequential:
+    """Return the paper's head, undrawn: Linear(d, 2048), ReLU, Linear(2048, k); [b, d] to [b, k].
+
+    Source: Yang et al. (EMNLP 2022), official code.
+    """
+    return nn.Sequential(nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, num_logits))
+
+
+def find_new_head(model: PreTrainedModel, new_keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the head's tensors, given the keys that loading newly initialised.
+
+    A module that is new in part is new as a whole. Without new keys the architecture's head is returned.
+
+    Raises:
+        CheckpointError: if keys outside every head are new: the checkpoint is damaged, or of another architecture.
+    """
+    keys = set(new_keys)
+    names = list(model.state_dict())
+    if not keys:
+        return architecture_head(model)
+    damaged = sorted(key for key in keys if not _may_be_new(model, key))
+    if damaged:
+        shown = ", ".join(damaged[:5]) + ("" if len(damaged) <= 5 else f" and {len(damaged) - 5} more")
+        raise CheckpointError(f"the checkpoint is damaged or of another architecture: it lacks {shown}")
+    owners = {key.rpartition(".")[0] for key in keys}
+    return tuple(sorted(name for name in names if name in keys or name.rpartition(".")[0] in owners))
+
+
+def architecture_head(model: PreTrainedModel) -> tuple[str, ...]:
+    """Return the names of the tensors in the modules that are this architecture's head.
+
+    Raises:
+        UsageError: if nothing stands outside the backbone.
+    """
+    model_type = str(model.config.model_type)
+    modules = HEAD_MODULES.get(model_type) or tuple(
+        name for name, _ in model.named_children() if name != model.base_model_prefix
+    )
+    return head_of_modules(model, modules)
+
+
+def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all tensors in the named modules.
+
+    Raises:
+        UsageError: if these hold no tensor, or one is no module of the model.
+    """
+    known = dict(model.named_modules())
+    for module in modules:
+        if module not in known and model.config.model_type not in HEAD_MODULES:
+            raise UsageError(f"the model has no module {module!r}", remedy="  Name the head's modules.")
+    prefixes = tuple(f"{module}." for module in modules)
+    names = tuple(sorted(name for name in model.state_dict() if name.startswith(prefixes)))
+    if not names:
+        raise UsageError(
+            f"found no head on a {type(model).__name__}", remedy="  Name the modules that are the head, as head=[...]."
+        )
+    return names
+
+
+def draw_head(model: PreTrainedModel, head_names: Sequence[str], seed: int) -> None:
+    """Draw the head afresh, as the architecture initialises it; equal at one seed whatever the checkpoint held.
+
+    Args:
+        model: changed in place.
+        head_names: the head's tensors.
+        seed: of the stream `head_init`, already derived.
+    """
+    owners = sorted({name.rpartition(".")[0] for name in head_names})
+    with torch_stream(seed), torch.no_grad():
+        for owner in owners:
+            module = model.get_submodule(owner)
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+            _forget_initialised(module)
+            _drawing_model(model, owner)._init_weights(module)
+
+
+def _drawing_model(model: PreTrainedModel, owner: str) -> PreTrainedModel:
+    """Return the innermost pretrained model around a module: it knows how its own parts are initialised."""
+    inner = model
+    path: list[str] = []
+    for part in owner.split("."):
+        path.append(part)
+        module = model.get_submodule(".".join(path))
+        if isinstance(module, PreTrainedModel):
+            inner = module
+    return inner
+
+
+def _forget_initialised(module: nn.Module) -> None:
+    """Drop transformers' marks on what was loaded: its initialisers leave marked tensors alone."""
+    for thing in (module, *module.parameters(recurse=False), *module.buffers(recurse=False)):
+        if hasattr(thing, "_is_hf_initialized"):
+            del thing._is_hf_initialized
+
+
+def _may_be_new(model: PreTrainedModel, key: str) -> bool:
+    prefix = f"{model.base_model_prefix}."
+    if not key.startswith(prefix):
+        return True
+    return key.removeprefix(prefix).split(".")[0] in LATE_MODULES
+
+
+def check_head(spec: Spec) -> None:
+    """Refuse a head that is not known, or options that it does not have.
+
+    Raises:
+        UsageError: naming what is known.
+    """
+    HEADS.get(spec.name)
+    if spec.options:
+        raise UsageError(f"the head {spec.name!r} has no options, but {str(spec)!r} was given")

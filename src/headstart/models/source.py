@@ -1,0 +1,123 @@
+"""Where a model's files are, and what pins them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+import xxhash
+
+from headstart.errors import UsageError, unknown_name
+from headstart.models.embedded import EMBEDDED, find_embedded
+
+HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
+PICKLES = ("pytorch_model.bin", "*.pt", "*.bin")
+
+
+class SourceKind(StrEnum):
+    """How a model was named."""
+
+    FOLDER = "folder"
+    EMBEDDED = "embedded"
+    HUB = "hub"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSource:
+    """A model's files, found.
+
+    Attributes:
+        name: as the user said it.
+        path: the local folder.
+        revision: a commit of the hub, or a checksum over the files that decide what the model computes.
+    """
+
+    name: str
+    path: Path
+    revision: str
+    kind: SourceKind
+
+
+def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
+    """Find a model: `embedded:...`, a local folder, or a hub id.
+
+    Only safetensors, configuration and tokenizer files are ever downloaded; code from a model repository never runs.
+
+    Raises:
+        UsageError: if there is no such model, or it has no safetensors.
+        CheckpointError: if an embedded model's files are not the pinned ones.
+    """
+    if name.startswith("embedded:"):
+        if name not in EMBEDDED:
+            raise unknown_name("embedded model", name, EMBEDDED)
+        return _from_folder(name, find_embedded(EMBEDDED[name]), SourceKind.EMBEDDED)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _from_folder(name, path.resolve(), SourceKind.FOLDER)
+    if path.exists() or not HUB_ID.match(name):
+        raise UsageError(
+            f"no model {name!r}", allowed="  It is a local folder, a hub id such as roberta-base, or embedded:minilm-l6."
+        )
+    folder, commit = _from_hub(name, revision)
+    return ModelSource(name=name, path=folder, revision=commit, kind=SourceKind.HUB)
+
+
+def _from_folder(name: str, folder: Path, kind: SourceKind) -> ModelSource:
+    _require_safe_weights(name, folder)
+    stamps = tuple(
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".safetensors", ".json", ".txt", ".model")
+        and path.name not in ("run.json", "head.json")
+    )
+    return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps), kind=kind)
+
+
+@cache
+def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    """Return the checksum of the files; sizes and times in `stamps` make a changed file a new question."""
+    whole = xxhash.xxh3_128()
+    for name, _, _ in stamps:
+        whole.update(name.encode())
+        with (folder / name).open("rb") as file:
+            while block := file.read(1 << 22):
+                whole.update(block)
+    return f"xxh3:{whole.hexdigest()}"
+
+
+def _require_safe_weights(name: str, folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"the folder {name!r} holds no model: it has no config.json")
+    if list(folder.glob("*.safetensors")):
+        return
+    if any(list(folder.glob(pattern)) for pattern in PICKLES):
+        raise UsageError(
+            f"the model {name!r} has pickled weights only, and unpickling can run anybody's code",
+            remedy="  Convert it once to safetensors, in a place you trust.",
+        )
+    raise UsageError(f"the folder {name!r} holds no weights: it has no .safetensors file")
+
+
+def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(HUB_FILES)))
+    except GatedRepoError as error:
+        raise UsageError(
+            f"the model {name!r} is gated", remedy="  Ask for access on the hub, then run `hf auth login`."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise UsageError(f"no model {name!r}: neither a local folder nor on the hub") from error
+    except (LocalEntryNotFoundError, OSError) as error:
+        raise UsageError(
+            f"no model {name!r}: it is no local folder, and the hub could not be reached",
+            remedy="  Download it where there is a network, then give the folder; or use embedded:minilm-l6.",
+        ) from error
+    _require_safe_weights(name, folder)
+    return folder, folder.name

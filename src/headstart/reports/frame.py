@@ -1,0 +1,222 @@
+"""All runs of a store, grouped into cells, and which two cells may be paired."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import HeadstartError, UsageError
+from headstart.stats.comparisons import PairedDifference, compare_paired
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord, RunStatus
+
+BASELINE_STRATEGY = "finetune"
+REPORT_PURPOSE = "report"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """All runs of one experiment, one per seed, sorted by seed. There is at least one.
+
+    Attributes:
+        identity: of the task's rows and the model's weights, "" where the store does not say: two tables of one name
+            are two tasks.
+    """
+
+    records: tuple[RunRecord, ...]
+    identity: str = ""
+
+    @property
+    def first(self) -> RunRecord:
+        """A record that stands for what all of them share; a finished one where there is one."""
+        return next(iter(self.finished), self.records[0])
+
+    @property
+    def experiment_digest(self) -> str:
+        """The digest that all runs share."""
+        return self.first.experiment_digest
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is plain fine-tuning."""
+        return self.first.strategy == BASELINE_STRATEGY
+
+    @property
+    def question(self) -> tuple[str, str, str, str, str]:
+        """What was measured: cells are compared only where task, model, metric, reported split and rows are equal."""
+        return (self.first.task, self.first.model, self.first.metric, self.first.reported_split, self.identity)
+
+    @property
+    def finished(self) -> tuple[RunRecord, ...]:
+        """The runs that ended with a score."""
+        return tuple(record for record in self.records if record.status is RunStatus.FINISHED)
+
+    @property
+    def failed(self) -> tuple[RunRecord, ...]:
+        """The runs that did not, diverged or stopped by an error."""
+        return tuple(record for record in self.records if record.status is not RunStatus.FINISHED)
+
+    @property
+    def num_diverged(self) -> int:
+        """How many runs diverged: a result."""
+        return sum(record.status is RunStatus.DIVERGED for record in self.records)
+
+    @property
+    def num_errors(self) -> int:
+        """How many runs were stopped by an error: none, to be tried again."""
+        return sum(record.status is RunStatus.ERROR for record in self.records)
+
+    def scores(self) -> dict[int, float]:
+        """Return the main metric of every finished run by seed."""
+        return {record.seed: record.scores[record.metric] for record in self.finished}
+
+    def first_stage_scores(self) -> dict[int, float]:
+        """Return the main metric at Stage 1's end by seed; empty where the plan has one stage."""
+        return {
+            record.seed: record.stages[0].scores[record.metric]
+            for record in self.finished
+            if len(record.stages) > 1 and record.metric in record.stages[0].scores
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """A cell against its baseline.
+
+    Attributes:
+        difference: over the seeds that may be paired; None when there is none.
+        num_refused_pairs: seeds that both sides have, but from different environments.
+        has_equal_steps: whether both sides had the same number of updates in all.
+    """
+
+    baseline: Cell
+    difference: PairedDifference | None
+    num_refused_pairs: int
+    has_equal_steps: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """All runs that a report is made of.
+
+    Attributes:
+        cells: sorted by task and model; the baseline first, then by label.
+        num_selection_runs: runs left out because they only chose a learning rate.
+    """
+
+    cells: tuple[Cell, ...]
+    num_selection_runs: int = 0
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Iterable[RunRecord],
+        digests: Collection[str] | None = None,
+        identities: Mapping[str, str] | None = None,
+    ) -> Frame:
+        """Group records into cells.
+
+        Args:
+            records: of one store or several.
+            digests: the experiments to take; all by default.
+            identities: of rows and model by experiment digest, where they are known.
+        """
+        groups: defaultdict[str, dict[int, RunRecord]] = defaultdict(dict)
+        num_selection_runs = 0
+        for record in sorted(records, key=_failed_first):
+            if digests is not None and record.experiment_digest not in digests:
+                continue
+            if record.purpose != REPORT_PURPOSE:
+                num_selection_runs += 1
+                continue
+            groups[record.experiment_digest][record.seed] = record
+        cells = [
+            Cell(records=tuple(group[seed] for seed in sorted(group)), identity=(identities or {}).get(digest, ""))
+            for digest, group in groups.items()
+        ]
+        return cls(cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs)
+
+    @classmethod
+    def from_store(cls, store: Path, digests: Collection[str] | None = None) -> Frame:
+        """Read all runs of a store.
+
+        Raises:
+            UsageError: if the folder does not exist or is not a store.
+        """
+        if not store.is_dir():
+            raise UsageError(
+                f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`."
+            )
+        local_store = LocalStore(store)
+        records = local_store.records()
+        identities = read_identities(local_store, {record.experiment_digest for record in records})
+        return cls.from_records(records, digests, identities)
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs the cells hold."""
+        return sum(len(cell.records) for cell in self.cells)
+
+    def baseline_of(self, cell: Cell) -> Cell | None:
+        """Return the fine-tuning cell that `cell` is compared with: the one most alike, or None.
+
+        Alike means, in this order: equal environment, equal number of steps, most seeds in common.
+        """
+        candidates = [other for other in self.cells if other.is_baseline and other.question == cell.question]
+        return max(candidates, key=lambda other: _likeness(cell, other), default=None)
+
+    def pair(self, cell: Cell) -> Pairing | None:
+        """Compare `cell` with its baseline at equal seeds and in equal environments.
+
+        None for a baseline itself, and where there is none.
+        """
+        baseline = None if cell.is_baseline else self.baseline_of(cell)
+        if baseline is None:
+            return None
+        environments = {record.seed: record.environment_digest for record in baseline.finished}
+        refused = {
+            record.seed
+            for record in cell.finished
+            if environments.get(record.seed, record.environment_digest) != record.environment_digest
+        }
+        ours = {seed: score for seed, score in cell.scores().items() if seed not in refused}
+        theirs = {seed: score for seed, score in baseline.scores().items() if seed not in refused}
+        return Pairing(
+            baseline=baseline,
+            difference=compare_paired(ours, theirs),
+            num_refused_pairs=len(refused),
+            has_equal_steps=cell.first.num_steps == baseline.first.num_steps,
+        )
+
+
+def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]:
+    """Return the identity of rows and model for those experiments whose `experiment.json` is there and names them."""
+    identities = {}
+    for digest in digests:
+        try:
+            values = store.read_experiment(digest)
+        except HeadstartError:
+            continue
+        identities[digest] = (
+            f"rows {str(values.get('task_fingerprint', ''))[:8]}, model {str(values.get('model_revision', ''))[:16]}"
+        )
+    return identities
+
+
+def _failed_first(record: RunRecord) -> tuple[str, int, bool]:
+    return (record.experiment_digest, record.seed, record.status is RunStatus.FINISHED)
+
+
+def _cell_order(cell: Cell) -> tuple[tuple[str, ...], bool, str, int, str]:
+    return (cell.question, not cell.is_baseline, cell.first.label, cell.first.num_steps, cell.experiment_digest)
+
+
+def _likeness(cell: Cell, other: Cell) -> tuple[bool, bool, int, str]:
+    return (
+        cell.first.environment_digest == other.first.environment_digest,
+        cell.first.num_steps == other.first.num_steps,
+        len(cell.scores().keys() & other.scores().keys()),
+        other.experiment_digest,
+    )

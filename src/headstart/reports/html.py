@@ -1,0 +1,58 @@
+"""The report as one self-contained HTML page: no script, no network, and no clock, so one store gives one page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from headstart.errors import UsageError
+from headstart.reports.frame import Frame
+from headstart.reports.page import build_page
+from headstart.store.layout import atomic_path
+from headstart.store.local import LocalStore
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_html(store_path: Path, out: Path, digests: Collection[str] | None = None) -> None:
+    """Write the report of a store to `out`, whole or not at all.
+
+    Args:
+        store_path: the store's folder.
+        out: the page; replaced if it is there.
+        digests: the experiments to show; all by default.
+
+    Raises:
+        UsageError: if there is no store, or it holds no run to report.
+    """
+    page = render_html(store_path, digests)
+    with atomic_path(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def render_html(store_path: Path, digests: Collection[str] | None = None) -> str:
+    """Return the page; equal for equal stores of one name.
+
+    Raises:
+        UsageError: if there is no store, or it holds no run to report.
+    """
+    frame = Frame.from_store(store_path, digests)
+    if not frame.cells:
+        raise UsageError(
+            f"{store_path} holds no run to report", remedy="  Run `headstart compare` with this --store first."
+        )
+    return _environment().get_template("report.html.j2").render(page=build_page(LocalStore(store_path), frame))
+
+
+def _environment() -> Environment:
+    """Return the template environment: everything that is written is escaped, and a missing name is an error."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,86 @@
+"""Where a report's numbers come from: machines, versions, commits and commands, as the runs recorded them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from headstart.errors import HeadstartError
+from headstart.reports.frame import Frame
+from headstart.store.layout import read_json
+from headstart.store.local import LocalStore
+from headstart.store.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """One setting in which runs were made.
+
+    Attributes:
+        versions: (package, version), Python first.
+        commit: of the repository the command ran in; "" outside of one.
+    """
+
+    num_runs: int
+    cpu: str
+    num_cores: int
+    platform: str
+    commit: str
+    versions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """All settings and commands behind a report, the most frequent and the earliest first.
+
+    Attributes:
+        first_started: UTC, ISO 8601; "" when no run recorded it. `last_started` likewise.
+    """
+
+    settings: tuple[Origin, ...]
+    commands: tuple[str, ...]
+    first_started: str
+    last_started: str
+    num_unrecorded: int
+
+
+def read_origins(store: LocalStore, frame: Frame) -> Origins:
+    """Return what the runs of a frame recorded when they began."""
+    found = list(_provenances(store, frame))
+    settings = Counter(_setting(provenance) for provenance in found)
+    starts = sorted(provenance.started_at for provenance in found)
+    return Origins(
+        settings=tuple(
+            Origin(num_runs=number, cpu=cpu, num_cores=cores, platform=platform, commit=commit, versions=versions)
+            for (cpu, cores, platform, commit, versions), number in sorted(
+                settings.items(), key=lambda item: (-item[1], item[0])
+            )
+        ),
+        commands=_distinct(p.command for p in sorted(found, key=lambda p: (p.started_at, p.command))),
+        first_started=starts[0] if starts else "",
+        last_started=starts[-1] if starts else "",
+        num_unrecorded=frame.num_runs - len(found),
+    )
+
+
+def _provenances(store: LocalStore, frame: Frame) -> Iterable[Provenance]:
+    for cell in frame.cells:
+        for record in cell.records:
+            path = store.run_folder(record.experiment_digest, record.seed).started_json
+            try:
+                yield Provenance.from_json(read_json(path))
+            except (HeadstartError, OSError, TypeError):
+                continue
+
+
+_Setting = tuple[str, int, str, str, tuple[tuple[str, str], ...]]
+
+
+def _setting(provenance: Provenance) -> _Setting:
+    versions = (("python", provenance.python), *sorted(provenance.versions.items()))
+    return (provenance.cpu, provenance.num_cores, provenance.platform, provenance.commit or "", versions)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))

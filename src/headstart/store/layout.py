@@ -1,0 +1,123 @@
+"""Where everything lies in a store, and how a file gets there: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import CheckpointError
+
+TEMPORARY_PREFIX = ".tmp-"
+"""Names that start so are unfinished files of a killed process: nobody reads them."""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in `path`'s folder for a block to write; afterwards it is renamed to `path`.
+
+    The bytes reach the disk before the name does, so whoever finds `path` finds all of it. When the block raises, the
+    temporary file is removed and `path` stays as it was. The folder is made if it is missing; the suffix is `path`'s.
+
+    Raises:
+        FileNotFoundError: if the block wrote nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush_folder_to_disk(path.parent)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write values as indented JSON, whole or not at all.
+
+    Raises:
+        ValueError: if a number is not finite, for which JSON has no word.
+    """
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+        FileNotFoundError: if there is none.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} is damaged: it should hold a JSON object")
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run, and the names in it.
+
+    Stages are numbered from 1 in folder names and from 0 in arguments, as in a strategy's plan.
+    """
+
+    folder: Path
+
+    @property
+    def started_json(self) -> Path:
+        """Provenance, written when the run begins."""
+        return self.folder / "started.json"
+
+    @property
+    def run_json(self) -> Path:
+        """The run's record; its presence is what "finished" means."""
+        return self.folder / "run.json"
+
+    @property
+    def failed_json(self) -> Path:
+        """The record of a run that diverged or stopped with an error."""
+        return self.folder / "failed.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file whose lock claims the run."""
+        return self.folder / ".lock"
+
+    def predictions(self, split: str) -> Path:
+        """Return the file of one split's predictions."""
+        return self.folder / f"predictions.{split}.parquet"
+
+    def stage_folder(self, index: int, name: str) -> Path:
+        """Return the folder of the stage at `index` (from 0) of the plan."""
+        return self.folder / f"{index + 1}-{name}"
+
+    def stage_json(self, index: int, name: str) -> Path:
+        """Return the record of a finished stage."""
+        return self.stage_folder(index, name) / "stage.json"
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder_to_disk(folder: Path) -> None:
+    """Make a rename survive a power cut. Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,182 @@
+"""A store on this machine's disk: who works on which run, and what is finished."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from headstart.errors import CheckpointError, UsageError
+from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
+from headstart.store.record import SCHEMA_VERSION, RunRecord, RunStatus
+
+KIND = "headstart store"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStore:
+    """A folder of runs. Reading makes nothing; the folder appears with the first thing that is written.
+
+    Several processes may share one store: each claims a run before it works on it.
+
+    Raises:
+        UsageError: if `root` is something else than a store, or was written by a newer headstart.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+        _require_store(self.root)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was written yet."""
+        return self._marker.is_file()
+
+    def run_folder(self, digest: str, seed: int) -> RunFolder:
+        """Return the folder of a run, which need not exist."""
+        return RunFolder(self.root / digest / f"seed-{seed}")
+
+    def run_folders(self) -> list[RunFolder]:
+        """Return the folders of all runs that were ever begun, sorted by experiment and seed."""
+        found = [(path.parent.name, seed) for path in self.root.glob("*/seed-*") if (seed := _seed(path)) is not None]
+        return [self.run_folder(digest, seed) for digest, seed in sorted(found)]
+
+    @contextmanager
+    def claim(self, digest: str, seed: int) -> Iterator[bool]:
+        """Try to claim a run for this process, without waiting; yields whether it is ours inside the block.
+
+        The claim is an operating-system lock: it ends with the block or with the process, however that dies. Look
+        whether the run is finished only inside: another process may have finished it a moment ago.
+        """
+        folder = self.run_folder(digest, seed)
+        self._mark()
+        folder.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.lock_file)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            _remove_leftovers(folder)
+            yield True
+        finally:
+            lock.release()
+
+    def is_finished(self, digest: str, seed: int) -> bool:
+        """Return whether a run has its result. A damaged result does not count: the run is done again."""
+        return _read_record(self.run_folder(digest, seed).run_json) is not None
+
+    def record(self, digest: str, seed: int) -> RunRecord | None:
+        """Return how a run ended, None when it has not or its record is damaged."""
+        folder = self.run_folder(digest, seed)
+        return _read_record(folder.run_json) or _read_record(folder.failed_json)
+
+    def records(self) -> list[RunRecord]:
+        """Return the records of all ended runs by experiment and seed; damaged ones are named in a logged warning."""
+        found = (_read_record(folder.run_json) or _read_record(folder.failed_json) for folder in self.run_folders())
+        return [record for record in found if record is not None]
+
+    def finish(self, record: RunRecord) -> None:
+        """Store the record of a finished run. From here on it counts, and an earlier failure no longer does."""
+        if record.status is not RunStatus.FINISHED:
+            raise ValueError(f"the run did not finish: {record.status}")
+        folder = self.run_folder(record.experiment_digest, record.seed)
+        self._mark()
+        write_json(folder.run_json, record.to_json())
+        folder.failed_json.unlink(missing_ok=True)
+
+    def fail(self, record: RunRecord) -> None:
+        """Store the record of a run that diverged or stopped with an error."""
+        if record.status is RunStatus.FINISHED:
+            raise ValueError("the run finished")
+        self._mark()
+        write_json(self.run_folder(record.experiment_digest, record.seed).failed_json, record.to_json())
+
+    def write_experiment(self, digest: str, values: Mapping[str, Any]) -> None:
+        """Store what an experiment is; what is there already stays, for equal digests mean equal results."""
+        path = self.root / digest / "experiment.json"
+        if not path.is_file():
+            self._mark()
+            write_json(path, dict(values))
+
+    def read_experiment(self, digest: str) -> dict[str, Any]:
+        """Return what `write_experiment` stored.
+
+        Raises:
+            UsageError: if the store knows no such experiment.
+            CheckpointError: if the file is damaged.
+        """
+        path = self.root / digest / "experiment.json"
+        if not path.is_file():
+            raise UsageError(
+                f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
+            )
+        return read_json(path)
+
+    @property
+    def _marker(self) -> Path:
+        return self.root / "store.json"
+
+    def _mark(self) -> None:
+        if not self.exists:
+            write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+
+
+def _require_store(root: Path) -> None:
+    marker = root / "store.json"
+    if marker.is_file():
+        _require_readable(marker)
+    elif root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is a file, not a store", remedy="  Give a folder that is new, empty or a store.")
+    # A store that another process is just making holds only names that start with a dot.
+    elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()) and not marker.is_file():
+        raise UsageError(
+            f"{root} holds files but is not a headstart store: it has no store.json",
+            remedy="  Give a folder that is new, empty or a store.",
+        )
+
+
+def _require_readable(marker: Path) -> None:
+    values = read_json(marker)
+    version = values.get("schema_version")
+    if values.get("kind") != KIND or not isinstance(version, int):
+        raise UsageError(f"{marker} is not from headstart", remedy="  Give a folder that is new, empty or a store.")
+    if version > SCHEMA_VERSION:
+        raise UsageError(
+            f"the store {marker.parent} was written by a newer headstart (schema {version})",
+            allowed=f"  This one reads schemas up to {SCHEMA_VERSION}.",
+            remedy="  Upgrade headstart, or give another folder.",
+        )
+
+
+def _seed(folder: Path) -> int | None:
+    text = folder.name.removeprefix("seed-")
+    return int(text) if text.isdecimal() and folder.is_dir() else None
+
+
+def _remove_leftovers(folder: RunFolder) -> None:
+    """Remove what a killed process was writing; the caller holds the claim, so nobody else writes here."""
+    for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
+def _read_record(path: Path) -> RunRecord | None:
+    """Return the record in a file; None when there is none, or, after a warning, when it is damaged."""
+    try:
+        return RunRecord.from_json(read_json(path))
+    except FileNotFoundError:
+        return None
+    except CheckpointError as error:
+        _log.warning("%s; it does not count", error)
+    except (TypeError, KeyError, ValueError) as error:
+        _log.warning("%s is damaged: %s; it does not count", path, error)
+    return None

@@ -1,0 +1,46 @@
+"""Parameter-efficient tuning alone: adapter and head are trained, the backbone's own weights are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from headstart.registry import Spec
+from headstart.strategies.strategy import Budget, HeadOrigin, Optimizer, Selection, Stage, StageOptimizers, Start, Strategy
+
+
+def adapter_stage(optimizer: Optimizer, num_steps: int, adapter: Spec) -> Stage:
+    """Return the stage that trains a fresh head together with an adapter on the pretrained backbone."""
+    return Stage(
+        name="adapter",
+        role="adapter",
+        start=Start.PRETRAINED,
+        head_from=HeadOrigin.FRESH,
+        trainable=Selection.ADAPTER_AND_HEAD,
+        adapter=adapter,
+        optimizer=optimizer,
+        num_steps=num_steps,
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AdapterTuning(Strategy):
+    """Train adapter and head, and stop there.
+
+    What merges into the backbone is merged before the final evaluation, so that what is evaluated is what is saved.
+    """
+
+    name: ClassVar[str] = "adapter"
+    tunes_backbone: ClassVar[bool] = False
+    takes_adapter: ClassVar[bool] = True
+
+    def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
+        """Return the one stage.
+
+        Raises:
+            ValueError: if no adapter or no rate for it is given.
+        """
+        if adapter is None or optimizers.adapter_alone is None:
+            raise ValueError("the strategy 'adapter' needs an adapter and its optimizer")
+        return (adapter_stage(optimizers.adapter_alone, budget.num_steps, adapter),)

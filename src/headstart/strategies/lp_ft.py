@@ -1,0 +1,30 @@
+"""LP-FT: linear probing, then fine-tuning from the probed head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from headstart.registry import Spec
+from headstart.strategies.finetune import head_start_plan
+from headstart.strategies.linear_probe import probe_stage
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LpFt(Strategy):
+    """Train the head alone, then everything.
+
+    Source: Kumar et al. (ICLR 2022), "Fine-Tuning can Distort Pretrained Features and Underperform
+    Out-of-Distribution", section 4.
+    """
+
+    name: ClassVar[str] = "lp_ft"
+    has_first_stage: ClassVar[bool] = True
+
+    def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
+        """Return probe and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
+        probe_steps, finetune_steps = budget.split()
+        first = probe_stage(optimizers.probe, probe_steps) if probe_steps else None
+        return head_start_plan(first, optimizers.finetune, finetune_steps, Start.PREVIOUS)

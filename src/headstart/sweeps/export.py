@@ -1,0 +1,109 @@
+"""A finished run as a model folder: from its stored weights, or by running it again, bit for bit."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from headstart.adapters.catalogue import build_adapter
+from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
+from headstart.errors import CheckpointError, UsageError
+from headstart.experiments.experiment import Experiment, Run, TaskSource
+from headstart.experiments.run import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, stored_stage
+from headstart.experiments.workspace import Workspace
+from headstart.store.layout import RunFolder
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.serial_executor import SweepListener, execute
+from headstart.training.config import RunOptions
+
+
+def find_run(store: LocalStore, name: str) -> Run:
+    """Return a stored run by `<digest>/<seed>`; the beginning of the digest is enough where it is unambiguous.
+
+    Raises:
+        UsageError: if no run or more than one has that name.
+    """
+    digest, has_seed, seed = name.partition("/")
+    if not has_seed or not seed.removeprefix("seed-").isdigit():
+        raise UsageError(
+            f"cannot read the run {name!r}", allowed="  A run is written <digest>/<seed>, as `headstart runs` lists it."
+        )
+    digests = sorted(path.parent.name for path in store.root.glob(f"{digest}*/experiment.json") if digest.isalnum())
+    if len(digests) != 1:
+        found = "no experiment" if not digests else f"{len(digests)} experiments"
+        raise UsageError(f"{found} in {store.root} begins with {digest!r}", remedy="  `headstart runs` lists them.")
+    values = store.read_experiment(digests[0])
+    return Run(
+        Experiment.from_json(values["experiment"]),
+        int(seed.removeprefix("seed-")),
+        TaskSource(**values["source"]),
+    )
+
+
+def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:
+    """Write a finished run to `out` as a model folder.
+
+    Where the store kept no weights, the run is done again in a temporary store; its head must come out as recorded.
+
+    Raises:
+        UsageError: if the run is not finished, or `out` is not empty.
+        CheckpointError: if running again did not give the same head (another machine or other versions).
+    """
+    record = store.record(run.experiment.digest, run.seed)
+    if record is None or record.status is not RunStatus.FINISHED:
+        raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
+    folder = store.run_folder(run.experiment.digest, run.seed)
+    if _has_weights(run, folder):
+        _write(run, folder, record, out, workspace)
+        return record
+    with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
+        again = LocalStore(Path(temporary))
+        (record_again,) = execute([run], again, workspace, RunOptions(keep_backbone=True), listener)
+        if record_again.status is not RunStatus.FINISHED:
+            raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
+        folder_again = again.run_folder(run.experiment.digest, run.seed)
+        _require_same(run, folder, folder_again)
+        _write(run, folder_again, record, out, workspace)
+    return record
+
+
+def _last_stage_folder(run: Run, folder: RunFolder) -> Path:
+    return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
+
+
+def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
+    return stored_stage(folder.stage_json(len(run.experiment.plan) - 1, run.experiment.plan[-1].name))
+
+
+def _has_weights(run: Run, folder: RunFolder) -> bool:
+    stored = _last_stage(run, folder)
+    return stored is not None and (stored.backbone_stored or stored.restored)
+
+
+def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
+    before, after = _last_stage(run, first), _last_stage(run, again)
+    if before is None or after is None or before.head != after.head or before.backbone != after.backbone:
+        raise CheckpointError(
+            f"{run}: running it again gave other weights than recorded: another machine, or other versions of torch or "
+            "transformers. `started.json` in the run's folder lists what it ran with."
+        )
+
+
+def _write(run: Run, folder: RunFolder, record: RunRecord, out: Path, workspace: Workspace) -> None:
+    experiment = run.experiment
+    last = _last_stage_folder(run, folder)
+    classifier = workspace.classifier(run.source, experiment, run.seed)
+    classifier.load_head(load_file(last / HEAD_FILE))
+    if (last / BACKBONE_FILE).exists():
+        classifier.load_backbone(load_file(last / BACKBONE_FILE))
+    info = _model_info(run, workspace)
+    tokenizer = workspace.tokenizer(experiment.model)
+    if (last / ADAPTER_FOLDER).is_dir():
+        attached = build_adapter(experiment.plan[-1].adapter).attach(classifier, seed=run.seed)
+        attached.load_peft(last / ADAPTER_FOLDER)
+        save_adapter_folder(attached, classifier, tokenizer, out, info=info, run_json=record.to_json())
+    else:
+        save_model_folder(classifier, tokenizer, out, info=info, run_json=record.to_json())

@@ -1,0 +1,53 @@
+"""Train one model and leave it as a folder; a killed call goes on where it was."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from headstart.errors import UsageError
+from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.grid import Choices, build_experiment, pairings, run_options
+from headstart.experiments.workspace import Workspace
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.export import export_run
+from headstart.sweeps.serial_executor import SweepListener, execute
+
+
+def working_store(out: Path) -> Path:
+    """Return the folder beside `out` that holds an unfinished fit."""
+    return out.with_name(f"{out.name}.unfinished")
+
+
+def plan_fit(choices: Choices, source: TaskSource, seed: int, out: Path, workspace: Workspace) -> Run:
+    """Return the run of a fit, after every check that needs no training.
+
+    Raises:
+        UsageError: for anything that cannot work, among it an `out` that is not empty.
+    """
+    require_empty(out)
+    ((strategy, adapter),) = pairings(choices)
+    return Run(build_experiment(choices, strategy, adapter, source, workspace), seed, source)
+
+
+def fit_model(run: Run, choices: Choices, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:
+    """Train and write the model folder; returns the record, also of a run that failed (nothing is written then)."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store = LocalStore(working_store(out))
+    options = run_options(choices, run.experiment.plan, keep_backbone=True)
+    (record,) = execute([run], store, workspace, options, listener)
+    if record.status is RunStatus.FINISHED:
+        export_run(run, store, out, workspace, listener)
+        shutil.rmtree(store.root)
+    return record
+
+
+def require_empty(out: Path) -> None:
+    """Refuse to write into what is there already.
+
+    Raises:
+        UsageError: if `out` is a file or a folder that is not empty.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        raise UsageError(f"{out} is there already and not empty", remedy="  Give --out another name, or remove it.")

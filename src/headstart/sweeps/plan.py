@@ -1,0 +1,101 @@
+"""A sweep: the runs that a comparison wants, in an order that completes pairs early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from headstart.errors import UsageError
+from headstart.experiments.experiment import Evaluation, Run, TaskSource
+from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.workspace import Workspace
+from headstart.registry import Spec
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
+from headstart.sweeps.selection import CHOSEN_ON, RateLists, choose, trials, with_rates
+from headstart.sweeps.serial_executor import SweepListener, execute
+from headstart.training.config import RunOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What to compare.
+
+    Attributes:
+        sources: the tasks.
+        seeds: root seeds; runs are paired over them.
+        rates: learning rates to choose from before anything is reported.
+    """
+
+    choices: Choices
+    sources: tuple[TaskSource, ...]
+    seeds: tuple[int, ...]
+    rates: RateLists = RateLists()
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise UsageError("--seeds was given as 0", allowed="  It is the number of paired seeds, at least 1.")
+
+
+def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
+    """Return all runs as they are with the preset's rates: faults show here, before anything trains."""
+    rates = sweep.rates
+    pairings(with_rates(sweep.choices, (_first(rates.learning_rates), _first(rates.stage1_learning_rates))))
+    runs = []
+    for source in sweep.sources:
+        evaluation = _evaluation(sweep, source, workspace)
+        experiments = [
+            build_experiment(
+                with_rates(sweep.choices, sweep.rates.candidates(strategy)[0]),
+                strategy,
+                adapter,
+                source,
+                workspace,
+                evaluation,
+            )
+            for strategy, adapter in pairings(sweep.choices)
+        ]
+        runs.extend(Run(experiment, seed, source) for seed in sweep.seeds for experiment in experiments)
+    return runs
+
+
+def run_sweep(
+    sweep: Sweep, store: LocalStore, workspace: Workspace, options: RunOptions, listener: SweepListener
+) -> list[RunRecord]:
+    """Choose learning rates where there is a choice, then have every run finished; return the reported records."""
+    runs: list[Run] = []
+    for source in sweep.sources:
+        evaluation = _evaluation(sweep, source, workspace)
+        experiments = []
+        for strategy, adapter in pairings(sweep.choices):
+            choices = _chosen(sweep, strategy, adapter, source, store, workspace, options, listener)
+            experiments.append(build_experiment(choices, strategy, adapter, source, workspace, evaluation))
+        runs.extend(Run(experiment, seed, source) for seed in sweep.seeds for experiment in experiments)
+    return execute(runs, store, workspace, options, listener)
+
+
+def _first(rates: tuple[float, ...]) -> float | None:
+    return rates[0] if rates else None
+
+
+def _evaluation(sweep: Sweep, source: TaskSource, workspace: Workspace) -> Evaluation:
+    split = workspace.task_data(source).task.evaluation_split
+    return Evaluation(split=split, chosen_on=CHOSEN_ON if sweep.rates.is_choice else "none")
+
+
+def _chosen(
+    sweep: Sweep,
+    strategy: Spec,
+    adapter: Spec | None,
+    source: TaskSource,
+    store: LocalStore,
+    workspace: Workspace,
+    options: RunOptions,
+    listener: SweepListener,
+) -> Choices:
+    candidates = sweep.rates.candidates(strategy)
+    if len(candidates) == 1:
+        return with_rates(sweep.choices, candidates[0])
+    planned = trials(sweep.choices, sweep.rates, strategy, adapter, source, workspace)
+    records = execute([run for _, run in planned], store, workspace, replace(options, keep_backbone=False), listener)
+    return with_rates(sweep.choices, choose([candidate for candidate, _ in planned], records))

@@ -1,0 +1,166 @@
+"""`--trainer KEY=VALUE`: which `TrainingArguments` fields a user may set, and which of them change results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from headstart.errors import UsageError, UsageErrors, unknown_name
+from headstart.registry import parse_scalar
+from headstart.training.config import TrainerOverride
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+OWNED = {
+    "output_dir": "--out or --store",
+    "seed": "--seed",
+    "data_seed": "--seed",
+    "max_steps": "--steps",
+    "num_train_epochs": "--epochs",
+    "per_device_train_batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
+    "bf16": "--precision",
+    "fp16": "--precision",
+    "use_cpu": "the machine: headstart takes a GPU where there is one",
+    "warmup_steps": "--preset",
+    "lr_scheduler_type": "--preset",
+    "lr_scheduler_kwargs": "--preset",
+    "train_sampling_strategy": "nothing: batches are bucketed by length, in an order drawn from the seed",
+    "length_column_name": "nothing: lengths are known",
+    "dataloader_drop_last": "nothing: every row is trained on",
+    "remove_unused_columns": "nothing: the columns are headstart's own",
+    "label_names": "nothing: the task knows its labels",
+    "ignore_data_skip": "nothing: a resumed run is bit-identical",
+    "resume_from_checkpoint": "nothing: calling again resumes",
+    "restore_callback_states_from_checkpoint": "nothing: calling again resumes",
+    "auto_find_batch_size": "--batch-size",
+    "logging_nan_inf_filter": "nothing: a loss that is not finite ends the run as diverged",
+    "disable_tqdm": "--quiet",
+    "full_determinism": "nothing: see docs/guides/reproducibility.md",
+    "local_rank": "nothing: one process trains a run",
+    "deepspeed": "nothing: one process trains a run",
+    "fsdp": "nothing: one process trains a run",
+    "fsdp_config": "nothing: one process trains a run",
+    "parallelism_config": "nothing: one process trains a run",
+    "accelerator_config": "nothing: one process trains a run",
+    "label_smoothing_factor": "nothing yet: losses come with their own option",
+}
+"""Fields that the engine sets itself, and the option of ours that says the same."""
+
+OWNED_PREFIXES = {
+    "eval_": "nothing: a stage is evaluated at its end",
+    "per_device_eval": "nothing: evaluation does not depend on the batch size",
+    "save_": "nothing: checkpoints are spaced by time",
+    "load_best_": "nothing: the last step is reported, nothing is chosen",
+    "metric_for_best": "nothing: the last step is reported, nothing is chosen",
+    "greater_is_better": "nothing: the last step is reported, nothing is chosen",
+    "push_to_hub": "nothing: export, then upload the folder",
+    "hub_": "nothing: export, then upload the folder",
+    "do_": "nothing: the verb says what is done",
+    "bf16_full_eval": "nothing: evaluation is in fp32",
+    "fp16_full_eval": "nothing: evaluation is in fp32",
+    "ddp_": "nothing: one process trains a run",
+}
+
+NEUTRAL = frozenset(
+    {
+        "logging_strategy",
+        "logging_steps",
+        "logging_first_step",
+        "log_level",
+        "log_level_replica",
+        "log_on_each_node",
+        "report_to",
+        "run_name",
+        "project",
+        "dataloader_num_workers",
+        "dataloader_pin_memory",
+        "dataloader_persistent_workers",
+        "dataloader_prefetch_factor",
+        "dataloader_in_order",
+        "dataloader_multiprocessing_context",
+        "include_num_input_tokens_seen",
+        "skip_memory_metrics",
+        "torch_empty_cache_steps",
+        "debug",
+    }
+)
+"""Fields that cannot change a result: they stay out of the digest."""
+
+
+def parse_overrides(texts: Sequence[str], stage_names: Iterable[str]) -> tuple[TrainerOverride, ...]:
+    """Read `KEY=VALUE` and `stage.KEY=VALUE`, sorted by stage and field.
+
+    Args:
+        texts: what the user wrote.
+        stage_names: stages that the call plans; a prefix must be one of them.
+
+    Raises:
+        UsageErrors: all faults at once: unknown fields and stages with the nearest known name, fields that headstart
+            owns with the option that sets them, texts without "=".
+    """
+    known_stages = tuple(dict.fromkeys(stage_names))
+    overrides, errors = [], []
+    for text in texts:
+        try:
+            overrides.append(_parse_override(text, known_stages))
+        except UsageError as error:
+            errors.append(error)
+    if errors:
+        raise UsageErrors(errors)
+    return tuple(sorted(overrides, key=lambda override: (override.stage or "", override.field)))
+
+
+def split_neutral(
+    overrides: Sequence[TrainerOverride],
+) -> tuple[tuple[TrainerOverride, ...], tuple[TrainerOverride, ...]]:
+    """Return the overrides that can change results, and those that cannot."""
+    changing = tuple(override for override in overrides if override.field not in NEUTRAL)
+    neutral = tuple(override for override in overrides if override.field in NEUTRAL)
+    return changing, neutral
+
+
+def overrides_for(stage_name: str, overrides: Sequence[TrainerOverride]) -> dict[str, Any]:
+    """Return the fields to set for one stage; what names the stage wins over what names none."""
+    chosen = {override.field: override.value for override in overrides if override.stage is None}
+    return chosen | {override.field: override.value for override in overrides if override.stage == stage_name}
+
+
+def build_arguments(values: dict[str, Any]) -> TrainingArguments:
+    """Return `TrainingArguments`, translating what it refuses.
+
+    Raises:
+        UsageError: if transformers refuses a value.
+    """
+    from transformers import TrainingArguments
+
+    try:
+        return TrainingArguments(**values)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"transformers refuses these training arguments: {error}", remedy="  Change the value given to --trainer."
+        ) from error
+
+
+def _parse_override(text: str, stage_names: tuple[str, ...]) -> TrainerOverride:
+    key, has_value, value = text.partition("=")
+    stage, has_stage, field = key.strip().rpartition(".")
+    if not has_value or not field:
+        raise UsageError(f"cannot read --trainer {text!r}", allowed="  It is written KEY=VALUE or stage.KEY=VALUE.")
+    if has_stage and stage not in stage_names:
+        raise unknown_name("stage", stage, stage_names)
+    _refuse_owned(field)
+    return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)
+
+
+def _refuse_owned(field: str) -> None:
+    from transformers import TrainingArguments
+
+    known = [each.name for each in fields(TrainingArguments)]
+    if field not in known:
+        raise unknown_name("TrainingArguments field", field, known)
+    ours = OWNED.get(field) or next((way for prefix, way in OWNED_PREFIXES.items() if field.startswith(prefix)), None)
+    if ours is not None:
+        raise UsageError(f"--trainer {field} is set by headstart itself", remedy=f"  Use instead: {ours}.")

@@ -1,0 +1,235 @@
+"""What happens around a stage's updates: streams of randomness, logs, checkpoints, progress, arriving gradients."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from headstart.errors import InvariantError
+from headstart.seeding import derive_seed
+from headstart.store.layout import write_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a stage stands; `loss` is the latest logged mean training loss in nats, None before the first log."""
+
+    stage: str
+    step: int
+    num_steps: int
+    loss: float | None
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+class DropoutStream(TrainerCallback):
+    """Reseed torch before each update from the stream `dropout/<role>/<step>`.
+
+    A stream per update makes a resumed stage equal to an uninterrupted one whatever was drawn in between, and pairs
+    strategies update by update.
+    """
+
+    def __init__(self, root_seed: int, role: str) -> None:
+        self._root_seed, self._role = root_seed, role
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Seed the update that begins."""
+        torch.manual_seed(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
+
+
+class ProgressReport(TrainerCallback):
+    """Pass each update on to a listener."""
+
+    def __init__(self, stage: str, listener: ProgressListener) -> None:
+        self._stage, self._listener = stage, listener
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Say how far the stage is."""
+        losses = [entry["loss"] for entry in state.log_history[-2:] if "loss" in entry]
+        self._listener(
+            Progress(
+                stage=self._stage,
+                step=state.global_step,
+                num_steps=state.max_steps,
+                loss=losses[-1] if losses else None,
+            )
+        )
+
+
+class MetricsLog(TrainerCallback):
+    """Append each log entry to `metrics.jsonl`: step, loss (nats), learning_rate, grad_norm, seconds."""
+
+    fields = ("loss", "learning_rate", "grad_norm")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._begin = time.perf_counter()
+        self._seconds_before = 0.0
+
+    def elapsed(self) -> float:
+        """Return the wall seconds of the stage's updates so far, those before a kill included."""
+        return self._seconds_before + time.perf_counter() - self._begin
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep the lines of the updates that are not done again."""
+        kept = [entry for entry in read_metrics(self._path) if entry["step"] <= state.global_step]
+        self._seconds_before = kept[-1]["seconds"] if kept else 0.0
+        self._begin = time.perf_counter()
+        self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write one line."""
+        if logs is None or "loss" not in logs:
+            return
+        entry = {"step": state.global_step} | {name: logs.get(name) for name in self.fields}
+        entry["seconds"] = round(self.elapsed(), 3)
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a `metrics.jsonl`; a last line cut off by a kill is dropped."""
+    if not path.exists():
+        return []
+    entries = []
+    for line in path.read_text().splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return entries
+
+
+class TimedCheckpoints(TrainerCallback):
+    """Save a checkpoint whenever `seconds` have passed, record its hashes, and keep only the newest.
+
+    Trainer's optimiser and random-state files are the one pickle format here. They are read back only when their
+    SHA-256 is the one recorded in `checkpoint.json`, written last: a half-written or foreign checkpoint is ignored.
+    """
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._folder, self._seconds = folder, seconds
+        self._last = time.monotonic()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
+        due = time.monotonic() - self._last >= self._seconds
+        if due and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Record the new checkpoint, then drop older ones."""
+        checkpoint = self._folder / f"checkpoint-{state.global_step}"
+        write_json(self._folder / "checkpoint.json", {"folder": checkpoint.name, "files": _file_hashes(checkpoint)})
+        for other in self._folder.glob("checkpoint-*"):
+            if other != checkpoint:
+                shutil.rmtree(other)
+        self._last = time.monotonic()
+
+
+def trusted_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint in `folder` whose files have the recorded hashes, else None."""
+    record = folder / "checkpoint.json"
+    if not record.exists():
+        return None
+    values = json.loads(record.read_text())
+    checkpoint = folder / str(values["folder"])
+    return checkpoint if checkpoint.is_dir() and _file_hashes(checkpoint) == values["files"] else None
+
+
+def _file_hashes(folder: Path) -> dict[str, str]:
+    hashes = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+NEVER_A_GRADIENT = re.compile(
+    r"(key|k_proj|key_proj|k_lin)\.bias$|mask_emb|r_s_bias|seg_embed|(query|key|value)_global|pooler\.(?!dense)"
+)
+"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax."""
+
+
+class GradientsArrive(TrainerCallback):
+    """Hold a stage to what it declared: by `warmup + 20` updates every group has had a non-zero gradient.
+
+    Groups are the head, each layer's adapter and each block of the backbone; inside head and adapter every tensor
+    counts.
+    """
+
+    grace_steps = 20
+
+    def __init__(self, stage: str, groups: Mapping[str, str], strict_groups: tuple[str, ...]) -> None:
+        """Watch `groups` (parameter name -> group); in groups that start with a strict prefix each tensor counts."""
+        self._stage, self._groups, self._strict = stage, dict(groups), strict_groups
+        self._waiting = set(groups)
+        self._arrived: set[str] = set()
+        self.seconds = 0.0
+
+    def on_pre_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: torch.nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Look at the gradients that are still waited for."""
+        begin = time.perf_counter()
+        deadline = min(int(args.get_warmup_steps(state.max_steps)) + self.grace_steps, state.max_steps)
+        if self._waiting and model is not None and state.global_step < deadline:
+            self._look(model)
+            if state.global_step + 1 == deadline:
+                self._judge(deadline)
+        self.seconds += time.perf_counter() - begin
+
+    def _look(self, model: torch.nn.Module) -> None:
+        waiting = [(name, p.grad) for name, p in model.named_parameters() if name in self._waiting and p.grad is not None]
+        if not waiting:
+            return
+        norms = torch.stack([gradient.detach().abs().max() for _, gradient in waiting]).tolist()
+        for (name, _), norm in zip(waiting, norms, strict=True):
+            if norm != 0.0:
+                self._waiting.discard(name)
+                self._arrived.add(self._groups[name])
+
+    def _judge(self, num_updates: int) -> None:
+        missing = {name for name in self._waiting if not NEVER_A_GRADIENT.search(name)}
+        silent_groups = {self._groups[name] for name in missing} - self._arrived
+        silent = sorted(
+            name
+            for name in missing
+            if self._groups[name] in silent_groups or self._groups[name].startswith(self._strict)
+        )
+        if silent:
+            raise InvariantError(
+                f"stage {self._stage}: after {num_updates} updates these trainable tensors never had a gradient:\n  "
+                + "\n  ".join(silent)
+            )

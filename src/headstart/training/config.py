@@ -1,0 +1,97 @@
+"""What a run trains with beside its stages: batches, lengths, precision, attention and device, resolved by rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from headstart.errors import UsageError
+
+PRECISIONS = ("auto", "fp32", "bf16")
+Truncation = Literal["longest_first", "only_first"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerOverride:
+    """One `TrainingArguments` field set by the user; `stage` limits it to the stage of that name."""
+
+    field: str
+    value: bool | int | float | str
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Training values that every stage of a run shares. All of them change results, so all enter the digest.
+
+    Attributes:
+        batch_size: examples per optimiser update and device.
+        max_length: tokens per example, special tokens included; longer ones are truncated.
+        truncation: which text of a pair loses tokens.
+        precision: "fp32" or "bf16" (autocast; trainable weights stay fp32). Evaluation is always fp32.
+        attention: implementation inside transformers, such as "eager"; None is transformers' own choice.
+        device: "cpu" or "cuda".
+        overrides: further `TrainingArguments` fields that can change results.
+    """
+
+    batch_size: int = 16
+    max_length: int = 256
+    truncation: Truncation = "longest_first"
+    precision: str = "fp32"
+    attention: str | None = "eager"
+    device: str = "cpu"
+    overrides: tuple[TrainerOverride, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a run may do differently without a different result.
+
+    Attributes:
+        checkpoint_seconds: time between two checkpoints inside a stage; a killed run redoes at most this much.
+        keep_backbone: store the final backbone, so that the model can be exported without running again.
+        overrides: `TrainingArguments` fields that cannot change results (logging, data-loader workers).
+    """
+
+    checkpoint_seconds: float = 120.0
+    keep_backbone: bool = False
+    overrides: tuple[TrainerOverride, ...] = ()
+
+
+def resolve_device() -> str:
+    """Return "cuda" where a GPU is there, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return "fp32" or "bf16"; "auto" is bf16 where the hardware computes it natively.
+
+    Raises:
+        UsageError: if the name is unknown.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {precision!r}", allowed=f"  Known: {', '.join(PRECISIONS)}.")
+    if precision != "auto":
+        return precision
+    return "bf16" if _computes_bf16(device) else "fp32"
+
+
+def _computes_bf16(device: str) -> bool:
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    if not capabilities.startswith("AVX512"):
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def resolve_attention(device: str) -> str | None:
+    """Return the attention implementation: eager on a CPU, where it trains faster with dropout on.
+
+    On a GPU None: transformers takes sdpa wherever the architecture has it.
+    """
+    return "eager" if device == "cpu" else None

@@ -1,0 +1,164 @@
+"""Cached features: a frozen backbone in eval mode says the same every time, so ask it once.
+
+Where a head reads one vector per example (the first token, or the pooled output), that vector is all that is kept.
+Whether a head does is found out, not assumed: one batch goes through the whole model and through the kept vectors,
+and the logits must be bit-equal.
+
+Letters: n examples, b batch, t tokens, h hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.inference.forward import autocast, length_ordered_batches
+from headstart.models.classifier import Classifier
+
+Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What a frozen backbone says of each example: fp32, on the CPU.
+
+    Attributes:
+        first_token: [n, h], the final layer's output at the first token.
+        pooled: [n, h], the pooler's output; None where the backbone has none.
+    """
+
+    first_token: torch.Tensor
+    pooled: torch.Tensor | None
+
+
+class FeatureRows(Dataset[dict[str, Any]]):
+    """Row numbers and labels: all that a head on cached features needs as input."""
+
+    def __init__(self, labels: list[int]) -> None:
+        self._labels = labels
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {"input_ids": row, "labels": self._labels[row]}
+
+
+def collate_rows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Return row numbers as `input_ids` [b, 1], which is what the replayed backbone looks them up by, and labels [b]."""
+    return {
+        "input_ids": torch.tensor([[row["input_ids"]] for row in rows]),
+        "labels": torch.tensor([row["labels"] for row in rows]),
+    }
+
+
+def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:
+    """Tell whether the head reads nothing but the first token or the pooled output, by comparing logits on `batch`."""
+    model = classifier.model
+    prefix = f"{model.base_model_prefix}."
+    if any(name.startswith(prefix) for name in classifier.head_names):
+        return False
+    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    with _eval_mode(model), torch.no_grad():
+        direct = model(**inputs).logits
+        features = _read(model.base_model(**inputs))
+        rows = torch.arange(len(direct)).unsqueeze(1)
+        try:
+            with replayed(classifier, features):
+                replay = model(input_ids=rows).logits
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            return False
+    return torch.equal(direct, replay)
+
+
+def extract(
+    classifier: Classifier,
+    tokenized: TokenizedSplit,
+    collate: Collate,
+    *,
+    batch_size: int,
+    precision: str,
+    device: str,
+) -> Features:
+    """Run the backbone once over all examples in eval mode; return fp32 features on the CPU.
+
+    Args:
+        classifier: its backbone is moved to `device` and left there.
+        tokenized: the examples.
+        collate: makes a batch of rows.
+        batch_size: examples per forward pass.
+        precision: "fp32" or "bf16" (autocast).
+        device: "cpu" or "cuda".
+    """
+    model = classifier.model.to(device)
+    first: torch.Tensor | None = None
+    pooled: torch.Tensor | None = None
+    with _eval_mode(model), torch.no_grad(), autocast(precision, device):
+        for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
+            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+            part = _read(model.base_model(**inputs))
+            if first is None:
+                first = torch.empty(len(tokenized), part.first_token.shape[-1])
+                pooled = None if part.pooled is None else torch.empty(len(tokenized), part.pooled.shape[-1])
+            first[rows] = part.first_token
+            if pooled is not None and part.pooled is not None:
+                pooled[rows] = part.pooled
+    if first is None:
+        raise ValueError("no examples to extract features from")
+    return Features(first_token=first, pooled=pooled)
+
+
+@contextmanager
+def replayed(classifier: Classifier, features: Features) -> Iterator[None]:
+    """Make the backbone answer from `features` by row number inside the block; nothing is left behind."""
+    backbone = classifier.model.base_model
+    device = next(classifier.model.parameters()).device
+    first = features.first_token.to(device)
+    pooled = None if features.pooled is None else features.pooled.to(device)
+
+    def replay(*args: torch.Tensor, **kwargs: Any) -> BaseModelOutputWithPooling:
+        rows = (args[0] if args else kwargs["input_ids"]).squeeze(1)
+        return BaseModelOutputWithPooling(
+            last_hidden_state=first[rows].unsqueeze(1), pooler_output=None if pooled is None else pooled[rows]
+        )
+
+    backbone.forward = replay
+    try:
+        yield
+    finally:
+        del backbone.forward
+
+
+@contextmanager
+def frozen_in_eval(classifier: Classifier) -> Iterator[None]:
+    """Keep the backbone in eval mode inside the block, though training switches the whole model to train mode."""
+    backbone = classifier.model.base_model
+    handle = backbone.register_forward_pre_hook(lambda module, _inputs: module.eval() and None)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _read(output: Any) -> Features:
+    pooled = getattr(output, "pooler_output", None)
+    return Features(
+        first_token=output.last_hidden_state[:, 0].float().cpu(), pooled=None if pooled is None else pooled.float().cpu()
+    )
+
+
+@contextmanager
+def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
