@@ -63,9 +63,7 @@ def read_head_record(folder: Path) -> HeadRecord:
     path = folder / HEAD_RECORD_FILE
     try:
         values = read_json(path)
-        return HeadRecord(
-            **values | {"labels": tuple(values["labels"]), "tensor_names": tuple(values["tensor_names"])}
-        )
+        return HeadRecord(**values | {"labels": tuple(values["labels"]), "tensor_names": tuple(values["tensor_names"])})
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: the model folder is not complete") from error
     except (KeyError, TypeError) as error:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from headstart.artifacts.head_file import (
@@ -28,6 +29,7 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import load_classifier, load_tokenizer, quiet_loading
+from headstart.models.memory import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
 from headstart.registry import Spec
 from headstart.store.layout import read_json, write_json
@@ -58,7 +60,7 @@ class ModelInfo:
     """
 
     task: Task
-    head: Spec = Spec("native")
+    head: Spec
     model: str
     model_revision: str
     strategy: str
@@ -231,9 +233,7 @@ def _write_around(
         sha256=sha256,
     )
     write_head_record(record, folder)
-    write_json(
-        folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": asdict(info)}
-    )
+    write_json(folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": asdict(info)})
     if run_json is not None:
         write_json(folder / RUN_FILE, run_json)
 
@@ -252,6 +252,7 @@ def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
     auto_class: Any = (
         HeadstartForSequenceClassification if info.head.name == "mlp" else AutoModelForSequenceClassification
     )
+    model: PreTrainedModel
     try:
         model, report = auto_class.from_pretrained(
             folder,
@@ -261,11 +262,12 @@ def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
             local_files_only=True,
             use_safetensors=True,
         )
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error
     wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})
     if wrong:
         raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
+    own_memory(model)
     return model
 
 

@@ -41,12 +41,12 @@ class Evaluation:
     """Which rows a result is reported on, and what was chosen on which.
 
     Attributes:
-        split: the reported split; "holdout" is the held-out part of the training split.
+        split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
         holdout_fraction: share of the training split that is held out, 0 for none.
         chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
     """
 
-    split: str = "validation"
+    split: str | None = "validation"
     holdout_fraction: float = 0.0
     chosen_on: str = "none"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
@@ -27,6 +28,8 @@ from headstart.training.config import (
 
 DEFAULT_STAGE1_FRACTION = 0.1
 DEFAULT_ADAPTER = Spec("lora")
+STAGE_NAMES = ("probe", "adapter", "finetune")
+"""What may stand before the dot of `--trainer stage.KEY=VALUE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,8 @@ def build_experiment(
     num_steps = resolve_num_steps(
         preset, task.name, num_rows, draft.training.batch_size, epochs=choices.epochs, steps=choices.steps
     )
+    if adapter is not None:
+        _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)
     plan = kind.plan(Budget(num_steps=num_steps, stage1_fraction=_fraction(choices)), optimizers, adapter)
     changing, _ = trainer_overrides(choices, plan)
     return replace(draft, plan=plan, training=replace(draft.training, overrides=changing))
@@ -140,7 +145,7 @@ def trainer_overrides(
     choices: Choices, plan: Sequence[Stage]
 ) -> tuple[tuple[TrainerOverride, ...], tuple[TrainerOverride, ...]]:
     """Return the user's `TrainingArguments` for this plan: those that can change results, and those that cannot."""
-    overrides = parse_overrides(choices.trainer, ("probe", "adapter", "finetune"))
+    overrides = parse_overrides(choices.trainer, STAGE_NAMES)
     present = {stage.name for stage in plan}
     return split_neutral([override for override in overrides if override.stage is None or override.stage in present])
 
@@ -185,6 +190,25 @@ def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
         attention=resolve_attention(device),
         device=device,
     )
+
+
+def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Choices, workspace: Workspace) -> None:
+    """Refuse lengths and helpers with which an adapter would break or silently train nothing."""
+    longest = longest_input(workspace.model(choices.model), workspace.tokenizer(choices.model))
+    if training.max_length + adapter.num_positions > longest:
+        raise UsageError(
+            f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions of {choices.model!r}",
+            remedy=f"  Give --max-length {longest - adapter.num_positions} or less.",
+        )
+    checkpointing = any(
+        override.field == "gradient_checkpointing" and override.value
+        for override in parse_overrides(choices.trainer, STAGE_NAMES)
+    )
+    if checkpointing and not adapter.works_with_gradient_checkpointing:
+        raise UsageError(
+            f"with gradient checkpointing the adapter {adapter.name!r} would get no gradient, and only the head would learn",
+            remedy="  Leave gradient_checkpointing out, or use another adapter.",
+        )
 
 
 def _fraction(choices: Choices) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -23,6 +22,7 @@ from headstart.experiments.workspace import TimedFeatures, Workspace
 from headstart.inference.forward import batched_logits
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import digests
+from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder, atomic_path, read_json, write_json
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 from headstart.strategies.strategy import HeadOrigin, Selection, Stage, Start
@@ -250,6 +250,8 @@ class _StageRun:
     def _evaluate(self, model: torch.nn.Module, classifier: Classifier) -> dict[str, float]:
         """Return the task's metrics on the reported split, in fp32; the last stage's predictions are stored."""
         experiment = self.run.experiment
+        if experiment.evaluation.split is None:
+            return {}
         tokens = self.workspace.tokens(self.run.source, experiment, train=False)
         logits = batched_logits(
             model,
@@ -274,7 +276,7 @@ def describe_run(
     experiment = run.experiment
     task = workspace.task_data(run.source).task
     num_evaluated = len(workspace.split(run.source, experiment.evaluation, train=False))
-    majority = majority_score(run, workspace)
+    majority = majority_score(run, workspace) if num_evaluated else 0.0
     return RunRecord(
         status=status,
         experiment_digest=experiment.digest,
@@ -289,7 +291,7 @@ def describe_run(
         scores=dict(stages[-1].scores) if stages and status is RunStatus.FINISHED else {},
         majority_score=majority,
         num_evaluation_examples=num_evaluated,
-        reported_split=experiment.evaluation.split,
+        reported_split=experiment.evaluation.split or "none",
         chosen_on=experiment.evaluation.chosen_on,
         purpose=experiment.purpose,
         learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan},
@@ -316,15 +318,14 @@ def _warnings(
     stages: tuple[StageRecord, ...], metric: str, majority: float, num_examples: int
 ) -> tuple[str, ...]:
     """A first stage that has not learned the task hands over a poor head: say so."""
-    if len(stages) < 2:
+    if len(stages) < 2 or not num_examples:
         return ()
     score = stages[0].scores[metric]
-    margin = 2 * math.sqrt(max(majority * (1 - majority), 0.0) / num_examples)
-    if score > majority + margin:
+    if clearly_above(summarise([score]), majority, num_examples):
         return ()
     return (
         f"Stage 1 ({stages[0].name}) reached {100 * score:.2f} {metric}, not clearly above the majority class "
-        f"({100 * majority:.2f} + {100 * margin:.2f}): the head it hands over may be poor",
+        f"({100 * majority:.2f}): the head it hands over may be poor",
     )
 
 

@@ -59,6 +59,11 @@ class Workspace:
             self._tasks[source] = _read(source)
         return self._tasks[source]
 
+    def add_task(self, source: TaskSource, data: TaskData) -> TaskSource:
+        """Make rows that are in memory already known under `source`, and return it."""
+        self._tasks[source] = data
+        return source
+
     def model(self, name: str) -> ModelSource:
         """Return where a model's files are, resolved once."""
         if name not in self._models:
@@ -76,14 +81,16 @@ class Workspace:
         return PaddingCollator(self.tokenizer(name))
 
     def split(self, source: TaskSource, evaluation: Evaluation, *, train: bool) -> Split:
-        """Return the rows to train on, or those to report on."""
+        """Return the rows to train on, or those to report on, which may be none."""
         data = self.task_data(source)
-        training = data.splits[data.task.train_split]
+        rest, held_out = data.splits[data.task.train_split], None
         if evaluation.holdout_fraction > 0:
-            rest, held_out = hold_out(training, evaluation.holdout_fraction, HOLDOUT_SEED)
-            if train or evaluation.split == "holdout":
-                return rest if train else held_out
-        return training if train else data.splits[evaluation.split]
+            rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
+        if train:
+            return rest
+        if evaluation.split is None:
+            return Split(texts=(), labels=())
+        return held_out if held_out is not None and evaluation.split == "holdout" else data.splits[evaluation.split]
 
     def tokens(self, source: TaskSource, experiment: Experiment, *, train: bool) -> TokenizedSplit:
         """Return tokens of the rows to train on or to report on."""

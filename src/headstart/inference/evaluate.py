@@ -32,9 +32,5 @@ def evaluate(
     """
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
-    predictions = predict(
-        saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress
-    )
-    return metrics.compute(
-        saved.info.task.metrics, np.asarray(split.labels), predictions.indices, predictions.probabilities
-    )
+    predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
+    return metrics.compute(saved.info.task.metrics, np.asarray(split.labels), predictions.indices)

@@ -33,7 +33,8 @@ class Predictions:
     @property
     def indices(self) -> npt.NDArray[np.int64]:
         """The most probable class of each row [n], the first of equals."""
-        return self.probabilities.argmax(axis=1)
+        indices: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
+        return indices
 
     @property
     def predicted_labels(self) -> list[str]:

@@ -21,6 +21,4 @@ def load_saved_model(folder: Path) -> SavedModel:
     base = load_adapter_base(folder)
     attached = build_adapter(info.adapter).attach(base.classifier, seed=info.seed)
     attached.load_peft(folder)
-    return SavedModel(
-        info=info, classifier=base.classifier, model=attached.model.eval(), tokenizer=base.tokenizer
-    )
+    return SavedModel(info=info, classifier=base.classifier, model=attached.model.eval(), tokenizer=base.tokenizer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,6 @@ import pyarrow.parquet
 
 from headstart.errors import UsageError
 from headstart.store.layout import atomic_path
-
-Values = Sequence[str] | Sequence[float]
 
 
 def require_writable(path: Path) -> None:
@@ -32,20 +30,29 @@ def require_writable(path: Path) -> None:
         raise UsageError(f"{path} is there already", remedy="  Name another file, or remove this one.")
 
 
-def add_columns(table: pa.Table, columns: Mapping[str, Values]) -> pa.Table:
+def require_new_columns(table: pa.Table, names: Iterable[str]) -> None:
+    """Refuse names that the table has already.
+
+    Raises:
+        UsageError: naming the clashes and --prefix.
+    """
+    clashes = [name for name in names if name in table.column_names]
+    if clashes:
+        raise UsageError(
+            f"the file has columns already that the predictions would be called: {', '.join(clashes)}",
+            remedy="  Give --prefix, which is put before the names of the new columns.",
+        )
+
+
+def add_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
     """Return the table with the new columns after the user's own.
 
     Raises:
         UsageError: if the table has a column of such a name.
     """
-    clashes = [name for name in columns if name in table.column_names]
-    if clashes:
-        raise UsageError(
-            f"the file has a column of this name already: {', '.join(clashes)}",
-            remedy="  Give --prefix, which is put before the names of the new columns.",
-        )
+    require_new_columns(table, columns)
     for name, values in columns.items():
-        table = table.append_column(name, pa.array(values))
+        table = table.append_column(name, values)
     return table
 
 

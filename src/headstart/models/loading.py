@@ -27,6 +27,7 @@ from headstart.models.classifier import (
     without_pooler,
 )
 from headstart.models.heads import architecture_head, check_head, draw_head, find_new_head, head_of_modules
+from headstart.models.memory import own_memory
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
@@ -177,6 +178,7 @@ def _from_pretrained(
         if "Unrecognized configuration class" not in str(error):
             raise
         raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
+    own_memory(model)
     return model, {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
 
 

@@ -101,9 +101,27 @@ def _write(run: Run, folder: RunFolder, record: RunRecord, out: Path, workspace:
         classifier.load_backbone(load_file(last / BACKBONE_FILE))
     info = _model_info(run, workspace)
     tokenizer = workspace.tokenizer(experiment.model)
-    if (last / ADAPTER_FOLDER).is_dir():
-        attached = build_adapter(experiment.plan[-1].adapter).attach(classifier, seed=run.seed)
+    adapter = experiment.plan[-1].adapter
+    if adapter is not None and (last / ADAPTER_FOLDER).is_dir():
+        attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load_peft(last / ADAPTER_FOLDER)
         save_adapter_folder(attached, classifier, tokenizer, out, info=info, run_json=record.to_json())
     else:
         save_model_folder(classifier, tokenizer, out, info=info, run_json=record.to_json())
+
+
+def _model_info(run: Run, workspace: Workspace) -> ModelInfo:
+    experiment, training = run.experiment, run.experiment.training
+    return ModelInfo(
+        task=workspace.task_data(run.source).task,
+        head=experiment.head,
+        model=experiment.model,
+        model_revision=experiment.model_revision,
+        strategy=str(experiment.strategy),
+        adapter=experiment.adapter,
+        seed=run.seed,
+        max_length=training.max_length,
+        truncation=training.truncation,
+        precision=training.precision,
+        attention=training.attention,
+    )

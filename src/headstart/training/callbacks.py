@@ -176,6 +176,9 @@ NEVER_A_GRADIENT = re.compile(
 )
 """Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax."""
 
+BEHIND_A_ZERO = re.compile(r"\.lora_A\.")
+"""Tensors that get one only after others have moved from zero: LoRA's A stands behind B."""
+
 
 class GradientsArrive(TrainerCallback):
     """Hold a stage to what it declared: by `warmup + 20` updates every group has had a non-zero gradient.
@@ -203,11 +206,12 @@ class GradientsArrive(TrainerCallback):
     ) -> None:
         """Look at the gradients that are still waited for."""
         begin = time.perf_counter()
-        deadline = min(int(args.get_warmup_steps(state.max_steps)) + self.grace_steps, state.max_steps)
+        num_warmup_steps = int(args.get_warmup_steps(state.max_steps))
+        deadline = min(num_warmup_steps + self.grace_steps, state.max_steps)
         if self._waiting and model is not None and state.global_step < deadline:
             self._look(model)
             if state.global_step + 1 == deadline:
-                self._judge(deadline)
+                self._judge(deadline, too_early=deadline < num_warmup_steps + 3)
         self.seconds += time.perf_counter() - begin
 
     def _look(self, model: torch.nn.Module) -> None:
@@ -220,8 +224,9 @@ class GradientsArrive(TrainerCallback):
                 self._waiting.discard(name)
                 self._arrived.add(self._groups[name])
 
-    def _judge(self, num_updates: int) -> None:
-        missing = {name for name in self._waiting if not NEVER_A_GRADIENT.search(name)}
+    def _judge(self, num_updates: int, *, too_early: bool) -> None:
+        excused = [NEVER_A_GRADIENT, BEHIND_A_ZERO] if too_early else [NEVER_A_GRADIENT]
+        missing = {name for name in self._waiting if not any(pattern.search(name) for pattern in excused)}
         silent_groups = {self._groups[name] for name in missing} - self._arrived
         silent = sorted(
             name

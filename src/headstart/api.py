@@ -1,0 +1,22 @@
+"""The library's face: `pretrain_head`, `HeadstartClassifier`, `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.artifacts.model_folder import SavedModel
+from headstart.inference.saved import load_saved_model
+from headstart.pretraining import pretrain_head
+from headstart.sklearn_classifier import HeadstartClassifier
+
+__all__ = ["HeadstartClassifier", "load", "pretrain_head"]
+
+
+def load(folder: str | Path) -> SavedModel:
+    """Read a model folder that `headstart fit` or `export` left.
+
+    Raises:
+        UsageError: if the folder is no model that headstart wrote.
+        CheckpointError: if it is damaged.
+    """
+    return load_saved_model(Path(folder))

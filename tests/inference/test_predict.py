@@ -1,0 +1,67 @@
+"""Probabilities and metrics of a saved model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.support.tiny import make_checkpoint
+
+from headstart.artifacts.model_folder import SavedModel, save_model_folder
+from headstart.data.examples import Split
+from headstart.inference.evaluate import evaluate
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
+from headstart.tasks.task import Task
+from tests.support.saved import PAIR_TASK, TEXT_TASK, logits_of, make_example, texts
+
+
+def saved_model(folder: Path, *, task: Task = TEXT_TASK, head: str = "native") -> SavedModel:
+    example = make_example(make_checkpoint(folder / "source", "roberta"), task=task, head=head)
+    save_model_folder(example.classifier, example.tokenizer, folder / "model", info=example.info)
+    return load_saved_model(folder / "model")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> SavedModel:
+    return saved_model(tmp_path_factory.mktemp("saved"))
+
+
+def test_probabilities_are_the_softmax_of_the_logits(saved: SavedModel) -> None:
+    split = texts(TEXT_TASK)
+    found = predict(saved, split, batch_size=5)
+    expected = torch.softmax(logits_of(saved.model, saved.tokenizer, split), dim=-1).numpy()
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
+    assert found.predicted_labels == [TEXT_TASK.labels[index] for index in expected.argmax(axis=1)]
+    assert found.num_truncated == sum(len(text.split()) + 2 > saved.info.max_length for (text,) in split.texts)
+
+
+def test_one_logit_still_gives_a_probability_for_each_of_two_classes(tmp_path: Path) -> None:
+    saved = saved_model(tmp_path, task=PAIR_TASK, head="mlp")
+    split = texts(PAIR_TASK)
+    found = predict(saved, split)
+    positive = torch.sigmoid(logits_of(saved.model, saved.tokenizer, split)).numpy()[:, 0]
+    np.testing.assert_allclose(found.probabilities, np.stack([1 - positive, positive], axis=1), atol=1e-6)
+
+
+def test_no_rows_have_no_probabilities(saved: SavedModel) -> None:
+    found = predict(saved, Split(texts=()))
+    assert found.probabilities.shape == (0, 3)
+    assert found.predicted_labels == []
+
+
+def test_metrics_are_those_of_the_task_by_hand(saved: SavedModel) -> None:
+    split = texts(TEXT_TASK)
+    answers = predict(saved, split).indices.tolist()
+    labels = tuple(answer if row % 3 else (answer + 1) % 3 for row, answer in enumerate(answers))
+    scores = evaluate(saved, Split(texts=split.texts, labels=labels))
+    assert list(scores) == ["accuracy", "macro_f1"]
+    assert scores["accuracy"] == pytest.approx(sum(row % 3 > 0 for row in range(23)) / 23)
+
+
+def test_evaluation_needs_labels(saved: SavedModel) -> None:
+    with pytest.raises(ValueError, match="labelled"):
+        evaluate(saved, texts(TEXT_TASK))

@@ -1,0 +1,86 @@
+"""An adapter that cannot merge: its folder gives the same logits on its pretrained backbone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tests.support.tiny import make_checkpoint
+
+from headstart.adapters.adapter import AttachedAdapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.artifacts.model_folder import INFO_FILE, load_model_folder, save_adapter_folder
+from headstart.errors import CheckpointError, UsageError
+from headstart.inference.saved import load_saved_model
+from headstart.registry import Spec
+from tests.support.saved import PAIR_TASK, Example, logits_of, make_example, texts
+
+
+def trained_prefix(checkpoint: Path, *, head: str = "native") -> tuple[Example, AttachedAdapter]:
+    """Return a pretrained backbone with a prefix and a head that differ from those which the seed draws."""
+    example = make_example(checkpoint, task=PAIR_TASK, head=head, adapter="prefix:num_tokens=5")
+    attached = build_adapter(Spec.parse("prefix:num_tokens=5")).attach(example.classifier, seed=99)
+    with torch.no_grad():
+        for tensor in (*attached.adapter_tensors().values(), *attached.head_tensors().values()):
+            tensor.add_(torch.arange(tensor.numel()).reshape(tensor.shape).sin())
+    attached.model.eval()
+    return example, attached
+
+
+def save(example: Example, attached: AttachedAdapter, folder: Path) -> Path:
+    save_adapter_folder(attached, example.classifier, example.tokenizer, folder, info=example.info)
+    return folder
+
+
+@pytest.mark.parametrize("head", ["native", "mlp"])
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "electra"])
+def test_the_same_logits_bit_for_bit(architecture: str, head: str, tmp_path: Path) -> None:
+    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", architecture), head=head)
+    split = texts(PAIR_TASK)
+    before = logits_of(attached.model, example.tokenizer, split)
+    folder = save(example, attached, tmp_path / "model")
+    assert not (folder / "model.safetensors").exists()
+    saved = load_saved_model(folder)
+    assert torch.equal(logits_of(saved.model, saved.tokenizer, split), before)
+    assert len(before.unique(dim=0)) > 5
+    assert not saved.model.training
+
+
+def test_the_folder_is_one_of_peft(tmp_path: Path) -> None:
+    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+    folder = save(example, attached, tmp_path / "model")
+    assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == "PREFIX_TUNING"
+    assert (folder / "adapter_model.safetensors").exists()
+    assert (folder / "head.safetensors").exists()
+
+
+def test_another_backbone_is_refused(tmp_path: Path) -> None:
+    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+    folder = save(example, attached, tmp_path / "model")
+    other = make_checkpoint(tmp_path / "other", "roberta", seed=1)
+    point_to(folder, other)
+    with pytest.raises(CheckpointError, match="was trained on"):
+        load_saved_model(folder)
+
+
+def test_a_backbone_that_is_gone_is_named(tmp_path: Path) -> None:
+    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+    folder = save(example, attached, tmp_path / "model")
+    point_to(folder, tmp_path / "gone")
+    with pytest.raises(UsageError, match="gone"):
+        load_saved_model(folder)
+
+
+def test_it_is_no_whole_model(tmp_path: Path) -> None:
+    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+    with pytest.raises(UsageError, match="adapter without its backbone"):
+        load_model_folder(save(example, attached, tmp_path / "model"))
+
+
+def point_to(folder: Path, model: Path) -> None:
+    path = folder / INFO_FILE
+    values = json.loads(path.read_text())
+    values["info"]["model"] = str(model)
+    path.write_text(json.dumps(values))

@@ -1,0 +1,91 @@
+"""Tiny trained-looking classifiers, and folders of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from headstart.artifacts.model_folder import ModelInfo
+from headstart.data.examples import Split
+from headstart.data.tokenisation import tokenize
+from headstart.inference.forward import batched_logits
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.source import resolve_model
+from headstart.registry import Spec
+from headstart.tasks.task import Task
+
+MAX_LENGTH = 24
+PAIR_TASK = Task(
+    name="pairs.csv",
+    text_columns=("first", "second"),
+    label_column="verdict",
+    labels=("no", "yes"),
+    metrics=("accuracy",),
+)
+TEXT_TASK = Task(
+    name="texts.csv",
+    text_columns=("text",),
+    label_column="verdict",
+    labels=("bad", "fair", "good"),
+    metrics=("accuracy", "macro_f1"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A classifier with a fresh head, its tokenizer, and what a run would say of it."""
+
+    classifier: Classifier
+    tokenizer: PreTrainedTokenizerBase
+    info: ModelInfo
+
+
+def make_example(
+    checkpoint: Path, *, task: Task = TEXT_TASK, head: str = "native", adapter: str | None = None, seed: int = 3
+) -> Example:
+    """Return a classifier on `checkpoint` whose logits differ from row to row."""
+    source = resolve_model(str(checkpoint))
+    classifier = load_classifier(source, labels=task.labels, head=Spec(head), seed=seed, attention="eager")
+    if adapter is None:
+        amplify(classifier)
+    info = ModelInfo(
+        task=task,
+        head=Spec(head),
+        model=str(checkpoint),
+        model_revision=source.revision,
+        strategy="adapter" if adapter else "finetune",
+        adapter=Spec.parse(adapter) if adapter else None,
+        seed=seed,
+        max_length=MAX_LENGTH,
+        attention="eager",
+    )
+    return Example(classifier=classifier, tokenizer=load_tokenizer(source), info=info)
+
+
+def amplify(classifier: Classifier) -> None:
+    """Make all weights larger: tiny random models otherwise say the same of every text."""
+    with torch.no_grad():
+        for tensor in (*classifier.head_tensors().values(), *classifier.backbone_tensors().values()):
+            if tensor.is_floating_point() and tensor.dim() == 2:
+                tensor.mul_(5)
+
+
+def texts(task: Task, num_rows: int = 23) -> Split:
+    """Return rows of different lengths, some longer than the maximum, in no order of length."""
+    words = ["the", "cat", "dog", "sees", "every", "some", "not", "runs", "and", "big", "small", "bird", "red"]
+    rows = []
+    for row in range(num_rows):
+        length = 1 + (row * 7) % 31
+        text = " ".join(words[(row + k * k) % len(words)] for k in range(length))
+        rows.append((text,) if len(task.text_columns) == 1 else (text, " ".join(reversed(text.split()[:5]))))
+    return Split(texts=tuple(rows))
+
+
+def logits_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, split: Split) -> torch.Tensor:
+    """Return fp32 logits on the CPU."""
+    tokenized = tokenize(split, tokenizer, max_length=MAX_LENGTH)
+    return batched_logits(model, tokenized, tokenizer, batch_size=4, precision="fp32", device="cpu")
