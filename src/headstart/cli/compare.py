@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.recipe import recipe_defaults
 from headstart.registry import Spec
 
 
@@ -18,7 +19,12 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     file: Annotated[
-        Path | None, typer.Argument(help="A CSV or JSONL file of your own, or a YAML recipe with these options.")
+        Path | None,
+        typer.Argument(
+            help="A CSV or JSONL file of your own, or a YAML recipe with these options.",
+            is_eager=True,
+            callback=recipe_defaults,
+        ),
     ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel="Data")

@@ -11,6 +11,7 @@ from typing import Any
 from headstart.data.examples import Split, TaskData
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.tasks.catalogue import TASKS
+from headstart.tasks.demo import DEMO, demo_rows
 from headstart.tasks.task import HubSource, Task
 
 
@@ -41,6 +42,9 @@ def fingerprint(task: Task, splits: Mapping[str, Split]) -> str:
 
 
 def _rows(task: Task, split: str, data_root: Path | None) -> list[dict[str, Any]]:
+    if task is DEMO:
+        columns = (*task.text_columns, task.label_column)
+        return [dict(zip(columns, (*texts, label), strict=True)) for texts, label in demo_rows(split)]
     if data_root is not None:
         return _local_rows(data_root / task.name / f"{split}.jsonl", task)
     if task.source is None:

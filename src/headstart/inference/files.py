@@ -125,8 +125,6 @@ def _new_columns(predictions: Predictions, prefix: str) -> dict[str, pa.Array]:
     """Return the new columns; a probability is written with as many digits as tell it from its fp32 neighbours."""
     columns = {f"{prefix}{LABEL_COLUMN}": pa.array(predictions.predicted_labels, pa.string())}
     for index, label in enumerate(predictions.labels):
-        values = predictions.probabilities[:, index]
-        columns[f"{prefix}{PROBABILITY_COLUMN}{label}"] = pa.array(
-            [float(str(value)) for value in values], pa.float64()
-        )
+        shortest = [float(str(value)) for value in predictions.probabilities[:, index]]
+        columns[f"{prefix}{PROBABILITY_COLUMN}{label}"] = pa.array(shortest, pa.float64())
     return columns

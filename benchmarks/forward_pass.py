@@ -1,0 +1,50 @@
+"""One forward pass over the training rows of RTE, as a user would write it: no gradients, batches of like length.
+
+Prints one line of JSON. The yardstick of a linear probe's cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+from headstart.cli.session import open_session
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.grid import Choices, build_experiment
+from headstart.inference.forward import batched_logits
+from headstart.registry import Spec
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--precision", default="auto")
+    arguments = parser.parse_args()
+    workspace = open_session()
+    source = TaskSource(name="glue/rte", data_root=arguments.data_root)
+    choices = Choices(
+        model=arguments.model,
+        strategies=(Spec("finetune"),),
+        steps=1,
+        max_length=128,
+        precision=arguments.precision,
+    )
+    experiment = build_experiment(choices, Spec("finetune"), None, source, workspace)
+    tokens = workspace.tokens(source, experiment, train=True)
+    model = workspace.classifier(source, experiment, 0).model
+    begin = time.perf_counter()
+    batched_logits(
+        model,
+        tokens,
+        workspace.tokenizer(arguments.model),
+        batch_size=32,
+        precision=experiment.training.precision,
+        device=experiment.training.device,
+    )
+    print(json.dumps({"seconds": time.perf_counter() - begin, "examples": len(tokens)}))
+
+
+if __name__ == "__main__":
+    main()

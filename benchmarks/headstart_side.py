@@ -1,0 +1,56 @@
+"""headstart's side of the benchmark: one run of one strategy. Prints one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from headstart.cli.session import open_session
+from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.run import run_one
+from headstart.registry import Spec
+from headstart.store.layout import RunFolder
+from headstart.training.config import RunOptions
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-root", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--strategy", default="finetune")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch-size", type=int, required=True)
+    arguments = parser.parse_args()
+    choices = Choices(
+        model=arguments.model,
+        strategies=(Spec.parse(arguments.strategy),),
+        steps=arguments.steps,
+        batch_size=arguments.batch_size,
+        max_length=128,
+        precision=arguments.precision,
+    )
+    workspace = open_session()
+    source = TaskSource(name="glue/rte", data_root=arguments.data_root)
+    ((strategy, adapter),) = pairings(choices)
+    run = Run(build_experiment(choices, strategy, adapter, source, workspace), 0, source)
+    with tempfile.TemporaryDirectory() as folder:
+        record = run_one(run, workspace, RunFolder(Path(folder)), RunOptions())
+    print(
+        json.dumps(
+            {
+                "seconds": record.seconds,
+                "checks_seconds": sum(stage.checks_seconds for stage in record.stages),
+                "examples": sum(stage.num_examples_seen for stage in record.stages),
+                "precision": run.experiment.training.precision,
+                "peak_bytes": record.peak_memory_bytes,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""The built-in task `demo`: English sentence pairs from a small grammar, labelled by logic.
+
+Every hypothesis stands with three premises: one that entails it, one that leaves it open, one that contradicts it.
+So a hypothesis says nothing of its label, and the words of a pair say little: what counts is how they are put together.
+Training and validation have phenomena in common, but neither frames nor open-class words.
+
+The difficulty was set looking at plain fine-tuning and linear probing only. The task shows the machinery; it supports
+no claim about a method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from types import MappingProxyType
+
+from headstart.tasks.task import Task
+
+LABELS = ("entailment", "neutral", "contradiction")
+NUM_TRAIN, NUM_VALIDATION = 300, 300
+SEED = 20
+"""Of the draws of words; each split has a generator of its own."""
+
+Pair = tuple[str, str]
+Pool = Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grammar:
+    """What a split is written with. The two splits have no frame and no open-class word in common.
+
+    Attributes:
+        frames: sentence frames by their meaning.
+        subjects: one individual each.
+        opposites: of each two, exactly one holds of an individual.
+        qualities: of a person, logically independent of each other.
+        traits: of members of a kind.
+        chains: a kind, a wider and a still wider one; every kind has members.
+        comparatives: a relation and its converse.
+        verbs: base form and past participle.
+    """
+
+    frames: Mapping[str, str]
+    subjects: Pool
+    opposites: Pool
+    qualities: Pool
+    traits: Pool
+    chains: Pool
+    comparatives: Pool
+    verbs: Pool
+
+
+def _pool(text: str) -> Pool:
+    """Return comma-separated entries, each of one word or several joined by slashes."""
+    return tuple(tuple(entry.strip().split("/")) for entry in text.split(","))
+
+
+TRAIN = Grammar(
+    frames=MappingProxyType(
+        {
+            "is": "{x} is {p}.",
+            "is not": "{x} is not {p}.",
+            "and": "{x} is {p} and {q}.",
+            "or": "{x} is {p} or {q} or both.",
+            "but not": "{x} is {q} but not {p}.",
+            "neither": "{x} is neither {p} nor {q}.",
+            "not both": "{x} is not both {p} and {q}.",
+            "has": "{x} has {a_k}.",
+            "has no": "{x} has no {k}.",
+            "all": "All {ks} are {p}.",
+            "some": "Some {ks} are {p}.",
+            "some not": "Some {ks} are not {p}.",
+            "no": "No {ks} are {p}.",
+            "more": "{x} is {p} than {y}.",
+            "chain": "{x} is {p} than {y}, and {y} is {p} than {z}.",
+            "fork": "{x} is {p} than {y}, and {z} is {p} than {y}.",
+            "active": "{x} {v} {y}.",
+            "active not": "{x} did not {b} {y}.",
+            "passive": "{y} was {v} by {x}.",
+            "passive not": "{y} was not {v} by {x}.",
+        }
+    ),
+    subjects=_pool("Anna, Peter, Maria, David, Laura, Simon, Helen, Martin, Julia, Robert, Clara, Thomas"),
+    opposites=_pool("awake/asleep, alive/dead, present/absent, married/single, indoors/outdoors, guilty/innocent"),
+    qualities=_pool("hungry, tall, friendly, tired, rich, famous, busy, clever, shy, angry, strong"),
+    traits=_pool("small, wet, new, lost, clean, expensive, grey, nearby"),
+    chains=_pool(
+        "poodle/dog/animal, rose/flower/plant, sedan/car/vehicle, hammer/tool/object, surgeon/doctor/worker, "
+        "violin/instrument/item, shirt/garment/product, kitten/cat/pet"
+    ),
+    comparatives=_pool("taller/shorter, older/younger, faster/slower, richer/poorer, stronger/weaker"),
+    verbs=_pool("praise/praised, visit/visited, follow/followed, help/helped, invite/invited, call/called"),
+)
+
+VALIDATION = Grammar(
+    frames=MappingProxyType(
+        {
+            "is": "that day {x} was {p}.",
+            "is not": "that day {x} was not {p}.",
+            "and": "{x} was both {p} and {q}.",
+            "or": "{x} was either {p} or {q}, or both.",
+            "but not": "{x} was {q}, yet not {p}.",
+            "neither": "{x} was not {p} and not {q} either.",
+            "not both": "{x} was not {p} and {q} at once.",
+            "has": "{x} owned {a_k}.",
+            "has no": "{x} owned no {k} at all.",
+            "all": "every {k} was {p}.",
+            "some": "at least one {k} was {p}.",
+            "some not": "at least one {k} was not {p}.",
+            "no": "not a single {k} was {p}.",
+            "more": "{x} was {p} than {y}.",
+            "chain": "{x} was {p} than {y}, who was {p} than {z}.",
+            "fork": "{x} was {p} than {y}, and so was {z}.",
+            "active": "yesterday {x} {v} {y}.",
+            "active not": "yesterday {x} did not {b} {y}.",
+            "passive": "yesterday {y} was {v} by {x}.",
+            "passive not": "yesterday {y} was not {v} by {x}.",
+        }
+    ),
+    subjects=_pool(
+        "the baker, the pilot, the lawyer, the painter, the farmer, the singer, the teacher, the sailor, the actor, "
+        "the tailor, the gardener, the writer"
+    ),
+    opposites=_pool("right/wrong, visible/invisible, conscious/unconscious, safe/unsafe, armed/unarmed, employed/jobless"),
+    qualities=_pool("thirsty, young, polite, sad, poor, popular, lazy, wise, ill, calm, generous"),
+    traits=_pool("big, dirty, dry, missing, cheap, ugly, black, distant"),
+    chains=_pool(
+        "sparrow/bird/creature, oak/tree/organism, canoe/boat/vessel, novel/book/publication, carpenter/craftsman/person, "
+        "ballad/song/composition, teapot/pot/container, stool/seat/thing"
+    ),
+    comparatives=_pool("larger/smaller, happier/sadder, heavier/lighter, better/worse, louder/quieter"),
+    verbs=_pool("blame/blamed, watch/watched, thank/thanked, greet/greeted, trust/trusted, attack/attacked"),
+)
+
+GRAMMARS = MappingProxyType({"train": (TRAIN, NUM_TRAIN), "validation": (VALIDATION, NUM_VALIDATION)})
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """A hypothesis, and a premise for each label."""
+
+    hypothesis: str
+    entailing: str
+    neutral: str
+    contradicting: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Draws words and writes sentences of one grammar."""
+
+    grammar: Grammar
+    random: Random
+
+    def draw(self, pool: Pool, count: int) -> list[tuple[str, ...]]:
+        """Return `count` distinct entries. Only `Random.random` is used: its sequence is the same on every Python."""
+        rest = list(pool)
+        return [rest.pop(int(self.random.random() * len(rest))) for _ in range(count)]
+
+    def words(self, pool: Pool, count: int) -> list[str]:
+        """Return `count` distinct entries of a pool of single words."""
+        return [entry[0] for entry in self.draw(pool, count)]
+
+    def say(self, meaning: str, **words: str) -> str:
+        """Return the sentence of a frame; `k` also gives its plural `ks` and `a_k` with the article."""
+        kind = words.get("k", "")
+        article = "an" if kind[:1] in set("aeiou") else "a"
+        text = self.grammar.frames[meaning].format(**words, ks=f"{kind}s", a_k=f"{article} {kind}")
+        return text[0].upper() + text[1:]
+
+
+def _negation(writer: Writer, variant: int) -> Triple:
+    """Of two opposites, exactly one holds; what holds of another one says nothing."""
+    x, y = writer.words(writer.grammar.subjects, 2)
+    (pair,) = writer.draw(writer.grammar.opposites, 1)
+    p, q = pair if variant < 2 else pair[::-1]
+    holds, fails = partial(writer.say, "is"), partial(writer.say, "is not")
+    if variant % 2:
+        return Triple(fails(x=x, p=p), holds(x=x, p=q), fails(x=y, p=p), holds(x=x, p=p))
+    return Triple(holds(x=x, p=p), fails(x=x, p=q), holds(x=y, p=p), fails(x=x, p=p))
+
+
+def _quantifiers(writer: Writer, variant: int) -> Triple:
+    """All entails some (no kind is empty); no denies some; some leaves the others open."""
+    ((_, kind, _),) = writer.draw(writer.grammar.chains, 1)
+    (p,) = writer.words(writer.grammar.traits, 1)
+    meanings = (("some", "all", "some not", "no"), ("some not", "no", "some", "all"))[variant]
+    return Triple(*(writer.say(meaning, k=kind, p=p) for meaning in meanings))
+
+
+def _quantified_hypernyms(writer: Writer, variant: int) -> Triple:
+    """All and no go down from a wider kind to a narrower one, some goes up."""
+    ((narrow, kind, wide),) = writer.draw(writer.grammar.chains, 1)
+    (p,) = writer.words(writer.grammar.traits, 1)
+    say = partial(writer.say, p=p)
+    return (
+        Triple(say("all", k=kind), say("all", k=wide), say("all", k=narrow), say("no", k=narrow)),
+        Triple(say("some", k=kind), say("some", k=narrow), say("some", k=wide), say("no", k=wide)),
+        Triple(say("no", k=kind), say("no", k=wide), say("no", k=narrow), say("some", k=narrow)),
+    )[variant]
+
+
+def _hypernyms(writer: Writer, variant: int) -> Triple:
+    """Who has a narrower kind has the wider; who has nothing of the wider has nothing of the narrower."""
+    ((narrow, kind, wide),) = writer.draw(writer.grammar.chains, 1)
+    (x,) = writer.words(writer.grammar.subjects, 1)
+    has, lacks = partial(writer.say, "has", x=x), partial(writer.say, "has no", x=x)
+    if variant:
+        return Triple(lacks(k=kind), lacks(k=wide), lacks(k=narrow), has(k=narrow))
+    return Triple(has(k=kind), has(k=narrow), has(k=wide), lacks(k=wide))
+
+
+def _conjunction(writer: Writer, variant: int) -> Triple:
+    """And entails its parts, (inclusive) or and not both leave them open."""
+    (x,) = writer.words(writer.grammar.subjects, 1)
+    p, q, r = writer.words(writer.grammar.qualities, 3)
+    say = partial(writer.say, x=x, p=p, q=q)
+    return (
+        Triple(say("is"), say("and"), say("or"), say("but not")),
+        Triple(say("is not"), say("neither"), say("not both"), say("and")),
+        Triple(say("or"), say("is"), writer.say("is", x=x, p=r), say("neither")),
+    )[variant]
+
+
+def _comparison(writer: Writer, variant: int) -> Triple:
+    """More is transitive and asymmetric, and has a converse."""
+    x, y, z = writer.words(writer.grammar.subjects, 3)
+    ((more, less),) = writer.draw(writer.grammar.comparatives, 1)
+    say = partial(writer.say, p=more)
+    if variant:
+        chain, fork = say("chain", x=x, y=y, z=z), say("fork", x=x, y=y, z=z)
+        return Triple(say("more", x=x, y=z), chain, fork, say("chain", x=z, y=y, z=x))
+    converse = writer.say("more", x=y, y=x, p=less)
+    return Triple(say("more", x=x, y=y), converse, say("more", x=x, y=z), writer.say("more", x=x, y=y, p=less))
+
+
+def _passive(writer: Writer, variant: int) -> Triple:
+    """The passive swaps places, not roles; the roles swapped say nothing."""
+    x, y = writer.words(writer.grammar.subjects, 2)
+    ((base, participle),) = writer.draw(writer.grammar.verbs, 1)
+    say = partial(writer.say, b=base, v=participle)
+    if variant:
+        active, denied = say("active", x=x, y=y), say("active not", x=x, y=y)
+        return Triple(say("passive not", x=x, y=y), denied, say("active not", x=y, y=x), active)
+    active, denied = say("active", x=x, y=y), say("active not", x=x, y=y)
+    return Triple(say("passive", x=x, y=y), active, say("active", x=y, y=x), denied)
+
+
+PHENOMENA: Mapping[str, tuple[Callable[[Writer, int], Triple], int]] = MappingProxyType(
+    {
+        "negation": (_negation, 4),
+        "quantifiers": (_quantifiers, 2),
+        "quantified hypernyms": (_quantified_hypernyms, 3),
+        "hypernyms": (_hypernyms, 2),
+        "conjunction": (_conjunction, 3),
+        "comparison": (_comparison, 2),
+        "passive": (_passive, 2),
+    }
+)
+"""Per phenomenon what writes a triple, and in how many variants."""
+
+
+def demo_rows(split: str) -> list[tuple[Pair, int]]:
+    """Return premise and hypothesis, and the label, of every row of a split, in a fixed order.
+
+    Args:
+        split: "train" or "validation".
+    """
+    grammar, count = GRAMMARS[split]
+    writer = Writer(grammar, Random(f"{SEED} {split}"))
+    rows: dict[Pair, int] = {}
+    phenomena = tuple(PHENOMENA.values())
+    turn = 0
+    while len(rows) < count:
+        write, num_variants = phenomena[turn % len(phenomena)]
+        new = _labelled(write(writer, turn // len(phenomena) % num_variants))
+        if rows.keys().isdisjoint(new):
+            rows.update(new)
+            turn += 1
+    order = list(rows.items())
+    return [order.pop(int(writer.random.random() * len(order))) for _ in range(count)]
+
+
+def _labelled(triple: Triple) -> dict[Pair, int]:
+    premises = (triple.entailing, triple.neutral, triple.contradicting)
+    return {(premise, triple.hypothesis): label for label, premise in enumerate(premises)}
+
+
+DEMO = Task(
+    name="demo",
+    text_columns=("premise", "hypothesis"),
+    label_column="label",
+    labels=LABELS,
+    num_rows=(("train", NUM_TRAIN), ("validation", NUM_VALIDATION)),
+    licence="Apache-2.0",
+    citation="a small grammar of this project's own",
+)

@@ -1,0 +1,33 @@
+"""Streams are derived as documented, and leave the global generators alone."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+
+from headstart.seeding import MAX_SEED, derive_seed, numpy_generator, torch_stream
+
+
+def test_a_stream_is_the_sha256_of_root_and_name() -> None:
+    expected = int(hashlib.sha256(b"7/head_init").hexdigest()[:8], 16)
+    assert derive_seed(7, "head_init") == expected <= MAX_SEED
+
+
+def test_streams_differ_by_name_and_by_root() -> None:
+    seeds = {derive_seed(root, name) for root in range(50) for name in ("head_init", "adapter_init", "subsample")}
+    assert len(seeds) == 150
+
+
+def test_numpy_streams_repeat() -> None:
+    assert numpy_generator(1, "a").permutation(100).tolist() == numpy_generator(1, "a").permutation(100).tolist()
+
+
+def test_a_torch_stream_restores_the_global_generator() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with torch_stream(11):
+        inside = torch.rand(3)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(inside, torch.rand(3, generator=torch.Generator().manual_seed(11)))

@@ -1,0 +1,62 @@
+"""`--trainer`: what is refused, what is guessed, what stays out of the digest."""
+
+from __future__ import annotations
+
+import pytest
+
+from headstart.errors import UsageError, UsageErrors
+from headstart.training.arguments import NEUTRAL, OWNED, build_arguments, overrides_for, parse_overrides, split_neutral
+from headstart.training.config import TrainerOverride
+
+STAGES = ("probe", "adapter", "finetune")
+
+
+def test_fields_are_read_with_their_types() -> None:
+    parsed = parse_overrides(["gradient_checkpointing=true", "finetune.gradient_accumulation_steps=4"], STAGES)
+    assert parsed == (
+        TrainerOverride(field="gradient_checkpointing", value=True),
+        TrainerOverride(field="gradient_accumulation_steps", value=4, stage="finetune"),
+    )
+
+
+def test_a_stage_of_its_own_wins() -> None:
+    parsed = parse_overrides(["optim=adamw_torch", "probe.optim=sgd"], STAGES)
+    assert overrides_for("probe", parsed) == {"optim": "sgd"}
+    assert overrides_for("finetune", parsed) == {"optim": "adamw_torch"}
+
+
+def test_all_faults_are_shown_at_once_with_what_was_meant() -> None:
+    with pytest.raises(UsageErrors) as caught:
+        parse_overrides(["gradient_acumulation_steps=2", "seed=3", "fintune.optim=sgd", "nonsense"], STAGES)
+    text = str(caught.value)
+    assert "did you mean 'gradient_accumulation_steps'" in text
+    assert "--trainer seed is set by headstart itself\n  Use instead: --seed." in text
+    assert "unknown stage 'fintune': did you mean 'finetune'" in text
+    assert "cannot read --trainer 'nonsense'" in text
+
+
+@pytest.mark.parametrize("field", ["output_dir", "max_steps", "save_steps", "load_best_model_at_end", "eval_strategy"])
+def test_what_the_engine_owns_is_refused(field: str) -> None:
+    with pytest.raises(UsageErrors, match="set by headstart itself"):
+        parse_overrides([f"{field}=1"], STAGES)
+
+
+def test_only_neutral_fields_stay_out_of_the_digest() -> None:
+    changing, neutral = split_neutral(parse_overrides(["logging_steps=5", "optim=sgd"], STAGES))
+    assert [override.field for override in changing] == ["optim"]
+    assert [override.field for override in neutral] == ["logging_steps"]
+
+
+def test_every_field_that_is_named_exists() -> None:
+    from dataclasses import fields
+
+    from transformers import TrainingArguments
+
+    known = {field.name for field in fields(TrainingArguments)}
+    assert set(OWNED) <= known
+    assert known >= NEUTRAL
+
+
+def test_a_value_that_transformers_refuses_is_no_traceback() -> None:
+    with pytest.raises(UsageError, match="transformers refuses"):
+        build_arguments({"output_dir": "x", "optim": "no_such_optimizer"})
