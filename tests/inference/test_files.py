@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from tests.support.tiny import make_checkpoint
 
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, UsageError
@@ -20,6 +19,7 @@ from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.tasks.task import Task
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
+from tests.support.tiny import make_checkpoint
 
 NEW_COLUMNS = ["predicted_label", "probability_bad", "probability_fair", "probability_good"]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.support.tiny import make_checkpoint
 
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
@@ -15,6 +14,7 @@ from headstart.artifacts.model_folder import INFO_FILE, load_model_folder, save_
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.saved import load_saved_model
 from headstart.registry import Spec
+from tests.conftest import CheckpointMaker
 from tests.support.saved import PAIR_TASK, Example, logits_of, make_example, texts
 
 
@@ -35,9 +35,14 @@ def save(example: Example, attached: AttachedAdapter, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("head", ["native", "mlp"])
-@pytest.mark.parametrize("architecture", ["bert", "roberta", "electra"])
-def test_the_same_logits_bit_for_bit(architecture: str, head: str, tmp_path: Path) -> None:
-    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", architecture), head=head)
+@pytest.mark.parametrize(
+    ("architecture", "kind"),
+    [("bert", "pretrained"), ("bert", "mlm"), ("roberta", "pretrained"), ("electra", "pretrained")],
+)
+def test_the_same_logits_bit_for_bit(
+    architecture: str, kind: str, head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    example, attached = trained_prefix(tiny_checkpoint(architecture, kind=kind), head=head)
     split = texts(PAIR_TASK)
     before = logits_of(attached.model, example.tokenizer, split)
     folder = save(example, attached, tmp_path / "model")
@@ -48,33 +53,32 @@ def test_the_same_logits_bit_for_bit(architecture: str, head: str, tmp_path: Pat
     assert not saved.model.training
 
 
-def test_the_folder_is_one_of_peft(tmp_path: Path) -> None:
-    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+def test_the_folder_is_one_of_peft(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    example, attached = trained_prefix(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
     assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == "PREFIX_TUNING"
     assert (folder / "adapter_model.safetensors").exists()
     assert (folder / "head.safetensors").exists()
 
 
-def test_another_backbone_is_refused(tmp_path: Path) -> None:
-    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+def test_another_backbone_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    example, attached = trained_prefix(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
-    other = make_checkpoint(tmp_path / "other", "roberta", seed=1)
-    point_to(folder, other)
+    point_to(folder, tiny_checkpoint("roberta", seed=1))
     with pytest.raises(CheckpointError, match="was trained on"):
         load_saved_model(folder)
 
 
-def test_a_backbone_that_is_gone_is_named(tmp_path: Path) -> None:
-    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+def test_a_backbone_that_is_gone_is_named(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    example, attached = trained_prefix(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
     point_to(folder, tmp_path / "gone")
     with pytest.raises(UsageError, match="gone"):
         load_saved_model(folder)
 
 
-def test_it_is_no_whole_model(tmp_path: Path) -> None:
-    example, attached = trained_prefix(make_checkpoint(tmp_path / "source", "roberta"))
+def test_it_is_no_whole_model(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    example, attached = trained_prefix(tiny_checkpoint("roberta"))
     with pytest.raises(UsageError, match="adapter without its backbone"):
         load_model_folder(save(example, attached, tmp_path / "model"))
 

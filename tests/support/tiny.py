@@ -14,18 +14,19 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 HIDDEN_SIZE, NUM_LAYERS, NUM_HEADS, INTERMEDIATE_SIZE, MAX_TOKENS = 32, 2, 4, 64, 128
 
-WORDS = """
-a all an and animal animals another are as at bad barks bed before big bird birds black blue book both boy brave bread
-brown by cat cats child children cold dark day dog dogs door drinks early eats eight either every everybody fair fast
-few film first fish five flies flower food for four friend from funny garden girl glad good great green had happy hard
-has he her hill his horse hot house hungry idea if in is it its jumps kind king large late left less light likes little
-lives long love loves man many mean mice milk more morning most mouse movie music nearly never new night nine no nobody
-none nor nose not nothing of old on one only open or other our out over paper people plant plays poor queen quick quiet
-reads red rice right river road room round runs sad saw sea second sees seven she shop short sings six sleeps slow
-small some somebody song stone story street strong sun sweet swims table tall teacher ten than that the their then
-there they thin third this three time town tree true truth two under very walks wall warm was water weak were what
-white wild wind window wise with without woman words works wrong year yellow yes young zero
-""".split()
+WORDS = (
+    "a all an and animal animals another are as at bad barks bed before big bird birds black blue book both boy "
+    "brave bread brown by cat cats child children cold dark day dog dogs door drinks early eats eight either every "
+    "everybody fair fast few film first fish five flies flower food for four friend from funny garden girl glad "
+    "good great green had happy hard has he her hill his horse hot house hungry idea if in is it its jumps kind "
+    "king large late left less light likes little lives long love loves man many mean mice milk more morning most "
+    "mouse movie music nearly never new night nine no nobody none nor nose not nothing of old on one only open or "
+    "other our out over paper people plant plays poor queen quick quiet reads red rice right river road room round "
+    "runs sad saw sea second sees seven she shop short sings six sleeps slow small some somebody song stone story "
+    "street strong sun sweet swims table tall teacher ten than that the their then there they thin third this three "
+    "time town tree true truth two under very walks wall warm was water weak were what white wild wind window wise "
+    "with without woman words works wrong year yellow yes young zero "
+)
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -166,7 +167,7 @@ def make_model(architecture: str, *, kind: str = "classifier", num_labels: int =
 def make_tokenizer(architecture: str) -> PreTrainedTokenizerFast:
     """Return a fast tokenizer with the architecture's special tokens: whole words where known, else their letters."""
     parts = ARCHITECTURES[architecture]
-    tokens = [*parts.special_tokens, *WORDS, *LETTERS, *".,;:!?'-", *(f"##{letter}" for letter in LETTERS)]
+    tokens = [*parts.special_tokens, *WORDS.split(), *LETTERS, *".,;:!?'-", *(f"##{letter}" for letter in LETTERS)]
     vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
     is_roberta = parts.special_tokens == ROBERTA_TOKENS
     first, last, pad, unknown, mask = (

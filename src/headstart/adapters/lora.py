@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -60,7 +60,10 @@ class Lora(Adapter):
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
         """Put LoRA beside the target modules; with B at zero the model computes what it did before."""
         config = LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=self._targets(classifier)
+            r=self.rank,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft says int and scales by fractions as well
+            lora_dropout=self.dropout,
+            target_modules=self._targets(classifier),
         )
         with torch_stream(derive_seed(seed, "adapter_init")):
             model = inject_adapter_in_model(config, classifier.model)
@@ -88,9 +91,11 @@ def _plain_name(name: str) -> str | None:
 
 def _merged(attached: AttachedAdapter, fraction: float) -> Tensors:
     tensors = attached.backbone_tensors()
+    layers: list[tuple[str, Any]] = [
+        (name, module) for name, module in attached.model.named_modules() if isinstance(module, LoraLayer)
+    ]
     with torch.no_grad():
-        for name, module in attached.model.named_modules():
-            if isinstance(module, LoraLayer):
-                weight = f"{name}.weight"
-                tensors[weight] = tensors[weight] + fraction * module.get_delta_weight("default")
+        for name, layer in layers:
+            weight = f"{name}.weight"
+            tensors[weight] = tensors[weight] + fraction * layer.get_delta_weight("default")
     return tensors

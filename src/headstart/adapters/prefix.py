@@ -30,7 +30,8 @@ class Prefix(Adapter):
     Attributes:
         num_tokens: key and value vectors per layer, at least 1.
 
-    Source: Li and Liang (ACL 2021); settings of Yang et al. (EMNLP 2022): 17 vectors from N(0, 0.01^2), always attended.
+    Source: Li and Liang (ACL 2021); settings of Yang et al. (EMNLP 2022): 17 vectors from N(0, 0.01^2), always
+    attended.
 
     Differs from the paper: peft hands the prefix over as past keys and values, so on models with absolute positions the
     text's positions begin after it.
@@ -54,7 +55,8 @@ class Prefix(Adapter):
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""
-        model_type = str(classifier.model.base_model.config.model_type)
+        backbone: Any = classifier.model.base_model
+        model_type = str(backbone.config.model_type)
         if model_type in MODEL_TYPES:
             return None
         return f"peft's prefix tuning does not run on {model_type!r}; it does on {', '.join(MODEL_TYPES)}"
@@ -67,12 +69,15 @@ class Prefix(Adapter):
         with torch_stream(derive_seed(seed, "adapter_init")), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             wrapped = _PrefixBackbone(model.base_model, config)
-            wrapped.prompt_encoder["default"].embedding.weight.normal_(std=INITIAL_STD)
+            encoder: Any = wrapped.prompt_encoder["default"]
+            encoder.embedding.weight.normal_(std=INITIAL_STD)
         setattr(model, prefix, wrapped)
         return AttachedAdapter(
             model=model,
             adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_prefix(name, prefix)),
-            head_names=frozenset(classifier.head_names),
+            head_names=frozenset(
+                name for name in model.state_dict() if _plain_name(name, prefix) in classifier.head_names
+            ),
             plain_name=lambda name: _plain_name(name, prefix),
             save=lambda folder: _save(wrapped, folder),
             load=lambda folder: _load(wrapped, folder),
@@ -80,9 +85,9 @@ class Prefix(Adapter):
 
 
 class _PrefixBackbone(PeftModelForFeatureExtraction):
-    """A backbone with a prefix. peft's own forward pass drops token types, which sentence pairs need; this keeps them."""
+    """A backbone with a prefix. peft's own forward pass drops token types, which sentence pairs need."""
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, input_ids: torch.Tensor | None = None, attention_mask: torch.Tensor | None = None, **inputs: Any
     ) -> Any:
         """Return the backbone's output on inputs [b, t], with the prefix as past keys and values."""

@@ -64,9 +64,10 @@ def tokenize(
     )
     features = {name: list(encoded[name]) for name in tokenizer.model_input_names if name in encoded}
     features.setdefault("input_ids", list(encoded["input_ids"]))
-    labels = None if split.labels is None else list(split.labels)
     return TokenizedSplit(
-        features=features, labels=labels, num_truncated=_num_truncated(columns, tokenizer, features["input_ids"], max_length)
+        features=features,
+        labels=None if split.labels is None else list(split.labels),
+        num_truncated=_num_truncated(columns, tokenizer, features["input_ids"], max_length),
     )
 
 
@@ -77,7 +78,6 @@ def _num_truncated(
     full = [row for row, ids in enumerate(input_ids) if len(ids) >= max_length]
     if not full:
         return 0
-    whole = tokenizer(
-        *[[column[row] for row in full] for column in columns], truncation=False, return_attention_mask=False, verbose=False
-    )
+    texts = [[column[row] for row in full] for column in columns]
+    whole = tokenizer(*texts, truncation=False, return_attention_mask=False, verbose=False)
     return sum(len(ids) > max_length for ids in whole["input_ids"])

@@ -50,16 +50,20 @@ class HeadstartForSequenceClassification(PreTrainedModel):
     supports_gradient_checkpointing = True
 
     def __init__(self, config: HeadstartConfig, backbone: PreTrainedModel | None = None) -> None:
+        attention = config._attn_implementation
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.backbone = backbone if backbone is not None else build_backbone(config)
+        self.backbone = backbone if backbone is not None else build_backbone(config, attention)
+        # What attention there is, the backbone decides: not every one has what this class could pass on.
+        config._attn_implementation = self.backbone.config._attn_implementation
         self.head = mlp_head(int(self.backbone.config.hidden_size), config.num_logits)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """Draw the head: weights from N(0, 0.005), biases as PyTorch does."""
-        if module in (self.head[0], self.head[2]) and not getattr(module.weight, "_is_hf_initialized", False):
+        is_ours = module in (self.head[0], self.head[2])
+        if is_ours and isinstance(module, nn.Linear) and not getattr(module.weight, "_is_hf_initialized", False):
             nn.init.normal_(module.weight, std=MLP_WEIGHT_STD)
 
     def forward(
@@ -77,20 +81,20 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
-def build_backbone(config: HeadstartConfig) -> PreTrainedModel:
-    """Return an untrained backbone from the configuration inside `config`."""
+def build_backbone(config: HeadstartConfig, attention: str | None) -> PreTrainedModel:
+    """Return an untrained backbone from the configuration inside `config`; attention None leaves the default."""
     from transformers import AutoConfig
 
     values = dict(config.backbone_config)
     backbone_config = AutoConfig.for_model(values.pop("model_type"), **values)
-    backbone_config._attn_implementation = config._attn_implementation
+    backbone_config._attn_implementation = attention
     return without_pooler(AutoModel.from_config(backbone_config))
 
 
 def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:
     """Drop a pooler that no head of ours reads: it would never get a gradient."""
     if isinstance(getattr(backbone, "pooler", None), nn.Module):
-        backbone.pooler = None
+        backbone.register_module("pooler", None)
     return backbone
 
 

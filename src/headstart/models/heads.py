@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, UsageError, unknown_name
 from headstart.registry import Registry, Spec
 from headstart.seeding import torch_stream
 
@@ -43,24 +43,27 @@ def mlp_head(input_size: int, num_logits: int, hidden_size: int = 2048) -> nn.Se
     return nn.Sequential(nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, num_logits))
 
 
-def find_new_head(model: PreTrainedModel, new_keys: Iterable[str]) -> tuple[str, ...]:
+def find_new_head(
+    model: PreTrainedModel, missing_keys: Iterable[str], mismatched_keys: Iterable[str]
+) -> tuple[str, ...]:
     """Return the names of the head's tensors, given the keys that loading newly initialised.
 
-    A module that is new in part is new as a whole. Without new keys the architecture's head is returned.
+    A module that is new in part is new as a whole. A checkpoint whose head is of another size has a head: the rest of
+    that one is no backbone, so the architecture's whole head is returned, as it is when nothing is new.
 
     Raises:
         CheckpointError: if keys outside every head are new: the checkpoint is damaged, or of another architecture.
     """
-    keys = set(new_keys)
+    mismatched = set(mismatched_keys)
+    keys = {*missing_keys, *mismatched}
     names = list(model.state_dict())
-    if not keys:
-        return architecture_head(model)
     damaged = sorted(key for key in keys if not _may_be_new(model, key))
     if damaged:
         shown = ", ".join(damaged[:5]) + ("" if len(damaged) <= 5 else f" and {len(damaged) - 5} more")
         raise CheckpointError(f"the checkpoint is damaged or of another architecture: it lacks {shown}")
     owners = {key.rpartition(".")[0] for key in keys}
-    return tuple(sorted(name for name in names if name in keys or name.rpartition(".")[0] in owners))
+    new = {name for name in names if name in keys or name.rpartition(".")[0] in owners}
+    return tuple(sorted(new if new and not mismatched else new.union(architecture_head(model))))
 
 
 def architecture_head(model: PreTrainedModel) -> tuple[str, ...]:
@@ -69,11 +72,9 @@ def architecture_head(model: PreTrainedModel) -> tuple[str, ...]:
     Raises:
         UsageError: if nothing stands outside the backbone.
     """
-    model_type = str(model.config.model_type)
-    modules = HEAD_MODULES.get(model_type) or tuple(
-        name for name, _ in model.named_children() if name != model.base_model_prefix
-    )
-    return head_of_modules(model, modules)
+    outside = [name for name, _ in model.named_children() if name != model.base_model_prefix]
+    listed = HEAD_MODULES.get(str(model.config.model_type), ())
+    return head_of_modules(model, [name for name in outside if name in listed] or outside)
 
 
 def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str, ...]:
@@ -84,8 +85,8 @@ def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str
     """
     known = dict(model.named_modules())
     for module in modules:
-        if module not in known and model.config.model_type not in HEAD_MODULES:
-            raise UsageError(f"the model has no module {module!r}", remedy="  Name the head's modules.")
+        if module not in known:
+            raise unknown_name("module of the model", module, [name for name, _ in model.named_children()])
     prefixes = tuple(f"{module}." for module in modules)
     names = tuple(sorted(name for name in model.state_dict() if name.startswith(prefixes)))
     if not names:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -89,9 +90,10 @@ def load_config(source: ModelSource) -> PretrainedConfig:
     """
     try:
         with quiet_loading():
-            return AutoConfig.from_pretrained(source.path, local_files_only=True)
+            config: PretrainedConfig = AutoConfig.from_pretrained(source.path, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
+    return config
 
 
 def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
@@ -101,7 +103,8 @@ def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | 
         UsageError: if no head is found.
     """
     names = architecture_head(model) if head_modules is None else head_of_modules(model, head_modules)
-    labels = tuple(str(model.config.id2label[index]) for index in range(int(model.config.num_labels)))
+    label_names: Mapping[Any, str] = model.config.id2label or {}
+    labels = tuple(label_names[index] for index in range(len(label_names)))
     return Classifier(model=model, head_names=names, labels=labels)
 
 
@@ -112,8 +115,8 @@ def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> in
     known = [int(tokenizer.model_max_length)] if tokenizer.model_max_length < 10**6 else []
     if isinstance(positions, int) and positions > 0:
         # RoBERTa counts positions from pad_token_id + 1.
-        offset = (config.pad_token_id or 0) + 1 if "roberta" in config.model_type or "camembert" in config.model_type else 0
-        known.append(positions - offset)
+        counts_from_padding = "roberta" in config.model_type or config.model_type == "camembert"
+        known.append(positions - ((config.pad_token_id or 0) + 1 if counts_from_padding else 0))
     return min(known, default=512)
 
 
@@ -122,11 +125,11 @@ def _load_native(
 ) -> Classifier:
     config = load_config(source)
     _set_labels(config, labels)
-    model, new_keys = _from_pretrained(AutoModelForSequenceClassification, source, config, attention)
+    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, attention)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(source).pad_token_id
-    head_names = find_new_head(model, new_keys)
-    if keep_head and new_keys:
+    head_names = find_new_head(model, missing, mismatched)
+    if keep_head and (missing or mismatched):
         raise UsageError(
             f"--keep-head: {source.name!r} has no head for {len(labels)} classes",
             remedy="  Leave --keep-head out; a fresh head is drawn.",
@@ -134,7 +137,10 @@ def _load_native(
     if not keep_head:
         draw_head(model, head_names, derive_seed(seed, "head_init"))
     return Classifier(
-        model=model.eval(), head_names=head_names, labels=tuple(labels), newly_initialised=tuple(sorted(new_keys))
+        model=model.eval(),
+        head_names=head_names,
+        labels=tuple(labels),
+        newly_initialised=tuple(sorted(missing | mismatched)),
     )
 
 
@@ -144,16 +150,16 @@ def _load_mlp(
     if keep_head:
         raise UsageError("--keep-head would have no effect with --head mlp: no checkpoint brings that head along")
     backbone_config = load_config(source)
-    backbone, new_keys = _from_pretrained(AutoModel, source, backbone_config, attention)
+    backbone, missing, mismatched = _from_pretrained(AutoModel, source, backbone_config, attention)
     backbone = without_pooler(backbone)
-    damaged = sorted(new_keys & set(backbone.state_dict()))
+    damaged = sorted((missing | mismatched) & set(backbone.state_dict()))
     if damaged:
         raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
     config = HeadstartConfig(
         backbone_config=backbone.config.to_dict(), num_logits=1 if len(labels) == 2 else len(labels)
     )
     _set_labels(config, labels)
-    model = HeadstartForSequenceClassification(config, backbone)
+    model: PreTrainedModel = HeadstartForSequenceClassification(config, backbone)
     head_names = tuple(sorted(name for name in model.state_dict() if name.startswith("head.")))
     draw_head(model, head_names, derive_seed(seed, "head_init"))
     return Classifier(model=model.eval(), head_names=head_names, labels=tuple(labels), newly_initialised=head_names)
@@ -161,8 +167,8 @@ def _load_mlp(
 
 def _from_pretrained(
     auto_class: Any, source: ModelSource, config: PretrainedConfig, attention: str | None
-) -> tuple[PreTrainedModel, set[str]]:
-    """Load in fp32 whatever the checkpoint's dtype; return the model and its missing and mismatched keys."""
+) -> tuple[PreTrainedModel, set[str], set[str]]:
+    """Load in fp32 whatever the checkpoint's dtype; return the model, its missing keys and its mismatched keys."""
     try:
         model, info = auto_class.from_pretrained(
             source.path,
@@ -178,8 +184,10 @@ def _from_pretrained(
         if "Unrecognized configuration class" not in str(error):
             raise
         raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
+    except SafetensorError as error:
+        raise CheckpointError(f"the weights of {source.name!r} cannot be read: {error}") from error
     own_memory(model)
-    return model, {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
 
 
 def _set_labels(config: PretrainedConfig, labels: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import xxhash
 def digest(tensor: torch.Tensor) -> str:
     """Return a checksum of a tensor: xxh3 with 128 bits over its bytes, beside its dtype and shape."""
     flat = tensor.detach().cpu().contiguous().view(-1)
-    content = flat.view(torch.uint8).numpy() if flat.numel() else b""
+    content = flat.view(torch.uint8).numpy().data if flat.numel() else b""
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}:{xxhash.xxh3_128_hexdigest(content)}"
 
 

@@ -60,7 +60,8 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
         return _from_folder(name, path.resolve(), SourceKind.FOLDER)
     if path.exists() or not HUB_ID.match(name):
         raise UsageError(
-            f"no model {name!r}", allowed="  It is a local folder, a hub id such as roberta-base, or embedded:minilm-l6."
+            f"no model {name!r}",
+            allowed="  It is a local folder, a hub id such as roberta-base, or embedded:minilm-l6.",
         )
     folder, commit = _from_hub(name, revision)
     return ModelSource(name=name, path=folder, revision=commit, kind=SourceKind.HUB)
@@ -71,8 +72,7 @@ def _from_folder(name: str, folder: Path, kind: SourceKind) -> ModelSource:
     stamps = tuple(
         (path.name, path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.iterdir())
-        if path.suffix in (".safetensors", ".json", ".txt", ".model")
-        and path.name not in ("run.json", "head.json")
+        if path.suffix in (".safetensors", ".json", ".txt", ".model") and path.name not in ("run.json", "head.json")
     )
     return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps), kind=kind)
 

@@ -1,4 +1,4 @@
-"""A task: labelled data, its columns, labels and metrics, pinned to a revision. Metadata only; rows are read in `data`."""
+"""A task: labelled data, its columns, labels and metrics, pinned to a revision. Rows are read in `data`."""
 
 from __future__ import annotations
 

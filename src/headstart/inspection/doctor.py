@@ -1,0 +1,175 @@
+"""What a model is made of, before any time is spent on it: its head, its adapters, its checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from headstart.adapters.adapter import Adapter
+from headstart.adapters.catalogue import ADAPTERS, build_adapter
+from headstart.models.classifier import Classifier
+from headstart.models.loading import (
+    NATIVE,
+    load_classifier,
+    load_config,
+    load_tokenizer,
+    longest_input,
+    quiet_loading,
+)
+from headstart.models.parameters import count
+from headstart.models.source import ModelSource
+from headstart.registry import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorReport:
+    """One tensor: its name in the classifier, its shape, how many scalars it holds."""
+
+    name: str
+    shape: tuple[int, ...]
+    num_parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MismatchReport:
+    """A tensor that the checkpoint holds in another shape: a head for another number of classes."""
+
+    name: str
+    checkpoint_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterReport:
+    """One adapter with its default options on this model.
+
+    Attributes:
+        refusal: why the model cannot carry it; None when it can.
+        num_parameters: scalars that the adapter trains, without the head; 0 when refused.
+        merges: whether its effect can be written into the backbone's weights.
+    """
+
+    name: str
+    refusal: str | None
+    num_parameters: int
+    merges: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """What `headstart doctor` knows of a model.
+
+    Attributes:
+        architecture: `model_type` of the configuration; `model_class` is the class that training would use.
+        new_tensors: those that loading initialises because the checkpoint has none, or none of this shape.
+        mismatched: those of them that the checkpoint holds in another shape.
+        head: all tensors that count as head; those that are not new came with the checkpoint and are redrawn.
+        num_head_parameters: and `num_backbone_parameters`, scalars.
+        dtypes: scalars in the checkpoint's files by dtype, as safetensors names it.
+        longest_input: in tokens, special tokens included.
+    """
+
+    model: str
+    revision: str
+    architecture: str
+    model_class: str
+    labels: tuple[str, ...]
+    new_tensors: tuple[str, ...]
+    mismatched: tuple[MismatchReport, ...]
+    head: tuple[TensorReport, ...]
+    num_head_parameters: int
+    num_backbone_parameters: int
+    dtypes: tuple[tuple[str, int], ...]
+    longest_input: int
+    adapters: tuple[AdapterReport, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredTensor:
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), head: Spec = NATIVE) -> ModelReport:
+    """Load a model as training would and say what it is made of; nothing is trained.
+
+    Args:
+        source: the pretrained checkpoint.
+        labels: class names that a head would be made for.
+        head: `native` or `mlp`.
+
+    Raises:
+        UsageError: if the architecture has no sequence classifier, or the model no tokenizer.
+        CheckpointError: if the checkpoint lacks backbone tensors.
+    """
+    classifier = load_classifier(source, labels=labels, head=head, seed=0)
+    stored = list(_stored_tensors(source.path))
+    head_tensors = classifier.head_tensors()
+    return ModelReport(
+        model=source.name,
+        revision=source.revision,
+        architecture=str(load_config(source).model_type),
+        model_class=type(classifier.model).__name__,
+        labels=tuple(labels),
+        new_tensors=classifier.newly_initialised,
+        mismatched=_mismatches(classifier, stored),
+        head=tuple(
+            TensorReport(name=name, shape=tuple(tensor.shape), num_parameters=tensor.numel())
+            for name, tensor in head_tensors.items()
+        ),
+        num_head_parameters=count(head_tensors),
+        num_backbone_parameters=count(classifier.backbone_tensors()),
+        dtypes=_dtypes(stored),
+        longest_input=longest_input(source, load_tokenizer(source)),
+        adapters=tuple(_inspect_adapter(build_adapter(Spec(name)), classifier) for name in ADAPTERS),
+    )
+
+
+def _inspect_adapter(adapter: Adapter, classifier: Classifier) -> AdapterReport:
+    refusal = adapter.refusal(classifier)
+    return AdapterReport(
+        name=adapter.name,
+        refusal=refusal,
+        num_parameters=_num_adapter_parameters(adapter, classifier) if refusal is None else 0,
+        merges=adapter.merges,
+    )
+
+
+def _num_adapter_parameters(adapter: Adapter, classifier: Classifier) -> int:
+    """Attach the adapter to a model of the same shape that has no weights, and count."""
+    with torch.device("meta"), quiet_loading():
+        shape_only = replace(classifier, model=type(classifier.model)(classifier.model.config))
+        return count(adapter.attach(shape_only, seed=0).adapter_tensors())
+
+
+def _stored_tensors(folder: Path) -> Iterator[_StoredTensor]:
+    """Read the headers of a checkpoint's files; no weights are read."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118, a safetensors file is no mapping
+                tensor = file.get_slice(name)
+                yield _StoredTensor(name=name, shape=tuple(tensor.get_shape()), dtype=str(tensor.get_dtype()))
+
+
+def _mismatches(classifier: Classifier, stored: list[_StoredTensor]) -> tuple[MismatchReport, ...]:
+    new = set(classifier.newly_initialised)
+    own = classifier.head_tensors()
+    return tuple(
+        MismatchReport(name=tensor.name, checkpoint_shape=tensor.shape, shape=tuple(own[tensor.name].shape))
+        for tensor in stored
+        if tensor.name in new and tensor.name in own and tensor.shape != tuple(own[tensor.name].shape)
+    )
+
+
+def _dtypes(stored: list[_StoredTensor]) -> tuple[tuple[str, int], ...]:
+    counter: Counter[str] = Counter()
+    for tensor in stored:
+        counter[tensor.dtype] += math.prod(tensor.shape)
+    return tuple(sorted(counter.items()))

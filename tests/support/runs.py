@@ -1,0 +1,83 @@
+"""Runs on tiny models and tiny tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from headstart.data.examples import Split, TaskData
+from headstart.data.loading import fingerprint
+from headstart.experiments.experiment import Experiment, Run, TaskSource
+from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.run import run_one
+from headstart.experiments.workspace import Workspace
+from headstart.registry import Spec
+from headstart.seeding import numpy_generator
+from headstart.store.layout import RunFolder
+from headstart.store.record import RunRecord
+from headstart.tasks.task import Task
+from headstart.training.config import RunOptions
+
+ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
+SOURCE = TaskSource(name="tiny")
+WORDS = "cat dog horse king queen tree river stone bird fish child woman man town road house".split()
+
+
+def tiny_rows(num_rows: int, seed: int = 0) -> list[tuple[str, int]]:
+    """Return texts of unlike length whose class is whether they say "good" or "bad"."""
+    generator = numpy_generator(seed, "subsample")
+    rows = []
+    for index in range(num_rows):
+        words = list(generator.choice(WORDS, size=int(generator.integers(3, 12))))
+        words.insert(int(generator.integers(0, len(words))), ("bad", "good")[index % 2])
+        rows.append((" ".join(words), index % 2))
+    return rows
+
+
+def tiny_workspace(num_train: int = 24, num_validation: int = 10) -> Workspace:
+    """Return a workspace that knows the tiny task."""
+    task = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"))
+    rows = tiny_rows(num_train + num_validation)
+    splits = {
+        name: Split(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
+        for name, part in (("train", rows[:num_train]), ("validation", rows[num_train:]))
+    }
+    workspace = Workspace()
+    workspace.add_task(SOURCE, TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits)))
+    return workspace
+
+
+def tiny_choices(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Choices:
+    """Return the choices of one short run in fp32."""
+    values = {"steps": 8, "batch_size": 4, "stage1_fraction": 0.5, "precision": "fp32", "max_length": 32} | options
+    if strategy in ("finetune", "linear_probe", "adapter"):
+        values["stage1_fraction"] = None
+    return Choices(
+        model=str(model),
+        strategies=(Spec.parse(strategy),),
+        adapters=(Spec.parse(adapter),) if adapter else (),
+        **values,
+    )
+
+
+def tiny_experiment(choices: Choices, workspace: Workspace) -> Experiment:
+    """Return the one experiment that the choices mean."""
+    ((strategy, adapter),) = pairings(choices)
+    return build_experiment(choices, strategy, adapter, SOURCE, workspace)
+
+
+def do_run(
+    choices: Choices, folder: Path, workspace: Workspace | None = None, *, seed: int = 0, options: RunOptions | None = None
+) -> tuple[Run, RunRecord]:
+    """Run the choices at one seed into `folder`, keeping the backbone."""
+    workspace = workspace or tiny_workspace()
+    run = Run(tiny_experiment(choices, workspace), seed, SOURCE)
+    return run, run_one(run, workspace, RunFolder(folder), options or RunOptions(keep_backbone=True))
+
+
+def stage_tensors(folder: Path, stage: str, file: str) -> dict[str, torch.Tensor]:
+    """Return the stored tensors of a stage, such as `1-adapter` and `head.safetensors`."""
+    return load_file(folder / stage / file)

@@ -1,0 +1,196 @@
+"""Nothing is lost, nothing is done twice: kills, several processes, divergence, errors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.support.paths import REPOSITORY
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
+
+from headstart.experiments.experiment import Run
+from headstart.store.local import LocalStore
+from headstart.store.record import RunStatus
+from headstart.sweeps.export import export_run, find_run
+from headstart.sweeps.serial_executor import Event, SweepEvent, execute
+from headstart.training.config import RunOptions
+from headstart.training.trainer import StageTrainer
+
+CheckpointMaker = Callable[..., Path]
+SCRIPT = """
+import sys
+from pathlib import Path
+from headstart.experiments.experiment import Run
+from headstart.store.local import LocalStore
+from headstart.sweeps.serial_executor import execute
+from headstart.training.config import RunOptions
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+import torch
+torch.set_num_threads(1)
+workspace = tiny_workspace()
+model = Path(sys.argv[1])
+runs = [
+    Run(tiny_experiment(tiny_choices(model, strategy, steps=60), workspace), seed, SOURCE)
+    for seed in (0, 1)
+    for strategy in ("finetune", "lp_ft", "eh_ft")
+]
+options = RunOptions(checkpoint_seconds=0.05, keep_backbone=True)
+execute(runs, LocalStore(Path(sys.argv[2])), workspace, options, lambda event: print(event.kind, event.run, flush=True))
+"""
+
+
+def start(model: Path, store: Path) -> subprocess.Popen[str]:
+    """Start a process that has six runs finished in `store`."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(model), str(store)],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}", "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def contents(store: Path) -> dict[str, object]:
+    """Return all tensors, predictions and scores of a store by path."""
+    found: dict[str, object] = {}
+    for path in sorted(store.rglob("*")):
+        name = str(path.relative_to(store))
+        if path.suffix == ".safetensors":
+            found[name] = {key: tensor.numpy().tobytes() for key, tensor in load_file(path).items()}
+        elif path.suffix == ".parquet":
+            found[name] = pyarrow.parquet.read_table(path).to_pydict()
+        elif path.name == "run.json":
+            found[name] = json.loads(path.read_text())["scores"]
+    return found
+
+
+def test_kill_9_at_random_moments_changes_nothing(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """Killed again and again, then let finish: the same tensors and predictions as one that was left alone."""
+    model = tiny_checkpoint("bert")
+    undisturbed = start(model, tmp_path / "undisturbed")
+    output, _ = undisturbed.communicate(timeout=300)
+    assert undisturbed.returncode == 0, output
+    finished: dict[str, float] = {}
+    num_kills = 0
+    for wait_until in (0.15, 0.45, 0.8):
+        process = start(model, tmp_path / "killed")
+        _wait_for_progress(tmp_path / "killed", wait_until, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        num_kills += process.returncode == -signal.SIGKILL
+        for path in (tmp_path / "killed").rglob("run.json"):
+            finished.setdefault(str(path), path.stat().st_mtime)
+            assert finished[str(path)] == path.stat().st_mtime, "a finished run was repeated"
+    last = start(model, tmp_path / "killed")
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output
+    assert num_kills >= 2
+    assert all(Path(path).stat().st_mtime == written for path, written in finished.items())
+    expected = contents(tmp_path / "undisturbed")
+    assert sum(name.endswith("run.json") for name in expected) == 6
+    assert contents(tmp_path / "killed") == expected
+    assert not list((tmp_path / "killed").rglob("checkpoint*"))
+
+
+def _wait_for_progress(store: Path, share: float, process: subprocess.Popen[str]) -> None:
+    """Wait until a share of the six runs' updates is logged."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        logged = sum(path.read_text().count("\n") for path in store.rglob("metrics.jsonl"))
+        if logged >= share * 6 * 60:
+            return
+        time.sleep(0.01)
+
+
+def test_two_processes_share_the_work(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    processes = [start(tiny_checkpoint("bert"), tmp_path / "store") for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    started = [line for output in outputs for line in output.splitlines() if line.startswith("started")]
+    assert len(started) == len(set(started)) == 6
+    assert all(output.count("started") + output.count("skipped") == 6 for output in outputs)
+
+
+def _runs(model: Path, *strategies: str, seed: int = 0) -> tuple[list[Run], list[SweepEvent]]:
+    workspace = tiny_workspace()
+    return [Run(tiny_experiment(tiny_choices(model, each), workspace), seed, SOURCE) for each in strategies], []
+
+
+def test_a_nan_loss_is_recorded_as_diverged_and_the_sweep_goes_on(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, events = _runs(tiny_checkpoint("bert"), "finetune", "linear_probe")
+    original = StageTrainer.compute_loss
+
+    def poisoned(self: StageTrainer, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *args: object, **kwargs: object) -> object:
+        loss = original(self, model, inputs, *args, **kwargs)
+        return loss * float("nan") if self._stage == "finetune" and self.state.global_step == 5 else loss
+
+    monkeypatch.setattr(StageTrainer, "compute_loss", poisoned)
+    store = LocalStore(tmp_path / "store")
+    diverged, finished = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+    assert (diverged.status, diverged.failed_stage, diverged.failed_step) == (RunStatus.DIVERGED, "finetune", 5)
+    assert finished.status is RunStatus.FINISHED
+    again: list[SweepEvent] = []
+    execute(runs, store, tiny_workspace(), RunOptions(), again.append)
+    assert [event.kind for event in again] == [Event.SKIPPED, Event.SKIPPED]
+
+
+def test_an_error_is_recorded_and_tried_again(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, events = _runs(tiny_checkpoint("bert"), "finetune", "linear_probe")
+    store = LocalStore(tmp_path / "store")
+    with monkeypatch.context() as patch:
+
+        def out_of_memory(*_: object) -> None:
+            raise MemoryError("no memory left")
+
+        patch.setattr("headstart.training.trainer.StageTrainer.training_step", out_of_memory)
+        failed = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+    assert [record.status for record in failed] == [RunStatus.ERROR] * 2
+    assert "no memory left" in failed[0].error
+    mended = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+    assert [record.status for record in mended] == [RunStatus.FINISHED] * 2
+    assert not list((tmp_path / "store").rglob("failed.json"))
+
+
+def test_export_without_stored_weights_runs_again_bit_for_bit(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    workspace = tiny_workspace()
+    run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), workspace), 3, SOURCE)
+    store = LocalStore(tmp_path / "store")
+    execute([run], store, workspace, RunOptions(), lambda event: None)
+    assert not list((tmp_path / "store").rglob("backbone.safetensors"))
+    found = find_run(store, f"{run.experiment.digest[:10]}/3")
+    assert found == run
+    export_run(found, store, tmp_path / "model", workspace, lambda event: None)
+    from headstart.inference.predict import predict
+    from headstart.inference.saved import load_saved_model
+
+    (predictions,) = (tmp_path / "store").rglob("predictions.*.parquet")
+    stored = pyarrow.parquet.read_table(predictions).to_pydict()
+    split = workspace.split(SOURCE, run.experiment.evaluation, train=False)
+    again = predict(load_saved_model(tmp_path / "model"), split)
+    assert again.probabilities[:, 1].tolist() == stored["probability_1"]
+
+
+def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """The store knows where rows came from, so that export can read them again."""
+    from headstart.experiments.experiment import TaskSource
+
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *tiny_rows(40)])
+    source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"))
+    assert TaskSource(**json.loads(json.dumps(source.to_json()))) == source
