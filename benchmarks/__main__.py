@@ -79,7 +79,9 @@ def _print(measured: dict[str, list[Measurement]]) -> None:
     print()
     print("| ratio | measured | bound |")
     print("|---|---|---|")
-    print(f"| headstart ({measured['auto'][0]['precision']}) to plain | {speed['auto'] / speed['plain']:.2f} | >= 2.2 |")
+    print(
+        f"| headstart ({measured['auto'][0]['precision']}) to plain | {speed['auto'] / speed['plain']:.2f} | >= 2.2 |"
+    )
     print(f"| headstart (fp32) to plain | {speed['fp32'] / speed['plain']:.2f} | >= 1.2 |")
     print(f"| EH-FT to fine-tuning, seconds | {seconds['eh_ft'] / seconds['auto']:.3f} | <= 1.05 |")
     print(f"| linear probe to one forward pass, seconds | {seconds['probe'] / seconds['forward']:.2f} | <= 1.5 |")

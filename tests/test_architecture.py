@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("experiments",),
     ("sweeps", "pretraining"),
+    ("sklearn_classifier",),
     ("api", "auto"),
     ("cli",),
     ("__main__",),

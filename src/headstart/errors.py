@@ -23,7 +23,7 @@ class UsageError(HeadstartError):
         super().__init__("\n".join(part for part in (given, allowed, remedy) if part))
 
 
-class UsageErrors(UsageError):
+class UsageErrors(UsageError):  # noqa: N818 - several of them
     """Several mistakes in one call, shown together so that one edit mends them all."""
 
     def __init__(self, errors: Sequence[UsageError]) -> None:

@@ -178,12 +178,18 @@ def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
     if isinstance(X, str) or not isinstance(X, Iterable):
         raise ValueError("X must be a collection of texts or pairs of texts, such as a list")
     values = X.to_numpy() if hasattr(X, "to_numpy") else X
-    rows = tuple((row,) if isinstance(row, str) else tuple(row) if isinstance(row, Iterable) else (row,) for row in values)
+    rows = tuple(
+        (row,) if isinstance(row, str) else tuple(row) if isinstance(row, Iterable) else (row,) for row in values
+    )
     if not rows:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    wrong = next((row for row in rows if len(row) not in (1, 2) or not all(isinstance(text, str) for text in row)), None)
+    wrong = next(
+        (row for row in rows if len(row) not in (1, 2) or not all(isinstance(text, str) for text in row)), None
+    )
     if wrong is not None or len({len(row) for row in rows}) != 1:
-        raise ValueError(f"X must hold one text or two in every row; found {wrong!r}" if wrong else "rows differ in length")
+        raise ValueError(
+            f"X must hold one text or two in every row; found {wrong!r}" if wrong else "rows differ in length"
+        )
     return tuple(tuple(str(text) for text in row) for row in rows)
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from headstart.errors import UsageError
+from headstart.experiments import run as run_module
+from headstart.training.stage import StageJob, StageOutcome, train_stage
 from tests.support.runs import (
     ARCHITECTURES,
     SOURCE,
@@ -17,10 +21,6 @@ from tests.support.runs import (
     tiny_experiment,
     tiny_workspace,
 )
-
-from headstart.errors import UsageError
-from headstart.experiments import run as run_module
-from headstart.training.stage import StageJob, StageOutcome, train_stage
 
 CheckpointMaker = Callable[..., Path]
 EH_FT = [
@@ -58,7 +58,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
 def test_stage_2_starts_on_the_pretrained_backbone_with_stage_1s_head(
     architecture: str, adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy
 ) -> None:
-    """T1: backbone bit-identical to the checkpoint, head weights and biases Stage 1's end, nothing of an adapter left."""
+    """T1: backbone bit-identical to the checkpoint, head weights and biases Stage 1's end, no adapter left."""
     do_run(tiny_choices(tiny_checkpoint(architecture), "eh_ft", adapter), tmp_path)
     first, second = spy.starts
     head = set(spy.heads[1])
@@ -117,11 +117,13 @@ def test_the_steps_of_both_stages_are_the_baselines(tiny_checkpoint: CheckpointM
     model = tiny_checkpoint("bert")
     for steps in (5, 8, 33):
         two = tiny_experiment(tiny_choices(model, "eh_ft", steps=steps, stage1_fraction=0.1), workspace)
-        assert two.num_steps == steps == tiny_experiment(tiny_choices(model, "finetune", steps=steps), workspace).num_steps
+        assert (
+            two.num_steps == steps == tiny_experiment(tiny_choices(model, "finetune", steps=steps), workspace).num_steps
+        )
 
 
 def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy) -> None:
-    """T4: fine-tuning from Stage 1's head in a run of its own gives the same tensors, so nothing else was handed over."""
+    """T4: fine-tuning from Stage 1's head alone gives the same tensors, so nothing else was handed over."""
     run, _ = do_run(tiny_choices(tiny_checkpoint("roberta"), "eh_ft", "lora"), tmp_path)
     workspace = tiny_workspace()
     classifier = workspace.classifier(SOURCE, run.experiment, run.seed)
@@ -216,7 +218,7 @@ def test_cached_features_give_the_probe_of_the_slow_path(
     architecture: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choices = tiny_choices(tiny_checkpoint(architecture), "linear_probe")
-    fast_run, fast = do_run(choices, tmp_path / "fast")
+    _, fast = do_run(choices, tmp_path / "fast")
     monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")
     quick, slow = (stage_tensors(tmp_path / each, "1-probe", "head.safetensors") for each in ("fast", "slow"))
@@ -251,8 +253,8 @@ def test_accumulated_batches_train_as_one(tiny_checkpoint: CheckpointMaker, tmp_
         workspace = tiny_workspace(num_train=8)
         original = workspace.classifier
 
-        def without_dropout(*args: object, original: Callable[..., object] = original) -> object:
-            classifier = original(*args)
+        def without_dropout(*args: object, original: Callable[..., object] = original, **named: object) -> object:
+            classifier = original(*args, **named)
             for module in classifier.model.modules():  # type: ignore[attr-defined]
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
@@ -270,7 +272,9 @@ def test_the_digest_knows_what_changes_results(tiny_checkpoint: CheckpointMaker)
     workspace = tiny_workspace()
     model = tiny_checkpoint("bert")
     base = tiny_experiment(tiny_choices(model, "finetune"), workspace)
-    assert tiny_experiment(tiny_choices(model, "finetune", trainer=("logging_steps=1",)), workspace).digest == base.digest
+    assert (
+        tiny_experiment(tiny_choices(model, "finetune", trainer=("logging_steps=1",)), workspace).digest == base.digest
+    )
     changed = [
         tiny_choices(model, "finetune", steps=9),
         tiny_choices(model, "finetune", batch_size=8),

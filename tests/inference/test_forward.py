@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.support.tiny import make_checkpoint
 
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.inference.forward import batched_logits, evaluation_mode, length_ordered_batches
 from tests.support.saved import MAX_LENGTH, PAIR_TASK, Example, make_example, texts
+from tests.support.tiny import make_checkpoint
 
 
 @pytest.fixture(scope="module")

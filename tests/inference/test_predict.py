@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.support.tiny import make_checkpoint
 
 from headstart.artifacts.model_folder import SavedModel, save_model_folder
 from headstart.data.examples import Split
@@ -16,6 +15,7 @@ from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.tasks.task import Task
 from tests.support.saved import PAIR_TASK, TEXT_TASK, logits_of, make_example, texts
+from tests.support.tiny import make_checkpoint
 
 
 def saved_model(folder: Path, *, task: Task = TEXT_TASK, head: str = "native") -> SavedModel:

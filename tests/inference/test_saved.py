@@ -61,6 +61,17 @@ def test_the_folder_is_one_of_peft(tiny_checkpoint: CheckpointMaker, tmp_path: P
     assert (folder / "head.safetensors").exists()
 
 
+def test_a_backbone_named_by_a_relative_path_is_found_from_elsewhere(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tiny_checkpoint("roberta")
+    monkeypatch.chdir(source.parent)
+    example, attached = trained_prefix(Path(source.name))
+    folder = save(example, attached, tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    assert load_saved_model(folder).info.model == str(source.resolve())
+
+
 def test_another_backbone_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     example, attached = trained_prefix(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")

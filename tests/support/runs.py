@@ -23,7 +23,7 @@ from headstart.training.config import RunOptions
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
 SOURCE = TaskSource(name="tiny")
-WORDS = "cat dog horse king queen tree river stone bird fish child woman man town road house".split()
+WORDS = ("cat", "dog", "horse", "king", "queen", "tree", "river", "stone", "bird", "fish", "child", "woman", "town")
 
 
 def tiny_rows(num_rows: int, seed: int = 0) -> list[tuple[str, int]]:
@@ -70,7 +70,12 @@ def tiny_experiment(choices: Choices, workspace: Workspace) -> Experiment:
 
 
 def do_run(
-    choices: Choices, folder: Path, workspace: Workspace | None = None, *, seed: int = 0, options: RunOptions | None = None
+    choices: Choices,
+    folder: Path,
+    workspace: Workspace | None = None,
+    *,
+    seed: int = 0,
+    options: RunOptions | None = None,
 ) -> tuple[Run, RunRecord]:
     """Run the choices at one seed into `folder`, keeping the backbone."""
     workspace = workspace or tiny_workspace()

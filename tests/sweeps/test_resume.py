@@ -16,8 +16,6 @@ import pyarrow.parquet
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.support.paths import REPOSITORY
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
 
 from headstart.experiments.experiment import Run
 from headstart.store.local import LocalStore
@@ -26,6 +24,8 @@ from headstart.sweeps.export import export_run, find_run
 from headstart.sweeps.serial_executor import Event, SweepEvent, execute
 from headstart.training.config import RunOptions
 from headstart.training.trainer import StageTrainer
+from tests.support.paths import REPOSITORY
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
 SCRIPT = """
@@ -134,7 +134,9 @@ def test_a_nan_loss_is_recorded_as_diverged_and_the_sweep_goes_on(
     runs, events = _runs(tiny_checkpoint("bert"), "finetune", "linear_probe")
     original = StageTrainer.compute_loss
 
-    def poisoned(self: StageTrainer, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *args: object, **kwargs: object) -> object:
+    def poisoned(
+        self: StageTrainer, model: torch.nn.Module, inputs: dict[str, torch.Tensor], *args: object, **kwargs: object
+    ) -> object:
         loss = original(self, model, inputs, *args, **kwargs)
         return loss * float("nan") if self._stage == "finetune" and self.state.global_step == 5 else loss
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
 
 from headstart.errors import UsageError
 from headstart.registry import Spec
@@ -14,6 +13,7 @@ from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, trials
 from headstart.training.config import RunOptions
+from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
 RATES = RateLists(learning_rates=(1e-4, 1e-3), stage1_learning_rates=(1e-3, 1e-2, 1e-1))
@@ -40,9 +40,7 @@ def test_the_best_rate_is_reported_and_said(tiny_checkpoint: CheckpointMaker, tm
     from dataclasses import replace
 
     choices = replace(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=60), strategies=(Spec("finetune"),))
-    sweep = Sweep(
-        choices=choices, sources=(SOURCE,), seeds=(0,), rates=RateLists(learning_rates=(1e-12, 3e-3))
-    )
+    sweep = Sweep(choices=choices, sources=(SOURCE,), seeds=(0,), rates=RateLists(learning_rates=(1e-12, 3e-3)))
     workspace = tiny_workspace(num_train=60, num_validation=10)
     (record,) = run_sweep(sweep, LocalStore(tmp_path / "store"), workspace, RunOptions(), lambda event: None)
     assert record.learning_rates == {"finetune": 3e-3}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.data.loading import load_task
-from headstart.metrics import METRICS
+from headstart.metrics import KNOWN
 from headstart.tasks.catalogue import TASKS
 from tests.support.paths import SHARED_DATA, needs_shared_data
 
@@ -18,7 +18,7 @@ def test_a_task_is_described_in_full(name: str) -> None:
     assert len({*task.text_columns, task.label_column}) == len(task.text_columns) + 1
     assert len(set(task.labels)) == task.num_labels >= 2
     assert task.metrics
-    assert set(task.metrics) <= set(METRICS)
+    assert set(task.metrics) <= set(KNOWN)
     assert task.main_metric == task.metrics[0]
     assert {task.train_split, task.evaluation_split} <= dict(task.num_rows).keys()
     assert task.licence

@@ -14,7 +14,11 @@ def test_equal_digests_pass() -> None:
 
 @pytest.mark.parametrize(
     ("found", "message"),
-    [({"a": "1"}, "missing: b"), ({"a": "1", "b": "2", "c": "3"}, "surplus: c"), ({"a": "1", "b": "9"}, "different: b")],
+    [
+        ({"a": "1"}, "missing: b"),
+        ({"a": "1", "b": "2", "c": "3"}, "surplus: c"),
+        ({"a": "1", "b": "9"}, "different: b"),
+    ],
 )
 def test_any_difference_is_named(found: dict[str, str], message: str) -> None:
     with pytest.raises(InvariantError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -43,10 +44,10 @@ class Lora(Adapter):
     source: ClassVar[str] = "Hu et al. (2022)"
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
+        if self.rank < 1 or not 0 < self.alpha < math.inf or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"lora was given rank {self.rank}, alpha {self.alpha}, dropout {self.dropout}",
-                allowed="  rank is at least 1, alpha above 0, dropout from 0 to under 1.",
+                allowed="  rank is at least 1, alpha above 0 and finite, dropout from 0 to under 1.",
             )
         if self.targets not in TARGETS:
             raise UsageError(f"lora was given targets {self.targets!r}", allowed=f"  Known: {', '.join(TARGETS)}.")

@@ -8,7 +8,7 @@ Adapters that cannot merge: the adapter as peft saves it and the head; the backb
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -146,7 +146,8 @@ def save_adapter_folder(
         raise InvariantError("the attached adapter's head is not the classifier's head")
     with new_folder(folder) as temporary, quiet_loading():
         attached.save_peft(temporary)
-        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", info, run_json)
+        found_again = replace(info, model=_absolute(info.model))
+        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, run_json)
 
 
 def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
@@ -277,6 +278,12 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 def _attention(info: ModelInfo) -> str | None:
     return info.attention if info.attention in PORTABLE_ATTENTION else None
+
+
+def _absolute(model: str) -> str:
+    """Return a local folder's whole path, so that it is found from any working folder; other names as they are."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.is_dir() else model
 
 
 def _pretrained_source(info: ModelInfo) -> ModelSource:

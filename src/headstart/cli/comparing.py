@@ -33,7 +33,9 @@ def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quie
     if not silent:
         announce(runs, workspace)
     with sweep_display(runs, quiet=silent) as listener:
-        options = run_options(sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False)
+        options = run_options(
+            sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False
+        )
         records = run_sweep(sweep, store, workspace, options, listener)
     frame = Frame.from_records(records)
     if json:

@@ -120,7 +120,9 @@ class _BarDisplay:
             self._all, completed=self._clock.num_steps_done, total=self._clock.num_steps, note=self._clock.remaining()
         )
         if event.kind == "started":
-            self._one = self._bars.add_task(escape(str(event.run)), total=event.run.experiment.num_steps, note="loading")
+            self._one = self._bars.add_task(
+                escape(str(event.run)), total=event.run.experiment.num_steps, note="loading"
+            )
         elif event.progress is not None and self._one is not None:
             progress = event.progress
             loss = "" if progress.loss is None else f", loss {progress.loss:.3f}"

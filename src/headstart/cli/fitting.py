@@ -56,5 +56,11 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
     for warning in record.warnings:
         console.print(f"warning: {warning}", markup=False)
     console.print(f"model: {out}", markup=False)
+    if (out / "adapter_config.json").exists():
+        console.print(
+            f"This adapter cannot be merged: {out} is a peft folder with the head beside it; {record.model} is loaded "
+            "with it from where it is.",
+            markup=False,
+        )
     if not quiet:
         console.print(f"Next: headstart predict {out} FILE --out predictions.csv", markup=False)

@@ -28,7 +28,9 @@ Validation = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option(help="Folder with tasks as <suite>/<task>/<split>.jsonl, in place of the hub.", rich_help_panel="Data"),
+    typer.Option(
+        help="Folder with tasks as <suite>/<task>/<split>.jsonl, in place of the hub.", rich_help_panel="Data"
+    ),
 ]
 Preset = Annotated[str, typer.Option(help="default, paper or paper_code.", rich_help_panel="Training")]
 Epochs = Annotated[
@@ -51,7 +53,9 @@ Stage1LearningRate = Annotated[
         help="Peak rate of stages that train head or adapter without the backbone.", rich_help_panel="Training"
     ),
 ]
-MaxLength = Annotated[int | None, typer.Option(help="Tokens per example; longer ones are cut.", rich_help_panel="Training")]
+MaxLength = Annotated[
+    int | None, typer.Option(help="Tokens per example; longer ones are cut.", rich_help_panel="Training")
+]
 Precision = Annotated[
     str, typer.Option(help="auto (bf16 where the hardware computes it), fp32 or bf16.", rich_help_panel="Training")
 ]

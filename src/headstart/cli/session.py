@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headstart.cli.options import split_list
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
+
 if TYPE_CHECKING:
     from headstart.experiments.workspace import Workspace
 

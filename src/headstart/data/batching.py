@@ -87,7 +87,7 @@ class PaddingCollator:
         padded = self.tokenizer.pad(
             inputs, padding=True, pad_to_multiple_of=self.pad_to_multiple_of, return_tensors="pt"
         )
-        batch = {name: tensor for name, tensor in padded.items()}
+        batch = dict(padded.items())
         if "labels" in rows[0]:
             batch["labels"] = torch.tensor([row["labels"] for row in rows])
         return batch

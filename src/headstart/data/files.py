@@ -80,7 +80,7 @@ def load_file(
     if rows:
         faults += _class_faults(*rows)
     if faults or choice.columns is None:
-        raise DataError(faults)
+        raise _data_error(faults)
     classes = sorted_labels(rows[0].labels)
     splits = [each.split(classes) for each in rows]
     notes = list(choice.notes)
@@ -112,10 +112,10 @@ def load_unlabelled(path: Path, text: str, text_pair: str | None = None) -> tupl
     columns = (text,) if text_pair is None else (text, text_pair)
     faults = [*table.faults, *_missing_columns(table, columns)]
     if faults and not table.columns.keys() >= set(columns):
-        raise DataError(faults)
+        raise _data_error(faults)
     texts, _ = _texts(table, columns, faults)
     if faults:
-        raise DataError(faults)
+        raise _data_error(faults)
     return table.to_arrow(), Split(texts=tuple(texts))
 
 
@@ -134,7 +134,7 @@ def read_labelled(path: Path, task: Task) -> Split:
     table = read_table(path)
     faults = [*table.faults, *_missing_columns(table, task.text_columns, task.label_column)]
     if not table.columns.keys() >= {*task.text_columns, task.label_column}:
-        raise DataError(faults)
+        raise _data_error(faults)
     rows = _labelled(table, Columns(text=task.text_columns, label=task.label_column), faults)
     index = {name: number for number, name in enumerate(task.labels)}
     if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
@@ -146,8 +146,14 @@ def read_labelled(path: Path, task: Task) -> Split:
         if label not in index
     ]
     if faults:
-        raise DataError(faults)
+        raise _data_error(faults)
     return Split(texts=rows.texts, labels=tuple(index[label] for label in rows.labels))
+
+
+def _data_error(faults: Sequence[DataFault]) -> DataError:
+    """Return the error with the faults of each file together, in the order of its lines."""
+    files = list(dict.fromkeys(fault.file for fault in faults))
+    return DataError(sorted(faults, key=lambda fault: (files.index(fault.file), fault.line or 0)))
 
 
 def _choose(table: Table, text: str | None, text_pair: str | None, label: str | None) -> ColumnChoice:

@@ -66,11 +66,10 @@ def _local_rows(path: Path, task: Task) -> Table:
 
 def _hub_rows(task: Task, source: HubSource, split: str) -> Table:
     from datasets import load_dataset
-    from httpx import HTTPError
 
     try:
         rows = load_dataset(source.repository, source.configuration, revision=source.revision, split=split)
-    except (OSError, ValueError, HTTPError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"the rows of {task.name!r} could not be fetched from the hub: {error}", remedy=DATA_ROOT_REMEDY
         ) from error

@@ -33,12 +33,14 @@ class Table:
         columns: name -> one value per row; text only, where the format knows no types.
         lines: the line of each row, counted from 1; None for formats without lines.
         faults: what is wrong with the file whatever its columns mean; rows that cannot be read are left out.
+        arrow: the table with its own types, where the format has them.
     """
 
     path: Path
     columns: Mapping[str, Sequence[object]]
     lines: tuple[int, ...] | None = None
     faults: tuple[DataFault, ...] = ()
+    arrow: pyarrow.Table | None = None
 
     @property
     def num_rows(self) -> int:
@@ -57,6 +59,8 @@ class Table:
         """Return the rows as an Arrow table; a column that mixes types becomes JSON text."""
         import pyarrow as pa
 
+        if self.arrow is not None:
+            return self.arrow
         return pa.table({name: _arrow_column(values) for name, values in self.columns.items()})
 
 
@@ -101,7 +105,7 @@ def _read_csv(path: Path, delimiter: str = ",") -> Table:
             faults.append(DataFault(file=str(path), line=line, message=message))
     values = zip(*kept, strict=True) if kept else (() for _ in header)
     columns = dict(zip(header, values, strict=True))
-    return Table(path=path, columns=columns, lines=tuple(lines), faults=_in_order(faults))
+    return Table(path=path, columns=columns, lines=tuple(lines), faults=tuple(faults))
 
 
 def _csv_rows(path: Path, text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[DataFault]]:
@@ -162,7 +166,7 @@ def _read_json_lines(path: Path) -> Table:
             faults.append(DataFault(file=str(path), line=number, message="is not a JSON object"))
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: tuple(row.get(name) for row in rows) for name in names}
-    return Table(path=path, columns=columns, lines=tuple(lines), faults=_in_order(faults))
+    return Table(path=path, columns=columns, lines=tuple(lines), faults=tuple(faults))
 
 
 def _read_parquet(path: Path) -> Table:
@@ -173,7 +177,8 @@ def _read_parquet(path: Path) -> Table:
         table = pyarrow.parquet.read_table(path)
     except pa.ArrowException as error:
         return _unreadable(path, f"is not a Parquet file: {error}")
-    return Table(path=path, columns={name: table.column(name).to_pylist() for name in table.column_names})
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return Table(path=path, columns=columns, arrow=table)
 
 
 def _decoded(path: Path) -> tuple[str, list[DataFault]]:
@@ -205,10 +210,6 @@ def _arrow_column(values: Sequence[object]) -> pyarrow.Array:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _in_order(faults: list[DataFault]) -> tuple[DataFault, ...]:
-    return tuple(sorted(faults, key=lambda fault: fault.line or 0))
 
 
 READERS: dict[str, Callable[[Path], Table]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Truncation = Literal["longest_first", "only_first"]
+Columns = list[list[str]]
+Features = dict[str, list[list[int]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class TokenizedSplit:
         num_truncated: examples that lost tokens to the maximum length.
     """
 
-    features: dict[str, list[list[int]]]
+    features: Features
     labels: list[int] | None
     num_truncated: int
 
@@ -51,19 +52,11 @@ def tokenize(
         split: single texts or pairs.
         tokenizer: the model's.
         max_length: tokens per example, special tokens included.
-        truncation: which text of a pair loses tokens; "only_first" is the paper's.
+        truncation: which text of a pair loses tokens; "only_first" is the paper's. A second text that leaves the first
+            no room is cut all the same, as "longest_first" cuts it.
     """
-    columns = list(zip(*split.texts, strict=True))
-    is_pair = len(columns) == 2
-    encoded = tokenizer(
-        *[list(column) for column in columns],
-        truncation=truncation if is_pair else True,
-        max_length=max_length,
-        padding=False,
-        return_attention_mask=False,
-    )
-    features = {name: list(encoded[name]) for name in tokenizer.model_input_names if name in encoded}
-    features.setdefault("input_ids", list(encoded["input_ids"]))
+    columns = [list(column) for column in zip(*split.texts, strict=True)]
+    features = _encoded(columns, tokenizer, max_length, truncation) if columns else {"input_ids": []}
     return TokenizedSplit(
         features=features,
         labels=None if split.labels is None else list(split.labels),
@@ -71,13 +64,44 @@ def tokenize(
     )
 
 
+def _encoded(columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: Truncation) -> Features:
+    if len(columns) == 1 or truncation == "longest_first":
+        return _features(tokenizer, columns, truncation="longest_first", max_length=max_length)
+    room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
+    seconds = tokenizer(columns[1], add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    has_room = [row for row, ids in enumerate(seconds) if len(ids) < room]
+    if len(has_room) == len(seconds):
+        return _features(tokenizer, columns, truncation="only_first", max_length=max_length)
+    features = _features(tokenizer, columns, truncation="longest_first", max_length=max_length)
+    if has_room:
+        cut_first = _features(tokenizer, _take(columns, has_room), truncation="only_first", max_length=max_length)
+        for name, values in cut_first.items():
+            for row, ids in zip(has_room, values, strict=True):
+                features[name][row] = ids
+    return features
+
+
+def _features(
+    tokenizer: PreTrainedTokenizerBase, columns: Columns, *, truncation: Truncation, max_length: int
+) -> Features:
+    """Return what the model reads, but the attention mask: the collator makes it with the padding."""
+    encoded = tokenizer(
+        *columns, truncation=truncation, max_length=max_length, padding=False, return_attention_mask=False
+    )
+    names = dict.fromkeys(("input_ids", *tokenizer.model_input_names))
+    return {name: list(encoded[name]) for name in names if name in encoded}
+
+
 def _num_truncated(
-    columns: Sequence[Sequence[str]], tokenizer: PreTrainedTokenizerBase, input_ids: list[list[int]], max_length: int
+    columns: Columns, tokenizer: PreTrainedTokenizerBase, input_ids: list[list[int]], max_length: int
 ) -> int:
     """Only examples that fill `max_length` can have lost something: tokenize these again in full."""
     full = [row for row, ids in enumerate(input_ids) if len(ids) >= max_length]
     if not full:
         return 0
-    texts = [[column[row] for row in full] for column in columns]
-    whole = tokenizer(*texts, truncation=False, return_attention_mask=False, verbose=False)
+    whole = tokenizer(*_take(columns, full), truncation=False, return_attention_mask=False, verbose=False)
     return sum(len(ids) > max_length for ids in whole["input_ids"])
+
+
+def _take(columns: Columns, rows: list[int]) -> Columns:
+    return [[column[row] for row in rows] for column in columns]

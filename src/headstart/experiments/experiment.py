@@ -67,7 +67,7 @@ class Experiment:
     task_fingerprint: str
     model: str
     model_revision: str
-    head: Spec = Spec("native")
+    head: Spec
     keep_head: bool = False
     strategy: Spec
     adapter: Spec | None

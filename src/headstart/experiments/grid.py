@@ -197,7 +197,8 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
     longest = longest_input(workspace.model(choices.model), workspace.tokenizer(choices.model))
     if training.max_length + adapter.num_positions > longest:
         raise UsageError(
-            f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions of {choices.model!r}",
+            f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions that "
+            f"{choices.model!r} has",
             remedy=f"  Give --max-length {longest - adapter.num_positions} or less.",
         )
     checkpointing = any(
@@ -206,7 +207,7 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
     )
     if checkpointing and not adapter.works_with_gradient_checkpointing:
         raise UsageError(
-            f"with gradient checkpointing the adapter {adapter.name!r} would get no gradient, and only the head would learn",
+            f"with gradient checkpointing the adapter {adapter.name!r} gets no gradient: only the head would learn",
             remedy="  Leave gradient_checkpointing out, or use another adapter.",
         )
 

@@ -1,4 +1,4 @@
-"""Presets: how many updates, how fast, with which head. A recipe is resolved for one task and model before anything runs."""
+"""Presets: how many updates, how fast, with which head; resolved for one task and model before anything runs."""
 
 from __future__ import annotations
 

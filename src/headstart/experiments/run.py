@@ -67,7 +67,7 @@ def run_one(
         InvariantError: if a stage is not what it declares.
     """
     stored: list[StoredStage] = []
-    for index, stage in enumerate(run.experiment.plan):
+    for index in range(len(run.experiment.plan)):
         stage_run = _StageRun(run, workspace, folder, options, index, stored[-1] if stored else None)
         stored.append(stage_run.load() or stage_run.train(listener))
     return describe_run(run, workspace, RunStatus.FINISHED, tuple(stage.record for stage in stored))
@@ -269,9 +269,7 @@ class _StageRun:
         return metrics.compute(task.metrics, labels, probabilities.argmax(axis=1))
 
 
-def describe_run(
-    run: Run, workspace: Workspace, status: RunStatus, stages: tuple[StageRecord, ...] = ()
-) -> RunRecord:
+def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
     experiment = run.experiment
     task = workspace.task_data(run.source).task
@@ -314,9 +312,7 @@ def majority_score(run: Run, workspace: Workspace) -> float:
     return metrics.compute((task.main_metric,), labels, predictions)[task.main_metric]
 
 
-def _warnings(
-    stages: tuple[StageRecord, ...], metric: str, majority: float, num_examples: int
-) -> tuple[str, ...]:
+def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num_examples: int) -> tuple[str, ...]:
     """A first stage that has not learned the task hands over a poor head: say so."""
     if len(stages) < 2 or not num_examples:
         return ()

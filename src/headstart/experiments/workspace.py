@@ -146,9 +146,7 @@ class Workspace:
             self._features[key] = self._extract(self.tokens(source, experiment, train=True), experiment, classifier)
         return self._features[key]
 
-    def _extract(
-        self, tokens: TokenizedSplit, experiment: Experiment, classifier: Classifier
-    ) -> TimedFeatures | None:
+    def _extract(self, tokens: TokenizedSplit, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:
         begin = time.perf_counter()
         collate = self.collator(experiment.model)
         if not reads_one_vector(classifier, collate(_first_rows(tokens))):

@@ -31,6 +31,9 @@ HEAD_MODULES: dict[str, tuple[str, ...]] = {
 }
 """Architectures whose head is more or less than all that stands outside the backbone."""
 
+INITIALISED = "_is_hf_initialized"
+"""transformers' mark on tensors that its initialisers leave alone."""
+
 LATE_MODULES = ("pooler", "sequence_summary")
 """Modules inside a backbone that many checkpoints lack rightly, since their pretraining task does not use them."""
 
@@ -104,34 +107,37 @@ def draw_head(model: PreTrainedModel, head_names: Sequence[str], seed: int) -> N
         head_names: the head's tensors.
         seed: of the stream `head_init`, already derived.
     """
-    owners = sorted({name.rpartition(".")[0] for name in head_names})
+    head = set(head_names)
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        setattr(tensor, INITIALISED, name not in head)
+    owners = sorted({name.rpartition(".")[0] for name in head})
     with torch_stream(seed), torch.no_grad():
         for owner in owners:
             module = model.get_submodule(owner)
             reset = getattr(module, "reset_parameters", None)
             if callable(reset):
                 reset()
-            _forget_initialised(module)
             _drawing_model(model, owner)._init_weights(module)
+        # Some architectures draw a part from the module around it: ModernBERT its classifier, T5 its head.
+        for around in _enclosing(owners):
+            _drawing_model(model, around)._init_weights(model.get_submodule(around))
 
 
-def _drawing_model(model: PreTrainedModel, owner: str) -> PreTrainedModel:
+def _enclosing(paths: Iterable[str]) -> list[str]:
+    """Return the paths of all modules around the given ones, the innermost first; the model itself is ""."""
+    parents = {".".join(parts[:depth]) for path in paths for parts in [path.split(".")] for depth in range(len(parts))}
+    return sorted(parents - set(paths), key=lambda path: (-len(path.split(".")) if path else 0, path))
+
+
+def _drawing_model(model: PreTrainedModel, path: str) -> PreTrainedModel:
     """Return the innermost pretrained model around a module: it knows how its own parts are initialised."""
-    inner = model
-    path: list[str] = []
-    for part in owner.split("."):
-        path.append(part)
-        module = model.get_submodule(".".join(path))
+    inner: PreTrainedModel = model
+    module: nn.Module = model
+    for part in filter(None, path.split(".")):
+        module = module.get_submodule(part)
         if isinstance(module, PreTrainedModel):
             inner = module
     return inner
-
-
-def _forget_initialised(module: nn.Module) -> None:
-    """Drop transformers' marks on what was loaded: its initialisers leave marked tensors alone."""
-    for thing in (module, *module.parameters(recurse=False), *module.buffers(recurse=False)):
-        if hasattr(thing, "_is_hf_initialized"):
-            del thing._is_hf_initialized
 
 
 def _may_be_new(model: PreTrainedModel, key: str) -> bool:

@@ -34,6 +34,7 @@ from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
 NATIVE = Spec("native")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
 
 def load_classifier(
@@ -72,6 +73,9 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     Raises:
         UsageError: if the folder holds none.
     """
+    if not any(found for pattern in TOKENIZER_FILES for found in source.path.glob(pattern)):
+        # transformers would make one without a vocabulary, to which every word is unknown.
+        raise UsageError(f"the model {source.name!r} has no tokenizer: its folder holds no vocabulary")
     try:
         with quiet_loading():
             tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True)

@@ -104,7 +104,13 @@ def _require_safe_weights(name: str, folder: Path) -> None:
 
 def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(HUB_FILES)))
@@ -112,7 +118,9 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
         raise UsageError(
             f"the model {name!r} is gated", remedy="  Ask for access on the hub, then run `hf auth login`."
         ) from error
-    except RepositoryNotFoundError as error:
+    except RevisionNotFoundError as error:
+        raise UsageError(f"the model {name!r} has no revision {revision!r} on the hub") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
         raise UsageError(f"no model {name!r}: neither a local folder nor on the hub") from error
     except (LocalEntryNotFoundError, OSError) as error:
         raise UsageError(

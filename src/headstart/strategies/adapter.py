@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.strategy import Budget, HeadOrigin, Optimizer, Selection, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.strategy import (
+    Budget,
+    HeadOrigin,
+    Optimizer,
+    Selection,
+    Stage,
+    StageOptimizers,
+    Start,
+    Strategy,
+)
 
 
 def adapter_stage(optimizer: Optimizer, num_steps: int, adapter: Spec) -> Stage:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.strategy import Budget, HeadOrigin, Optimizer, Selection, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.strategy import (
+    Budget,
+    HeadOrigin,
+    Optimizer,
+    Selection,
+    Stage,
+    StageOptimizers,
+    Start,
+    Strategy,
+)
 
 ROLE = "finetune"
 
@@ -31,7 +40,9 @@ def head_start_plan(first: Stage | None, optimizer: Optimizer, num_steps: int, s
     stages = [] if first is None else [first]
     if num_steps > 0:
         head_from = HeadOrigin.FRESH if first is None else HeadOrigin.PREVIOUS
-        stages.append(finetune_stage(optimizer, num_steps, head_from=head_from, start=start if first else Start.PRETRAINED))
+        stages.append(
+            finetune_stage(optimizer, num_steps, head_from=head_from, start=start if first else Start.PRETRAINED)
+        )
     return tuple(stages)
 
 

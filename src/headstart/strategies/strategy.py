@@ -132,4 +132,3 @@ class Strategy(ABC):
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the stages in order; their steps add up to the budget's."""
-

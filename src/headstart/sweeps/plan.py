@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
@@ -30,7 +29,7 @@ class Sweep:
     choices: Choices
     sources: tuple[TaskSource, ...]
     seeds: tuple[int, ...]
-    rates: RateLists = RateLists()
+    rates: RateLists = field(default_factory=RateLists)
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -41,7 +40,7 @@ def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
     """Return all runs as they are with the preset's rates: faults show here, before anything trains."""
     rates = sweep.rates
     pairings(with_rates(sweep.choices, (_first(rates.learning_rates), _first(rates.stage1_learning_rates))))
-    runs = []
+    runs: list[Run] = []
     for source in sweep.sources:
         evaluation = _evaluation(sweep, source, workspace)
         experiments = [

@@ -54,7 +54,9 @@ def execute(
     A run that fails is recorded and the sweep goes on. Returns the records in the order of `runs`.
     """
     for run in {run.experiment.digest: run for run in runs}.values():
-        store.write_experiment(run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.to_json()})
+        store.write_experiment(
+            run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.to_json()}
+        )
     records: dict[int, RunRecord] = {}
     waiting = list(enumerate(runs))
     while waiting:

@@ -56,9 +56,7 @@ class ProgressReport(TrainerCallback):
     def __init__(self, stage: str, listener: ProgressListener) -> None:
         self._stage, self._listener = stage, listener
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Say how far the stage is."""
         losses = [entry["loss"] for entry in state.log_history[-2:] if "loss" in entry]
         self._listener(
@@ -135,9 +133,7 @@ class TimedCheckpoints(TrainerCallback):
         self._folder, self._seconds = folder, seconds
         self._last = time.monotonic()
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
         due = time.monotonic() - self._last >= self._seconds
         if due and state.global_step < state.max_steps:
@@ -215,7 +211,9 @@ class GradientsArrive(TrainerCallback):
         self.seconds += time.perf_counter() - begin
 
     def _look(self, model: torch.nn.Module) -> None:
-        waiting = [(name, p.grad) for name, p in model.named_parameters() if name in self._waiting and p.grad is not None]
+        waiting = [
+            (name, p.grad) for name, p in model.named_parameters() if name in self._waiting and p.grad is not None
+        ]
         if not waiting:
             return
         norms = torch.stack([gradient.detach().abs().max() for _, gradient in waiting]).tolist()

@@ -52,7 +52,7 @@ class FeatureRows(Dataset[dict[str, Any]]):
 
 
 def collate_rows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Return row numbers as `input_ids` [b, 1], which is what the replayed backbone looks them up by, and labels [b]."""
+    """Return row numbers as `input_ids` [b, 1], by which the replayed backbone answers, and labels [b]."""
     return {
         "input_ids": torch.tensor([[row["input_ids"]] for row in rows]),
         "labels": torch.tensor([row["labels"] for row in rows]),
@@ -97,7 +97,8 @@ def extract(
         precision: "fp32" or "bf16" (autocast).
         device: "cpu" or "cuda".
     """
-    model = classifier.model.to(device)
+    model = classifier.model
+    torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None
     pooled: torch.Tensor | None = None
     with _eval_mode(model), torch.no_grad(), autocast(precision, device):
@@ -150,7 +151,8 @@ def frozen_in_eval(classifier: Classifier) -> Iterator[None]:
 def _read(output: Any) -> Features:
     pooled = getattr(output, "pooler_output", None)
     return Features(
-        first_token=output.last_hidden_state[:, 0].float().cpu(), pooled=None if pooled is None else pooled.float().cpu()
+        first_token=output.last_hidden_state[:, 0].float().cpu(),
+        pooled=None if pooled is None else pooled.float().cpu(),
     )
 
 

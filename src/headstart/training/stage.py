@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import time
@@ -145,9 +146,7 @@ def train_stage(job: StageJob) -> StageOutcome:
 
     gradients = GradientsArrive(job.stage.name, _gradient_groups(trainables), ("head", "adapter"))
     log = MetricsLog(job.folder / "metrics.jsonl")
-    sampler = LengthBucketSampler(
-        job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role
-    )
+    sampler = LengthBucketSampler(job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role)
     with _backbone_mode(job):
         trainer = _build_trainer(job, trainables.model, sampler, [gradients, log])
         checkpoint = trusted_checkpoint(job.folder)
@@ -286,9 +285,9 @@ def _rows_seen(sampler: LengthBucketSampler, job: StageJob) -> list[int]:
     """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
     accumulation = int(overrides_for(job.stage.name, job.config.overrides).get("gradient_accumulation_steps", 1))
     num_rows, batch_size = len(job.rows.lengths), job.config.batch_size
-    updates_per_epoch = -(-(-(-num_rows // batch_size)) // accumulation)
+    updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
     rows: list[int] = []
-    for epoch in range(-(-job.stage.num_steps // updates_per_epoch)):
+    for epoch in range(math.ceil(job.stage.num_steps / updates_per_epoch)):
         sampler.set_epoch(epoch)
         num_updates = min(updates_per_epoch, job.stage.num_steps - epoch * updates_per_epoch)
         rows.extend(list(sampler)[: num_updates * accumulation * batch_size])

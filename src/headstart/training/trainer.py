@@ -70,7 +70,10 @@ class StageTrainer(Trainer):
     ) -> torch.optim.lr_scheduler.LRScheduler:
         """Return the stage's schedule on the optimiser."""
         if self.lr_scheduler is None:
-            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self._schedule)
+            chosen = optimizer or self.optimizer
+            if chosen is None:
+                raise ValueError("the schedule needs an optimiser")
+            self.lr_scheduler = LambdaLR(chosen, self._schedule)
         return self.lr_scheduler
 
     def training_step(
@@ -118,7 +121,9 @@ class StageTrainer(Trainer):
         tensors = load_file(Path(resume_from_checkpoint) / TRAINABLE_FILE)
         trainable = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
         if set(tensors) != set(trainable):
-            raise CheckpointError(f"{resume_from_checkpoint}: its tensors are not those that stage {self._stage} trains")
+            raise CheckpointError(
+                f"{resume_from_checkpoint}: its tensors are not those that stage {self._stage} trains"
+            )
         with torch.no_grad():
             for name, parameter in trainable.items():
                 parameter.copy_(tensors[name])

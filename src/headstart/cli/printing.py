@@ -1,0 +1,83 @@
+"""How values of the library read in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
+
+
+def print_model_report(report: ModelReport, console: Console | None = None) -> None:
+    """Print what a model is made of.
+
+    Args:
+        report: what the doctor found.
+        console: None prints to standard output.
+    """
+    console = console or Console(highlight=False)
+    for table in (_facts(report), _head(report), _adapters(report)):
+        console.print(table)
+        console.print()
+
+
+def _facts(report: ModelReport) -> Table:
+    facts = Table.grid("name", "value", padding=(0, 2))
+    rows = {
+        "model": report.model,
+        "revision": report.revision,
+        "architecture": f"{report.architecture}, trained as {report.model_class}",
+        "checkpoint": ", ".join(f"{number:,} scalars in {dtype}" for dtype, number in report.dtypes),
+        "longest input": f"{report.longest_input} tokens",
+        "backbone": f"{report.num_backbone_parameters:,} scalars",
+        "head": f"{report.num_head_parameters:,} scalars for {len(report.labels)} classes",
+    }
+    for name, value in rows.items():
+        facts.add_row(f"[bold]{name}[/]", escape(value))
+    return facts
+
+
+def _head(report: ModelReport) -> Table:
+    table = _table("Head: drawn afresh before training", "tensor", "shape", "origin")
+    table.add_column("scalars", justify="right")
+    shapes = {mismatch.name: mismatch.checkpoint_shape for mismatch in report.mismatched}
+    for tensor in report.head:
+        origin = _origin(tensor, shapes, report.new_tensors)
+        table.add_row(escape(tensor.name), _shape(tensor.shape), origin, f"{tensor.num_parameters:,}")
+    return table
+
+
+def _origin(tensor: TensorReport, shapes: dict[str, tuple[int, ...]], new_tensors: tuple[str, ...]) -> str:
+    if tensor.name in shapes:
+        return f"the checkpoint's is {_shape(shapes[tensor.name])}"
+    return "not in the checkpoint" if tensor.name in new_tensors else "in the checkpoint, not used"
+
+
+def _adapters(report: ModelReport) -> Table:
+    table = _table("Adapters with their default options", "adapter", "works")
+    table.add_column("scalars", justify="right")
+    table.add_column("note")
+    for adapter in report.adapters:
+        works = "[green]yes[/]" if adapter.refusal is None else "[red]no[/]"
+        scalars = f"{adapter.num_parameters:,}" if adapter.refusal is None else "-"
+        table.add_row(adapter.name, works, scalars, escape(_note(adapter, report.num_backbone_parameters)))
+    return table
+
+
+def _note(adapter: AdapterReport, num_backbone_parameters: int) -> str:
+    if adapter.refusal is not None:
+        return adapter.refusal
+    kept = "merges into the weights" if adapter.merges else "is saved beside the weights"
+    return f"{adapter.num_parameters / num_backbone_parameters:.2%} of the backbone; {kept}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "scalar"

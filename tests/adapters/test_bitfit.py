@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+from transformers import AlbertConfig, AlbertForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
+
+from headstart.adapters.bitfit import BitFit, bitfit_names
+from headstart.models.loading import classifier_from_model
+from tests.support.tiny import NUM_LAYERS, make_model
+
+BERT_LAYER = (
+    "attention.self.query",
+    "attention.self.key",
+    "attention.self.value",
+    "attention.output.dense",
+    "attention.output.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+)
+DISTILBERT_LAYER = (
+    "attention.q_lin",
+    "attention.k_lin",
+    "attention.v_lin",
+    "attention.out_lin",
+    "sa_layer_norm",
+    "ffn.lin1",
+    "ffn.lin2",
+    "output_layer_norm",
+)
+DEBERTA_LAYER = tuple(
+    part.replace("query", "query_proj").replace("key", "key_proj").replace("value", "value_proj") for part in BERT_LAYER
+)
+
+
+def expected(prefix: str, layers: str, parts: tuple[str, ...], num_layers: int = NUM_LAYERS) -> set[str]:
+    """Write the set out: the embeddings' norm is in, the last layer's output norm is out (PAPER.md, section 3)."""
+    names = {f"{prefix}.embeddings.LayerNorm.bias"}
+    for layer in range(num_layers):
+        names |= {f"{prefix}.{layers}.{layer}.{part}.bias" for part in parts}
+    return names - {f"{prefix}.{layers}.{num_layers - 1}.{parts[-1]}.bias"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("bert", expected("bert", "encoder.layer", BERT_LAYER)),
+        ("roberta", expected("roberta", "encoder.layer", BERT_LAYER)),
+        ("electra", expected("electra", "encoder.layer", BERT_LAYER)),
+        ("distilbert", expected("distilbert", "transformer.layer", DISTILBERT_LAYER)),
+        ("deberta-v2", expected("deberta", "encoder.layer", DEBERTA_LAYER)),
+    ],
+)
+def test_the_exact_set(architecture: str, names: set[str]) -> None:
+    classifier = classifier_from_model(make_model(architecture))
+    assert bitfit_names(classifier) == names
+    assert names <= {name for name, _ in classifier.model.named_parameters()}
+
+
+def test_a_backbone_without_biases_is_refused() -> None:
+    refusal = BitFit().refusal(classifier_from_model(make_model("modernbert")))
+    assert refusal is not None
+    assert "no biases" in refusal
+
+
+def test_other_layouts_have_their_biases_found() -> None:
+    gpt2 = GPT2ForSequenceClassification(GPT2Config(vocab_size=9, n_embd=8, n_layer=2, n_head=2, pad_token_id=0))
+    names = bitfit_names(classifier_from_model(gpt2))
+    parts = ("ln_1", "ln_2", "attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+    assert names == {f"transformer.h.{layer}.{part}.bias" for layer in (0, 1) for part in parts}
+
+
+def test_shared_layers_count_once() -> None:
+    albert = AlbertForSequenceClassification(
+        AlbertConfig(
+            vocab_size=9,
+            hidden_size=8,
+            embedding_size=4,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=8,
+        )
+    )
+    names = bitfit_names(classifier_from_model(albert))
+    assert "albert.embeddings.LayerNorm.bias" in names
+    assert not any("pooler" in name for name in names)

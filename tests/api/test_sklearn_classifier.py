@@ -1,0 +1,103 @@
+"""`HeadstartClassifier` keeps scikit-learn's habits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import (
+    check_estimator_get_tags_default_keys,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+)
+
+import headstart as hs
+from headstart.errors import UsageError
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+TEXTS = [text for text, _ in tiny_rows(24)]
+LABELS = np.array([("bad", "good")[label] for _, label in tiny_rows(24)])
+
+
+@pytest.fixture
+def classifier(tiny_checkpoint: CheckpointMaker) -> Any:
+    return hs.HeadstartClassifier(str(tiny_checkpoint("bert")), steps=4, batch_size=4, max_length=24, precision="fp32")
+
+
+CHECKS = [
+    check_estimator_get_tags_default_keys,
+    check_estimator_repr,
+    check_estimator_tags_renamed,
+    check_get_params_invariance,
+    check_no_attributes_set_in_init,
+    check_parameters_default_constructible,
+    check_set_params,
+    check_valid_tag_types,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_parts_of_check_estimator_that_apply_to_text(check: Any, classifier: Any) -> None:
+    check("HeadstartClassifier", clone(classifier))
+
+
+def test_fit_and_predict(classifier: Any) -> None:
+    assert classifier.fit(TEXTS, LABELS) is classifier
+    assert classifier.classes_.tolist() == ["bad", "good"]
+    probabilities = classifier.predict_proba(TEXTS)
+    assert probabilities.shape == (24, 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    predicted = classifier.predict(TEXTS)
+    assert (predicted == classifier.classes_[probabilities.argmax(axis=1)]).all()
+    assert classifier.score(TEXTS, LABELS) == np.mean(predicted == LABELS)
+    assert [stage.name for stage in classifier.run_.stages] == ["adapter", "finetune"] or classifier.run_.num_steps == 4
+
+
+def test_integer_labels_and_pairs(classifier: Any) -> None:
+    pairs = [(text, "a cat") for text in TEXTS]
+    labels = np.array([7 if label == "good" else 3 for label in LABELS])
+    fitted = clone(classifier).set_params(strategy="finetune").fit(pairs, labels)
+    assert set(fitted.predict(pairs)) <= {3, 7}
+    with pytest.raises(ValueError, match="1 texts a row"):
+        fitted.predict(TEXTS)
+
+
+def test_the_same_random_state_gives_the_same_predictions(classifier: Any) -> None:
+    first, second = (clone(classifier).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_cross_validation_and_grid_search(classifier: Any) -> None:
+    probe = clone(classifier).set_params(strategy="linear_probe")
+    assert len(cross_val_score(probe, TEXTS, LABELS, cv=2)) == 2
+    search = GridSearchCV(probe, {"stage1_learning_rate": [1e-3, 1e-1]}, cv=2).fit(TEXTS, LABELS)
+    assert search.best_params_["stage1_learning_rate"] in (1e-3, 1e-1)
+
+
+def test_mistakes_are_said(classifier: Any) -> None:
+    with pytest.raises(NotFittedError):
+        classifier.predict(TEXTS)
+    with pytest.raises(ValueError, match="only one class"):
+        classifier.fit(TEXTS[:2], ["a", "a"])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        classifier.fit(TEXTS, LABELS[:-1])
+    with pytest.raises(ValueError, match="0 sample"):
+        classifier.fit([], [])
+    with pytest.raises(ValueError, match="collection of texts"):
+        classifier.fit("one text", ["a"])
+    with pytest.raises(ValueError, match="must hold one text or two"):
+        classifier.fit([1.5, 2.5], ["a", "b"])
+    with pytest.raises(UsageError, match="did you mean 'lora'"):
+        clone(classifier).set_params(adapter="lorra").fit(TEXTS, LABELS)

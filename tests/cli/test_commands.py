@@ -1,0 +1,266 @@
+"""The command line as a person meets it: what works, what is refused, what is left behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from headstart.cli.main import main
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Call `headstart` in an empty folder; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["headstart", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err + captured.out, captured.err
+        code = exit_.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call
+
+
+def write_csv(path: Path, rows: list[tuple[str, object]], header: tuple[str, str] = ("text", "label")) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "reviews.csv", [(text, ("bad", "good")[label]) for text, label in tiny_rows(40)])
+
+
+SHORT = ("--steps", 6, "--batch-size", 4, "--max-length", 24, "--precision", "fp32", "-q")
+
+
+def test_fit_predict_evaluate(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    model = tiny_checkpoint("bert")
+    code, out, err = cli("fit", reviews, "--model", model, "--out", "model", "--stage1-fraction", 0.5, *SHORT)
+    assert code == 0, err
+    assert "after adapter (3 steps)" in out
+    assert "after finetune (3 steps)" in out
+    assert {"model.safetensors", "head.safetensors", "head.json", "run.json"} <= {
+        path.name for path in (tmp_path / "model").iterdir()
+    }
+    assert not (tmp_path / "model.unfinished").exists()
+
+    from transformers import pipeline
+
+    answer = pipeline("text-classification", str(tmp_path / "model"))("good cat")
+    assert answer[0]["label"] in ("bad", "good")
+
+    code, _, err = cli("predict", "model", reviews, "--out", "predictions.csv")
+    assert code == 0, err
+    with (tmp_path / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 40
+    assert list(rows[0]) == ["text", "label", "predicted_label", "probability_bad", "probability_good"]
+    code, out, err = cli("evaluate", "model", reviews, "--json", "-q")
+    assert code == 0, err
+    right = sum(row["label"] == row["predicted_label"] for row in rows) / 40
+    assert json.loads(out)["scores"]["accuracy"] == pytest.approx(right)
+
+
+def test_a_non_empty_out_is_refused(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "precious.txt").write_text("mine")
+    code, _, err = cli("fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", *SHORT)
+    assert code == 2
+    assert "not empty" in err
+    assert (tmp_path / "model" / "precious.txt").read_text() == "mine"
+
+
+def test_compare_and_what_follows(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    model = tiny_checkpoint("roberta")
+    arguments = (
+        "compare",
+        reviews,
+        "--model",
+        model,
+        "--strategies",
+        "finetune,linear_probe,eh_ft",
+        "--seeds",
+        2,
+        *SHORT,
+    )
+    code, out, err = cli(*arguments)
+    assert code == 0, err
+    assert "too few seeds for a verdict" in out or "undertrained" in out
+    code, out, _ = cli(*arguments[:-1], "--json")
+    assert code == 0
+    labels = {row["label"] for group in [json.loads(out)] for row in _rows(group)}
+    assert labels == {"finetune", "linear_probe", "eh_ft(lora)"}
+    code, out, _ = cli("runs", "runs", "--json")
+    records = json.loads(out)
+    assert len(records) == 6
+    code, _, err = cli("report", "runs", "--out", "report.html")
+    assert code == 0, err
+    assert (tmp_path / "report.html").read_text().startswith("<!")
+    name = f"{records[0]['experiment_digest'][:12]}/{records[0]['seed']}"
+    code, _, err = cli("export", "runs", name, "--out", "exported", "-q")
+    assert code == 0, err
+    assert (tmp_path / "exported" / "model.safetensors").exists()
+
+
+def _rows(value: object) -> list[dict[str, str]]:
+    """Return all objects with a label inside a JSON value."""
+    if isinstance(value, dict):
+        return ([value] if "label" in value else []) + [row for each in value.values() for row in _rows(each)]
+    return [row for each in value for row in _rows(each)] if isinstance(value, list) else []
+
+
+def test_a_recipe_is_a_file_of_options_and_the_command_line_wins(
+    cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        f"file: reviews.csv\nmodel: {tiny_checkpoint('bert')}\nstrategies: [linear_probe]\nsteps: 4\nmax-length: 24\n"
+        "seeds: 3\nstore: from-recipe\n"
+    )
+    code, _, err = cli("compare", "recipe.yaml", "--seeds", 1, "-q")
+    assert code == 0, err
+    code, out, _ = cli("runs", "from-recipe", "--json")
+    (record,) = json.loads(out)
+    assert (record["strategy"], record["num_steps"]) == ("linear_probe", 4)
+    (tmp_path / "wrong.yaml").write_text("stratgies: [finetune]\n")
+    code, _, err = cli("compare", "wrong.yaml")
+    assert code == 2
+    assert "did you mean 'strategies'" in err
+
+
+BAD_ROWS = {
+    "missing column": ("words,label\na,b\n", ["--text", "text"], "text"),
+    "empty file": ("", [], "empty"),
+    "header only": ("text,label\n", [], "no rows"),
+    "empty text": ("text,label\ngood,a\n,b\nbad,a\nfine,b\n", [], "reviews.csv:3"),
+    "missing label": ("text,label\ngood,a\nbad,\nfine,b\n", [], "reviews.csv:3"),
+    "one class": ("text,label\ngood,a\nbad,a\n", [], "all rows have the label 'a'"),
+    "ragged": ("text,label\ngood,a\nbad,b,c\nfine\n", [], "reviews.csv:3"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_ROWS)
+def test_bad_rows_are_named_before_any_model_is_loaded(fault: str, cli: Cli, tmp_path: Path) -> None:
+    text, options, expected = BAD_ROWS[fault]
+    (tmp_path / "reviews.csv").write_text(text)
+    before = set(tmp_path.iterdir())
+    code, _, err = cli("fit", "reviews.csv", "--model", "no/such-model", *options)
+    assert code == 2, err
+    assert expected in err
+    assert "no/such-model" not in err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_undecodable_bytes_are_named_with_their_line(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_bytes(b"text,label\ngood,a\nb\xe9d,b\n")
+    code, _, err = cli("fit", "reviews.csv", "--model", "no/such-model")
+    assert code == 2
+    assert "reviews.csv:3" in err
+
+
+def test_a_class_that_training_lacks_is_an_error(cli: Cli, reviews: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "validation.csv", [("good cat", "good"), ("odd cat", "weird")])
+    code, _, err = cli("fit", reviews, "--validation", "validation.csv", "--model", "no/such-model")
+    assert code == 2
+    assert "weird" in err
+
+
+BAD_CALLS = {
+    "unknown strategy": (["--strategies", "lpft"], "did you mean 'lp_ft'"),
+    "unknown adapter": (["--adapters", "lor"], "did you mean 'lora'"),
+    "unknown option of an adapter": (["--adapters", "lora:rnk=3"], "did you mean 'rank'"),
+    "adapter without use": (["--strategies", "finetune", "--adapters", "lora"], "no effect"),
+    "fraction without use": (["--strategies", "finetune", "--stage1-fraction", "0.2"], "no effect"),
+    "rate without use": (["--strategies", "linear_probe", "--learning-rates", "1e-3"], "no effect"),
+    "fraction out of range": (["--stage1-fraction", "1.5"], "under 1"),
+    "epochs and steps": (["--epochs", "2", "--steps", "5"], "both"),
+    "no steps": (["--steps", "0"], "above 0"),
+    "no batch": (["--batch-size", "-1"], "at least 1"),
+    "no seeds": (["--seeds", "0"], "at least 1"),
+    "precision": (["--precision", "fp8"], "fp8"),
+    "preset": (["--preset", "papr"], "did you mean 'paper'"),
+    "head": (["--head", "mlpp"], "did you mean 'mlp'"),
+    "rate": (["--learning-rates", "fast"], "fast"),
+    "too long": (["--max-length", "4000"], "4000"),
+    "trainer field": (["--trainer", "gradient_acumulation_steps=2"], "did you mean"),
+    "owned trainer field": (["--trainer", "seed=2"], "--seed"),
+    "prefix and checkpointing": (["--adapters", "prefix", "--trainer", "gradient_checkpointing=true"], "no gradient"),
+    "data root without use": (["--data-root", "."], "no effect"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_CALLS)
+def test_bad_calls_end_with_2_and_leave_nothing(
+    fault: str, cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    options, expected = BAD_CALLS[fault]
+    before = set(tmp_path.iterdir())
+    length = [] if "--max-length" in options else ["--max-length", 32]
+    code, _, err = cli("compare", reviews, "--model", tiny_checkpoint("bert"), *length, *options)
+    assert code == 2, err
+    assert expected in err
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_neither_file_nor_task(cli: Cli) -> None:
+    code, _, err = cli("compare")
+    assert code == 2
+    assert "neither a file nor a task" in err
+
+
+def test_an_unknown_task_and_a_missing_root(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("compare", "--tasks", "glue/rtee")
+    assert (code, "did you mean 'glue/rte'" in err) == (2, True)
+    code, _, err = cli("compare", "--tasks", "glue/rte", "--data-root", tmp_path)
+    assert (code, "--data-root" in err) == (2, True)
+
+
+def test_unknown_runs_and_stores(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("runs", "nowhere")
+    assert (code, "no such store" in err) == (2, True)
+    code, _, err = cli("report", "nowhere")
+    assert code == 2
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file.txt").write_text("x")
+    code, _, err = cli("runs", "folder")
+    assert (code, "not a headstart store" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "verb", ["", "fit", "predict", "evaluate", "compare", "report", "runs", "export", "tasks", "doctor"]
+)
+def test_help_teaches_and_loads_nothing_heavy(verb: str) -> None:
+    code = "import sys; from headstart.cli.main import main\ntry: main()\nexcept SystemExit: pass\n" + (
+        "heavy = {'torch', 'transformers', 'peft', 'sklearn', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    arguments = [verb, "--help"] if verb else ["--help"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
+
+
+def test_doctor_and_tasks(cli: Cli, tiny_checkpoint: CheckpointMaker) -> None:
+    code, out, err = cli("doctor", tiny_checkpoint("modernbert"))
+    assert code == 0, err
+    assert "bitfit" in out
+    assert "no biases" in out
+    code, out, _ = cli("tasks")
+    assert code == 0
+    assert all(name in out for name in ("demo", "glue/rte", "super_glue/cb"))

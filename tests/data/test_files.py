@@ -1,0 +1,208 @@
+"""A user's own file: what becomes of good rows, and every fault with its line, all at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headstart.data.files import load_file, load_unlabelled, read_labelled
+from headstart.errors import DataError
+from headstart.tasks.task import Task
+from tests.support.paths import SHARED_DATA, needs_shared_data
+
+GOOD = "text,label\n" + "".join(f"row {row},{'yes' if row % 3 else 'no'}\n" for row in range(30))
+TASK = Task(name="t", text_columns=("text",), label_column="label", labels=("no", "yes"))
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def faults_of(path: Path, **options: object) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        load_file(path, **options)  # type: ignore[arg-type]
+    assert caught.value.exit_code == 2
+    return [str(fault).replace(f"{path.parent}/", "") for fault in caught.value.faults]
+
+
+def test_a_good_file_becomes_a_task_with_a_stratified_validation_split(tmp_path: Path) -> None:
+    data = load_file(write(tmp_path / "good.csv", GOOD))
+    assert data.task.name == "good.csv"
+    assert data.task.labels == ("no", "yes")
+    train, validation = data.splits["train"], data.splits["validation"]
+    assert (
+        dict(data.task.num_rows)
+        == {"train": len(train), "validation": len(validation)}
+        == {"train": 24, "validation": 6}
+    )
+    assert train.labels is not None
+    assert validation.labels is not None
+    assert (train.labels.count(0), validation.labels.count(0)) == (8, 2)
+    for split in (train, validation):
+        for (text,), label in zip(split.texts, split.labels or (), strict=True):
+            assert data.task.labels[label] == ("yes" if int(text.split()[1]) % 3 else "no")
+    assert any("guessed" in note for note in data.notes)
+    assert any("6 of 30 rows are held out" in note for note in data.notes)
+
+
+def test_the_cut_and_the_fingerprint_follow_the_seed_and_the_rows_alone(tmp_path: Path) -> None:
+    first = load_file(write(tmp_path / "a.csv", GOOD))
+    rows = [dict(zip(("text", "label"), line.split(","), strict=True)) for line in GOOD.splitlines()[1:]]
+    second = load_file(write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, rows))))
+    assert first.fingerprint == second.fingerprint
+    assert first.fingerprint != load_file(tmp_path / "a.csv", seed=1).fingerprint
+    changed = load_file(write(tmp_path / "c.csv", GOOD.replace("row 7,", "row seven,")))
+    assert first.fingerprint != changed.fingerprint
+
+
+def test_a_validation_file_is_taken_whole_and_rows_in_both_are_said(tmp_path: Path) -> None:
+    validation = write(tmp_path / "v.csv", "label,text\nyes,new\nno,row 0\n")
+    data = load_file(write(tmp_path / "t.csv", GOOD), validation=validation)
+    assert data.splits["validation"].texts == (("new",), ("row 0",))
+    assert data.splits["validation"].labels == (1, 0)
+    assert len(data.splits["train"]) == 30
+    assert any("1 of 2 validation rows" in note for note in data.notes)
+
+
+def test_pairs_are_in_the_order_of_the_options(tmp_path: Path) -> None:
+    content = "b,a,label\n" + "".join(f"second {row},first {row},{row % 2}\n" for row in range(8))
+    data = load_file(write(tmp_path / "pairs.csv", content), text="a", text_pair="b", label="label")
+    assert data.task.text_columns == ("a", "b")
+    assert all(
+        first.startswith("first") and second.startswith("second") for first, second in data.splits["train"].texts
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([1, 10, 2], ("1", "2", "10")),
+        (["1", " 10 ", "2"], ("1", "2", "10")),
+        ([True, False, True], ("false", "true")),
+        ([1.0, 2.0, 10.0], ("1", "2", "10")),
+        (["b", "a", "b"], ("a", "b")),
+    ],
+)
+def test_labels_are_called_as_they_are_written(tmp_path: Path, values: list[object], labels: tuple[str, ...]) -> None:
+    rows = [{"text": f"row {row}", "label": values[row % 3]} for row in range(12)]
+    data = load_file(write(tmp_path / "rows.jsonl", "\n".join(map(json.dumps, rows))))
+    assert data.task.labels == labels
+
+
+def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> None:
+    bad = b'text,label\ngood,a\n ,b\nragged,a,c\nnone,\ncaf\xe9,b\n"multi\nline",b\n"open,a\n'
+    validation = write(tmp_path / "v.csv", "text,label\nx,a\ny,zz\n,zz\n")
+    assert faults_of(write(tmp_path / "t.csv", bad), validation=validation) == [
+        "t.csv:3: the text ('text') is empty",
+        "t.csv:4: has 3 cells, the header has 2",
+        "t.csv:5: the label ('label') is missing",
+        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; save the file as UTF-8",
+        "t.csv:9: a quotation mark is opened in this row and never closed",
+        "v.csv:3: the label 'zz' is none of the training file's",
+        "v.csv:4: the text ('text') is empty",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "expected"),
+    [
+        ("", {}, "t.csv: is empty"),
+        ("text,label\n", {}, "t.csv: has a header and no rows"),
+        ("text,label\na,x\nb,x\n", {}, "t.csv: all rows have the label 'x'; two classes are needed"),
+        ("text,label\na,x\nb,y\n", {}, "t.csv: every row has a label of its own; is this the label's column?"),
+        (
+            GOOD,
+            {"text": "txt"},
+            "t.csv: there is no column 'txt' (--text): did you mean 'text'?; there are: 'text', 'label'",
+        ),
+        (GOOD, {"text": "label", "label": "label"}, "t.csv: the column 'label' is given twice, for --text and --label"),
+        ("a,b,c\n1,2,3\n", {}, "t.csv: which column is the label? name it with --label; there are: 'a', 'b', 'c'"),
+    ],
+)
+def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], expected: str) -> None:
+    assert faults_of(write(tmp_path / "t.csv", content), **options)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"label": "x"}, "the text ('text') is empty"),
+        ({"text": None, "label": "x"}, "the text ('text') is empty"),
+        ({"text": 3, "label": "x"}, "the text ('text') is not text but 3"),
+        ({"text": "half \ud83d", "label": "x"}, "the text ('text') holds half of a character (an unpaired surrogate)"),
+        ({"text": "t"}, "the label ('label') is missing"),
+        ({"text": "t", "label": None}, "the label ('label') is missing"),
+        ({"text": "t", "label": float("nan")}, "the label ('label') is missing"),
+        ({"text": "t", "label": 0.5}, "the label ('label') is neither text nor an integer but 0.5"),
+        ({"text": "t", "label": ["x"]}, "the label ('label') is neither text nor an integer but ['x']"),
+    ],
+)
+def test_faults_of_json_values(tmp_path: Path, row: dict[str, object], expected: str) -> None:
+    rows = [*({"text": f"row {number}", "label": "xy"[number % 2]} for number in range(4)), row]
+    assert faults_of(write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))) == [f"t.jsonl:5: {expected}"]
+
+
+def test_a_class_whose_only_row_is_faulty_is_not_called_missing(tmp_path: Path) -> None:
+    training = write(tmp_path / "t.csv", "text,label\na,x\nb,x\nc,y\n,z\n")
+    validation = write(tmp_path / "v.csv", "text,label\nd,z\n")
+    assert faults_of(training, validation=validation) == ["t.csv:5: the text ('text') is empty"]
+
+
+def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
+    validation = write(tmp_path / "v.csv", "txt,label\nd,no\n")
+    (fault,) = faults_of(write(tmp_path / "t.csv", GOOD), validation=validation)
+    assert fault.startswith("v.csv: there is no column 'text' (--text): did you mean 'txt'?")
+
+
+def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
+    table, split = load_unlabelled(write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n"), "a", "b")
+    assert table.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
+    assert split.texts == (("1", "x"), ("2", "y"))
+    assert split.labels is None
+
+
+def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "text,id\n,1\na\n")
+    with pytest.raises(DataError) as caught:
+        load_unlabelled(path, "text")
+    assert [(fault.line, fault.message) for fault in caught.value.faults] == [
+        (2, "the text ('text') is empty"),
+        (3, "has 1 cell, the header has 2"),
+    ]
+    with pytest.raises(DataError, match="no column 'body'"):
+        load_unlabelled(path, "body")
+    with pytest.raises(DataError, match="no such file"):
+        load_unlabelled(tmp_path / "none.csv", "text")
+
+
+def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "text,label\na,yes\nb,no\nc,1\n")
+    assert read_labelled(path, TASK).labels == (1, 0, 1)
+    with pytest.raises(DataError) as caught:
+        read_labelled(write(path, "text,label\na,maybe\n,yes\nc,2\n"), TASK)
+    assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
+    assert "'maybe' is none of the classes 'no', 'yes'" in str(caught.value)
+    with pytest.raises(DataError, match="no column 'label'"):
+        read_labelled(write(path, "text,verdict\na,yes\n"), TASK)
+
+
+def test_a_number_is_a_class_and_no_index_where_classes_are_numbers(tmp_path: Path) -> None:
+    task = Task(name="t", text_columns=("text",), label_column="label", labels=("1", "2", "3"))
+    path = write(tmp_path / "t.csv", "text,label\na,1\nb,3\n")
+    assert read_labelled(path, task).labels == (0, 2)
+    with pytest.raises(DataError, match="'0' is none of the classes"):
+        read_labelled(write(path, "text,label\na,0\n"), task)
+
+
+@pytest.mark.real
+@needs_shared_data
+def test_a_real_table_of_77_classes() -> None:
+    folder = SHARED_DATA / "user" / "banking77"
+    data = load_file(folder / "train.csv", validation=folder / "test.csv")
+    assert data.task.num_labels == 77
+    assert data.task.text_columns == ("text",)
+    assert data.task.label_column == "category"
+    assert dict(data.task.num_rows) == {"train": 10003, "validation": 3080}

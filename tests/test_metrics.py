@@ -1,0 +1,73 @@
+"""Metrics against their definitions, worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from headstart.errors import UsageError
+from headstart.metrics import KNOWN, compute
+
+LABELS = np.array([0, 1, 1, 0, 1])
+ANSWERS = np.array([0, 1, 0, 1, 1])
+
+
+def test_values_follow_the_definitions() -> None:
+    # True and false positives and negatives of class 1: 2, 1, 1, 1.
+    scores = compute(("accuracy", "f1", "macro_f1", "matthews"), LABELS, ANSWERS)
+    assert scores == pytest.approx(
+        {
+            "accuracy": 3 / 5,
+            "f1": 2 * 2 / (2 * 2 + 1 + 1),
+            "macro_f1": (2 / 3 + 2 * 1 / (2 * 1 + 1 + 1)) / 2,
+            "matthews": (2 * 1 - 1 * 1) / math.sqrt(3 * 3 * 2 * 2),
+        }
+    )
+    assert list(scores) == ["accuracy", "f1", "macro_f1", "matthews"]
+
+
+def test_correlations_follow_the_definitions() -> None:
+    labels, answers = np.array([1.0, 2.0, 3.0, 5.0]), np.array([1.0, 3.0, 2.0, 10.0])
+    scores = compute(("pearson", "spearman"), labels, answers)
+    assert scores["pearson"] == pytest.approx(np.corrcoef(labels, answers)[0, 1])
+    ranks = np.array([1, 3, 2, 4])
+    assert scores["spearman"] == pytest.approx(1 - 6 * ((ranks - [1, 2, 3, 4]) ** 2).sum() / (4 * 15))
+
+
+@pytest.mark.parametrize("name", KNOWN.names())
+@pytest.mark.parametrize(
+    ("labels", "answers"),
+    [([0, 0], [0, 0]), ([0, 0], [1, 1]), ([0, 1], [1, 1]), ([1, 1], [0, 1]), ([0], [0]), ([1], [0])],
+)
+def test_degenerate_cases_have_a_finite_value(name: str, labels: list[int], answers: list[int]) -> None:
+    value = compute([name], np.array(labels), np.array(answers))[name]
+    assert -1 <= value <= 1
+
+
+@pytest.mark.parametrize("name", ["matthews", "pearson", "spearman"])
+def test_constant_answers_correlate_with_nothing(name: str) -> None:
+    assert compute([name], np.array([0, 1, 1]), np.array([1, 1, 1])) == {name: 0.0}
+
+
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+def test_an_answer_that_is_not_finite_scores_nothing(name: str) -> None:
+    assert compute([name], np.array([0.0, 1.0, 2.0]), np.array([0.0, np.nan, 1.0])) == {name: 0.0}
+
+
+def test_a_class_never_answered_pulls_macro_f1_down() -> None:
+    assert compute(["macro_f1"], np.array([0, 0, 1, 2]), np.array([0, 0, 1, 1]))["macro_f1"] == pytest.approx(
+        (1 + 2 / 3 + 0) / 3
+    )
+
+
+def test_mistakes_are_said() -> None:
+    with pytest.raises(UsageError, match="did you mean 'accuracy'"):
+        compute(["acuracy"], LABELS, ANSWERS)
+    with pytest.raises(UsageError, match="macro_f1"):
+        compute(["f1"], np.array([0, 1, 2]), np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match="cannot score"):
+        compute(["accuracy"], LABELS, ANSWERS[:2])
+    with pytest.raises(ValueError, match="cannot score"):
+        compute(["accuracy"], np.array([]), np.array([]))
