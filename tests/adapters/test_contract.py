@@ -222,3 +222,14 @@ def test_what_merges_is_no_peft_folder(name: str, tiny_checkpoint: CheckpointMak
         at.attached.save_peft(tmp_path)
     with pytest.raises(ValueError, match="saved merged"):
         at.attached.load_peft(tmp_path)
+
+
+@cases
+@pytest.mark.parametrize("is_training", [False, True])
+def test_attaching_keeps_train_or_eval_mode(
+    name: str, architecture: str, head: str, is_training: bool, tiny_checkpoint: CheckpointMaker
+) -> None:
+    classifier = stand(name, architecture, head, tiny_checkpoint).load()
+    classifier.model.train(is_training)
+    attached = build_adapter(Spec(name)).attach(classifier, seed=0)
+    assert {module.training for module in attached.model.modules()} == {is_training}

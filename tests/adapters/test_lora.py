@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
-from transformers import GPT2Config, GPT2ForSequenceClassification
+from transformers import GPT2Config, GPT2ForSequenceClassification, XLNetConfig, XLNetForSequenceClassification
 
 from headstart.adapters.lora import Lora
 from headstart.models.classifier import Classifier
@@ -60,6 +60,15 @@ def test_many_layers_are_still_hit_exactly() -> None:
     classifier = classifier_from_model(GPT2ForSequenceClassification(gpt2))
     expected = {f"transformer.h.{layer}.attn.{part}" for layer in range(24) for part in ("c_attn", "c_proj")}
     assert targeted(classifier, Lora()) == expected
+
+
+def test_attention_without_linear_modules_is_refused_with_the_way_out() -> None:
+    xlnet = XLNetForSequenceClassification(XLNetConfig(vocab_size=9, d_model=8, n_layer=2, n_head=2, d_inner=8))
+    classifier = classifier_from_model(xlnet)
+    refusal = Lora().refusal(classifier)
+    assert refusal is not None
+    assert "lora:targets=all_linear" in refusal
+    assert Lora(targets="all_linear").refusal(classifier) is None
 
 
 def test_rank_and_alpha_mean_what_hu_et_al_say() -> None:

@@ -2,6 +2,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import (
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForSequenceClassification,
+)
 
 from headstart.adapters.prefix import Prefix
 from headstart.models.loading import classifier_from_model
@@ -52,6 +61,44 @@ def test_padding_stays_unseen_and_the_prefix_always_seen(architecture: str) -> N
     alone = attached.model(**tokenizer(["the dog"], return_tensors="pt")).logits
     beside = attached.model(**tokenizer(["the dog", "the small cat eats a fish"], padding=True, return_tensors="pt"))
     torch.testing.assert_close(beside.logits[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+DECODER_SIZES = {"vocab_size": 60, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "initializer_range": 0.1}
+LLAMA_SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+def decoders() -> dict[str, PreTrainedModel]:
+    torch.manual_seed(0)
+    return {
+        "gpt2": GPT2ForSequenceClassification(GPT2Config(n_embd=32, n_layer=2, n_head=4, **DECODER_SIZES)),
+        "llama": LlamaForSequenceClassification(LlamaConfig(**LLAMA_SIZES, **DECODER_SIZES)),
+        "qwen3": Qwen3ForSequenceClassification(Qwen3Config(**LLAMA_SIZES, head_dim=8, **DECODER_SIZES)),
+    }
+
+
+@pytest.mark.parametrize("architecture", decoders())
+def test_decoders_carry_a_prefix_and_pool_the_last_token(architecture: str) -> None:
+    classifier = classifier_from_model(decoders()[architecture].eval())
+    assert Prefix().refusal(classifier) is None
+    attached = Prefix(num_tokens=3).attach(classifier, seed=0)
+    short, longer = torch.tensor([[5, 6, 7]]), torch.tensor([[5, 6, 7, 0, 0], [9, 8, 7, 6, 5]])
+    before = attached.model(short, attention_mask=torch.ones_like(short)).logits
+    with torch.no_grad():
+        for tensor in attached.adapter_tensors().values():
+            tensor.normal_()
+    alone = attached.model(short, attention_mask=torch.ones_like(short)).logits
+    assert not torch.allclose(before, alone, atol=1e-3)
+    beside = attached.model(longer, attention_mask=(longer != 0).long()).logits[:1]
+    torch.testing.assert_close(beside, alone, rtol=1e-4, atol=1e-5)
+    set_trainable(attached.model, attached.adapter_names)
+    attached.model(short, labels=torch.tensor([1])).loss.backward()
+    assert all(p.grad.any() for name, p in attached.model.named_parameters() if name in attached.adapter_names)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "electra"])

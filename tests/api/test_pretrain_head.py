@@ -103,5 +103,5 @@ def test_mistakes_are_said() -> None:
         hs.pretrain_head(model, rows, adapter="lroa", processing_class=tokenizer)
     with pytest.raises(UsageError, match="no biases"):
         hs.pretrain_head(make_model("modernbert"), rows, adapter="bitfit", processing_class=tokenizer)
-    with pytest.raises(UsageError, match="no module 'classifer'"):
+    with pytest.raises(UsageError, match="did you mean 'classifier'"):
         hs.pretrain_head(model, rows, head=["classifer"], processing_class=tokenizer)

@@ -12,14 +12,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import (
-    check_estimator_get_tags_default_keys,
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator_cloneable,
     check_estimator_repr,
     check_estimator_tags_renamed,
     check_get_params_invariance,
+    check_mixin_order,
     check_no_attributes_set_in_init,
     check_parameters_default_constructible,
     check_set_params,
-    check_valid_tag_types,
 )
 
 import headstart as hs
@@ -37,14 +38,15 @@ def classifier(tiny_checkpoint: CheckpointMaker) -> Any:
 
 
 CHECKS = [
-    check_estimator_get_tags_default_keys,
+    check_do_not_raise_errors_in_init_or_set_params,
+    check_estimator_cloneable,
     check_estimator_repr,
     check_estimator_tags_renamed,
     check_get_params_invariance,
+    check_mixin_order,
     check_no_attributes_set_in_init,
     check_parameters_default_constructible,
     check_set_params,
-    check_valid_tag_types,
 ]
 
 

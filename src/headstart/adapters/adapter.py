@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from headstart.models.classifier import Classifier
+from headstart.models.parameters import own_tensors
 
 Tensors = dict[str, torch.Tensor]
 
@@ -89,7 +90,7 @@ class AttachedAdapter:
         self.load(folder)
 
     def _plain(self) -> dict[str, tuple[str, torch.Tensor]]:
-        named = ((self.plain_name(name), name, tensor) for name, tensor in self.model.state_dict().items())
+        named = ((self.plain_name(name), name, tensor) for name, tensor in own_tensors(self.model).items())
         return {plain: (name, tensor) for plain, name, tensor in named if plain is not None}
 
 

@@ -13,6 +13,9 @@ from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
 from headstart.adapters.layers import layer_number, num_layers
 from headstart.models.classifier import Classifier
 
+BIASES = (".bias", ".q_bias", ".v_bias")
+"""DeBERTa of the first version keeps its query's and value's bias beside the linear map."""
+
 EMBEDDING_NORM = re.compile(r"(^|\.)embeddings\.(LayerNorm|norm|layer_norm)\.bias$")
 LAST_OUTPUT_NORM = re.compile(r"(?<!attention\.)(output\.LayerNorm|output_layer_norm)\.bias$")
 
@@ -53,7 +56,7 @@ class BitFit(Adapter):
 def bitfit_names(classifier: Classifier) -> frozenset[str]:
     """Return the names of the biases that BitFit trains."""
     head = set(classifier.head_names)
-    biases = [name for name, _ in classifier.model.named_parameters() if name.endswith(".bias") and name not in head]
+    biases = [name for name, _ in classifier.model.named_parameters() if name.endswith(BIASES) and name not in head]
     last = num_layers([name for name, _ in classifier.model.named_parameters()]) - 1
     return frozenset(
         name

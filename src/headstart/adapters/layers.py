@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 from headstart.models.classifier import Classifier
 
-LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block|albert_layers)\.(\d+)\.")
+LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks|albert_layers)\.(\d+)\.")
 ATTENTION = re.compile(r"att", re.IGNORECASE)
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from transformers.pytorch_utils import Conv1D
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
 from headstart.adapters.layers import layer_linears
@@ -56,18 +57,24 @@ class Lora(Adapter):
         """Return why this model cannot carry the adapter; None when it can."""
         if self._targets(classifier):
             return None
+        if layer_linears(classifier, attention_only=False):
+            return "its attention has no linear modules, other parts of its layers do: lora:targets=all_linear"
         return "found no linear modules in its layers"
 
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
         """Put LoRA beside the target modules; with B at zero the model computes what it did before."""
+        targets = self._targets(classifier)
         config = LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,  # type: ignore[arg-type]  # peft says int and scales by fractions as well
             lora_dropout=self.dropout,
-            target_modules=self._targets(classifier),
+            target_modules=targets,
+            # Conv1D, of GPT-2's kind, keeps its weight transposed.
+            fan_in_fan_out=isinstance(classifier.model.get_submodule(targets[0]), Conv1D),
         )
+        was_training = classifier.model.training
         with torch_stream(derive_seed(seed, "adapter_init")):
-            model = inject_adapter_in_model(config, classifier.model)
+            model = inject_adapter_in_model(config, classifier.model).train(was_training)
         names = frozenset(name for name, _ in model.named_parameters() if _is_lora(name))
         attached = AttachedAdapter(
             model=model,

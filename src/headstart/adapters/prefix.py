@@ -71,7 +71,7 @@ class Prefix(Adapter):
             wrapped = _PrefixBackbone(model.base_model, config)
             encoder: Any = wrapped.prompt_encoder["default"]
             encoder.embedding.weight.normal_(std=INITIAL_STD)
-        setattr(model, prefix, wrapped)
+        setattr(model, prefix, wrapped.train(model.training))
         return AttachedAdapter(
             model=model,
             adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_prefix(name, prefix)),
@@ -94,11 +94,12 @@ class _PrefixBackbone(PeftModelForFeatureExtraction):
         shaped = input_ids if input_ids is not None else inputs["inputs_embeds"]
         if attention_mask is None:
             attention_mask = shaped.new_ones(shaped.shape[:2], dtype=torch.long)
+        # Decoders say `past_key_values=None` themselves.
+        inputs["past_key_values"] = self.get_prompt(len(shaped))
         always = attention_mask.new_ones(len(shaped), self.active_peft_config.num_virtual_tokens)
         return self.base_model(
             input_ids=input_ids,
             attention_mask=torch.cat([always, attention_mask], dim=1),
-            past_key_values=self.get_prompt(len(shaped)),
             **inputs,
         )
 

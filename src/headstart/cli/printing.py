@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
@@ -26,7 +26,7 @@ def print_model_report(report: ModelReport, console: Console | None = None) -> N
 
 
 def _facts(report: ModelReport) -> Table:
-    facts = Table.grid("name", "value", padding=(0, 2))
+    facts = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     rows = {
         "model": report.model,
         "revision": report.revision,
@@ -60,7 +60,7 @@ def _origin(tensor: TensorReport, shapes: dict[str, tuple[int, ...]], new_tensor
 def _adapters(report: ModelReport) -> Table:
     table = _table("Adapters with their default options", "adapter", "works")
     table.add_column("scalars", justify="right")
-    table.add_column("note")
+    table.add_column("note", overflow="fold")
     for adapter in report.adapters:
         works = "[green]yes[/]" if adapter.refusal is None else "[red]no[/]"
         scalars = f"{adapter.num_parameters:,}" if adapter.refusal is None else "-"
@@ -76,7 +76,8 @@ def _note(adapter: AdapterReport, num_backbone_parameters: int) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    folding = [Column(name, overflow="fold") for name in columns]
+    return Table(*folding, title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -14,6 +14,9 @@ from transformers import PreTrainedTokenizerBase
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.seeding import numpy_generator
 
+PADDING_MULTIPLE = 8
+"""Batches are padded to a multiple of this many tokens, which hardware multiplies faster."""
+
 BATCHES_PER_CHUNK = 8
 """Rows are sorted by length inside chunks of this many batches: short enough that batches stay random."""
 
@@ -79,7 +82,7 @@ class PaddingCollator:
     """
 
     tokenizer: PreTrainedTokenizerBase
-    pad_to_multiple_of: int = 8
+    pad_to_multiple_of: int = PADDING_MULTIPLE
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [b, t], and labels [b] where there are some."""

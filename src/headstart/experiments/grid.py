@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter
+from headstart.data.batching import PADDING_MULTIPLE
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
 from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
@@ -173,8 +174,8 @@ def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
     preset = get_preset(choices.preset)
     device = resolve_device()
     model = workspace.model(choices.model)
-    longest = longest_input(model, workspace.tokenizer(choices.model))
-    max_length = choices.max_length or min(preset.max_length, longest)
+    longest = _longest(longest_input(model, workspace.tokenizer(choices.model)))
+    max_length = min(preset.max_length, longest) if choices.max_length is None else choices.max_length
     if not 3 <= max_length <= longest:
         raise UsageError(
             f"--max-length was given as {max_length}", allowed=f"  {choices.model!r} reads 3 to {longest} tokens."
@@ -195,11 +196,11 @@ def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
 def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Choices, workspace: Workspace) -> None:
     """Refuse lengths and helpers with which an adapter would break or silently train nothing."""
     longest = longest_input(workspace.model(choices.model), workspace.tokenizer(choices.model))
-    if training.max_length + adapter.num_positions > longest:
+    if training.max_length > _longest(longest - adapter.num_positions):
         raise UsageError(
             f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions that "
             f"{choices.model!r} has",
-            remedy=f"  Give --max-length {longest - adapter.num_positions} or less.",
+            remedy=f"  Give --max-length {_longest(longest - adapter.num_positions)} or less.",
         )
     checkpointing = any(
         override.field == "gradient_checkpointing" and override.value
@@ -210,6 +211,11 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
             f"with gradient checkpointing the adapter {adapter.name!r} gets no gradient: only the head would learn",
             remedy="  Leave gradient_checkpointing out, or use another adapter.",
         )
+
+
+def _longest(num_positions: int) -> int:
+    """Return the longest example whose padded batch still fits into the model's positions."""
+    return num_positions // PADDING_MULTIPLE * PADDING_MULTIPLE
 
 
 def _fraction(choices: Choices) -> float:

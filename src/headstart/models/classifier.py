@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from torch import nn
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from headstart.errors import CheckpointError
+from headstart.errors import CheckpointError, UsageError
 from headstart.models.heads import mlp_head
+from headstart.models.parameters import own_tensors
 
 MLP_WEIGHT_STD = 0.005
 
@@ -92,8 +94,17 @@ def build_backbone(config: HeadstartConfig, attention: str | None) -> PreTrained
 
 
 def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:
-    """Drop a pooler that no head of ours reads: it would never get a gradient."""
+    """Drop a pooler that no head of ours reads: it would never get a gradient.
+
+    Raises:
+        UsageError: if the architecture does not run without its pooler.
+    """
     if isinstance(getattr(backbone, "pooler", None), nn.Module):
+        if "add_pooling_layer" not in inspect.signature(type(backbone).__init__).parameters:
+            raise UsageError(
+                f"the head 'mlp' does not read the pooler, and {backbone.config.model_type!r} does not run without it",
+                remedy="  Use the head 'native'.",
+            )
         backbone.register_module("pooler", None)
     return backbone
 
@@ -122,13 +133,13 @@ class Classifier:
 
     def head_tensors(self) -> dict[str, torch.Tensor]:
         """Return the head's tensors by name; they are the model's own, not copies."""
-        state = self.model.state_dict()
+        state = own_tensors(self.model)
         return {name: state[name] for name in self.head_names}
 
     def backbone_tensors(self) -> dict[str, torch.Tensor]:
         """Return all other tensors by name; they are the model's own, not copies."""
         head = set(self.head_names)
-        return {name: tensor for name, tensor in self.model.state_dict().items() if name not in head}
+        return {name: tensor for name, tensor in own_tensors(self.model).items() if name not in head}
 
     def load_head(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put a head onto the model.

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from headstart.errors import CheckpointError, UsageError, unknown_name
 from headstart.registry import Registry, Spec
@@ -145,6 +149,20 @@ def _may_be_new(model: PreTrainedModel, key: str) -> bool:
     if not key.startswith(prefix):
         return True
     return key.removeprefix(prefix).split(".")[0] in LATE_MODULES
+
+
+def check_first_token(config: PretrainedConfig) -> None:
+    """Refuse an architecture whose first token has seen nothing of the text, or was never meant to sum it up.
+
+    Raises:
+        UsageError: if it was pretrained from left to right, or has a decoder.
+    """
+    left_to_right = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+    if getattr(config, "is_encoder_decoder", False) or config.model_type in left_to_right:
+        raise UsageError(
+            f"the head 'mlp' reads the first token, which on {config.model_type!r} does not stand for the text",
+            remedy="  Use the head 'native'.",
+        )
 
 
 def check_head(spec: Spec) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -27,7 +29,14 @@ from headstart.models.classifier import (
     HeadstartForSequenceClassification,
     without_pooler,
 )
-from headstart.models.heads import architecture_head, check_head, draw_head, find_new_head, head_of_modules
+from headstart.models.heads import (
+    architecture_head,
+    check_first_token,
+    check_head,
+    draw_head,
+    find_new_head,
+    head_of_modules,
+)
 from headstart.models.memory import own_memory
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
@@ -35,6 +44,9 @@ from headstart.seeding import derive_seed, torch_stream
 
 NATIVE = Spec("native")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
+
+POSITIONS_AFTER_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "xmod")
+"""Architectures beside RoBERTa's kin that count positions from pad_token_id + 1."""
 
 
 def load_classifier(
@@ -95,7 +107,7 @@ def load_config(source: ModelSource) -> PretrainedConfig:
     try:
         with quiet_loading():
             config: PretrainedConfig = AutoConfig.from_pretrained(source.path, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
     return config
 
@@ -118,8 +130,7 @@ def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> in
     positions = getattr(config, "max_position_embeddings", None)
     known = [int(tokenizer.model_max_length)] if tokenizer.model_max_length < 10**6 else []
     if isinstance(positions, int) and positions > 0:
-        # RoBERTa counts positions from pad_token_id + 1.
-        counts_from_padding = "roberta" in config.model_type or config.model_type == "camembert"
+        counts_from_padding = "roberta" in config.model_type or config.model_type in POSITIONS_AFTER_PADDING
         known.append(positions - ((config.pad_token_id or 0) + 1 if counts_from_padding else 0))
     return min(known, default=512)
 
@@ -154,6 +165,7 @@ def _load_mlp(
     if keep_head:
         raise UsageError("--keep-head would have no effect with --head mlp: no checkpoint brings that head along")
     backbone_config = load_config(source)
+    check_first_token(backbone_config)
     backbone, missing, mismatched = _from_pretrained(AutoModel, source, backbone_config, attention)
     backbone = without_pooler(backbone)
     damaged = sorted((missing | mismatched) & set(backbone.state_dict()))
@@ -184,12 +196,12 @@ def _from_pretrained(
             local_files_only=True,
             use_safetensors=True,
         )
-    except ValueError as error:
-        if "Unrecognized configuration class" not in str(error):
-            raise
-        raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
-    except SafetensorError as error:
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the weights of {source.name!r} cannot be read: {error}") from error
+    except ValueError as error:
+        if "Unrecognized configuration class" in str(error):
+            raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
+        raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
 

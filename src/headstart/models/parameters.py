@@ -8,6 +8,15 @@ import torch
 import xxhash
 
 
+def own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the tensors of a state dict by name, not copies; a tied tensor stands once, under its first name."""
+    names: dict[int, str] = {}
+    state = model.state_dict(keep_vars=True)
+    for name, tensor in state.items():
+        names.setdefault(id(tensor), name)
+    return {name: state[name].detach() for name in names.values()}
+
+
 def digest(tensor: torch.Tensor) -> str:
     """Return a checksum of a tensor: xxh3 with 128 bits over its bytes, beside its dtype and shape."""
     flat = tensor.detach().cpu().contiguous().view(-1)

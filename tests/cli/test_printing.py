@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from headstart.cli.printing import print_model_report
+from headstart.inspection.doctor import inspect_model
+from headstart.models.source import resolve_model
+from tests.conftest import CheckpointMaker
+
+
+def printed(folder: Path, width: int = 200) -> str:
+    file = io.StringIO()
+    report = inspect_model(resolve_model(str(folder)), labels=("a", "b", "c"))
+    print_model_report(report, Console(width=width, file=file))
+    return file.getvalue()
+
+
+def line_with(text: str, start: str) -> str:
+    (line,) = [line for line in text.splitlines() if line.strip().startswith(start)]
+    return " ".join(line.split())
+
+
+def test_every_fact_is_on_the_page(tiny_checkpoint: CheckpointMaker) -> None:
+    text = printed(tiny_checkpoint("modernbert"))
+    assert "modernbert, trained as ModernBertForSequenceClassification" in text
+    assert line_with(text, "classifier.weight") == "classifier.weight 3 x 32 not in the checkpoint 96"
+    assert line_with(text, "classifier.bias") == "classifier.bias 3 not in the checkpoint 3"
+    assert line_with(text, "bitfit").startswith("bitfit no - ")
+    assert line_with(text, "lora").startswith("lora yes ")
+
+
+def test_where_a_tensor_of_the_head_comes_from_is_said(tiny_checkpoint: CheckpointMaker) -> None:
+    text = printed(tiny_checkpoint("roberta", kind="classifier", num_labels=5))
+    assert "the checkpoint's is 5 x 32" in line_with(text, "classifier.out_proj.weight")
+    assert "in the checkpoint, not used" in line_with(text, "classifier.dense.weight")
+
+
+def test_a_narrow_terminal_loses_no_words(tiny_checkpoint: CheckpointMaker) -> None:
+    text = " ".join(printed(tiny_checkpoint("deberta-v2"), width=60).split())
+    assert "peft" in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("name", ["[bold]model", "a [/] b"])
+def test_a_name_with_brackets_is_printed_as_it_is(name: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    folder = tmp_path / name.replace("/", "-")
+    shutil.copytree(tiny_checkpoint("bert"), folder)
+    assert folder.name in printed(folder)
