@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
 
-from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.errors import InvariantError, UsageError
 from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
 from headstart.models.classifier import Classifier
@@ -183,7 +183,11 @@ def _plan(
         return probe_stage(optimizers.probe, num_steps)
     refusal = build_adapter(spec).refusal(classifier)
     if refusal is not None:
-        raise UsageError(f"the adapter {adapter!r} does not work on this model: {refusal}")
+        working = [name for name, reason in working_adapters(classifier).items() if reason is None]
+        raise UsageError(
+            f"the adapter {adapter!r} does not work on this model: {refusal}",
+            allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
+        )
     return adapter_stage(optimizers.adapter, num_steps, spec)
 
 

@@ -56,6 +56,7 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
         console.print(f"{data.task.name}: {sizes} rows; {data.task.num_labels} classes", markup=False)
         for note in data.notes:
             console.print(f"  {note}", markup=False)
+        _announce_truncation(next(run for run in runs if run.source == source), workspace, console)
     first = runs[0].experiment
     training = first.training
     console.print(
@@ -68,6 +69,16 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
             f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}" for stage in experiment.plan
         )
         console.print(f"  {experiment.task} {experiment.label}: {stages}", markup=False)
+
+
+def _announce_truncation(run: Run, workspace: Workspace, console: Console) -> None:
+    tokens = workspace.tokens(run.source, run.experiment, train=True)
+    if tokens.num_truncated:
+        console.print(
+            f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
+            f"{run.experiment.training.max_length} tokens and are cut; --max-length changes that",
+            markup=False,
+        )
 
 
 def _exit_on_errors(records: list[RunRecord]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ def export(
     run: Annotated[str, typer.Argument(help="The run's name, as `headstart runs` lists it: <digest>/<seed>.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")],
     quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write a finished run as a model folder; where its weights were not kept, run it again, bit for bit."""
     from headstart.cli.display import sweep_display
@@ -30,6 +32,6 @@ def export(
     workspace = open_session()
     opened = LocalStore(store)
     found = find_run(opened, run)
-    with sweep_display([found], quiet=quiet) as listener:
-        export_run(found, opened, out, workspace, listener)
-    typer.echo(f"model: {out}")
+    with sweep_display([found], quiet=quiet or as_json) as listener:
+        record = export_run(found, opened, out, workspace, listener)
+    typer.echo(json.dumps(record.to_json(), indent=2) if as_json else f"model: {out}")

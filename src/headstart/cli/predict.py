@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def predict(
     batch_size: Annotated[int, typer.Option(help="Rows per forward pass; does not change results.")] = 32,
     precision: Annotated[str, typer.Option(help="fp32, bf16 or auto.")] = "fp32",
     quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Add `predicted_label` and `probability_<class>` to every row, in the rows' order.
 
@@ -36,7 +38,7 @@ def predict(
     from headstart.training.config import resolve_device, resolve_precision
 
     quiet_transformers()
-    with row_display("predicting", quiet=quiet) as progress:
+    with row_display("predicting", quiet=quiet or as_json) as progress:
         num_rows = predict_file(
             folder,
             file,
@@ -48,5 +50,7 @@ def predict(
             precision=resolve_precision(precision, resolve_device()),
             progress=progress,
         )
-    if not quiet:
+    if as_json:
+        typer.echo(json.dumps({"num_rows": num_rows, "out": str(out)}))
+    elif not quiet:
         typer.echo(f"{num_rows} rows: {out}")

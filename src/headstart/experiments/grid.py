@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headstart.adapters.adapter import Adapter
-from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.data.batching import PADDING_MULTIPLE
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
@@ -163,9 +163,11 @@ def _probe_model(experiment: Experiment, adapter: Spec | None, source: TaskSourc
     if adapter is not None:
         refusal = build_adapter(adapter).refusal(classifier)
         if refusal is not None:
+            working = [name for name, reason in working_adapters(classifier).items() if reason is None]
             raise UsageError(
                 f"the adapter {str(adapter)!r} does not work on {experiment.model!r}: {refusal}",
-                remedy=f"  `headstart doctor {experiment.model}` lists what works on this model.",
+                allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
+                remedy=f"  `headstart doctor {experiment.model}` says more.",
             )
     return count(classifier.backbone_tensors())
 

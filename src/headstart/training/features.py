@@ -68,9 +68,9 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
     inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
     with _eval_mode(model), torch.no_grad():
         direct = model(**inputs).logits
-        features = _read(model.base_model(**inputs))
         rows = torch.arange(len(direct)).unsqueeze(1)
         try:
+            features = _read(model.base_model(**inputs))
             with replayed(classifier, features):
                 replay = model(input_ids=rows).logits
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):

@@ -20,7 +20,7 @@ from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.data.batching import LengthBucketSampler
 from headstart.errors import InvariantError
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import digests, set_trainable
+from headstart.models.parameters import digests, own_tensors, set_trainable
 from headstart.strategies.strategy import Selection, Stage
 from headstart.training import features as cached
 from headstart.training.arguments import build_arguments, overrides_for
@@ -206,7 +206,7 @@ def _declare(job: StageJob, attached: AttachedAdapter | None) -> _Trainables:
 
 
 def _all_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach() for name, tensor in model.state_dict(keep_vars=True).items()}
+    return own_tensors(model)
 
 
 def _gradient_groups(trainables: _Trainables) -> dict[str, str]:
