@@ -83,7 +83,7 @@ def test_a_non_empty_out_is_refused(cli: Cli, reviews: Path, tiny_checkpoint: Ch
     (tmp_path / "model" / "precious.txt").write_text("mine")
     code, _, err = cli("fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", *SHORT)
     assert code == 2
-    assert "not empty" in err
+    assert "there already" in err
     assert (tmp_path / "model" / "precious.txt").read_text() == "mine"
 
 

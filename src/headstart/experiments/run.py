@@ -326,11 +326,13 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num
 
 
 def _peak_memory(device: str) -> int:
-    """Return bytes: of the GPU where there is one, else the process's largest resident size so far."""
+    """Return bytes: of the GPU where there is one, else the process's largest resident size; 0 on Windows."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    import resource
-
+    try:
+        import resource
+    except ImportError:
+        return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from headstart.errors import UsageError
+from headstart.artifacts.new_folder import require_empty
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.grid import Choices, build_experiment, pairings, run_options
 from headstart.experiments.workspace import Workspace
@@ -41,13 +41,3 @@ def fit_model(run: Run, choices: Choices, out: Path, workspace: Workspace, liste
         export_run(run, store, out, workspace, listener)
         shutil.rmtree(store.root)
     return record
-
-
-def require_empty(out: Path) -> None:
-    """Refuse to write into what is there already.
-
-    Raises:
-        UsageError: if `out` is a file or a folder that is not empty.
-    """
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise UsageError(f"{out} is there already and not empty", remedy="  Give --out another name, or remove it.")

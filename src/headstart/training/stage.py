@@ -140,7 +140,7 @@ def train_stage(job: StageJob) -> StageOutcome:
     _check_start(job)
     attached = job.adapter.attach(job.classifier, seed=job.seed) if job.adapter is not None else None
     trainables = _declare(job, attached)
-    before_all = digests(_all_tensors(trainables.model))
+    before_all = digests(own_tensors(trainables.model))
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
@@ -155,7 +155,7 @@ def train_stage(job: StageJob) -> StageOutcome:
     seconds = log.elapsed()
 
     clock = time.perf_counter()
-    after_all = digests(_all_tensors(trainables.model))
+    after_all = digests(own_tensors(trainables.model))
     require_unchanged(f"stage {job.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
@@ -203,10 +203,6 @@ def _declare(job: StageJob, attached: AttachedAdapter | None) -> _Trainables:
     if low:
         raise InvariantError(f"stage {job.stage.name}: trainable parameters must be fp32, these are not: {low[:8]}")
     return trainables
-
-
-def _all_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return own_tensors(model)
 
 
 def _gradient_groups(trainables: _Trainables) -> dict[str, str]:

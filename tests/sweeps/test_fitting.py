@@ -1,0 +1,53 @@
+"""One model as a folder: interrupted and called again, it goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
+
+from headstart.errors import UsageError
+from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+from headstart.sweeps.serial_executor import SweepEvent
+
+CheckpointMaker = Callable[..., Path]
+
+
+def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    workspace = tiny_workspace()
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    fit_model(plan_fit(choices, SOURCE, 0, whole, workspace), choices, whole, workspace, lambda event: None)
+
+    def interrupt(event: SweepEvent) -> None:
+        if event.progress is not None and (event.progress.stage, event.progress.step) == ("finetune", 2):
+            raise KeyboardInterrupt
+
+    run = plan_fit(choices, SOURCE, 0, cut, workspace)
+    with pytest.raises(KeyboardInterrupt):
+        fit_model(run, choices, cut, workspace, interrupt)
+    assert not cut.exists()
+    (stage_1,) = working_store(cut).rglob("1-adapter/stage.json")
+    written = stage_1.stat().st_mtime_ns
+    stages: list[str] = []
+
+    def watch(event: SweepEvent) -> None:
+        if event.progress is not None:
+            assert stage_1.stat().st_mtime_ns == written
+            stages.append(event.progress.stage)
+
+    fit_model(plan_fit(choices, SOURCE, 0, cut, workspace), choices, cut, workspace, watch)
+    assert set(stages) == {"finetune"}
+    assert not working_store(cut).exists()
+    expected, found = (load_file(folder / "model.safetensors") for folder in (whole, cut))
+    assert all((found[name] == tensor).all() for name, tensor in expected.items())
+
+
+def test_a_folder_that_is_not_empty_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "file").touch()
+    with pytest.raises(UsageError, match="there already"):
+        plan_fit(tiny_choices(tiny_checkpoint("bert"), "finetune"), SOURCE, 0, tmp_path / "model", tiny_workspace())
