@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
-from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
 
 from headstart.errors import UsageError
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial_executor import SweepEvent
+from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
 
