@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
 
 
+def columns_that_fold(*headers: str) -> list[Column]:
+    """Return columns whose long values go on in the next line instead of being cut."""
+    return [Column(header, overflow="fold") for header in headers]
+
+
 def print_model_report(report: ModelReport, console: Console | None = None) -> None:
     """Print what a model is made of.
 

@@ -22,8 +22,9 @@ def runs(
 ) -> None:
     """List the runs of a store: how each ended, its score, and the name that `export` takes."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
+    from headstart.cli.printing import columns_that_fold
     from headstart.errors import UsageError
     from headstart.store.local import LocalStore
 
@@ -33,7 +34,11 @@ def runs(
     if as_json:
         typer.echo(json.dumps([record.to_json() for record in records], indent=2))
         return
-    table = Table("run", "task", "strategy", "seed", "purpose", "status", "score", "seconds", box=None)
+    table = Table(
+        Column("run", no_wrap=True),
+        *columns_that_fold("task", "strategy", "seed", "purpose", "status", "score", "seconds"),
+        box=None,
+    )
     for record in records:
         score = record.scores.get(record.metric)
         table.add_row(

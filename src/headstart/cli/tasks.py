@@ -17,8 +17,9 @@ def register(app: typer.Typer) -> None:
 def tasks(as_json: options.AsJson = False) -> None:
     """List the tasks that `--tasks` takes, with their columns, labels, metrics and sizes."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
+    from headstart.cli.printing import columns_that_fold
     from headstart.tasks.catalogue import TASKS
 
     known = [TASKS.get(name) for name in TASKS]
@@ -41,7 +42,9 @@ def tasks(as_json: options.AsJson = False) -> None:
             )
         )
         return
-    table = Table("task", "texts", "labels", "metrics", "rows", "licence", box=None)
+    table = Table(
+        Column("task", no_wrap=True), *columns_that_fold("texts", "labels", "metrics", "rows", "licence"), box=None
+    )
     for task in known:
         table.add_row(
             task.name,
