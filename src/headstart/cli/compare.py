@@ -109,3 +109,5 @@ def compare(
     )
     sweep = Sweep(choices=choices, sources=wanted, seeds=tuple(range(seeds)), rates=rates)
     run_comparison(sweep, open_session(), store, quiet=quiet, json=as_json)
+    if not (quiet or as_json):
+        typer.echo(f"Next: headstart report {store} --out report.html")

@@ -41,9 +41,7 @@ def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quie
     if json:
         print(as_json(build_comparison(frame)))
     else:
-        console = Console(highlight=False)
-        console.print(as_rich(build_comparison(frame)))
-        console.print(f"Report: headstart report {store_path} --out report.html")
+        Console(highlight=False).print(as_rich(build_comparison(frame)))
     _exit_on_errors(records)
 
 
