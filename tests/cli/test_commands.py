@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.main import main
+from tests.support.paths import REPOSITORY
 from tests.support.runs import tiny_rows
 
 CheckpointMaker = Callable[..., Path]
@@ -251,7 +253,13 @@ def test_help_teaches_and_loads_nothing_heavy(verb: str) -> None:
         "assert not heavy, heavy"
     )
     arguments = [verb, "--help"] if verb else ["--help"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+    )
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
 
