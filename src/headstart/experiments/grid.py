@@ -72,6 +72,7 @@ def pairings(choices: Choices) -> list[tuple[Spec, Spec | None]]:
     if not strategies:
         raise UsageError("no strategy was given", remedy="  Give --strategies, such as finetune,eh_ft.")
     _refuse_unused(choices, [strategy for _, strategy in strategies])
+    parse_overrides(choices.trainer, _stage_names([strategy for _, strategy in strategies]))
     adapters = tuple(dict.fromkeys(choices.adapters)) or (DEFAULT_ADAPTER,)
     pairs: list[tuple[Spec, Spec | None]] = []
     for spec, strategy in strategies:
@@ -82,21 +83,6 @@ def pairings(choices: Choices) -> list[tuple[Spec, Spec | None]]:
     return pairs
 
 
-def build_experiments(
-    choices: Choices, source: TaskSource, workspace: Workspace, evaluation: Evaluation | None = None
-) -> list[Experiment]:
-    """Return one experiment per pairing on one task, in the order of `pairings`.
-
-    Raises:
-        UsageError: for anything that cannot work, before training: names, numbers, an adapter that the model cannot
-            carry.
-    """
-    return [
-        build_experiment(choices, strategy, adapter, source, workspace, evaluation)
-        for strategy, adapter in pairings(choices)
-    ]
-
-
 def build_experiment(
     choices: Choices,
     strategy: Spec,
@@ -105,7 +91,12 @@ def build_experiment(
     workspace: Workspace,
     evaluation: Evaluation | None = None,
 ) -> Experiment:
-    """Return one experiment, resolved to the last number."""
+    """Return one experiment, resolved to the last number.
+
+    Raises:
+        UsageError: for anything that cannot work, before training: names, numbers, an adapter that the model cannot
+            carry.
+    """
     preset = get_preset(choices.preset)
     task = workspace.task_data(source).task
     evaluation = evaluation or Evaluation(split=task.evaluation_split)
@@ -182,7 +173,7 @@ def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
         raise UsageError(
             f"--max-length was given as {max_length}", allowed=f"  {choices.model!r} reads 3 to {longest} tokens."
         )
-    batch_size = choices.batch_size or preset.batch_size
+    batch_size = preset.batch_size if choices.batch_size is None else choices.batch_size
     if batch_size < 1:
         raise UsageError(f"--batch-size was given as {batch_size}", allowed="  It is at least 1.")
     return TrainingConfig(
@@ -205,7 +196,7 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
             remedy=f"  Give --max-length {_longest(longest - adapter.num_positions)} or less.",
         )
     checkpointing = any(
-        override.field == "gradient_checkpointing" and override.value
+        override.field == "gradient_checkpointing" and override.value and override.stage in (None, "adapter")
         for override in parse_overrides(choices.trainer, STAGE_NAMES)
     )
     if checkpointing and not adapter.works_with_gradient_checkpointing:
@@ -228,6 +219,13 @@ def _fraction(choices: Choices) -> float:
             allowed="  It is Stage 1's share of all steps: 0 (plain fine-tuning) or more, and under 1.",
         )
     return fraction
+
+
+def _stage_names(strategies: Sequence[Strategy]) -> list[str]:
+    """Return the names of the stages that any of the strategies has."""
+    names = {"finetune" for strategy in strategies if strategy.tunes_backbone}
+    names |= {"adapter" if each.takes_adapter else "probe" for each in strategies if each.tunes_head_first}
+    return sorted(names)
 
 
 def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:

@@ -159,11 +159,17 @@ def stage_optimizers(
         adapter: the adapter to train, if any.
         learning_rate: replaces the rate of stages that train the backbone.
         stage1_learning_rate: replaces the rate of stages that train head or adapter, alone or as Stage 1.
+
+    Raises:
+        UsageError: if a rate is not above 0.
     """
 
     def at(rate: float) -> Optimizer:
         return replace(preset.optimizer, learning_rate=rate)
 
+    for option, rate in (("--learning-rate", learning_rate), ("--stage1-learning-rate", stage1_learning_rate)):
+        if rate is not None:
+            _positive(option, rate)
     first = stage1_learning_rate
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
