@@ -33,7 +33,7 @@ def fit(
     ] = "eh_ft",
     adapter: Annotated[
         str | None,
-        typer.Option(help="lora, bitfit or prefix; options as in lora:rank=16. [default: lora where one is used]"),
+        typer.Option(help="lora, bitfit or prefix; options as in lora:rank=16. (Default: lora where one is used.)"),
     ] = None,
     head: options.Head = None,
     keep_head: options.KeepHead = False,

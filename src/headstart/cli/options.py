@@ -19,12 +19,12 @@ Head = Annotated[
 KeepHead = Annotated[
     bool, typer.Option("--keep-head", help="Start from the checkpoint's own head.", rich_help_panel="Model")
 ]
-Text = Annotated[str | None, typer.Option(help="Column of the text. [guessed when obvious]", rich_help_panel="Data")]
+Text = Annotated[str | None, typer.Option(help="Column of the text. (Guessed when obvious.)", rich_help_panel="Data")]
 TextPair = Annotated[str | None, typer.Option(help="Column of a second text.", rich_help_panel="Data")]
 Label = Annotated[str | None, typer.Option(help="Column of the label.", rich_help_panel="Data")]
 Validation = Annotated[
     Path | None,
-    typer.Option(help="A validation file. [default: a fifth of the rows, stratified]", rich_help_panel="Data"),
+    typer.Option(help="A validation file. (Default: a fifth of the rows, stratified.)", rich_help_panel="Data"),
 ]
 DataRoot = Annotated[
     Path | None,
@@ -45,7 +45,7 @@ LearningRate = Annotated[
 ]
 Stage1Fraction = Annotated[
     float | None,
-    typer.Option(help="Stage 1's share of all updates, 0 to 1. [default: 0.1]", rich_help_panel="Training"),
+    typer.Option(help="Stage 1's share of all updates, 0 to 1. (Default: 0.1.)", rich_help_panel="Training"),
 ]
 Stage1LearningRate = Annotated[
     float | None,
