@@ -132,7 +132,7 @@ def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], ex
         ({"label": "x"}, "the text ('text') is empty"),
         ({"text": None, "label": "x"}, "the text ('text') is empty"),
         ({"text": 3, "label": "x"}, "the text ('text') is not text but 3"),
-        ({"text": "half \ud83d", "label": "x"}, "the text ('text') holds half of a character (an unpaired surrogate)"),
+        ({"text": "half \ud83d", "label": "x"}, "holds half of a character (an unpaired surrogate)"),
         ({"text": "t"}, "the label ('label') is missing"),
         ({"text": "t", "label": None}, "the label ('label') is missing"),
         ({"text": "t", "label": float("nan")}, "the label ('label') is missing"),

@@ -46,6 +46,12 @@ def test_the_cut_depends_on_the_seed_alone() -> None:
     assert hold_out(split, 0.25, 1) != hold_out(split, 0.25, 2)
 
 
+@pytest.mark.parametrize("fraction", [-0.1, 0, 1, 20, float("nan")])
+def test_a_share_that_is_none_is_refused(fraction: float) -> None:
+    with pytest.raises(UsageError, match="above 0 and under 1"):
+        hold_out(numbered([0, 1] * 4), fraction, 0)
+
+
 def test_rows_without_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="without labels"):
         hold_out(Split(texts=(("a",), ("b",))), 0.5, 0)

@@ -12,6 +12,7 @@ from headstart.data.examples import Split
 from headstart.data.loading import fingerprint, load_task
 from headstart.errors import DataError, UsageError
 from headstart.tasks.catalogue import TASKS
+from tests.support.paths import SHARED_DATA, needs_shared_data
 
 ROW = {"sentence1": "a", "sentence2": "b", "label": 0, "idx": 0}
 
@@ -103,3 +104,23 @@ def test_the_fingerprint_covers_label_names_texts_and_labels() -> None:
         fingerprint(TASKS.get("super_glue/cb"), {"train": split}),
     )
     assert len({*others, fingerprint(task, {"train": split})}) == 5
+
+
+@pytest.mark.real
+@needs_shared_data
+@pytest.mark.parametrize(
+    ("name", "labels", "columns"),
+    [
+        ("glue/rte", ("entailment", "not_entailment"), ("sentence1", "sentence2")),
+        ("super_glue/cb", ("entailment", "contradiction", "neutral"), ("premise", "hypothesis")),
+    ],
+)
+def test_real_tasks_hold_the_rows_of_their_files(name: str, labels: tuple[str, ...], columns: tuple[str, str]) -> None:
+    data = load_task(name, data_root=SHARED_DATA)
+    assert data.task.labels == labels
+    assert data.notes == ()
+    for split in ("train", "validation"):
+        lines = (SHARED_DATA / name / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        assert data.splits[split].texts == tuple(tuple(row[column] for column in columns) for row in rows)
+        assert data.splits[split].labels == tuple(row["label"] for row in rows)

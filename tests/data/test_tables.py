@@ -85,9 +85,12 @@ def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:
         ("a.csv", b"a,b\n1,\xe9\n2,x\n3,\xff\n", [":2: the byte 0xE9 at character 3", ":4: the byte 0xFF"]),
         ("a.csv", "a,b\n1,2\n".encode("utf-16"), [": is UTF-16"]),
         ("a.jsonl", '{"a": 1}\n{"a": \n3\n', [":2: is not JSON", ":3: is not a JSON object"]),
+        ("a.jsonl", r'{"a": "\ud83d"}', [":1: holds half of a character"]),
+        ("a.jsonl", r'{"a": [{"b": "\uDE00"}]}', [":1: holds half of a character"]),
+        ("a.jsonl", r'{"\ud83d": 1}', [":1: holds half of a character"]),
         ("a.jsonl", '{"a": ' + "[" * 100_000 + "\n", [":1: is not JSON"]),
         ("a.json", '[{"a": 1}]', [": is one JSON array"]),
-        ("a.parquet", "a,b\n1,2\n", [": is not a Parquet file"]),
+        ("a.parquet", "a,b\n1,2\n", [": cannot be read as Parquet"]),
         ("a.xlsx", "", [": the suffix '.xlsx' names no known format"]),
     ],
 )
@@ -101,7 +104,15 @@ def test_faults_of_a_file(tmp_path: Path, name: str, content: str | bytes, expec
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     assert messages(read_table(tmp_path / "none.csv")) == [": there is no such file"]
-    assert messages(read_table(tmp_path / "folder.csv")) == [": there is no such file"]
+    for folder in (tmp_path, tmp_path / "folder.csv"):
+        assert messages(read_table(folder)) == [": is a folder; name a file in it"]
+    (message,) = messages(read_table(tmp_path / f"{'a' * 300}.csv"))
+    assert message.startswith(": cannot be read: ")
+
+
+def test_whole_characters_are_read_however_they_are_escaped(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.jsonl", r'{"a": "\ud83d\ude00", "b": "\\ud83d"}'))
+    assert table.columns == {"a": ("\N{GRINNING FACE}",), "b": ("\\ud83d",)}
 
 
 def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from headstart.tasks.files import Columns, choose_columns, sorted_labels
         (["body", "verdict"], {"label": "verdict"}, ("body",), "verdict"),
         (["a", "b", "c"], {"text": "b", "text_pair": "a", "label": "c"}, ("b", "a"), "c"),
         (["question", "passage", "label"], {"text_pair": "passage"}, ("question", "passage"), "label"),
+        (["question", "passage", "label"], {}, ("question", "passage"), "label"),
+        (["label", "sentence", "question"], {}, ("question", "sentence"), "label"),
         (["text", "label", "summary"], {"text": "summary"}, ("summary",), "label"),
     ],
 )
@@ -44,6 +46,7 @@ def test_what_was_guessed_is_said_and_nothing_else() -> None:
         (["text", "label", "target"], {}, ["--label"]),
         (["premise", "hypothesis", "text1", "text2", "label"], {}, ["--text"]),
         (["a", "b"], {}, ["--label", "--text"]),
+        (["question", "passage", "context", "label"], {}, ["--text"]),
         (["text", "label"], {"text": "txt"}, ["did you mean 'text'"]),
         (["text", "label"], {"text": "txt", "label": "lable"}, ["'txt'", "'lable'"]),
         (["text", "label"], {"text": "text", "label": "text"}, ["given twice, for --text and --label"]),
@@ -65,6 +68,7 @@ def test_what_is_not_obvious_is_asked(names: list[str], options: dict[str, str],
         (["b", "A", "c"], ("A", "b", "c")),
         (["01", "1"], ("01", "1")),
         (["10", "9", "x"], ("9", "10", "x")),
+        (["9" * 5000, "8" * 5000], ("8" * 5000, "9" * 5000)),
     ],
 )
 def test_classes_are_sorted_as_a_person_would(labels: list[str], expected: tuple[str, ...]) -> None:

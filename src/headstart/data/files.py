@@ -214,8 +214,6 @@ def _text_problem(value: object) -> str:
         return "is empty"
     if not isinstance(value, str):
         return f"is not text but {value!r}"
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        return "holds half of a character (an unpaired surrogate)"
     return ""
 
 

@@ -18,10 +18,12 @@ def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
         seed: root of the stream `subsample`.
 
     Raises:
-        UsageError: if there are too few rows to hold any out.
+        UsageError: if the fraction is out of range, or there are too few rows to hold any out.
     """
     if split.labels is None:
         raise ValueError("rows without labels cannot be stratified")
+    if not 0 < fraction < 1:
+        raise UsageError(f"{fraction} of the rows cannot be held out", allowed="  Allowed: above 0 and under 1.")
     generator = numpy_generator(seed, "subsample")
     held: list[int] = []
     for label in sorted(set(split.labels)):

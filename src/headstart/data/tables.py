@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python writes bytes that are not UTF-8 when it is told to keep them."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can escape one alone, no encoding can write it."""
 LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
 """In characters; the csv module's own limit of 131072 refuses long documents."""
 
@@ -66,12 +68,14 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """Return a CSV, TSV, JSON lines or Parquet file; what is wrong with it is in its faults, nothing is raised."""
-    if path.suffix.lower() not in READERS:
-        known = ", ".join(READERS)
-        return _unreadable(path, f"the suffix {path.suffix!r} names no known format; known: {known}")
-    if not path.is_file():
-        return _unreadable(path, "there is no such file")
     try:
+        if path.is_dir():
+            return _unreadable(path, "is a folder; name a file in it")
+        if path.suffix.lower() not in READERS:
+            known = ", ".join(READERS)
+            return _unreadable(path, f"the suffix {path.suffix!r} names no known format; known: {known}")
+        if not path.exists():
+            return _unreadable(path, "there is no such file")
         table = READERS[path.suffix.lower()](path)
     except OSError as error:
         return _unreadable(path, f"cannot be read: {error.strerror or error}")
@@ -159,14 +163,23 @@ def _read_json_lines(path: Path) -> Table:
         except (ValueError, RecursionError) as error:
             faults.append(DataFault(file=str(path), line=number, message=f"is not JSON: {error}"))
             continue
-        if isinstance(row, dict):
+        if problem := _row_problem(row, line):
+            faults.append(DataFault(file=str(path), line=number, message=problem))
+        else:
             lines.append(number)
             rows.append(row)
-        else:
-            faults.append(DataFault(file=str(path), line=number, message="is not a JSON object"))
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: tuple(row.get(name) for row in rows) for name in names}
     return Table(path=path, columns=columns, lines=tuple(lines), faults=tuple(faults))
+
+
+def _row_problem(row: object, line: str) -> str:
+    if not isinstance(row, dict):
+        return "is not a JSON object"
+    # Decoded text holds no surrogates, so only an escape can make one: look no further where there is none.
+    if "\\ud" in line.lower() and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
+        return "holds half of a character (an unpaired surrogate)"
+    return ""
 
 
 def _read_parquet(path: Path) -> Table:
@@ -176,7 +189,7 @@ def _read_parquet(path: Path) -> Table:
     try:
         table = pyarrow.parquet.read_table(path)
     except pa.ArrowException as error:
-        return _unreadable(path, f"is not a Parquet file: {error}")
+        return _unreadable(path, f"cannot be read as Parquet: {error}")
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     return Table(path=path, columns=columns, arrow=table)
 

@@ -16,6 +16,9 @@ PAIR_NAMES = (
     ("text1", "text2"),
     ("text_a", "text_b"),
     ("question1", "question2"),
+    ("question", "passage"),
+    ("question", "sentence"),
+    ("question", "context"),
     ("text", "text_pair"),
 )
 TEXT_NAMES = (
@@ -109,7 +112,7 @@ def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tupl
 def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct labels as a person would sort them: numbers by value, `grade 2` before `grade 10`."""
     distinct = set(labels)
-    if all(re.fullmatch(r"[+-]?\d+", label) for label in distinct):
+    if all(re.fullmatch(r"[+-]?\d{1,18}", label) for label in distinct):
         return tuple(sorted(distinct, key=lambda label: (int(label), label)))
     return tuple(sorted(distinct, key=_natural))
 
@@ -173,5 +176,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _natural(label: str) -> tuple[list[tuple[int, int, str]], str]:
-    parts = re.split(r"(\d+)", label.casefold())
+    parts = re.split(r"(\d{1,18})", label.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part], label
