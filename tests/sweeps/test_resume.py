@@ -108,7 +108,8 @@ def _wait_for_progress(store: Path, share: float, process: subprocess.Popen[str]
     """Wait until a share of the four runs' updates is logged."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        logged = sum(path.read_text().count("\n") for path in store.rglob("metrics.jsonl"))
+        # Never into a stage's folder: its checkpoints come and go while we look.
+        logged = sum(path.read_text().count("\n") for path in store.glob("*/seed-*/*/metrics.jsonl"))
         if logged >= share * 4 * 40:
             return
         time.sleep(0.01)
