@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from headstart.tasks.task import Task
+
+Column = TypeVar("Column")
+Label = int | float | tuple[int, ...]
+"""A class or choice by its index, a number, or the indices of several classes in ascending order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A place in a text of an example.
+
+    Attributes:
+        text: which of the example's texts, from 0.
+        begin: its first character, from 0; `end`: the one after its last.
+    """
+
+    text: int
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Examples in a fixed order.
+    """Examples in a fixed order. What is None is None for all of them.
 
     Attributes:
-        texts: per example one text or two, in the order in which the model reads them.
-        labels: per example an index into the task's labels; None for rows without labels.
+        texts: per example the texts in the order in which the model reads them: one or two; for multiple choice those
+            that stand before every choice: none or one.
+        labels: per example the right answer, as the task's kind has it; None for rows without labels.
+        choices: per example the choices, each read after the example's texts.
+        spans: per example the two places that the question is about.
+        groups: per example a name shared by those that belong together, such as the answers to one question.
     """
 
     texts: tuple[tuple[str, ...], ...]
-    labels: tuple[int, ...] | None = None
+    labels: tuple[Label, ...] | None = None
+    choices: tuple[tuple[str, ...], ...] | None = None
+    spans: tuple[tuple[Span, Span], ...] | None = None
+    groups: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.labels is not None and len(self.labels) != len(self.texts):
-            raise ValueError(f"{len(self.texts)} examples have {len(self.labels)} labels")
+        columns = {"labels": self.labels, "choices": self.choices, "spans": self.spans, "groups": self.groups}
+        for name, column in columns.items():
+            if column is not None and len(column) != len(self.texts):
+                raise ValueError(f"{len(self.texts)} examples have {len(column)} {name}")
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -30,8 +58,13 @@ class Split:
     def take(self, indices: Iterable[int]) -> Split:
         """Return the examples at `indices`, in that order."""
         rows = list(indices)
-        labels = None if self.labels is None else tuple(self.labels[row] for row in rows)
-        return Split(texts=tuple(self.texts[row] for row in rows), labels=labels)
+        return Split(
+            texts=tuple(self.texts[row] for row in rows),
+            labels=_taken(self.labels, rows),
+            choices=_taken(self.choices, rows),
+            spans=_taken(self.spans, rows),
+            groups=_taken(self.groups, rows),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +80,7 @@ class TaskData:
     splits: dict[str, Split]
     fingerprint: str
     notes: tuple[str, ...] = ()
+
+
+def _taken(column: Sequence[Column] | None, rows: Sequence[int]) -> tuple[Column, ...] | None:
+    return None if column is None else tuple(column[row] for row in rows)

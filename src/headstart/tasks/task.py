@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class TaskKind(StrEnum):
-    """What kind of answer a task wants."""
-
-    CLASSIFICATION = "classification"
-    """One of k classes."""
+from headstart.kinds import TaskKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +22,14 @@ class Task:
 
     Attributes:
         name: as `--tasks` takes it, such as `glue/rte`.
+        kind: what kind of answer it wants.
         text_columns: one or two, in the order in which the model reads them.
-        labels: class names; the index is the integer label.
+        choice_columns: one per choice, for multiple choice; empty otherwise.
+        labels: class names, the index is the integer label; empty where the answer is no class.
         metrics: names in `headstart.metrics`; the first is the main one.
+        row_format: how rows become examples, by name in `headstart.data.formats`.
+        has_spans: examples point at two places in their texts (words in context, coreference).
+        train_split: None for a task that models of another task are only evaluated on.
         num_rows: official sizes by split.
         source: on the hub; None for built-in tasks and users' tables.
     """
@@ -38,15 +37,22 @@ class Task:
     name: str
     kind: TaskKind = TaskKind.CLASSIFICATION
     text_columns: tuple[str, ...]
+    choice_columns: tuple[str, ...] = ()
     label_column: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("accuracy",)
-    train_split: str = "train"
+    row_format: str = "texts"
+    has_spans: bool = False
+    train_split: str | None = "train"
     evaluation_split: str = "validation"
     num_rows: tuple[tuple[str, int], ...] = ()
     source: HubSource | None = None
     licence: str = ""
     citation: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind.has_classes != bool(self.labels):
+            raise ValueError(f"{self.name}: a task of kind {self.kind} has {len(self.labels)} classes")
 
     @property
     def main_metric(self) -> str:
