@@ -10,8 +10,9 @@ import json
 import time
 
 from headstart.cli.session import open_session
+from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.grid import Choices, build_experiment
+from headstart.experiments.grid import build_experiment
 from headstart.inference.forward import batched_logits
 from headstart.registry import Spec
 
@@ -38,7 +39,7 @@ def main() -> None:
     batched_logits(
         model,
         tokens,
-        workspace.tokenizer(arguments.model),
+        workspace.collator(source, arguments.model),
         batch_size=32,
         precision=experiment.training.precision,
         device=experiment.training.device,

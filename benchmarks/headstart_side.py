@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 from headstart.cli.session import open_session
+from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.grid import build_experiment
 from headstart.experiments.run import run_one
 from headstart.registry import Spec
 from headstart.store.layout import RunFolder

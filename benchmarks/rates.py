@@ -20,8 +20,9 @@ from headstart.cli.display import sweep_display
 from headstart.cli.session import open_session
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment
+from headstart.experiments.grid import build_experiment
 from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec
 from headstart.seeding import numpy_generator

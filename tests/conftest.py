@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-# Before anything imports torch or huggingface_hub: no test reaches the hub, and sums do not depend on the cores.
-os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+# Before anything imports torch or huggingface_hub: no test reaches the hub, sums do not depend on the cores, and tokens
+# are kept in a folder of this run alone.
+CACHE = tempfile.TemporaryDirectory(prefix="headstart-tests-")
+os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HEADSTART_CACHE": CACHE.name}
 
 CheckpointMaker = Callable[..., Path]
 

@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("experiments",),
     ("sweeps", "pretraining"),
-    ("sklearn_classifier",),
+    ("estimators",),
     ("api", "auto"),
     ("cli",),
     ("__main__",),

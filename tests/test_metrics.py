@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from headstart.errors import UsageError
-from headstart.metrics import KNOWN, compute
+from headstart.kinds import TaskKind
+from headstart.metrics import KNOWN, compute, degenerate, label_array
 
 LABELS = np.array([0, 1, 1, 0, 1])
 ANSWERS = np.array([0, 1, 0, 1, 1])
@@ -42,7 +43,7 @@ def test_correlations_follow_the_definitions() -> None:
     [([0, 0], [0, 0]), ([0, 0], [1, 1]), ([0, 1], [1, 1]), ([1, 1], [0, 1]), ([0], [0]), ([1], [0])],
 )
 def test_degenerate_cases_have_a_finite_value(name: str, labels: list[int], answers: list[int]) -> None:
-    value = compute([name], np.array(labels), np.array(answers))[name]
+    value = compute([name], np.array(labels), np.array(answers), ["a"] * len(labels))[name]
     assert -1 <= value <= 1
 
 
@@ -71,3 +72,42 @@ def test_mistakes_are_said() -> None:
         compute(["accuracy"], LABELS, ANSWERS[:2])
     with pytest.raises(ValueError, match="cannot score"):
         compute(["accuracy"], np.array([]), np.array([]))
+    with pytest.raises(UsageError, match="belong together"):
+        compute(["exact_match"], LABELS, ANSWERS)
+
+
+def test_groups_count_as_one() -> None:
+    groups = ["q1", "q1", "q2", "q2", "q3"]
+    scores = compute(["f1a", "exact_match", "gender_parity"], LABELS, ANSWERS, groups)
+    # q1: both right. q2: both wrong. q3: right. Same answers: not in q1 (0, 1), not in q2 (0, 1), in q3.
+    assert scores == pytest.approx({"f1a": 2 / 3, "exact_match": 2 / 3, "gender_parity": 1 / 3})
+
+
+def test_several_classes_at_once() -> None:
+    labels = label_array(TaskKind.MULTI_LABEL, [(0, 2), (), (1,)], 3)
+    assert labels.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    answers = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]])
+    scores = compute(["accuracy", "micro_f1", "macro_f1"], labels, answers)
+    # Two decisions are right hits, one is missed, one is too many; only the second row is right as a whole.
+    assert scores == pytest.approx({"accuracy": 1 / 3, "micro_f1": 2 * 2 / (2 * 2 + 2), "macro_f1": (1 + 1 + 0) / 3})
+
+
+def test_constant_answers_are_degenerate() -> None:
+    assert degenerate(np.array([1, 1, 1]))
+    assert not degenerate(np.array([1, 0, 1]))
+    assert degenerate(np.array([[1, 0], [1, 0]]))
+    assert not degenerate(np.array([[1, 0], [0, 0]]))
+
+
+def test_an_answer_that_is_no_number_is_degenerate_and_a_single_answer_is_not() -> None:
+    assert degenerate(np.array([0.0, np.nan]))
+    assert degenerate(np.array([np.inf, 1.0]))
+    assert not degenerate(np.array([1]))
+
+
+def test_labels_become_arrays_by_kind() -> None:
+    assert label_array(TaskKind.CLASSIFICATION, [2, 0], 3).tolist() == [2, 0]
+    assert label_array(TaskKind.MULTIPLE_CHOICE, [1, 0], 0).tolist() == [1, 0]
+    numbers = label_array(TaskKind.REGRESSION, [1, 2.5], 0)
+    assert numbers.dtype == np.dtype("float64")
+    assert numbers.tolist() == [1.0, 2.5]

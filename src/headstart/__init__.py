@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from headstart.api import HeadstartClassifier, load, pretrain_head
+    from headstart.api import HeadstartClassifier, HeadstartRegressor, load, pretrain_head
 
-__all__ = ["HeadstartClassifier", "load", "pretrain_head"]
+__all__ = ["HeadstartClassifier", "HeadstartRegressor", "load", "pretrain_head"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,15 +1,15 @@
-"""The library's face: `pretrain_head`, `HeadstartClassifier`, `load`."""
+"""The library's face: `pretrain_head`, `HeadstartClassifier`, `HeadstartRegressor`, `load`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from headstart.artifacts.model_folder import SavedModel
+from headstart.estimators import HeadstartClassifier, HeadstartRegressor
 from headstart.inference.saved import load_saved_model
 from headstart.pretraining import pretrain_head
-from headstart.sklearn_classifier import HeadstartClassifier
 
-__all__ = ["HeadstartClassifier", "load", "pretrain_head"]
+__all__ = ["HeadstartClassifier", "HeadstartRegressor", "load", "pretrain_head"]
 
 
 def load(folder: str | Path) -> SavedModel:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from headstart.errors import UsageError
+from headstart.kinds import TaskKind
 from headstart.registry import Registry
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     Values = NDArray[numpy.int64] | NDArray[numpy.float64]
 
 Metric = Callable[["Values", "Values"], float]
+GroupMetric = Callable[["Values", "Values", Sequence[str]], float]
 
 
 def accuracy(labels: Values, predictions: Values) -> float:
-    """Return the share of right answers, 0 to 1."""
+    """Return the share of right answers, 0 to 1; with several classes at once all of them must be right."""
     from sklearn.metrics import accuracy_score
 
     return float(accuracy_score(labels, predictions))
@@ -32,10 +34,23 @@ def f1(labels: Values, predictions: Values) -> float:
 
 
 def macro_f1(labels: Values, predictions: Values) -> float:
-    """Return the mean F1 over the classes that are there or answered, 0 to 1; a class never hit counts 0."""
+    """Return the mean F1 over the classes that are there or answered, 0 to 1; a class never hit counts 0.
+
+    With several classes at once the mean is over all of them.
+    """
     from sklearn.metrics import f1_score
 
     return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
+
+
+def micro_f1(labels: Values, predictions: Values) -> float:
+    """Return F1 over all decisions together, 0 to 1; 0 when nothing is there or answered.
+
+    With one class per example this is the accuracy; it is meant for several classes at once.
+    """
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(labels, predictions, average="micro", zero_division=0.0))
 
 
 def matthews(labels: Values, predictions: Values) -> float:
@@ -61,40 +76,95 @@ def spearman(labels: Values, predictions: Values) -> float:
     return _correlation(spearmanr, labels, predictions)
 
 
-KNOWN: Registry[Metric] = Registry("metric")
-for _name, _metric in (
-    ("accuracy", accuracy),
-    ("f1", f1),
-    ("macro_f1", macro_f1),
-    ("matthews", matthews),
-    ("pearson", pearson),
-    ("spearman", spearman),
-):
-    KNOWN.add(_name, _metric)
+def exact_match(labels: Values, predictions: Values, groups: Sequence[str]) -> float:
+    """Return the share of groups, such as all answers to one question, of which every answer is right, 0 to 1."""
+    wrong = {group for group, label, answer in zip(groups, labels, predictions, strict=True) if label != answer}
+    return 1 - len(wrong) / len(set(groups))
 
 
-def compute(names: Sequence[str], labels: Values, predictions: Values) -> dict[str, float]:
+def gender_parity(labels: Values, predictions: Values, groups: Sequence[str]) -> float:
+    """Return the share of groups, such as pairs that differ in a pronoun, that all got the same answer, 0 to 1.
+
+    Whether the answer is right does not matter: a constant one has parity 1.
+
+    Source: Rudinger et al. (NAACL 2018); Wang et al. (NeurIPS 2019), SuperGLUE, section 3.3.
+    """
+    answers: dict[str, set[object]] = {}
+    for group, answer in zip(groups, predictions, strict=True):
+        answers.setdefault(group, set()).add(answer)
+    return sum(len(distinct) == 1 for distinct in answers.values()) / len(answers)
+
+
+KNOWN: Registry[Metric | GroupMetric] = Registry("metric")
+for _metric in (accuracy, f1, macro_f1, micro_f1, matthews, pearson, spearman, exact_match, gender_parity):
+    KNOWN.add(_metric.__name__, _metric)
+KNOWN.add("f1a", f1)
+
+BY_GROUP = ("exact_match", "gender_parity")
+"""Metrics of groups of examples."""
+FOR_TWO_CLASSES = ("f1", "f1a")
+
+
+def compute(
+    names: Sequence[str], labels: Values, predictions: Values, groups: Sequence[str] | None = None
+) -> dict[str, float]:
     """Return the named metrics.
 
     Args:
         names: of `KNOWN`.
-        labels: right classes or values [n], n above 0.
-        predictions: answered classes or values [n].
+        labels: right classes, choices or numbers [n], or 0 and 1 for each of several classes [n, c]; n above 0.
+        predictions: what was answered, of the same shape.
+        groups: [n], the group of each example, for metrics of `BY_GROUP`.
 
     Raises:
-        UsageError: if a name is unknown, or F1 of class 1 is asked of classes other than 0 and 1.
+        UsageError: if a name is unknown, F1 of class 1 is asked of other classes than 0 and 1, or groups are missing.
         ValueError: if there is nothing to score.
     """
     if len(labels) == 0 or len(labels) != len(predictions):
         raise ValueError(f"cannot score {len(predictions)} answers to {len(labels)} questions")
-    metrics = {name: KNOWN.get(name) for name in names}
-    if "f1" in metrics and not {*map(int, labels), *map(int, predictions)} <= {0, 1}:
-        raise UsageError("f1 is for two classes", remedy="  Take macro_f1 for more.")
-    return {name: metric(labels, predictions) for name, metric in metrics.items()}
+    scores = {}
+    for name in names:
+        metric: Callable[..., float] = KNOWN.get(name)
+        if name in FOR_TWO_CLASSES and not {*map(int, labels), *map(int, predictions)} <= {0, 1}:
+            raise UsageError(f"{name} is for two classes", remedy="  Take macro_f1 for more.")
+        if name not in BY_GROUP:
+            scores[name] = metric(labels, predictions)
+        elif groups is None:
+            raise UsageError(f"{name} needs to know which examples belong together")
+        else:
+            scores[name] = metric(labels, predictions, groups)
+    return scores
+
+
+def label_array(kind: TaskKind, labels: Sequence[int | float | tuple[int, ...]], num_labels: int) -> Values:
+    """Return labels as metrics read them: indices [n], numbers [n], or 0 and 1 for each of several classes [n, c]."""
+    import numpy as np
+
+    if kind is TaskKind.REGRESSION:
+        return np.asarray(labels, dtype=np.float64)
+    if kind is not TaskKind.MULTI_LABEL:
+        return np.asarray(labels, dtype=np.int64)
+    chosen = np.zeros((len(labels), num_labels), dtype=np.int64)
+    for row, classes in enumerate(labels):
+        chosen[row, list(classes if isinstance(classes, tuple) else (int(classes),))] = 1
+    return chosen
+
+
+def degenerate(predictions: Values) -> bool:
+    """Return whether a score says nothing of the model: all answers are the same, or some are no finite numbers.
+
+    Args:
+        predictions: n answers as `compute` takes them; a single one is not called the same as all.
+    """
+    import numpy as np
+
+    if not np.isfinite(predictions).all():
+        return True
+    return len(predictions) > 1 and bool((predictions == predictions[:1]).all())
 
 
 def _is_constant(values: Values) -> bool:
-    return len(set(values)) == 1
+    return len(set(values.tolist())) == 1
 
 
 def _correlation(correlate: Callable[..., tuple[float, float]], labels: Values, predictions: Values) -> float:

@@ -22,6 +22,7 @@ from headstart.artifacts.model_folder import (
     save_model_folder,
 )
 from headstart.errors import CheckpointError, UsageError
+from headstart.models.outputs import answers
 from tests.conftest import CheckpointMaker
 from tests.support.saved import PAIR_TASK, TEXT_TASK, Example, logits_of, make_example, texts
 
@@ -49,12 +50,12 @@ def test_the_same_logits_bit_for_bit(
     assert not saved.model.training
 
 
-def test_two_classes_through_the_paper_head_keep_one_logit(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+def test_the_paper_head_s_one_logit_makes_two_probabilities(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     example = make_example(tiny_checkpoint("roberta"), task=PAIR_TASK, head="mlp")
     saved = load_model_folder(save(example, tmp_path / "model"))
     logits = logits_of(saved.model, saved.tokenizer, texts(PAIR_TASK))
-    assert logits.shape == (23, 1)
-    assert saved.classifier.class_probabilities(logits).shape == (23, 2)
+    assert saved.classifier.head_tensors()["head.2.weight"].shape[0] == 1
+    assert answers(saved.classifier.kind, logits).shape == (23, 2)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -64,11 +65,10 @@ def test_transformers_loads_a_native_folder_as_it_is(
     example = make_example(tiny_checkpoint(architecture))
     split = texts(TEXT_TASK, num_rows=3)
     folder = save(example, tmp_path / "model")
-    answers = pipeline("text-classification", model=str(folder), top_k=None)([text for (text,) in split.texts][:1])
-    probabilities = example.classifier.class_probabilities(
-        logits_of(example.classifier.model, example.tokenizer, split)
-    )[0]
-    found = {answer["label"]: answer["score"] for answer in answers[0]}
+    said = pipeline("text-classification", model=str(folder), top_k=None)([text for (text,) in split.texts][:1])
+    logits = logits_of(example.classifier.model, example.tokenizer, split)
+    probabilities = answers(example.classifier.kind, logits)[0]
+    found = {answer["label"]: answer["score"] for answer in said[0]}
     assert found == pytest.approx(dict(zip(TEXT_TASK.labels, probabilities.tolist(), strict=True)), abs=1e-5)
 
 

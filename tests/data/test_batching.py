@@ -8,9 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
-from headstart.data.batching import BATCHES_PER_CHUNK, LengthBucketSampler, PaddingCollator, TokenizedDataset
-from headstart.data.examples import Split
+from headstart.data.batching import (
+    BATCHES_PER_CHUNK,
+    NOT_INPUTS,
+    LengthBucketSampler,
+    PaddingCollator,
+    TokenizedDataset,
+    label_tensor,
+)
+from headstart.data.examples import Span, Split
 from headstart.data.tokenisation import tokenize
+from headstart.kinds import TaskKind
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
@@ -91,3 +99,55 @@ def test_padding_is_masked_and_stands_on_the_tokenizers_side(tokenizer: PreTrain
 def test_rows_without_labels_make_a_batch_without_labels(tokenizer: PreTrainedTokenizerBase) -> None:
     dataset = TokenizedDataset(tokenize(Split(texts=(("a b",),)), tokenizer, max_length=8))
     assert "labels" not in PaddingCollator(tokenizer)([dataset[0]])
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_spans_point_at_the_same_tokens_after_padding(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
+    texts = (("the dog runs",), ("a very small dog sees the cat and runs",))
+    spans = tuple(
+        (Span(text=0, begin=begin, end=begin + 3), Span(text=0, begin=text.index("runs"), end=text.index("runs") + 4))
+        for (text,), begin in zip(texts, (4, 13), strict=True)
+    )
+    dataset = TokenizedDataset(tokenize(Split(texts=texts, spans=spans), tokenizer, max_length=32))
+    tokenizer.padding_side = side
+    batch = PaddingCollator(tokenizer)([dataset[0], dataset[1]])
+    tokenizer.padding_side = "right"
+    assert batch["spans"].dtype == torch.int64
+    for row in range(2):
+        begin, end, second_begin, second_end = batch["spans"][row].tolist()
+        assert tokenizer.decode(batch["input_ids"][row, begin:end]) == "dog"
+        assert tokenizer.decode(batch["input_ids"][row, second_begin:second_end]) == "runs"
+
+
+def test_choices_stand_one_after_another_and_are_counted(tokenizer: PreTrainedTokenizerBase) -> None:
+    split = Split(texts=(("a",), ("b c d",)), choices=(("one", "two three"), ("four", "five", "six")), labels=(1, 2))
+    tokens = tokenize(split, tokenizer, max_length=32)
+    dataset = TokenizedDataset(tokens)
+    assert len(dataset) == 2
+    assert dataset[1]["input_ids"] == tokens.features["input_ids"][2:]
+    batch = PaddingCollator(tokenizer, kind=TaskKind.MULTIPLE_CHOICE)([dataset[1], dataset[0]])
+    assert batch["num_sequences"].tolist() == [3, 2]
+    assert batch["labels"].tolist() == [2, 1]
+    expected = tokens.features["input_ids"][2:] + tokens.features["input_ids"][:2]
+    read = zip(batch["input_ids"], batch["attention_mask"].bool(), strict=True)
+    assert [ids[mask].tolist() for ids, mask in read] == expected
+    assert {"input_ids", "attention_mask", *tokens.features} == batch.keys() - set(NOT_INPUTS)
+
+
+def test_labels_are_written_as_their_kind_is_learned() -> None:
+    classes = label_tensor(TaskKind.CLASSIFICATION, [2, 0], 3)
+    assert (classes.dtype, classes.tolist()) == (torch.int64, [2, 0])
+    choices = label_tensor(TaskKind.MULTIPLE_CHOICE, [1, 3], 0)
+    assert (choices.dtype, choices.tolist()) == (torch.int64, [1, 3])
+    numbers = label_tensor(TaskKind.REGRESSION, [2.5, 1], 0)
+    assert (numbers.dtype, numbers.tolist()) == (torch.float32, [2.5, 1.0])
+    several = label_tensor(TaskKind.MULTI_LABEL, [(0, 2), (), (1,)], 3)
+    assert (several.dtype, several.tolist()) == (torch.float32, [[1, 0, 1], [0, 0, 0], [0, 1, 0]])
+
+
+def test_a_batch_has_labels_of_its_kind(tokenizer: PreTrainedTokenizerBase) -> None:
+    split = Split(texts=(("a",), ("b",)), labels=((1,), (0, 1)))
+    dataset = TokenizedDataset(tokenize(split, tokenizer, max_length=8))
+    batch = PaddingCollator(tokenizer, kind=TaskKind.MULTI_LABEL, num_labels=2)([dataset[0], dataset[1]])
+    assert batch["labels"].tolist() == [[0, 1], [1, 1]]
+    assert "num_sequences" not in batch

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from headstart.data.examples import TaskData
 from headstart.data.files import load_file, load_unlabelled, read_labelled
+from headstart.data.options import FileOptions
 from headstart.errors import DataError
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
@@ -21,15 +24,20 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def load(path: Path, **options: object) -> TaskData:
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return load_file(str(path), FileOptions(**values))  # type: ignore[arg-type]
+
+
 def faults_of(path: Path, **options: object) -> list[str]:
     with pytest.raises(DataError) as caught:
-        load_file(path, **options)  # type: ignore[arg-type]
+        load(path, **options)  # type: ignore[arg-type]
     assert caught.value.exit_code == 2
     return [str(fault).replace(f"{path.parent}/", "") for fault in caught.value.faults]
 
 
 def test_a_good_file_becomes_a_task_with_a_stratified_validation_split(tmp_path: Path) -> None:
-    data = load_file(write(tmp_path / "good.csv", GOOD))
+    data = load(write(tmp_path / "good.csv", GOOD))
     assert data.task.name == "good.csv"
     assert data.task.labels == ("no", "yes")
     train, validation = data.splits["train"], data.splits["validation"]
@@ -49,18 +57,18 @@ def test_a_good_file_becomes_a_task_with_a_stratified_validation_split(tmp_path:
 
 
 def test_the_cut_and_the_fingerprint_follow_the_seed_and_the_rows_alone(tmp_path: Path) -> None:
-    first = load_file(write(tmp_path / "a.csv", GOOD))
+    first = load(write(tmp_path / "a.csv", GOOD))
     rows = [dict(zip(("text", "label"), line.split(","), strict=True)) for line in GOOD.splitlines()[1:]]
-    second = load_file(write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, rows))))
+    second = load(write(tmp_path / "b.jsonl", "\n".join(map(json.dumps, rows))))
     assert first.fingerprint == second.fingerprint
-    assert first.fingerprint != load_file(tmp_path / "a.csv", seed=1).fingerprint
-    changed = load_file(write(tmp_path / "c.csv", GOOD.replace("row 7,", "row seven,")))
+    assert first.fingerprint != load(tmp_path / "a.csv", seed=1).fingerprint
+    changed = load(write(tmp_path / "c.csv", GOOD.replace("row 7,", "row seven,")))
     assert first.fingerprint != changed.fingerprint
 
 
 def test_a_validation_file_is_taken_whole_and_rows_in_both_are_said(tmp_path: Path) -> None:
     validation = write(tmp_path / "v.csv", "label,text\nyes,new\nno,row 0\n")
-    data = load_file(write(tmp_path / "t.csv", GOOD), validation=validation)
+    data = load(write(tmp_path / "t.csv", GOOD), validation=validation)
     assert data.splits["validation"].texts == (("new",), ("row 0",))
     assert data.splits["validation"].labels == (1, 0)
     assert len(data.splits["train"]) == 30
@@ -69,7 +77,7 @@ def test_a_validation_file_is_taken_whole_and_rows_in_both_are_said(tmp_path: Pa
 
 def test_pairs_are_in_the_order_of_the_options(tmp_path: Path) -> None:
     content = "b,a,label\n" + "".join(f"second {row},first {row},{row % 2}\n" for row in range(8))
-    data = load_file(write(tmp_path / "pairs.csv", content), text="a", text_pair="b", label="label")
+    data = load(write(tmp_path / "pairs.csv", content), text="a", text_pair="b", label="label")
     assert data.task.text_columns == ("a", "b")
     assert all(
         first.startswith("first") and second.startswith("second") for first, second in data.splits["train"].texts
@@ -88,7 +96,7 @@ def test_pairs_are_in_the_order_of_the_options(tmp_path: Path) -> None:
 )
 def test_labels_are_called_as_they_are_written(tmp_path: Path, values: list[object], labels: tuple[str, ...]) -> None:
     rows = [{"text": f"row {row}", "label": values[row % 3]} for row in range(12)]
-    data = load_file(write(tmp_path / "rows.jsonl", "\n".join(map(json.dumps, rows))))
+    data = load(write(tmp_path / "rows.jsonl", "\n".join(map(json.dumps, rows))))
     assert data.task.labels == labels
 
 
@@ -99,7 +107,7 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         "t.csv:3: the text ('text') is empty",
         "t.csv:4: has 3 cells, the header has 2",
         "t.csv:5: the label ('label') is missing",
-        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; save the file as UTF-8",
+        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its --encoding, such as cp1252, or save the file as UTF-8",
         "t.csv:9: a quotation mark is opened in this row and never closed",
         "v.csv:3: the label 'zz' is none of the training file's",
         "v.csv:4: the text ('text') is empty",
@@ -136,8 +144,12 @@ def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], ex
         ({"text": "t"}, "the label ('label') is missing"),
         ({"text": "t", "label": None}, "the label ('label') is missing"),
         ({"text": "t", "label": float("nan")}, "the label ('label') is missing"),
-        ({"text": "t", "label": 0.5}, "the label ('label') is neither text nor an integer but 0.5"),
-        ({"text": "t", "label": ["x"]}, "the label ('label') is neither text nor an integer but ['x']"),
+        ({"text": "t", "label": 5}, "the column 'label' mixes text and numbers: 1 row is a number, this the first"),
+        ({"text": "t", "label": {"x": 1}}, "the label ('label') is neither text nor a number but {'x': 1}"),
+        (
+            {"text": "t", "label": "X"},
+            "the labels 'x' and 'X' differ by case or spaces only: did you mean to merge them?",
+        ),
     ],
 )
 def test_faults_of_json_values(tmp_path: Path, row: dict[str, object], expected: str) -> None:
@@ -158,7 +170,9 @@ def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
-    table, split = load_unlabelled(write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n"), "a", "b")
+    table, split = load_unlabelled(
+        str(write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")), replace(TASK, text_columns=("a", "b"))
+    )
     assert table.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
     assert split.texts == (("1", "x"), ("2", "y"))
     assert split.labels is None
@@ -167,26 +181,26 @@ def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None
 def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "text,id\n,1\na\n")
     with pytest.raises(DataError) as caught:
-        load_unlabelled(path, "text")
+        load_unlabelled(str(path), TASK)
     assert [(fault.line, fault.message) for fault in caught.value.faults] == [
         (2, "the text ('text') is empty"),
         (3, "has 1 cell, the header has 2"),
     ]
     with pytest.raises(DataError, match="no column 'body'"):
-        load_unlabelled(path, "body")
+        load_unlabelled(str(path), replace(TASK, text_columns=("body",)))
     with pytest.raises(DataError, match="no such file"):
-        load_unlabelled(tmp_path / "none.csv", "text")
+        load_unlabelled(str(tmp_path / "none.csv"), TASK)
 
 
 def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "text,label\na,yes\nb,no\nc,1\n")
-    assert read_labelled(path, TASK).labels == (1, 0, 1)
+    assert read_labelled(str(path), TASK).labels == (1, 0, 1)
     with pytest.raises(DataError) as caught:
-        read_labelled(write(path, "text,label\na,maybe\n,yes\nc,2\n"), TASK)
+        read_labelled(str(write(path, "text,label\na,maybe\n,yes\nc,2\n")), TASK)
     assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
     assert "'maybe' is none of the classes 'no', 'yes'" in str(caught.value)
     with pytest.raises(DataError, match="no column 'label'"):
-        read_labelled(write(path, "text,verdict\na,yes\n"), TASK)
+        read_labelled(str(write(path, "text,verdict\na,yes\n")), TASK)
 
 
 def test_a_number_is_a_class_and_no_index_where_classes_are_numbers(tmp_path: Path) -> None:
@@ -201,7 +215,7 @@ def test_a_number_is_a_class_and_no_index_where_classes_are_numbers(tmp_path: Pa
 @needs_shared_data
 def test_a_real_table_of_77_classes() -> None:
     folder = SHARED_DATA / "user" / "banking77"
-    data = load_file(folder / "train.csv", validation=folder / "test.csv")
+    data = load(folder / "train.csv", validation=folder / "test.csv")
     assert data.task.num_labels == 77
     assert data.task.text_columns == ("text",)
     assert data.task.label_column == "category"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data.examples import Split
+from headstart.data.examples import Span, Split
 from headstart.data.loading import fingerprint, load_task
 from headstart.errors import DataError, UsageError
 from headstart.tasks.catalogue import TASKS
@@ -30,6 +30,29 @@ def test_a_local_folder_stands_in_for_the_hub(tmp_path: Path) -> None:
     assert data.task is TASKS.get("glue/rte")
     assert data.splits["train"] == Split(texts=(("a", "b"), ("a", "b")), labels=(0, 1))
     assert data.splits["validation"] == Split(texts=(("a", "b"),), labels=(0,))
+
+
+def test_other_splits_are_read_without_labels(tmp_path: Path) -> None:
+    root = write_rte(tmp_path, [ROW], [ROW])
+    for label in ({"label": -1}, {}):
+        row = {key: value for key, value in ROW.items() if key != "label"} | label
+        (root / "glue" / "rte" / "test.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+        data = load_task("glue/rte", data_root=root, splits=("test",))
+        assert data.splits == {"test": Split(texts=(("a", "b"),))}
+    with pytest.raises(UsageError, match="unknown split of glue/rte 'tset': did you mean 'test'"):
+        load_task("glue/rte", data_root=root, splits=("tset",))
+
+
+def test_a_task_that_is_only_evaluated_on_has_one_split(tmp_path: Path) -> None:
+    folder = tmp_path / "glue" / "mnli"
+    folder.mkdir(parents=True)
+    row = {"premise": "a", "hypothesis": "b", "label": 2}
+    (folder / "validation_mismatched.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    data = load_task("glue/mnli_mismatched", data_root=tmp_path)
+    assert data.splits == {"validation_mismatched": Split(texts=(("a", "b"),), labels=(2,))}
+    assert data.evaluation is data.splits["validation_mismatched"]
+    with pytest.raises(UsageError, match="no training rows"):
+        _ = data.training
 
 
 def test_a_cut_split_is_said(tmp_path: Path) -> None:
@@ -104,6 +127,20 @@ def test_the_fingerprint_covers_label_names_texts_and_labels() -> None:
         fingerprint(TASKS.get("super_glue/cb"), {"train": split}),
     )
     assert len({*others, fingerprint(task, {"train": split})}) == 5
+
+
+def test_the_fingerprint_covers_choices_places_and_groups() -> None:
+    task = TASKS.get("glue/rte")
+    here, there = Span(text=0, begin=0, end=1), Span(text=1, begin=0, end=1)
+    splits = [
+        Split(texts=(("a", "b"),), labels=(0,)),
+        Split(texts=(("a", "b"),), labels=(0,), choices=(("c", "d"),)),
+        Split(texts=(("a", "b"),), labels=(0,), spans=((here, there),)),
+        Split(texts=(("a", "b"),), labels=(0,), spans=((there, here),)),
+        Split(texts=(("a", "b"),), labels=(0,), groups=("g",)),
+        Split(texts=(("a", "b"),)),
+    ]
+    assert len({fingerprint(task, {"train": split}) for split in splits}) == len(splits)
 
 
 @pytest.mark.real

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headstart.data.tables import Table, read_table
+from headstart.data.table import Table
+from headstart.data.tables import read_table
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 
@@ -89,7 +91,16 @@ def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:
         ("a.jsonl", r'{"a": [{"b": "\uDE00"}]}', [":1: holds half of a character"]),
         ("a.jsonl", r'{"\ud83d": 1}', [":1: holds half of a character"]),
         ("a.jsonl", '{"a": ' + "[" * 100_000 + "\n", [":1: is not JSON"]),
-        ("a.json", '[{"a": 1}]', [": is one JSON array"]),
+        ("a.jsonl", '[{"a": 1}]', [":1: is one JSON array"]),
+        ("a.json", '[{"a": 1}, 2]', [": row 2: is not a JSON object"]),
+        ("a.json", '[{"a": 1}', [": is not JSON"]),
+        ("a.csv", "a;b\n1;2\n", [":1: wrong delimiter"]),
+        ("a.csv", "a\tb\n1\t2\n", [":1: wrong delimiter"]),
+        ("a.csv", "a,\n1,2\n", [":1: column 2 of the header has no name"]),
+        ("a.csv", "a,b\na,b\n1,2\n", [":2: the header stands here once more"]),
+        ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9, mtime=0)[:-12], [": is a damaged or truncated gzip file"]),
+        ("a.csv.gz", b"a,b\n1,2\n", [": is a damaged or truncated gzip file"]),
+        ("a.arrow", "a,b\n1,2\n", [": cannot be read as Arrow"]),
         ("a.parquet", "a,b\n1,2\n", [": cannot be read as Parquet"]),
         ("a.xlsx", "", [": the suffix '.xlsx' names no known format"]),
     ],
@@ -105,7 +116,8 @@ def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     assert messages(read_table(tmp_path / "none.csv")) == [": there is no such file"]
     for folder in (tmp_path, tmp_path / "folder.csv"):
-        assert messages(read_table(folder)) == [": is a folder; name a file in it"]
+        (message,) = messages(read_table(folder))
+        assert message.startswith(": is a folder; name a file in it")
     (message,) = messages(read_table(tmp_path / f"{'a' * 300}.csv"))
     assert message.startswith(": cannot be read: ")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from transformers import PreTrainedTokenizerBase
+from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
 
-from headstart.data.examples import Split
+from headstart.data.examples import Label, Split
 from headstart.data.tokenisation import tokenize
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
@@ -64,3 +64,48 @@ def test_single_texts_and_no_rows(tokenizer: PreTrainedTokenizerBase) -> None:
     empty = tokenize(Split(texts=(), labels=()), tokenizer, max_length=8)
     assert len(empty) == 0
     assert empty.lengths == []
+
+
+CHOICES = Split(
+    texts=(("a cat",), ("a dog",), ("a " * 30,)),
+    choices=(("barks", "sleeps well"), ("runs", "sees " * 30, "a"), ("reads", "sings")),
+    labels=(0, 2, 1),
+)
+
+
+def test_every_choice_is_read_after_its_text(tokenizer: PreTrainedTokenizerBase) -> None:
+    tokens = tokenize(CHOICES, tokenizer, max_length=16)
+    assert len(tokens) == 3
+    assert tokens.labels == [0, 2, 1]
+    assert tokens.num_sequences == [2, 3, 2]
+    assert tokens.num_sequences_in_all == 7
+    assert [list(tokens.sequences(row)) for row in range(3)] == [[0, 1], [2, 3, 4], [5, 6]]
+    assert CHOICES.choices is not None
+    for row, ((text,), choices) in enumerate(zip(CHOICES.texts, CHOICES.choices, strict=True)):
+        alone = [tokenizer(text, choice, truncation=True, max_length=16)["input_ids"] for choice in choices]
+        assert [tokens.features["input_ids"][each] for each in tokens.sequences(row)] == alone
+        assert tokens.lengths[row] == sum(map(len, alone))
+    # One choice of the second example is cut, both of the third: two examples.
+    assert tokens.num_truncated == 2
+
+
+def test_choices_without_a_text_before_them(tokenizer: PreTrainedTokenizerBase) -> None:
+    split = Split(texts=((), ()), choices=(("a cat", "a dog"), ("one", "two")))
+    tokens = tokenize(split, tokenizer, max_length=16)
+    alone = [tokenizer(text)["input_ids"] for text in ("a cat", "a dog", "one", "two")]
+    assert tokens.features["input_ids"] == alone
+    assert tokens.num_sequences == [2, 2]
+    assert len(tokenize(Split(texts=(), choices=()), tokenizer, max_length=16)) == 0
+
+
+def test_labels_of_every_kind_pass_through(tokenizer: PreTrainedTokenizerBase) -> None:
+    labels: tuple[tuple[Label, ...], ...] = ((0, 1), (2.5, 0.0), ((0, 2), ()))
+    for given in labels:
+        tokens = tokenize(Split(texts=(("a",), ("b",)), labels=given), tokenizer, max_length=16)
+        assert tokens.labels == list(given)
+
+
+def test_a_tokenizer_without_a_fast_version_reads_plain_texts() -> None:
+    tokens = tokenize(Split(texts=(("abc",), ("abcdefgh",))), ByT5Tokenizer(), max_length=6)
+    assert tokens.lengths == [4, 6]
+    assert tokens.num_truncated == 1

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from headstart.errors import UsageError
-from headstart.experiments import run as run_module
+from headstart.experiments import stage_run
 from headstart.training.stage import StageJob, StageOutcome, train_stage
 from tests.support.runs import (
     ARCHITECTURES,
@@ -50,7 +50,7 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     spying = Spy()
-    monkeypatch.setattr(run_module, "train_stage", spying)
+    monkeypatch.setattr(stage_run, "train_stage", spying)
     return spying
 
 
@@ -144,7 +144,7 @@ def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMak
             adapter=None,
             rows=StageRows(
                 dataset=TokenizedDataset(tokens),
-                collate=workspace.collator(run.experiment.model),
+                collate=workspace.collator(run.source, run.experiment.model),
                 lengths=tokens.lengths,
             ),
             config=run.experiment.training,
@@ -238,7 +238,7 @@ def test_modernbert_reads_more_than_one_vector_when_it_pools_the_mean(
     experiment = tiny_experiment(tiny_choices(tiny_checkpoint("modernbert"), "linear_probe"), workspace)
     classifier = workspace.classifier(SOURCE, experiment, 0)
     dataset = TokenizedDataset(workspace.tokens(SOURCE, experiment, train=True))
-    batch = workspace.collator(experiment.model)([dataset[row] for row in range(4)])
+    batch = workspace.collator(SOURCE, experiment.model)([dataset[row] for row in range(4)])
     classifier.model.config.classifier_pooling = "cls"
     assert reads_one_vector(classifier, batch)
     classifier.model.config.classifier_pooling = "mean"

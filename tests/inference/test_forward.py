@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.inference.forward import batched_logits, evaluation_mode, length_ordered_batches
 from tests.support.saved import MAX_LENGTH, PAIR_TASK, Example, make_example, texts
@@ -23,7 +24,12 @@ def tokenized(example: Example) -> TokenizedSplit:
 
 def logits(example: Example, tokenized: TokenizedSplit, batch_size: int = 4) -> torch.Tensor:
     return batched_logits(
-        example.classifier.model, tokenized, example.tokenizer, batch_size=batch_size, precision="fp32", device="cpu"
+        example.classifier.model,
+        tokenized,
+        PaddingCollator(example.tokenizer),
+        batch_size=batch_size,
+        precision="fp32",
+        device="cpu",
     )
 
 
@@ -75,7 +81,12 @@ def test_the_result_can_be_used_in_a_computation_with_gradients(example: Example
 def test_bf16_gives_fp32_numbers_near_fp32(example: Example, tokenized: TokenizedSplit) -> None:
     exact = logits(example, tokenized)
     rough = batched_logits(
-        example.classifier.model, tokenized, example.tokenizer, batch_size=4, precision="bf16", device="cpu"
+        example.classifier.model,
+        tokenized,
+        PaddingCollator(example.tokenizer),
+        batch_size=4,
+        precision="bf16",
+        device="cpu",
     )
     assert rough.dtype is torch.float32
     assert not torch.equal(rough, exact)
@@ -87,7 +98,7 @@ def test_progress_counts_rows(example: Example, tokenized: TokenizedSplit) -> No
     batched_logits(
         example.classifier.model,
         tokenized,
-        example.tokenizer,
+        PaddingCollator(example.tokenizer),
         batch_size=10,
         precision="fp32",
         device="cpu",

@@ -33,33 +33,34 @@ def test_probabilities_are_the_softmax_of_the_logits(saved: SavedModel) -> None:
     split = texts(TEXT_TASK)
     found = predict(saved, split, batch_size=5)
     expected = torch.softmax(logits_of(saved.model, saved.tokenizer, split), dim=-1).numpy()
-    np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
-    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(found.answers, expected, atol=1e-6)
+    np.testing.assert_allclose(found.answers.sum(axis=1), 1, atol=1e-6)
     assert found.predicted_labels == [TEXT_TASK.labels[index] for index in expected.argmax(axis=1)]
     assert found.num_truncated == sum(len(text.split()) + 2 > saved.info.max_length for (text,) in split.texts)
 
 
-def test_one_logit_still_gives_a_probability_for_each_of_two_classes(tmp_path: Path) -> None:
+def test_the_papers_head_of_one_logit_gives_a_probability_for_each_of_two_classes(tmp_path: Path) -> None:
     saved = saved_model(tmp_path, task=PAIR_TASK, head="mlp")
     split = texts(PAIR_TASK)
     found = predict(saved, split)
-    positive = torch.sigmoid(logits_of(saved.model, saved.tokenizer, split)).numpy()[:, 0]
-    np.testing.assert_allclose(found.probabilities, np.stack([1 - positive, positive], axis=1), atol=1e-6)
+    first, second = logits_of(saved.model, saved.tokenizer, split).unbind(dim=1)
+    positive = torch.sigmoid(second - first).numpy()
+    np.testing.assert_allclose(found.answers, np.stack([1 - positive, positive], axis=1), atol=1e-6)
 
 
 def test_no_rows_have_no_probabilities(saved: SavedModel) -> None:
     found = predict(saved, Split(texts=()))
-    assert found.probabilities.shape == (0, 3)
+    assert found.answers.shape == (0, 3)
     assert found.predicted_labels == []
 
 
 def test_metrics_are_those_of_the_task_by_hand(saved: SavedModel) -> None:
     split = texts(TEXT_TASK)
-    answers = predict(saved, split).indices.tolist()
+    answers = predict(saved, split).decisions.tolist()
     labels = tuple(answer if row % 3 else (answer + 1) % 3 for row, answer in enumerate(answers))
-    scores = evaluate(saved, Split(texts=split.texts, labels=labels))
-    assert list(scores) == ["accuracy", "macro_f1"]
-    assert scores["accuracy"] == pytest.approx(sum(row % 3 > 0 for row in range(23)) / 23)
+    found = evaluate(saved, Split(texts=split.texts, labels=labels))
+    assert list(found.scores) == ["accuracy", "macro_f1"]
+    assert found.scores["accuracy"] == pytest.approx(sum(row % 3 > 0 for row in range(23)) / 23)
 
 
 def test_evaluation_needs_labels(saved: SavedModel) -> None:

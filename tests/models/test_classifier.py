@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 import torch
 
 from headstart.errors import CheckpointError
-from headstart.models.classifier import Classifier, HeadstartForSequenceClassification, classification_loss
+from headstart.kinds import TaskKind
+from headstart.models.classifier import Classifier, HeadstartForSequenceClassification, plain_loss
 from headstart.models.loading import load_classifier
+from headstart.models.outputs import answers
 from headstart.models.parameters import digests
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
@@ -78,18 +79,16 @@ def test_other_tensors_are_refused_and_change_nothing(part: str, fault: str, tin
 
 
 def test_one_logit_is_the_second_class_log_odds(tiny_checkpoint: CheckpointMaker) -> None:
-    classifier = load(tiny_checkpoint("bert"), labels=TWO, head="mlp")
-    assert classifier.model(**batch("bert")).logits.shape == (2, 1)
-    probabilities = classifier.class_probabilities(torch.tensor([[0.0], [math.log(3)], [-1000.0], [1000.0]]))
-    expected = torch.tensor([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0], [0.0, 1.0]])
-    torch.testing.assert_close(probabilities, expected)
-
-
-def test_several_logits_are_a_softmax(tiny_checkpoint: CheckpointMaker) -> None:
-    classifier = load(tiny_checkpoint("bert"), head="mlp")
-    assert classifier.model(**batch("bert")).logits.shape == (2, 3)
-    logits = torch.tensor([[0.0, math.log(2), math.log(5)]])
-    torch.testing.assert_close(classifier.class_probabilities(logits), torch.tensor([[0.125, 0.25, 0.625]]))
+    model = load(tiny_checkpoint("bert"), labels=TWO, head="mlp").model
+    inputs = batch("bert")
+    z = model.head(model.base_model(**inputs).last_hidden_state[:, 0])
+    assert z.shape == (2, 1)
+    positive = 1 / (1 + torch.exp(-z))
+    probabilities = answers(TaskKind.CLASSIFICATION, model(**inputs).logits)
+    torch.testing.assert_close(probabilities, torch.cat([1 - positive, positive], dim=1))
+    loss = model(**inputs, labels=torch.tensor([1, 0])).loss
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(z[:, 0], torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(loss, expected)
 
 
 def test_the_loss_is_the_mean_negative_log_probability(tiny_checkpoint: CheckpointMaker) -> None:
@@ -98,15 +97,21 @@ def test_the_loss_is_the_mean_negative_log_probability(tiny_checkpoint: Checkpoi
         for head in ("native", "mlp"):
             classifier = load(tiny_checkpoint("bert"), labels=names, head=head)
             output = classifier.model(**batch("bert"), labels=labels)
-            probabilities = classifier.class_probabilities(output.logits)
+            probabilities = answers(TaskKind.CLASSIFICATION, output.logits)
             expected = -probabilities[torch.arange(2), labels].log().mean()
             torch.testing.assert_close(output.loss, expected)
 
 
 def test_the_loss_is_computed_in_fp32() -> None:
     logits = torch.tensor([[1.0, 2.0]], dtype=torch.bfloat16)
-    assert classification_loss(logits, torch.tensor([0])).dtype == torch.float32
-    assert classification_loss(logits[:, :1], torch.tensor([0])).dtype == torch.float32
+    for kind, labels in (
+        (TaskKind.CLASSIFICATION, torch.tensor([0])),
+        (TaskKind.MULTI_LABEL, torch.tensor([[0, 1]])),
+        (TaskKind.REGRESSION, torch.tensor([0])),
+        (TaskKind.MULTIPLE_CHOICE, torch.tensor([0])),
+    ):
+        width = 2 if kind.has_classes else 1
+        assert plain_loss(kind, logits[:, :width], labels).dtype == torch.float32
 
 
 @architectures

@@ -2,16 +2,29 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import BartConfig, BartForSequenceClassification, T5Config, T5ForSequenceClassification
+from transformers import (
+    BartConfig,
+    BartForSequenceClassification,
+    CLIPConfig,
+    CLIPForImageClassification,
+    PerceiverConfig,
+    PerceiverForSequenceClassification,
+    T5Config,
+    T5ForSequenceClassification,
+    ViTConfig,
+    ViTForImageClassification,
+    Wav2Vec2Config,
+    Wav2Vec2ForSequenceClassification,
+    WhisperConfig,
+    WhisperForAudioClassification,
+)
 
 from headstart.errors import UsageError
-from headstart.models.heads import HEADS, architecture_head, check_head, draw_head, find_new_head, head_of_modules
-from headstart.registry import Spec
+from headstart.kinds import TaskKind
+from headstart.models.heads import architecture_head, draw_head, find_new_head, head_of_modules
+from headstart.models.loading import classifier_from_model
+from headstart.models.parameters import digests
 from tests.support.tiny import ARCHITECTURES, make_model
-
-
-def test_there_are_two_heads() -> None:
-    assert HEADS.names() == ("mlp", "native")
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -89,6 +102,58 @@ def test_a_module_without_tensors_is_no_head() -> None:
         head_of_modules(make_model("bert"), ["dropout"])
 
 
-@pytest.mark.parametrize("spec", ["native", "mlp"])
-def test_known_heads_pass(spec: str) -> None:
-    check_head(Spec.parse(spec))
+TINY = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+VISION = TINY | {"image_size": 8, "patch_size": 4}
+CONVOLUTIONS = {"conv_dim": [8, 8], "conv_kernel": [4, 4], "conv_stride": [2, 2], "num_feat_extract_layers": 2}
+SPEECH = TINY | CONVOLUTIONS | {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+OTHER_INPUTS = {
+    "vit": (ViTForImageClassification, ViTConfig(**VISION), {"classifier"}),
+    "clip": (CLIPForImageClassification, CLIPConfig(text_config=TINY, vision_config=VISION), {"classifier"}),
+    "wav2vec2": (
+        Wav2Vec2ForSequenceClassification,
+        Wav2Vec2Config(**SPEECH, classifier_proj_size=8),
+        {"projector", "classifier"},
+    ),
+    "wav2vec2 over all layers": (
+        Wav2Vec2ForSequenceClassification,
+        Wav2Vec2Config(**SPEECH, classifier_proj_size=8, use_weighted_layer_sum=True),
+        {"projector", "classifier", "layer_weights"},
+    ),
+    "whisper": (
+        WhisperForAudioClassification,
+        WhisperConfig(
+            d_model=16,
+            encoder_layers=1,
+            encoder_attention_heads=2,
+            encoder_ffn_dim=16,
+            num_mel_bins=4,
+            max_source_positions=8,
+            classifier_proj_size=8,
+            vocab_size=20,
+            pad_token_id=0,
+        ),
+        {"projector", "classifier"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_INPUTS)
+def test_heads_on_images_and_sounds_are_found_and_drawn(name: str) -> None:
+    model_class, config, parts = OTHER_INPUTS[name]
+    torch.manual_seed(0)
+    model, other = model_class(config), model_class(config)
+    classifier = classifier_from_model(model)
+    assert {tensor.partition(".")[0] for tensor in classifier.head_names} == parts
+    assert classifier.kind is TaskKind.CLASSIFICATION
+    backbone = digests(classifier.backbone_tensors())
+    for each in (model, other):
+        draw_head(each, classifier.head_names, seed=5)
+    assert digests(classifier.backbone_tensors()) == backbone
+    assert all(torch.equal(model.state_dict()[name], other.state_dict()[name]) for name in classifier.head_names)
+
+
+def test_a_model_whose_backbone_is_no_module_of_its_own_is_refused() -> None:
+    with torch.device("meta"):
+        model = PerceiverForSequenceClassification(PerceiverConfig())
+    with pytest.raises(UsageError, match="found no head on a Perceiver"):
+        architecture_head(model)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import BertForMultipleChoice
 
 from headstart.errors import CheckpointError, UsageError
+from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer, longest_input
 from headstart.models.parameters import digests
@@ -179,13 +181,49 @@ def test_a_fitting_head_can_be_kept(architecture: str, tiny_checkpoint: Checkpoi
 
 @pytest.mark.parametrize("options", [{}, {"kind": "classifier", "num_labels": 5}])
 def test_a_head_that_is_not_there_cannot_be_kept(options: dict[str, object], tiny_checkpoint: CheckpointMaker) -> None:
-    with pytest.raises(UsageError, match="has no head for 3 classes"):
+    with pytest.raises(UsageError, match="has no head of this kind for 3 classes"):
         load(tiny_checkpoint("roberta", **options), keep_head=True)
 
 
-def test_keeping_a_head_and_asking_for_another_is_a_mistake(tiny_checkpoint: CheckpointMaker) -> None:
-    with pytest.raises(UsageError, match="no effect with --head mlp"):
+def test_a_plain_checkpoint_has_no_head_of_ours_to_keep(tiny_checkpoint: CheckpointMaker) -> None:
+    with pytest.raises(UsageError, match="has no head of this kind"):
         load(tiny_checkpoint("bert"), head="mlp", keep_head=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [
+        (("bad", "fair", "good"), ("bad", "fair", "good")),
+        (("BAD", "Fair", "good"), ("bad", "fair", "good")),
+        (("LABEL_0", "LABEL_1", "LABEL_2"), ("bad", "fair", "good")),
+        (("bad", "neutral", "good"), ("bad", "fair", "good")),
+    ],
+)
+def test_a_head_whose_classes_stand_in_the_data_s_places_is_kept(
+    stored: tuple[str, ...], given: tuple[str, ...], tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = with_labels(tiny_checkpoint("bert", kind="classifier", num_labels=3), tmp_path / "copy", stored)
+    assert load(folder, labels=given, keep_head=True).newly_initialised == ()
+
+
+@pytest.mark.parametrize("stored", [("good", "fair", "bad"), ("Good", "neutral", "poor")])
+def test_a_head_with_its_classes_in_other_places_is_not_kept(
+    stored: tuple[str, ...], tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = with_labels(tiny_checkpoint("bert", kind="classifier", num_labels=3), tmp_path / "copy", stored)
+    with pytest.raises(UsageError, match=f"another order.*\n.*{', '.join(stored)}.*bad, fair, good"):
+        load(folder, keep_head=True)
+    assert load(folder).newly_initialised == ()
+
+
+def with_labels(folder: Path, target: Path, labels: tuple[str, ...]) -> Path:
+    """Copy a checkpoint with other class names in its configuration."""
+    shutil.copytree(folder, target)
+    config = json.loads((target / "config.json").read_text())
+    config |= {"id2label": {str(index): label for index, label in enumerate(labels)}}
+    config |= {"label2id": {label: index for index, label in enumerate(labels)}}
+    (target / "config.json").write_text(json.dumps(config))
+    return target
 
 
 def damage(folder: Path, target: Path, name: str, *, shape: tuple[int, ...] | None = None) -> Path:
@@ -272,10 +310,50 @@ def test_one_class_is_no_classification(tiny_checkpoint: CheckpointMaker) -> Non
         load(tiny_checkpoint("bert"), labels=("only",))
 
 
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [(TaskKind.REGRESSION, LABELS), (TaskKind.MULTIPLE_CHOICE, LABELS), (TaskKind.MULTI_LABEL, ())],
+)
+def test_classes_stand_where_the_kind_has_some(
+    kind: TaskKind, labels: tuple[str, ...], tiny_checkpoint: CheckpointMaker
+) -> None:
+    with pytest.raises(UsageError, match=f"kind {kind} was given {len(labels)} classes"):
+        load(tiny_checkpoint("bert"), labels=labels, kind=kind)
+
+
+@heads
+@pytest.mark.parametrize("kind", TaskKind)
+def test_transformers_reads_the_kind_in_the_configuration(
+    kind: TaskKind, head: str, tiny_checkpoint: CheckpointMaker
+) -> None:
+    classifier = load(tiny_checkpoint("bert"), labels=LABELS if kind.has_classes else (), head=head, kind=kind)
+    assert classifier.model.config.num_labels == (3 if kind.has_classes else 1)
+    assert (
+        classifier.model.config.problem_type
+        == {
+            TaskKind.CLASSIFICATION: "single_label_classification",
+            TaskKind.MULTI_LABEL: "multi_label_classification",
+            TaskKind.REGRESSION: "regression",
+            TaskKind.MULTIPLE_CHOICE: None,
+        }[kind]
+    )
+    live = classifier_from_model(classifier.model)
+    # One logit that says nothing else is a number to transformers.
+    scored_alone = head == "native" and kind is TaskKind.MULTIPLE_CHOICE
+    assert live.kind is (TaskKind.REGRESSION if scored_alone else kind)
+    assert live.labels == classifier.labels
+    assert live.head_names == classifier.head_names
+
+
+def test_a_live_multiple_choice_model_is_one() -> None:
+    config = make_model("bert").config
+    assert classifier_from_model(BertForMultipleChoice(config)).kind is TaskKind.MULTIPLE_CHOICE
+
+
 def test_unknown_heads_and_options_are_mistakes(tiny_checkpoint: CheckpointMaker) -> None:
     with pytest.raises(UsageError, match="did you mean 'native'"):
         load(tiny_checkpoint("bert"), head="nativ")
-    with pytest.raises(UsageError, match="has no options"):
+    with pytest.raises(UsageError, match="unknown option of the head 'mlp'"):
         load_classifier(
             resolve_model(str(tiny_checkpoint("bert"))), labels=LABELS, head=Spec.parse("mlp:width=3"), seed=0
         )

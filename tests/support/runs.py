@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Experiment, Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.grid import build_experiment
 from headstart.experiments.run import run_one
 from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_folder import ModelInfo
+from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
 from headstart.inference.forward import batched_logits
@@ -49,12 +50,20 @@ def make_example(
 ) -> Example:
     """Return a classifier on `checkpoint` whose logits differ from row to row."""
     source = resolve_model(str(checkpoint))
-    classifier = load_classifier(source, labels=task.labels, head=Spec(head), seed=seed, attention="eager")
+    classifier = load_classifier(
+        source,
+        kind=task.kind,
+        labels=task.labels,
+        head=Spec.parse(head),
+        reads_spans=task.has_spans,
+        seed=seed,
+        attention="eager",
+    )
     if adapter is None:
         amplify(classifier)
     info = ModelInfo(
         task=task,
-        head=Spec(head),
+        head=Spec.parse(head),
         model=str(checkpoint),
         model_revision=source.revision,
         strategy="adapter" if adapter else "finetune",
@@ -88,4 +97,4 @@ def texts(task: Task, num_rows: int = 23) -> Split:
 def logits_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, split: Split) -> torch.Tensor:
     """Return fp32 logits on the CPU."""
     tokenized = tokenize(split, tokenizer, max_length=MAX_LENGTH)
-    return batched_logits(model, tokenized, tokenizer, batch_size=4, precision="fp32", device="cpu")
+    return batched_logits(model, tokenized, PaddingCollator(tokenizer), batch_size=4, precision="fp32", device="cpu")

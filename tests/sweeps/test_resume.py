@@ -186,7 +186,7 @@ def test_export_without_stored_weights_runs_again_bit_for_bit(tiny_checkpoint: C
     stored = pyarrow.parquet.read_table(predictions).to_pydict()
     split = workspace.split(SOURCE, run.experiment.evaluation, train=False)
     again = predict(load_saved_model(tmp_path / "model"), split)
-    assert again.probabilities[:, 1].tolist() == stored["probability_1"]
+    assert again.answers[:, 1].tolist() == stored["probability_1"]
 
 
 def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -196,4 +196,4 @@ def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path:
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *tiny_rows(40)])
     source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"))
-    assert TaskSource(**json.loads(json.dumps(source.to_json()))) == source
+    assert TaskSource.from_json(json.loads(json.dumps(source.to_json()))) == source

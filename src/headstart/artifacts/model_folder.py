@@ -28,7 +28,7 @@ from headstart.artifacts.head_file import (
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
-from headstart.models.loading import load_classifier, load_tokenizer, quiet_loading
+from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
 from headstart.models.memory import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
 from headstart.registry import Spec
@@ -36,7 +36,7 @@ from headstart.store.layout import read_json, write_json
 from headstart.tasks.task import Task
 
 INFO_FILE, RUN_FILE = "headstart.json", "run.json"
-FOLDER_SCHEMA_VERSION = 1
+FOLDER_SCHEMA_VERSION = 2
 PORTABLE_ATTENTION = ("eager", "sdpa")
 """Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
 
@@ -49,12 +49,13 @@ class ModelInfo:
 
     Attributes:
         task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
-        head: `native` or `mlp`.
+        head: with its options, as `--head` takes it.
         model: name of the pretrained model; `model_revision` pins its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         seed: the run's root seed.
         max_length: tokens per example, special tokens included.
-        truncation: which text of a pair loses tokens.
+        truncation: what happens to longer ones, in the words of `headstart.data.tokenisation`.
+        stride: tokens that two neighbouring windows share.
         precision: of training, "fp32" or "bf16"; the weights are fp32.
         attention: implementation inside transformers.
     """
@@ -67,7 +68,8 @@ class ModelInfo:
     adapter: Spec | None = None
     seed: int
     max_length: int
-    truncation: Literal["longest_first", "only_first"] = "longest_first"
+    truncation: Literal["longest_first", "only_first", "head_tail", "window"] = "longest_first"
+    stride: int = 0
     precision: str = "fp32"
     attention: str | None = None
 
@@ -186,9 +188,12 @@ def load_model_folder(folder: Path) -> SavedModel:
     with quiet_loading():
         model = _load_whole(folder, info)
     classifier = Classifier(
-        model=model.eval(), head_names=read_head_record(folder).tensor_names, labels=info.task.labels
+        model=model.eval(),
+        head_names=read_head_record(folder).tensor_names,
+        labels=info.task.labels,
+        kind=info.task.kind,
     )
-    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=_load_tokenizer(folder))
+    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=load_folder_tokenizer(folder))
 
 
 def load_adapter_base(folder: Path) -> SavedModel:
@@ -203,10 +208,25 @@ def load_adapter_base(folder: Path) -> SavedModel:
         raise UsageError(f"{folder} holds a whole model, no adapter")
     source = _pretrained_source(info)
     classifier = load_classifier(
-        source, labels=info.task.labels, head=info.head, seed=info.seed, attention=_attention(info)
+        source,
+        kind=info.task.kind,
+        labels=info.task.labels,
+        head=info.head,
+        reads_spans=info.task.has_spans,
+        seed=info.seed,
+        attention=_attention(info),
     )
     classifier.load_head(read_head(folder))
-    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=_load_tokenizer(folder))
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=load_folder_tokenizer(folder))
+
+
+def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a model folder.
+
+    Raises:
+        UsageError: if the folder holds none.
+    """
+    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision="", kind=SourceKind.FOLDER))
 
 
 def _write_around(
@@ -250,9 +270,7 @@ def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
 
 
 def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
-    auto_class: Any = (
-        HeadstartForSequenceClassification if info.head.name == "mlp" else AutoModelForSequenceClassification
-    )
+    auto_class: Any = AutoModelForSequenceClassification if info.head == NATIVE else HeadstartForSequenceClassification
     model: PreTrainedModel
     try:
         model, report = auto_class.from_pretrained(
@@ -270,10 +288,6 @@ def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
         raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
     own_memory(model)
     return model
-
-
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision="", kind=SourceKind.FOLDER))
 
 
 def _attention(info: ModelInfo) -> str | None:

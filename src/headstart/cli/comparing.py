@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from headstart.cli.display import sweep_display
+from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.grid import run_options
 from headstart.experiments.workspace import Workspace
@@ -27,6 +28,8 @@ def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quie
         UsageError: for anything that cannot work, before training.
         typer.Exit: with code 1 when a run failed.
     """
+    if sweep.is_smoke and json:
+        raise UsageError("--json would have no effect: --smoke compares nothing", remedy="  Leave one out.")
     silent = quiet or json
     store = LocalStore(store_path)
     runs = check_sweep(sweep, workspace)
@@ -37,12 +40,23 @@ def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quie
             sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False
         )
         records = run_sweep(sweep, store, workspace, options, listener)
-    frame = Frame.from_records(records)
-    if json:
-        print(as_json(build_comparison(frame)))
-    else:
-        Console(highlight=False).print(as_rich(build_comparison(frame)))
+    _print_results(records, is_smoke=sweep.is_smoke, json=json)
     _exit_on_errors(records)
+
+
+def _print_results(records: list[RunRecord], *, is_smoke: bool, json: bool) -> None:
+    if is_smoke:
+        for record in records:
+            steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
+            print(
+                f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else "")
+            )
+        return
+    comparison = build_comparison(Frame.from_records(records))
+    if json:
+        print(as_json(comparison))
+    else:
+        Console(highlight=False).print(as_rich(comparison))
 
 
 def announce(runs: list[Run], workspace: Workspace) -> None:
@@ -51,15 +65,16 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
     for source in dict.fromkeys(run.source for run in runs):
         data = workspace.task_data(source)
         sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
-        console.print(f"{data.task.name}: {sizes} rows; {data.task.num_labels} classes", markup=False)
+        classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
+        console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}", markup=False)
         for note in data.notes:
             console.print(f"  {note}", markup=False)
         _announce_truncation(next(run for run in runs if run.source == source), workspace, console)
     first = runs[0].experiment
     training = first.training
     console.print(
-        f"{first.model}: {training.precision}, {training.attention} attention, on {training.device}; batches of "
-        f"{training.batch_size}, at most {training.max_length} tokens",
+        f"{first.model} with the head {first.head}: {training.precision}, {training.attention} attention, on "
+        f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens",
         markup=False,
     )
     for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
@@ -74,9 +89,14 @@ def _announce_truncation(run: Run, workspace: Workspace, console: Console) -> No
     if tokens.num_truncated:
         console.print(
             f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
-            f"{run.experiment.training.max_length} tokens and are cut; --max-length changes that",
+            f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that",
             markup=False,
         )
+
+
+def _cut(run: Run) -> str:
+    ways = {"window": "are read in windows", "head_tail": "lose their middle"}
+    return ways.get(run.experiment.training.truncation, "are cut")
 
 
 def _exit_on_errors(records: list[RunRecord]) -> None:

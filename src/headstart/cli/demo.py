@@ -32,8 +32,8 @@ def demo(
     """Run the main job on built-in data: three strategies, three paired seeds, the table, the report."""
     from headstart.cli.comparing import run_comparison
     from headstart.cli.session import open_session
+    from headstart.experiments.choices import Choices
     from headstart.experiments.experiment import TaskSource
-    from headstart.experiments.grid import Choices
     from headstart.reports.html import write_html
     from headstart.sweeps.plan import Sweep
 

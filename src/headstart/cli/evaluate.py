@@ -1,56 +1,104 @@
-"""`headstart evaluate`: the metrics of a model on a labelled file."""
+"""`headstart evaluate`: the metrics of a model on labelled rows."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
+from headstart.cli.groups import grouped
+from headstart.errors import UsageError
+
+if TYPE_CHECKING:
+    from headstart.inference.evaluate import Scores
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("evaluate")(evaluate)
+    app.command("evaluate")(grouped(evaluate))
 
 
 def evaluate(
+    reading: options.LabelledOptions,
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
-    file: Annotated[Path, typer.Argument(help="CSV or JSONL with labels.")],
-    text: options.Text = None,
-    text_pair: options.TextPair = None,
-    label: options.Label = None,
-    batch_size: Annotated[int, typer.Option(help="Rows per forward pass; does not change results.")] = 32,
+    file: Annotated[
+        str | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or Arrow with labels; text formats plain or .gz.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="A task by name whose labels are the model's, such as super_glue/axg.", rich_help_panel=options.DATA
+        ),
+    ] = None,
+    data_root: options.DataRoot = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")] = 32,
     precision: Annotated[str, typer.Option(help="fp32, bf16 or auto.")] = "fp32",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print the metrics of a saved model on a labelled file.
+    """Print the metrics of a saved model on a labelled file, or on a task with the same labels.
 
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import quiet_transformers
-    from headstart.inference.files import evaluate_file
+    from headstart.cli.session import quiet_transformers, reading_options
+    from headstart.inference.files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
+    _require_one_source(reading, file, task, data_root)
     quiet_transformers()
+    computed = resolve_precision(precision, resolve_device())
     with row_display("evaluating", quiet=quiet or as_json) as progress:
-        scores, num_rows = evaluate_file(
-            folder,
-            file,
-            text=text,
-            text_pair=text_pair,
-            label=label,
-            batch_size=batch_size,
-            precision=resolve_precision(precision, resolve_device()),
-            progress=progress,
+        found = (
+            evaluate_task(
+                folder, task, data_root=data_root, batch_size=batch_size, precision=computed, progress=progress
+            )
+            if task is not None
+            else evaluate_file(
+                folder,
+                str(file),
+                options=reading_options(reading),
+                batch_size=batch_size,
+                precision=computed,
+                progress=progress,
+            )
         )
     if as_json:
-        typer.echo(json.dumps({"num_rows": num_rows, "scores": scores}, indent=2))
-        return
-    for name, score in scores.items():
+        typer.echo(json.dumps(asdict(found), indent=2))
+    else:
+        _print(found, task or str(file))
+
+
+def _require_one_source(
+    reading: options.LabelledOptions, file: str | None, task: str | None, data_root: Path | None
+) -> None:
+    """Refuse calls with two sources or none, and options that the one given has no use for."""
+    if (file is None) == (task is None):
+        given = "neither a file nor a task was given" if file is None else "both a file and a task were given"
+        raise UsageError(given, remedy="  Give a labelled file, or name a task with --task.")
+    if task is None and data_root is not None:
+        raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
+    unused = [_option(field.name) for field in fields(reading) if getattr(reading, field.name) not in (None, False)]
+    if task is not None and unused:
+        raise UsageError(
+            f"{' and '.join(unused)} would have no effect: a task by name knows its columns",
+            remedy="  Leave it out, or give a file.",
+        )
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def _print(found: Scores, source: str) -> None:
+    for name, score in found.scores.items():
         typer.echo(f"{name}: {100 * score:.2f}")
-    typer.echo(f"on {num_rows} rows of {file}")
+    typer.echo(f"on {found.num_rows} rows of {source}")
+    if found.num_truncated:
+        typer.echo(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
+    if found.is_degenerate:
+        typer.echo("the model answers the same to every row: these numbers say nothing of it")

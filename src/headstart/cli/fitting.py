@@ -11,8 +11,8 @@ from rich.console import Console
 
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
+from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.grid import Choices
 from headstart.experiments.workspace import Workspace
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
-from headstart.cli import compare, demo, doctor, evaluate, export, fit, predict, report, runs, tasks
+from headstart.cli import compare, demo, doctor, evaluate, export, fit, predict, report, runs, submit, tasks
 from headstart.errors import HeadstartError
+
+INTERRUPTED = 130
+"""How typer ends on control-C."""
 
 app = typer.Typer(
     name="headstart",
@@ -23,21 +25,18 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, fit, predict, evaluate, compare, report, runs, export, tasks, doctor):
+for verb in (demo, fit, predict, evaluate, compare, report, runs, export, submit, tasks, doctor):
     verb.register(app)
 
 
 def main() -> None:
     """Run the command line; a person's mistake ends with its message and exit code 2, never with a traceback."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        app()
     except HeadstartError as error:
         print(f"headstart: {error}", file=sys.stderr)
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("headstart: interrupted; the same command again goes on from here", file=sys.stderr)
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("headstart: interrupted; the same command again goes on from here", file=sys.stderr)
+        raise

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
+import typer
 
 from headstart.errors import UsageError, unknown_name
 
 SUFFIXES = (".yaml", ".yml")
 
 
-def recipe_defaults(context: click.Context, value: Path | None) -> Path | None:
+def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
     """Where the file is a recipe, make its options the defaults of this call; return the data file to read.
 
     Raises:
         UsageError: if the recipe is not a mapping of options, or names one that does not exist.
     """
-    if value is None or value.suffix not in SUFFIXES:
+    if value is None or Path(value).suffix not in SUFFIXES:
         return value
-    defaults = _read(value, [str(parameter.name) for parameter in context.command.params])
+    defaults = _read(Path(value), [str(parameter.name) for parameter in context.command.params])
     file = defaults.pop("file", None)
     context.default_map = defaults
-    return None if file is None else (value.parent / str(file))
+    return None if file is None else str(Path(value).parent / str(file))
 
 
 def _read(path: Path, known: list[str]) -> dict[str, object]:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.options import split_list
-from headstart.errors import UsageError
+from headstart.cli.options import DataOptions, LabelledOptions, ModelOptions, TrainingOptions, split_list
+from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.sources import HUB_PREFIX
+from headstart.errors import UsageError, unknown_name
 from headstart.experiments.experiment import TaskSource
+from headstart.kinds import TaskKind
+from headstart.registry import Spec
+from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
+    from headstart.experiments.choices import Choices
     from headstart.experiments.workspace import Workspace
+
+DEFAULT_NUM_SEEDS = 3
 
 
 def quiet_transformers() -> None:
@@ -29,56 +39,136 @@ def open_session() -> Workspace:
     return Workspace()
 
 
-def file_source(
-    file: Path, text: str | None, text_pair: str | None, label: str | None, validation: Path | None
-) -> TaskSource:
-    """Return the source of a user's table."""
-    return TaskSource(
-        name=file.stem,
-        file=str(file.resolve()),
-        text=text,
-        text_pair=text_pair,
-        label=label,
-        validation=str(validation.resolve()) if validation else None,
+def choices(
+    model: ModelOptions,
+    training: TrainingOptions,
+    *,
+    strategies: tuple[Spec, ...],
+    adapters: tuple[Spec, ...],
+    learning_rate: float | None = None,
+    stage1_learning_rate: float | None = None,
+) -> Choices:
+    """Return what model and training options choose."""
+    from headstart.experiments.choices import Choices
+
+    return Choices(
+        model=model.model,
+        strategies=strategies,
+        adapters=adapters,
+        head=Spec.parse(model.head) if model.head else None,
+        keep_head=model.keep_head,
+        preset=training.preset,
+        epochs=training.epochs,
+        steps=training.steps,
+        batch_size=training.batch_size,
+        learning_rate=learning_rate,
+        stage1_learning_rate=stage1_learning_rate,
+        stage1_fraction=training.stage1_fraction,
+        max_length=training.max_length,
+        long=training.long,
+        stride=training.stride,
+        loss=Spec.parse(training.loss),
+        label_smoothing=training.label_smoothing,
+        class_weights=training.class_weights,
+        precision=training.precision,
+        trainer=tuple(training.trainer or ()),
     )
 
 
-def sources(
-    file: Path | None,
-    tasks: str | None,
-    *,
-    text: str | None,
-    text_pair: str | None,
-    label: str | None,
-    validation: Path | None,
-    data_root: Path | None,
-) -> tuple[TaskSource, ...]:
-    """Return the sources that file or task options name.
+def num_seeds(seeds: int | None, folds: int | None) -> int:
+    """Return the number of seeds: as given, else one pass over the folds, else 3.
 
     Raises:
-        UsageError: if both or neither are given, or a file's options come with tasks.
+        UsageError: if the seeds do not go through the folds a whole number of times.
     """
-    names = list(dict.fromkeys(split_list(tasks or "")))
+    if folds is None:
+        return DEFAULT_NUM_SEEDS if seeds is None else seeds
+    if seeds is not None and seeds % folds:
+        raise UsageError(
+            f"--seeds {seeds} does not go through {folds} folds a whole number of times",
+            allowed=f"  Seed n holds out fold n modulo {folds}: give {folds}, {2 * folds}, {3 * folds} seeds or so.",
+        )
+    return folds if seeds is None else seeds
+
+
+def sources(
+    data: DataOptions, *, file: str | None, tasks: Sequence[str], folds: int | None = None
+) -> tuple[TaskSource, ...]:
+    """Return the sources that a file or task names mean.
+
+    Raises:
+        UsageError: if both or neither are given, or options come that would have no effect.
+    """
+    names = list(dict.fromkeys(tasks))
     if (file is None) == (not names):
         given = "neither a file nor a task was given" if file is None else "both a file and a task were given"
         raise UsageError(given, remedy="  Give a file with --text and --label, or name tasks such as glue/rte.")
+    root = str(data.data_root) if data.data_root else None
+    elsewhere = tuple(_other_source(name, data, root) for name in split_list(data.evaluate_on or ""))
     if file is not None:
-        if data_root is not None:
+        if root is not None and all(other.file is not None for other in elsewhere):
             raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
-        return (file_source(file, text, text_pair, label, validation),)
-    unused = [
-        option
-        for option, value in (
-            ("--text", text),
-            ("--text-pair", text_pair),
-            ("--label", label),
-            ("--validation", validation),
+        return (
+            TaskSource(
+                name=_name(file), file=_absolute(file), options=_file_options(data, folds), evaluate_on=elsewhere
+            ),
         )
-        if value is not None
-    ]
+    unused = data.given() + (["--folds"] if folds is not None else [])
     if unused:
         raise UsageError(
             f"{' and '.join(unused)} would have no effect: a task by name knows its columns and splits",
             remedy="  Leave it out, or give a file.",
         )
-    return tuple(TaskSource(name=name, data_root=str(data_root) if data_root else None) for name in names)
+    return tuple(TaskSource(name=name, data_root=root, evaluate_on=elsewhere) for name in names)
+
+
+def reading_options(options: LabelledOptions) -> FileOptions:
+    """Return how one file of labelled rows is read."""
+    return FileOptions(
+        text=options.text,
+        text_pair=options.text_pair,
+        label=options.label,
+        choices=tuple(split_list(options.choices or "")),
+        separator=options.separator,
+        columns=options.column_names(),
+        encoding=options.encoding,
+    )
+
+
+def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
+    fraction = data.validation_fraction
+    return replace(
+        reading_options(data),
+        kind=_kind(data.kind),
+        config=data.config,
+        revision=data.revision,
+        validation=_absolute(str(data.validation)) if data.validation else None,
+        split_column=data.split_column,
+        group=data.group,
+        validation_fraction=AS_GUESSED.validation_fraction if fraction is None else fraction,
+        folds=folds,
+        drop_leaks=data.drop_leaks,
+    )
+
+
+def _kind(name: str | None) -> TaskKind | None:
+    if name is None:
+        return None
+    if name not in [*TaskKind]:
+        raise unknown_name("kind of task", name, [*TaskKind])
+    return TaskKind(name)
+
+
+def _other_source(name: str, data: DataOptions, root: str | None) -> TaskSource:
+    """A task's name has no suffix; anything else is a file, read as the training file is."""
+    if name in TASKS or not Path(name).suffix:
+        return TaskSource(name=name, data_root=root)
+    return TaskSource(name=Path(name).name, file=_absolute(name), options=reading_options(data))
+
+
+def _name(file: str) -> str:
+    return file if file.startswith(HUB_PREFIX) else Path(file).name
+
+
+def _absolute(file: str) -> str:
+    return file if file.startswith(HUB_PREFIX) else str(Path(file).resolve())

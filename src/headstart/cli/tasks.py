@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
 from headstart.cli import options
+
+if TYPE_CHECKING:
+    from headstart.tasks.task import Task
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +19,10 @@ def register(app: typer.Typer) -> None:
 
 
 def tasks(as_json: options.AsJson = False) -> None:
-    """List the tasks that `--tasks` takes, with their columns, labels, metrics and sizes."""
+    """List the tasks that `--tasks` takes, with their columns, labels, metrics and sizes.
+
+    A task without training rows is for `--evaluate-on`: models of a task with the same labels are scored on it.
+    """
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -24,34 +31,41 @@ def tasks(as_json: options.AsJson = False) -> None:
 
     known = [TASKS.get(name) for name in TASKS]
     if as_json:
-        typer.echo(
-            json.dumps(
-                [
-                    {
-                        "name": task.name,
-                        "text_columns": task.text_columns,
-                        "label_column": task.label_column,
-                        "labels": task.labels,
-                        "metrics": task.metrics,
-                        "num_rows": dict(task.num_rows),
-                        "licence": task.licence,
-                    }
-                    for task in known
-                ],
-                indent=2,
-            )
-        )
+        typer.echo(json.dumps([_facts(task) for task in known], indent=2))
         return
     table = Table(
-        Column("task", no_wrap=True), *columns_that_fold("texts", "labels", "metrics", "rows", "licence"), box=None
+        Column("task", no_wrap=True), *columns_that_fold("reads", "answers", "metrics", "rows", "licence"), box=None
     )
     for task in known:
         table.add_row(
             task.name,
-            ", ".join(task.text_columns),
-            ", ".join(task.labels),
+            ", ".join((*task.text_columns, *task.choice_columns)),
+            ", ".join(task.labels) or str(task.kind).replace("_", " "),
             ", ".join(task.metrics),
-            ", ".join(f"{split} {count}" for split, count in task.num_rows),
+            ", ".join(f"{split} {count}" for split, count in task.num_rows if split in _used_splits(task)),
             task.licence,
         )
     Console(highlight=False, markup=False).print(table)
+
+
+def _used_splits(task: Task) -> tuple[str | None, ...]:
+    return task.train_split, task.evaluation_split
+
+
+def _facts(task: Task) -> dict[str, object]:
+    return {
+        "name": task.name,
+        "kind": task.kind,
+        "text_columns": task.text_columns,
+        "choice_columns": task.choice_columns,
+        "label_column": task.label_column,
+        "labels": task.labels,
+        "has_spans": task.has_spans,
+        "metrics": task.metrics,
+        "train_split": task.train_split,
+        "evaluation_split": task.evaluation_split,
+        "num_rows": dict(task.num_rows),
+        "source": f"{task.source.repository}@{task.source.revision}" if task.source else None,
+        "licence": task.licence,
+        "citation": task.citation,
+    }

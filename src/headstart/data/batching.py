@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
+from headstart.data.examples import Label
 from headstart.data.tokenisation import TokenizedSplit
+from headstart.kinds import TaskKind
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
 """Batches are padded to a multiple of this many tokens, which hardware multiplies faster."""
+
+NOT_INPUTS = ("labels", "num_sequences")
+"""What stands in a batch beside a model's inputs."""
+
+BESIDE_TOKENS = (*NOT_INPUTS, "spans")
+"""What stands in a row beside its sequences of tokens."""
 
 BATCHES_PER_CHUNK = 8
 """Rows are sorted by length inside chunks of this many batches: short enough that batches stay random."""
@@ -59,7 +67,11 @@ class LengthBucketSampler(Sampler[int]):
 
 
 class TokenizedDataset(Dataset[dict[str, Any]]):
-    """A tokenised split as rows: model inputs, and `labels` where there are some."""
+    """A tokenised split as rows.
+
+    A row holds the model's inputs by name, each a list of tokens; where examples have several sequences, a list of such
+    lists, and `num_sequences`. Beside them `labels` and `spans`, where there are some.
+    """
 
     def __init__(self, tokenized: TokenizedSplit) -> None:
         self._tokenized = tokenized
@@ -68,29 +80,82 @@ class TokenizedDataset(Dataset[dict[str, Any]]):
         return len(self._tokenized)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        values: dict[str, Any] = {name: column[row] for name, column in self._tokenized.features.items()}
-        if self._tokenized.labels is not None:
-            values["labels"] = self._tokenized.labels[row]
+        tokenized = self._tokenized
+        values: dict[str, Any]
+        if tokenized.num_sequences is None:
+            values = {name: column[row] for name, column in tokenized.features.items()}
+        else:
+            sequences = tokenized.sequences(row)
+            values = {name: [column[each] for each in sequences] for name, column in tokenized.features.items()}
+            values["num_sequences"] = tokenized.num_sequences[row]
+        if tokenized.labels is not None:
+            values["labels"] = tokenized.labels[row]
+        if tokenized.spans is not None:
+            values["spans"] = tokenized.spans[row]
         return values
 
 
 @dataclass(frozen=True, slots=True)
 class PaddingCollator:
-    """Make a batch of rows: pad each input to the longest row, on the tokenizer's side.
+    """Make a batch of rows: pad each input to the longest sequence, on the tokenizer's side.
 
-    Letters: b rows, t tokens of the longest row, rounded up to a multiple of `pad_to_multiple_of`.
+    Letters: b rows, s sequences of all rows together, t tokens of the longest sequence, rounded up to a multiple of
+    `pad_to_multiple_of`, c classes.
+
+    Attributes:
+        kind: of the answers, which says how labels are written.
+        num_labels: c, which only several classes at once need.
     """
 
     tokenizer: PreTrainedTokenizerBase
+    kind: TaskKind = TaskKind.CLASSIFICATION
+    num_labels: int = 0
     pad_to_multiple_of: int = PADDING_MULTIPLE
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return model inputs and attention mask [b, t], and labels [b] where there are some."""
-        inputs = [{name: value for name, value in row.items() if name != "labels"} for row in rows]
+        """Return model inputs and attention mask [s, t], and what the rows have beside them.
+
+        That is `labels` as `label_tensor` makes them; `num_sequences` [b]; and `spans` [b, 4], counted in the padded
+        sequences. All that is no input of a model stands in `NOT_INPUTS`.
+        """
         padded = self.tokenizer.pad(
-            inputs, padding=True, pad_to_multiple_of=self.pad_to_multiple_of, return_tensors="pt"
+            [sequence for row in rows for sequence in _sequences(row)],
+            padding=True,
+            pad_to_multiple_of=self.pad_to_multiple_of,
+            return_tensors="pt",
         )
-        batch = dict(padded.items())
+        batch: dict[str, torch.Tensor] = dict(padded.items())
+        if "num_sequences" in rows[0]:
+            batch["num_sequences"] = torch.tensor([row["num_sequences"] for row in rows])
+        if "spans" in rows[0]:
+            batch["spans"] = torch.tensor([row["spans"] for row in rows])
+            if self.tokenizer.padding_side == "left":
+                lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+                batch["spans"] += (batch["input_ids"].shape[1] - lengths).unsqueeze(1)
         if "labels" in rows[0]:
-            batch["labels"] = torch.tensor([row["labels"] for row in rows])
+            batch["labels"] = label_tensor(self.kind, [row["labels"] for row in rows], self.num_labels)
         return batch
+
+
+def label_tensor(kind: TaskKind, labels: Sequence[Label], num_labels: int) -> torch.Tensor:
+    """Return labels as a loss reads them.
+
+    Indices [b] in int64 for classes and choices, numbers [b] in float32 for regression, and for several classes at once
+    a row of 0 and 1 per example, [b, c] in float32.
+    """
+    if kind is TaskKind.REGRESSION:
+        return torch.tensor(labels, dtype=torch.float32)
+    if kind is TaskKind.MULTI_LABEL:
+        chosen = torch.zeros(len(labels), num_labels)
+        for row, classes in enumerate(labels):
+            chosen[row, list(cast("tuple[int, ...]", classes))] = 1.0
+        return chosen
+    return torch.tensor(labels, dtype=torch.int64)
+
+
+def _sequences(row: dict[str, Any]) -> list[dict[str, list[int]]]:
+    """Return the model inputs of each of a row's sequences."""
+    inputs = {name: value for name, value in row.items() if name not in BESIDE_TOKENS}
+    if "num_sequences" not in row:
+        return [inputs]
+    return [{name: value[number] for name, value in inputs.items()} for number in range(row["num_sequences"])]

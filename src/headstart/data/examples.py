@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from headstart.errors import UsageError
 from headstart.tasks.task import Task
 
 Column = TypeVar("Column")
@@ -80,6 +81,25 @@ class TaskData:
     splits: dict[str, Split]
     fingerprint: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def training(self) -> Split:
+        """The rows to train on.
+
+        Raises:
+            UsageError: if models of other tasks are only evaluated on this one.
+        """
+        if self.task.train_split is None:
+            raise UsageError(
+                f"the task {self.task.name!r} has no training rows",
+                remedy=f"  Train on a task with the same labels, and give --evaluate-on {self.task.name}.",
+            )
+        return self.splits[self.task.train_split]
+
+    @property
+    def evaluation(self) -> Split:
+        """The rows to report on."""
+        return self.splits[self.task.evaluation_split]
 
 
 def _taken(column: Sequence[Column] | None, rows: Sequence[int]) -> tuple[Column, ...] | None:

@@ -3,210 +3,272 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headstart.data.cuts import Cut, cut
 from headstart.data.examples import Split, TaskData
-from headstart.data.holdout import hold_out
+from headstart.data.formats import read_split, trimmed_choices
+from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.data.loading import fingerprint
-from headstart.data.tables import Table, read_table
+from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.sources import tables_of
+from headstart.data.table import Table
+from headstart.data.tables import read_table
 from headstart.errors import DataError, DataFault
+from headstart.kinds import TaskKind
 from headstart.tasks.files import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
     import pyarrow
 
-VALIDATION_FRACTION = 0.2
+TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows with the labels as they are written.
+    """The rows of one split that are not at fault, with their labels as they are written.
 
     Attributes:
-        texts: of the rows that are not at fault.
-        labels: of the same rows.
         numbers: which of the table's rows these are, from 0.
-        classes: label -> the first row that has it, in whatever state its text is.
     """
 
     table: Table
-    texts: tuple[tuple[str, ...], ...] = ()
-    labels: tuple[str, ...] = ()
-    numbers: tuple[int, ...] = ()
-    classes: dict[str, int] = field(default_factory=dict)
+    columns: Columns
+    written: WrittenLabels
+    numbers: tuple[int, ...]
 
-    def split(self, classes: Sequence[str]) -> Split:
+    def split(self, classes: Sequence[str], group: str | None = None) -> Split:
         """Return the rows with each label as an index into `classes`."""
         index = {name: number for number, name in enumerate(classes)}
-        return Split(texts=self.texts, labels=tuple(index[label] for label in self.labels))
+        columns = self.table.columns
+        is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
+        return Split(
+            texts=_texts_of(self.table, self.columns.text, self.numbers),
+            labels=tuple(self.written.label(row, index) for row in self.numbers),
+            choices=tuple(trimmed_choices(_choices(self.table, self.columns.choices, row)) for row in self.numbers)
+            if is_choice
+            else None,
+            groups=tuple(str(columns[group][row]) for row in self.numbers) if group is not None else None,
+        )
 
 
-def load_file(
-    path: Path,
-    *,
-    text: str | None = None,
-    text_pair: str | None = None,
-    label: str | None = None,
-    validation: Path | None = None,
-    validation_fraction: float = VALIDATION_FRACTION,
-    seed: int = 0,
-) -> TaskData:
-    """Return a task from a user's table, with a training and a validation split.
+def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
+    """Return a task from a user's data, with a training and a validation split.
 
-    Labels are classes, numbers too; they are called as they are written, without surrounding spaces, and sorted as a
-    person would. Columns that are not named are guessed where they are obvious, and `notes` says so.
-
-    Args:
-        path: CSV, TSV, JSON lines or Parquet, by its suffix.
-        text: column of the text.
-        text_pair: column of a second text.
-        label: column of the label.
-        validation: a second file with the same columns; None cuts a stratified part off the first.
-        validation_fraction: share of the rows to cut off, above 0 and under 1.
-        seed: root of the stream `subsample`, from which the cut is drawn.
-
-    Raises:
-        DataError: with all faults of both files.
-    """
-    tables = [read_table(path)] if validation is None else [read_table(path), read_table(validation)]
-    faults = [fault for table in tables for fault in table.faults]
-    choice = _choose(tables[0], text, text_pair, label)
-    faults += [tables[0].fault(problem) for problem in choice.problems]
-    rows = [_labelled(table, choice.columns, faults) for table in tables] if choice.columns else []
-    if rows:
-        faults += _class_faults(*rows)
-    if faults or choice.columns is None:
-        raise _data_error(faults)
-    classes = sorted_labels(rows[0].labels)
-    splits = [each.split(classes) for each in rows]
-    notes = list(choice.notes)
-    if validation is None:
-        splits = list(hold_out(splits[0], validation_fraction, seed))
-        notes.append(f"{len(splits[1])} of {len(rows[0].labels)} rows are held out, stratified, as validation")
-    training, evaluation = splits
-    task = file_task(path.name, choice.columns, labels=classes, num_train=len(training), num_validation=len(evaluation))
-    return TaskData(
-        task=task,
-        splits={task.train_split: training, task.evaluation_split: evaluation},
-        fingerprint=fingerprint(task, {task.train_split: training, task.evaluation_split: evaluation}),
-        notes=(*notes, *_overlap(training, evaluation)),
-    )
-
-
-def load_unlabelled(path: Path, text: str, text_pair: str | None = None) -> tuple[pyarrow.Table, Split]:
-    """Return a file's rows with all their columns, and its texts in the same order.
+    Labels are classes, whole numbers too; they are called as they are written, without surrounding spaces, and sorted
+    as a person would. Columns that are not named are guessed where they are obvious, and so is the kind of answer;
+    `notes` says both.
 
     Args:
-        path: CSV, TSV, JSON lines or Parquet, by its suffix.
-        text: column of the text.
-        text_pair: column of a second text.
+        file: CSV, TSV, JSON, JSON lines, Parquet or Arrow by its suffix; a folder that datasets' `save_to_disk` wrote;
+            or `hub:OWNER/NAME`.
+        options: how to read it and how to cut it into splits.
 
     Raises:
-        DataError: with all faults of the file.
+        DataError: with all faults of all files.
+        UsageError: if options cannot go together, or the data cannot be fetched.
     """
-    table = read_table(path)
-    columns = (text,) if text_pair is None else (text, text_pair)
-    faults = [*table.faults, *_missing_columns(table, columns)]
-    if faults and not table.columns.keys() >= set(columns):
+    return load_tables(Path(file).name if not file.startswith("hub:") else file, tables_of(file, options), options)
+
+
+def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) -> TaskData:
+    """Return a task from tables by split, of which one is "train"."""
+    training_table = tables[TRAIN]
+    faults = [fault for table in tables.values() for fault in table.faults]
+    choice = _choose(training_table, options)
+    faults += [training_table.fault(problem) for problem in choice.problems]
+    if choice.columns is None:
         raise _data_error(faults)
-    texts, _ = _texts(table, columns, faults)
+    kind, why = infer_kind(training_table, choice.columns, options)
+    rows = {split: _rows(table, choice.columns, kind, options, faults) for split, table in tables.items()}
+    faults += _class_faults(rows)
     if faults:
         raise _data_error(faults)
-    return table.to_arrow(), Split(texts=tuple(texts))
+    classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
+    splits = {split: each.split(classes, options.group) for split, each in rows.items()}
+    done = cut(splits, options)
+    return _task_data(name, choice, kind, why, classes, done)
 
 
-def read_labelled(path: Path, task: Task) -> Split:
-    """Return a labelled file's rows for a known task, its classes and columns.
+def load_unlabelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> tuple[pyarrow.Table, Split]:
+    """Return a whole file as `unlabelled_chunk` returns a piece of one."""
+    return unlabelled_chunk(read_table(file, options), task)
+
+
+def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
+    """Return rows with all their columns, and their examples in the same order.
+
+    Args:
+        table: a whole table or a piece of one.
+        task: says which columns are texts and choices, and how rows become examples.
+
+    Raises:
+        DataError: with all faults of the rows.
+    """
+    faults = [*table.faults, *_missing_columns(table, task.text_columns, task.choice_columns)]
+    if not table.columns.keys() >= {*task.text_columns, *task.choice_columns}:
+        raise _data_error(faults)
+    _good_texts(table, task.text_columns, faults)
+    _good_choices(table, task.choice_columns, faults)
+    if faults:
+        raise _data_error(faults)
+    return table.to_arrow(), read_split(task, table, labelled=False)
+
+
+def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
+    """Return a whole file as `labelled_chunk` returns a piece of one."""
+    return labelled_chunk(read_table(file, options), task, options.separator)
+
+
+def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Split:
+    """Return labelled rows for a known task, its classes and columns.
 
     A class is called by its name or, where no class is called by a number, by its index, as the hub's files do.
 
     Args:
-        path: CSV, TSV, JSON lines or Parquet, by its suffix.
-        task: says columns and classes.
+        table: a whole table or a piece of one.
+        task: says columns, kind and classes.
+        separator: between the labels of one cell.
 
     Raises:
-        DataError: with all faults of the file; a label that is none of the task's is one.
+        DataError: with all faults of the rows; a label that is none of the task's is one.
     """
-    table = read_table(path)
-    faults = [*table.faults, *_missing_columns(table, task.text_columns, task.label_column)]
-    if not table.columns.keys() >= {*task.text_columns, task.label_column}:
-        raise _data_error(faults)
-    rows = _labelled(table, Columns(text=task.text_columns, label=task.label_column), faults)
+    if task.row_format != "texts":
+        return read_split(task, table)
+    columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
+    faults = list(table.faults)
+    options = FileOptions(separator=separator)
+    rows = _rows(table, columns, task.kind, options, faults)
     index = {name: number for number, name in enumerate(task.labels)}
     if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
         index |= {str(number): number for number in range(task.num_labels)}
     known = ", ".join(repr(name) for name in task.labels)
     faults += [
-        table.fault(f"the label {label!r} is none of the classes {known}", row)
-        for label, row in zip(rows.labels, rows.numbers, strict=True)
-        if label not in index
+        table.fault(f"the label {name!r} is none of the classes {known}", row)
+        for row, names in rows.written.names.items()
+        for name in names
+        if name not in index
     ]
     if faults:
         raise _data_error(faults)
-    return Split(texts=rows.texts, labels=tuple(index[label] for label in rows.labels))
+    split = rows.split(task.labels) if not task.kind.has_classes else None
+    if split is not None:
+        return split
+    labels = tuple(rows.written.label(row, index) for row in rows.numbers)
+    return Split(texts=_texts_of(table, columns.text, rows.numbers), labels=labels)
+
+
+def _task_data(
+    name: str, choice: ColumnChoice, kind: TaskKind, why: str, classes: tuple[str, ...], done: Cut
+) -> TaskData:
+    assert choice.columns is not None
+    sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
+    task = file_task(name, choice.columns, kind=kind, labels=classes, num_rows=sizes)
+    said = (f"kind: {kind}, {why}",) if why else ()
+    return TaskData(
+        task=task,
+        splits=done.splits,
+        fingerprint=fingerprint(task, done.splits),
+        notes=(*choice.notes, *said, *done.notes),
+    )
 
 
 def _data_error(faults: Sequence[DataFault]) -> DataError:
     """Return the error with the faults of each file together, in the order of its lines."""
     files = list(dict.fromkeys(fault.file for fault in faults))
-    return DataError(sorted(faults, key=lambda fault: (files.index(fault.file), fault.line or 0)))
+    return DataError(sorted(dict.fromkeys(faults), key=lambda fault: (files.index(fault.file), fault.line or 0)))
 
 
-def _choose(table: Table, text: str | None, text_pair: str | None, label: str | None) -> ColumnChoice:
+def _choose(table: Table, options: FileOptions) -> ColumnChoice:
     if not table.columns:
         return ColumnChoice(columns=None)
-    return choose_columns(tuple(table.columns), text=text, text_pair=text_pair, label=label)
+    free = [name for name in table.columns if name not in (options.group, options.split_column)]
+    choice = choose_columns(
+        free, text=options.text, text_pair=options.text_pair, label=options.label, choices=options.choices
+    )
+    wanted = {"--group": options.group, "--split-column": options.split_column}
+    problems = column_problems(tuple(table.columns), wanted)
+    return ColumnChoice(columns=None, problems=(*choice.problems, *problems)) if problems else choice
 
 
-def _missing_columns(table: Table, texts: tuple[str, ...], label: str | None = None) -> list[DataFault]:
+def _missing_columns(
+    table: Table, texts: Sequence[str], choices: Sequence[str], label: str | None = None
+) -> list[DataFault]:
     if not table.columns:
         return []
     wanted = {**dict(zip(("--text", "--text-pair"), texts, strict=False)), "--label": label}
+    wanted |= {f"--choices {number}": name for number, name in enumerate(choices, 1)}
     return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
 
 
-def _labelled(table: Table, columns: Columns, faults: list[DataFault]) -> Rows:
+def _rows(table: Table, columns: Columns, kind: TaskKind, options: FileOptions, faults: list[DataFault]) -> Rows:
     """Return the rows that are whole; what is wrong with the others goes to `faults`."""
-    missing = _missing_columns(table, columns.text, columns.label)
+    missing = _missing_columns(table, columns.text, columns.choices, columns.label)
     faults += [fault for fault in missing if fault not in faults]
     if missing or not table.columns:
-        return Rows(table=table)
-    texts, good = _texts(table, columns.text, faults)
-    labels: dict[int, str] = {}
-    for row, value in enumerate(table.columns[columns.label]):
-        name, problem = _label_name(value)
-        if problem:
-            faults.append(table.fault(f"the label ({columns.label!r}) {problem}", row))
-        else:
-            labels[row] = name
-    numbers = tuple(row for row in good if row in labels)
-    return Rows(
-        table=table,
-        texts=tuple(texts[row] for row in numbers),
-        labels=tuple(labels[row] for row in numbers),
-        numbers=numbers,
-        classes={label: row for row, label in reversed(labels.items())},
+        nothing = WrittenLabels(kind=kind, names={}, numbers={}, first_rows={})
+        return Rows(table=table, columns=columns, written=nothing, numbers=())
+    good = _good_texts(table, columns.text, faults)
+    num_choices = _good_choices(table, columns.choices, faults)
+    written = read_labels(table, columns, kind, options.separator, faults)
+    if kind is TaskKind.MULTIPLE_CHOICE:
+        faults += [
+            table.fault(f"the label is {number:g}, and the row has {num_choices[row]} choices", row)
+            for row, number in written.numbers.items()
+            if row in num_choices and number >= num_choices[row]
+        ]
+        good = [row for row in good if row in num_choices]
+    numbers = tuple(row for row in good if row in written.rows)
+    return Rows(table=table, columns=columns, written=written, numbers=numbers)
+
+
+def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
+    training = rows[TRAIN]
+    faults = (
+        []
+        if VALIDATION in rows and training.written.kind.has_classes and len(training.written.first_rows) > 1
+        else (class_faults(training.table, training.written))
     )
+    known = set(training.written.first_rows)
+    if known:
+        for split, each in rows.items():
+            if split != TRAIN:
+                faults += unknown_classes(each.table, each.written, known)
+    return faults
 
 
-def _texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -> tuple[list[tuple[str, ...]], list[int]]:
-    """Return the texts of all rows, and the numbers of those that are whole."""
-    rows = [tuple(value if isinstance(value, str) else "" for value in row) for row in _transposed(table, columns)]
+def _good_texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -> list[int]:
+    """Return the rows whose texts are whole."""
     faulty: set[int] = set()
     for name in columns:
         for row, value in enumerate(table.columns[name]):
             if problem := _text_problem(value):
                 faulty.add(row)
                 faults.append(table.fault(f"the text ({name!r}) {problem}", row))
-    return rows, [row for row in range(len(rows)) if row not in faulty]
+    return [row for row in range(table.num_rows) if row not in faulty]
 
 
-def _transposed(table: Table, columns: Sequence[str]) -> zip[tuple[object, ...]]:
-    return zip(*(table.columns[name] for name in columns), strict=True)
+def _good_choices(table: Table, columns: Sequence[str], faults: list[DataFault]) -> dict[int, int]:
+    """Return the number of choices of each row that has them all."""
+    counts = {}
+    for row in range(table.num_rows if columns else 0):
+        try:
+            counts[row] = len(trimmed_choices(_choices(table, columns, row)))
+        except ValueError as error:
+            faults.append(table.fault(str(error), row))
+    return counts
+
+
+def _choices(table: Table, columns: Sequence[str], row: int) -> dict[str, object]:
+    return {name: table.columns[name][row] for name in columns}
+
+
+def _texts_of(table: Table, columns: Sequence[str], rows: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(str(table.columns[name][row]) for name in columns) for row in rows)
 
 
 def _text_problem(value: object) -> str:
@@ -215,41 +277,3 @@ def _text_problem(value: object) -> str:
     if not isinstance(value, str):
         return f"is not text but {value!r}"
     return ""
-
-
-def _label_name(value: object) -> tuple[str, str]:
-    """Return how a class is called, or what is wrong with the value."""
-    if value is None or value != value or (isinstance(value, str) and not value.strip()):
-        return "", "is missing"
-    if isinstance(value, str):
-        return value.strip(), ""
-    if isinstance(value, bool):
-        return str(value).lower(), ""
-    if isinstance(value, int):
-        return str(value), ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value)), ""
-    return "", f"is neither text nor an integer but {value!r}"
-
-
-def _class_faults(training: Rows, evaluation: Rows | None = None) -> list[DataFault]:
-    """Return what is wrong with the classes as a whole."""
-    faults = []
-    if len(training.classes) == 1:
-        (only,) = training.classes
-        faults.append(training.table.fault(f"all rows have the label {only!r}; two classes are needed"))
-    if evaluation is None and 1 < len(training.classes) == len(training.labels):
-        faults.append(training.table.fault("every row has a label of its own; is this the label's column?"))
-    if evaluation is not None and training.classes:
-        faults += [
-            evaluation.table.fault(f"the label {label!r} is none of the training file's", row)
-            for label, row in evaluation.classes.items()
-            if label not in training.classes
-        ]
-    return faults
-
-
-def _overlap(training: Split, evaluation: Split) -> list[str]:
-    seen = set(training.texts)
-    count = sum(texts in seen for texts in evaluation.texts)
-    return [f"{count} of {len(evaluation)} validation rows have texts that stand in training too"] if count else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from headstart.data.examples import Split, TaskData
-from headstart.data.tables import Table, read_table
-from headstart.errors import DataError, UsageError
+from headstart.data.formats import read_split
+from headstart.data.table import Table
+from headstart.data.tables import read_table
+from headstart.errors import UsageError, unknown_name
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows
 from headstart.tasks.task import HubSource, Task
@@ -17,39 +20,64 @@ from headstart.tasks.task import HubSource, Task
 DATA_ROOT_REMEDY = "  Give --data-root, a folder with <suite>/<task>/<split>.jsonl, one JSON object a line."
 
 
-def load_task(name: str, *, data_root: Path | None = None) -> TaskData:
-    """Return a named task with its training and evaluation rows.
+def load_task(name: str, *, data_root: Path | None = None, splits: Sequence[str] | None = None) -> TaskData:
+    """Return a named task with its rows.
 
     Args:
         name: such as `glue/rte`.
         data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+        splits: to read; by default the training split, where there is one, and the one to report on. The labels of the
+            test split of a task are not public and not read, but where it is the one to report on.
 
     Raises:
-        UsageError: if the name is unknown, or the rows cannot be found or fetched.
-        DataError: if rows lack a column or hold an unknown label.
+        UsageError: if the name of the task or a split is unknown, or the rows cannot be found or fetched.
+        DataError: with all faults of the first file that has some: columns, texts, places in texts or labels.
     """
     task = TASKS.get(name)
-    wanted = (task.train_split, task.evaluation_split)
-    splits = {split: _split(task, _rows(task, split, data_root)) for split in dict.fromkeys(wanted)}
-    return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits), notes=_size_notes(task, splits))
+    usual = [split for split in (task.train_split, task.evaluation_split) if split is not None]
+    read = {
+        split: read_split(task, load_table(task, split, data_root=data_root), labelled=split in usual)
+        for split in dict.fromkeys(splits or usual)
+    }
+    return TaskData(task=task, splits=read, fingerprint=fingerprint(task, read), notes=_size_notes(task, read))
+
+
+def load_table(task: Task, split: str, *, data_root: Path | None = None) -> Table:
+    """Return one split of a task with all its columns.
+
+    Args:
+        task: any, also one that has no name in the catalogue.
+        split: one of those that the task gives sizes for.
+        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+
+    Raises:
+        UsageError: if there is no such split, or the rows cannot be found or fetched.
+    """
+    known = [name for name, _ in task.num_rows]
+    if split not in known:
+        raise unknown_name(f"split of {task.name}", split, known)
+    if task is DEMO:
+        return _demo_rows(task, split)
+    if data_root is not None:
+        return _local_rows(data_root / (task.folder or task.name) / f"{split}.jsonl", task)
+    if task.source is None:
+        raise UsageError(f"the task {task.name!r} has no rows on the hub", remedy=DATA_ROOT_REMEDY)
+    return _hub_rows(task, task.source, split)
 
 
 def fingerprint(task: Task, splits: Mapping[str, Split]) -> str:
-    """Return the SHA-256 over label names, texts and labels of all splits."""
+    """Return the SHA-256 over label names, texts and labels of all splits, and over what else their examples have."""
     whole = hashlib.sha256()
-    for part in (task.labels, *((name, split.texts, split.labels) for name, split in sorted(splits.items()))):
+    for part in (task.labels, *(_parts(name, split) for name, split in sorted(splits.items()))):
         whole.update(json.dumps(part, ensure_ascii=False).encode())
     return whole.hexdigest()
 
 
-def _rows(task: Task, split: str, data_root: Path | None) -> Table:
-    if task is DEMO:
-        return _demo_rows(task, split)
-    if data_root is not None:
-        return _local_rows(data_root / task.name / f"{split}.jsonl", task)
-    if task.source is None:
-        raise UsageError(f"the task {task.name!r} has no rows on the hub", remedy=DATA_ROOT_REMEDY)
-    return _hub_rows(task, task.source, split)
+def _parts(name: str, split: Split) -> tuple[object, ...]:
+    spans = None if split.spans is None else [(astuple(first), astuple(second)) for first, second in split.spans]
+    extras = {"choices": split.choices, "spans": spans, "groups": split.groups}
+    given = {key: value for key, value in extras.items() if value is not None}
+    return (name, split.texts, split.labels, *([given] if given else []))
 
 
 def _demo_rows(task: Task, split: str) -> Table:
@@ -60,7 +88,9 @@ def _demo_rows(task: Task, split: str) -> Table:
 
 def _local_rows(path: Path, task: Task) -> Table:
     if not path.is_file():
-        raise UsageError(f"{path} is missing: --data-root holds no {task.name!r}", remedy=DATA_ROOT_REMEDY)
+        raise UsageError(
+            f"{path} is missing: --data-root holds no such split of {task.name!r}", remedy=DATA_ROOT_REMEDY
+        )
     return read_table(path)
 
 
@@ -75,33 +105,6 @@ def _hub_rows(task: Task, source: HubSource, split: str) -> Table:
         ) from error
     path = Path(source.repository) / source.configuration / split
     return Table(path=path, columns={name: rows[name][:] for name in rows.column_names})
-
-
-def _split(task: Task, table: Table) -> Split:
-    """Return a split whose labels are the hub's: integers that count the task's labels from 0."""
-    wanted = (*task.text_columns, task.label_column)
-    missing = [f"has no column {name!r}" for name in wanted if name not in table.columns]
-    faults = [*table.faults, *(table.fault(message) for message in missing if table.columns)]
-    if missing:
-        raise DataError(faults)
-    *texts, labels = (table.columns[name] for name in wanted)
-    faults += [
-        table.fault(f"the label is {label!r}, and not one of 0 to {task.num_labels - 1}", row)
-        for row, label in enumerate(labels)
-        if isinstance(label, bool) or label not in range(task.num_labels)
-    ]
-    faults += [
-        table.fault(f"{name!r} is not text but {text!r}", row)
-        for name, column in zip(task.text_columns, texts, strict=True)
-        for row, text in enumerate(column)
-        if not isinstance(text, str)
-    ]
-    if faults:
-        raise DataError(faults)
-    return Split(
-        texts=tuple(tuple(map(str, row)) for row in zip(*texts, strict=True)),
-        labels=tuple(int(str(label)) for label in labels),
-    )
 
 
 def _size_notes(task: Task, splits: Mapping[str, Split]) -> tuple[str, ...]:

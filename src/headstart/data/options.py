@@ -21,7 +21,7 @@ class FileOptions:
         columns: names of the columns, for a file without a header.
         encoding: of a text file; UTF-8 by default.
         config, revision: of a data set on the hub.
-        validation, test: further files with the same columns.
+        validation: a further file with the same columns.
         split_column: column that says which split a row belongs to.
         group: column of rows that must not be torn apart between splits.
         validation_fraction: share of the rows to hold out where no validation rows are given, above 0 and under 1.
@@ -41,7 +41,6 @@ class FileOptions:
     config: str | None = None
     revision: str | None = None
     validation: str | None = None
-    test: str | None = None
     split_column: str | None = None
     group: str | None = None
     validation_fraction: float = 0.2
@@ -49,3 +48,7 @@ class FileOptions:
     fold: int = 0
     drop_leaks: bool = False
     seed: int = 0
+
+
+AS_GUESSED = FileOptions()
+"""Nothing was said: everything is guessed, or not done."""

@@ -1,19 +1,36 @@
-"""Texts to tokens, once."""
+"""Texts to tokens, once.
+
+An example is one sequence; or one per choice, for multiple choice; or one per window, for texts longer than the model
+reads.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.examples import Split
+from headstart.data.encoding import (
+    Columns,
+    Features,
+    encode,
+    num_tokens,
+    require_fast,
+    room_for_texts,
+    take_rows,
+    without_places,
+)
+from headstart.data.examples import Label, Split
+from headstart.data.long_texts import head_and_tail, windows
+from headstart.data.token_spans import TokenSpans, locate_spans
+from headstart.errors import UsageError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Truncation = Literal["longest_first", "only_first"]
-Columns = list[list[str]]
-Features = dict[str, list[list[int]]]
+Truncation = Literal["longest_first", "only_first", "head_tail", "window"]
+"""What happens to texts longer than the model reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,22 +38,44 @@ class TokenizedSplit:
     """Tokens of a split, unpadded.
 
     Attributes:
-        features: model input name -> one list of integers per example.
+        features: model input name -> one list of integers per sequence; an example's sequences follow one another.
         labels: per example; None for rows without labels.
+        num_sequences: per example; None where each has one.
+        spans: per example the first token and the one after the last of both spans; None where there are none.
         num_truncated: examples that lost tokens to the maximum length.
     """
 
     features: Features
-    labels: list[int] | None
+    labels: list[Label] | None
+    num_sequences: list[int] | None = None
+    spans: list[TokenSpans] | None = None
     num_truncated: int
 
     def __len__(self) -> int:
+        return len(self.features["input_ids"] if self.num_sequences is None else self.num_sequences)
+
+    @property
+    def num_sequences_in_all(self) -> int:
+        """The number of sequences of all examples together."""
         return len(self.features["input_ids"])
 
     @cached_property
     def lengths(self) -> list[int]:
-        """Tokens per example, special tokens included."""
-        return [len(ids) for ids in self.features["input_ids"]]
+        """Tokens per example, special tokens included: of all its sequences together."""
+        ids = self.features["input_ids"]
+        if self.num_sequences is None:
+            return [len(tokens) for tokens in ids]
+        return [sum(len(ids[sequence]) for sequence in self.sequences(row)) for row in range(len(self))]
+
+    def sequences(self, row: int) -> range:
+        """Return the numbers of an example's sequences."""
+        if self.num_sequences is None:
+            return range(row, row + 1)
+        return range(self._ends[row] - self.num_sequences[row], self._ends[row])
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(self.num_sequences or ()))
 
 
 def tokenize(
@@ -45,63 +84,139 @@ def tokenize(
     *,
     max_length: int,
     truncation: Truncation = "longest_first",
+    stride: int = 0,
 ) -> TokenizedSplit:
-    """Return the tokens of all examples, cut to `max_length`.
+    """Return the tokens of all examples, no sequence longer than `max_length`.
 
     Args:
-        split: single texts or pairs.
+        split: single texts, pairs, or choices with or without a text before them.
         tokenizer: the model's.
-        max_length: tokens per example, special tokens included.
-        truncation: which text of a pair loses tokens; "only_first" is the paper's. A second text that leaves the first
-            no room is cut all the same, as "longest_first" cuts it.
+        max_length: tokens per sequence, special tokens included.
+        truncation: which tokens are lost. "longest_first" cuts the end of the longer text of a pair; "only_first" (the
+            paper's) that of the first, and where the second leaves it no room, of both as "longest_first" does;
+            "head_tail" cuts the middle of the longer text; "window" loses nothing: windows slide over the longer text.
+        stride: tokens that two neighbouring windows share.
+
+    Raises:
+        UsageError: if the length, the overlap or the tokenizer does not fit, or spans or choices meet a way of cutting
+            that they cannot go with.
+        DataError: with the rows of which a span is cut off, or of which one text leaves the other no room.
     """
-    columns = [list(column) for column in zip(*split.texts, strict=True)]
-    features = _encoded(columns, tokenizer, max_length, truncation) if columns else {"input_ids": []}
+    _check_options(split, tokenizer, truncation, stride)
+    columns, num_choices = _columns(split)
+    if not columns:
+        return _tokenized(split, {"input_ids": []}, num_choices)
+    _check_room(columns, tokenizer, max_length)
+    if truncation == "window":
+        features, num_windows = windows(columns, tokenizer, max_length=max_length, stride=stride)
+        return _tokenized(split, features, num_windows)
+    features = _cut(columns, tokenizer, max_length, truncation, with_places=split.spans is not None)
+    spans = None
+    if split.spans is not None:
+        spans = locate_spans(split.spans, columns, features, tokenizer, max_length=max_length)
+        features = without_places(features)
+    truncated = _shorten(features, columns, tokenizer, max_length, halves=truncation == "head_tail")
+    return _tokenized(split, features, num_choices, spans=spans, num_truncated=_num_examples(truncated, num_choices))
+
+
+def _tokenized(
+    split: Split,
+    features: Features,
+    num_sequences: list[int] | None,
+    *,
+    spans: list[TokenSpans] | None = None,
+    num_truncated: int = 0,
+) -> TokenizedSplit:
     return TokenizedSplit(
         features=features,
         labels=None if split.labels is None else list(split.labels),
-        num_truncated=_num_truncated(columns, tokenizer, features["input_ids"], max_length),
+        num_sequences=num_sequences,
+        spans=spans,
+        num_truncated=num_truncated,
     )
 
 
-def _encoded(columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: Truncation) -> Features:
-    if len(columns) == 1 or truncation == "longest_first":
-        return _features(tokenizer, columns, truncation="longest_first", max_length=max_length)
-    room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
-    seconds = tokenizer(columns[1], add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
-    has_room = [row for row, ids in enumerate(seconds) if len(ids) < room]
-    if len(has_room) == len(seconds):
-        return _features(tokenizer, columns, truncation="only_first", max_length=max_length)
-    features = _features(tokenizer, columns, truncation="longest_first", max_length=max_length)
+def _check_options(split: Split, tokenizer: PreTrainedTokenizerBase, truncation: Truncation, stride: int) -> None:
+    if stride and truncation != "window":
+        raise UsageError(
+            f"--stride {stride} would have no effect: only windows overlap", remedy="  Give --long window."
+        )
+    if truncation in ("head_tail", "window"):
+        if split.spans is not None:
+            raise UsageError(
+                f"--long {truncation} cannot be used where the question is about places in the text",
+                remedy="  Leave it out, and give a --max-length that keeps these places.",
+            )
+        require_fast(tokenizer, f"--long {truncation}")
+    if truncation == "window" and split.choices is not None:
+        raise UsageError(
+            "--long window cannot be used for multiple choice: every choice is a sequence of its own",
+            remedy="  Leave it out, or give --long head_tail.",
+        )
+    if split.spans is not None:
+        require_fast(tokenizer, "a question about places in the text")
+
+
+def _check_room(columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:
+    if room_for_texts(tokenizer, max_length, len(columns)) < len(columns):
+        least = max_length - room_for_texts(tokenizer, max_length, len(columns)) + len(columns)
+        raise UsageError(
+            f"--max-length {max_length} leaves no room for the text beside the special tokens",
+            allowed=f"  Allowed: {least} or more.",
+        )
+
+
+def _columns(split: Split) -> tuple[Columns, list[int] | None]:
+    """Return the texts of all sequences, and the number of choices per example."""
+    if split.choices is None:
+        return [list(column) for column in zip(*split.texts, strict=True)], None
+    sequences = [
+        (*texts, choice) for texts, choices in zip(split.texts, split.choices, strict=True) for choice in choices
+    ]
+    return [list(column) for column in zip(*sequences, strict=True)], [len(choices) for choices in split.choices]
+
+
+def _cut(
+    columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int, truncation: Truncation, *, with_places: bool
+) -> Features:
+    def cut(texts: Columns, how: Literal["longest_first", "only_first"]) -> Features:
+        return encode(tokenizer, texts, truncation=how, max_length=max_length, with_places=with_places)
+
+    if len(columns) == 1 or truncation != "only_first":
+        return cut(columns, "longest_first")
+    room = room_for_texts(tokenizer, max_length, len(columns))
+    has_room = [row for row, length in enumerate(num_tokens(tokenizer, columns[1])) if length < room]
+    if len(has_room) == len(columns[1]):
+        return cut(columns, "only_first")
+    features = cut(columns, "longest_first")
     if has_room:
-        cut_first = _features(tokenizer, _take(columns, has_room), truncation="only_first", max_length=max_length)
-        for name, values in cut_first.items():
-            for row, ids in zip(has_room, values, strict=True):
-                features[name][row] = ids
+        for name, values in cut(take_rows(columns, has_room), "only_first").items():
+            for row, tokens in zip(has_room, values, strict=True):
+                features[name][row] = tokens
     return features
 
 
-def _features(
-    tokenizer: PreTrainedTokenizerBase, columns: Columns, *, truncation: Truncation, max_length: int
-) -> Features:
-    """Return what the model reads, but the attention mask: the collator makes it with the padding."""
-    encoded = tokenizer(
-        *columns, truncation=truncation, max_length=max_length, padding=False, return_attention_mask=False
-    )
-    names = dict.fromkeys(("input_ids", *tokenizer.model_input_names))
-    return {name: list(encoded[name]) for name in names if name in encoded}
+def _shorten(
+    features: Features, columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int, *, halves: bool
+) -> list[int]:
+    """Return the sequences that lost tokens; where `halves` is true, put the halves of their texts into `features`.
 
-
-def _num_truncated(
-    columns: Columns, tokenizer: PreTrainedTokenizerBase, input_ids: list[list[int]], max_length: int
-) -> int:
-    """Only examples that fill `max_length` can have lost something: tokenize these again in full."""
-    full = [row for row, ids in enumerate(input_ids) if len(ids) >= max_length]
+    Only sequences that fill `max_length` can have lost something: these alone are tokenised again in full.
+    """
+    full = [row for row, ids in enumerate(features["input_ids"]) if len(ids) >= max_length]
     if not full:
-        return 0
-    whole = tokenizer(*_take(columns, full), truncation=False, return_attention_mask=False, verbose=False)
-    return sum(len(ids) > max_length for ids in whole["input_ids"])
+        return []
+    whole = encode(tokenizer, take_rows(columns, full), truncation=None, with_places=halves)
+    if halves:
+        for name, values in head_and_tail(whole, max_length).items():
+            for row, tokens in zip(full, values, strict=True):
+                features[name][row] = tokens
+    return [row for row, ids in zip(full, whole["input_ids"], strict=True) if len(ids) > max_length]
 
 
-def _take(columns: Columns, rows: list[int]) -> Columns:
-    return [[column[row] for row in rows] for column in columns]
+def _num_examples(sequences: list[int], num_sequences: list[int] | None) -> int:
+    """Return how many examples the sequences belong to."""
+    if num_sequences is None:
+        return len(sequences)
+    examples = [row for row, count in enumerate(num_sequences) for _ in range(count)]
+    return len({examples[sequence] for sequence in sequences})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
+from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.record import SCHEMA_VERSION
 from headstart.strategies.strategy import Stage
@@ -17,23 +17,54 @@ from headstart.training.config import TrainingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
-    """Where a task's rows are found again: a name with an optional local root, or a user's file.
+    """Where a task's rows are found again: a name with an optional local root, or a user's own data.
 
     No path enters a digest: the rows themselves do.
+
+    Attributes:
+        file: a file, a `datasets` folder, or `hub:OWNER/NAME`; `options` say how to read it.
+        evaluate_on: further tasks or files, with the same labels, that the finished model is scored on.
     """
 
     name: str
     data_root: str | None = None
     file: str | None = None
-    text: str | None = None
-    text_pair: str | None = None
-    label: str | None = None
-    validation: str | None = None
-    split_seed: int = 0
+    options: FileOptions = AS_GUESSED
+    evaluate_on: tuple[TaskSource, ...] = ()
+
+    @property
+    def num_folds(self) -> int | None:
+        """The number of folds that runs go through; None where the split is the same for all."""
+        return self.options.folds
+
+    def at(self, seed: int) -> TaskSource:
+        """Return the source of the run with this seed: runs go through the folds one after another."""
+        if self.options.folds is None:
+            return self
+        return replace(self, options=replace(self.options, fold=seed % self.options.folds))
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values; `TaskSource(**values)` reads them back."""
+        """Return JSON values; `from_json` reads them back."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TaskSource:
+        """Read a source back.
+
+        Raises:
+            ValueError: if the values are not a source.
+        """
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_python(values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherRows:
+    """Rows of another task or file that a finished model is scored on; their SHA-256 is `fingerprint`."""
+
+    name: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +75,15 @@ class Evaluation:
         split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
         holdout_fraction: share of the training split that is held out, 0 for none.
         chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
+        folds: number of folds that the seeds go through; None where the split is the same for all.
+        others: what the finished model is scored on beside the task's own split.
     """
 
     split: str | None = "validation"
     holdout_fraction: float = 0.0
     chosen_on: str = "none"
+    folds: int | None = None
+    others: tuple[OtherRows, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +158,15 @@ class Run:
     experiment: Experiment
     seed: int
     source: TaskSource
+    """Already at this seed's fold."""
+
+    @property
+    def evaluate_on(self) -> tuple[TaskSource, ...]:
+        """What the finished model is scored on beside the task's own split."""
+        return self.source.evaluate_on if self.experiment.evaluation.others else ()
 
     def __str__(self) -> str:
         return f"{self.experiment.task} {self.experiment.label} seed {self.seed}"
-
-
-def source_for_file(path: Path, *, text: str | None, text_pair: str | None, label: str | None) -> TaskSource:
-    """Return the source of a user's own table."""
-    return TaskSource(name=path.name, file=str(path.resolve()), text=text, text_pair=text_pair, label=label)
 
 
 def _digest(values: Any) -> str:

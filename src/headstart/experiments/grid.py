@@ -1,24 +1,38 @@
-"""From what a user chose to the experiments that it means: tasks x strategies x adapters, each resolved to numbers."""
+"""From what a user chose to an experiment, resolved to the last number."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.data.batching import PADDING_MULTIPLE
-from headstart.errors import UsageError
-from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
-from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
+from headstart.data.examples import Split
+from headstart.data.tokenisation import Truncation
+from headstart.errors import UsageError, unknown_name
+from headstart.experiments.choices import STAGE_NAMES, Choices
+from headstart.experiments.class_weights import class_counts, resolve_class_weights
+from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.recipes import (
+    Preset,
+    get_preset,
+    head_for,
+    max_length_for,
+    rates_for,
+    resolve_num_steps,
+    stage_optimizers,
+)
 from headstart.experiments.workspace import Workspace
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
-from headstart.strategies.strategy import Budget, Stage, Strategy
+from headstart.strategies.strategy import Budget, Stage
+from headstart.tasks.task import Task
 from headstart.training.arguments import parse_overrides, split_neutral
 from headstart.training.config import (
+    LossConfig,
     RunOptions,
     TrainerOverride,
     TrainingConfig,
@@ -26,61 +40,9 @@ from headstart.training.config import (
     resolve_device,
     resolve_precision,
 )
+from headstart.training.losses import resolve_loss
 
 DEFAULT_STAGE1_FRACTION = 0.1
-DEFAULT_ADAPTER = Spec("lora")
-STAGE_NAMES = ("probe", "adapter", "finetune")
-"""What may stand before the dot of `--trainer stage.KEY=VALUE`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What a user chose, as they said it; None means the preset's.
-
-    Attributes:
-        strategies, adapters: crossed where a strategy takes an adapter.
-        learning_rate: of stages that train the backbone.
-        stage1_learning_rate: of stages that train head or adapter, as Stage 1 or alone.
-        stage1_fraction: Stage 1's share of the steps, from 0 up to but not including 1.
-        trainer: `KEY=VALUE` or `stage.KEY=VALUE` for `TrainingArguments`.
-    """
-
-    model: str
-    strategies: tuple[Spec, ...]
-    adapters: tuple[Spec, ...] = ()
-    head: Spec | None = None
-    keep_head: bool = False
-    preset: str = "default"
-    epochs: float | None = None
-    steps: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    stage1_learning_rate: float | None = None
-    stage1_fraction: float | None = None
-    max_length: int | None = None
-    precision: str = "auto"
-    trainer: tuple[str, ...] = ()
-
-
-def pairings(choices: Choices) -> list[tuple[Spec, Spec | None]]:
-    """Return strategy and adapter of each column of a comparison; adapters cross only with strategies that take one.
-
-    Raises:
-        UsageError: if adapters, a Stage-1 option or a rate are given that no strategy could use, or one is unknown.
-    """
-    strategies = [(spec, build_strategy(spec)) for spec in dict.fromkeys(choices.strategies)]
-    if not strategies:
-        raise UsageError("no strategy was given", remedy="  Give --strategies, such as finetune,eh_ft.")
-    _refuse_unused(choices, [strategy for _, strategy in strategies])
-    parse_overrides(choices.trainer, _stage_names([strategy for _, strategy in strategies]))
-    adapters = tuple(dict.fromkeys(choices.adapters)) or (DEFAULT_ADAPTER,)
-    pairs: list[tuple[Spec, Spec | None]] = []
-    for spec, strategy in strategies:
-        for adapter in adapters if strategy.takes_adapter else (None,):
-            if adapter is not None:
-                _check_reserve(spec, adapter)
-            pairs.append((spec, adapter))
-    return pairs
 
 
 def build_experiment(
@@ -99,18 +61,19 @@ def build_experiment(
     """
     preset = get_preset(choices.preset)
     task = workspace.task_data(source).task
-    evaluation = evaluation or Evaluation(split=task.evaluation_split)
+    evaluation = evaluation or default_evaluation(source, workspace)
+    training_rows = workspace.split(source, evaluation, train=True)
     draft = Experiment(
         task=task.name,
         task_fingerprint=workspace.task_data(source).fingerprint,
         model=choices.model,
         model_revision=workspace.model(choices.model).revision,
-        head=choices.head or preset.head,
+        head=choices.head or head_for(preset, task),
         keep_head=choices.keep_head,
         strategy=strategy,
         adapter=adapter,
         plan=(),
-        training=_training(choices, workspace),
+        training=replace(_training(choices, task, workspace), loss=_loss(choices, task, training_rows)),
         evaluation=evaluation,
     )
     num_parameters = _probe_model(draft, adapter, source, workspace)
@@ -122,15 +85,24 @@ def build_experiment(
         learning_rate=choices.learning_rate,
         stage1_learning_rate=choices.stage1_learning_rate,
     )
-    num_rows = len(workspace.split(source, evaluation, train=True))
     num_steps = resolve_num_steps(
-        preset, task.name, num_rows, draft.training.batch_size, epochs=choices.epochs, steps=choices.steps
+        preset, task.name, len(training_rows), draft.training.batch_size, epochs=choices.epochs, steps=choices.steps
     )
     if adapter is not None:
         _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)
     plan = kind.plan(Budget(num_steps=num_steps, stage1_fraction=_fraction(choices)), optimizers, adapter)
     changing, _ = trainer_overrides(choices, plan)
     return replace(draft, plan=plan, training=replace(draft.training, overrides=changing))
+
+
+def default_evaluation(source: TaskSource, workspace: Workspace) -> Evaluation:
+    """Return the evaluation on the task's own split, and on the other rows that the source names."""
+    others = tuple(
+        OtherRows(name=other.name, fingerprint=workspace.other_data(source, other).fingerprint)
+        for other in source.evaluate_on
+    )
+    split = workspace.task_data(source).task.evaluation_split
+    return Evaluation(split=split, folds=source.options.folds, others=others)
 
 
 def trainer_overrides(
@@ -163,12 +135,13 @@ def _probe_model(experiment: Experiment, adapter: Spec | None, source: TaskSourc
     return count(classifier.backbone_tensors())
 
 
-def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
+def _training(choices: Choices, task: Task, workspace: Workspace) -> TrainingConfig:
     preset = get_preset(choices.preset)
     device = resolve_device()
     model = workspace.model(choices.model)
     longest = _longest(longest_input(model, workspace.tokenizer(choices.model)))
-    max_length = min(preset.max_length, longest) if choices.max_length is None else choices.max_length
+    usual = min(max_length_for(preset, task.name), longest)
+    max_length = usual if choices.max_length is None else choices.max_length
     if not 3 <= max_length <= longest:
         raise UsageError(
             f"--max-length was given as {max_length}", allowed=f"  {choices.model!r} reads 3 to {longest} tokens."
@@ -179,7 +152,8 @@ def _training(choices: Choices, workspace: Workspace) -> TrainingConfig:
     return TrainingConfig(
         batch_size=batch_size,
         max_length=max_length,
-        truncation=preset.truncation,
+        truncation=_truncation(choices, preset),
+        stride=_stride(choices, max_length),
         precision=resolve_precision(choices.precision, device),
         attention=resolve_attention(device),
         device=device,
@@ -206,6 +180,41 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
         )
 
 
+def _truncation(choices: Choices, preset: Preset) -> Truncation:
+    if choices.long is None:
+        return preset.truncation
+    known: dict[str, Truncation] = {"truncate": preset.truncation, "head_tail": "head_tail", "window": "window"}
+    if choices.long not in known:
+        raise unknown_name("way with long texts", choices.long, known)
+    return known[choices.long]
+
+
+def _stride(choices: Choices, max_length: int) -> int:
+    """Return the tokens that two windows share, a quarter of their length by default; 0 without windows."""
+    if choices.long != "window":
+        if choices.stride is not None:
+            raise UsageError("--stride would have no effect: it is for sliding windows", remedy="  Give --long window.")
+        return 0
+    stride = max_length // 4 if choices.stride is None else choices.stride
+    if not 0 <= stride < max_length:
+        raise UsageError(
+            f"--stride was given as {stride}",
+            allowed=f"  Two windows share 0 or more tokens, and fewer than the {max_length} that each has.",
+        )
+    return stride
+
+
+def _loss(choices: Choices, task: Task, training: Split) -> LossConfig:
+    counts = class_counts(task, training)
+    return resolve_loss(
+        task.kind,
+        choices.loss,
+        label_smoothing=choices.label_smoothing,
+        class_weights=resolve_class_weights(choices.class_weights, task, counts),
+        class_counts=counts,
+    )
+
+
 def _longest(num_positions: int) -> int:
     """Return the longest example whose padded batch still fits into the model's positions."""
     return num_positions // PADDING_MULTIPLE * PADDING_MULTIPLE
@@ -219,45 +228,3 @@ def _fraction(choices: Choices) -> float:
             allowed="  It is Stage 1's share of all steps: 0 (plain fine-tuning) or more, and under 1.",
         )
     return fraction
-
-
-def _stage_names(strategies: Sequence[Strategy]) -> list[str]:
-    """Return the names of the stages that any of the strategies has."""
-    names = {"finetune" for strategy in strategies if strategy.tunes_backbone}
-    names |= {"adapter" if each.takes_adapter else "probe" for each in strategies if each.tunes_head_first}
-    return sorted(names)
-
-
-def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:
-    """An option that nothing in the call could use is an error."""
-    names = ", ".join(dict.fromkeys(strategy.name for strategy in strategies))
-    two_stages = any(strategy.has_first_stage for strategy in strategies)
-    unused = [
-        option
-        for option, given, used in (
-            ("--adapter", choices.adapters, any(strategy.takes_adapter for strategy in strategies)),
-            ("--stage1-fraction", choices.stage1_fraction is not None, two_stages),
-            ("--learning-rate", choices.learning_rate is not None, any(each.tunes_backbone for each in strategies)),
-            (
-                "--stage1-learning-rate",
-                choices.stage1_learning_rate is not None,
-                any(each.tunes_head_first for each in strategies),
-            ),
-        )
-        if given and not used
-    ]
-    if unused:
-        raise UsageError(
-            f"{' and '.join(unused)} would have no effect: no strategy here uses it",
-            allowed=f"  Strategies in this call: {names}.",
-            remedy="  Leave it out, or add a strategy such as eh_ft.",
-        )
-
-
-def _check_reserve(strategy: Spec, adapter: Spec) -> None:
-    if strategy.option_dict().get("reserve") and not build_adapter(adapter).merges:
-        raise UsageError(
-            f"{strategy} keeps what Stage 1's adapter learned by merging it into the weights, and {adapter.name!r} "
-            "cannot be merged",
-            remedy="  Use an adapter that merges: lora or bitfit.",
-        )

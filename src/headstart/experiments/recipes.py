@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.registry import Spec
 from headstart.strategies.strategy import Optimizer, ScheduleName, StageOptimizers
-from headstart.training.config import Truncation
+from headstart.tasks.task import Task
 
 Number = TypeVar("Number", int, float)
 
@@ -31,6 +32,12 @@ PAPER_EPOCHS = {
     "glue/stsb": 20,
 }
 """Total epochs of the official code (PAPER.md section 3)."""
+
+PAPER_MAX_LENGTH = {"super_glue/copa": 256}
+"""Where the official code cuts earlier than everywhere else."""
+
+SPAN_HEAD = Spec("linear")
+"""For tasks whose examples point at two places: no architecture's own head reads these."""
 
 PAPER_ADAM = Optimizer(
     learning_rate=1e-5, weight_decay=0.01, beta1=0.9, beta2=0.98, epsilon=1e-6, max_grad_norm=0.1, warmup_fraction=0.1
@@ -132,6 +139,16 @@ def get_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def max_length_for(preset: Preset, task: str) -> int:
+    """Return the tokens per example of a preset for a task, where the model reads that many."""
+    return PAPER_MAX_LENGTH.get(task, preset.max_length) if preset.paper else preset.max_length
+
+
+def head_for(preset: Preset, task: Task) -> Spec:
+    """Return the head of a preset, or one that reads spans where the task has them and the preset's does not."""
+    return SPAN_HEAD if task.has_spans and preset.head.name == "native" else preset.head
 
 
 def rates_for(preset: Preset, task: str, num_backbone_parameters: int) -> Rates:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.examples import Split, TaskData
-from headstart.data.files import load_file
+from headstart.data.files import load_file, read_labelled
 from headstart.data.holdout import hold_out
-from headstart.data.loading import load_task
-from headstart.data.tokenisation import TokenizedSplit, tokenize
+from headstart.data.loading import fingerprint, load_task
+from headstart.data.token_cache import cached_tokens
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.parameters import digests
 from headstart.models.source import ModelSource, resolve_model
+from headstart.tasks.task import Task
 from headstart.training.config import TrainingConfig
 from headstart.training.features import Features, extract, reads_one_vector
 from headstart.training.invariants import Digests
@@ -76,14 +80,26 @@ class Workspace:
             self._tokenizers[name] = load_tokenizer(self.model(name))
         return self._tokenizers[name]
 
-    def collator(self, name: str) -> PaddingCollator:
-        """Return what pads a model's batches."""
-        return PaddingCollator(self.tokenizer(name))
+    def collator(self, source: TaskSource, model: str) -> PaddingCollator:
+        """Return what makes a model's batches of a task's rows."""
+        task = self.task_data(source).task
+        return PaddingCollator(self.tokenizer(model), kind=task.kind, num_labels=task.num_labels)
+
+    def other_data(self, source: TaskSource, other: TaskSource) -> TaskData:
+        """Return the rows of another task or file that models of `source` are scored on.
+
+        Raises:
+            UsageError: if they cannot be found or are faulty, or their labels are not the task's.
+        """
+        key = replace(source, evaluate_on=(other,))
+        if key not in self._tasks:
+            self._tasks[key] = _read_other(self.task_data(source).task, other)
+        return self._tasks[key]
 
     def split(self, source: TaskSource, evaluation: Evaluation, *, train: bool) -> Split:
         """Return the rows to train on, or those to report on, which may be none."""
         data = self.task_data(source)
-        rest, held_out = data.splits[data.task.train_split], None
+        rest, held_out = data.training, None
         if evaluation.holdout_fraction > 0:
             rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
         if train:
@@ -94,22 +110,39 @@ class Workspace:
 
     def tokens(self, source: TaskSource, experiment: Experiment, *, train: bool) -> TokenizedSplit:
         """Return tokens of the rows to train on or to report on."""
-        training, evaluation = experiment.training, experiment.evaluation
-        key = (source, evaluation, train, experiment.model_revision, training.max_length, training.truncation)
+        evaluation = experiment.evaluation
+        return self._tokenized(
+            (source, evaluation, train), lambda: self.split(source, evaluation, train=train), experiment
+        )
+
+    def other_tokens(self, source: TaskSource, other: TaskSource, experiment: Experiment) -> TokenizedSplit:
+        """Return tokens of the rows of another task or file."""
+        data = self.other_data(source, other)
+        return self._tokenized((source, other), lambda: data.evaluation, experiment)
+
+    def _tokenized(
+        self, rows: tuple[object, ...], split: Callable[[], Split], experiment: Experiment
+    ) -> TokenizedSplit:
+        training = experiment.training
+        key = (*rows, experiment.model_revision, training.max_length, training.truncation, training.stride)
         if key not in self._tokens:
-            self._tokens[key] = tokenize(
-                self.split(source, evaluation, train=train),
+            self._tokens[key] = cached_tokens(
+                split(),
                 self.tokenizer(experiment.model),
                 max_length=training.max_length,
                 truncation=training.truncation,
+                stride=training.stride,
             )
         return self._tokens[key]
 
     def classifier(self, source: TaskSource, experiment: Experiment, seed: int) -> Classifier:
         """Return the pretrained model with a fresh head of this seed, loaded anew."""
+        task = self.task_data(source).task
         return load_classifier(
             self.model(experiment.model),
-            labels=self.task_data(source).task.labels,
+            kind=task.kind,
+            labels=task.labels,
+            reads_spans=task.has_spans,
             head=experiment.head,
             seed=seed,
             attention=experiment.training.attention,
@@ -139,16 +172,18 @@ class Workspace:
             experiment.head,
             training.max_length,
             training.truncation,
+            training.stride,
             training.precision,
             training.attention,
         )
         if key not in self._features:
-            self._features[key] = self._extract(self.tokens(source, experiment, train=True), experiment, classifier)
+            self._features[key] = self._extract(source, experiment, classifier)
         return self._features[key]
 
-    def _extract(self, tokens: TokenizedSplit, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:
+    def _extract(self, source: TaskSource, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:
         begin = time.perf_counter()
-        collate = self.collator(experiment.model)
+        tokens = self.tokens(source, experiment, train=True)
+        collate = self.collator(source, experiment.model)
         if not reads_one_vector(classifier, collate(_first_rows(tokens))):
             return None
         features = extract(
@@ -168,13 +203,24 @@ def _first_rows(tokens: TokenizedSplit) -> list[dict[str, Any]]:
 
 
 def _read(source: TaskSource) -> TaskData:
-    if source.file is None:
-        return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)
-    return load_file(
-        Path(source.file),
-        text=source.text,
-        text_pair=source.text_pair,
-        label=source.label,
-        validation=Path(source.validation) if source.validation else None,
-        seed=source.split_seed,
-    )
+    if source.file is not None:
+        return load_file(source.file, source.options)
+    return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)
+
+
+def _read_other(task: Task, other: TaskSource) -> TaskData:
+    if other.file is None:
+        data = load_task(other.name, data_root=Path(other.data_root) if other.data_root else None)
+    else:
+        rows = {task.evaluation_split: read_labelled(other.file, task, other.options)}
+        data = TaskData(task=replace(task, name=other.name), splits=rows, fingerprint=fingerprint(task, rows))
+    if (data.task.kind, data.task.labels, data.task.has_spans) != (task.kind, task.labels, task.has_spans):
+        raise UsageError(
+            f"models of {task.name!r} cannot be evaluated on {other.name!r}: their answers differ",
+            allowed=f"  {task.name} has the labels {_listed(task)}, {other.name} has {_listed(data.task)}.",
+        )
+    return data
+
+
+def _listed(task: Task) -> str:
+    return ", ".join(task.labels) or f"of kind {task.kind}"

@@ -1,8 +1,8 @@
-"""How well a saved model does on labelled rows."""
+"""How well a saved model does on labelled examples."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
 from headstart import metrics
 from headstart.artifacts.model_folder import SavedModel
@@ -11,26 +11,56 @@ from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """How well a model does.
+
+    Attributes:
+        scores: metrics by name, the main one first.
+        num_rows: examples that were answered.
+        num_truncated: those that lost tokens to the maximum length.
+        is_degenerate: the model answers the same to all examples, which gives every metric a value that says nothing.
+    """
+
+    scores: dict[str, float]
+    num_rows: int
+    num_truncated: int
+    is_degenerate: bool
+
+
 def evaluate(
     saved: SavedModel,
     split: Split,
     *,
+    metric_names: tuple[str, ...] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
     device: str | None = None,
     progress: Progress | None = None,
-) -> dict[str, float]:
-    """Return the metrics of the model's own task, the main one first.
+) -> Scores:
+    """Return metrics of a model on labelled examples.
 
     Args:
         saved: the model.
-        split: labelled rows; labels are indices into the model's classes.
-        batch_size: rows per forward pass.
+        split: labelled; labels are as the model's task has them.
+        metric_names: None takes those of the model's own task.
+        batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
+
+    Raises:
+        ValueError: if there are no examples or no labels.
+        DataError: with the examples that the model cannot read.
     """
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
+    task = saved.info.task
     predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
-    return metrics.compute(saved.info.task.metrics, np.asarray(split.labels), predictions.indices)
+    right = metrics.label_array(task.kind, split.labels, task.num_labels)
+    return Scores(
+        scores=metrics.compute(metric_names or task.metrics, right, predictions.decisions, split.groups),
+        num_rows=len(split),
+        num_truncated=predictions.num_truncated,
+        is_degenerate=metrics.degenerate(predictions.decisions),
+    )

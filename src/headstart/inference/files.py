@@ -2,94 +2,126 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import read_info
-from headstart.data.files import load_unlabelled, read_labelled
-from headstart.errors import UsageError
-from headstart.inference.evaluate import evaluate
+from headstart.artifacts.model_folder import load_folder_tokenizer, read_info
+from headstart.data.files import read_labelled
+from headstart.data.loading import load_task
+from headstart.data.options import FileOptions
+from headstart.errors import CheckpointError
+from headstart.inference.columns import prediction_columns, prediction_schema
+from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
+from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
+from headstart.inference.job import Job, PartialFolder, Piece, partial_folder, said_as_usage_errors
+from headstart.inference.other_tasks import relabelled, require_same_answers
+from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
+from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
 from headstart.inference.saved import load_saved_model
-from headstart.inference.tables import add_columns, require_new_columns, require_writable, write_table
-from headstart.tasks.task import Task
+from headstart.inference.tables import as_schema, format_suffix, require_new_columns, require_writable, table_writer
+from headstart.store.layout import atomic_path
+from headstart.tasks.catalogue import TASKS
 
-LABEL_COLUMN, PROBABILITY_COLUMN = "predicted_label", "probability_"
+CHUNK_ROWS = 1_000
+"""Rows in memory at a time, and what a kill costs at most."""
+DEFAULT_OPTIONS = FileOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What came of a prediction.
+
+    Attributes:
+        num_rows: of the output.
+        num_resumed: answered by an earlier call that did not come to its end.
+        num_truncated: rows that lost tokens to the maximum length.
+    """
+
+    num_rows: int
+    num_resumed: int
+    num_truncated: int
 
 
 def predict_file(
     folder: Path,
-    input_path: Path,
-    out_path: Path,
+    file: str,
+    out: Path,
     *,
-    text: str | None = None,
-    text_pair: str | None = None,
+    options: FileOptions = DEFAULT_OPTIONS,
     prefix: str = "",
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
     device: str | None = None,
     progress: Progress | None = None,
-) -> int:
-    """Write the user's rows with `predicted_label` and `probability_<class>` after their columns; return their number.
+    chunk_rows: int = CHUNK_ROWS,
+) -> Written:
+    """Write the user's rows, in their order, with the model's answers after their columns.
 
-    Everything that can be wrong is looked for before the model is loaded; the file is written whole or not at all.
+    Memory does not grow with the number of rows. Everything that can be wrong is looked for before the model is loaded,
+    and the file is written whole or not at all. What a killed call finished lies in `<out>.partial`; the same call
+    again goes on from there and gives the same bytes.
 
     Args:
         folder: a saved model.
-        input_path: CSV, JSON lines or Parquet.
-        out_path: likewise, by its suffix; must not exist.
-        text: column of the text; None takes the column that the model was trained on.
-        text_pair: column of the second text, likewise.
+        file: a table, as `scan_table` reads it.
+        out: a table, by its suffix; must not exist.
+        options: how the file is read; columns that are not named are those that the model was trained on.
         prefix: put before the names of the new columns.
-        batch_size: rows per forward pass.
+        batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
+        chunk_rows: rows in memory at a time.
 
     Raises:
-        UsageError: if the folder is no model, the output cannot be written, or a new column's name is taken.
+        UsageError: if the folder is no model, the output cannot be written, a new column's name is taken, or a call
+            with other rows or options left an unfinished output of this name.
         DataError: if rows cannot be read; all faults at once.
     """
-    require_writable(out_path)
-    task = _with_columns(read_info(folder)[1].task, text, text_pair)
-    table, split = load_unlabelled(input_path, *task.text_columns)
-    require_new_columns(table, _new_names(task, prefix))
-    predictions = predict(
-        load_saved_model(folder),
-        split,
+    require_writable(out)
+    _, info = read_info(folder)
+    task = with_columns(info.task, options)
+    rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
+    checked = check_rows(rows, info, load_folder_tokenizer(folder) if needs_tokens(info) else None)
+    added = prediction_schema(task, prefix, checked.num_choices)
+    require_new_columns(checked.schema.names, added.names)
+    job = Job(
+        input=input_digest(file),
+        model=folder_digest(folder),
+        columns=repr((options, task.text_columns, task.choice_columns)),
         batch_size=batch_size,
         precision=precision,
-        device=device,
-        progress=progress,
+        device=device or best_device(),
+        chunk_rows=chunk_rows,
+        versions=library_versions(),
     )
-    write_table(add_columns(table, _new_columns(predictions, prefix)), out_path)
-    return len(split)
+    with partial_folder(out, job) as partial:
+        num_resumed = _answer(folder, rows, checked, job, partial, progress)
+        num_truncated = _write(rows, checked, partial, added, out)
+    return Written(num_rows=checked.num_rows, num_resumed=num_resumed, num_truncated=num_truncated)
 
 
 def evaluate_file(
     folder: Path,
-    input_path: Path,
+    file: str,
     *,
-    text: str | None = None,
-    text_pair: str | None = None,
-    label: str | None = None,
+    options: FileOptions = DEFAULT_OPTIONS,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
     device: str | None = None,
     progress: Progress | None = None,
-) -> tuple[dict[str, float], int]:
-    """Return the metrics of the model's task on a labelled file, the main one first, and the number of rows.
+) -> Scores:
+    """Return the metrics of the model's task on a labelled file.
 
     Args:
         folder: a saved model.
-        input_path: a labelled file; its labels are among the model's classes.
-        text: column of the text; None takes the column that the model was trained on.
-        text_pair: column of the second text, likewise.
-        label: column of the label, likewise.
-        batch_size: rows per forward pass.
+        file: a labelled table; its labels are among the model's classes.
+        options: how it is read; columns that are not named are those that the model was trained on.
+        batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
@@ -98,33 +130,96 @@ def evaluate_file(
         UsageError: if the folder is no model.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
-    task = _with_columns(read_info(folder)[1].task, text, text_pair, label)
-    split = read_labelled(input_path, task)
-    scores = evaluate(
+    split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
+    return evaluate(
         load_saved_model(folder), split, batch_size=batch_size, precision=precision, device=device, progress=progress
     )
-    return scores, len(split)
 
 
-def _with_columns(task: Task, text: str | None, text_pair: str | None, label: str | None = None) -> Task:
-    """Return the task with the columns that the user named in place of those that the model was trained on."""
-    first, *second = task.text_columns
-    if text_pair is not None and not second:
-        raise UsageError(
-            f"--text-pair {text_pair!r} would have no effect: the model reads one text", remedy="  Leave it out."
-        )
-    columns = (text or first, *(text_pair or name for name in second))
-    return dataclasses.replace(task, text_columns=columns, label_column=label or task.label_column)
+def evaluate_task(
+    folder: Path,
+    name: str,
+    *,
+    data_root: Path | None = None,
+    batch_size: int = PREDICTION_BATCH_SIZE,
+    precision: str = "fp32",
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Return a task's metrics on its evaluation split, for a model that was trained on another task or on a file.
+
+    Args:
+        folder: a saved model.
+        name: of a task with the model's kind of answer and the same class names, in any order.
+        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+        batch_size: sequences per forward pass.
+        precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
+        progress: called after each batch with rows done and rows in all.
+
+    Raises:
+        UsageError: if the folder is no model, the task is unknown or has other answers, or its rows cannot be found.
+        DataError: if rows are faulty.
+    """
+    own, task = read_info(folder)[1].task, TASKS.get(name)
+    require_same_answers(own, task)
+    data = load_task(name, data_root=data_root, splits=(task.evaluation_split,))
+    return evaluate(
+        load_saved_model(folder),
+        relabelled(data.evaluation, task, own),
+        metric_names=task.metrics,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+        progress=progress,
+    )
 
 
-def _new_names(task: Task, prefix: str) -> list[str]:
-    return [f"{prefix}{LABEL_COLUMN}", *(f"{prefix}{PROBABILITY_COLUMN}{label}" for label in task.labels)]
+def _answer(
+    folder: Path, rows: Rows, checked: Checked, job: Job, partial: PartialFolder, progress: Progress | None
+) -> int:
+    """Answer every chunk that is not answered yet; return the number of rows that were."""
+    schema = prediction_schema(rows.task, num_choices=checked.num_choices)
+    num_done = num_resumed = 0
+    saved = None
+    for number, (_, split) in enumerate(rows.chunks()):
+        if partial.read(number, len(split)) is not None:
+            num_resumed += len(split)
+        else:
+            saved = saved or load_saved_model(folder)
+            predictions = predict(
+                saved,
+                split,
+                batch_size=job.batch_size,
+                precision=job.precision,
+                device=job.device,
+                progress=_counted_on(progress, num_done, checked.num_rows),
+            )
+            num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
+            columns = prediction_columns(predictions, schema, num_choices)
+            partial.write(number, Piece(columns=columns, num_truncated=predictions.num_truncated))
+        num_done += len(split)
+        if progress is not None:
+            progress(num_done, checked.num_rows)
+    return num_resumed
 
 
-def _new_columns(predictions: Predictions, prefix: str) -> dict[str, pa.Array]:
-    """Return the new columns; a probability is written with as many digits as tell it from its fp32 neighbours."""
-    columns = {f"{prefix}{LABEL_COLUMN}": pa.array(predictions.predicted_labels, pa.string())}
-    for index, label in enumerate(predictions.labels):
-        shortest = [float(str(value)) for value in predictions.probabilities[:, index]]
-        columns[f"{prefix}{PROBABILITY_COLUMN}{label}"] = pa.array(shortest, pa.float64())
-    return columns
+def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> int:
+    """Write all rows with their answers; return how many were truncated."""
+    num_truncated = 0
+    whole = partial.whole(format_suffix(out) or "")
+    schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
+    with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
+        for number, (table, split) in enumerate(rows.chunks()):
+            piece = partial.read(number, len(split))
+            if piece is None:
+                raise CheckpointError(f"answers that were finished are no longer in {partial.folder}")
+            write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
+            num_truncated += piece.num_truncated
+    require_writable(out)
+    os.replace(whole, out)
+    return num_truncated
+
+
+def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:
+    return None if progress is None else lambda done, total: progress(num_before + done, num_rows)

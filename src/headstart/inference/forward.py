@@ -1,16 +1,20 @@
-"""Logits of many rows: batched by length, given back in the rows' order."""
+"""Logits of many examples: batched by length, given back in their order.
+
+Letters: n examples, k logits, m choices of the example that has the most.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
+from headstart.models.outputs import example_logits
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 Progress = Callable[[int, int], None]
@@ -36,42 +40,46 @@ def length_ordered_batches(
 def batched_logits(
     model: torch.nn.Module,
     tokenized: TokenizedSplit,
-    tokenizer: PreTrainedTokenizerBase,
+    collate: PaddingCollator,
     *,
     batch_size: int,
     precision: str,
     device: str,
     progress: Progress | None = None,
 ) -> torch.Tensor:
-    """Return logits [n, k] in fp32 on the CPU, in the rows' order; every module's mode is restored.
+    """Return logits per example in fp32 on the CPU, in the rows' order; every module's mode is restored.
+
+    That is [n, k], and for multiple choice [n, m] with minus infinity where an example has fewer choices than m. No
+    batch holds more than `batch_size` sequences, however many windows a text has.
 
     Args:
         model: called in eval mode, moved to `device` and left there.
-        tokenized: n rows; k is the model's number of logits, 0 when there are no rows.
-        tokenizer: pads them.
-        batch_size: rows per forward pass.
+        tokenized: n examples; k is the model's number of logits, 0 when there are no examples.
+        collate: pads their sequences and says what kind of answer is wanted.
+        batch_size: sequences per forward pass.
         precision: "fp32" or "bf16" (autocast).
         device: "cpu" or "cuda".
         progress: called after each batch.
     """
-    collate = PaddingCollator(tokenizer)
-    rows_in_turn: list[int] = []
+    if not len(tokenized):
+        return torch.empty(0, 0)
+    sequences = replace(tokenized, labels=None, num_sequences=None)
+    in_turn: list[int] = []
     parts: list[torch.Tensor] = []
     model.to(device)
     with evaluation_mode(model), torch.inference_mode(), autocast(precision, device):
-        for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
-            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+        for numbers, batch in length_ordered_batches(sequences, collate, batch_size):
+            inputs = {name: tensor.to(device) for name, tensor in batch.items()}
             parts.append(model(**inputs).logits.float().cpu())
-            rows_in_turn += rows
+            in_turn += numbers
             if progress is not None:
-                progress(len(rows_in_turn), len(tokenized))
-    if not parts:
-        return torch.empty(0, 0)
+                progress(len(tokenized) * len(in_turn) // len(sequences), len(tokenized))
     # Outside inference mode, so that the result is an ordinary tensor.
-    in_turn = torch.cat(parts)
-    logits = torch.empty_like(in_turn)
-    logits[rows_in_turn] = in_turn
-    return logits
+    unordered = torch.cat(parts)
+    logits = torch.empty_like(unordered)
+    logits[in_turn] = unordered
+    counts = None if tokenized.num_sequences is None else torch.tensor(tokenized.num_sequences)
+    return example_logits(collate.kind, logits, counts)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Class probabilities of texts. Letters: n rows, c classes."""
+"""What a saved model says of examples.
+
+Letters: n examples, c classes, m choices of the example that has the most.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,53 @@ import numpy.typing as npt
 import torch
 
 from headstart.artifacts.model_folder import SavedModel
+from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
+from headstart.errors import CheckpointError
 from headstart.inference.forward import Progress, batched_logits
+from headstart.kinds import TaskKind
+from headstart.models import outputs
 
 PREDICTION_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
-    """What a model says of rows, in the rows' order.
+    """What a model says of examples, in their order.
 
     Attributes:
-        labels: class names by index.
-        probabilities: [n, c] in fp32; rows add up to 1.
-        num_truncated: rows that lost tokens to the maximum length.
+        kind: of the answers.
+        labels: class names by index; empty where answers are no classes.
+        answers: in fp32: probabilities of classes [n, c] or choices [n, m], whose rows add up to 1 but for several
+            classes at once; for regression the values [n, 1].
+        num_truncated: examples that lost tokens to the maximum length.
     """
 
+    kind: TaskKind
     labels: tuple[str, ...]
-    probabilities: npt.NDArray[np.float32]
+    answers: npt.NDArray[np.float32]
     num_truncated: int
 
+    def __len__(self) -> int:
+        return len(self.answers)
+
     @property
-    def indices(self) -> npt.NDArray[np.int64]:
-        """The most probable class of each row [n], the first of equals."""
-        indices: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return indices
+    def decisions(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+        """What is scored against labels.
+
+        The most probable class or choice [n], the first of equals; for several classes at once 1 for each that is at
+        least as probable as not, [n, c]; for regression the values [n].
+        """
+        decided = outputs.decisions(self.kind, torch.from_numpy(self.answers)).numpy()
+        return decided.astype(np.float64) if self.kind is TaskKind.REGRESSION else decided.astype(np.int64)
 
     @property
     def predicted_labels(self) -> list[str]:
-        """The most probable class of each row by name."""
-        return [self.labels[index] for index in self.indices]
+        """The most probable class of each example by name, where one of several classes is right."""
+        if self.kind is not TaskKind.CLASSIFICATION:
+            raise ValueError(f"answers of kind {self.kind} are not one class each")
+        return [self.labels[index] for index in self.decisions]
 
 
 def predict(
@@ -51,33 +70,44 @@ def predict(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Return class probabilities of all rows, in their order.
+    """Return the answers to all examples, in their order.
 
     Args:
         saved: the model.
-        split: n rows with as many texts each as the model reads; labels are not looked at.
-        batch_size: rows per forward pass.
+        split: n examples as the model's task has them; labels are not looked at.
+        batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
+
+    Raises:
+        DataError: with the examples that the model cannot read: a place in the text that the maximum length cuts off.
+        CheckpointError: if the model answers with something that is no number.
     """
-    labels = saved.classifier.labels
+    task, info = saved.info.task, saved.info
     if not len(split):
-        return Predictions(labels=labels, probabilities=np.empty((0, len(labels)), np.float32), num_truncated=0)
-    info = saved.info
-    tokenized = tokenize(split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation)
+        nothing = np.empty((0, outputs.num_logits(task.kind, task.num_labels)), np.float32)
+        return Predictions(kind=task.kind, labels=task.labels, answers=nothing, num_truncated=0)
+    tokenized = tokenize(
+        split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
+    )
     logits = batched_logits(
         saved.model,
         tokenized,
-        saved.tokenizer,
+        PaddingCollator(saved.tokenizer, kind=task.kind),
         batch_size=batch_size,
         precision=precision,
-        device=device or _best_device(),
+        device=device or best_device(),
         progress=progress,
     )
-    probabilities = saved.classifier.class_probabilities(logits).numpy()
-    return Predictions(labels=labels, probabilities=probabilities, num_truncated=tokenized.num_truncated)
+    answers = outputs.answers(task.kind, logits).numpy()
+    if not np.isfinite(answers).all():
+        raise CheckpointError(
+            f"the model answers with NaN or infinity; it was trained on {task.name} from {info.model}"
+        )
+    return Predictions(kind=task.kind, labels=task.labels, answers=answers, num_truncated=tokenized.num_truncated)
 
 
-def _best_device() -> str:
+def best_device() -> str:
+    """Return "cuda" where there is a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"

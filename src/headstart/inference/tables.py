@@ -1,18 +1,23 @@
-"""A user's rows with new columns, written as CSV, JSON lines or Parquet."""
+"""A user's rows with new columns, written piece by piece in the format of the file's suffix."""
 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet
 
 from headstart.errors import UsageError
-from headstart.store.layout import atomic_path
+
+Write = Callable[[pa.Table], None]
+"""Takes the next rows, whose columns are the schema's."""
 
 
 def require_writable(path: Path) -> None:
@@ -21,22 +26,23 @@ def require_writable(path: Path) -> None:
     Raises:
         UsageError: if the suffix is unknown or the file is there already.
     """
-    if path.suffix.lower() not in WRITERS:
+    if format_suffix(path) is None:
         raise UsageError(
             f"cannot write {path}: the suffix {path.suffix!r} names no known format",
-            allowed=f"  Known: {', '.join(sorted(WRITERS))}.",
+            allowed=f"  Known: {', '.join(WRITERS)}.",
         )
     if path.exists():
         raise UsageError(f"{path} is there already", remedy="  Name another file, or remove this one.")
 
 
-def require_new_columns(table: pa.Table, names: Iterable[str]) -> None:
-    """Refuse names that the table has already.
+def require_new_columns(taken: Iterable[str], names: Iterable[str]) -> None:
+    """Refuse names of new columns that are taken.
 
     Raises:
         UsageError: naming the clashes and --prefix.
     """
-    clashes = [name for name in names if name in table.column_names]
+    columns = set(taken)
+    clashes = [name for name in names if name in columns]
     if clashes:
         raise UsageError(
             f"the file has columns already that the predictions would be called: {', '.join(clashes)}",
@@ -44,55 +50,146 @@ def require_new_columns(table: pa.Table, names: Iterable[str]) -> None:
         )
 
 
-def add_columns(table: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Return the table with the new columns after the user's own.
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """Open a file for rows; the block calls what it gets once per piece.
 
-    Raises:
-        UsageError: if the table has a column of such a name.
+    Args:
+        path: its suffix is the format; what is there is overwritten.
+        schema: of all rows.
     """
-    require_new_columns(table, columns)
-    for name, values in columns.items():
-        table = table.append_column(name, values)
-    return table
+    suffix = format_suffix(path)
+    if suffix is None:
+        raise ValueError(f"{path} names no known format")
+    with WRITERS[suffix](path, schema) as write:
+        yield write
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write the table in the format of the path's suffix, whole or not at all.
+def as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the rows with the types of `schema`, nulls where a column is missing.
 
-    Raises:
-        UsageError: if the suffix is unknown or the file is there already.
+    Pieces of a file without types of its own may each suggest others; where these cannot be brought together the
+    schema says text, and values become JSON.
     """
-    require_writable(path)
-    with atomic_path(path) as temporary:
-        WRITERS[path.suffix.lower()](table, temporary)
+    columns = [
+        _as_type(table.column(field.name), field.type) if field.name in table.column_names else _nulls(table, field)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.column_names)
-        for batch in table.to_batches():
-            columns = [column.to_pylist() for column in batch.columns]
-            writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
+def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
+    """Return a schema that holds the rows of both, with the columns of the first in front; text where types clash."""
+    fields = {field.name: field for field in first}
+    for field in second:
+        fields[field.name] = _joint_field(fields.get(field.name, field), field)
+    return pa.schema(list(fields.values()), metadata=first.metadata)
 
 
-def _csv_cell(value: Any) -> Any:
+def _joint_field(first: pa.Field, second: pa.Field) -> pa.Field:
+    if first == second:
+        return first
+    try:
+        both = pa.unify_schemas([pa.schema([first]), pa.schema([second])], promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.field(first.name, pa.string())
+    return both.field(0)
+
+
+def _as_type(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if column.type == wanted:
+        return column
+    values = column.to_pylist()
+    if _is_text(wanted) and not _is_text(column.type):
+        values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+    return pa.chunked_array([pa.array(values, wanted)])
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _nulls(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+
+
+def format_suffix(path: Path) -> str | None:
+    """Return the suffix that says how a file is written, such as `.csv.gz`; None where none is known."""
+    return next((suffix for suffix in WRITERS if path.name.lower().endswith(suffix)), None)
+
+
+@contextmanager
+def _text_file(path: Path) -> Iterator[TextIO]:
+    """Open a text file for writing, packed where its suffix says so; equal rows give equal bytes."""
+    if path.suffix.lower() != ".gz":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as file,
+    ):
+        yield file
+
+
+@contextmanager
+def _delimited_writer(path: Path, schema: pa.Schema, delimiter: str) -> Iterator[Write]:
+    with _text_file(path) as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(schema.names)
+
+        def write(table: pa.Table) -> None:
+            for batch in table.to_batches():
+                columns = [column.to_pylist() for column in batch.columns]
+                writer.writerows([_cell(value) for value in row] for row in zip(*columns, strict=True))
+
+        yield write
+
+
+def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, bool)) else value
 
 
-def _write_json_lines(table: pa.Table, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for batch in table.to_batches():
-            for row in batch.to_pylist():
-                file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+def _csv_writer(path: Path, schema: pa.Schema) -> AbstractContextManager[Write]:
+    return _delimited_writer(path, schema, ",")
 
 
-def _write_parquet(table: pa.Table, path: Path) -> None:
-    pyarrow.parquet.write_table(table, path)
+def _tsv_writer(path: Path, schema: pa.Schema) -> AbstractContextManager[Write]:
+    return _delimited_writer(path, schema, "\t")
 
 
-WRITERS: dict[str, Callable[[pa.Table, Path], None]] = {
-    ".csv": _write_csv,
-    ".jsonl": _write_json_lines,
-    ".parquet": _write_parquet,
+@contextmanager
+def _json_lines_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    with _text_file(path) as file:
+
+        def write(table: pa.Table) -> None:
+            for batch in table.to_batches():
+                for row in batch.to_pylist():
+                    file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+
+        yield write
+
+
+@contextmanager
+def _parquet_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+        yield writer.write_table
+
+
+@contextmanager
+def _arrow_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        yield writer.write_table
+
+
+WRITERS: Mapping[str, Callable[[Path, pa.Schema], AbstractContextManager[Write]]] = {
+    ".csv": _csv_writer,
+    ".csv.gz": _csv_writer,
+    ".tsv": _tsv_writer,
+    ".tsv.gz": _tsv_writer,
+    ".jsonl": _json_lines_writer,
+    ".jsonl.gz": _json_lines_writer,
+    ".parquet": _parquet_writer,
+    ".arrow": _arrow_writer,
 }

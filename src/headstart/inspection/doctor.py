@@ -103,7 +103,7 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
     Args:
         source: the pretrained checkpoint.
         labels: class names that a head would be made for.
-        head: `native` or `mlp`.
+        head: with its options.
 
     Raises:
         UsageError: if the architecture has no sequence classifier, or the model no tokenizer.

@@ -9,14 +9,19 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.models.heads import mlp_head
+from headstart.kinds import TaskKind
+from headstart.models.heads import INITIALISED
+from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.parameters import own_tensors
+from headstart.models.pooling import Pooling, compare_spans, pool
+from headstart.registry import Scalar, Spec
 
-MLP_WEIGHT_STD = 0.005
+GLOBAL_FIRST_TOKEN = ("longformer",)
+"""Architectures whose first token attends to the whole text only where it is told to."""
 
 
 class HeadstartConfig(PretrainedConfig):
@@ -25,24 +30,40 @@ class HeadstartConfig(PretrainedConfig):
     Attributes:
         backbone_config: the backbone's own configuration, as a dictionary.
         head: name of the head in the registry.
+        head_options: all of the head's options.
         num_logits: width of the head's output, kept apart from the number of labels.
+        kind: what kind of answer the task wants, a value of `TaskKind`.
+        reads_spans: the head reads two places in the text beside the text.
     """
 
     model_type = "headstart"
 
     def __init__(
-        self, backbone_config: dict[str, Any] | None = None, head: str = "mlp", num_logits: int = 2, **kwargs: Any
+        self,
+        backbone_config: dict[str, Any] | None = None,
+        head: str = MlpHead.name,
+        head_options: dict[str, Scalar] | None = None,
+        num_logits: int = 2,
+        kind: str = TaskKind.CLASSIFICATION.value,
+        reads_spans: bool = False,
+        **kwargs: Any,
     ) -> None:
         self.backbone_config = backbone_config or {}
         self.head = head
+        self.head_options = head_options or {}
         self.num_logits = num_logits
+        self.kind = kind
+        self.reads_spans = reads_spans
         super().__init__(**kwargs)
 
 
 class HeadstartForSequenceClassification(PreTrainedModel):
-    """A transformers backbone with one of our heads on its first token.
+    """A transformers backbone with one of our heads on it.
 
-    Differs from the paper: nothing; with two classes there is one logit and binary cross-entropy, as in its code.
+    The head reads the vector that stands for the text; where `reads_spans`, two places in it as well.
+
+    Differs from the paper: nothing; with two classes the paper's head has one logit, which is the second class's
+    log-odds. It is given as the logits (0, z), whose softmax is the sigmoid of z, so that there is one per class.
     """
 
     config_class = HeadstartConfig
@@ -55,42 +76,102 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         attention = config._attn_implementation
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.backbone = backbone if backbone is not None else build_backbone(config, attention)
+        self.kind = TaskKind(config.kind)
+        backbone_config = configuration_of_backbone(config)
+        self.backbone = backbone if backbone is not None else build_backbone(backbone_config, attention)
         # What attention there is, the backbone decides: not every one has what this class could pass on.
         config._attn_implementation = self.backbone.config._attn_implementation
-        self.head = mlp_head(int(self.backbone.config.hidden_size), config.num_logits)
+        self._design = design_of(config).on(backbone_config)
+        config.head_options = self._design.options()
+        num_features = int(backbone_config.hidden_size) * (5 if config.reads_spans else 1)
+        self.head = self._design.build(num_features, config.num_logits)
         self.post_init()  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Draw the head: weights from N(0, 0.005), biases as PyTorch does."""
-        is_ours = module in (self.head[0], self.head[2])
-        if is_ours and isinstance(module, nn.Linear) and not getattr(module.weight, "_is_hf_initialized", False):
-            nn.init.normal_(module.weight, std=MLP_WEIGHT_STD)
+        """Draw the head's parts as its design says; what a checkpoint brought stays."""
+        is_loaded = any(getattr(tensor, INITIALISED, False) for tensor in module.parameters(recurse=False))
+        if not is_loaded and any(module is part for part in self.head.modules()):
+            self._design.draw(module)
 
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
+        spans: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
     ) -> SequenceClassifierOutput:
-        """Return logits [b, k] and, with labels [b], the mean loss in nats; inputs are [b, t]."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        outputs = self.backbone(**{name: value for name, value in inputs.items() if value is not None})
-        logits = self.head(outputs.last_hidden_state[:, 0])
-        loss = None if labels is None else classification_loss(logits, labels)
+        """Return logits [b, c] (one column where there are no classes) and, with labels, the mean loss.
+
+        Args:
+            input_ids: [b, t], as are `attention_mask` and `token_type_ids`.
+            attention_mask: 1 for tokens, 0 for padding on either side.
+            token_type_ids: which text a token belongs to, where the backbone wants to know.
+            spans: [b, 4], first token and end (exclusive) of two places; for heads that read them, and only for these.
+            labels: as `plain_loss` takes them.
+
+        Raises:
+            ValueError: if there are spans and the head reads none, or there are none and it does.
+        """
+        if (spans is not None) != self.config.reads_spans:
+            raise ValueError(f"this head reads {'spans: pass them' if spans is None else 'no spans'}")
+        hidden = self._hidden_states(input_ids, attention_mask, token_type_ids)
+        features = pool(hidden, attention_mask, Pooling(self._design.pooling))
+        if spans is not None:
+            features = torch.cat([features, compare_spans(hidden, spans)], dim=-1)
+        logits = self.head(features)
+        if self.kind is TaskKind.CLASSIFICATION and logits.shape[-1] == 1:
+            logits = torch.cat([torch.zeros_like(logits), logits], dim=-1)
+        loss = None if labels is None else plain_loss(self.kind, logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
+    def _hidden_states(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        token_type_ids: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the final layer's output [b, t, h], without the places of soft prompts that stand before the text."""
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
+        if self.backbone.config.model_type in GLOBAL_FIRST_TOKEN and input_ids is not None:
+            is_first = torch.arange(input_ids.shape[1], device=input_ids.device) == 0
+            inputs["global_attention_mask"] = is_first.long().expand_as(input_ids)
+        outputs = self.backbone(**{name: value for name, value in inputs.items() if value is not None})
+        hidden: torch.Tensor = outputs.last_hidden_state
+        return hidden if attention_mask is None else hidden[:, -attention_mask.shape[1] :]
 
-def build_backbone(config: HeadstartConfig, attention: str | None) -> PreTrainedModel:
-    """Return an untrained backbone from the configuration inside `config`; attention None leaves the default."""
-    from transformers import AutoConfig
 
+def design_of(config: HeadstartConfig) -> OwnHead:
+    """Return the head that a configuration names.
+
+    Raises:
+        UsageError: if it is none of ours.
+    """
+    design = own_head(Spec(config.head, tuple(config.head_options.items())))
+    if design is None:
+        raise UsageError(f"{config.head!r} is no head of headstart's own")
+    return design
+
+
+def configuration_of_backbone(config: HeadstartConfig) -> PretrainedConfig:
+    """Return the configuration that lies inside `config`."""
     values = dict(config.backbone_config)
-    backbone_config = AutoConfig.for_model(values.pop("model_type"), **values)
-    backbone_config._attn_implementation = attention
-    return without_pooler(AutoModel.from_config(backbone_config))
+    return AutoConfig.for_model(values.pop("model_type"), **values)
+
+
+def build_backbone(config: PretrainedConfig, attention: str | None) -> PreTrainedModel:
+    """Return an untrained backbone; attention None leaves the default."""
+    config._attn_implementation = attention
+    return without_pooler(encoder_of(AutoModel.from_config(config)))
+
+
+def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
+    """Return the part that our heads stand on: the encoder of an encoder-decoder, otherwise the whole model."""
+    if not model.config.is_encoder_decoder:
+        return model
+    encoder: PreTrainedModel = model.get_encoder()
+    return encoder
 
 
 def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:
@@ -102,18 +183,31 @@ def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:
     if isinstance(getattr(backbone, "pooler", None), nn.Module):
         if "add_pooling_layer" not in inspect.signature(type(backbone).__init__).parameters:
             raise UsageError(
-                f"the head 'mlp' does not read the pooler, and {backbone.config.model_type!r} does not run without it",
+                f"only the native head reads a pooler, and {backbone.config.model_type!r} does not run without its own",
                 remedy="  Use the head 'native'.",
             )
         backbone.register_module("pooler", None)
     return backbone
 
 
-def classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean cross-entropy in nats: binary for one logit [b, 1], else over the classes [b, c]."""
-    if logits.shape[-1] == 1:
-        return nn.functional.binary_cross_entropy_with_logits(logits.squeeze(-1).float(), labels.float())
-    return nn.functional.cross_entropy(logits.float(), labels)
+def plain_loss(kind: TaskKind, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss in fp32: nats, for regression squared units.
+
+    Args:
+        kind: cross-entropy over classes or choices, the mean of c binary ones for several classes at once, mean
+            squared error for regression.
+        logits: per sequence [b, c], or [b, 1] where there are no classes. For multiple choice the sequences of one
+            example stand after one another, and all examples have as many.
+        labels: class or choice numbers [b]; 0 or 1 [b, c] for several classes at once; numbers [b] for regression.
+    """
+    logits = logits.float()
+    if kind is TaskKind.REGRESSION:
+        return nn.functional.mse_loss(logits.squeeze(-1), labels.float())
+    if kind is TaskKind.MULTI_LABEL:
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels.float())
+    if kind is TaskKind.MULTIPLE_CHOICE:
+        logits = logits.view(len(labels), -1)
+    return nn.functional.cross_entropy(logits, labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +216,15 @@ class Classifier:
 
     Attributes:
         head_names: keys of the head's tensors in the state dict, sorted.
-        labels: class names by index.
+        labels: class names by index; empty where answers are no classes.
+        kind: what its logits mean.
         newly_initialised: keys that the checkpoint did not hold in this shape.
     """
 
     model: PreTrainedModel
     head_names: tuple[str, ...]
     labels: tuple[str, ...]
+    kind: TaskKind = TaskKind.CLASSIFICATION
     newly_initialised: tuple[str, ...] = ()
 
     def head_tensors(self) -> dict[str, torch.Tensor]:
@@ -156,13 +252,6 @@ class Classifier:
             CheckpointError: if names or shapes are not exactly the backbone's.
         """
         _load(self.backbone_tensors(), tensors, "backbone")
-
-    def class_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return one probability per class [n, c] from logits [n, k]; one logit is the second class's log-odds."""
-        if logits.shape[-1] == 1:
-            positive = torch.sigmoid(logits.float())
-            return torch.cat([1 - positive, positive], dim=-1)
-        return torch.softmax(logits.float(), dim=-1)
 
 
 def _load(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], what: str) -> None:

@@ -10,19 +10,10 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
-from transformers import PretrainedConfig, PreTrainedModel
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-)
+from transformers import PreTrainedModel
 
 from headstart.errors import CheckpointError, UsageError, unknown_name
-from headstart.registry import Registry, Spec
 from headstart.seeding import torch_stream
-
-HEADS: Registry[str] = Registry("head")
-HEADS.add("native", "the architecture's own, as transformers defines it")
-HEADS.add("mlp", "the paper's: Linear(d, 2048), ReLU, Linear(2048, k) on the first token")
 
 HEAD_MODULES: dict[str, tuple[str, ...]] = {
     "modernbert": ("classifier",),
@@ -32,6 +23,10 @@ HEAD_MODULES: dict[str, tuple[str, ...]] = {
     "xlnet": ("logits_proj", "sequence_summary"),
     "bart": ("classification_head",),
     "t5": ("classification_head",),
+    "clip": ("classifier",),
+    "siglip": ("classifier",),
+    "siglip2": ("classifier",),
+    "whisper": ("projector", "classifier"),
 }
 """Architectures whose head is more or less than all that stands outside the backbone."""
 
@@ -40,14 +35,6 @@ INITIALISED = "_is_hf_initialized"
 
 LATE_MODULES = ("pooler", "sequence_summary")
 """Modules inside a backbone that many checkpoints lack rightly, since their pretraining task does not use them."""
-
-
-def mlp_head(input_size: int, num_logits: int, hidden_size: int = 2048) -> nn.Sequential:
-    """Return the paper's head, undrawn: Linear(d, 2048), ReLU, Linear(2048, k); [b, d] to [b, k].
-
-    Source: Yang et al. (EMNLP 2022), official code.
-    """
-    return nn.Sequential(nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, num_logits))
 
 
 def find_new_head(
@@ -74,14 +61,18 @@ def find_new_head(
 
 
 def architecture_head(model: PreTrainedModel) -> tuple[str, ...]:
-    """Return the names of the tensors in the modules that are this architecture's head.
+    """Return the names of the tensors that are this architecture's head: what stands outside the backbone.
 
     Raises:
-        UsageError: if nothing stands outside the backbone.
+        UsageError: if nothing does, or the backbone is no module of its own.
     """
     outside = [name for name, _ in model.named_children() if name != model.base_model_prefix]
     listed = HEAD_MODULES.get(str(model.config.model_type), ())
-    return head_of_modules(model, [name for name in outside if name in listed] or outside)
+    if not listed and not hasattr(model, model.base_model_prefix):
+        raise _no_head(model)
+    modules = [name for name in outside if name in listed] or outside
+    loose = (name for name, _ in model.named_parameters(recurse=False))
+    return tuple(sorted((*head_of_modules(model, modules), *loose)))
 
 
 def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str, ...]:
@@ -97,10 +88,14 @@ def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str
     prefixes = tuple(f"{module}." for module in modules)
     names = tuple(sorted(name for name in model.state_dict() if name.startswith(prefixes)))
     if not names:
-        raise UsageError(
-            f"found no head on a {type(model).__name__}", remedy="  Name the modules that are the head, as head=[...]."
-        )
+        raise _no_head(model)
     return names
+
+
+def _no_head(model: PreTrainedModel) -> UsageError:
+    return UsageError(
+        f"found no head on a {type(model).__name__}", remedy="  Name the modules that are the head, as head=[...]."
+    )
 
 
 def draw_head(model: PreTrainedModel, head_names: Sequence[str], seed: int) -> None:
@@ -149,28 +144,3 @@ def _may_be_new(model: PreTrainedModel, key: str) -> bool:
     if not key.startswith(prefix):
         return True
     return key.removeprefix(prefix).split(".")[0] in LATE_MODULES
-
-
-def check_first_token(config: PretrainedConfig) -> None:
-    """Refuse an architecture whose first token has seen nothing of the text, or was never meant to sum it up.
-
-    Raises:
-        UsageError: if it was pretrained from left to right, or has a decoder.
-    """
-    left_to_right = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - set(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
-    if getattr(config, "is_encoder_decoder", False) or config.model_type in left_to_right:
-        raise UsageError(
-            f"the head 'mlp' reads the first token, which on {config.model_type!r} does not stand for the text",
-            remedy="  Use the head 'native'.",
-        )
-
-
-def check_head(spec: Spec) -> None:
-    """Refuse a head that is not known, or options that it does not have.
-
-    Raises:
-        UsageError: naming what is known.
-    """
-    HEADS.get(spec.name)
-    if spec.options:
-        raise UsageError(f"the head {spec.name!r} has no options, but {str(spec)!r} was given")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,21 +24,20 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from headstart.errors import CheckpointError, UsageError
+from headstart.kinds import TaskKind
 from headstart.models.classifier import (
     Classifier,
     HeadstartConfig,
     HeadstartForSequenceClassification,
+    configuration_of_backbone,
+    encoder_of,
     without_pooler,
 )
-from headstart.models.heads import (
-    architecture_head,
-    check_first_token,
-    check_head,
-    draw_head,
-    find_new_head,
-    head_of_modules,
-)
+from headstart.models.heads import architecture_head, draw_head, find_new_head, head_of_modules
+from headstart.models.labels import check_label_order, check_labels, kind_of, label_names, set_labels
 from headstart.models.memory import own_memory
+from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
+from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
@@ -52,8 +52,10 @@ POSITIONS_AFTER_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", 
 def load_classifier(
     source: ModelSource,
     *,
+    kind: TaskKind = TaskKind.CLASSIFICATION,
     labels: Sequence[str],
     head: Spec = NATIVE,
+    reads_spans: bool = False,
     seed: int,
     attention: str | None = None,
     keep_head: bool = False,
@@ -62,21 +64,43 @@ def load_classifier(
 
     Args:
         source: the pretrained checkpoint.
-        labels: class names by index, two or more.
-        head: `native` or `mlp`.
+        kind: what kind of answer the task wants.
+        labels: class names by index: two or more, for several classes at once one or more; none where answers are no
+            classes.
+        head: with its options, as `headstart.models.own_heads` has them.
+        reads_spans: the head reads two places in the text beside the text.
         seed: the root seed.
         attention: implementation inside transformers; None leaves the default.
-        keep_head: keep a head that the checkpoint has for this many classes.
+        keep_head: keep a head that the checkpoint has for these classes.
 
     Raises:
-        UsageError: if the architecture has no sequence classifier, or there is no head to keep.
+        UsageError: if the architecture has no sequence classifier or cannot carry the head, or there is no head to
+            keep.
         CheckpointError: if the checkpoint lacks backbone tensors.
     """
-    check_head(head)
-    with quiet_loading(), torch_stream(derive_seed(seed, "head_init")):
-        if head.name == "mlp":
-            return _load_mlp(source, labels, seed, attention, keep_head)
-        return _load_native(source, labels, seed, attention, keep_head)
+    design = own_head(head)
+    check_labels(kind, labels)
+    request = _Request(kind=kind, labels=tuple(labels), reads_spans=reads_spans, seed=seed, attention=attention)
+    with quiet_loading(), torch_stream(request.head_seed):
+        if design is None:
+            return _load_native(source, request, keep_head)
+        design = design.on(load_config(source))
+        return _load_kept(source, design, request) if keep_head else _load_own(source, design, request)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What a classifier is to be, beside its checkpoint and head."""
+
+    kind: TaskKind
+    labels: tuple[str, ...]
+    reads_spans: bool
+    seed: int
+    attention: str | None
+
+    @property
+    def head_seed(self) -> int:
+        return derive_seed(self.seed, "head_init")
 
 
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
@@ -99,13 +123,16 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:
-    """Return the model's configuration.
+    """Return the model's configuration; the backbone's, where the model has one of our heads.
 
     Raises:
         UsageError: if transformers does not know the architecture.
     """
     try:
         with quiet_loading():
+            own = own_config(source)
+            if own is not None:
+                return configuration_of_backbone(own)
             config: PretrainedConfig = AutoConfig.from_pretrained(source.path, local_files_only=True)
     except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
@@ -119,9 +146,9 @@ def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | 
         UsageError: if no head is found.
     """
     names = architecture_head(model) if head_modules is None else head_of_modules(model, head_modules)
-    label_names: Mapping[Any, str] = model.config.id2label or {}
-    labels = tuple(label_names[index] for index in range(len(label_names)))
-    return Classifier(model=model, head_names=names, labels=labels)
+    kind = kind_of(model)
+    labels = label_names(model.config) if kind.has_classes else ()
+    return Classifier(model=model, head_names=names, labels=labels, kind=kind)
 
 
 def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -135,56 +162,82 @@ def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> in
     return min(known, default=512)
 
 
-def _load_native(
-    source: ModelSource, labels: Sequence[str], seed: int, attention: str | None, keep_head: bool
-) -> Classifier:
+def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Classifier:
+    if request.reads_spans:
+        raise UsageError(
+            "the head 'native' does not read the two places that the task's examples point at",
+            remedy="  Use --head linear, or the task whose name ends in _marked.",
+        )
     config = load_config(source)
-    _set_labels(config, labels)
-    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, attention)
+    if keep_head:
+        check_label_order(source, config, request.labels)
+    set_labels(config, request.kind, request.labels)
+    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request.attention)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(source).pad_token_id
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
-        raise UsageError(
-            f"--keep-head: {source.name!r} has no head for {len(labels)} classes",
-            remedy="  Leave --keep-head out; a fresh head is drawn.",
-        )
+        raise _no_head_to_keep(source, request)
     if not keep_head:
-        draw_head(model, head_names, derive_seed(seed, "head_init"))
+        draw_head(model, head_names, request.head_seed)
+    return _classifier(model, head_names, request, missing | mismatched)
+
+
+def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
+    whole, missing, mismatched = _from_pretrained(AutoModel, source, load_config(source), request.attention)
+    backbone = without_pooler(encoder_of(whole))
+    used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
+    state = whole.state_dict(keep_vars=True)
+    damaged = sorted(name for name in missing | mismatched if name in state and id(state[name]) in used)
+    if damaged:
+        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
+    model: PreTrainedModel = HeadstartForSequenceClassification(_new_config(whole, design, request), backbone)
+    head_names = head_of_modules(model, ["head"])
+    draw_head(model, head_names, request.head_seed)
+    return _classifier(model, head_names, request, set(head_names))
+
+
+def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
+    config = own_config(source)
+    if config is None or not has_head(config, design, request.kind, request.labels, request.reads_spans):
+        raise _no_head_to_keep(source, request)
+    check_label_order(source, config, request.labels)
+    set_labels(config, request.kind, request.labels)
+    model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request.attention)
+    damaged = sorted(missing | mismatched)
+    if damaged:
+        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
+    return _classifier(model, head_of_modules(model, ["head"]), request, set())
+
+
+def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> HeadstartConfig:
+    config = HeadstartConfig(
+        backbone_config=whole.config.to_dict(),
+        head=design.name,
+        head_options=design.options(),
+        num_logits=design.num_logits(request.kind, len(request.labels)),
+        kind=request.kind.value,
+        reads_spans=request.reads_spans,
+    )
+    set_labels(config, request.kind, request.labels)
+    return config
+
+
+def _classifier(model: PreTrainedModel, head_names: tuple[str, ...], request: _Request, new: set[str]) -> Classifier:
     return Classifier(
         model=model.eval(),
         head_names=head_names,
-        labels=tuple(labels),
-        newly_initialised=tuple(sorted(missing | mismatched)),
+        labels=request.labels,
+        kind=request.kind,
+        newly_initialised=tuple(sorted(new)),
     )
-
-
-def _load_mlp(
-    source: ModelSource, labels: Sequence[str], seed: int, attention: str | None, keep_head: bool
-) -> Classifier:
-    if keep_head:
-        raise UsageError("--keep-head would have no effect with --head mlp: no checkpoint brings that head along")
-    backbone_config = load_config(source)
-    check_first_token(backbone_config)
-    backbone, missing, mismatched = _from_pretrained(AutoModel, source, backbone_config, attention)
-    backbone = without_pooler(backbone)
-    damaged = sorted((missing | mismatched) & set(backbone.state_dict()))
-    if damaged:
-        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
-    config = HeadstartConfig(
-        backbone_config=backbone.config.to_dict(), num_logits=1 if len(labels) == 2 else len(labels)
-    )
-    _set_labels(config, labels)
-    model: PreTrainedModel = HeadstartForSequenceClassification(config, backbone)
-    head_names = tuple(sorted(name for name in model.state_dict() if name.startswith("head.")))
-    draw_head(model, head_names, derive_seed(seed, "head_init"))
-    return Classifier(model=model.eval(), head_names=head_names, labels=tuple(labels), newly_initialised=head_names)
 
 
 def _from_pretrained(
     auto_class: Any, source: ModelSource, config: PretrainedConfig, attention: str | None
 ) -> tuple[PreTrainedModel, set[str], set[str]]:
     """Load in fp32 whatever the checkpoint's dtype; return the model, its missing keys and its mismatched keys."""
+    is_whole = isinstance(config, HeadstartConfig)
     try:
         model, info = auto_class.from_pretrained(
             source.path,
@@ -195,6 +248,7 @@ def _from_pretrained(
             output_loading_info=True,
             local_files_only=True,
             use_safetensors=True,
+            key_mapping=None if is_whole else backbone_key_mapping(own_config(source)),
         )
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the weights of {source.name!r} cannot be read: {error}") from error
@@ -206,12 +260,12 @@ def _from_pretrained(
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
 
 
-def _set_labels(config: PretrainedConfig, labels: Sequence[str]) -> None:
-    if len(labels) < 2:
-        raise UsageError(f"a classifier needs two classes or more, given: {', '.join(labels) or 'none'}")
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: index for index, label in enumerate(labels)}
-    config.problem_type = "single_label_classification"
+def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:
+    wanted = f"{len(request.labels)} classes" if request.labels else f"the answers of {request.kind}"
+    return UsageError(
+        f"--keep-head: {source.name!r} has no head of this kind for {wanted}",
+        remedy="  Leave --keep-head out; a fresh head is drawn.",
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 
 BASELINE_STRATEGY = "finetune"
-REPORT_PURPOSE = "report"
+REPORT_PURPOSE, SELECTION_PURPOSE = "report", "selection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +123,19 @@ class Frame:
             digests: the experiments to take; all by default.
             identities: of rows and model by experiment digest, where they are known.
         """
-        groups: defaultdict[str, dict[int, RunRecord]] = defaultdict(dict)
+        groups: defaultdict[tuple[str, str], dict[int, RunRecord]] = defaultdict(dict)
         num_selection_runs = 0
         for record in sorted(records, key=_failed_first):
             if digests is not None and record.experiment_digest not in digests:
                 continue
             if record.purpose != REPORT_PURPOSE:
-                num_selection_runs += 1
+                num_selection_runs += record.purpose == SELECTION_PURPOSE
                 continue
-            groups[record.experiment_digest][record.seed] = record
+            for each in (record, *record.on_other_rows()):
+                groups[each.experiment_digest, each.task][each.seed] = each
         cells = [
             Cell(records=tuple(group[seed] for seed in sorted(group)), identity=(identities or {}).get(digest, ""))
-            for digest, group in groups.items()
+            for (digest, _), group in groups.items()
         ]
         return cls(cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs)
 

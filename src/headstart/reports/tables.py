@@ -294,6 +294,8 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
         row.difference is not None and row.difference.interval is not None for group in groups for row in group.rows
     ):
         notes.append("The 95 % interval is the paired t interval over seeds; it covers the choice of seeds only.")
+    if any(cell.first.folds for cell in frame.cells):
+        notes.append("Seeds go through folds that share training rows: intervals over them are too narrow.")
     if frame.num_selection_runs:
         notes.append(f"Left out: {plural(frame.num_selection_runs, 'run')} that only chose a learning rate.")
     return tuple(notes)

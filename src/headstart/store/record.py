@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: kinds of tasks, losses, folds and scores on other rows; records of 1 are read as they are."""
 
 
 class RunStatus(StrEnum):
@@ -28,6 +29,8 @@ class StageRecord:
         moved: number of tensors that changed by group.
         seconds: wall time of training, without checks and evaluation.
         checks_seconds: wall time of the invariants' checks.
+        other_scores: metrics on other tasks' rows by the task's name; of the last stage only.
+        is_degenerate: whether every answer on the reported split was the same.
     """
 
     name: str
@@ -45,6 +48,26 @@ class StageRecord:
     num_examples_seen: int
     num_tokens_seen: int
     dtypes: dict[str, str] = field(default_factory=dict)
+    other_scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    is_degenerate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherResult:
+    """How the finished model did on rows of another task or file.
+
+    Attributes:
+        name: of the task or file.
+        metric: its main metric, one of `scores`.
+        majority_score: the main metric of the best constant answer by the training split.
+    """
+
+    name: str
+    split: str
+    metric: str
+    scores: dict[str, float]
+    majority_score: float
+    num_examples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +78,11 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        majority_score: the main metric of always answering the training split's most frequent class.
+        majority_score: the main metric of always answering what is most frequent in the training split (for numbers:
+            its mean).
+        others: the same model on rows of other tasks or files.
+        is_degenerate: whether every answer was the same.
+        folds: number of folds that the seeds go through, None where all of them share one split.
         reported_split: the split that `scores` come from.
         chosen_on: the split that anything was chosen on, "none" by default.
     """
@@ -76,7 +103,11 @@ class RunRecord:
     reported_split: str
     chosen_on: str
     purpose: str = "report"
-    """"report", or "selection" for the trials that chose a learning rate: these are never averaged into a table."""
+    """"report"; "selection" for the trials that chose a learning rate, "smoke" for runs that only show that something
+    runs: these are never averaged into a table."""
+    others: tuple[OtherResult, ...] = ()
+    is_degenerate: bool = False
+    folds: int | None = None
     learning_rates: dict[str, float] = field(default_factory=dict)
     stages: tuple[StageRecord, ...] = ()
     num_steps: int = 0
@@ -100,4 +131,23 @@ class RunRecord:
         values["status"] = RunStatus(values["status"])
         values["stages"] = tuple(StageRecord(**stage) for stage in values["stages"])
         values["warnings"] = tuple(values["warnings"])
+        values["others"] = tuple(OtherResult(**other) for other in values.get("others", ()))
         return cls(**values)
+
+    def on_other_rows(self) -> tuple[RunRecord, ...]:
+        """Return one record for each of `others`, as if the run had been reported on these rows; its task says both."""
+        return tuple(
+            replace(
+                self,
+                task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
+                metric=other.metric,
+                scores=other.scores,
+                majority_score=other.majority_score,
+                reported_split=other.split,
+                num_evaluation_examples=other.num_examples,
+                stages=(),
+                others=(),
+                is_degenerate=False,
+            )
+            for other in self.others
+        )

@@ -11,7 +11,7 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
-from headstart.experiments.run import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, stored_stage
+from headstart.experiments.stage_run import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, stored_stage
 from headstart.experiments.workspace import Workspace
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -36,11 +36,9 @@ def find_run(store: LocalStore, name: str) -> Run:
         found = "no experiment" if not digests else f"{len(digests)} experiments"
         raise UsageError(f"{found} in {store.root} begins with {digest!r}", remedy="  `headstart runs` lists them.")
     values = store.read_experiment(digests[0])
-    return Run(
-        Experiment.from_json(values["experiment"]),
-        int(seed.removeprefix("seed-")),
-        TaskSource(**values["source"]),
-    )
+    number = int(seed.removeprefix("seed-"))
+    source = TaskSource.from_json(values["source"]).at(number)
+    return Run(Experiment.from_json(values["experiment"]), number, source)
 
 
 def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:
@@ -122,6 +120,7 @@ def _model_info(run: Run, workspace: Workspace) -> ModelInfo:
         seed=run.seed,
         max_length=training.max_length,
         truncation=training.truncation,
+        stride=training.stride,
         precision=training.precision,
         attention=training.attention,
     )

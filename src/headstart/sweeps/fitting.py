@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from headstart.artifacts.new_folder import require_empty
+from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment, pairings, run_options
+from headstart.experiments.grid import build_experiment, run_options
 from headstart.experiments.workspace import Workspace
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -28,7 +29,7 @@ def plan_fit(choices: Choices, source: TaskSource, seed: int, out: Path, workspa
     """
     require_empty(out)
     ((strategy, adapter),) = pairings(choices)
-    return Run(build_experiment(choices, strategy, adapter, source, workspace), seed, source)
+    return Run(build_experiment(choices, strategy, adapter, source, workspace), seed, source.at(seed))
 
 
 def fit_model(run: Run, choices: Choices, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Evaluation, Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment, pairings
+from headstart.experiments.choices import Choices, pairings
+from headstart.experiments.experiment import Evaluation, Experiment, Run, TaskSource
+from headstart.experiments.grid import build_experiment, default_evaluation
 from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
@@ -24,12 +26,14 @@ class Sweep:
         sources: the tasks.
         seeds: root seeds; runs are paired over them.
         rates: learning rates to choose from before anything is reported.
+        is_smoke: the runs only show that something runs; they are never reported.
     """
 
     choices: Choices
     sources: tuple[TaskSource, ...]
     seeds: tuple[int, ...]
     rates: RateLists = field(default_factory=RateLists)
+    is_smoke: bool = False
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -54,7 +58,7 @@ def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
             )
             for strategy, adapter in pairings(sweep.choices)
         ]
-        runs.extend(Run(experiment, seed, source) for seed in sweep.seeds for experiment in experiments)
+        runs.extend(_runs(sweep, source, experiments))
     return runs
 
 
@@ -69,8 +73,14 @@ def run_sweep(
         for strategy, adapter in pairings(sweep.choices):
             choices = _chosen(sweep, strategy, adapter, source, store, workspace, options, listener)
             experiments.append(build_experiment(choices, strategy, adapter, source, workspace, evaluation))
-        runs.extend(Run(experiment, seed, source) for seed in sweep.seeds for experiment in experiments)
+        runs.extend(_runs(sweep, source, experiments))
     return execute(runs, store, workspace, options, listener)
+
+
+def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -> list[Run]:
+    """Return the runs of one task, seed by seed."""
+    purposed = [replace(each, purpose="smoke") for each in experiments] if sweep.is_smoke else experiments
+    return [Run(experiment, seed, source.at(seed)) for seed in sweep.seeds for experiment in purposed]
 
 
 def _first(rates: tuple[float, ...]) -> float | None:
@@ -78,8 +88,8 @@ def _first(rates: tuple[float, ...]) -> float | None:
 
 
 def _evaluation(sweep: Sweep, source: TaskSource, workspace: Workspace) -> Evaluation:
-    split = workspace.task_data(source).task.evaluation_split
-    return Evaluation(split=split, chosen_on=CHOSEN_ON if sweep.rates.is_choice else "none")
+    evaluation = default_evaluation(source, workspace)
+    return replace(evaluation, chosen_on=CHOSEN_ON) if sweep.rates.is_choice else evaluation
 
 
 def _chosen(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from headstart.errors import UsageError
+from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
-from headstart.experiments.grid import Choices, build_experiment
+from headstart.experiments.grid import build_experiment
 from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec
 from headstart.store.record import RunRecord, RunStatus
@@ -57,14 +58,14 @@ def trials(
 ) -> list[tuple[Candidate, Run]]:
     """Return the trial runs of one strategy; one with fewer candidates spends its trials on more seeds."""
     candidates = rates.candidates(strategy)
-    evaluation = Evaluation(split="holdout", holdout_fraction=HOLDOUT_FRACTION)
+    evaluation = Evaluation(split="holdout", holdout_fraction=HOLDOUT_FRACTION, folds=source.options.folds)
     runs = []
     for candidate in candidates:
         chosen = with_rates(choices, candidate)
         experiment = build_experiment(chosen, strategy, adapter, source, workspace, evaluation)
         experiment = replace(experiment, purpose="selection")
         for index in range(rates.num_trials // len(candidates)):
-            runs.append((candidate, Run(experiment, FIRST_TRIAL_SEED + index, source)))
+            runs.append((candidate, Run(experiment, FIRST_TRIAL_SEED + index, source.at(FIRST_TRIAL_SEED + index))))
     return runs
 
 

@@ -55,7 +55,7 @@ def execute(
     """
     for run in {run.experiment.digest: run for run in runs}.values():
         store.write_experiment(
-            run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.to_json()}
+            run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.at(0).to_json()}
         )
     records: dict[int, RunRecord] = {}
     waiting = list(enumerate(runs))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from headstart.kinds import TaskKind
 from headstart.tasks.task import Task
 
 LABEL_NAMES = ("label", "labels", "class", "category", "target", "gold_label", "sentiment", "intent", "stars", "rating")
@@ -38,10 +39,17 @@ TEXT_NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """The columns that matter: one text or two, in the order in which the model reads them, and the label."""
+    """The columns that matter.
+
+    Attributes:
+        text: one or two, in the order in which the model reads them; before choices one or none.
+        label: of the right answer.
+        choices: one per choice, for multiple choice.
+    """
 
     text: tuple[str, ...]
     label: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,12 @@ class ColumnChoice:
 
 
 def choose_columns(
-    names: Sequence[str], *, text: str | None = None, text_pair: str | None = None, label: str | None = None
+    names: Sequence[str],
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    choices: Sequence[str] = (),
 ) -> ColumnChoice:
     """Return the columns that were named, and for those that were not the obvious ones.
 
@@ -71,21 +84,25 @@ def choose_columns(
         text: column of the (first) text, or None.
         text_pair: column of the second text, or None.
         label: column of the label, or None.
+        choices: columns of the choices; the text that stands before them is then not guessed.
     """
     named = {"--text": text, "--text-pair": text_pair, "--label": label}
-    problems = column_problems(names, named)
+    named |= {f"--choices {number}": name for number, name in enumerate(choices, 1)}
+    problems = (*column_problems(names, named), *_choice_problems(choices, text_pair))
     if problems:
         return ColumnChoice(columns=None, problems=problems)
     free = [name for name in names if name not in named.values()]
     label_guess = label or _guess_label(free, num_texts=sum(each is not None for each in (text, text_pair)))
     texts = _guess_texts([name for name in free if name != label_guess], text, text_pair)
+    if choices:
+        texts = (text,) if text is not None else ()
     if label_guess is None:
         problems += (_unknown("the label", "--label", names),)
     if texts is None:
         problems += (_unknown("the text", "--text", names),)
     if label_guess is None or texts is None:
         return ColumnChoice(columns=None, problems=problems)
-    columns = Columns(text=texts, label=label_guess)
+    columns = Columns(text=texts, label=label_guess, choices=tuple(choices))
     return ColumnChoice(columns=columns, notes=_notes(columns, text, label))
 
 
@@ -117,16 +134,37 @@ def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct, key=_natural))
 
 
-def file_task(name: str, columns: Columns, *, labels: tuple[str, ...], num_train: int, num_validation: int) -> Task:
-    """Return the task of a user's table: classification, judged by accuracy and macro F1."""
+METRICS = {
+    TaskKind.CLASSIFICATION: ("accuracy", "macro_f1"),
+    TaskKind.MULTI_LABEL: ("micro_f1", "macro_f1", "accuracy"),
+    TaskKind.REGRESSION: ("pearson", "spearman"),
+    TaskKind.MULTIPLE_CHOICE: ("accuracy",),
+}
+"""What a user's own task is judged by, the main metric first."""
+
+
+def file_task(
+    name: str, columns: Columns, *, kind: TaskKind, labels: tuple[str, ...], num_rows: tuple[tuple[str, int], ...]
+) -> Task:
+    """Return the task of a user's table."""
     return Task(
         name=name,
+        kind=kind,
         text_columns=columns.text,
+        choice_columns=columns.choices,
         label_column=columns.label,
         labels=labels,
-        metrics=("accuracy", "macro_f1"),
-        num_rows=(("train", num_train), ("validation", num_validation)),
+        metrics=METRICS[kind],
+        num_rows=num_rows,
     )
+
+
+def _choice_problems(choices: Sequence[str], text_pair: str | None) -> tuple[str, ...]:
+    if len(choices) == 1:
+        return ("one choice is none: --choices names two columns or more",)
+    if choices and text_pair is not None:
+        return ("--text-pair has no place: before the choices stands one text",)
+    return ()
 
 
 def _guess_label(free: Sequence[str], *, num_texts: int) -> str | None:

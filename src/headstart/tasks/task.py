@@ -23,13 +23,15 @@ class Task:
     Attributes:
         name: as `--tasks` takes it, such as `glue/rte`.
         kind: what kind of answer it wants.
-        text_columns: one or two, in the order in which the model reads them.
+        text_columns: one or two, in the order in which the model reads them; a row format may read more columns.
         choice_columns: one per choice, for multiple choice; empty otherwise.
         labels: class names, the index is the integer label; empty where the answer is no class.
         metrics: names in `headstart.metrics`; the first is the main one.
         row_format: how rows become examples, by name in `headstart.data.formats`.
         has_spans: examples point at two places in their texts (words in context, coreference).
         train_split: None for a task that models of another task are only evaluated on.
+        test_split: rows whose labels are not public, for submissions.
+        folder: where a local copy lies, under the data root; "" is the name.
         num_rows: official sizes by split.
         source: on the hub; None for built-in tasks and users' tables.
     """
@@ -45,6 +47,8 @@ class Task:
     has_spans: bool = False
     train_split: str | None = "train"
     evaluation_split: str = "validation"
+    test_split: str = "test"
+    folder: str = ""
     num_rows: tuple[tuple[str, int], ...] = ()
     source: HubSource | None = None
     licence: str = ""

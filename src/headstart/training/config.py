@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
+from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
+from headstart.registry import Spec
 
 PRECISIONS = ("auto", "fp32", "bf16")
-Truncation = Literal["longest_first", "only_first"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +21,31 @@ class TrainerOverride:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """What is minimised, with the numbers that it takes from the training rows.
+
+    Attributes:
+        spec: name and options of a loss in `headstart.training.losses`.
+        label_smoothing: share of a target that is spread over all classes, 0 to 1.
+        class_weights: one per class; empty for none.
+        frequencies: share of the training rows by class, where the loss needs it.
+    """
+
+    spec: Spec = field(default_factory=lambda: Spec("cross_entropy"))
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
+    frequencies: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """Training values that every stage of a run shares. All of them change results, so all enter the digest.
 
     Attributes:
         batch_size: examples per optimiser update and device.
         max_length: tokens per example, special tokens included; longer ones are truncated.
-        truncation: which text of a pair loses tokens.
+        truncation: what happens to longer ones: which text of a pair loses tokens, or how windows are laid over it.
+        stride: tokens that two neighbouring windows share.
         precision: "fp32" or "bf16" (autocast; trainable weights stay fp32). Evaluation is always fp32.
         attention: implementation inside transformers, such as "eager"; None is transformers' own choice.
         device: "cpu" or "cuda".
@@ -37,6 +55,8 @@ class TrainingConfig:
     batch_size: int = 16
     max_length: int = 256
     truncation: Truncation = "longest_first"
+    stride: int = 0
+    loss: LossConfig = field(default_factory=LossConfig)
     precision: str = "fp32"
     attention: str | None = "eager"
     device: str = "cpu"

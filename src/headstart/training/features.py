@@ -4,7 +4,8 @@ Where a head reads one vector per example (the first token, or the pooled output
 Whether a head does is found out, not assumed: one batch goes through the whole model and through the kept vectors,
 and the logits must be bit-equal.
 
-Letters: n examples, b batch, t tokens, h hidden size.
+Letters: n sequences (as many as examples but for choices and windows), b examples, s sequences of a batch, t tokens,
+h hidden size.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import torch
 from torch.utils.data import Dataset
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from headstart.data.batching import NOT_INPUTS, label_tensor
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, length_ordered_batches
+from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -27,7 +30,7 @@ Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a frozen backbone says of each example: fp32, on the CPU.
+    """What a frozen backbone says of each sequence: fp32, on the CPU.
 
     Attributes:
         first_token: [n, h], the final layer's output at the first token.
@@ -39,24 +42,35 @@ class Features:
 
 
 class FeatureRows(Dataset[dict[str, Any]]):
-    """Row numbers and labels: all that a head on cached features needs as input."""
+    """An example's sequences by number, and its label: all that a head on cached features needs as input."""
 
-    def __init__(self, labels: list[int]) -> None:
-        self._labels = labels
+    def __init__(self, tokenized: TokenizedSplit) -> None:
+        self._tokenized = tokenized
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._tokenized)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        return {"input_ids": row, "labels": self._labels[row]}
+        return {"sequences": self._tokenized.sequences(row), "labels": (self._tokenized.labels or [])[row]}
 
 
-def collate_rows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Return row numbers as `input_ids` [b, 1], by which the replayed backbone answers, and labels [b]."""
-    return {
-        "input_ids": torch.tensor([[row["input_ids"]] for row in rows]),
-        "labels": torch.tensor([row["labels"] for row in rows]),
-    }
+@dataclass(frozen=True, slots=True)
+class FeatureCollator:
+    """Make a batch of `FeatureRows` for the replayed backbone."""
+
+    kind: TaskKind
+    num_labels: int
+    has_several_sequences: bool
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return sequence numbers as `input_ids` [s, 1], labels as `PaddingCollator` makes them, and sequences [b]."""
+        batch = {
+            "input_ids": torch.tensor([[sequence] for row in rows for sequence in row["sequences"]]),
+            "labels": label_tensor(self.kind, [row["labels"] for row in rows], self.num_labels),
+        }
+        if self.has_several_sequences:
+            batch["num_sequences"] = torch.tensor([len(row["sequences"]) for row in rows])
+        return batch
 
 
 def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:
@@ -65,7 +79,7 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in classifier.head_names):
         return False
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
+    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
     with _eval_mode(model), torch.no_grad():
         direct = model(**inputs).logits
         rows = torch.arange(len(direct)).unsqueeze(1)
@@ -103,14 +117,15 @@ def extract(
     pooled: torch.Tensor | None = None
     with _eval_mode(model), torch.no_grad(), autocast(precision, device):
         for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
-            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
             part = _read(model.base_model(**inputs))
             if first is None:
-                first = torch.empty(len(tokenized), part.first_token.shape[-1])
-                pooled = None if part.pooled is None else torch.empty(len(tokenized), part.pooled.shape[-1])
-            first[rows] = part.first_token
+                first = torch.empty(tokenized.num_sequences_in_all, part.first_token.shape[-1])
+                pooled = None if part.pooled is None else torch.empty(len(first), part.pooled.shape[-1])
+            sequences = [sequence for row in rows for sequence in tokenized.sequences(row)]
+            first[sequences] = part.first_token
             if pooled is not None and part.pooled is not None:
-                pooled[rows] = part.pooled
+                pooled[sequences] = part.pooled
     if first is None:
         raise ValueError("no examples to extract features from")
     return Features(first_token=first, pooled=pooled)

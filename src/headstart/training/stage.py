@@ -36,6 +36,7 @@ from headstart.training.callbacks import (
 )
 from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.invariants import Digests, require_equal, require_trainable, require_unchanged
+from headstart.training.losses import Objective
 from headstart.training.schedules import num_warmup_steps, schedule_factor
 from headstart.training.trainer import StageData, StageTrainer
 
@@ -59,6 +60,7 @@ class StageJob:
         classifier: freshly loaded; its backbone and head are already what the stage starts from.
         expected_backbone: digests that the backbone must have before the first update.
         expected_head: digests that the head must have; None for a fresh head.
+        objective: what to minimise; None is the model's own loss.
         features: cached features of the frozen backbone; `rows` are then `FeatureRows`.
         folder: for metrics and checkpoints; a checkpoint found there is resumed.
     """
@@ -73,6 +75,7 @@ class StageJob:
     folder: Path
     expected_backbone: Digests
     expected_head: Digests | None
+    objective: Objective | None = None
     features: cached.Features | None = None
     listener: ProgressListener | None = None
 
@@ -266,6 +269,7 @@ def _build_trainer(
         model=model,
         args=build_arguments(values),
         data=StageData(dataset=job.rows.dataset, collate=job.rows.collate, sampler=sampler),
+        objective=job.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps),
         callbacks=[

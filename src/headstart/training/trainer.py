@@ -14,7 +14,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError
+from headstart.training.losses import Objective
 
 TRAINABLE_FILE = "trainable.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
@@ -35,7 +37,8 @@ class StageTrainer(Trainer):
 
     Differs from its base: rows come in the sampler's order; the schedule is a function of the step; checkpoints hold
     the trainable tensors only, as safetensors; accumulated batches average their losses (the base class multiplies
-    the classification losses by the number of accumulated batches); a loss that is not finite ends the stage.
+    the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
+    is the objective's, computed from the model's logits, and the model's own where there is no objective.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class StageTrainer(Trainer):
         model: torch.nn.Module,
         args: TrainingArguments,
         data: StageData,
+        objective: Objective | None,
         stage: str,
         schedule: Callable[[int], float],
         callbacks: Sequence[TrainerCallback],
     ) -> None:
         self._sampler, self._stage, self._schedule = data.sampler, stage, schedule
+        self._objective = objective
         self._recent_losses: list[torch.Tensor] = []
         self.checks_seconds = 0.0
         super().__init__(
@@ -75,6 +80,20 @@ class StageTrainer(Trainer):
                 raise ValueError("the schedule needs an optimiser")
             self.lr_scheduler = LambdaLR(chosen, self._schedule)
         return self.lr_scheduler
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Return the mean loss of a batch."""
+        if self._objective is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        outputs = model(**{name: tensor for name, tensor in inputs.items() if name not in NOT_INPUTS})
+        loss = self._objective(outputs.logits, inputs)
+        return (loss, outputs) if return_outputs else loss
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

@@ -98,8 +98,51 @@ def test_mistakes_are_said(classifier: Any) -> None:
     with pytest.raises(ValueError, match="0 sample"):
         classifier.fit([], [])
     with pytest.raises(ValueError, match="collection of texts"):
-        classifier.fit("one text", ["a"])
+        classifier.fit("one text", ["a", "b"])
     with pytest.raises(ValueError, match="must hold one text or two"):
         classifier.fit([1.5, 2.5], ["a", "b"])
     with pytest.raises(UsageError, match="did you mean 'lora'"):
         clone(classifier).set_params(adapter="lorra").fit(TEXTS, LABELS)
+
+
+def test_several_classes_at_once(classifier: Any) -> None:
+    y = np.array([[int("good" in text), int("cat" in text), 1] for text in TEXTS])
+    fitted = clone(classifier).set_params(strategy="finetune").fit(TEXTS, y)
+    assert fitted.predict(TEXTS).shape == (24, 3)
+    probabilities = fitted.predict_proba(TEXTS)
+    np.testing.assert_array_equal(fitted.predict(TEXTS), probabilities >= 0.5)
+    assert fitted.score(TEXTS, y) == np.mean((fitted.predict(TEXTS) == y).all(axis=1))
+
+
+def test_numbers(tiny_checkpoint: CheckpointMaker) -> None:
+    values = np.array([text.count(" ") + 0.5 for text in TEXTS])
+    regressor = hs.HeadstartRegressor(
+        str(tiny_checkpoint("bert")), strategy="finetune", steps=150, batch_size=8, learning_rate=3e-3, precision="fp32"
+    )
+    predicted = regressor.fit(TEXTS, values).predict(TEXTS)
+    assert predicted.shape == (24,)
+    assert np.corrcoef(predicted, values)[0, 1] > 0.5
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        regressor.fit(TEXTS, [float("nan"), *values[1:]])
+
+
+def test_tables_of_texts(classifier: Any) -> None:
+    from datasets import Dataset
+
+    pandas = pytest.importorskip("pandas")
+    short = clone(classifier).set_params(strategy="linear_probe").fit(TEXTS, LABELS)
+    expected = short.predict_proba(TEXTS)
+    for table in (
+        pandas.Series(TEXTS),
+        pandas.DataFrame({"text": TEXTS}),
+        Dataset.from_dict({"text": TEXTS}),
+        np.array(TEXTS),
+    ):
+        np.testing.assert_array_equal(short.predict_proba(table), expected)
+
+
+def test_options_of_loss_and_length_reach_the_run(classifier: Any) -> None:
+    with pytest.raises(UsageError, match="did you mean 'focal'"):
+        clone(classifier).set_params(loss="focl").fit(TEXTS, LABELS)
+    windows = clone(classifier).set_params(strategy="finetune", max_length=8, long="window", class_weight="balanced")
+    assert windows.fit(TEXTS, LABELS).predict(TEXTS).shape == (24,)

@@ -1,0 +1,111 @@
+"""From rows to training and validation: as given, or cut; and what stands in both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from headstart.data.examples import Split
+from headstart.data.holdout import fold_of, hold_out
+from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.errors import UsageError
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Splits by name, and sentences that say how they came about and what they share."""
+
+    splits: dict[str, Split]
+    notes: tuple[str, ...]
+
+
+def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
+    """Return training and validation rows, and test rows where there are some.
+
+    Rows that are repeated, or stand in two splits, are counted; texts count as equal after case and spaces are folded.
+
+    Raises:
+        UsageError: if options come that would have no effect, or too few rows to cut.
+    """
+    given = dict(splits)
+    notes = []
+    if "validation" in given:
+        _refuse_cutting(options)
+    else:
+        rest, held = _cut_training(given["train"], options)
+        notes.append(_how(options, len(held), len(given["train"])))
+        given |= {"train": rest, "validation": held}
+    given = {name: replace(split, groups=None) for name, split in given.items()}
+    notes += _repeated(given["train"])
+    if options.drop_leaks:
+        before = len(given["train"])
+        given["train"] = _without(given["train"], given["validation"])
+        notes.append(f"{before - len(given['train'])} training rows were dropped: their texts stand in validation too")
+        if not len(given["train"]):
+            raise UsageError("--drop-leaks leaves no training row: all of their texts stand in validation")
+    notes += [note for name in given if name != "train" for note in _shared(given["train"], name, given[name])]
+    return Cut(splits=given, notes=tuple(notes))
+
+
+def text_key(split: Split, row: int) -> Key:
+    """Return a row's texts and choices with case and spaces folded."""
+    choices = split.choices[row] if split.choices is not None else ()
+    return tuple(" ".join(text.casefold().split()) for text in (*split.texts[row], *choices))
+
+
+def text_keys(split: Split) -> list[Key]:
+    """Return the folded texts of all rows."""
+    return [text_key(split, row) for row in range(len(split))]
+
+
+def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
+    if options.folds is not None:
+        return fold_of(training, options.folds, options.fold, options.seed, training.groups)
+    return hold_out(training, options.validation_fraction, options.seed, training.groups)
+
+
+def _how(options: FileOptions, num_held: int, num_rows: int) -> str:
+    how = "stratified" if options.group is None else f"whole groups of {options.group!r}"
+    if options.folds is not None:
+        fold = f"fold {options.fold + 1} of {options.folds}"
+        return f"{fold} is held out as validation: {num_held} of {num_rows} rows, {how}"
+    return f"{num_held} of {num_rows} rows are held out, {how}, as validation"
+
+
+def _refuse_cutting(options: FileOptions) -> None:
+    unused = [
+        option
+        for option, given in (
+            ("--folds", options.folds is not None),
+            ("--group", options.group is not None),
+            ("--validation-fraction", options.validation_fraction != AS_GUESSED.validation_fraction),
+        )
+        if given
+    ]
+    if unused:
+        raise UsageError(
+            f"{' and '.join(unused)} would have no effect: there are validation rows already", remedy="  Leave it out."
+        )
+
+
+def _repeated(training: Split) -> Iterable[str]:
+    count = len(training) - len(set(text_keys(training)))
+    return [f"{count} of {len(training)} training rows repeat the texts of another"] if count else []
+
+
+def _shared(training: Split, name: str, other: Split) -> Iterable[str]:
+    exact, folded = set(training.texts), set(text_keys(training))
+    num_exact = sum(texts in exact for texts in other.texts)
+    num_folded = sum(key in folded for key in text_keys(other))
+    if not num_folded:
+        return []
+    near = f", {num_folded - num_exact} of them but for case and spaces" if num_folded > num_exact else ""
+    remedy = "; --drop-leaks drops them from training" if name == "validation" else ""
+    return [f"{num_folded} of {len(other)} {name} rows have texts that stand in training too{near}{remedy}"]
+
+
+def _without(training: Split, evaluation: Split) -> Split:
+    leaks = set(text_keys(evaluation))
+    return training.take(row for row, key in enumerate(text_keys(training)) if key not in leaks)

@@ -1,0 +1,92 @@
+"""Where a user's data comes from: files, folders, the hub, memory; as one table per split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.data.options import FileOptions
+from headstart.data.table import Table
+from headstart.data.tables import read_table
+from headstart.errors import DataError, UsageError
+
+HUB_PREFIX = "hub:"
+"""What a data set's id on the hub begins with, where a file could stand."""
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
+    "test": ("test", "testing"),
+}
+"""What people call the splits."""
+DATASET_FILES = ("dataset_info.json", "dataset_dict.json")
+
+
+def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
+    """Return the tables by split, "train" among them.
+
+    Raises:
+        UsageError: if options have no effect on such a source, or there is no training split.
+        DataError: if a column of splits holds something else.
+    """
+    hub_name = file.removeprefix(HUB_PREFIX) if file.startswith(HUB_PREFIX) else None
+    _refuse_unused(file, options)
+    if hub_name is not None or any((Path(file) / name).is_file() for name in DATASET_FILES):
+        from headstart.data.arrow_tables import dataset_tables
+
+        tables = _named(file, dataset_tables(file, hub_name, options))
+    else:
+        tables = {"train": read_table(file, options)}
+    if options.split_column is not None:
+        tables = _by_column(tables["train"], options.split_column)
+    if options.validation is not None:
+        if "validation" in tables:
+            raise UsageError(
+                f"--validation was given, and {file} has validation rows already", remedy="  Leave it out."
+            )
+        tables["validation"] = read_table(options.validation, options)
+    return tables
+
+
+def _refuse_unused(file: str, options: FileOptions) -> None:
+    unused = [name for name in ("config", "revision") if getattr(options, name) is not None]
+    if unused and not file.startswith(HUB_PREFIX):
+        raise UsageError(
+            f"{' and '.join(f'--{name}' for name in unused)} would have no effect: {file} is not on the hub",
+            remedy="  Leave it out, or write hub:OWNER/NAME.",
+        )
+
+
+def _named(file: str, tables: dict[str, Table]) -> dict[str, Table]:
+    named = {split: table for name, table in tables.items() if (split := split_called(name)) is not None}
+    if "train" not in named:
+        raise UsageError(f"{file} has no training split, only: {', '.join(tables)}")
+    return named
+
+
+def _by_column(table: Table, column: str) -> dict[str, Table]:
+    """Return the rows of each split as a table of its own.
+
+    Raises:
+        DataError: with a fault for each row whose split has another name.
+    """
+    if column not in table.columns:
+        return {"train": table}
+    rows: dict[str, list[int]] = {}
+    faults = list(table.faults)
+    for row, value in enumerate(table.columns[column]):
+        split = split_called(str(value))
+        if split is None:
+            names = "train, validation or test"
+            faults.append(table.fault(f"the split ({column!r}) is {value!r}, and not one of {names}", row))
+        else:
+            rows.setdefault(split, []).append(row)
+    if "train" not in rows:
+        faults.append(table.fault(f"the column {column!r} calls no row 'train'"))
+    if faults:
+        raise DataError(faults)
+    return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
+
+
+def split_called(name: str) -> str | None:
+    """Return the split that people call `name`, None where nobody does."""
+    folded = name.strip().casefold()
+    return next((split for split, names in SPLIT_NAMES.items() if folded in names), None)

@@ -1,0 +1,105 @@
+"""A user's table in memory: its columns, the line of each row, and everything that is wrong with the file itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headstart.errors import DataFault
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table, or a piece of one, as it was read.
+
+    Attributes:
+        path: the file, as the user wrote it.
+        columns: name -> one value per row; text only, where the format knows no types.
+        lines: the line of each row, counted from 1; None for formats without lines.
+        first_row: number of the first row in the whole table, from 0.
+        faults: what is wrong with the file whatever its columns mean; rows that cannot be read are left out.
+        arrow: the table with its own types, where the format has them.
+    """
+
+    path: Path
+    columns: Mapping[str, Sequence[object]]
+    lines: tuple[int, ...] | None = None
+    first_row: int = 0
+    faults: tuple[DataFault, ...] = ()
+    arrow: pyarrow.Table | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """The number of rows that could be read."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def fault(self, message: str, row: int | None = None) -> DataFault:
+        """Return a fault of a row, counted from 0 in this piece, or of the whole file."""
+        if row is None:
+            return DataFault(file=str(self.path), message=message)
+        if self.lines is None:
+            return DataFault(file=str(self.path), message=f"row {self.first_row + row + 1}: {message}")
+        return DataFault(file=str(self.path), line=self.lines[row], message=message)
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Return the table with these rows only, in this order, without its faults."""
+        return Table(
+            path=self.path,
+            columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
+            lines=tuple(self.lines[row] for row in rows) if self.lines is not None else tuple(row + 1 for row in rows),
+        )
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return the rows as an Arrow table; a column that mixes types becomes JSON text."""
+        import pyarrow as pa
+
+        if self.arrow is not None:
+            return self.arrow
+        return pa.table({name: _arrow_column(values) for name, values in self.columns.items()})
+
+
+def joined(path: Path, pieces: Iterable[Table]) -> Table:
+    """Return the pieces of a table as one; a column that a piece lacks is empty there."""
+    parts = list(pieces)
+    if len(parts) == 1:
+        return parts[0]
+    names = dict.fromkeys(name for part in parts for name in part.columns)
+    has_lines = all(part.lines is not None for part in parts)
+    return Table(
+        path=path,
+        columns={
+            name: [value for part in parts for value in part.columns.get(name, [None] * part.num_rows)]
+            for name in names
+        },
+        lines=tuple(line for part in parts for line in part.lines or ()) if has_lines else None,
+        faults=tuple(fault for part in parts for fault in part.faults),
+        arrow=_joined_arrow(parts),
+    )
+
+
+def unreadable(path: Path, message: str) -> Table:
+    """Return a table without rows that says why."""
+    return Table(path=path, columns={}, faults=(DataFault(file=str(path), message=message),))
+
+
+def _joined_arrow(parts: Sequence[Table]) -> pyarrow.Table | None:
+    import pyarrow as pa
+
+    tables = [part.arrow for part in parts if part.arrow is not None]
+    return pa.concat_tables(tables) if len(tables) == len(parts) > 0 else None
+
+
+def _arrow_column(values: Sequence[object]) -> pyarrow.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        as_json = [None if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        return pa.array(as_json, pa.string())

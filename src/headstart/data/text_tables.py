@@ -1,0 +1,288 @@
+"""Tables in text files: CSV, TSV, JSON lines and JSON, plain or gzipped, read piece by piece."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from headstart.data.options import FileOptions
+from headstart.data.table import Table, unreadable
+from headstart.errors import DataFault, UsageError
+
+UNDECODABLE = re.compile("[\udc80-\udcff]")
+"""How Python writes bytes that are not UTF-8 when it is told to keep them."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character: JSON can escape one alone, no encoding can write it."""
+LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
+"""In characters; the csv module's own limit of 131072 refuses long documents."""
+OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+NumberedRow = tuple[int, list[str]]
+
+
+def scan_csv(path: Path, options: FileOptions, chunk_rows: int, delimiter: str = ",") -> Iterator[Table]:
+    """Yield a CSV file piece by piece; blank lines are rows only where there is one column."""
+    with _lines(path, options) as lines:
+        rows = _csv_rows(lines, delimiter)
+        header = list(options.columns)
+        first = None
+        if not header:
+            first = next((row for row in rows if row[1]), None)
+            if first is None:
+                yield Table(path=path, columns={}, faults=lines.pop_faults())
+                return
+            header = first[1]
+            lines.faults += _header_faults(path, first, delimiter)
+        yield from _csv_pieces(path, lines, rows, header, chunk_rows, has_header=first is not None)
+
+
+def scan_tsv(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield a table with tabs between its cells piece by piece."""
+    yield from scan_csv(path, options, chunk_rows, delimiter="\t")
+
+
+def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield a file of one JSON object a line piece by piece; blank lines are none."""
+    with _lines(path, options) as lines:
+        rows = _json_rows(lines)
+        while True:
+            piece = list(islice(rows, chunk_rows))
+            numbers, values = [number for number, _ in piece], [row for _, row in piece]
+            faults = lines.pop_faults()
+            if piece or faults:
+                yield Table(path=path, columns=_columns(values), lines=tuple(numbers), faults=faults)
+            if len(piece) < chunk_rows:
+                return
+
+
+def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield a JSON array of objects, which is read whole, or a file of JSON lines."""
+    with _lines(path, options) as lines:
+        first = next((line for line in lines if line.strip()), "")
+        if not first.lstrip().startswith("["):
+            yield from scan_json_lines(path, options, chunk_rows)
+            return
+        text = first + "".join(lines)
+        faults = lines.pop_faults()
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        yield unreadable(path, f"is not JSON: {error}")
+        return
+    problems = [(number, _row_problem(row, text)) for number, row in enumerate(rows)]
+    wrong = [DataFault(file=str(path), message=f"row {number + 1}: {said}") for number, said in problems if said]
+    good = [row for row, (_, said) in zip(rows, problems, strict=True) if not said]
+    yield Table(path=path, columns=_columns(good), faults=(*faults, *wrong))
+
+
+class _Lines(Iterator[str]):
+    """The lines of a text file with their ends, their number so far, and what is wrong with them."""
+
+    def __init__(self, path: Path, stream: Iterable[str], encoding: str) -> None:
+        self.path, self._stream, self._encoding = path, iter(stream), encoding
+        self.number = 0
+        self.faults: list[DataFault] = []
+
+    def __next__(self) -> str:
+        try:
+            line = next(self._stream)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
+            raise StopIteration from error
+        except UnicodeError as error:
+            self.add(f"is not {self._encoding}: {error}; give its --encoding")
+            raise StopIteration from error
+        self.number += 1
+        if bad := UNDECODABLE.search(line):
+            byte = ord(bad.group()) - 0xDC00
+            self.add(
+                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its --encoding, such as "
+                "cp1252, or save the file as UTF-8"
+            )
+            return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
+        return line
+
+    def pop_faults(self) -> tuple[DataFault, ...]:
+        """Return the faults since the last call."""
+        faults, self.faults = tuple(self.faults), []
+        return faults
+
+    def add(self, message: str) -> None:
+        """Say that something is wrong with the line that was read last."""
+        self.faults.append(DataFault(file=str(self.path), line=max(1, self.number), message=message))
+
+
+@contextmanager
+def _lines(path: Path, options: FileOptions) -> Iterator[_Lines]:
+    encoding = options.encoding or "utf-8"
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise UsageError(
+            f"unknown --encoding {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
+        ) from None
+    with _binary(path) as binary:
+        if options.encoding is None and _begins_as_utf_16(binary):
+            yield _with_fault(path, "is UTF-16; give --encoding utf-16, or save it as UTF-8")
+            return
+        is_utf_8 = codecs.lookup(encoding).name == "utf-8"
+        text = io.TextIOWrapper(
+            binary,
+            encoding="utf-8-sig" if is_utf_8 else encoding,
+            errors="surrogateescape" if is_utf_8 else "strict",
+            newline="",
+        )
+        yield _Lines(path, text, encoding)
+
+
+def _with_fault(path: Path, message: str) -> _Lines:
+    lines = _Lines(path, (), "")
+    lines.faults.append(DataFault(file=str(path), message=message))
+    return lines
+
+
+@contextmanager
+def _binary(path: Path) -> Iterator[io.BufferedReader]:
+    with path.open("rb") as plain:
+        if path.suffix.lower() == ".gz":
+            with gzip.open(plain) as unpacked:
+                yield io.BufferedReader(unpacked)
+        else:
+            yield plain
+
+
+def _begins_as_utf_16(binary: io.BufferedReader) -> bool:
+    try:
+        return binary.peek(2)[:2] in UTF_16_MARKS
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return False
+
+
+def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[NumberedRow]:
+    """Yield rows, blank ones too, each with the line on which it starts."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = lines.number + 1
+        try:
+            with _large_cells():
+                row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines.faults.append(DataFault(file=str(lines.path), line=line, message=_csv_message(str(error))))
+            continue
+        yield line, row
+
+
+def _csv_pieces(
+    path: Path, lines: _Lines, rows: Iterator[NumberedRow], header: list[str], chunk_rows: int, *, has_header: bool
+) -> Iterator[Table]:
+    good = _good_rows(path, lines, rows, header, has_header=has_header)
+    first_piece = True
+    while True:
+        piece = list(islice(good, chunk_rows))
+        faults = lines.pop_faults()
+        if piece or faults or first_piece:
+            values = zip(*(row for _, row in piece), strict=True) if piece else (() for _ in header)
+            columns = dict(zip(header, values, strict=True)) if len(set(header)) == len(header) else {}
+            yield Table(path=path, columns=columns, lines=tuple(line for line, _ in piece), faults=faults)
+        first_piece = False
+        if len(piece) < chunk_rows:
+            return
+
+
+def _good_rows(
+    path: Path, lines: _Lines, rows: Iterator[NumberedRow], header: list[str], *, has_header: bool
+) -> Iterator[NumberedRow]:
+    """Yield the rows that have as many cells as the header; what is wrong with the others goes to the faults."""
+    named_by = "header" if has_header else "list of --columns"
+    for line, row in rows:
+        if not row and len(header) > 1:
+            continue
+        cells = row or [""]
+        if len(cells) != len(header):
+            message = f"has {_counted(len(cells), 'cell')}, the {named_by} has {len(header)}"
+            lines.faults.append(DataFault(file=str(path), line=line, message=message))
+        elif has_header and cells == header and any(header):
+            lines.faults.append(DataFault(file=str(path), line=line, message="the header stands here once more"))
+        else:
+            yield line, cells
+
+
+def _header_faults(path: Path, first: NumberedRow, delimiter: str) -> list[DataFault]:
+    line, header = first
+    problems = [
+        f"two columns are called {name!r}" for name in sorted({name for name in header if header.count(name) > 1})
+    ]
+    problems += [
+        f"column {number} of the header has no name" for number, name in enumerate(header, 1) if not name.strip()
+    ]
+    used = next((sign for sign in OTHER_DELIMITERS if sign != delimiter and sign in (header or [""])[0]), None)
+    if len(header) == 1 and used is not None:
+        expected = "commas" if delimiter == "," else "tabs"
+        remedy = "; call it .tsv" if used == "\t" else ""
+        found = f"the header is one cell and holds {OTHER_DELIMITERS[used]}"
+        problems.append(f"wrong delimiter: {found}, expected are {expected}{remedy}")
+    return [DataFault(file=str(path), line=line, message=problem) for problem in problems]
+
+
+def _csv_message(error: str) -> str:
+    if "unexpected end of data" in error:
+        return "a quotation mark is opened in this row and never closed"
+    return f"is not well-formed CSV: {error}"
+
+
+@contextmanager
+def _large_cells() -> Iterator[None]:
+    before = csv.field_size_limit(LARGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _json_rows(lines: _Lines) -> Iterator[tuple[int, dict[str, object]]]:
+    for line in lines:
+        if not line.strip():
+            continue
+        if lines.number == 1 and line.lstrip().startswith("["):
+            lines.add("is one JSON array; call the file .json, or write one JSON object a line")
+            return
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            lines.add(f"is not JSON: {error}")
+            continue
+        if problem := _row_problem(row, line):
+            lines.add(problem)
+        else:
+            yield lines.number, row
+
+
+def _row_problem(row: object, line: str) -> str:
+    if not isinstance(row, dict):
+        return "is not a JSON object"
+    # Decoded text holds no surrogates, so only an escape can make one: look no further where there is none.
+    if "\\ud" in line.lower() and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
+        return "holds half of a character (an unpaired surrogate)"
+    return ""
+
+
+def _columns(rows: list[dict[str, object]]) -> dict[str, tuple[object, ...]]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: tuple(row.get(name) for row in rows) for name in names}
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

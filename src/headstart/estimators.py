@@ -1,0 +1,290 @@
+"""The engine with the habits of scikit-learn. Letters: n rows, c classes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from headstart.artifacts.model_folder import SavedModel
+from headstart.data.examples import Label, Split, TaskData
+from headstart.data.loading import fingerprint
+from headstart.errors import HeadstartError
+from headstart.experiments.choices import Choices, pairings
+from headstart.experiments.experiment import Evaluation, Run, TaskSource
+from headstart.experiments.grid import build_experiment
+from headstart.experiments.workspace import Workspace
+from headstart.inference.predict import Predictions, predict
+from headstart.kinds import TaskKind
+from headstart.registry import Spec
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.fitting import fit_model
+from headstart.tasks.task import Task
+
+SOURCE = TaskSource(name="in memory")
+
+
+class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A pretrained model, fine-tuned on texts; by default by EH-FT with LoRA.
+
+    X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, a `Dataset`).
+
+    Args:
+        model: a hub id, a local folder, or `embedded:minilm-l6`.
+        strategy: with its options, such as `eh_ft`, `eh_ft:reserve`, `finetune`, `lp_ft`, `linear_probe`, `adapter`.
+        adapter: with its options, such as `lora:rank=16`; None is LoRA where the strategy takes one.
+        head: such as `native`, `linear` or `mlp`; None is the preset's.
+        preset: `default`, `paper` or `paper_code`.
+        epochs: passes over the rows, all stages together; None is the preset's.
+        steps: updates instead of epochs.
+        batch_size: rows per update; None is the preset's.
+        learning_rate: of stages that train the backbone; None is the preset's.
+        stage1_fraction: Stage 1's share of the updates; None is 0.1 where there is a Stage 1.
+        stage1_learning_rate: of stages that train head or adapter; None is the preset's.
+        max_length: tokens per row; None is the preset's.
+        long: what happens to longer rows: `truncate`, `head_tail` or `window`; None is the preset's.
+        stride: tokens that two windows share; None is a quarter of `max_length`.
+        loss: `cross_entropy`, `focal`, `balanced_softmax` or `logit_adjusted`, with its options.
+        label_smoothing: share of each target that is spread over all classes, 0 to 1.
+        class_weight: `balanced`, or None for none.
+        precision: of training: `auto`, `fp32` or `bf16`. Prediction is in fp32.
+        random_state: the root seed.
+
+    Attributes:
+        run_: the run's record: stages, losses, cost.
+    """
+
+    def __init__(
+        self,
+        model: str = "embedded:minilm-l6",
+        *,
+        strategy: str = "eh_ft",
+        adapter: str | None = None,
+        head: str | None = None,
+        preset: str = "default",
+        epochs: float | None = None,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        stage1_fraction: float | None = None,
+        stage1_learning_rate: float | None = None,
+        max_length: int | None = None,
+        long: str | None = None,
+        stride: int | None = None,
+        loss: str = "cross_entropy",
+        label_smoothing: float = 0.0,
+        class_weight: str | None = None,
+        precision: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.model = model
+        self.strategy = strategy
+        self.adapter = adapter
+        self.head = head
+        self.preset = preset
+        self.epochs = epochs
+        self.steps = steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.stage1_fraction = stage1_fraction
+        self.stage1_learning_rate = stage1_learning_rate
+        self.max_length = max_length
+        self.long = long
+        self.stride = stride
+        self.loss = loss
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.precision = precision
+        self.random_state = random_state
+
+    def _fit(self, X: Any, kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]) -> Self:
+        """Train on rows with labels as a `Split` has them."""
+        texts = _texts(X)
+        if len(labels) != len(texts):
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
+        workspace = Workspace()
+        workspace.add_task(SOURCE, _task_data(texts, kind, labels, classes))
+        choices = self._choices()
+        ((strategy, adapter),) = pairings(choices)
+        experiment = build_experiment(choices, strategy, adapter, SOURCE, workspace, Evaluation(split=None))
+        self.run_, self._saved = _train(Run(experiment, self.random_state, SOURCE), choices, workspace)
+        self.n_texts_ = len(texts[0])
+        return self
+
+    def _predict(self, X: Any) -> Predictions:
+        check_is_fitted(self, "_saved")
+        texts = _texts(X)
+        if len(texts[0]) != self.n_texts_:
+            raise ValueError(f"X has {len(texts[0])} texts a row, but the model was fitted on {self.n_texts_}")
+        return predict(self._saved, Split(texts=texts))
+
+    def _choices(self) -> Choices:
+        return Choices(
+            model=self.model,
+            strategies=(Spec.parse(self.strategy),),
+            adapters=(Spec.parse(self.adapter),) if self.adapter else (),
+            head=Spec.parse(self.head) if self.head else None,
+            preset=self.preset,
+            epochs=self.epochs,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            stage1_fraction=self.stage1_fraction,
+            stage1_learning_rate=self.stage1_learning_rate,
+            max_length=self.max_length,
+            long=self.long,
+            stride=self.stride,
+            loss=Spec.parse(self.loss),
+            label_smoothing=self.label_smoothing,
+            class_weights=self.class_weight or "none",
+            precision=self.precision,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that rows are texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        return tags
+
+
+class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Sort texts into one of several classes, or into any number of them.
+
+    The arguments are those of `HeadstartEstimator`.
+
+    Attributes:
+        classes_: [c], sorted; for several classes at once their column numbers.
+        run_: the run's record: stages, losses, cost.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on n texts, or n pairs of texts, and their labels.
+
+        Args:
+            X: n strings, n pairs of strings, or a table with one or two columns of strings.
+            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for several classes at once.
+
+        Raises:
+            ValueError: if X holds no texts, lengths differ, or there are fewer than two classes.
+            UsageError: if the options cannot work together.
+            HeadstartError: if the run diverged or failed.
+        """
+        check_classification_targets(y)
+        if type_of_target(y) == "multilabel-indicator":
+            chosen = np.asarray(y)
+            self.classes_ = np.arange(chosen.shape[1])
+            rows = [tuple(int(index) for index in np.flatnonzero(row)) for row in chosen]
+            return self._fit(X, TaskKind.MULTI_LABEL, rows, [str(index) for index in self.classes_])
+        self.classes_, indices = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        if len(self.classes_) == 1:
+            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]!r}")
+        names = [str(name) for name in self.classes_]
+        return self._fit(X, TaskKind.CLASSIFICATION, [int(index) for index in indices], names)
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
+        """Return probabilities [n, c], columns as in `classes_`; rows add up to 1 but for several classes at once."""
+        return self._predict(X).answers
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Return the most probable class of each row [n], or 0 and 1 for each of several classes [n, c]."""
+        predictions = self._predict(X)
+        if predictions.kind is TaskKind.MULTI_LABEL:
+            return predictions.decisions
+        return self.classes_[predictions.decisions]
+
+
+class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Give texts a number.
+
+    The arguments are those of `HeadstartEstimator`.
+
+    Attributes:
+        run_: the run's record: stages, losses, cost.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on n texts, or n pairs of texts, and their numbers.
+
+        Args:
+            X: n strings, n pairs of strings, or a table with one or two columns of strings.
+            y: [n] finite numbers.
+
+        Raises:
+            ValueError: if X holds no texts, lengths differ, or a number is not finite.
+            UsageError: if the options cannot work together.
+            HeadstartError: if the run diverged or failed.
+        """
+        values = column_or_1d(y, dtype=np.float64, warn=True)
+        if not np.isfinite(values).all():
+            raise ValueError("y holds NaN or infinity")
+        return self._fit(X, TaskKind.REGRESSION, [float(value) for value in values], ())
+
+    def predict(self, X: Any) -> npt.NDArray[np.float32]:
+        """Return the number of each row [n]."""
+        values: npt.NDArray[np.float32] = self._predict(X).answers[:, 0]
+        return values
+
+
+def _train(run: Run, choices: Choices, workspace: Workspace) -> tuple[RunRecord, SavedModel]:
+    from headstart.inference.saved import load_saved_model
+
+    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+        out = Path(folder) / "model"
+        record = fit_model(run, choices, out, workspace, lambda event: None)
+        if record.status is not RunStatus.FINISHED:
+            raise HeadstartError(f"the run ended as {record.status}: {record.error}")
+        return record, load_saved_model(out)
+
+
+def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
+    """Return rows of one or two texts.
+
+    Raises:
+        ValueError: if there are no rows, or something is no text.
+    """
+    if isinstance(X, str) or not isinstance(X, Iterable):
+        raise ValueError("X must be a collection of texts or pairs of texts, such as a list")
+    rows = tuple((row,) if isinstance(row, str) else row for row in _rows(X))
+    if not rows:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    wrong = next(
+        (row for row in rows if len(row) not in (1, 2) or not all(isinstance(text, str) for text in row)), None
+    )
+    if wrong is not None:
+        raise ValueError(f"X must hold one text or two in every row; found {wrong!r}")
+    if len({len(row) for row in rows}) != 1:
+        raise ValueError("rows of X differ in length")
+    return tuple(tuple(str(text) for text in row) for row in rows)
+
+
+def _rows(X: Any) -> Iterator[Any]:
+    """Yield rows, whatever holds them: a `Dataset`'s rows are dictionaries, a data frame's are arrays."""
+    values = X.to_numpy() if hasattr(X, "to_numpy") else X
+    for row in values:
+        if isinstance(row, dict):
+            yield tuple(row.values())
+        else:
+            yield row if isinstance(row, str) else tuple(row) if isinstance(row, Iterable) else (row,)
+
+
+def _task_data(
+    texts: tuple[tuple[str, ...], ...], kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]
+) -> TaskData:
+    task = Task(
+        name=SOURCE.name,
+        kind=kind,
+        text_columns=("text",) if len(texts[0]) == 1 else ("text", "text_pair"),
+        label_column="label",
+        labels=tuple(classes),
+    )
+    splits = {"train": Split(texts=texts, labels=tuple(labels))}
+    return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))

@@ -1,0 +1,117 @@
+"""What a user chose, and which strategies and adapters that means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from headstart.adapters.catalogue import build_adapter
+from headstart.errors import UsageError
+from headstart.registry import Spec
+from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.strategy import Strategy
+from headstart.training.arguments import parse_overrides
+
+DEFAULT_ADAPTER = Spec("lora")
+STAGE_NAMES = ("probe", "adapter", "finetune")
+"""What may stand before the dot of `--trainer stage.KEY=VALUE`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a user chose, as they said it; None means the preset's.
+
+    Attributes:
+        strategies, adapters: crossed where a strategy takes an adapter.
+        learning_rate: of stages that train the backbone.
+        stage1_learning_rate: of stages that train head or adapter, as Stage 1 or alone.
+        stage1_fraction: Stage 1's share of the steps, from 0 up to but not including 1.
+        long: what happens to texts over `max_length`: "truncate", "head_tail" or "window".
+        stride: tokens that two neighbouring windows share.
+        loss: what is minimised; `class_weights`: "none", "balanced" or a JSON file of label: weight.
+        trainer: `KEY=VALUE` or `stage.KEY=VALUE` for `TrainingArguments`.
+    """
+
+    model: str
+    strategies: tuple[Spec, ...]
+    adapters: tuple[Spec, ...] = ()
+    head: Spec | None = None
+    keep_head: bool = False
+    preset: str = "default"
+    epochs: float | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    stage1_learning_rate: float | None = None
+    stage1_fraction: float | None = None
+    max_length: int | None = None
+    long: str | None = None
+    stride: int | None = None
+    loss: Spec = field(default_factory=lambda: Spec("cross_entropy"))
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    precision: str = "auto"
+    trainer: tuple[str, ...] = ()
+
+
+def pairings(choices: Choices) -> list[tuple[Spec, Spec | None]]:
+    """Return strategy and adapter of each column of a comparison; adapters cross only with strategies that take one.
+
+    Raises:
+        UsageError: if adapters, a Stage-1 option or a rate are given that no strategy could use, or one is unknown.
+    """
+    strategies = [(spec, build_strategy(spec)) for spec in dict.fromkeys(choices.strategies)]
+    if not strategies:
+        raise UsageError("no strategy was given", remedy="  Give --strategies, such as finetune,eh_ft.")
+    _refuse_unused(choices, [strategy for _, strategy in strategies])
+    parse_overrides(choices.trainer, _stage_names([strategy for _, strategy in strategies]))
+    adapters = tuple(dict.fromkeys(choices.adapters)) or (DEFAULT_ADAPTER,)
+    pairs: list[tuple[Spec, Spec | None]] = []
+    for spec, strategy in strategies:
+        for adapter in adapters if strategy.takes_adapter else (None,):
+            if adapter is not None:
+                _check_reserve(spec, adapter)
+            pairs.append((spec, adapter))
+    return pairs
+
+
+def _stage_names(strategies: Sequence[Strategy]) -> list[str]:
+    """Return the names of the stages that any of the strategies has."""
+    names = {"finetune" for strategy in strategies if strategy.tunes_backbone}
+    names |= {"adapter" if each.takes_adapter else "probe" for each in strategies if each.tunes_head_first}
+    return sorted(names)
+
+
+def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:
+    """An option that nothing in the call could use is an error."""
+    names = ", ".join(dict.fromkeys(strategy.name for strategy in strategies))
+    two_stages = any(strategy.has_first_stage for strategy in strategies)
+    unused = [
+        option
+        for option, given, used in (
+            ("--adapter", choices.adapters, any(strategy.takes_adapter for strategy in strategies)),
+            ("--stage1-fraction", choices.stage1_fraction is not None, two_stages),
+            ("--learning-rate", choices.learning_rate is not None, any(each.tunes_backbone for each in strategies)),
+            (
+                "--stage1-learning-rate",
+                choices.stage1_learning_rate is not None,
+                any(each.tunes_head_first for each in strategies),
+            ),
+        )
+        if given and not used
+    ]
+    if unused:
+        raise UsageError(
+            f"{' and '.join(unused)} would have no effect: no strategy here uses it",
+            allowed=f"  Strategies in this call: {names}.",
+            remedy="  Leave it out, or add a strategy such as eh_ft.",
+        )
+
+
+def _check_reserve(strategy: Spec, adapter: Spec) -> None:
+    if strategy.option_dict().get("reserve") and not build_adapter(adapter).merges:
+        raise UsageError(
+            f"{strategy} keeps what Stage 1's adapter learned by merging it into the weights, and {adapter.name!r} "
+            "cannot be merged",
+            remedy="  Use an adapter that merges: lora or bitfit.",
+        )

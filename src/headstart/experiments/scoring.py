@@ -1,0 +1,81 @@
+"""What a model's logits are worth: answers, metrics, and the best constant answer beside them.
+
+Letters: n examples, k logits, c classes, m choices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
+import torch
+
+from headstart import metrics
+from headstart.data.examples import Label, Split
+from headstart.kinds import TaskKind
+from headstart.models.outputs import answers, decisions
+from headstart.store.layout import atomic_path
+from headstart.tasks.task import Task
+
+Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A split with a model's answers.
+
+    Attributes:
+        scores: the task's metrics, the main one first.
+        labels: [n], or [n, c] for several classes at once.
+        decisions: what is scored, of the same shape.
+        answers: probabilities [n, c] or [n, m], or values [n, 1].
+    """
+
+    scores: dict[str, float]
+    labels: Values
+    decisions: Values
+    answers: npt.NDArray[np.float32]
+
+
+def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Sequence[str] | None) -> Scored:
+    """Return a split's answers and metrics from its logits [n, k] or [n, m]."""
+    said = answers(task.kind, logits)
+    decided = decisions(task.kind, said).numpy()
+    right = metrics.label_array(task.kind, labels, task.num_labels)
+    return Scored(
+        scores=metrics.compute(task.metrics, right, decided, groups),
+        labels=right,
+        decisions=decided,
+        answers=said.numpy(),
+    )
+
+
+def constant_score(task: Task, training: Split, evaluation: Split) -> float:
+    """Return the main metric of the constant answer that is most frequent in the training rows; of numbers the mean."""
+    seen = metrics.label_array(task.kind, training.labels or (), task.num_labels)
+    right = metrics.label_array(task.kind, evaluation.labels or (), task.num_labels)
+    if task.kind is TaskKind.REGRESSION:
+        constant = np.full(right.shape, seen.mean())
+    elif task.kind is TaskKind.MULTI_LABEL:
+        constant = np.broadcast_to((seen.mean(axis=0) >= 0.5).astype(np.int64), right.shape)
+    else:
+        constant = np.full(right.shape, np.bincount(seen).argmax())
+    return metrics.compute((task.main_metric,), right, constant, evaluation.groups)[task.main_metric]
+
+
+def write_predictions(scored: Scored, path: Path) -> None:
+    """Write one row per example: label, decision and probabilities, or the number; several classes as lists."""
+    columns = {"label": _column(scored.labels), "predicted": _column(scored.decisions)}
+    if scored.answers.shape[1] > 1:
+        columns |= {f"probability_{index}": pa.array(column) for index, column in enumerate(scored.answers.T)}
+    with atomic_path(path) as temporary:
+        pyarrow.parquet.write_table(pa.table(columns), temporary)
+
+
+def _column(values: Values) -> pa.Array:
+    return pa.array(list(values) if values.ndim == 2 else values)

@@ -1,0 +1,75 @@
+"""Which rows and which model a prediction is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import xxhash
+
+from headstart.errors import DataError, DataFault
+
+BLOCK_BYTES = 1 << 20
+LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputState:
+    """What the file system says of a file.
+
+    Attributes:
+        file: its path.
+        size: in bytes; None where there is no such file.
+        changed_ns: when it was last written.
+    """
+
+    file: str
+    size: int | None
+    changed_ns: int
+
+    @classmethod
+    def of(cls, file: str) -> InputState:
+        """Return the present state of a file."""
+        try:
+            status = Path(file).stat()
+        except OSError:
+            return cls(file=file, size=None, changed_ns=0)
+        return cls(file=file, size=status.st_size, changed_ns=status.st_mtime_ns)
+
+    def require_unchanged(self) -> None:
+        """Refuse to go on with a file that is no longer what it was.
+
+        Raises:
+            DataError: if it was written or removed since.
+        """
+        if InputState.of(self.file) != self:
+            fault = DataFault(file=self.file, message="was changed while it was read")
+            raise DataError([fault], remedy="  Call again when nothing writes to it any more.")
+
+
+def input_digest(file: str) -> str:
+    """Return a digest of a file's bytes."""
+    return _digest([Path(file)], names=[""])
+
+
+def folder_digest(folder: Path) -> str:
+    """Return a digest of names and bytes of all files in a folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return _digest(paths, names=[path.relative_to(folder).as_posix() for path in paths])
+
+
+def library_versions() -> str:
+    """Return the versions of the libraries on which answers depend."""
+    return ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+
+
+def _digest(paths: Iterable[Path], names: Iterable[str]) -> str:
+    whole = xxhash.xxh3_128()
+    for path, name in zip(paths, names, strict=True):
+        whole.update(f"{name}\n{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                whole.update(block)
+    return whole.hexdigest()

@@ -1,0 +1,179 @@
+"""A prediction that a kill does not undo: finished pieces lie beside the output until all of them are there."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+from filelock import FileLock, Timeout
+
+from headstart.errors import CheckpointError, UsageError
+from headstart.store.layout import atomic_path, read_json, write_json
+
+SUFFIX = ".partial"
+JOB_FILE, LOCK_FILE = "job.json", ".lock"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TRUNCATED = b"num_truncated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What answers follow from: equal jobs give equal answers.
+
+    Attributes:
+        input: digest of the rows; `model`: of the model's folder.
+        columns: how rows are read: options and names of columns.
+        batch_size, precision, device: of the forward pass.
+        chunk_rows: rows per piece.
+        versions: of the libraries.
+    """
+
+    input: str
+    model: str
+    columns: str
+    batch_size: int
+    precision: str
+    device: str
+    chunk_rows: int
+    versions: str
+
+
+WORDS = {
+    "input": "the rows",
+    "model": "the model",
+    "columns": "the columns, or how the file is read",
+    "batch_size": "--batch-size",
+    "precision": "--precision",
+    "device": "the device",
+    "chunk_rows": "the rows per piece",
+    "versions": "the versions of the libraries",
+}
+"""What a job's fields are called in sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Answers to the rows of one chunk.
+
+    Attributes:
+        columns: the new columns.
+        num_truncated: rows that lost tokens to the maximum length.
+    """
+
+    columns: pa.Table
+    num_truncated: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFolder:
+    """The folder `<out>.partial`: the job, and one Parquet file per finished chunk."""
+
+    folder: Path
+
+    def read(self, chunk: int, num_rows: int) -> Piece | None:
+        """Return the finished answers to a chunk; None where there are none, or the file is damaged."""
+        try:
+            columns = pyarrow.parquet.read_table(self._path(chunk))
+            num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
+        except (OSError, pa.ArrowException, KeyError, ValueError):
+            return None
+        if columns.num_rows != num_rows:
+            return None
+        return Piece(columns=columns.replace_schema_metadata(None), num_truncated=num_truncated)
+
+    def write(self, chunk: int, piece: Piece) -> None:
+        """Keep the answers to a chunk, whole or not at all."""
+        table = piece.columns.replace_schema_metadata({TRUNCATED: str(piece.num_truncated).encode()})
+        with said_as_usage_errors(self.folder), atomic_path(self._path(chunk)) as temporary:
+            pyarrow.parquet.write_table(table, temporary)
+
+    def whole(self, suffix: str) -> Path:
+        """Return where the output is written before it gets its name."""
+        return self.folder / f"whole{suffix}"
+
+    def has_pieces(self) -> bool:
+        """Return whether anything is finished."""
+        return any(self.folder.glob("answers-*.parquet"))
+
+    def _path(self, chunk: int) -> Path:
+        return self.folder / f"answers-{chunk:08d}.parquet"
+
+
+@contextmanager
+def partial_folder(out: Path, job: Job) -> Iterator[PartialFolder]:
+    """Open what an earlier call left beside `out`, or begin anew; no other process may do so at the same time.
+
+    A block that ends well leaves nothing; one that raises leaves the finished chunks, for the next call.
+
+    Raises:
+        UsageError: if another process is at it, the folder is of another job or cannot be made, or the disk is full.
+    """
+    partial = PartialFolder(out.with_name(out.name + SUFFIX))
+    with said_as_usage_errors(out):
+        partial.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(partial.folder / LOCK_FILE)
+    _acquire(lock, out)
+    is_finished = False
+    try:
+        _require_same_job(partial, job, out)
+        yield partial
+        is_finished = True
+    finally:
+        # Windows cannot remove an open file.
+        lock.release()
+        if is_finished or not partial.has_pieces():
+            shutil.rmtree(partial.folder, ignore_errors=True)
+
+
+@contextmanager
+def said_as_usage_errors(out: Path) -> Iterator[None]:
+    """Turn a full disk, or a folder that may not be written, into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise UsageError(
+                f"there is no room on the disk for {out}",
+                remedy="  Make room and call again in the same words: finished rows are kept.",
+            ) from error
+        if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:
+            raise UsageError(
+                f"cannot write {out}: {error.strerror}", remedy="  Name a file in a folder that you may write to."
+            ) from error
+        raise
+
+
+def _acquire(lock: FileLock, out: Path) -> None:
+    try:
+        with said_as_usage_errors(out):
+            lock.acquire(blocking=False)
+    except Timeout:
+        raise UsageError(f"another process is writing {out}", remedy="  Wait for it, or name another file.") from None
+
+
+def _require_same_job(partial: PartialFolder, job: Job, out: Path) -> None:
+    path = partial.folder / JOB_FILE
+    try:
+        before = read_json(path)
+    except (FileNotFoundError, CheckpointError):
+        before = {}
+        _remove_pieces(partial)
+    changed = [WORDS[field.name] for field in fields(job) if before.get(field.name) != getattr(job, field.name)]
+    if changed and partial.has_pieces():
+        raise UsageError(
+            f"{partial.folder} holds an unfinished prediction, and since then changed: {', '.join(changed)}",
+            remedy=f"  Call again as before to finish it, or remove {partial.folder} to begin anew.",
+        )
+    with said_as_usage_errors(out):
+        write_json(path, asdict(job))
+
+
+def _remove_pieces(partial: PartialFolder) -> None:
+    for path in partial.folder.glob("answers-*.parquet"):
+        path.unlink()

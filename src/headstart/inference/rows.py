@@ -1,0 +1,152 @@
+"""A user's rows, read anew in every pass, and the pass that checks them all before a model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+from transformers import PreTrainedTokenizerBase
+
+from headstart.artifacts.model_folder import ModelInfo
+from headstart.data.examples import Split
+from headstart.data.files import unlabelled_chunk
+from headstart.data.options import FileOptions
+from headstart.data.table import Table
+from headstart.data.tables import scan_table
+from headstart.data.tokenisation import tokenize
+from headstart.errors import DataError, DataFault, UsageError
+from headstart.inference.identity import InputState
+from headstart.inference.tables import joint_schema
+from headstart.tasks.task import Task
+
+MAX_FAULTS = 1000
+"""Reading stops here: a wrong file of ten million rows has ten million faults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Where rows come from and what is read in them.
+
+    Attributes:
+        file: a path, or what else `scan_table` reads.
+        options: how it is read.
+        task: says which columns are texts and choices.
+        state: of the file when the first pass began.
+        chunk_rows: rows that are in memory at a time.
+    """
+
+    file: str
+    options: FileOptions
+    task: Task
+    state: InputState
+    chunk_rows: int
+
+    def tables(self) -> Iterator[Table]:
+        """Return the rows piece by piece.
+
+        Raises:
+            DataError: if the file is changed meanwhile.
+        """
+        for table in scan_table(self.file, self.options, chunk_rows=self.chunk_rows):
+            self.state.require_unchanged()
+            yield table
+        self.state.require_unchanged()
+
+    def chunks(self) -> Iterator[tuple[pa.Table, Split]]:
+        """Return the rows piece by piece: all columns, and the examples.
+
+        Raises:
+            DataError: with all faults of a piece, or if the file is changed meanwhile.
+        """
+        for table in self.tables():
+            yield unlabelled_chunk(table, self.task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the checking pass found.
+
+    Attributes:
+        num_rows: of the file.
+        num_choices: of the example that has the most, for multiple choice; otherwise 0.
+        schema: of the columns of all pieces.
+    """
+
+    num_rows: int
+    num_choices: int
+    schema: pa.Schema
+
+
+def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase | None) -> Checked:
+    """Read everything once.
+
+    Args:
+        rows: to be predicted.
+        info: of the model.
+        tokenizer: the model's, where `needs_tokens`.
+
+    Raises:
+        DataError: with all faults of the file, up to a thousand.
+    """
+    faults: dict[DataFault, None] = {}
+    num_rows = num_choices = 0
+    schema = pa.schema([])
+    for table in rows.tables():
+        try:
+            columns, split = unlabelled_chunk(table, rows.task)
+            if tokenizer is not None:
+                _check_tokens(table, split, info, tokenizer)
+        except DataError as error:
+            faults |= dict.fromkeys(error.faults)
+            if len(faults) >= MAX_FAULTS:
+                break
+            continue
+        num_rows += len(split)
+        num_choices = max(num_choices, max(map(len, split.choices or ()), default=0))
+        schema = joint_schema(schema, columns.schema) if len(schema) else columns.schema
+    if faults:
+        raise DataError(list(faults))
+    return Checked(num_rows=num_rows, num_choices=num_choices, schema=schema)
+
+
+def needs_tokens(info: ModelInfo) -> bool:
+    """Return whether rows can be at fault once they are tokens: where something must not be cut off."""
+    return info.task.has_spans or (info.truncation == "window" and len(info.task.text_columns) == 2)
+
+
+def _check_tokens(table: Table, split: Split, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> None:
+    try:
+        tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
+    except DataError as error:
+        # Tokens know rows by their number in the split alone: "row 3".
+        rows = [int(fault.file.removeprefix("row ")) - 1 for fault in error.faults]
+        faults = [table.fault(fault.message, row) for fault, row in zip(error.faults, rows, strict=True)]
+        raise DataError(faults, remedy=error.remedy) from error
+
+
+def with_columns(task: Task, options: FileOptions) -> Task:
+    """Return the task with the columns that the user named in place of those that the model was trained on.
+
+    Raises:
+        UsageError: if columns are named for texts or choices that the model does not read.
+    """
+    first, second = (*task.text_columns, None, None)[:2]
+    given = {"--text": (options.text, first), "--text-pair": (options.text_pair, second)}
+    for option, (name, own) in given.items():
+        if name is not None and own is None:
+            read = "one text" if first else "choices only"
+            raise UsageError(
+                f"{option} {name!r} would have no effect: the model reads {read}", remedy="  Leave it out."
+            )
+    if options.choices and not task.choice_columns:
+        raise UsageError(
+            f"--choices {','.join(options.choices)} would have no effect: the model reads no choices",
+            remedy="  Leave it out.",
+        )
+    return replace(
+        task,
+        text_columns=tuple(name or own for name, own in given.values() if own is not None),
+        choice_columns=options.choices or task.choice_columns,
+        label_column=options.label or task.label_column,
+    )

@@ -1,0 +1,222 @@
+"""Answers to test rows whose labels are hidden, as GLUE and SuperGLUE take them: file names, words and row numbers.
+
+Source: gluebenchmark.com and super.gluebenchmark.com; the words are those of jiant, the toolkit of their authors.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.data.examples import Split
+from headstart.data.formats import read_split
+from headstart.data.loading import load_table
+from headstart.errors import DataError, UsageError
+from headstart.kinds import TaskKind
+from headstart.registry import Registry
+from headstart.store.layout import atomic_path
+from headstart.tasks import glue, super_glue
+from headstart.tasks.task import Task
+
+Answer = int | str
+Index = tuple[int, ...]
+"""The number of a row; of a MultiRC row those of paragraph, question and answer."""
+Write = Callable[[Sequence[Index], Sequence[Answer]], str]
+INDEX_COLUMN = "idx"
+INDEX_PARTS = ("paragraph", "question", "answer")
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+"""The same answers make the same bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionFile:
+    """One file of a submission.
+
+    Attributes:
+        name: in the archive.
+        answered_by: names of tasks whose models may answer, each with the task whose test rows they are asked.
+        words: how each class or choice is called; empty for numbers.
+        write: makes the file's text of row numbers and answers.
+    """
+
+    name: str
+    answered_by: tuple[tuple[str, Task], ...]
+    words: tuple[Answer, ...]
+    write: Write
+
+    def asked(self, model_task: str) -> Task:
+        """Return the task whose test rows a model of `model_task` is asked."""
+        return dict(self.answered_by)[model_task]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """What one leaderboard wants; `lacking` says what of it no model of ours can answer, "" for nothing."""
+
+    files: tuple[SubmissionFile, ...]
+    lacking: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenRows:
+    """Test rows, with their numbers; labels are None."""
+
+    split: Split
+    indices: tuple[Index, ...]
+
+
+def read_hidden_rows(task: Task, data_root: Path | None) -> HiddenRows:
+    """Return a task's test rows.
+
+    Args:
+        task: any.
+        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+
+    Raises:
+        UsageError: if they cannot be found, or are not as many as officially.
+        DataError: with all faults of the rows.
+    """
+    table = load_table(task, task.test_split, data_root=data_root)
+    split = read_split(task, table, labelled=False)
+    numbers = table.columns.get(INDEX_COLUMN)
+    if numbers is None:
+        raise DataError([table.fault(f"has no column {INDEX_COLUMN!r}, which numbers the rows of a submission")])
+    indices = [_index(value) for value in numbers]
+    faults = [
+        table.fault(f"{INDEX_COLUMN!r} is {numbers[row]!r}, and no row number", row)
+        for row, index in enumerate(indices)
+        if not index
+    ]
+    if not faults and len(set(indices)) < len(indices):
+        faults = [table.fault(f"two rows have the same {INDEX_COLUMN!r}")]
+    if faults:
+        raise DataError(faults)
+    official = dict(task.num_rows)[task.test_split]
+    if len(split) != official:
+        raise UsageError(
+            f"the {task.test_split} split of {task.name} has {len(split)} rows here, officially {official}"
+        )
+    return HiddenRows(split=split, indices=tuple(indices))
+
+
+def answers_of(file: SubmissionFile, decisions: Sequence[float]) -> list[Answer]:
+    """Return decisions in the file's words.
+
+    Args:
+        file: says how classes and choices are called.
+        decisions: classes or choices by index, or numbers, which are kept within the scale of STS-B, 0 to 5.
+    """
+    if not file.words:
+        return [f"{min(max(float(value), 0.0), 5.0):.3f}" for value in decisions]
+    return [file.words[int(index)] for index in decisions]
+
+
+def most_frequent(task: Task, training: Split) -> float:
+    """Return the constant answer that suits the training rows best: the most frequent label, of numbers the mean."""
+    labels = [float(label) for label in training.labels or () if not isinstance(label, tuple)]
+    if task.kind is TaskKind.REGRESSION:
+        return sum(labels) / len(labels)
+    counts = Counter(labels)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def write_archive(out: Path, texts: Mapping[str, str]) -> None:
+    """Write files as a zip archive, whole or not at all.
+
+    Args:
+        out: the archive.
+        texts: name -> text, in the archive's order.
+    """
+    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
+
+
+def _index(value: object) -> Index:
+    """Return a row's number, or nothing where the value is none."""
+    parts = [value.get(part) for part in INDEX_PARTS] if isinstance(value, dict) else [value]
+    whole = tuple(part for part in parts if isinstance(part, int) and not isinstance(part, bool))
+    return whole if len(whole) == len(parts) else ()
+
+
+def tab_separated(indices: Sequence[Index], answers: Sequence[Answer]) -> str:
+    """Return a GLUE file: a header, and a line per row."""
+    lines = [f"{index[0]}\t{answer}" for index, answer in zip(indices, answers, strict=True)]
+    return "".join(f"{line}\n" for line in ("index\tprediction", *lines))
+
+
+def json_lines(indices: Sequence[Index], answers: Sequence[Answer]) -> str:
+    """Return a SuperGLUE file: a JSON object per row."""
+    rows = ({"idx": index[0], "label": answer} for index, answer in zip(indices, answers, strict=True))
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+def by_paragraph(indices: Sequence[Index], answers: Sequence[Answer]) -> str:
+    """Return the MultiRC file: a line per paragraph, in it all questions, in these all answers, in the rows' order."""
+    paragraphs: dict[int, dict[int, list[dict[str, Answer]]]] = {}
+    for (paragraph, question, number), answer in zip(indices, answers, strict=True):
+        paragraphs.setdefault(paragraph, {}).setdefault(question, []).append({"idx": number, "label": answer})
+    lines = (
+        {"idx": paragraph, "passage": {"questions": [{"idx": each, "answers": said} for each, said in asked.items()]}}
+        for paragraph, asked in paragraphs.items()
+    )
+    return "".join(f"{json.dumps(line)}\n" for line in lines)
+
+
+def _glue_file(name: str, task: Task, words: tuple[Answer, ...], model_task: Task | None = None) -> SubmissionFile:
+    return SubmissionFile(
+        name=f"{name}.tsv", answered_by=(((model_task or task).name, task),), words=words, write=tab_separated
+    )
+
+
+def _super_glue_file(name: str, tasks: Mapping[str, Task], words: tuple[Answer, ...]) -> SubmissionFile:
+    return SubmissionFile(name=f"{name}.jsonl", answered_by=tuple(tasks.items()), words=words, write=json_lines)
+
+
+def _own(*tasks: Task) -> dict[str, Task]:
+    return {task.name: task for task in tasks}
+
+
+NUMBERED = (0, 1)
+GLUE = Suite(
+    files=(
+        _glue_file("CoLA", glue.COLA, NUMBERED),
+        _glue_file("SST-2", glue.SST2, NUMBERED),
+        _glue_file("MRPC", glue.MRPC, NUMBERED),
+        _glue_file("STS-B", glue.STSB, ()),
+        _glue_file("QQP", glue.QQP, NUMBERED),
+        _glue_file("MNLI-m", glue.MNLI, glue.MNLI.labels),
+        _glue_file("MNLI-mm", glue.MNLI_MISMATCHED, glue.MNLI.labels, glue.MNLI),
+        _glue_file("QNLI", glue.QNLI, glue.QNLI.labels),
+        _glue_file("RTE", glue.RTE, glue.RTE.labels),
+        _glue_file("WNLI", glue.WNLI, NUMBERED),
+        _glue_file("AX", glue.AX, glue.AX.labels, glue.MNLI),
+    )
+)
+SUPER_GLUE = Suite(
+    files=(
+        _super_glue_file("BoolQ", _own(super_glue.BOOLQ), ("false", "true")),
+        _super_glue_file("CB", _own(super_glue.CB), super_glue.CB.labels),
+        _super_glue_file("COPA", _own(super_glue.COPA), NUMBERED),
+        SubmissionFile(
+            name="MultiRC.jsonl",
+            answered_by=((super_glue.MULTIRC.name, super_glue.MULTIRC),),
+            words=NUMBERED,
+            write=by_paragraph,
+        ),
+        _super_glue_file("RTE", _own(super_glue.RTE), super_glue.RTE.labels),
+        _super_glue_file("WiC", _own(super_glue.WIC, super_glue.WIC_MARKED), ("false", "true")),
+        _super_glue_file("WSC", _own(super_glue.WSC, super_glue.WSC_MARKED), ("False", "True")),
+        _super_glue_file("AX-b", {super_glue.RTE.name: super_glue.AXB}, super_glue.RTE.labels),
+        _super_glue_file("AX-g", {super_glue.RTE.name: super_glue.AXG}, super_glue.RTE.labels),
+    ),
+    lacking="ReCoRD.jsonl is not in it: ReCoRD picks a word of a passage, which is no classification",
+)
+
+SUITES: Registry[Suite] = Registry("suite")
+SUITES.add("glue", GLUE)
+SUITES.add("super_glue", SUPER_GLUE)

@@ -1,0 +1,37 @@
+"""Checkpoints that carry one of our heads: models that headstart saved and that somebody trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PretrainedConfig
+
+from headstart.kinds import TaskKind
+from headstart.models.classifier import HeadstartConfig
+from headstart.models.own_heads import OwnHead
+from headstart.models.source import ModelSource
+
+
+def own_config(source: ModelSource) -> HeadstartConfig | None:
+    """Return the configuration of a checkpoint with one of our heads; None for any other."""
+    values, _ = PretrainedConfig.get_config_dict(source.path, local_files_only=True)
+    return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
+
+
+def backbone_key_mapping(config: HeadstartConfig | None) -> dict[str, str] | None:
+    """Return how the names in such a checkpoint become those of the backbone's own class; None where they are these."""
+    if config is None:
+        return None
+    within = "encoder." if config.backbone_config.get("is_encoder_decoder") else ""
+    return {r"^backbone\.": within}
+
+
+def has_head(
+    config: HeadstartConfig, design: OwnHead, kind: TaskKind, labels: Sequence[str], reads_spans: bool
+) -> bool:
+    """Whether a checkpoint's head is this one, made for this kind of answer and as many classes."""
+    return (
+        (config.head, config.head_options) == (design.name, design.options())
+        and (config.kind, config.reads_spans) == (kind, reads_spans)
+        and (not kind.has_classes or config.num_labels == len(labels))
+    )

@@ -1,0 +1,221 @@
+"""Heads of our own, which stand on any backbone: the paper's, a linear one, a Fourier one.
+
+Letters: b batch, d input size, k logits, g grid size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, final
+
+import torch
+from torch import nn
+from transformers import PretrainedConfig
+
+from headstart.errors import UsageError, unknown_name
+from headstart.kinds import TaskKind
+from headstart.models import outputs
+from headstart.models.pooling import Pooling, check_pooling, default_pooling
+from headstart.registry import Registry, Scalar, Spec
+
+BY_ARCHITECTURE = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnHead(ABC):
+    """How a head is built and drawn; one subclass per head.
+
+    Attributes:
+        pooling: which vector stands for a text: "first", "mean", "last"; "auto" leaves it to the architecture.
+    """
+
+    pooling: str = BY_ARCHITECTURE
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        known = (BY_ARCHITECTURE, *(pooling.value for pooling in Pooling))
+        if self.pooling not in known:
+            raise unknown_name("pooling", self.pooling, known)
+
+    @abstractmethod
+    def build(self, input_size: int, num_logits: int) -> nn.Module:
+        """Return the module that turns features [b, d] into logits [b, k]."""
+
+    @abstractmethod
+    def draw(self, module: nn.Module) -> None:
+        """Draw the parameters of a part of the head from torch's global generator."""
+
+    def num_logits(self, kind: TaskKind, num_labels: int) -> int:
+        """Return how many logits the head computes per sequence."""
+        return outputs.num_logits(kind, num_labels)
+
+    def on(self, config: PretrainedConfig) -> Self:
+        """Return the head with the pooling that it has on a backbone of this configuration.
+
+        Raises:
+            UsageError: if the vector that was asked for says nothing of the text there.
+        """
+        pooling = default_pooling(config) if self.pooling == BY_ARCHITECTURE else Pooling(self.pooling)
+        check_pooling(pooling, config)
+        return dataclasses.replace(self, pooling=pooling.value)
+
+    def options(self) -> dict[str, Scalar]:
+        """Return all options with their values, those of the defaults too."""
+        return {option.name: getattr(self, option.name) for option in dataclasses.fields(self)}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearHead(OwnHead):
+    """One linear map: weights from N(0, 0.02), biases zero.
+
+    Source: Devlin et al. (NAACL 2019), who draw BERT's head so.
+    """
+
+    name: ClassVar[str] = "linear"
+    weight_std: ClassVar[float] = 0.02
+
+    def build(self, input_size: int, num_logits: int) -> nn.Module:
+        """Return Linear(d, k)."""
+        return nn.Linear(input_size, num_logits)
+
+    def draw(self, module: nn.Module) -> None:
+        """Draw the weight; the bias is zero."""
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=self.weight_std)
+            nn.init.zeros_(module.bias)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MlpHead(OwnHead):
+    """The paper's: Linear(d, hidden_size), ReLU, Linear(hidden_size, k), without dropout.
+
+    Two classes have one logit. Weights are drawn from N(0, 0.005), biases as PyTorch does.
+
+    Attributes:
+        hidden_size: width between the two maps, at least 1.
+
+    Source: Yang et al. (EMNLP 2022), official code.
+    """
+
+    hidden_size: int = 2048
+
+    name: ClassVar[str] = "mlp"
+    weight_std: ClassVar[float] = 0.005
+
+    def __post_init__(self) -> None:
+        OwnHead.__post_init__(self)
+        _check_at_least_one(self.name, "hidden_size", self.hidden_size)
+
+    def num_logits(self, kind: TaskKind, num_labels: int) -> int:
+        """Return how many logits the head computes: one for two classes."""
+        is_binary = kind is TaskKind.CLASSIFICATION and num_labels == 2
+        return 1 if is_binary else outputs.num_logits(kind, num_labels)
+
+    def build(self, input_size: int, num_logits: int) -> nn.Module:
+        """Return the two maps."""
+        return nn.Sequential(
+            nn.Linear(input_size, self.hidden_size), nn.ReLU(), nn.Linear(self.hidden_size, num_logits)
+        )
+
+    def draw(self, module: nn.Module) -> None:
+        """Draw the weight; the bias stays as PyTorch drew it."""
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=self.weight_std)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FourierKanHead(OwnHead):
+    """A Kolmogorov-Arnold layer: each edge between an input and a logit is a Fourier series of its own.
+
+    Attributes:
+        grid_size: number of frequencies, at least 1.
+
+    Source: Al Imran and Ishmam (arXiv 2408.08803).
+    """
+
+    grid_size: int = 5
+
+    name: ClassVar[str] = "fourier_kan"
+
+    def __post_init__(self) -> None:
+        OwnHead.__post_init__(self)
+        _check_at_least_one(self.name, "grid_size", self.grid_size)
+
+    def build(self, input_size: int, num_logits: int) -> nn.Module:
+        """Return the layer."""
+        return FourierKan(input_size, num_logits, self.grid_size)
+
+    def draw(self, module: nn.Module) -> None:
+        """Draw the coefficients; the bias is zero."""
+        if isinstance(module, FourierKan):
+            module.reset_parameters()
+
+
+@final
+class FourierKan(nn.Module):
+    """A sum of Fourier series: `y_j = bias_j + sum_i sum_f a_jif cos(f x_i) + b_jif sin(f x_i)`, f from 1 to g.
+
+    `coefficients` [2, k, d, g] holds a, then b. Drawn with the variance 1 / (d g), they give logits of variance 1,
+    whatever the features are.
+    """
+
+    def __init__(self, input_size: int, num_logits: int, grid_size: int) -> None:
+        super().__init__()
+        self.coefficients = nn.Parameter(torch.empty(2, num_logits, input_size, grid_size))
+        self.bias = nn.Parameter(torch.empty(num_logits))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the coefficients from torch's global generator; the bias is zero."""
+        _, _, input_size, grid_size = self.coefficients.shape
+        nn.init.normal_(self.coefficients, std=(input_size * grid_size) ** -0.5)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits [b, k] from features [b, d]; angles are fp32, since bf16 has no digits left at high ones."""
+        frequencies = torch.arange(1, self.coefficients.shape[-1] + 1, device=features.device)
+        angles = features.float().unsqueeze(-1) * frequencies
+        waves = torch.stack([angles.cos(), angles.sin()])
+        return torch.einsum("wbdg,wkdg->bk", waves, self.coefficients) + self.bias
+
+
+HEADS: Registry[type[OwnHead] | None] = Registry("head")
+"""All heads by name; None for the architecture's own."""
+HEADS.add("native", None)
+for _head in (LinearHead, MlpHead, FourierKanHead):
+    HEADS.add(_head.name, _head)
+
+
+def own_head(spec: Spec) -> OwnHead | None:
+    """Return the head that `spec` names, with its options set; None for the architecture's own.
+
+    Raises:
+        UsageError: if the name or an option is unknown, or a value is of the wrong kind or out of range.
+    """
+    design = HEADS.get(spec.name)
+    if design is None:
+        if spec.options:
+            raise UsageError(f"the head {spec.name!r} has no options, but {str(spec)!r} was given")
+        return None
+    kinds = {option.name: type(option.default) for option in dataclasses.fields(design)}
+    values: dict[str, Any] = spec.option_dict()
+    for option, value in values.items():
+        if option not in kinds:
+            raise unknown_name(f"option of the head {spec.name!r}", option, kinds)
+        if type(value) is not kinds[option]:
+            wanted = "a whole number" if kinds[option] is int else "a word"
+            raise UsageError(
+                f"option {option!r} of the head {spec.name!r} was given as {value!r}", allowed=f"  It is {wanted}."
+            )
+    return design(**values)
+
+
+def _check_at_least_one(head: str, option: str, value: int) -> None:
+    if value < 1:
+        raise UsageError(f"{head} was given {option}={value}", allowed="  It is at least 1.")

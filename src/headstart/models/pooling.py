@@ -1,0 +1,101 @@
+"""From one vector per token to the vectors that a head reads.
+
+Letters: b batch, t tokens, h hidden size. Padding may stand on either side of the text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import torch
+from transformers import PretrainedConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+from headstart.errors import UsageError
+
+LEFT_TO_RIGHT = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - frozenset(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
+"""Architectures that are pretrained from left to right, and XLNet, whose token for the whole text stands last."""
+
+
+class Pooling(StrEnum):
+    """Which vector stands for a text."""
+
+    FIRST = "first"
+    """The first token's."""
+    MEAN = "mean"
+    """The mean over all tokens."""
+    LAST = "last"
+    """The last token's."""
+
+
+def default_pooling(config: PretrainedConfig) -> Pooling:
+    """Return what an architecture's vectors are made for.
+
+    The first token for encoders; the last for models that read from left to right, since only it has seen the whole
+    text; the mean for the encoder of an encoder-decoder, none of whose tokens was trained to sum up a text.
+
+    Source: for encoder-decoders Ni et al. (Findings of ACL 2022), "Sentence-T5", section 3.
+    """
+    if config.is_encoder_decoder:
+        return Pooling.MEAN
+    return Pooling.LAST if config.model_type in LEFT_TO_RIGHT else Pooling.FIRST
+
+
+def check_pooling(pooling: Pooling, config: PretrainedConfig) -> None:
+    """Refuse the first token of a text that is read from left to right: it has seen nothing of the others.
+
+    Raises:
+        UsageError: if `pooling` is that.
+    """
+    if pooling is Pooling.FIRST and config.model_type in LEFT_TO_RIGHT and not config.is_encoder_decoder:
+        raise UsageError(
+            f"pooling=first was asked of {config.model_type!r}, whose first token does not stand for the text",
+            remedy="  Use pooling=last or pooling=mean.",
+        )
+
+
+def pool(hidden: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling) -> torch.Tensor:
+    """Return one vector per text [b, h].
+
+    Args:
+        hidden: the final layer's output [b, t, h].
+        attention_mask: 1 for tokens, 0 for padding [b, t]; None where nothing is padded.
+        pooling: which vector.
+    """
+    if pooling is Pooling.MEAN:
+        return mean_over(hidden, torch.ones_like(hidden[..., 0]) if attention_mask is None else attention_mask)
+    if attention_mask is None:
+        return hidden[:, 0] if pooling is Pooling.FIRST else hidden[:, -1]
+    rows = torch.arange(len(hidden), device=hidden.device)
+    if pooling is Pooling.FIRST:
+        return hidden[rows, attention_mask.argmax(dim=1)]
+    return hidden[rows, attention_mask.shape[1] - 1 - attention_mask.flip(1).argmax(dim=1)]
+
+
+def mean_over(hidden: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """Return the mean [b, h] of `hidden` [b, t, h] over the positions that are not 0 in `chosen` [b, t].
+
+    What stands at other positions does not count, were it infinite. No position at all gives zeros.
+    """
+    is_chosen = chosen.bool().unsqueeze(-1)
+    return hidden.masked_fill(~is_chosen, 0.0).sum(dim=1) / is_chosen.sum(dim=1).clamp(min=1)
+
+
+def compare_spans(hidden: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
+    """Return what two places in a text say of each other [b, 4h]: `[w1; w2; |w1 - w2|; w1 * w2]`.
+
+    Args:
+        hidden: the final layer's output [b, t, h].
+        spans: [b, 4], first token and end (exclusive) of the one place, then of the other; w1 and w2 are the means
+            over their tokens.
+
+    Source: Yang et al. (EMNLP 2022), official code, for words in context.
+    """
+    positions = torch.arange(hidden.shape[1], device=hidden.device)
+    begin1, end1, begin2, end2 = spans.unsqueeze(-1).unbind(dim=1)
+    first = mean_over(hidden, (positions >= begin1) & (positions < end1))
+    second = mean_over(hidden, (positions >= begin2) & (positions < end2))
+    return torch.cat([first, second, (first - second).abs(), first * second], dim=-1)

@@ -1,0 +1,130 @@
+"""`predict` and `evaluate` as a person calls them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.cli.main import main
+from headstart.tasks.demo import DEMO
+from tests.support.kinds import TASKS
+from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
+from tests.support.tiny import make_checkpoint
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Call `headstart` in an empty folder; returns exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["headstart", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err + captured.out, captured.err
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    checkpoint = make_checkpoint(folder / "source", "bert")
+    tasks = {"texts": TEXT_TASK, "pairs": PAIR_TASK, "choices": TASKS["multiple_choice"], "demo": DEMO}
+    for name, task in tasks.items():
+        example = make_example(checkpoint, task=task)
+        save_model_folder(example.classifier, example.tokenizer, folder / name, info=example.info)
+    return {name: folder / name for name in tasks}
+
+
+def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str, Path], tmp_path: Path) -> None:
+    rows = "".join(f"{text}\n" for (text,) in texts(TEXT_TASK).texts)
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"text\n" + rows.encode()))
+    code, out, err = cli("predict", models["texts"], "in.csv.gz", "--out", "out.jsonl.gz")
+    assert code == 0, err
+    assert out.splitlines() == [
+        "23 rows: out.jsonl.gz",
+        "7 rows were longer than the model reads and lost tokens",
+    ]
+    lines = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode().splitlines()
+    assert list(json.loads(lines[0])) == [
+        "text",
+        "predicted_label",
+        "probability_bad",
+        "probability_fair",
+        "probability_good",
+    ]
+    code, out, _ = cli("predict", models["texts"], "in.csv.gz", "--out", "again.tsv", "--json")
+    assert json.loads(out) == {"num_rows": 23, "num_resumed": 0, "num_truncated": 7, "out": "again.tsv"}
+
+
+def test_predict_reads_files_without_a_header_and_choices(cli: Cli, models: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("the cat,big,small\nthe dog,red,blue\n")
+    code, _, err = cli(
+        *("predict", models["choices"], "in.csv", "--out", "out.csv"),
+        *("--no-header", "--columns", "text,left,right", "--choices", "left,right"),
+    )
+    assert code == 0, err
+    header = (tmp_path / "out.csv").read_text().splitlines()[0]
+    assert header == "text,left,right,predicted_choice,probability_0,probability_1"
+
+
+def test_evaluate_on_a_task_by_name(cli: Cli, models: dict[str, Path]) -> None:
+    code, out, err = cli("evaluate", models["demo"], "--task", "demo", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert list(found["scores"]) == list(DEMO.metrics)
+    assert found["num_rows"] == dict(DEMO.num_rows).get(DEMO.evaluation_split, found["num_rows"])
+
+
+def test_evaluate_on_a_file(cli: Cli, models: dict[str, Path], tmp_path: Path) -> None:
+    rows = "".join(f"{text},good\n" for (text,) in texts(TEXT_TASK).texts)
+    (tmp_path / "test.csv").write_text("text,stars\n" + rows)
+    code, out, err = cli("evaluate", models["texts"], "test.csv", "--label", "stars")
+    assert code == 0, err
+    assert "accuracy: " in out
+    assert "on 23 rows of test.csv" in out
+    assert "7 rows were longer" in out
+
+
+BAD_CALLS = {
+    "no source": (["evaluate", "texts"], "neither a file nor a task"),
+    "two sources": (["evaluate", "texts", "in.csv", "--task", "demo"], "both a file and a task"),
+    "root without task": (["evaluate", "texts", "in.csv", "--data-root", "."], "--data-root would have no effect"),
+    "column of a task": (["evaluate", "demo", "--task", "demo", "--text", "x"], "--text would have no effect"),
+    "unknown task": (["evaluate", "texts", "--task", "glue/rtee"], "did you mean 'glue/rte'"),
+    "other answers": (["evaluate", "texts", "--task", "demo"], "their answers differ"),
+    "no model": (["predict", ".", "in.csv", "--out", "out.csv"], "no model folder"),
+    "no such file": (["predict", "texts", "other.csv", "--out", "out.csv"], "other.csv"),
+    "a folder": (["predict", "texts", ".", "--out", "out.csv"], "folder"),
+    "unknown format": (["predict", "texts", "in.csv", "--out", "out.xlsx"], ".csv.gz"),
+    "output is input": (["predict", "texts", "in.csv", "--out", "in.csv"], "is there already"),
+    "header without names": (["predict", "texts", "in.csv", "--out", "out.csv", "--no-header"], "--columns"),
+    "a second text": (
+        ["predict", "texts", "in.csv", "--out", "out.csv", "--text-pair", "x"],
+        "the model reads one text",
+    ),
+    "no such column": (["predict", "texts", "in.csv", "--out", "out.csv", "--text", "txt"], "'txt'"),
+    "precision": (["predict", "texts", "in.csv", "--out", "out.csv", "--precision", "fp8"], "fp8"),
+    "a batch of nothing": (["predict", "texts", "in.csv", "--out", "out.csv", "--batch-size", "0"], "batch-size"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_CALLS)
+def test_bad_calls_end_with_2_and_leave_nothing(fault: str, cli: Cli, models: dict[str, Path], tmp_path: Path) -> None:
+    (verb, model, *rest), expected = BAD_CALLS[fault]
+    (tmp_path / "in.csv").write_text("text,verdict\nthe cat,good\n")
+    code, _, err = cli(verb, models.get(model, model), *rest)
+    assert code == 2, err
+    assert expected in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

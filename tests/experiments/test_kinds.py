@@ -1,0 +1,107 @@
+"""Every kind of answer in every strategy: the engine does not care what a task wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import torch
+
+from headstart.artifacts.model_folder import load_model_folder
+from headstart.experiments.experiment import Run
+from headstart.experiments.scoring import constant_score
+from headstart.registry import Spec
+from headstart.store.local import LocalStore
+from headstart.strategies.catalogue import STRATEGIES, build_strategy
+from headstart.sweeps.export import export_run
+from headstart.sweeps.serial_executor import execute
+from headstart.training.config import RunOptions
+from tests.support.kinds import NUM_VALIDATION, SOURCE, TASKS, kind_workspace
+from tests.support.runs import ARCHITECTURES, do_run, stage_tensors, tiny_choices, tiny_experiment
+
+CheckpointMaker = Callable[..., Path]
+
+
+def adapter_of(strategy: str) -> str | None:
+    return "lora" if build_strategy(Spec(strategy)).takes_adapter else None
+
+
+@pytest.mark.parametrize("kind", sorted(TASKS))
+@pytest.mark.parametrize("strategy", STRATEGIES.names())
+def test_every_strategy_runs_on_every_kind(
+    kind: str, strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter_of(strategy))
+    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    assert tuple(record.scores) == TASKS[kind].metrics
+    assert all(np.isfinite(score) for score in record.scores.values())
+    predictions = pyarrow.parquet.read_table(tmp_path / "predictions.validation.parquet")
+    assert predictions.num_rows == NUM_VALIDATION
+    assert record.stages[-1].moved["head"] > 0
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression", "multiple_choice", "spans"])
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "bert"])
+def test_every_kind_runs_on_every_architecture(
+    kind: str, architecture: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """EH-FT: Stage 2 starts on the pretrained backbone, which invariants check, and the head is Stage 1's."""
+    choices = tiny_choices(tiny_checkpoint(architecture), "eh_ft", "lora")
+    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    assert [stage.role for stage in record.stages] == ["adapter", "finetune"]
+    assert record.stages[0].backbone_restored
+
+
+@pytest.mark.parametrize("kind", sorted(TASKS))
+def test_a_head_learns_what_stands_in_the_texts(kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """With enough updates the training loss falls well under that of a constant answer."""
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune", None, steps=150, learning_rate=3e-3)
+    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    (stage,) = record.stages
+    assert stage.start_loss is not None
+    assert stage.end_loss is not None
+    assert stage.end_loss < 0.5 * stage.start_loss
+
+
+@pytest.mark.parametrize("kind", sorted(TASKS))
+def test_what_is_saved_answers_as_what_was_evaluated(
+    kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    workspace = kind_workspace(kind)
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")
+    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    store = LocalStore(tmp_path / "store")
+    (record,) = execute([run], store, workspace, RunOptions(keep_backbone=True), lambda event: None)
+    export_run(run, store, tmp_path / "model", workspace, lambda event: None)
+    saved = load_model_folder(tmp_path / "model")
+    folder = store.run_folder(run.experiment.digest, 0).folder
+    trained = stage_tensors(folder, "2-finetune", "head.safetensors")
+    for name, tensor in saved.classifier.head_tensors().items():
+        assert torch.equal(tensor, trained[name])
+    from headstart.inference.evaluate import evaluate
+
+    split = workspace.task_data(SOURCE).evaluation
+    assert evaluate(saved, split).scores == pytest.approx(record.scores, abs=1e-6)
+
+
+def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sequences of an example are found again in the cache: the head comes out the same, to rounding."""
+    choices = tiny_choices(tiny_checkpoint("distilbert"), "linear_probe")
+    do_run(choices, tmp_path / "cached", kind_workspace("multiple_choice"))
+    monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda classifier, batch: False)
+    do_run(choices, tmp_path / "direct", kind_workspace("multiple_choice"))
+    cached, direct = (stage_tensors(tmp_path / name, "1-probe", "head.safetensors") for name in ("cached", "direct"))
+    for name, tensor in cached.items():
+        torch.testing.assert_close(tensor, direct[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_constant_answer_is_that_of_the_training_rows() -> None:
+    """By hand: of the classes 0, 1, 2, 3, 0, 1, 2, 3, 0, 1 three are 0; a constant number correlates with nothing."""
+    for kind, expected in (("regression", 0.0), ("many_classes", 3 / NUM_VALIDATION)):
+        data = kind_workspace(kind).task_data(SOURCE)
+        assert constant_score(data.task, data.training, data.evaluation) == pytest.approx(expected)

@@ -1,0 +1,196 @@
+"""A long file needs no more memory than a short one, and a prediction that is killed goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.errors import DataError, UsageError
+from headstart.inference import files
+from headstart.inference.files import predict_file
+from tests.support.paths import REPOSITORY
+from tests.support.saved import TEXT_TASK, make_example, texts
+from tests.support.tiny import make_checkpoint
+
+NUM_ROWS, CHUNK_ROWS = 95, 20
+MEGABYTE = 1 << 20
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from headstart.inference.files import predict_file
+
+def progress(done, total):
+    if done >= int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+predict_file(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), chunk_rows=20, progress=progress)
+"""
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from headstart.inference.files import predict_file
+
+for number, file in enumerate(sys.argv[3:]):
+    predict_file(Path(sys.argv[1]), file, Path(sys.argv[2]) / f"{number}.parquet", batch_size=250, chunk_rows=250)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("streaming")
+    example = make_example(make_checkpoint(folder / "source", "bert"))
+    save_model_folder(example.classifier, example.tokenizer, folder / "model", info=example.info)
+    return folder / "model"
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> str:
+    rows = (f"{row},{text}" for row, (text,) in enumerate(texts(TEXT_TASK, NUM_ROWS).texts))
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(["id,text", *rows]) + "\n")
+    return str(path)
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"},
+    )
+
+
+def break_off(model: Path, given: str, out: Path) -> None:
+    """Finish 40 rows and stop."""
+
+    def progress(done: int, total: int) -> None:
+        if done >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(model, given, out, chunk_rows=CHUNK_ROWS, progress=progress)
+
+
+def test_a_killed_prediction_goes_on_and_gives_the_same_bytes(model: Path, given: str, tmp_path: Path) -> None:
+    done = run(KILLED, model, given, tmp_path / "out.csv", 50)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path / "out.csv").exists()
+    assert len(list((tmp_path / "out.csv.partial").glob("answers-*.parquet"))) == 2
+    written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
+    assert (written.num_rows, written.num_resumed) == (NUM_ROWS, 40)
+    whole = predict_file(model, given, tmp_path / "whole.csv", chunk_rows=CHUNK_ROWS)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert written.num_truncated == whole.num_truncated > 0
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", "out.csv", "whole.csv"}
+
+
+def test_pieces_do_not_change_what_a_row_gets(model: Path, given: str, tmp_path: Path) -> None:
+    for chunk_rows in (7, NUM_ROWS, 1000):
+        predict_file(model, given, tmp_path / f"{chunk_rows}.csv", chunk_rows=chunk_rows)
+    rows = [(tmp_path / f"{chunk_rows}.csv").read_text().splitlines() for chunk_rows in (7, NUM_ROWS, 1000)]
+    assert rows[1] == rows[2]
+    assert len(rows[0]) == len(rows[1]) == NUM_ROWS + 1
+    for one, other in zip(rows[0][1:], rows[1][1:], strict=True):
+        assert one.split(",")[:3] == other.split(",")[:3]
+        assert [float(cell) for cell in one.split(",")[3:]] == pytest.approx(
+            [float(cell) for cell in other.split(",")[3:]], abs=1e-6
+        )
+
+
+def test_what_is_answered_is_not_answered_again(
+    model: Path, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(path: Path, schema: pa.Schema) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "table_writer", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
+    monkeypatch.setattr(files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, prefix="my_")
+    assert written.num_resumed == NUM_ROWS
+    assert (tmp_path / "out.csv").read_text().startswith("id,text,my_predicted_label,")
+
+
+def test_rows_that_changed_since_are_refused(model: Path, given: str, tmp_path: Path) -> None:
+    break_off(model, given, tmp_path / "out.csv")
+    before = Path(given).read_text()
+    Path(given).write_text(before.replace("cat", "dog", 1))
+    with pytest.raises(UsageError, match="since then changed: the rows"):
+        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
+    Path(given).write_text(before)
+    assert predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS).num_resumed == 40
+
+
+def test_a_model_that_changed_since_is_refused(model: Path, given: str, tmp_path: Path) -> None:
+    break_off(model, given, tmp_path / "out.csv")
+    (model / "head.safetensors.bak").write_text("")
+    try:
+        with pytest.raises(UsageError, match="since then changed: the model"):
+            predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
+    finally:
+        (model / "head.safetensors.bak").unlink()
+
+
+def test_rows_that_change_meanwhile_are_an_error(model: Path, given: str, tmp_path: Path) -> None:
+    def progress(done: int, total: int) -> None:
+        with Path(given).open("a") as file:
+            file.write("99,late\n")
+
+    with pytest.raises(DataError, match="was changed while it was read"):
+        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, progress=progress)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@contextmanager
+def largest_file(num_bytes: int) -> Iterator[None]:
+    """Let the system refuse to make files larger, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".jsonl", ".parquet", ".arrow"])
+def test_a_disk_without_room_is_said_and_costs_no_answers(model: Path, tmp_path: Path, suffix: str) -> None:
+    given, out = tmp_path / "in.csv", tmp_path / f"out{suffix}"
+    generator = random.Random(0)
+    rows = (f"{text},{generator.randbytes(4000).hex()}" for (text,) in texts(TEXT_TASK, NUM_ROWS).texts)
+    given.write_text("\n".join(["text,note", *rows]) + "\n")
+    with largest_file(MEGABYTE // 5), pytest.raises(UsageError, match=r"no room on the disk(.|\n)*finished rows"):
+        predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)
+    assert not out.exists()
+    written = predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)
+    assert written.num_resumed == NUM_ROWS
+    assert {path.name for path in tmp_path.iterdir()} == {"in.csv", out.name}
+
+
+@pytest.mark.parametrize("num_rows", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_memory_does_not_grow_with_the_rows(model: Path, tmp_path: Path, num_rows: int) -> None:
+    """Each row has 10 kB in a column that nobody reads: 100 MB and more in all."""
+    note = "x" * 10_000
+    for name, rows in (("short", 1_000), ("long", num_rows)):
+        with (tmp_path / f"{name}.csv").open("w") as file:
+            file.write("text,note\n")
+            file.writelines(f"the big cat {row % 10},{note}\n" for row in range(rows))
+    done = run(MEASURED, model, tmp_path, tmp_path / "short.csv", tmp_path / "long.csv")
+    assert done.returncode == 0, done.stderr
+    short, long = (int(line) * 1024 for line in done.stdout.split())
+    assert long - short < 25 * MEGABYTE, f"{(long - short) / MEGABYTE:.0f} MB more"
