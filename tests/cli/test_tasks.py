@@ -46,8 +46,8 @@ def write_rows(root: Path, task: str, split: str, rows: list[dict[str, object]])
 
 def write_super_glue(root: Path) -> Path:
     """Write a data root with every split that a submission reads, in the official sizes of the test splits."""
-    pair = {"premise": "the cat ran", "hypothesis": "a dog"}
-    span = {"start1": 0, "end1": 3, "start2": 2, "end2": 5}
+    pair: dict[str, object] = {"premise": "the cat ran", "hypothesis": "a dog"}
+    span: dict[str, object] = {"start1": 0, "end1": 3, "start2": 2, "end2": 5}
     rows: dict[str, dict[str, object]] = {
         "cb": pair,
         "rte": pair,

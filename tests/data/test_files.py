@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from headstart.data.examples import TaskData
 from headstart.data.files import load_file, load_unlabelled, read_labelled
 from headstart.data.options import FileOptions
-from headstart.errors import DataError
+from headstart.errors import DataError, UsageError
+from headstart.kinds import TaskKind
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
 
@@ -107,7 +111,8 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         "t.csv:3: the text ('text') is empty",
         "t.csv:4: has 3 cells, the header has 2",
         "t.csv:5: the label ('label') is missing",
-        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its --encoding, such as cp1252, or save the file as UTF-8",
+        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its --encoding, such as cp1252, or save the file as "
+        "UTF-8",
         "t.csv:9: a quotation mark is opened in this row and never closed",
         "v.csv:3: the label 'zz' is none of the training file's",
         "v.csv:4: the text ('text') is empty",
@@ -220,3 +225,123 @@ def test_a_real_table_of_77_classes() -> None:
     assert data.task.text_columns == ("text",)
     assert data.task.label_column == "category"
     assert dict(data.task.num_rows) == {"train": 10003, "validation": 3080}
+
+
+def kinds_of(tmp_path: Path, content: str, **options: object) -> tuple[TaskData, tuple[object, ...]]:
+    data = load(write(tmp_path / "t.jsonl" if content.startswith("{") else tmp_path / "t.csv", content), **options)
+    labels = [*(data.training.labels or ()), *(data.evaluation.labels or ())]
+    return data, tuple(labels)
+
+
+def test_numbers_that_are_not_whole_are_a_regression_and_it_is_said(tmp_path: Path) -> None:
+    content = "text,label\n" + "".join(f"row {row},{row / 4}\n" for row in range(10))
+    data, labels = kinds_of(tmp_path, content)
+    assert data.task.kind is TaskKind.REGRESSION
+    assert data.task.metrics == ("pearson", "spearman")
+    assert sorted(labels) == [row / 4 for row in range(10)]  # type: ignore[type-var]
+    assert any(note.startswith("kind: regression, since 'label' holds numbers") for note in data.notes)
+    halves = "text,label\n" + "".join(f"row {row},{row % 2 / 2}\n" for row in range(10))
+    assert kinds_of(tmp_path, halves, kind=TaskKind.CLASSIFICATION)[0].task.labels == ("0.0", "0.5")
+
+
+def test_whole_numbers_are_classes_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    content = "text,label\n" + "".join(f"row {row},{row % 3}\n" for row in range(12))
+    assert kinds_of(tmp_path, content)[0].task.labels == ("0", "1", "2")
+    forced, labels = kinds_of(tmp_path, content, kind=TaskKind.REGRESSION)
+    assert forced.task.kind is TaskKind.REGRESSION
+    assert sorted(labels) == sorted(float(row % 3) for row in range(12))  # type: ignore[type-var]
+
+
+def test_several_labels_come_as_lists_or_between_separators(tmp_path: Path) -> None:
+    rows = [{"text": f"row {row}", "label": [["a"], ["b", "a"], [], ["c"]][row % 4]} for row in range(8)]
+    from_lists, labels = kinds_of(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
+    assert from_lists.task.kind is TaskKind.MULTI_LABEL
+    assert from_lists.task.labels == ("a", "b", "c")
+    assert set(labels) == {(0,), (0, 1), (), (2,)}
+    lines = "".join(f"{row['text']},{'|'.join(row['label'])}\n" for row in rows)  # type: ignore[arg-type]
+    from_cells, same = kinds_of(tmp_path, "text,label\n" + lines, separator="|")
+    assert from_cells.fingerprint == from_lists.fingerprint
+    assert same == labels
+
+
+def test_choices_may_differ_in_number_and_the_right_one_has_a_number_or_a_name(tmp_path: Path) -> None:
+    content = "q,a,b,c,right\n" + "why?,x,y,z,c\n" * 3 + "who?,x,y,,1\n" * 3
+    data, labels = kinds_of(tmp_path, content, text="q", choices=("a", "b", "c"), label="right")
+    assert data.task.kind is TaskKind.MULTIPLE_CHOICE
+    assert data.task.choice_columns == ("a", "b", "c")
+    rows = [*zip(data.training.choices or (), data.training.labels or (), strict=True)]
+    assert set(rows) <= {(("x", "y", "z"), 2), (("x", "y"), 1)}
+    assert set(labels) == {1, 2}
+
+
+def test_a_file_without_a_header(tmp_path: Path) -> None:
+    data = load(write(tmp_path / "t.csv", GOOD.partition("\n")[2]), columns=("text", "label"))
+    assert data.fingerprint == load(write(tmp_path / "t.csv", GOOD)).fingerprint
+
+
+def test_gzip_parquet_arrow_and_json_hold_the_same_rows(tmp_path: Path) -> None:
+    expected = load(write(tmp_path / "t.csv", GOOD)).fingerprint
+    rows = [dict(zip(("text", "label"), line.split(","), strict=True)) for line in GOOD.splitlines()[1:]]
+    table = pyarrow.Table.from_pylist(rows)
+    write(tmp_path / "t.csv.gz", gzip.compress(GOOD.encode()))
+    write(tmp_path / "t.json", json.dumps(rows, indent=1))
+    write(tmp_path / "latin.csv", GOOD.encode("utf-16"))
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    with pyarrow.OSFile(str(tmp_path / "t.arrow"), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    for name in ("t.csv.gz", "t.json", "t.parquet", "t.arrow"):
+        assert load(tmp_path / name).fingerprint == expected, name
+    assert load(tmp_path / "latin.csv", encoding="utf-16").fingerprint == expected
+
+
+def test_a_datasets_folder_brings_its_splits(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    labels = ["a", "b"] * 3
+    parts = {name: {"text": [f"{name} {row}" for row in range(6)], "label": labels} for name in ("train", "dev")}
+    DatasetDict({name: Dataset.from_dict(part) for name, part in parts.items()}).save_to_disk(str(tmp_path / "both"))
+    Dataset.from_dict(parts["train"]).save_to_disk(str(tmp_path / "one"))
+    both = load(tmp_path / "both")
+    assert [texts[0] for texts in both.evaluation.texts] == parts["dev"]["text"]
+    assert len(load(tmp_path / "one").training) == 4
+
+
+def test_a_hub_data_set_that_cannot_be_fetched_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def offline(name: str, config: str | None, revision: str | None) -> None:
+        raise ConnectionError(f"Couldn't reach '{name}' on the Hub (OfflineModeIsEnabled)")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(UsageError, match="'hub:owner/name' cannot be read: Couldn't reach 'owner/name'"):
+        load_file("hub:owner/name")
+
+
+def test_a_column_of_splits(tmp_path: Path) -> None:
+    rows = "".join(f"row {row},{'xy'[row % 2]},{['train', 'train', 'valid', 'test'][row // 3]}\n" for row in range(12))
+    data = load(write(tmp_path / "t.csv", "text,label,part\n" + rows), split_column="part")
+    assert {name: len(split) for name, split in data.splits.items()} == {"train": 6, "validation": 3, "test": 3}
+
+
+def test_groups_are_not_torn_apart(tmp_path: Path) -> None:
+    rows = "".join(f"row {row},{'xy'[row % 2]},customer {row // 4}\n" for row in range(40))
+    path = write(tmp_path / "t.csv", "text,label,who\n" + rows)
+    for options in ({}, {"folds": 3, "fold": 1}):
+        data = load(path, group="who", text="text", label="label", **options)
+        owners = [
+            {int(texts[0].split()[1]) // 4 for texts in split.texts} for split in (data.training, data.evaluation)
+        ]
+        assert owners[0].isdisjoint(owners[1])
+        assert owners[1]
+
+
+def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:
+    training = write(tmp_path / "t.csv", "text,label\na b,x\nA  B,x\nc,y\nd,y\n")
+    validation = write(tmp_path / "v.csv", "text,label\na b,x\nC,y\ne,y\n")
+    data = load(training, validation=validation)
+    shared = "2 of 3 validation rows have texts that stand in training too, 1 of them but for case and spaces"
+    assert any(note.startswith(shared) for note in data.notes)
+    assert any(note.startswith("1 of 4 training rows repeat") for note in data.notes)
+    clean = load(training, validation=validation, drop_leaks=True)
+    assert clean.training.texts == (("d",),)
+    assert any(note.startswith("3 training rows were dropped") for note in clean.notes)

@@ -10,7 +10,9 @@ from headstart.data.examples import Span, Split
 from headstart.data.formats import FORMATS, read_split
 from headstart.data.table import Table
 from headstart.errors import DataError
+from headstart.kinds import TaskKind
 from headstart.tasks.catalogue import TASKS
+from headstart.tasks.task import Task
 
 COPA = {"premise": "The man fell. ", "choice1": "He slipped.", "choice2": "I ran.", "question": "cause", "label": 0}
 WIC = {
@@ -179,3 +181,36 @@ def test_missing_columns_are_said_together(name: str) -> None:
     task = TASKS.get(name)
     wanted = {*task.text_columns, *task.choice_columns, *FORMATS.get(task.row_format).columns, task.label_column}
     assert set(messages) == {f"has no column {column!r}" for column in wanted}
+
+
+CHOICES = Task(
+    name="quiz",
+    kind=TaskKind.MULTIPLE_CHOICE,
+    text_columns=("text",),
+    choice_columns=("a", "b", "c"),
+    label_column="right",
+)
+
+
+def test_examples_may_differ_in_their_number_of_choices() -> None:
+    rows = table({"text": "x", "a": "1", "b": "2", "c": "3"}, {"text": "y", "a": "1", "b": "2", "c": None})
+    assert read_split(CHOICES, rows, labelled=False).choices == (("1", "2", "3"), ("1", "2"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"a": "1", "b": None, "c": "3"}, "the choice 'b' is missing, though one after it is not: None"),
+        ({"a": "1", "b": 2, "c": "3"}, "the choice 'b' is missing"),
+        ({"a": "1", "b": None, "c": None}, "has 1 choices of a, b, c; two are needed"),
+    ],
+)
+def test_a_missing_choice_is_said(choices: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_split(CHOICES, table({"text": "x", **choices}), labelled=False)
+
+
+def test_a_label_beyond_its_own_choices_is_refused() -> None:
+    row: dict[str, object] = {"text": "x", "a": "1", "b": "2", "c": None, "right": 2}
+    with pytest.raises(DataError, match="the label is 2, and not one of 0 to 1"):
+        read_split(CHOICES, table(row))

@@ -167,6 +167,6 @@ def test_an_archive_that_fails_leaves_nothing(made: Made, tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UsageError, match=r"cannot write .*a.zip: No space"):
         write_submission(parts, made.store, tmp_path / "a.zip", made.workspace, lambda event: None)
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from headstart.kinds import TaskKind
 from headstart.metrics import BY_GROUP, FOR_TWO_CLASSES, KNOWN, compute, label_array
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
-from tests.support.paths import SHARED_DATA, needs_shared_data
+from tests.support.paths import REPOSITORY, SHARED_DATA, needs_shared_data
 
 NAMES = TASKS.names()
 PAPER = {
@@ -80,7 +80,12 @@ def test_a_hub_task_is_pinned_to_a_commit(name: str) -> None:
     assert source is None or re.fullmatch("[0-9a-f]{40}", source.revision)
 
 
-@pytest.mark.parametrize(("name", "metric"), PAPER.items())
+def test_every_task_and_metric_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "tasks.md").read_text(encoding="utf-8")
+    assert [name for name in (*NAMES, *KNOWN) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(("name", "metric"), list(PAPER.items()))
 def test_the_papers_tasks_are_there_with_its_metrics(name: str, metric: str) -> None:
     assert TASKS.get(name).main_metric == metric
 

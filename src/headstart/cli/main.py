@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from headstart.cli import compare, demo, doctor, evaluate, export, fit, predict, report, runs, submit, tasks
+from headstart.cli import compare, demo, doctor, evaluate, export, fit, inspect, predict, report, runs, submit, tasks
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
@@ -25,7 +25,7 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, fit, predict, evaluate, compare, report, runs, export, submit, tasks, doctor):
+for verb in (demo, inspect, fit, predict, evaluate, compare, report, runs, export, submit, tasks, doctor):
     verb.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,7 +10,11 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 if TYPE_CHECKING:
+    from headstart.inspection.data import DataReport
     from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
+
+BAR_WIDTH = 24
+"""Characters of the longest bar."""
 
 
 def columns_that_fold(*headers: str) -> list[Column]:
@@ -28,6 +33,73 @@ def print_model_report(report: ModelReport, console: Console | None = None) -> N
     for table in (_facts(report), _head(report), _adapters(report)):
         console.print(table)
         console.print()
+
+
+def print_data_report(report: DataReport, console: Console | None = None) -> None:
+    """Print what a task's rows are like.
+
+    Args:
+        report: what the inspection found.
+        console: None prints to standard output.
+    """
+    console = console or Console(highlight=False)
+    classes = f" into {len(report.classes)} classes" if report.classes else ""
+    columns = ", ".join((*report.text_columns, *report.choice_columns))
+    console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)
+    for note in report.notes:
+        console.print(f"  {note}", markup=False)
+    console.print()
+    tables = [_splits(report)]
+    if any(split.lengths for split in report.splits):
+        tables.append(_tokens(report))
+    if report.classes:
+        tables.append(_classes(report))
+    for table in tables:
+        console.print(table)
+        console.print()
+    if report.imbalance is not None:
+        console.print(f"most frequent class over rarest, in training: {report.imbalance:.1f}")
+    if report.num_unlabelled:
+        console.print(f"{report.num_unlabelled} training rows have no class")
+
+
+def _splits(report: DataReport) -> Table:
+    table = _numbers("Splits", "split", ("rows", "repeats", "in training too", "under 3 characters"))
+    for split in report.splits:
+        leaks = "" if split.num_leaks is None else f"{split.num_leaks:,}"
+        table.add_row(split.name, f"{split.num_rows:,}", f"{split.num_repeated:,}", leaks, f"{split.num_short:,}")
+    return table
+
+
+def _tokens(report: DataReport) -> Table:
+    measured = {split.name: (split.lengths, split.num_rows) for split in report.splits if split.lengths is not None}
+    limits = next(iter(measured.values()))[0].cut_at
+    columns = ("median", "99 %", "longest", *(f"over {limit}" for limit in limits))
+    table = _numbers(f"Tokens of {report.model}", "split", columns)
+    for name, (lengths, num_rows) in measured.items():
+        spread = lengths.quantiles
+        shares = (f"{count / num_rows:.1%}" for count in lengths.cut_at.values())
+        table.add_row(name, f"{spread.median:g}", f"{spread.p99:g}", f"{spread.maximum:g}", *shares)
+    return table
+
+
+def _numbers(title: str, first: str, columns: Iterable[str]) -> Table:
+    """Return a table of numbers by name."""
+    table = _table(escape(title), first)
+    for name in columns:
+        table.add_column(escape(name), justify="right", no_wrap=True)
+    return table
+
+
+def _classes(report: DataReport) -> Table:
+    names = [split.name for split in report.splits]
+    table = _numbers("Classes", "class", names)
+    table.add_column("")
+    most = max((each.counts.get(names[0], 0) for each in report.classes), default=0)
+    for each in report.classes:
+        bar = "\N{FULL BLOCK}" * round(BAR_WIDTH * each.counts.get(names[0], 0) / max(1, most))
+        table.add_row(escape(each.name), *(f"{each.counts.get(name, 0):,}" for name in names), bar)
+    return table
 
 
 def _facts(report: ModelReport) -> Table:

@@ -1,10 +1,9 @@
-"""Tables that know their types: Parquet, Arrow, data sets on disk and on the hub, and tables in memory."""
+"""Tables that know their types: Parquet, Arrow, and data sets on disk and on the hub."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -12,8 +11,6 @@ import pyarrow.parquet
 from headstart.data.options import FileOptions
 from headstart.data.table import Table, unreadable
 from headstart.errors import UsageError
-
-IN_MEMORY = Path("in memory")
 
 
 def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -44,21 +41,6 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
         yield unreadable(path, f"cannot be read as Arrow: {error}")
 
 
-def table_of(data: object) -> Table:
-    """Return a pandas or polars data frame, a `Dataset` or an Arrow table as a table.
-
-    Raises:
-        UsageError: if it is none of these.
-    """
-    arrow = _as_arrow(data)
-    if arrow is None:
-        raise UsageError(
-            f"data of type {type(data).__name__} is no table",
-            allowed="  A pandas or polars DataFrame, a datasets.Dataset or a pyarrow.Table is.",
-        )
-    return _table(IN_MEMORY, arrow, 0)
-
-
 def dataset_tables(file: str, hub_name: str | None, options: FileOptions) -> dict[str, Table]:
     """Return the splits by name of a data set on disk (`save_to_disk`), or on the hub where it has a name there.
 
@@ -75,8 +57,10 @@ def dataset_tables(file: str, hub_name: str | None, options: FileOptions) -> dic
     except (OSError, ValueError) as error:
         raise UsageError(f"the data set {file!r} cannot be read: {error}") from error
     if isinstance(found, datasets.Dataset):
-        return {"train": _table(Path(file), _as_arrow(found), 0)}
-    return {str(split): _table(Path(file) / str(split), _as_arrow(rows), 0) for split, rows in found.items()}
+        return {"train": _table(Path(file), found.with_format("arrow")[:], 0)}
+    return {
+        str(split): _table(Path(file) / str(split), rows.with_format("arrow")[:], 0) for split, rows in found.items()
+    }
 
 
 def _batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
@@ -90,21 +74,6 @@ def _batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
         yield reader.get_batch(number)
 
 
-def _as_arrow(data: Any) -> pa.Table | None:
-    if isinstance(data, pa.Table):
-        return data
-    module = type(data).__module__.partition(".")[0]
-    if module == "pandas":
-        return pa.Table.from_pandas(data, preserve_index=False)
-    if module == "polars":
-        return data.to_arrow()
-    if module == "datasets":
-        return data.with_format("arrow")[:]
-    return None
-
-
-def _table(path: Path, arrow: pa.Table | None, first_row: int) -> Table:
-    if arrow is None:
-        return unreadable(path, "holds no table")
+def _table(path: Path, arrow: pa.Table, first_row: int) -> Table:
     columns = {str(name): arrow.column(name).to_pylist() for name in arrow.column_names}
     return Table(path=path, columns=columns, first_row=first_row, arrow=arrow)

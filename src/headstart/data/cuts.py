@@ -31,9 +31,7 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
     """
     given = dict(splits)
     notes = []
-    if "validation" in given:
-        _refuse_cutting(options)
-    else:
+    if "validation" not in given:
         rest, held = _cut_training(given["train"], options)
         notes.append(_how(options, len(held), len(given["train"])))
         given |= {"train": rest, "validation": held}
@@ -74,7 +72,12 @@ def _how(options: FileOptions, num_held: int, num_rows: int) -> str:
     return f"{num_held} of {num_rows} rows are held out, {how}, as validation"
 
 
-def _refuse_cutting(options: FileOptions) -> None:
+def refuse_cutting(options: FileOptions) -> None:
+    """Refuse options that say how to cut, where there is nothing to cut.
+
+    Raises:
+        UsageError: naming them.
+    """
     unused = [
         option
         for option, given in (

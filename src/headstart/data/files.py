@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.data.cuts import Cut, cut
+from headstart.data.cuts import Cut, cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
@@ -77,6 +77,8 @@ def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
 
 def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) -> TaskData:
     """Return a task from tables by split, of which one is "train"."""
+    if VALIDATION in tables:
+        refuse_cutting(options)
     training_table = tables[TRAIN]
     faults = [fault for table in tables.values() for fault in table.faults]
     choice = _choose(training_table, options)
@@ -85,11 +87,11 @@ def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) ->
         raise _data_error(faults)
     kind, why = infer_kind(training_table, choice.columns, options)
     rows = {split: _rows(table, choice.columns, kind, options, faults) for split, table in tables.items()}
-    faults += _class_faults(rows)
+    faults += _class_faults(rows) + _group_faults(training_table, options.group)
     if faults:
         raise _data_error(faults)
     classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
-    splits = {split: each.split(classes, options.group) for split, each in rows.items()}
+    splits = {split: each.split(classes, options.group if split == TRAIN else None) for split, each in rows.items()}
     done = cut(splits, options)
     return _task_data(name, choice, kind, why, classes, done)
 
@@ -239,6 +241,13 @@ def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
             if split != TRAIN:
                 faults += unknown_classes(each.table, each.written, known)
     return faults
+
+
+def _group_faults(table: Table, group: str | None) -> list[DataFault]:
+    if group is None:
+        return []
+    values = enumerate(table.columns[group])
+    return [table.fault(f"the group ({group!r}) is missing", row) for row, value in values if value in (None, "")]
 
 
 def _good_texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -> list[int]:

@@ -15,8 +15,8 @@ from headstart.data.holdout import hold_out
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
+from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.parameters import digests
@@ -47,6 +47,7 @@ class Workspace:
     """The shared work of one process. Nothing here changes a result; all of it could be made again."""
 
     _tasks: dict[TaskSource, TaskData] = field(default_factory=dict)
+    _others: dict[tuple[TaskSource, TaskSource], TaskData] = field(default_factory=dict)
     _models: dict[str, ModelSource] = field(default_factory=dict)
     _tokenizers: dict[str, PreTrainedTokenizerBase] = field(default_factory=dict)
     _tokens: dict[tuple[object, ...], TokenizedSplit] = field(default_factory=dict)
@@ -91,10 +92,10 @@ class Workspace:
         Raises:
             UsageError: if they cannot be found or are faulty, or their labels are not the task's.
         """
-        key = replace(source, evaluate_on=(other,))
-        if key not in self._tasks:
-            self._tasks[key] = _read_other(self.task_data(source).task, other)
-        return self._tasks[key]
+        key = (source, other)
+        if key not in self._others:
+            self._others[key] = _read_other(self.task_data(source).task, other)
+        return self._others[key]
 
     def split(self, source: TaskSource, evaluation: Evaluation, *, train: bool) -> Split:
         """Return the rows to train on, or those to report on, which may be none."""
@@ -209,18 +210,10 @@ def _read(source: TaskSource) -> TaskData:
 
 
 def _read_other(task: Task, other: TaskSource) -> TaskData:
-    if other.file is None:
-        data = load_task(other.name, data_root=Path(other.data_root) if other.data_root else None)
-    else:
+    if other.file is not None:
         rows = {task.evaluation_split: read_labelled(other.file, task, other.options)}
-        data = TaskData(task=replace(task, name=other.name), splits=rows, fingerprint=fingerprint(task, rows))
-    if (data.task.kind, data.task.labels, data.task.has_spans) != (task.kind, task.labels, task.has_spans):
-        raise UsageError(
-            f"models of {task.name!r} cannot be evaluated on {other.name!r}: their answers differ",
-            allowed=f"  {task.name} has the labels {_listed(task)}, {other.name} has {_listed(data.task)}.",
-        )
-    return data
-
-
-def _listed(task: Task) -> str:
-    return ", ".join(task.labels) or f"of kind {task.kind}"
+        return TaskData(task=replace(task, name=other.name), splits=rows, fingerprint=fingerprint(task, rows))
+    data = load_task(other.name, data_root=Path(other.data_root) if other.data_root else None)
+    require_same_answers(task, data.task)
+    splits = {data.task.evaluation_split: relabelled(data.evaluation, data.task, task)}
+    return replace(data, task=replace(data.task, labels=task.labels), splits=splits)

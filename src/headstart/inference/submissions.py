@@ -130,10 +130,19 @@ def write_archive(out: Path, texts: Mapping[str, str]) -> None:
     Args:
         out: the archive.
         texts: name -> text, in the archive's order.
+
+    Raises:
+        UsageError: if the disk is full or the folder may not be written.
     """
-    with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in texts.items():
-            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
+    try:
+        with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name, text in texts.items():
+                archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {out}: {error.strerror or error}",
+            remedy="  Make room, or name a file in a folder that you may write to.",
+        ) from error
 
 
 def _index(value: object) -> Index:

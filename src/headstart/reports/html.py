@@ -43,10 +43,10 @@ def render_html(store_path: Path, digests: Collection[str] | None = None) -> str
         raise UsageError(
             f"{store_path} holds no run to report", remedy="  Run `headstart compare` with this --store first."
         )
-    return _environment().get_template("report.html.j2").render(page=build_page(LocalStore(store_path), frame))
+    return environment().get_template("report.html.j2").render(page=build_page(LocalStore(store_path), frame))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return the template environment: everything that is written is escaped, and a missing name is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),

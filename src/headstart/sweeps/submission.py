@@ -157,6 +157,9 @@ def write_submission(
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         announce: called with each part before its rows are answered.
+
+    Raises:
+        UsageError: if the disk is full or the folder may not be written.
     """
     texts: dict[str, str] = {}
     by_run: dict[str, list[Part]] = {}
@@ -165,11 +168,10 @@ def write_submission(
         by_run.setdefault("" if part.run is None else f"{part.run.experiment.digest}/{part.run.seed}", []).append(part)
     for part in by_run.pop("", []):
         texts[part.file.name] = _text(part, [part.constant] * len(part.rows.split))
-    out.parent.mkdir(parents=True, exist_ok=True)
     for same_run in by_run.values():
         run = same_run[0].run
         assert run is not None
-        with tempfile.TemporaryDirectory(prefix=".headstart-submit-", dir=out.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix="headstart-submit-") as folder:
             export_run(run, store, Path(folder) / "model", workspace, listener)
             saved = load_saved_model(Path(folder) / "model")
             for part in same_run:

@@ -1,0 +1,230 @@
+"""What a task's rows are like, before any time is spent on them: classes, repeats, leaks, lengths."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headstart.data.cuts import text_keys
+from headstart.data.examples import Split, TaskData
+from headstart.data.tokenisation import tokenize
+from headstart.kinds import TaskKind
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SHORT_TEXT = 3
+"""Texts of fewer characters than this are probably no texts."""
+USUAL_LENGTHS = (128, 256, 512)
+UNBOUNDED = 100_000
+"""Tokens: longer than any text that is measured."""
+NUM_BINS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantiles:
+    """Where values lie, in their own unit."""
+
+    minimum: float
+    median: float
+    p90: float
+    p99: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Values from `low` up to but not including `high`, the last bin's included."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCount:
+    """Rows of one class by split; with several classes at once a row counts for each of its own."""
+
+    name: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Tokens per example of a split, special tokens included.
+
+    Attributes:
+        cut_at: maximum length -> examples that would lose tokens to it.
+        histogram: over all examples.
+    """
+
+    quantiles: Quantiles
+    cut_at: dict[int, int]
+    histogram: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitReport:
+    """One split.
+
+    Attributes:
+        num_repeated: rows whose texts stand in an earlier row of the split, case and spaces folded.
+        num_leaks: rows whose texts stand in the training split too; None for that one itself.
+        num_short: rows with a text of fewer than 3 characters.
+        values: of the labels, for regression.
+        value_histogram: likewise.
+        lengths: in tokens; None without a model.
+    """
+
+    name: str
+    num_rows: int
+    num_repeated: int
+    num_leaks: int | None
+    num_short: int
+    values: Quantiles | None
+    value_histogram: tuple[Bin, ...]
+    lengths: Lengths | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """What `headstart inspect` knows of a task.
+
+    Attributes:
+        imbalance: rows of the most frequent class over those of the rarest, in training; None without classes.
+        num_unlabelled: training rows without any class, where a row may have several.
+        model: whose tokens were counted; None where none was named.
+        max_length: tokens that training would keep of each example by default.
+    """
+
+    task: str
+    kind: TaskKind
+    text_columns: tuple[str, ...]
+    choice_columns: tuple[str, ...]
+    label_column: str
+    notes: tuple[str, ...]
+    splits: tuple[SplitReport, ...]
+    classes: tuple[ClassCount, ...]
+    imbalance: float | None
+    num_unlabelled: int
+    model: str | None
+    max_length: int | None
+
+
+def inspect_data(
+    data: TaskData,
+    *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    model: str | None = None,
+    max_length: int | None = None,
+) -> DataReport:
+    """Describe a task's rows.
+
+    Args:
+        data: the task and its rows.
+        tokenizer: counts tokens; None leaves lengths out.
+        model: the tokenizer's model, for the report.
+        max_length: what training would cut at.
+    """
+    task = data.task
+    training = data.splits.get(task.train_split or "")
+    classes = _class_counts(data)
+    counts = [count.counts.get(task.train_split or task.evaluation_split, 0) for count in classes]
+    lengths = tuple(sorted({*USUAL_LENGTHS, *([max_length] if max_length else [])}))
+    return DataReport(
+        task=task.name,
+        kind=task.kind,
+        text_columns=task.text_columns,
+        choice_columns=task.choice_columns,
+        label_column=task.label_column,
+        notes=data.notes,
+        splits=tuple(
+            _split_report(name, split, training, task.kind, tokenizer, lengths) for name, split in data.splits.items()
+        ),
+        classes=classes,
+        imbalance=max(counts) / max(1, min(counts)) if counts else None,
+        num_unlabelled=sum(label == () for label in (training.labels or ())) if training else 0,
+        model=model,
+        max_length=max_length,
+    )
+
+
+def histogram(values: Sequence[float], num_bins: int = NUM_BINS) -> tuple[Bin, ...]:
+    """Return equal bins from the least value to the greatest; whole numbers get bins of whole width."""
+    low, high = min(values), max(values)
+    width = (high - low) / num_bins
+    if all(float(value).is_integer() for value in values):
+        width = max(1.0, -(-(high - low + 1) // num_bins))
+        num_bins = int((high - low) // width) + 1
+    if width == 0:
+        return (Bin(low=low, high=high, count=len(values)),)
+    counts = Counter(min(int((value - low) / width), num_bins - 1) for value in values)
+    return tuple(
+        Bin(low=low + number * width, high=low + (number + 1) * width, count=counts[number])
+        for number in range(num_bins)
+    )
+
+
+def quantiles(values: Sequence[float]) -> Quantiles:
+    """Return the quantiles of at least one value; a quantile is one of the values."""
+    ordered = sorted(values)
+
+    def at(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return Quantiles(
+        minimum=ordered[0], median=statistics.median_low(ordered), p90=at(0.9), p99=at(0.99), maximum=ordered[-1]
+    )
+
+
+def _split_report(
+    name: str,
+    split: Split,
+    training: Split | None,
+    kind: TaskKind,
+    tokenizer: PreTrainedTokenizerBase | None,
+    max_lengths: tuple[int, ...],
+) -> SplitReport:
+    keys = text_keys(split)
+    known = set(text_keys(training)) if training is not None and split is not training else None
+    values = [float(label) for label in split.labels or () if isinstance(label, float)]
+    is_regression = kind is TaskKind.REGRESSION and bool(values)
+    return SplitReport(
+        name=name,
+        num_rows=len(split),
+        num_repeated=len(keys) - len(set(keys)),
+        num_leaks=None if known is None else sum(key in known for key in keys),
+        num_short=sum(any(len(text.strip()) < SHORT_TEXT for text in texts) for texts in split.texts),
+        values=quantiles(values) if is_regression else None,
+        value_histogram=histogram(values) if is_regression else (),
+        lengths=_lengths(split, tokenizer, max_lengths) if tokenizer is not None and len(split) else None,
+    )
+
+
+def _lengths(split: Split, tokenizer: PreTrainedTokenizerBase, max_lengths: tuple[int, ...]) -> Lengths:
+    """Return tokens per sequence: of choices each counts for itself."""
+    tokens = tokenize(split, tokenizer, max_length=UNBOUNDED)
+    lengths = [float(len(ids)) for ids in tokens.features["input_ids"]]
+    return Lengths(
+        quantiles=quantiles(lengths),
+        cut_at={maximum: sum(length > maximum for length in lengths) for maximum in max_lengths},
+        histogram=histogram(lengths),
+    )
+
+
+def _class_counts(data: TaskData) -> tuple[ClassCount, ...]:
+    counters = {name: _counter(split) for name, split in data.splits.items()}
+    return tuple(
+        ClassCount(name=label, counts={name: counter[index] for name, counter in counters.items()})
+        for index, label in enumerate(data.task.labels)
+    )
+
+
+def _counter(split: Split) -> Counter[int]:
+    counter: Counter[int] = Counter()
+    for label in split.labels or ():
+        counter.update(label if isinstance(label, tuple) else (int(label),))
+    return counter

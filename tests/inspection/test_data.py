@@ -1,0 +1,120 @@
+"""What `inspect` says of rows, counted by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from headstart.cli.main import main
+from headstart.data.files import load_file
+from headstart.data.options import FileOptions
+from headstart.inspection.data import DataReport, histogram, inspect_data, quantiles
+from headstart.inspection.data_page import render_data_page
+from tests.support.tiny import make_tokenizer
+
+ROWS = """text,label,split
+the cat,<b>yes</b>,train
+The  Cat,<b>yes</b>,train
+a big dog runs,no,train
+x,<b>yes</b>,train
+the CAT,no,dev
+some other bird,no,dev
+"""
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> DataReport:
+    path = tmp_path / "t.csv"
+    path.write_text(ROWS)
+    data = load_file(str(path), FileOptions(text="text", label="label", split_column="split"))
+    return inspect_data(data, tokenizer=make_tokenizer("bert"), model="tiny", max_length=5)
+
+
+def test_repeats_leaks_and_short_texts_are_counted(report: DataReport) -> None:
+    train, validation = report.splits
+    assert train.name == "train"
+    assert (train.num_rows, train.num_repeated, train.num_leaks, train.num_short) == (4, 1, None, 1)
+    assert (validation.num_rows, validation.num_repeated, validation.num_leaks) == (2, 0, 1)
+
+
+def test_classes_are_counted_by_split(report: DataReport) -> None:
+    assert {each.name: each.counts for each in report.classes} == {
+        "<b>yes</b>": {"train": 3, "validation": 0},
+        "no": {"train": 1, "validation": 2},
+    }
+    assert report.imbalance == 3.0
+
+
+def test_tokens_are_counted_with_the_special_ones(report: DataReport) -> None:
+    lengths = report.splits[0].lengths
+    assert lengths is not None
+    # [CLS] the cat [SEP]; [CLS] a big dog runs [SEP]; [CLS] x [SEP]
+    assert (lengths.quantiles.minimum, lengths.quantiles.maximum) == (3, 6)
+    assert lengths.cut_at == {5: 1, 128: 0, 256: 0, 512: 0}
+    assert sum(each.count for each in lengths.histogram) == 4
+
+
+def test_numbers_have_a_histogram_instead_of_classes(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "".join(f"row {number},{number / 2}\n" for number in range(10)))
+    report = inspect_data(load_file(str(path)))
+    assert report.classes == ()
+    assert report.imbalance is None
+    values = report.splits[0].values
+    assert values is not None
+    assert 0 <= values.minimum < values.maximum <= 4.5
+
+
+@pytest.mark.parametrize("values", [[1.0], [2.0, 2.0], [0.5, 0.25, 9.0], list(range(100)), [0.0, 1e6]])
+def test_every_value_falls_into_one_bin(values: list[float]) -> None:
+    bins = histogram([float(value) for value in values])
+    assert sum(each.count for each in bins) == len(values)
+    assert bins[0].low == min(values)
+    assert bins[-1].high >= max(values)
+
+
+def test_quantiles_are_values() -> None:
+    spread = quantiles([float(value) for value in range(1, 101)])
+    assert (spread.minimum, spread.median, spread.p90, spread.p99, spread.maximum) == (1, 50, 91, 100, 100)
+
+
+class Tags(HTMLParser):
+    """Counts start tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+
+def test_the_page_is_escaped_and_needs_no_script(report: DataReport) -> None:
+    page = render_data_page(report)
+    tags = Tags()
+    tags.feed(page)
+    assert tags.seen.count("b") == tags.seen.count("figcaption") == len(report.splits)
+    assert "&lt;b&gt;yes&lt;/b&gt;" in page
+    assert "script" not in tags.seen
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert tags.seen.count("svg") >= 2 + len(report.classes)
+
+
+def test_the_command_prints_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").write_text(ROWS)
+    call = ["headstart", "inspect", "t.csv", "--split-column", "split", "--out", "page.html"]
+    monkeypatch.chdir(tmp_path)
+    for arguments in (call, [*call, "--json"]):
+        monkeypatch.setattr(sys, "argv", arguments)
+        with pytest.raises(SystemExit) as end:
+            main()
+        out = capsys.readouterr().out
+        assert end.value.code == 0, out
+    assert json.loads(out)["imbalance"] == 3.0
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")

@@ -1,0 +1,103 @@
+"""Folds as runs of a sweep, and scores on other rows than those of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from headstart.data.options import FileOptions
+from headstart.errors import UsageError
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.workspace import Workspace
+from headstart.reports.frame import Frame
+from headstart.reports.tables import build_comparison
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
+from headstart.sweeps.export import find_run
+from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+from headstart.training.config import RunOptions
+from tests.support.runs import tiny_choices, tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+
+
+def rows_file(path: Path, num_rows: int, seed: int = 0) -> Path:
+    rows = (f"{text},{('bad', 'good')[label]}\n" for text, label in tiny_rows(num_rows, seed))
+    path.write_text("text,label\n" + "".join(rows))
+    return path
+
+
+def run(sweep: Sweep, store: Path) -> list[RunRecord]:
+    return run_sweep(sweep, LocalStore(store), Workspace(), RunOptions(), lambda event: None)
+
+
+def test_seeds_go_through_the_folds_and_stay_paired(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    file = rows_file(tmp_path / "rows.csv", 30)
+    source = TaskSource(name="rows.csv", file=str(file), options=FileOptions(folds=3))
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)
+    choices = replace(choices, strategies=(*choices.strategies, *tiny_choices(Path(), "finetune").strategies))
+    sweep = Sweep(choices=choices, sources=(source,), seeds=(0, 1, 2))
+    records = run(sweep, tmp_path / "store")
+    store = LocalStore(tmp_path / "store")
+    held_out = []
+    for seed in range(3):
+        (planned,) = [each for each in check_sweep(sweep, Workspace()) if each.seed == seed][:1]
+        data = Workspace().task_data(planned.source)
+        held_out += list(data.evaluation.texts)
+        assert set(data.evaluation.texts).isdisjoint(data.training.texts)
+        again = find_run(store, f"{planned.experiment.digest}/{seed}")
+        assert again.source == planned.source
+    assert sorted(held_out) == sorted((text,) for text, _ in tiny_rows(30))
+    frame = Frame.from_records(records)
+    _, head_start = frame.cells
+    pairing = frame.pair(head_start)
+    assert pairing is not None
+    assert pairing.difference is not None
+    assert pairing.difference.n == 3
+    assert any("folds" in note for note in build_comparison(frame).notes)
+
+
+def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    other = TaskSource(name="shifted.csv", file=str(rows_file(tmp_path / "shifted.csv", 14, seed=5)))
+    source = TaskSource(name="rows.csv", file=str(rows_file(tmp_path / "rows.csv", 30)), evaluate_on=(other,))
+    sweep = Sweep(choices=tiny_choices(tiny_checkpoint("bert"), "finetune", steps=4), sources=(source,), seeds=(0, 1))
+    records = run(sweep, tmp_path / "store")
+    for record in records:
+        (result,) = record.others
+        assert (result.name, result.num_examples, tuple(result.scores)) == ("shifted.csv", 14, ("accuracy", "macro_f1"))
+        assert RunRecord.from_json(record.to_json()) == record
+    (path,) = (tmp_path / "store").glob("*/seed-0/predictions.shifted.csv.parquet")
+    stored = pyarrow.parquet.read_table(path).to_pydict()
+    right = sum(a == b for a, b in zip(stored["label"], stored["predicted"], strict=True))
+    assert records[0].others[0].scores["accuracy"] == pytest.approx(right / 14)
+    tasks = [group.task for group in build_comparison(Frame.from_records(records)).groups]
+    assert tasks == ["rows.csv", "rows.csv \N{RIGHTWARDS ARROW} shifted.csv"]
+
+
+def test_other_rows_with_other_answers_are_refused_before_training(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    source = TaskSource(
+        name="rows.csv",
+        file=str(rows_file(tmp_path / "rows.csv", 30)),
+        evaluate_on=(TaskSource(name="demo"),),
+    )
+    sweep = Sweep(choices=tiny_choices(tiny_checkpoint("bert"), "finetune"), sources=(source,), seeds=(0,))
+    with pytest.raises(UsageError, match="their answers differ"):
+        check_sweep(sweep, Workspace())
+
+
+def test_smoke_runs_are_never_reported(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    sweep = Sweep(
+        choices=tiny_choices(tiny_checkpoint("bert"), "finetune", steps=2, max_length=64),
+        sources=(TaskSource(name="demo"),),
+        seeds=(0,),
+        is_smoke=True,
+    )
+    records = run(sweep, tmp_path / "store")
+    assert [record.purpose for record in records] == ["smoke"]
+    assert Frame.from_records(records).cells == ()
