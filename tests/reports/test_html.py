@@ -142,7 +142,7 @@ def test_only_the_end_of_a_traceback_is_shown(tmp_path: Path):
 def test_an_undertrained_baseline_is_the_answer(tmp_path: Path):
     records = [make_record(score=0.36), make_record("eh_ft(lora)", score=0.8, stage1=0.6)]
     page = render_html(write_store(tmp_path / "runs", records))
-    assert "Plain fine-tuning reached 36.00 accuracy over 1 seed, not above the majority class (34.00)" in page
+    assert "Plain fine-tuning reached 36.00 accuracy over 1 seed, not above the best constant answer (34.00)" in page
     assert "undertrained: nothing is compared" in page
 
 

@@ -103,7 +103,7 @@ def test_unequal_steps_get_no_verdict():
 
 def test_a_poor_stage_1_is_said():
     records = [make_record(), make_record("eh_ft(lora)", stage1=0.36)]
-    assert "Stage 1 is not clearly above the majority class" in row_of(records, "eh_ft(lora)").words
+    assert "Stage 1 is not clearly above the best constant answer" in row_of(records, "eh_ft(lora)").words
 
 
 @pytest.mark.parametrize("label", ["lp_ft", "linear_probe"])

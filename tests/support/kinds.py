@@ -73,7 +73,8 @@ def _row(name: str, index: int) -> tuple[tuple[str, ...], Label, tuple[str, ...]
         number = index % 5
         return (" ".join([*words, *["good"] * number]),), number + 0.5, (), no_spans
     if name == "multiple_choice":
-        choices = [f"bad {word}" for word in words[: 2 + index % 2]]
+        # Two each in the training rows, as in COPA: the bias of the one logit then cancels to exactly nothing.
+        choices = [f"bad {word}" for word in words[: 2 if index < NUM_TRAIN else 2 + index % 2]]
         right = index % len(choices)
         choices[right] = choices[right].replace("bad", "good")
         return (" ".join(words),), right, tuple(choices), no_spans

@@ -49,8 +49,8 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in stage.scores.items())
         console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}", markup=False)
     console.print(
-        f"on {record.num_evaluation_examples} rows of {record.reported_split}; always answering the most frequent "
-        f"class: {record.metric} {100 * record.majority_score:.2f}",
+        f"on {record.num_evaluation_examples} rows of {record.reported_split}; the best constant answer: "
+        f"{record.metric} {100 * record.majority_score:.2f}",
         markup=False,
     )
     for warning in record.warnings:

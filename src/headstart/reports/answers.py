@@ -56,8 +56,8 @@ def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
         verdict=f"{UNDERTRAINED}: nothing is compared",
         tone=Tone.WARNING,
         sentence=(
-            f"Plain fine-tuning reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the majority class "
-            f"({points(group.majority_score)}) by two standard errors."
+            f"Plain fine-tuning reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the best constant "
+            f"answer ({points(group.majority_score)}) by two standard errors."
         ),
     )
 
@@ -88,7 +88,7 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
         return f"No run of {row.label} finished."
     reached = f"{row.label} reached {points(row.summary.mean)} {row.metric} over {plural(row.n, 'seed')}"
     if row.difference is None:
-        return f"{reached}; the majority class reaches {points(group.majority_score)}."
+        return f"{reached}; the best constant answer reaches {points(group.majority_score)}."
     return f"{reached}, {_difference_text(row.difference)}"
 
 

@@ -25,7 +25,7 @@ class ComparisonRow:
         label: the strategy as the table names it, told apart from its namesakes in the same task.
         scores: (seed, score) of every finished run.
         summary: of these scores; None when no run finished.
-        mean_with_failures: the mean with diverged runs at the majority class's score; None when none diverged.
+        mean_with_failures: the mean with diverged runs at the best constant answer's score; None when none diverged.
         stage1: summary of the scores at Stage 1's end; None where the plan has one stage.
         difference: to the baseline at equal seeds; None where nothing may be compared, and the words say why.
         seconds: mean wall time of a finished run.
@@ -116,7 +116,7 @@ def build_comparison(frame: Frame) -> ComparisonTable:
 
 
 def is_undertrained(cell: Cell) -> bool:
-    """Return whether a baseline's mean is not above the majority class by two standard errors."""
+    """Return whether a baseline's mean is not above the best constant answer by two standard errors."""
     scores = cell.scores()
     if not scores:
         return True
@@ -167,7 +167,7 @@ def _mean_with_failures(cell: Cell) -> float | None:
 def _verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
     if cell.is_baseline:
         if cell.finished and is_undertrained(cell):
-            return (f"{UNDERTRAINED}: not above the majority class by two standard errors",)
+            return (f"{UNDERTRAINED}: not above the best constant answer by two standard errors",)
         return ()
     if not cell.finished:
         return ("no finished run",)
@@ -213,7 +213,7 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
         return []
     stage1, num_examples = summarise(scores.values()), cell.first.num_evaluation_examples
     if not clearly_above(stage1, cell.first.majority_score, num_examples):
-        return ["Stage 1 is not clearly above the majority class"]
+        return ["Stage 1 is not clearly above the best constant answer"]
     probe = _probe_scores(frame, cell)
     if probe and not clearly_above(stage1, summarise(probe.values()).mean, num_examples):
         return ["Stage 1 is not clearly above a linear probe"]

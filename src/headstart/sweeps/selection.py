@@ -70,7 +70,7 @@ def trials(
 
 
 def choose(candidates: Sequence[Candidate], records: Sequence[RunRecord]) -> Candidate:
-    """Return the candidate with the best mean of the main metric; a diverged trial counts as the majority class.
+    """Return the candidate with the best mean of the main metric; a diverged trial counts as the best constant answer.
 
     Raises:
         UsageError: if a trial ended in an error: a choice that lost trials would not be fair.

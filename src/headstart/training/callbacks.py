@@ -185,10 +185,19 @@ class GradientsArrive(TrainerCallback):
 
     grace_steps = 20
 
-    def __init__(self, stage: str, groups: Mapping[str, str], strict_groups: tuple[str, ...]) -> None:
-        """Watch `groups` (parameter name -> group); in groups that start with a strict prefix each tensor counts."""
+    def __init__(
+        self,
+        stage: str,
+        groups: Mapping[str, str],
+        strict_groups: tuple[str, ...],
+        excused: frozenset[str] = frozenset(),
+    ) -> None:
+        """Watch `groups` (parameter name -> group); in groups that start with a strict prefix each tensor counts.
+
+        Those that are `excused` need no gradient.
+        """
         self._stage, self._groups, self._strict = stage, dict(groups), strict_groups
-        self._waiting = set(groups)
+        self._waiting = set(groups) - excused
         self._arrived: set[str] = set()
         self.seconds = 0.0
 

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.data.batching import LengthBucketSampler
 from headstart.errors import InvariantError
+from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import digests, own_tensors, set_trainable
 from headstart.strategies.strategy import Selection, Stage
@@ -147,7 +148,9 @@ def train_stage(job: StageJob) -> StageOutcome:
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
-    gradients = GradientsArrive(job.stage.name, _gradient_groups(trainables), ("head", "adapter"))
+    gradients = GradientsArrive(
+        job.stage.name, _gradient_groups(trainables), ("head", "adapter"), _cancelling(job, trainables)
+    )
     log = MetricsLog(job.folder / "metrics.jsonl")
     sampler = LengthBucketSampler(job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role)
     with _backbone_mode(job):
@@ -218,6 +221,14 @@ def _gradient_groups(trainables: _Trainables) -> dict[str, str]:
             group = f"{group} {block.group(1) if block else name.split('.', 1)[0]}"
         groups[name] = group
     return groups
+
+
+def _cancelling(job: StageJob, trainables: _Trainables) -> frozenset[str]:
+    """Return head tensors that cannot matter: what is added to the one logit of every choice cancels in the softmax."""
+    if job.objective is None or job.objective.kind is not TaskKind.MULTIPLE_CHOICE:
+        return frozenset()
+    tensors = trainables.tensors()
+    return frozenset(name for name in trainables.head if tensors[name].shape == (1,))
 
 
 @contextmanager
