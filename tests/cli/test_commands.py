@@ -273,3 +273,59 @@ def test_doctor_and_tasks(cli: Cli, tiny_checkpoint: CheckpointMaker) -> None:
     code, out, _ = cli("tasks")
     assert code == 0
     assert all(name in out for name in ("demo", "glue/rte", "super_glue/cb"))
+
+
+BAD_CALLS = {
+    "--columns without --no-header": (["--columns", "a,b"], "--columns would have no effect: a header names"),
+    "--no-header without --columns": (["--no-header"], "--no-header needs the columns' names"),
+    "an unknown kind": (["--kind", "regresion"], "did you mean 'regression'"),
+    "an unknown loss": (["--loss", "focl"], "did you mean 'focal'"),
+    "an unknown way with long texts": (["--long", "windows"], "did you mean 'window'"),
+    "a stride without windows": (["--stride", "8"], "--stride would have no effect"),
+    "weights that are no file": (["--class-weights", "balancd"], "none, balanced, or a JSON file"),
+    "all of the label smoothed": (["--label-smoothing", "1"], "It is 0 or more, and under 1."),
+    "a number that is none": (["--epochs", "x"], "valid number"),
+    "seeds beside the folds": (["--folds", "3", "--seeds", "4"], "does not go through 3 folds a whole number of times"),
+    "JSON of a smoke run": (["--smoke", "--json"], "--json would have no effect"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_options_of_data_and_loss_are_checked_before_training(
+    name: str, cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    extra, said = BAD_CALLS[name]
+    (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"a {n} cat,{'xy'[n % 2]}\n" for n in range(12)))
+    code, _, err = cli(
+        "compare", "t.csv", "--model", tiny_checkpoint("bert"), "--strategies", "finetune", "--steps", "2", *extra
+    )
+    assert code == 2, err
+    assert said in " ".join(err.replace("│", " ").split())
+    assert not list((tmp_path / "runs").glob("*/seed-*"))
+
+
+def test_a_files_folds_and_weights_reach_the_runs(cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("".join(f"a {n} cat,{'xxy'[n % 3]}\n" for n in range(18)))
+    (tmp_path / "weights.json").write_text('{"x": 1, "y": 2.5}')
+    code, out, err = cli(
+        *("compare", "t.csv", "--no-header", "--columns", "text,label", "--model", tiny_checkpoint("bert")),
+        *(
+            "--strategies",
+            "finetune",
+            "--steps",
+            "2",
+            "--folds",
+            "3",
+            "--class-weights",
+            "weights.json",
+            "--max-length",
+            "16",
+        ),
+    )
+    assert code == 0, err
+    assert "folds that share training rows" in " ".join(out.split())
+    (path,) = (tmp_path / "runs").glob("*/experiment.json")
+    experiment = json.loads(path.read_text())["experiment"]
+    assert experiment["training"]["loss"]["class_weights"] == [1.0, 2.5]
+    assert experiment["evaluation"]["folds"] == 3
+    assert len(list((tmp_path / "runs").glob("*/seed-*/run.json"))) == 3

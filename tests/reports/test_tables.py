@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from headstart.reports.frame import Frame
@@ -154,3 +156,9 @@ def test_selection_trials_are_named_in_the_notes():
 
 def test_an_empty_frame_is_an_empty_table():
     assert table_of([]).rows == ()
+
+
+def test_constant_answers_are_flagged():
+    records = pairs(3)
+    records[5] = replace(records[5], is_degenerate=True)
+    assert "1 of 3 runs answered the same to every row" in row_of(records, "eh_ft(lora)").words

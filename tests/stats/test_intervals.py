@@ -1,4 +1,4 @@
-"""Intervals against SciPy's own, and the coverage table against a fresh simulation."""
+"""Intervals against SciPy's own and Student's example."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from headstart.stats.intervals import (
-    PERCENTILE_BOOTSTRAP_COVERAGE,
+    bca_bootstrap,
     paired_t_interval,
     percentile_bootstrap,
     percentile_bootstrap_coverage,
@@ -55,15 +55,25 @@ def test_bootstrap_of_five_covers_84_percent():
     samples = generator.standard_normal((1500, 5))
     covered = [not percentile_bootstrap(list(sample), num_resamples=400).excludes(0.0) for sample in samples]
     assert numpy.mean(covered) == pytest.approx(0.838, abs=0.03)
-    assert percentile_bootstrap_coverage(5) == pytest.approx(0.838)
+    assert percentile_bootstrap_coverage(5) == pytest.approx(0.838, abs=0.005)
 
 
-def test_coverage_is_that_of_the_nearest_number_below():
-    assert percentile_bootstrap_coverage(11) == PERCENTILE_BOOTSTRAP_COVERAGE[10]
-    assert percentile_bootstrap_coverage(1) is None
+def test_bca_agrees_with_scipy():
+    values = numpy.random.default_rng(4).exponential(size=12)
+    expected = scipy.stats.bootstrap(
+        (values,), numpy.mean, method="BCa", n_resamples=20_000, rng=numpy.random.default_rng(2)
+    ).confidence_interval
+    interval = bca_bootstrap(list(values), num_resamples=20_000)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=0.03)
+    assert interval.width == interval.high - interval.low
 
 
-@pytest.mark.parametrize("function", [paired_t_interval, percentile_bootstrap])
+def test_bootstraps_of_equal_differences_are_a_point():
+    for interval in (percentile_bootstrap([0.25] * 4), bca_bootstrap([0.25] * 4)):
+        assert (interval.low, interval.high) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("function", [paired_t_interval, percentile_bootstrap, bca_bootstrap])
 def test_one_difference_or_a_senseless_confidence_is_refused(function):
     with pytest.raises(ValueError, match="two differences"):
         function([0.1])

@@ -154,8 +154,9 @@ def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
 def _kind(name: str | None) -> TaskKind | None:
     if name is None:
         return None
-    if name not in [*TaskKind]:
-        raise unknown_name("kind of task", name, [*TaskKind])
+    known = [kind.value for kind in TaskKind]
+    if name not in known:
+        raise unknown_name("kind of task", name, known)
     return TaskKind(name)
 
 

@@ -68,6 +68,11 @@ class Cell:
         """How many runs were stopped by an error: none, to be tried again."""
         return sum(record.status is RunStatus.ERROR for record in self.records)
 
+    @property
+    def num_degenerate(self) -> int:
+        """How many finished runs answered the same to every row."""
+        return sum(record.is_degenerate for record in self.finished)
+
     def scores(self) -> dict[int, float]:
         """Return the main metric of every finished run by seed."""
         return {record.seed: record.scores[record.metric] for record in self.finished}

@@ -187,6 +187,8 @@ def _cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
     cautions = []
     if cell.num_diverged:
         cautions.append(_divergence_caution(cell))
+    if cell.num_degenerate:
+        cautions.append(f"{cell.num_degenerate} of {plural(len(cell.records), 'run')} answered the same to every row")
     if cell.num_errors:
         cautions.append(f"{cell.num_errors} of {plural(len(cell.records), 'run')} stopped by an error")
     if pairing is not None and pairing.num_refused_pairs:

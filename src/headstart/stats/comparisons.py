@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy
-from numpy.typing import NDArray
-
 from headstart.stats.intervals import Interval, paired_t_interval
+from headstart.stats.paired_tests import sign_flip_p_value
 from headstart.stats.summary import summarise
 
 MIN_SEEDS_FOR_VERDICT = 6
 """With fewer pairs the exact sign-flip test cannot reach 0.05: its smallest p value is 2 / 2^n."""
 SIGNIFICANCE_LEVEL = 0.05
-MAX_EXACT_PAIRS = 20
-NUM_RANDOM_SIGN_FLIPS = 100_000
 
 
 class Verdict(StrEnum):
@@ -82,32 +78,6 @@ def compare_paired(a: Mapping[int, float], b: Mapping[int, float], confidence: f
         verdict=_verdict(summary.n, summary.mean, interval, p_value),
         differences=tuple(zip(seeds, values, strict=True)),
     )
-
-
-def sign_flip_p_value(differences: Sequence[float]) -> float:
-    """Return the two-sided p value of the sign-flip (permutation) test that the mean difference is zero.
-
-    Exact up to 20 differences: the share of all 2^n sign patterns whose sum is at least as far from zero. Beyond, a
-    fixed sample of patterns, the observed one included.
-
-    Source: Fisher (1935), "The Design of Experiments", section 21.
-    """
-    values = numpy.asarray(differences, dtype=numpy.float64)
-    observed = abs(float(values.sum()))
-    # Sums in another order differ in the last bits; patterns equal to the observed one must count.
-    threshold = observed - 1e-9 * max(1.0, float(numpy.abs(values).sum()))
-    if len(values) <= MAX_EXACT_PAIRS:
-        return float((numpy.abs(_all_signed_sums(values)) >= threshold).mean())
-    signs = numpy.random.default_rng(0).choice((-1.0, 1.0), size=(NUM_RANDOM_SIGN_FLIPS, len(values)))
-    num_as_far = int((numpy.abs(signs @ values) >= threshold).sum())
-    return (num_as_far + 1) / (NUM_RANDOM_SIGN_FLIPS + 1)
-
-
-def _all_signed_sums(values: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
-    sums = numpy.zeros(1)
-    for value in values:
-        sums = numpy.concatenate([sums + value, sums - value])
-    return sums
 
 
 def _verdict(num_pairs: int, mean: float, interval: Interval | None, p_value: float) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -14,6 +14,7 @@ class Summary:
 
     Attributes:
         standard_deviation: of the sample (divisor n - 1); None for a single value, which has no spread.
+        lower_quartile: between order statistics, as NumPy does by default; `upper_quartile` likewise.
     """
 
     n: int
@@ -21,6 +22,9 @@ class Summary:
     standard_deviation: float | None
     minimum: float
     maximum: float
+    median: float
+    lower_quartile: float
+    upper_quartile: float
 
     @property
     def standard_error(self) -> float | None:
@@ -37,12 +41,57 @@ def summarise(values: Iterable[float]) -> Summary:
     numbers = [float(value) for value in values]
     if not numbers or not all(map(math.isfinite, numbers)):
         raise ValueError(f"a summary needs at least one value, all of them finite, got {numbers}")
+    quartiles = statistics.quantiles(numbers, n=4, method="inclusive") if len(numbers) > 1 else numbers * 3
     return Summary(
         n=len(numbers),
         mean=statistics.fmean(numbers),
         standard_deviation=statistics.stdev(numbers) if len(numbers) > 1 else None,
         minimum=min(numbers),
         maximum=max(numbers),
+        median=statistics.median(numbers),
+        lower_quartile=quartiles[0],
+        upper_quartile=quartiles[2],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How the runs of one experiment ended; nothing is dropped.
+
+    Attributes:
+        summary: of the finished runs' scores, degenerate ones included; None when none finished.
+        num_failed: runs without a score.
+        num_constant: finished runs that gave every example the same answer.
+        num_at_majority: finished runs that scored no higher than the majority class.
+        num_degenerate: finished runs to which either applies.
+    """
+
+    summary: Summary | None
+    num_failed: int
+    num_constant: int
+    num_at_majority: int
+    num_degenerate: int
+
+
+def count_outcomes(
+    scores: Mapping[int, float], *, majority_score: float, constant_seeds: Collection[int] = (), num_failed: int = 0
+) -> Outcomes:
+    """Count how the runs of one experiment ended.
+
+    Args:
+        scores: of the finished runs, by seed.
+        majority_score: of always answering the majority class.
+        constant_seeds: of the finished runs that gave every example the same answer.
+        num_failed: runs without a score.
+    """
+    constant = scores.keys() & set(constant_seeds)
+    at_majority = {seed for seed, score in scores.items() if score <= majority_score}
+    return Outcomes(
+        summary=summarise(scores.values()) if scores else None,
+        num_failed=num_failed,
+        num_constant=len(constant),
+        num_at_majority=len(at_majority),
+        num_degenerate=len(constant | at_majority),
     )
 
 

@@ -1,0 +1,38 @@
+"""What intervals that say 95 % really cover with few values: simulated, because no formula is right there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from headstart.stats.coverage_table import COVERAGE
+
+
+class Method(StrEnum):
+    """Ways to an interval of the mean difference."""
+
+    PAIRED_T = "paired_t"
+    PERCENTILE = "percentile"
+    BCA = "bca"
+
+
+class Shape(StrEnum):
+    """What the simulated differences look like, all with mean zero.
+
+    COARSE are normal values rounded to whole standard deviations, as scores on few examples are. SKEWED are
+    exponential, HEAVY_TAILED follow Student's t with 3 degrees of freedom.
+    """
+
+    NORMAL = "normal"
+    COARSE = "coarse"
+    SKEWED = "skewed"
+    HEAVY_TAILED = "heavy_tailed"
+
+
+def simulated_coverage(method: Method, num_values: int, shape: Shape = Shape.NORMAL) -> float | None:
+    """Return the share (0 to 1) of 95 % intervals that hold the true mean.
+
+    Simulated for some numbers of values; in between, that of the nearest number below. None for a single value.
+    """
+    by_number = COVERAGE[shape][method]
+    simulated = [number for number in by_number if number <= num_values]
+    return by_number[max(simulated)] if simulated else None

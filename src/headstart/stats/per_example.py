@@ -1,0 +1,92 @@
+"""Two models compared on one set of examples. What it shows holds for these two runs, not for their methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+from scipy import special
+
+from headstart.stats.crossed import CrossedInterval, crossed_bootstrap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McNemar:
+    """The examples that exactly one of two models gets right.
+
+    Attributes:
+        num_only_a: examples right by a and wrong by b; `num_only_b` the other way round.
+        p_value: exact, two-sided, that both are equally probable; 1 when there are none.
+        mid_p_value: the same with half the weight on the observed outcome: less cautious, nearer to the nominal rate.
+    """
+
+    num_only_a: int
+    num_only_b: int
+    p_value: float
+    mid_p_value: float
+
+
+def mcnemar(
+    a_is_right: Sequence[bool] | NDArray[numpy.bool_], b_is_right: Sequence[bool] | NDArray[numpy.bool_]
+) -> McNemar:
+    """Return McNemar's test of two models' answers to the same examples.
+
+    Raises:
+        ValueError: if there is no example, or the sides are of different length.
+
+    Source: McNemar (1947), Psychometrika 12; the mid-p value after Fagerland, Lydersen and Laake (2013), BMC Medical
+    Research Methodology 13:91.
+    """
+    a, b = numpy.asarray(a_is_right, dtype=bool), numpy.asarray(b_is_right, dtype=bool)
+    _check_shapes(a.shape, b.shape)
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    p_value, mid_p_value = _coin_p_values(only_a, only_b)
+    return McNemar(num_only_a=only_a, num_only_b=only_b, p_value=p_value, mid_p_value=mid_p_value)
+
+
+def paired_bootstrap(
+    a: Sequence[float] | NDArray[numpy.floating],
+    b: Sequence[float] | NDArray[numpy.floating],
+    confidence: float = 0.95,
+    *,
+    num_resamples: int = 10_000,
+    seed: int = 0,
+) -> CrossedInterval:
+    """Return the difference of two models' mean scores with its interval over examples.
+
+    Args:
+        a: what each example adds to the score of a [e]: 1 or 0 for accuracy.
+        b: the same for b, at the same examples.
+        confidence: 0 to 1, both excluded.
+        num_resamples: draws of examples.
+        seed: of the draws.
+
+    Raises:
+        ValueError: if there is no example, the sides are of different length, or `confidence` is not between 0 and 1.
+
+    Source: Koehn (2004), "Statistical Significance Tests for Machine Translation Evaluation".
+    """
+    left, right = numpy.asarray(a, dtype=numpy.float64), numpy.asarray(b, dtype=numpy.float64)
+    _check_shapes(left.shape, right.shape)
+    return crossed_bootstrap((left - right)[None], confidence, num_resamples=num_resamples, seed=seed)
+
+
+def _coin_p_values(heads: int, tails: int) -> tuple[float, float]:
+    """Return the exact p value and the mid-p value that a coin is fair, both two-sided."""
+    total, fewer = heads + tails, min(heads, tails)
+    if not total:
+        return 1.0, 1.0
+    log_ways = math.lgamma(total + 1) - math.lgamma(fewer + 1) - math.lgamma(total - fewer + 1)
+    chance = math.exp(log_ways - total * math.log(2.0))
+    if heads == tails:
+        return 1.0, 1.0 - chance / 2.0
+    p_value = 2.0 * float(special.bdtr(fewer, total, 0.5))
+    return p_value, p_value - chance
+
+
+def _check_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    if a != b or len(a) != 1 or not a[0]:
+        raise ValueError(f"two models are compared on the same examples, got the shapes {a} and {b}")

@@ -1,0 +1,180 @@
+"""Paired seeds added until the answer is clear, without fooling oneself by looking often.
+
+Looking after every seed and stopping at the first interval that excludes zero errs far more often than 5 %. Here the
+looks are declared beforehand, and every look's interval is widened so that *all of them together* hold the true mean
+with 95 %. So one may stop at any look for any reason, and the interval at which one stopped is the one to report.
+
+Method: repeated confidence intervals (Jennison and Turnbull 1989, JRSS-B 51) around Student's t, with an error that is
+spent evenly over the seeds (Lan and DeMets 1983, Biometrika 70; the spending function alpha t of Kim and DeMets 1987)
+and with critical values simulated for t statistics instead of the normal ones, which are too small for few seeds. The
+rate is exact for normal differences.
+
+Letters: k looks, p simulated paths.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import numpy
+
+from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
+from headstart.stats.intervals import Interval, check_confidence
+from headstart.stats.limits import Values
+from headstart.stats.summary import summarise
+
+NUM_PATHS = 200_000
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialDesign:
+    """When to look, declared before the first run.
+
+    Attributes:
+        looks: numbers of pairs at which to look, rising, from six up; the last is the most that will be run.
+        confidence: of all intervals together, 0 to 1.
+
+    Raises:
+        ValueError: if the looks do not rise, begin under six pairs, or are none.
+    """
+
+    looks: tuple[int, ...]
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        check_confidence(self.confidence)
+        rises = all(before < after for before, after in itertools.pairwise(self.looks))
+        if not self.looks or self.looks[0] < MIN_SEEDS_FOR_VERDICT or not rises:
+            raise ValueError(f"looks rise from {MIN_SEEDS_FOR_VERDICT} pairs or more, got {self.looks}")
+
+    @property
+    def max_pairs(self) -> int:
+        """The most pairs that will be run."""
+        return self.looks[-1]
+
+
+def look_every(step: int, *, min_pairs: int = MIN_SEEDS_FOR_VERDICT, max_pairs: int) -> SequentialDesign:
+    """Return the design that looks at `min_pairs`, then every `step` pairs, and last at `max_pairs`.
+
+    Raises:
+        ValueError: if the step is under 1, or the numbers of pairs are not rising from six.
+    """
+    if step < 1:
+        raise ValueError(f"a look comes every pair or later, got a step of {step}")
+    return SequentialDesign(looks=(*range(min_pairs, max_pairs, step), max_pairs))
+
+
+class Decision(StrEnum):
+    """What a look allows."""
+
+    CONTINUE = "continue"
+    DIFFERENT = "the interval excludes zero"
+    NARROW = "the interval is narrow enough"
+    EXHAUSTED = "all declared seeds were run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialState:
+    """Where a sequential comparison stands.
+
+    Attributes:
+        num_pairs: at the look that decided, or at the last look; 0 before the first.
+        mean: of these pairs; after an early stop it overstates the gain on average. None before the first look.
+        interval: of the true mean, valid at whichever look one stops; None before the first look.
+        next_look: pairs to have for the next look; None when it is decided.
+    """
+
+    decision: Decision
+    num_pairs: int
+    mean: float | None
+    interval: Interval | None
+    next_look: int | None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no more seeds are to be run."""
+        return self.decision is not Decision.CONTINUE
+
+
+def decide(differences: Sequence[float], design: SequentialDesign, *, widest: float | None = None) -> SequentialState:
+    """Go through the looks that the differences allow and stop at the first that decides.
+
+    What comes after that look is not used, so the answer does not depend on how many runs happened to be done.
+
+    Args:
+        differences: paired, in the order of their seeds.
+        design: when to look.
+        widest: stop also when the interval is narrower than this, in the differences' unit.
+
+    Raises:
+        ValueError: if `widest` is not above zero.
+    """
+    if widest is not None and not widest > 0.0:
+        raise ValueError(f"an interval cannot be narrower than {widest}")
+    state = SequentialState(
+        decision=Decision.CONTINUE, num_pairs=0, mean=None, interval=None, next_look=design.looks[0]
+    )
+    for number, (look, critical) in enumerate(zip(design.looks, critical_values(design), strict=True), start=1):
+        if look > len(differences):
+            break
+        summary = summarise(differences[:look])
+        half_width = critical * (summary.standard_error or 0.0)
+        interval = Interval(low=summary.mean - half_width, high=summary.mean + half_width, confidence=design.confidence)
+        decision = _decision(interval, widest, is_last=look == design.max_pairs)
+        upcoming = design.looks[number] if decision is Decision.CONTINUE else None
+        state = SequentialState(
+            decision=decision, num_pairs=look, mean=summary.mean, interval=interval, next_look=upcoming
+        )
+        if state.is_decided:
+            break
+    return state
+
+
+@lru_cache(maxsize=32)
+def critical_values(design: SequentialDesign) -> tuple[float, ...]:
+    """Return the t value beyond which each look excludes zero.
+
+    At look k the paths that exceeded no earlier value lose so many that all losses together are the error times the
+    share of the pairs seen. The same values at each call; with 200,000 paths the total error is 5 % within 0.1 %.
+    """
+    alive = numpy.abs(_t_paths(design.looks))
+    num_paths = len(alive)
+    critical = []
+    for number, look in enumerate(design.looks):
+        num_allowed = math.floor((1.0 - design.confidence) * num_paths * look / design.max_pairs)
+        num_spent = num_paths - len(alive)
+        value = float(numpy.sort(alive[:, number])[num_spent - num_allowed - 1])
+        critical.append(value)
+        alive = alive[alive[:, number] <= value]
+    return tuple(critical)
+
+
+def _t_paths(looks: tuple[int, ...]) -> Values:
+    """Return t statistics [p, k] of standard normal values at each look; only sums between looks are drawn."""
+    generator = numpy.random.default_rng(_SEED)
+    totals, squares = numpy.zeros(NUM_PATHS), numpy.zeros(NUM_PATHS)
+    paths = numpy.empty((NUM_PATHS, len(looks)))
+    for number, (before, look) in enumerate(itertools.pairwise((0, *looks))):
+        added = look - before
+        sums = math.sqrt(added) * generator.standard_normal(NUM_PATHS)
+        totals += sums
+        squares += sums**2 / added
+        if added > 1:  # the spread within the added values is independent of their sum
+            squares += generator.chisquare(added - 1, NUM_PATHS)
+        variances = (squares - totals**2 / look) / (look - 1)
+        paths[:, number] = totals / numpy.sqrt(look * variances)
+    return paths
+
+
+def _decision(interval: Interval, widest: float | None, *, is_last: bool) -> Decision:
+    if interval.excludes(0.0):
+        return Decision.DIFFERENT
+    if widest is not None and interval.width < widest:
+        return Decision.NARROW
+    return Decision.EXHAUSTED if is_last else Decision.CONTINUE

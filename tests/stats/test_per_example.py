@@ -1,0 +1,69 @@
+"""McNemar's test against SciPy and a published table; the paired bootstrap against the normal interval."""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headstart.stats.per_example import mcnemar, paired_bootstrap
+
+
+def _sides(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[bool], list[bool]]:
+    a = [True] * both + [True] * only_a + [False] * only_b + [False] * neither
+    b = [True] * both + [False] * only_a + [True] * only_b + [False] * neither
+    return a, b
+
+
+def test_airway_example():
+    """Fagerland et al. (2013), table 1: 1, 1, 7, 12 give an exact p of 0.070 and a mid-p of 0.039."""
+    result = mcnemar(*_sides(1, 1, 7, 12))
+    assert (result.num_only_a, result.num_only_b) == (1, 7)
+    assert result.p_value == pytest.approx(18 / 256)
+    assert result.mid_p_value == pytest.approx(10 / 256)
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_p_value_is_that_of_the_binomial_test(only_a: int, only_b: int):
+    result = mcnemar(*_sides(3, only_a, only_b, 5))
+    expected = scipy.stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert result.p_value == pytest.approx(expected, rel=1e-9)
+    assert 0.0 < result.mid_p_value <= result.p_value * (1 + 1e-12)
+
+
+def test_equal_answers_show_nothing():
+    result = mcnemar([True, False], [True, False])
+    assert (result.p_value, result.mid_p_value) == (1.0, 1.0)
+
+
+def test_under_the_null_it_rejects_at_most_at_the_nominal_rate():
+    generator, num_samples = numpy.random.default_rng(0), 2000
+    right = generator.random((num_samples, 2, 60)) < 0.7
+    rejected = numpy.mean([mcnemar(a, b).p_value <= 0.05 for a, b in right])
+    assert rejected <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / num_samples)
+
+
+def test_paired_bootstrap_is_near_the_normal_interval():
+    generator = numpy.random.default_rng(1)
+    a, b = generator.random(800) < 0.8, generator.random(800) < 0.7
+    result = paired_bootstrap(a, b)
+    differences = a.astype(float) - b.astype(float)
+    error = differences.std() / math.sqrt(800)
+    assert result.mean == pytest.approx(differences.mean())
+    assert result.example_standard_error == pytest.approx(error, rel=0.03)
+    assert (result.interval.low, result.interval.high) == pytest.approx(
+        (result.mean - 1.96 * error, result.mean + 1.96 * error), abs=0.1 * error
+    )
+    assert result.seed_standard_error == 0.0
+
+
+@pytest.mark.parametrize("sides", [([], []), ([1.0], [1.0, 0.0]), ([[1.0]], [[1.0]])])
+def test_other_examples_on_the_two_sides_are_refused(sides):
+    with pytest.raises(ValueError, match="same examples"):
+        paired_bootstrap(*sides)
+    with pytest.raises(ValueError, match="same examples"):
+        mcnemar(*sides)
