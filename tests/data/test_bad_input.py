@@ -56,7 +56,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv:1: wrong delimiter: the header is one cell and holds semi",
     ),
     "tabs": ("t.csv", GOOD.replace(",", "\t"), {}, "holds tabs, expected are commas; call it .tsv"),
-    "commas": ("t.tsv", GOOD, {}, "which column is the label? name it with --label; there are: 'text,label'"),
+    "commas": ("t.tsv", GOOD, {}, "holds commas, expected are tabs; call it .csv"),
     "doubled header": ("t.csv", "text,label\n" + GOOD, {}, "t.csv:2: the header stands here once more"),
     "two columns of a name": ("t.csv", "text,label,text\na,b,c\n", {}, "t.csv:1: two columns are called 'text'"),
     "a column without a name": ("t.csv", "text,label,\na,b,c\n", {}, "t.csv:1: column 3 of the header has no name"),

@@ -25,7 +25,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape one alone, no encoding can write it."""
 LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
 """In characters; the csv module's own limit of 131072 refuses long documents."""
-OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 NumberedRow = tuple[int, list[str]]
@@ -228,12 +228,11 @@ def _header_faults(path: Path, first: NumberedRow, delimiter: str) -> list[DataF
     problems += [
         f"column {number} of the header has no name" for number, name in enumerate(header, 1) if not name.strip()
     ]
-    used = next((sign for sign in OTHER_DELIMITERS if sign != delimiter and sign in (header or [""])[0]), None)
+    used = next((sign for sign in DELIMITERS if sign != delimiter and sign in (header or [""])[0]), None)
     if len(header) == 1 and used is not None:
-        expected = "commas" if delimiter == "," else "tabs"
-        remedy = "; call it .tsv" if used == "\t" else ""
-        found = f"the header is one cell and holds {OTHER_DELIMITERS[used]}"
-        problems.append(f"wrong delimiter: {found}, expected are {expected}{remedy}")
+        remedy = {"\t": "; call it .tsv", ",": "; call it .csv"}.get(used, "")
+        found = f"the header is one cell and holds {DELIMITERS[used]}"
+        problems.append(f"wrong delimiter: {found}, expected are {DELIMITERS[delimiter]}{remedy}")
     return [DataFault(file=str(path), line=line, message=problem) for problem in problems]
 
 

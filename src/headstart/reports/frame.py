@@ -163,7 +163,7 @@ class Frame:
     @property
     def num_runs(self) -> int:
         """How many runs the cells hold."""
-        return sum(len(cell.records) for cell in self.cells)
+        return len({(record.experiment_digest, record.seed) for cell in self.cells for record in cell.records})
 
     def baseline_of(self, cell: Cell) -> Cell | None:
         """Return the fine-tuning cell that `cell` is compared with: the one most alike, or None.

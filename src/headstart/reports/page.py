@@ -23,7 +23,7 @@ from headstart.reports.renderings import interval_text, mean_and_deviation, runs
 from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
 from headstart.stats.intervals import Interval, percentile_bootstrap, percentile_bootstrap_coverage
 from headstart.store.local import LocalStore
-from headstart.store.record import RunStatus
+from headstart.store.record import RunRecord, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,21 +200,23 @@ def _seeds(group: ComparisonGroup, cells: dict[str, Cell]) -> tuple[SeedView, ..
 
 
 def _failures(table: ComparisonTable, cells: dict[str, Cell]) -> tuple[FailureView, ...]:
-    return tuple(
-        FailureView(
-            task=row.task,
-            label=row.label,
-            seed=run.seed,
-            kind=_kind(run.status),
-            place=", ".join(
-                part
-                for part in (run.failed_stage, f"step {run.failed_step}" if run.failed_step is not None else "")
-                if part
-            ),
-            error=_last_line(run.error),
-        )
-        for row in table.rows
-        for run in cells[row.experiment_digest].failed
+    """Return every failed run once, also one that stands in several tables."""
+    views: dict[tuple[str, int], FailureView] = {}
+    for row in table.rows:
+        for run in cells[row.experiment_digest].failed:
+            views.setdefault((row.experiment_digest, run.seed), _failure(row, run))
+    return tuple(views.values())
+
+
+def _failure(row: ComparisonRow, run: RunRecord) -> FailureView:
+    step = f"step {run.failed_step}" if run.failed_step is not None else ""
+    return FailureView(
+        task=row.task,
+        label=row.label,
+        seed=run.seed,
+        kind=_kind(run.status),
+        place=", ".join(part for part in (run.failed_stage, step) if part),
+        error=_last_line(run.error),
     )
 
 

@@ -147,6 +147,7 @@ class RunRecord:
                 num_evaluation_examples=other.num_examples,
                 stages=(),
                 others=(),
+                warnings=(),
                 is_degenerate=False,
             )
             for other in self.others
