@@ -12,30 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from headstart.cli.main import main
 from tests.support.paths import REPOSITORY
 from tests.support.runs import tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
-    """Call `headstart` in an empty folder; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["headstart", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err + captured.out, captured.err
-        code = exit_.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
 
 
 def write_csv(path: Path, rows: list[tuple[str, object]], header: tuple[str, str] = ("text", "label")) -> Path:
@@ -275,7 +256,7 @@ def test_doctor_and_tasks(cli: Cli, tiny_checkpoint: CheckpointMaker) -> None:
     assert all(name in out for name in ("demo", "glue/rte", "super_glue/cb"))
 
 
-BAD_CALLS = {
+BAD_OPTIONS = {
     "--columns without --no-header": (["--columns", "a,b"], "--columns would have no effect: a header names"),
     "--no-header without --columns": (["--no-header"], "--no-header needs the columns' names"),
     "an unknown kind": (["--kind", "regresion"], "did you mean 'regression'"),
@@ -290,11 +271,11 @@ BAD_CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_CALLS)
+@pytest.mark.parametrize("name", BAD_OPTIONS)
 def test_options_of_data_and_loss_are_checked_before_training(
     name: str, cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    extra, said = BAD_CALLS[name]
+    extra, said = BAD_OPTIONS[name]
     (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"a {n} cat,{'xy'[n % 2]}\n" for n in range(12)))
     code, _, err = cli(
         "compare", "t.csv", "--model", tiny_checkpoint("bert"), "--strategies", "finetune", "--steps", "2", *extra

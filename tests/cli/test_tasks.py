@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from headstart.cli.main import main
 from headstart.tasks.catalogue import TASKS
 
 CheckpointMaker = Callable[..., Path]
 Cli = Callable[..., tuple[int, str, str]]
 NUM_TRAIN, NUM_VALIDATION = 12, 6
 NUM_TEST = {"cb": 250, "copa": 500, "wsc": 146, "wic": 1400, "boolq": 3245, "rte": 3000, "axb": 1104, "axg": 356}
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
-    """Call `headstart` in an empty folder; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["headstart", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err + captured.out, captured.err
-        code = exit_.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
-
-    return call
 
 
 def write_rows(root: Path, task: str, split: str, rows: list[dict[str, object]]) -> None:
