@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from headstart.errors import UsageError
 from headstart.reports.html import render_html, write_html
 from headstart.store.provenance import Provenance
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import OtherResult, RunRecord, RunStatus
 from tests.support.stores import fail, make_record, write_store
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -190,6 +191,22 @@ def test_only_failed_runs_are_a_report_too(tmp_path: Path):
     page = render_html(write_store(tmp_path / "runs", [fail(make_record()), fail(make_record("eh_ft(lora)"))]))
     Outline(page)
     assert "No run of eh_ft(lora) finished." in page
+
+
+def test_scores_on_other_rows_take_nothing_from_the_tasks_own_section(tmp_path: Path):
+    """Both sections are of the same runs: each has its own scores, and both the curve and the plan of the training."""
+    other = OtherResult(
+        name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, majority_score=0.4, num_examples=50
+    )
+    records = [replace(record, others=(other,)) for record in some_records()]
+    alone = render_html(write_store(tmp_path / "a" / "runs", some_records(), with_metrics=True))
+    both = render_html(write_store(tmp_path / "b" / "runs", records, with_metrics=True))
+    own, shifted = (part.partition("</section>")[0] for part in both.split('<section id="task-')[1:])
+    assert own == alone.split('<section id="task-')[1].partition("</section>")[0]
+    assert "41.00" in shifted
+    assert "41.00" not in own
+    assert "updates not recorded" not in both
+    assert "9 runs" in both
 
 
 def test_metrics_cut_off_by_a_kill_do_no_harm(store: Path):

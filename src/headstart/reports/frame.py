@@ -39,6 +39,11 @@ class Cell:
         return self.first.experiment_digest
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What tells the cell from all others: one experiment may be scored on several tasks."""
+        return (self.experiment_digest, self.first.task)
+
+    @property
     def is_baseline(self) -> bool:
         """Whether this is plain fine-tuning."""
         return self.first.strategy == BASELINE_STRATEGY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
@@ -24,6 +25,9 @@ from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonT
 from headstart.stats.intervals import Interval, percentile_bootstrap, percentile_bootstrap_coverage
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+
+Cells = Mapping[tuple[str, str], Cell]
+"""A report's cells by their keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,7 @@ class Page:
 def build_page(store: LocalStore, frame: Frame) -> Page:
     """Return the page of a store's runs."""
     table = build_comparison(frame)
-    cells = {cell.experiment_digest: cell for cell in frame.cells}
+    cells = {cell.key: cell for cell in frame.cells}
     return Page(
         store_name=store.root.resolve().name,
         num_runs=frame.num_runs,
@@ -123,9 +127,9 @@ def build_page(store: LocalStore, frame: Frame) -> Page:
     )
 
 
-def _group_view(number: int, group: ComparisonGroup, store: LocalStore, cells: dict[str, Cell]) -> GroupView:
+def _group_view(number: int, group: ComparisonGroup, store: LocalStore, cells: Cells) -> GroupView:
     series, limit = series_of(group), strip_limit(group)
-    own = {row.experiment_digest: cells[row.experiment_digest] for row in group.rows}
+    own = {row.experiment_digest: cells[row.key] for row in group.rows}
     curves = {digest: curve for digest, cell in own.items() if (curve := learning_curve(store, cell)) is not None}
     seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}
     return GroupView(
@@ -138,7 +142,7 @@ def _group_view(number: int, group: ComparisonGroup, store: LocalStore, cells: d
         cost=cost_figure(group, seconds),
         curves=curve_figure(group, curves),
         evidence=tuple(_evidence(row, own[row.experiment_digest]) for row in group.rows),
-        seeds=_seeds(group, own),
+        seeds=_seeds(group, cells),
     )
 
 
@@ -190,20 +194,20 @@ def _plan(cell: Cell) -> str:
     return ", then ".join(parts) or f"{record.num_steps:,} updates"
 
 
-def _seeds(group: ComparisonGroup, cells: dict[str, Cell]) -> tuple[SeedView, ...]:
+def _seeds(group: ComparisonGroup, cells: Cells) -> tuple[SeedView, ...]:
     texts: list[dict[int, str]] = []
     for row in group.rows:
-        failed = {run.seed: _kind(run.status) for run in cells[row.experiment_digest].failed}
+        failed = {run.seed: _kind(run.status) for run in cells[row.key].failed}
         texts.append(failed | {seed: points(score) for seed, score in row.scores})
     seeds = sorted({seed for text in texts for seed in text})
     return tuple(SeedView(seed=seed, cells=tuple(text.get(seed, points(None)) for text in texts)) for seed in seeds)
 
 
-def _failures(table: ComparisonTable, cells: dict[str, Cell]) -> tuple[FailureView, ...]:
+def _failures(table: ComparisonTable, cells: Cells) -> tuple[FailureView, ...]:
     """Return every failed run once, also one that stands in several tables."""
     views: dict[tuple[str, int], FailureView] = {}
     for row in table.rows:
-        for run in cells[row.experiment_digest].failed:
+        for run in cells[row.key].failed:
             views.setdefault((row.experiment_digest, run.seed), _failure(row, run))
     return tuple(views.values())
 

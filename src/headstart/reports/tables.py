@@ -57,6 +57,11 @@ class ComparisonRow:
     words: tuple[str, ...]
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The key of the row's cell."""
+        return (self.experiment_digest, self.task)
+
+    @property
     def n(self) -> int:
         """How many runs finished."""
         return len(self.scores)

@@ -145,7 +145,7 @@ class RunRecord:
                 majority_score=other.majority_score,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
-                stages=(),
+                stages=tuple(replace(stage, scores={}) for stage in self.stages),
                 others=(),
                 warnings=(),
                 is_degenerate=False,
