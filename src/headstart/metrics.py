@@ -150,6 +150,21 @@ def label_array(kind: TaskKind, labels: Sequence[int | float | tuple[int, ...]],
     return chosen
 
 
+def constant_answer(kind: TaskKind, labels: Values) -> Values:
+    """Return the one answer that suits labels best, of the shape of one of them.
+
+    The most frequent class or choice, the first of equals; 1 for each of several classes that at least half of the
+    examples have, [c]; of numbers the mean.
+    """
+    import numpy as np
+
+    if kind is TaskKind.REGRESSION:
+        return np.asarray(labels.mean())
+    if kind is TaskKind.MULTI_LABEL:
+        return np.asarray(labels.mean(axis=0) >= 0.5, dtype=np.int64)
+    return np.asarray(np.bincount(labels.astype(np.int64)).argmax())
+
+
 def degenerate(predictions: Values) -> bool:
     """Return whether a score says nothing of the model: all answers are the same, or some are no finite numbers.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +35,8 @@ def evaluate(
         ),
     ] = None,
     data_root: options.DataRoot = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")] = 32,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or auto.")] = "fp32",
+    batch_size: options.PredictionBatchSize = 32,
+    precision: options.PredictionPrecision = "fp32",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -45,7 +45,7 @@ def evaluate(
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import quiet_transformers, reading_options
+    from headstart.cli.session import labelled_options, quiet_transformers
     from headstart.inference.files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
@@ -61,7 +61,7 @@ def evaluate(
             else evaluate_file(
                 folder,
                 str(file),
-                options=reading_options(reading),
+                options=labelled_options(reading),
                 batch_size=batch_size,
                 precision=computed,
                 progress=progress,
@@ -82,16 +82,11 @@ def _require_one_source(
         raise UsageError(given, remedy="  Give a labelled file, or name a task with --task.")
     if task is None and data_root is not None:
         raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
-    unused = [_option(field.name) for field in fields(reading) if getattr(reading, field.name) not in (None, False)]
-    if task is not None and unused:
+    if task is not None and reading.given():
         raise UsageError(
-            f"{' and '.join(unused)} would have no effect: a task by name knows its columns",
+            f"{' and '.join(reading.given())} would have no effect: a task by name knows its columns",
             remedy="  Leave it out, or give a file.",
         )
-
-
-def _option(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
 
 
 def _print(found: Scores, source: str) -> None:

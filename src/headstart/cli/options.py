@@ -42,6 +42,13 @@ Stage1LearningRate = Annotated[
 ]
 
 
+NOT_OF_A_FILE = ("data_root", "evaluate_on")
+"""Options beside these that say how a file is read."""
+
+PredictionBatchSize = Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")]
+PredictionPrecision = Annotated[str, typer.Option(help="fp32, bf16 or auto.")]
+
+
 def _data(help_text: str, *names: str) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel=DATA)
 
@@ -60,6 +67,14 @@ class ReadingOptions:
     no_header: Annotated[bool, _data("The file has no header; --columns names its columns.", "--no-header")] = False
     columns: Annotated[str | None, _data("Names of the columns of a file without a header: label,text.")] = None
     encoding: Annotated[str | None, _data("Of a text file. (Default: UTF-8.)")] = None
+
+    def given(self) -> list[str]:
+        """Return the options that were given and say how a file is read."""
+        return [
+            f"--{field.name.replace('_', '-')}"
+            for field in fields(self)
+            if field.name not in NOT_OF_A_FILE and getattr(self, field.name) not in (None, False)
+        ]
 
     def column_names(self) -> tuple[str, ...]:
         """Return the names of the columns of a file without a header, none for one that has it.
@@ -110,14 +125,6 @@ class DataOptions(LabelledOptions):
     evaluate_on: Annotated[
         str | None, _data("Further tasks or files with the same labels to score the finished model on: super_glue/axg.")
     ] = None
-
-    def given(self) -> list[str]:
-        """Return the options that were given and say how a file is read."""
-        return [
-            f"--{field.name.replace('_', '-')}"
-            for field in fields(self)
-            if field.name not in ("data_root", "evaluate_on") and getattr(self, field.name) not in (None, False)
-        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,8 @@ def predict(
     file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL, Parquet or Arrow; text formats plain or .gz.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Likewise, by its suffix; must not exist.")],
     prefix: Annotated[str, typer.Option(help="Put before the names of the new columns.")] = "",
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")] = 32,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or auto.")] = "fp32",
+    batch_size: options.PredictionBatchSize = 32,
+    precision: options.PredictionPrecision = "fp32",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -39,8 +39,7 @@ def predict(
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import quiet_transformers
-    from headstart.data.options import FileOptions
+    from headstart.cli.session import quiet_transformers, reading_options
     from headstart.inference.files import predict_file
     from headstart.training.config import resolve_device, resolve_precision
 
@@ -50,13 +49,7 @@ def predict(
             folder,
             file,
             out,
-            options=FileOptions(
-                text=reading.text,
-                text_pair=reading.text_pair,
-                choices=tuple(options.split_list(reading.choices or "")),
-                columns=reading.column_names(),
-                encoding=reading.encoding,
-            ),
+            options=reading_options(reading),
             prefix=prefix,
             batch_size=batch_size,
             precision=resolve_precision(precision, resolve_device()),

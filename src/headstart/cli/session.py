@@ -7,9 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.options import DataOptions, LabelledOptions, ModelOptions, TrainingOptions, split_list
+from headstart.cli.options import (
+    DataOptions,
+    LabelledOptions,
+    ModelOptions,
+    ReadingOptions,
+    TrainingOptions,
+    split_list,
+)
 from headstart.data.options import AS_GUESSED, FileOptions
-from headstart.data.sources import HUB_PREFIX
+from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.experiment import TaskSource
 from headstart.kinds import TaskKind
@@ -110,7 +117,7 @@ def sources(
             raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
         return (
             TaskSource(
-                name=_name(file), file=_absolute(file), options=_file_options(data, folds), evaluate_on=elsewhere
+                name=name_of(file), file=_absolute(file), options=_file_options(data, folds), evaluate_on=elsewhere
             ),
         )
     unused = data.given() + (["--folds"] if folds is not None else [])
@@ -122,23 +129,26 @@ def sources(
     return tuple(TaskSource(name=name, data_root=root, evaluate_on=elsewhere) for name in names)
 
 
-def reading_options(options: LabelledOptions) -> FileOptions:
-    """Return how one file of labelled rows is read."""
+def reading_options(options: ReadingOptions) -> FileOptions:
+    """Return how a file is read, whatever is done with its rows."""
     return FileOptions(
         text=options.text,
         text_pair=options.text_pair,
-        label=options.label,
         choices=tuple(split_list(options.choices or "")),
-        separator=options.separator,
         columns=options.column_names(),
         encoding=options.encoding,
     )
 
 
+def labelled_options(options: LabelledOptions) -> FileOptions:
+    """Return how a file of labelled rows is read."""
+    return replace(reading_options(options), label=options.label, separator=options.separator)
+
+
 def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
     fraction = data.validation_fraction
     return replace(
-        reading_options(data),
+        labelled_options(data),
         kind=_kind(data.kind),
         config=data.config,
         revision=data.revision,
@@ -164,11 +174,7 @@ def _other_source(name: str, data: DataOptions, root: str | None) -> TaskSource:
     """A task's name has no suffix; anything else is a file, read as the training file is."""
     if name in TASKS or not Path(name).suffix:
         return TaskSource(name=name, data_root=root)
-    return TaskSource(name=Path(name).name, file=_absolute(name), options=reading_options(data))
-
-
-def _name(file: str) -> str:
-    return file if file.startswith(HUB_PREFIX) else Path(file).name
+    return TaskSource(name=Path(name).name, file=_absolute(name), options=labelled_options(data))
 
 
 def _absolute(file: str) -> str:

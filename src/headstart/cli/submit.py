@@ -31,8 +31,8 @@ def submit(
         bool, typer.Option("--fill-missing", help="Answer tasks without a run by the most frequent training label.")
     ] = False,
     data_root: options.DataRoot = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")] = 32,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or auto.")] = "fp32",
+    batch_size: options.PredictionBatchSize = 32,
+    precision: options.PredictionPrecision = "fp32",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from headstart.data.examples import Label
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.kinds import TaskKind
+from headstart.metrics import label_array
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
@@ -143,14 +144,8 @@ def label_tensor(kind: TaskKind, labels: Sequence[Label], num_labels: int) -> to
     Indices [b] in int64 for classes and choices, numbers [b] in float32 for regression, and for several classes at once
     a row of 0 and 1 per example, [b, c] in float32.
     """
-    if kind is TaskKind.REGRESSION:
-        return torch.tensor(labels, dtype=torch.float32)
-    if kind is TaskKind.MULTI_LABEL:
-        chosen = torch.zeros(len(labels), num_labels)
-        for row, classes in enumerate(labels):
-            chosen[row, list(cast("tuple[int, ...]", classes))] = 1.0
-        return chosen
-    return torch.tensor(labels, dtype=torch.int64)
+    tensor = torch.from_numpy(label_array(kind, labels, num_labels))
+    return tensor.float() if kind in (TaskKind.REGRESSION, TaskKind.MULTI_LABEL) else tensor
 
 
 def _sequences(row: dict[str, Any]) -> list[dict[str, list[int]]]:

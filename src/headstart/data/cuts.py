@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from headstart.data.examples import Split
@@ -36,26 +36,30 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
         notes.append(_how(options, len(held), len(given["train"])))
         given |= {"train": rest, "validation": held}
     given = {name: replace(split, groups=None) for name, split in given.items()}
-    notes += _repeated(given["train"])
+    keys = {name: text_keys(split) for name, split in given.items()}
+    notes += _repeated(keys["train"])
     if options.drop_leaks:
-        before = len(given["train"])
-        given["train"] = _without(given["train"], given["validation"])
-        notes.append(f"{before - len(given['train'])} training rows were dropped: their texts stand in validation too")
-        if not len(given["train"]):
+        leaks = set(keys["validation"])
+        kept = [row for row, key in enumerate(keys["train"]) if key not in leaks]
+        notes.append(
+            f"{len(keys['train']) - len(kept)} training rows were dropped: their texts stand in validation too"
+        )
+        if not kept:
             raise UsageError("--drop-leaks leaves no training row: all of their texts stand in validation")
-    notes += [note for name in given if name != "train" for note in _shared(given["train"], name, given[name])]
+        given["train"], keys["train"] = given["train"].take(kept), [keys["train"][row] for row in kept]
+    exact, folded = set(given["train"].texts), set(keys["train"])
+    for name in [name for name in given if name != "train"]:
+        num_exact = sum(texts in exact for texts in given[name].texts)
+        num_folded = sum(key in folded for key in keys[name])
+        notes += _shared(name, len(given[name]), num_exact, num_folded)
     return Cut(splits=given, notes=tuple(notes))
 
 
-def text_key(split: Split, row: int) -> Key:
-    """Return a row's texts and choices with case and spaces folded."""
-    choices = split.choices[row] if split.choices is not None else ()
-    return tuple(" ".join(text.casefold().split()) for text in (*split.texts[row], *choices))
-
-
 def text_keys(split: Split) -> list[Key]:
-    """Return the folded texts of all rows."""
-    return [text_key(split, row) for row in range(len(split))]
+    """Return the texts and choices of all rows with case and spaces folded."""
+    choices = split.choices or [()] * len(split)
+    rows = zip(split.texts, choices, strict=True)
+    return [tuple(" ".join(text.casefold().split()) for text in (*texts, *each)) for texts, each in rows]
 
 
 def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
@@ -93,22 +97,14 @@ def refuse_cutting(options: FileOptions) -> None:
         )
 
 
-def _repeated(training: Split) -> Iterable[str]:
-    count = len(training) - len(set(text_keys(training)))
-    return [f"{count} of {len(training)} training rows repeat the texts of another"] if count else []
+def _repeated(keys: Sequence[Key]) -> list[str]:
+    count = len(keys) - len(set(keys))
+    return [f"{count} of {len(keys)} training rows repeat the texts of another"] if count else []
 
 
-def _shared(training: Split, name: str, other: Split) -> Iterable[str]:
-    exact, folded = set(training.texts), set(text_keys(training))
-    num_exact = sum(texts in exact for texts in other.texts)
-    num_folded = sum(key in folded for key in text_keys(other))
+def _shared(name: str, num_rows: int, num_exact: int, num_folded: int) -> list[str]:
     if not num_folded:
         return []
     near = f", {num_folded - num_exact} of them but for case and spaces" if num_folded > num_exact else ""
     remedy = "; --drop-leaks drops them from training" if name == "validation" else ""
-    return [f"{num_folded} of {len(other)} {name} rows have texts that stand in training too{near}{remedy}"]
-
-
-def _without(training: Split, evaluation: Split) -> Split:
-    leaks = set(text_keys(evaluation))
-    return training.take(row for row, key in enumerate(text_keys(training)) if key not in leaks)
+    return [f"{num_folded} of {num_rows} {name} rows have texts that stand in training too{near}{remedy}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -100,6 +101,14 @@ class TaskData:
     def evaluation(self) -> Split:
         """The rows to report on."""
         return self.splits[self.task.evaluation_split]
+
+
+def class_counts(task: Task, split: Split) -> tuple[int, ...]:
+    """Return the rows of each class, none where the task has no classes; with several at once a row counts for each."""
+    counter: Counter[int] = Counter()
+    for label in (split.labels or ()) if task.kind.has_classes else ():
+        counter.update(label if isinstance(label, tuple) else (int(label),))
+    return tuple(counter[index] for index in range(task.num_labels))
 
 
 def _taken(column: Sequence[Column] | None, rows: Sequence[int]) -> tuple[Column, ...] | None:

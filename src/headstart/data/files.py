@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headstart.data.cuts import Cut, cut, refuse_cutting
@@ -14,7 +13,7 @@ from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.data.loading import fingerprint
 from headstart.data.options import AS_GUESSED, FileOptions
-from headstart.data.sources import tables_of
+from headstart.data.sources import name_of, tables_of
 from headstart.data.table import Table
 from headstart.data.tables import read_table
 from headstart.errors import DataError, DataFault
@@ -34,24 +33,24 @@ class Rows:
 
     Attributes:
         numbers: which of the table's rows these are, from 0.
+        choices: by row, for multiple choice.
     """
 
     table: Table
     columns: Columns
     written: WrittenLabels
-    numbers: tuple[int, ...]
+    numbers: tuple[int, ...] = ()
+    choices: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
-    def split(self, classes: Sequence[str], group: str | None = None) -> Split:
-        """Return the rows with each label as an index into `classes`."""
-        index = {name: number for number, name in enumerate(classes)}
+    def split(self, index: dict[str, int], group: str | None = None) -> Split:
+        """Return the rows with each label by its place in `index`."""
         columns = self.table.columns
+        texts = [columns[name] for name in self.columns.text]
         is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
         return Split(
-            texts=_texts_of(self.table, self.columns.text, self.numbers),
+            texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(self.written.label(row, index) for row in self.numbers),
-            choices=tuple(trimmed_choices(_choices(self.table, self.columns.choices, row)) for row in self.numbers)
-            if is_choice
-            else None,
+            choices=tuple(self.choices[row] for row in self.numbers) if is_choice else None,
             groups=tuple(str(columns[group][row]) for row in self.numbers) if group is not None else None,
         )
 
@@ -72,7 +71,7 @@ def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
         DataError: with all faults of all files.
         UsageError: if options cannot go together, or the data cannot be fetched.
     """
-    return load_tables(Path(file).name if not file.startswith("hub:") else file, tables_of(file, options), options)
+    return load_tables(name_of(file), tables_of(file, options), options)
 
 
 def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) -> TaskData:
@@ -86,12 +85,13 @@ def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) ->
     if choice.columns is None:
         raise _data_error(faults)
     kind, why = infer_kind(training_table, choice.columns, options)
-    rows = {split: _rows(table, choice.columns, kind, options, faults) for split, table in tables.items()}
+    rows = {split: _rows(table, choice.columns, kind, options.separator, faults) for split, table in tables.items()}
     faults += _class_faults(rows) + _group_faults(training_table, options.group)
     if faults:
         raise _data_error(faults)
     classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
-    splits = {split: each.split(classes, options.group if split == TRAIN else None) for split, each in rows.items()}
+    index = {name: number for number, name in enumerate(classes)}
+    splits = {split: each.split(index, options.group if split == TRAIN else None) for split, each in rows.items()}
     done = cut(splits, options)
     return _task_data(name, choice, kind, why, classes, done)
 
@@ -143,8 +143,7 @@ def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Sp
         return read_split(task, table)
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
-    options = FileOptions(separator=separator)
-    rows = _rows(table, columns, task.kind, options, faults)
+    rows = _rows(table, columns, task.kind, separator, faults)
     index = {name: number for number, name in enumerate(task.labels)}
     if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
         index |= {str(number): number for number in range(task.num_labels)}
@@ -157,11 +156,7 @@ def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Sp
     ]
     if faults:
         raise _data_error(faults)
-    split = rows.split(task.labels) if not task.kind.has_classes else None
-    if split is not None:
-        return split
-    labels = tuple(rows.written.label(row, index) for row in rows.numbers)
-    return Split(texts=_texts_of(table, columns.text, rows.numbers), labels=labels)
+    return rows.split(index)
 
 
 def _task_data(
@@ -207,39 +202,36 @@ def _missing_columns(
     return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
 
 
-def _rows(table: Table, columns: Columns, kind: TaskKind, options: FileOptions, faults: list[DataFault]) -> Rows:
+def _rows(table: Table, columns: Columns, kind: TaskKind, separator: str | None, faults: list[DataFault]) -> Rows:
     """Return the rows that are whole; what is wrong with the others goes to `faults`."""
     missing = _missing_columns(table, columns.text, columns.choices, columns.label)
     faults += [fault for fault in missing if fault not in faults]
     if missing or not table.columns:
         nothing = WrittenLabels(kind=kind, names={}, numbers={}, first_rows={})
-        return Rows(table=table, columns=columns, written=nothing, numbers=())
+        return Rows(table=table, columns=columns, written=nothing)
     good = _good_texts(table, columns.text, faults)
-    num_choices = _good_choices(table, columns.choices, faults)
-    written = read_labels(table, columns, kind, options.separator, faults)
+    choices = _good_choices(table, columns.choices, faults)
+    written = read_labels(table, columns, kind, separator, faults)
+    readable = written.rows
     if kind is TaskKind.MULTIPLE_CHOICE:
         faults += [
-            table.fault(f"the label is {number:g}, and the row has {num_choices[row]} choices", row)
+            table.fault(f"the label is {number:g}, and the row has {len(choices[row])} choices", row)
             for row, number in written.numbers.items()
-            if row in num_choices and number >= num_choices[row]
+            if row in choices and number >= len(choices[row])
         ]
-        good = [row for row in good if row in num_choices]
-    numbers = tuple(row for row in good if row in written.rows)
-    return Rows(table=table, columns=columns, written=written, numbers=numbers)
+        readable &= choices.keys()
+    numbers = tuple(row for row in good if row in readable)
+    return Rows(table=table, columns=columns, written=written, numbers=numbers, choices=choices)
 
 
 def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
     training = rows[TRAIN]
-    faults = (
-        []
-        if VALIDATION in rows and training.written.kind.has_classes and len(training.written.first_rows) > 1
-        else (class_faults(training.table, training.written))
-    )
     known = set(training.written.first_rows)
-    if known:
-        for split, each in rows.items():
-            if split != TRAIN:
-                faults += unknown_classes(each.table, each.written, known)
+    has_own_validation = VALIDATION in rows and len(known) > 1
+    faults = [] if has_own_validation else class_faults(training.table, training.written)
+    for split, each in rows.items():
+        if known and split != TRAIN:
+            faults += unknown_classes(each.table, each.written, known)
     return faults
 
 
@@ -261,23 +253,15 @@ def _good_texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -
     return [row for row in range(table.num_rows) if row not in faulty]
 
 
-def _good_choices(table: Table, columns: Sequence[str], faults: list[DataFault]) -> dict[int, int]:
-    """Return the number of choices of each row that has them all."""
-    counts = {}
+def _good_choices(table: Table, columns: Sequence[str], faults: list[DataFault]) -> dict[int, tuple[str, ...]]:
+    """Return the choices of each row that has them all."""
+    choices = {}
     for row in range(table.num_rows if columns else 0):
         try:
-            counts[row] = len(trimmed_choices(_choices(table, columns, row)))
+            choices[row] = trimmed_choices({name: table.columns[name][row] for name in columns})
         except ValueError as error:
             faults.append(table.fault(str(error), row))
-    return counts
-
-
-def _choices(table: Table, columns: Sequence[str], row: int) -> dict[str, object]:
-    return {name: table.columns[name][row] for name in columns}
-
-
-def _texts_of(table: Table, columns: Sequence[str], rows: Sequence[int]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(str(table.columns[name][row]) for name in columns) for row in rows)
+    return choices
 
 
 def _text_problem(value: object) -> str:

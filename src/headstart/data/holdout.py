@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from typing import TypeVar
 
 from headstart.data.examples import Label, Split
 from headstart.errors import UsageError
 from headstart.seeding import numpy_generator
+
+Key = TypeVar("Key", int, str)
 
 
 def hold_out(split: Split, fraction: float, seed: int, groups: Sequence[str] | None = None) -> tuple[Split, Split]:
@@ -105,20 +108,21 @@ def _dealt_groups(groups: Sequence[str], folds: int, seed: int) -> list[int]:
 
 def _strata(labels: Sequence[Label]) -> list[list[int]]:
     """Return the rows of each class, classes in order."""
-    rows_of: dict[Hashable, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        if isinstance(label, tuple):
-            rows_of[label[0] if label else -1].append(row)
-        else:
-            rows_of[0 if isinstance(label, float) else label].append(row)
-    return [rows_of[label] for label in sorted(rows_of, key=lambda each: int(str(each)))]
+    return [rows for _, rows in sorted(_rows_of([_stratum(label) for label in labels]).items())]
 
 
-def _rows_of(groups: Sequence[str]) -> dict[str, list[int]]:
-    rows_of: dict[str, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        rows_of[group].append(row)
-    return dict(rows_of)
+def _stratum(label: Label) -> int:
+    """Return the class by which a row is dealt out: numbers are of one, of several classes the first counts."""
+    if isinstance(label, tuple):
+        return label[0] if label else -1
+    return 0 if isinstance(label, float) else label
+
+
+def _rows_of(keys: Sequence[Key]) -> dict[Key, list[int]]:
+    rows_of: defaultdict[Key, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        rows_of[key].append(row)
+    return rows_of
 
 
 def _parted(split: Split, held: set[int]) -> tuple[Split, Split]:

@@ -20,6 +20,11 @@ SPLIT_NAMES = {
 DATASET_FILES = ("dataset_info.json", "dataset_dict.json")
 
 
+def name_of(file: str) -> str:
+    """Return what a user's data is called: a hub data set by its whole id, a file by its name."""
+    return file if file.startswith(HUB_PREFIX) else Path(file).name
+
+
 def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     """Return the tables by split, "train" among them.
 

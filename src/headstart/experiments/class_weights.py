@@ -7,20 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.data.examples import Split
 from headstart.errors import UsageError, unknown_name
-from headstart.metrics import label_array
 from headstart.tasks.task import Task
 from headstart.training.losses import balanced_weights
-
-
-def class_counts(task: Task, training: Split) -> tuple[int, ...]:
-    """Return the training rows of each class; with several classes at once a row counts for each of its own."""
-    if not task.kind.has_classes:
-        return ()
-    labels = label_array(task.kind, training.labels or (), task.num_labels)
-    per_class = labels.sum(axis=0) if labels.ndim == 2 else (labels[:, None] == range(task.num_labels)).sum(axis=0)
-    return tuple(int(count) for count in per_class)
 
 
 def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tuple[float, ...] | None:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.data.batching import PADDING_MULTIPLE
-from headstart.data.examples import Split
+from headstart.data.examples import Split, class_counts
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.choices import STAGE_NAMES, Choices
-from headstart.experiments.class_weights import class_counts, resolve_class_weights
+from headstart.experiments.class_weights import resolve_class_weights
 from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, TaskSource
 from headstart.experiments.recipes import (
     Preset,

@@ -17,7 +17,6 @@ import torch
 
 from headstart import metrics
 from headstart.data.examples import Label, Split
-from headstart.kinds import TaskKind
 from headstart.models.outputs import answers, decisions
 from headstart.store.layout import atomic_path
 from headstart.tasks.task import Task
@@ -59,12 +58,8 @@ def constant_score(task: Task, training: Split, evaluation: Split) -> float:
     """Return the main metric of the constant answer that is most frequent in the training rows; of numbers the mean."""
     seen = metrics.label_array(task.kind, training.labels or (), task.num_labels)
     right = metrics.label_array(task.kind, evaluation.labels or (), task.num_labels)
-    if task.kind is TaskKind.REGRESSION:
-        constant = np.full(right.shape, seen.mean())
-    elif task.kind is TaskKind.MULTI_LABEL:
-        constant = np.broadcast_to((seen.mean(axis=0) >= 0.5).astype(np.int64), right.shape)
-    else:
-        constant = np.full(right.shape, np.bincount(seen).argmax())
+    constant = np.empty_like(right)
+    constant[:] = metrics.constant_answer(task.kind, seen)
     return metrics.compute((task.main_metric,), right, constant, evaluation.groups)[task.main_metric]
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from headstart.artifacts.model_folder import load_folder_tokenizer, read_info
 from headstart.data.files import read_labelled
 from headstart.data.loading import load_task
-from headstart.data.options import FileOptions
+from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.errors import CheckpointError
 from headstart.inference.columns import prediction_columns, prediction_schema
 from headstart.inference.evaluate import Scores, evaluate
@@ -28,7 +28,6 @@ from headstart.tasks.catalogue import TASKS
 
 CHUNK_ROWS = 1_000
 """Rows in memory at a time, and what a kill costs at most."""
-DEFAULT_OPTIONS = FileOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ def predict_file(
     file: str,
     out: Path,
     *,
-    options: FileOptions = DEFAULT_OPTIONS,
+    options: FileOptions = AS_GUESSED,
     prefix: str = "",
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
@@ -109,7 +108,7 @@ def evaluate_file(
     folder: Path,
     file: str,
     *,
-    options: FileOptions = DEFAULT_OPTIONS,
+    options: FileOptions = AS_GUESSED,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
     device: str | None = None,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from headstart.data.examples import Split
 from headstart.data.formats import read_split
 from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
-from headstart.kinds import TaskKind
+from headstart.metrics import constant_answer, label_array
 from headstart.registry import Registry
 from headstart.store.layout import atomic_path
 from headstart.tasks import glue, super_glue
@@ -117,11 +116,7 @@ def answers_of(file: SubmissionFile, decisions: Sequence[float]) -> list[Answer]
 
 def most_frequent(task: Task, training: Split) -> float:
     """Return the constant answer that suits the training rows best: the most frequent label, of numbers the mean."""
-    labels = [float(label) for label in training.labels or () if not isinstance(label, tuple)]
-    if task.kind is TaskKind.REGRESSION:
-        return sum(labels) / len(labels)
-    counts = Counter(labels)
-    return min(counts, key=lambda label: (-counts[label], label))
+    return float(constant_answer(task.kind, label_array(task.kind, training.labels or (), task.num_labels)))
 
 
 def write_archive(out: Path, texts: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headstart.data.cuts import text_keys
-from headstart.data.examples import Split, TaskData
+from headstart.data.examples import Split, TaskData, class_counts
 from headstart.data.tokenisation import tokenize
 from headstart.kinds import TaskKind
 
@@ -216,15 +216,8 @@ def _lengths(split: Split, tokenizer: PreTrainedTokenizerBase, max_lengths: tupl
 
 
 def _class_counts(data: TaskData) -> tuple[ClassCount, ...]:
-    counters = {name: _counter(split) for name, split in data.splits.items()}
+    by_split = {name: class_counts(data.task, split) for name, split in data.splits.items()}
     return tuple(
-        ClassCount(name=label, counts={name: counter[index] for name, counter in counters.items()})
+        ClassCount(name=label, counts={name: counts[index] for name, counts in by_split.items()})
         for index, label in enumerate(data.task.labels)
     )
-
-
-def _counter(split: Split) -> Counter[int]:
-    counter: Counter[int] = Counter()
-    for label in split.labels or ():
-        counter.update(label if isinstance(label, tuple) else (int(label),))
-    return counter
