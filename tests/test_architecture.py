@@ -38,6 +38,7 @@ NO_TORCH_PARTS = ("errors", "registry", "seeding", "kinds", "metrics", "tasks", 
 WALLS = {
     "peft": ("headstart.adapters",),
     "ray": ("headstart.sweeps.ray_executor",),
+    "opacus": ("headstart.training.private",),
     "accelerate": ("headstart.training",),
     "transformers.Trainer": ("headstart.training",),
     "transformers.TrainingArguments": ("headstart.training",),

@@ -40,6 +40,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         model: a hub id, a local folder, or `embedded:minilm-l6`.
         strategy: with its options, such as `eh_ft`, `eh_ft:reserve`, `finetune`, `lp_ft`, `linear_probe`, `adapter`.
         adapter: with its options, such as `lora:rank=16`; None is LoRA where the strategy takes one.
+        adapter_from: folder of a saved adapter that the adapter starts from.
         head: such as `native`, `linear` or `mlp`; None is the preset's.
         preset: `default`, `paper` or `paper_code`.
         epochs: passes over the rows, all stages together; None is the preset's.
@@ -67,6 +68,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         *,
         strategy: str = "eh_ft",
         adapter: str | None = None,
+        adapter_from: str | None = None,
         head: str | None = None,
         preset: str = "default",
         epochs: float | None = None,
@@ -87,6 +89,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         self.model = model
         self.strategy = strategy
         self.adapter = adapter
+        self.adapter_from = adapter_from
         self.head = head
         self.preset = preset
         self.epochs = epochs
@@ -130,6 +133,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             model=self.model,
             strategies=(Spec.parse(self.strategy),),
             adapters=(Spec.parse(self.adapter),) if self.adapter else (),
+            adapter_from=Path(self.adapter_from) if self.adapter_from else None,
             head=Spec.parse(self.head) if self.head else None,
             preset=self.preset,
             epochs=self.epochs,

@@ -19,6 +19,7 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.errors import InvariantError, UsageError
 from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
+from headstart.experiments.saved_adapters import require_storable
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, digests
@@ -43,6 +44,7 @@ def pretrain_head(
     train_dataset: Dataset[dict[str, Any]],
     *,
     adapter: str | None = "lora",
+    adapter_from: str | Path | None = None,
     head: Sequence[str] | None = None,
     data_collator: Collator | None = None,
     processing_class: PreTrainedTokenizerBase | None = None,
@@ -64,6 +66,7 @@ def pretrain_head(
         train_dataset: rows with a length, each a dictionary of model inputs and `labels` (or `label`); columns that
             the model does not take are left out.
         adapter: name with options (`lora:rank=16`); None trains the head alone (LP-FT's first stage).
+        adapter_from: folder of a saved adapter that the adapter starts from.
         head: names of the head's modules; found by the architecture when not given.
         data_collator: makes a batch; by default pads with `processing_class`, or stacks where there is none.
         processing_class: the tokenizer.
@@ -90,7 +93,8 @@ def pretrain_head(
         rows = _rows(private, train_dataset, data_collator, processing_class, batch_size)
         stage = _plan(private, rows, adapter, epochs, steps, batch_size, learning_rate)
         before = digests(_outside_head(model, private))
-        outcome = _train(private, stage, rows, batch_size, precision, seed, progress)
+        start = _start_of_adapter(stage, adapter_from)
+        outcome = _train(private, stage, rows, batch_size, precision, seed, progress, start)
         trained = outcome.head_tensors()
         _write_head(model, trained)
     require_equal("the model's backbone after pretrain_head", before, digests(_outside_head(model, private)))
@@ -191,6 +195,15 @@ def _plan(
     return adapter_stage(optimizers.adapter, num_steps, spec)
 
 
+def _start_of_adapter(stage: Stage, folder: str | Path | None) -> Path | None:
+    if folder is None:
+        return None
+    if stage.adapter is None:
+        raise UsageError("adapter_from would have no effect without an adapter")
+    require_storable(stage.adapter, "adapter_from")
+    return Path(folder)
+
+
 def _train(
     classifier: Classifier,
     stage: Stage,
@@ -199,6 +212,7 @@ def _train(
     precision: str,
     seed: int,
     progress: ProgressListener | None,
+    adapter_from: Path | None,
 ) -> StageOutcome:
     device = resolve_device()
     config = TrainingConfig(batch_size=batch_size, precision=resolve_precision(precision, device), device=device)
@@ -208,6 +222,7 @@ def _train(
                 stage=stage,
                 classifier=classifier,
                 adapter=build_adapter(stage.adapter) if stage.adapter else None,
+                adapter_from=adapter_from,
                 rows=rows,
                 config=config,
                 options=RunOptions(checkpoint_seconds=float("inf")),

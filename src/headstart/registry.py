@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -89,6 +90,37 @@ class Spec:
     def __str__(self) -> str:
         parts = [key if value is True else f"{key}={_write_scalar(value)}" for key, value in self.options]
         return ":".join([self.name, *parts])
+
+
+def build_from(what: str, kind: type[T], spec: Spec) -> T:
+    """Return an instance of the dataclass `kind` with the options of `spec` as its fields.
+
+    Args:
+        what: "strategy", "adapter" ...: for the messages.
+        kind: every field has a default, whose type is the option's.
+        spec: a whole number serves where a number is wanted.
+
+    Raises:
+        UsageError: if an option is unknown or of the wrong kind.
+    """
+    defaults = {option.name: option.default for option in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Scalar] = {}
+    for option, value in spec.options:
+        if option not in defaults:
+            if not defaults:
+                raise UsageError(f"{what} {spec.name!r} has no options, but {option!r} was given")
+            raise unknown_name(f"option of {what} {spec.name!r}", option, defaults)
+        values[option] = _of_kind(f"option {option!r} of {what} {spec.name!r}", value, type(defaults[option]))
+    return kind(**values)
+
+
+def _of_kind(option: str, value: Scalar, wanted: type) -> Scalar:
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is wanted:
+        return value
+    names = {int: "a whole number", float: "a number", bool: "on by its name alone, or true or false", str: "a word"}
+    raise UsageError(f"{option} was given as {value!r}", allowed=f"  It is {names[wanted]}.")
 
 
 def parse_scalar(text: str) -> Scalar:

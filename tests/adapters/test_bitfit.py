@@ -4,7 +4,9 @@ import pytest
 from transformers import AlbertConfig, AlbertForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
 
 from headstart.adapters.bitfit import BitFit, bitfit_names
+from headstart.adapters.layers import layer_number
 from headstart.models.loading import classifier_from_model
+from tests.adapters.architectures import ALL, make_classifier
 from tests.support.tiny import NUM_LAYERS, make_model
 
 BERT_LAYER = (
@@ -83,3 +85,33 @@ def test_shared_layers_count_once() -> None:
     names = bitfit_names(classifier_from_model(albert))
     assert "albert.embeddings.LayerNorm.bias" in names
     assert not any("pooler" in name for name in names)
+
+
+@pytest.mark.parametrize("architecture", ALL)
+def test_biases_are_all_there_is_and_tables_of_positions_are_none(architecture: str) -> None:
+    classifier = make_classifier(architecture)
+    names = bitfit_names(classifier)
+    parameters = dict(classifier.model.named_parameters())
+    in_layers = {name for name in parameters if layer_number(name) is not None}
+    assert all(name.rpartition(".")[2].endswith("bias") and parameters[name].ndim < 3 for name in names)
+    assert not any(name.endswith(".weight") or name in classifier.head_names for name in names)
+    left_out = {name for name in in_layers if "bias" in name.rpartition(".")[2]} - names
+    assert all(name.endswith(("output.LayerNorm.bias", "output_layer_norm.bias")) for name in left_out)
+    assert len(left_out) <= 1
+
+
+def test_biases_beside_the_linear_maps_are_biases() -> None:
+    """DeBERTa's first version and XLNet keep some of theirs as parameters of the attention."""
+    deberta, xlnet = (bitfit_names(make_classifier(name)) for name in ("deberta", "xlnet"))
+    assert {"q_bias", "v_bias"} <= {name.rpartition(".")[2] for name in deberta}
+    assert {"r_w_bias", "r_r_bias", "r_s_bias"} <= {name.rpartition(".")[2] for name in xlnet}
+
+
+def test_bart_s_norm_of_the_embeddings_is_in() -> None:
+    names = bitfit_names(make_classifier("bart"))
+    assert {"model.encoder.layernorm_embedding.bias", "model.decoder.layernorm_embedding.bias"} <= names
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "t5"])
+def test_other_backbones_without_biases_are_refused_too(architecture: str) -> None:
+    assert BitFit().refusal(make_classifier(architecture)) is not None

@@ -39,6 +39,8 @@ def roberta_large(head: str, num_logits: int = 1) -> Classifier:
         ("lora", 1_572_864),
         ("lora:rank=16", 3_145_728),
         ("prefix", 835_584),
+        ("bottleneck", 6_343_680),
+        ("bottleneck:variant=pfeiffer:bottleneck_size=16", 811_392),
     ],
 )
 def test_trainable_parameters_of_the_adapters(spec: str, expected: int, head: str) -> None:

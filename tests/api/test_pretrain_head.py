@@ -27,13 +27,11 @@ def tensors(model: PreTrainedModel) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
-@pytest.mark.parametrize("adapter", ["lora", "bitfit", "prefix", None])
+@pytest.mark.parametrize("adapter", ["lora", "bitfit", "prefix", "bottleneck", None])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_only_the_head_changes(architecture: str, adapter: str | None) -> None:
     if (architecture, adapter) == ("modernbert", "bitfit"):
         pytest.skip("ModernBERT has no biases")
-    if adapter == "prefix" and architecture in ("distilbert", "deberta-v2", "modernbert"):
-        pytest.skip("peft's prefix tuning does not run there")
     model = make_model(architecture)
     model.train()
     frozen = next(iter(model.parameters()))
@@ -41,6 +39,7 @@ def test_only_the_head_changes(architecture: str, adapter: str | None) -> None:
     rows, tokenizer = dataset(architecture)
     before, tree = tensors(model), [name for name, _ in model.named_modules()]
     flags = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    attention = model.config._attn_implementation
     states = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
 
     record = hs.pretrain_head(model, rows, adapter=adapter, processing_class=tokenizer, steps=6, batch_size=4)
@@ -54,6 +53,7 @@ def test_only_the_head_changes(architecture: str, adapter: str | None) -> None:
     assert {name: parameter.requires_grad for name, parameter in model.named_parameters()} == flags
     assert all(module.training for module in model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert model.config._attn_implementation == attention
     assert torch.equal(torch.random.get_rng_state(), states[0])
     assert np.array_equal(np.random.get_state()[1], states[1])
     assert random.getstate() == states[2]

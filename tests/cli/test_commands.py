@@ -184,7 +184,6 @@ BAD_CALLS = {
     "too long": (["--max-length", "4000"], "4000"),
     "trainer field": (["--trainer", "gradient_acumulation_steps=2"], "did you mean"),
     "owned trainer field": (["--trainer", "seed=2"], "--seed"),
-    "prefix and checkpointing": (["--adapters", "prefix", "--trainer", "gradient_checkpointing=true"], "no gradient"),
     "data root without use": (["--data-root", "."], "no effect"),
 }
 

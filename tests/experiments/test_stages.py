@@ -26,9 +26,8 @@ CheckpointMaker = Callable[..., Path]
 EH_FT = [
     pytest.param(architecture, adapter, id=f"{architecture}-{adapter}")
     for architecture in ARCHITECTURES
-    for adapter in ("lora", "bitfit", "prefix")
+    for adapter in ("lora", "bitfit", "prefix", "bottleneck")
     if (architecture, adapter) not in {("modernbert", "bitfit")}
-    and not (adapter == "prefix" and architecture in ("distilbert", "deberta-v2", "modernbert"))
 ]
 
 
@@ -204,13 +203,14 @@ def test_strategies_share_head_and_order_at_one_seed_and_differ_between_seeds(
     assert any(not torch.equal(finetune[name], other[name]) for name in head)
 
 
-@pytest.mark.parametrize("adapter", ["lora", "bitfit", "prefix"])
+@pytest.mark.parametrize("adapter", ["lora", "bitfit", "prefix", "bottleneck"])
 def test_what_was_evaluated_is_what_was_saved(adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    """The strategy `adapter` merges before its final evaluation, or saves the adapter as peft does."""
+    """The strategy `adapter` merges before its final evaluation where it can; the adapter alone is kept in any case."""
     do_run(tiny_choices(tiny_checkpoint("bert"), "adapter", adapter), tmp_path)
     stage = tmp_path / "1-adapter"
-    assert (stage / "backbone.safetensors").exists() == (adapter != "prefix")
-    assert (stage / "adapter" / "adapter_config.json").exists() == (adapter == "prefix")
+    merges = adapter in ("lora", "bitfit")
+    assert (stage / "backbone.safetensors").exists() == merges
+    assert (stage / "adapter" / "adapter.safetensors").exists()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

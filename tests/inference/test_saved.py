@@ -17,11 +17,13 @@ from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
 from tests.support.saved import PAIR_TASK, Example, logits_of, make_example, texts
 
+PREFIX = "prefix:num_tokens=5"
 
-def trained_prefix(checkpoint: Path, *, head: str = "native") -> tuple[Example, AttachedAdapter]:
-    """Return a pretrained backbone with a prefix and a head that differ from those which the seed draws."""
-    example = make_example(checkpoint, task=PAIR_TASK, head=head, adapter="prefix:num_tokens=5")
-    attached = build_adapter(Spec.parse("prefix:num_tokens=5")).attach(example.classifier, seed=99)
+
+def trained(checkpoint: Path, *, head: str = "native", adapter: str = PREFIX) -> tuple[Example, AttachedAdapter]:
+    """Return a pretrained backbone with an adapter and a head that differ from those which the seed draws."""
+    example = make_example(checkpoint, task=PAIR_TASK, head=head, adapter=adapter)
+    attached = build_adapter(Spec.parse(adapter)).attach(example.classifier, seed=99)
     with torch.no_grad():
         for tensor in (*attached.adapter_tensors().values(), *attached.head_tensors().values()):
             tensor.add_(torch.arange(tensor.numel()).reshape(tensor.shape).sin())
@@ -34,15 +36,16 @@ def save(example: Example, attached: AttachedAdapter, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("adapter", [PREFIX, "bottleneck:variant=pfeiffer"])
 @pytest.mark.parametrize("head", ["native", "mlp"])
 @pytest.mark.parametrize(
     ("architecture", "kind"),
-    [("bert", "pretrained"), ("bert", "mlm"), ("roberta", "pretrained"), ("electra", "pretrained")],
+    [("bert", "pretrained"), ("bert", "mlm"), ("roberta", "pretrained"), ("deberta-v2", "pretrained")],
 )
 def test_the_same_logits_bit_for_bit(
-    architecture: str, kind: str, head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+    architecture: str, kind: str, head: str, adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    example, attached = trained_prefix(tiny_checkpoint(architecture, kind=kind), head=head)
+    example, attached = trained(tiny_checkpoint(architecture, kind=kind), head=head, adapter=adapter)
     split = texts(PAIR_TASK)
     before = logits_of(attached.model, example.tokenizer, split)
     folder = save(example, attached, tmp_path / "model")
@@ -53,12 +56,13 @@ def test_the_same_logits_bit_for_bit(
     assert not saved.model.training
 
 
-def test_the_folder_is_one_of_peft(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    example, attached = trained_prefix(tiny_checkpoint("roberta"))
+def test_the_folder_holds_the_adapter_and_the_head_and_no_backbone(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    example, attached = trained(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
-    assert json.loads((folder / "adapter_config.json").read_text())["peft_type"] == "PREFIX_TUNING"
-    assert (folder / "adapter_model.safetensors").exists()
-    assert (folder / "head.safetensors").exists()
+    assert json.loads((folder / "adapter.json").read_text())["adapter"] == "prefix:num_tokens=5"
+    assert {path.name for path in folder.glob("*.safetensors")} == {"adapter.safetensors", "head.safetensors"}
 
 
 def test_a_backbone_named_by_a_relative_path_is_found_from_elsewhere(
@@ -66,14 +70,14 @@ def test_a_backbone_named_by_a_relative_path_is_found_from_elsewhere(
 ) -> None:
     source = tiny_checkpoint("roberta")
     monkeypatch.chdir(source.parent)
-    example, attached = trained_prefix(Path(source.name))
+    example, attached = trained(Path(source.name))
     folder = save(example, attached, tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     assert load_saved_model(folder).info.model == str(source.resolve())
 
 
 def test_another_backbone_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    example, attached = trained_prefix(tiny_checkpoint("roberta"))
+    example, attached = trained(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
     point_to(folder, tiny_checkpoint("roberta", seed=1))
     with pytest.raises(CheckpointError, match="was trained on"):
@@ -81,7 +85,7 @@ def test_another_backbone_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path:
 
 
 def test_a_backbone_that_is_gone_is_named(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    example, attached = trained_prefix(tiny_checkpoint("roberta"))
+    example, attached = trained(tiny_checkpoint("roberta"))
     folder = save(example, attached, tmp_path / "model")
     point_to(folder, tmp_path / "gone")
     with pytest.raises(UsageError, match="gone"):
@@ -89,7 +93,7 @@ def test_a_backbone_that_is_gone_is_named(tiny_checkpoint: CheckpointMaker, tmp_
 
 
 def test_it_is_no_whole_model(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    example, attached = trained_prefix(tiny_checkpoint("roberta"))
+    example, attached = trained(tiny_checkpoint("roberta"))
     with pytest.raises(UsageError, match="adapter without its backbone"):
         load_model_folder(save(example, attached, tmp_path / "model"))
 

@@ -103,9 +103,13 @@ def test_the_real_encoder_by_its_published_size() -> None:
     report = inspect_model(resolve_model("embedded:minilm-l6"), labels=LABELS)
     assert report.num_backbone_parameters == 22_713_216
     assert report.num_head_parameters == 3 * 384 + 3
-    # h = 384, 6 layers: 11 h of biases a layer; four maps with 8 (h + h) scalars; 17 keys and values.
+    # h = 384, 6 layers: 11 h of biases a layer; four maps with 8 (h + h) scalars; 17 keys and values; two ways down
+    # to h / 16 = 24 and up again; 20 prompts, for p_tuning with three maps behind them.
     assert {adapter.name: adapter.num_parameters for adapter in report.adapters} == {
         "bitfit": 6 * 11 * 384,
+        "bottleneck": 6 * 2 * (2 * 384 * 24 + 24 + 384),
         "lora": 6 * 4 * 8 * 2 * 384,
         "prefix": 6 * 2 * 17 * 384,
+        "prompt": 20 * 384,
+        "p_tuning": 20 * 384 + 3 * (384 * 384 + 384),
     }

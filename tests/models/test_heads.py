@@ -21,7 +21,7 @@ from transformers import (
 
 from headstart.errors import UsageError
 from headstart.kinds import TaskKind
-from headstart.models.heads import architecture_head, draw_head, find_new_head, head_of_modules
+from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import digests
 from tests.support.tiny import ARCHITECTURES, make_model
@@ -32,7 +32,7 @@ def test_drawing_changes_the_head_and_nothing_else(architecture: str) -> None:
     model = make_model(architecture)
     head = set(architecture_head(model))
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    draw_head(model, sorted(head), seed=5)
+    draw(model, sorted(head), seed=5)
     changed = {name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed == {name for name in head if name.endswith("weight")}
     biases = [tensor for name, tensor in model.state_dict().items() if name in head and name.endswith("bias")]
@@ -48,7 +48,7 @@ def test_drawing_forgets_what_was_there(architecture: str) -> None:
             if name in head:
                 parameter.fill_(float("nan"))
     for each in (model, other):
-        draw_head(each, head, seed=5)
+        draw(each, head, seed=5)
     assert all(torch.equal(model.state_dict()[name], other.state_dict()[name]) for name in head)
 
 
@@ -73,7 +73,7 @@ def test_heads_with_a_module_around_them_are_found_and_drawn_by_it(model: torch.
     head = architecture_head(model)
     assert {name.rpartition(".")[0] for name in head} == {"classification_head.dense", "classification_head.out_proj"}
     built = model.state_dict()["classification_head.dense.weight"].std().item()
-    draw_head(model, head, seed=1)
+    draw(model, head, seed=1)
     assert model.state_dict()["classification_head.dense.weight"].std().item() == pytest.approx(built, rel=0.2)
 
 
@@ -147,7 +147,7 @@ def test_heads_on_images_and_sounds_are_found_and_drawn(name: str) -> None:
     assert classifier.kind is TaskKind.CLASSIFICATION
     backbone = digests(classifier.backbone_tensors())
     for each in (model, other):
-        draw_head(each, classifier.head_names, seed=5)
+        draw(each, classifier.head_names, seed=5)
     assert digests(classifier.backbone_tensors()) == backbone
     assert all(torch.equal(model.state_dict()[name], other.state_dict()[name]) for name in classifier.head_names)
 

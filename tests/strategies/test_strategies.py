@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from headstart.errors import UsageError
@@ -25,7 +27,7 @@ def plan(text: str, num_steps: int = 100, fraction: float = 0.1) -> tuple[Stage,
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
-@pytest.mark.parametrize(("num_steps", "fraction"), [(1, 0.1), (7, 0.5), (100, 0.1), (503, 0.3), (100, 0.0)])
+@pytest.mark.parametrize(("num_steps", "fraction"), [(7, 0.1), (100, 0.1), (503, 0.3), (100, 0.0)])
 def test_steps_add_up_to_the_budget(name: str, num_steps: int, fraction: float) -> None:
     assert sum(stage.num_steps for stage in plan(name, num_steps, fraction)) == num_steps
 
@@ -36,10 +38,10 @@ def test_a_plan_starts_fresh_and_its_stages_have_names_of_their_own(name: str) -
     assert stages[0].start is Start.PRETRAINED
     assert stages[0].head_from is HeadOrigin.FRESH
     assert len({stage.name for stage in stages}) == len(stages)
-    assert all(stage.head_from is HeadOrigin.PREVIOUS for stage in stages[1:])
+    assert all(stage.num_steps > 0 for stage in stages if stage.trainable is not Selection.NOTHING)
 
 
-@pytest.mark.parametrize("name", ["lp_ft", "eh_ft", "eh_ft:reserve"])
+@pytest.mark.parametrize("name", ["lp_ft", "eh_ft", "eh_ft:reserve", "eh_ft:head_calibration", "head_soup"])
 def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
     assert plan(name, fraction=0.0) == plan("finetune")
 
@@ -74,6 +76,92 @@ def test_options_are_checked() -> None:
     with pytest.raises(UsageError, match="did you mean 'reserve'"):
         build_strategy(Spec.parse("eh_ft:reserved"))
     with pytest.raises(UsageError, match="has no options"):
-        build_strategy(Spec.parse("finetune:reserve"))
-    with pytest.raises(UsageError, match="switched on by its name"):
+        build_strategy(Spec.parse("linear_probe:reserve"))
+    with pytest.raises(UsageError, match="on by its name alone"):
         build_strategy(Spec.parse("eh_ft:reserve=2"))
+
+
+VARIANTS = ("mixout", "child_tuning", "top_k", "layerwise_decay", "reinit", "gradual_unfreezing")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_changes_one_thing_about_fine_tuning(name: str) -> None:
+    (stage,), (plain,) = plan(name), plan("finetune")
+    differing = {
+        field.name for field in dataclasses.fields(Stage) if getattr(stage, field.name) != getattr(plain, field.name)
+    }
+    assert differing in (
+        {"regulariser"},
+        {"optimizer"},
+        {"num_redrawn_layers"},
+        {"trainable", "num_top_layers"},
+    )
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(("head", "first"), [("probe", "probe"), ("adapter", "adapter")])
+def test_a_variant_takes_a_pretrained_head_on_the_restored_backbone(name: str, head: str, first: str) -> None:
+    stages = plan(f"{name}:head={head}")
+    assert [stage.role for stage in stages] == [first, "finetune"]
+    assert (stages[1].start, stages[1].head_from) == (Start.PRETRAINED, HeadOrigin.PREVIOUS)
+    (alone,) = plan(name)
+    assert dataclasses.replace(stages[1], num_steps=100, head_from=HeadOrigin.FRESH) == alone
+
+
+def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:
+    assert plan("eh_ft:adapter_kept_fraction=1") == plan("eh_ft:reserve")
+    assert plan("eh_ft:adapter_kept_fraction=0") == plan("eh_ft")
+    half = plan("eh_ft:adapter_kept_fraction=0.5")[1]
+    assert (half.start, half.merged_fraction) == (Start.MERGED, 0.5)
+
+
+def test_matched_compute_counts_an_adapter_update_as_two_thirds() -> None:
+    (stage,) = plan("finetune:match_compute", num_steps=100, fraction=0.3)
+    assert stage.num_steps == round((2 * 30 + 3 * 70) / 3) == 90
+
+
+def test_head_soup_averages_stage_1s_that_differ_in_their_streams_alone() -> None:
+    *first, last = plan("head_soup:heads=2", num_steps=100, fraction=0.1)
+    assert [stage.num_steps for stage in (*first, last)] == [10, 10, 80]
+    assert [stage.role for stage in first] == ["adapter", "adapter/2"]
+    assert {stage.kind for stage in first} == {"adapter"}
+    assert last.head_from is HeadOrigin.MEAN
+    assert last.start is Start.PRETRAINED
+
+
+def test_head_soup_without_steps_for_stage_2_is_refused() -> None:
+    with pytest.raises(UsageError, match="leave none of 100 for Stage 2"):
+        plan("head_soup:heads=5", num_steps=100, fraction=0.2)
+
+
+def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
+    first, *tuned, last = plan("soup:ingredients=3", num_steps=100, fraction=0.1)
+    assert first.kind == "adapter"
+    assert [stage.num_steps for stage in tuned] == [30, 30, 30]
+    assert {(stage.start, stage.head_from) for stage in tuned} == {(Start.PRETRAINED, HeadOrigin.FIRST)}
+    assert len({stage.role for stage in tuned}) == 3
+    assert (last.num_steps, last.trainable, last.start) == (0, Selection.NOTHING, Start.SOUP)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mixout:probability=1", "from 0 to under 1"),
+        ("mixout:head=lora", "Known: fresh, probe, adapter"),
+        ("child_tuning:variant=e", "Known: d"),
+        ("child_tuning:fraction=0", "from above 0 to 1"),
+        ("top_k:layers=0", "at least 1"),
+        ("top_k:layers=1.5", "a whole number"),
+        ("layerwise_decay:decay=1.1", "from above 0 to 1"),
+        ("reinit:layers=-1", "at least 1"),
+        ("gradual_unfreezing:unfreezing_fraction=2", "from above 0 to 1"),
+        ("fisher_unfreezing:unfreezing_fraction=0", "from above 0 to 1"),
+        ("eh_ft:adapter_kept_fraction=1.5", "from 0 to 1"),
+        ("eh_ft:reserve:adapter_kept_fraction=0.5", "give one of them"),
+        ("head_soup:heads=1", "at least 2"),
+        ("soup:ingredients=1", "at least 2"),
+    ],
+)
+def test_options_out_of_range_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        build_strategy(Spec.parse(text))

@@ -19,11 +19,14 @@ from headstart.registry import Spec
 from headstart.seeding import numpy_generator
 from headstart.store.layout import RunFolder
 from headstart.store.record import RunRecord
+from headstart.strategies.catalogue import build_strategy
 from headstart.tasks.task import Task
 from headstart.training.config import RunOptions
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
 SOURCE = TaskSource(name="tiny")
+ON_TWO_LAYERS = {"top_k": "top_k:layers=1"}
+"""Strategies whose defaults ask for more layers than tiny models have."""
 WORDS = ("cat", "dog", "horse", "king", "queen", "tree", "river", "stone", "bird", "fish", "child", "woman", "town")
 
 
@@ -54,7 +57,7 @@ def tiny_workspace(num_train: int = 24, num_validation: int = 10) -> Workspace:
 def tiny_choices(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Choices:
     """Return the choices of one short run in fp32."""
     values = {"steps": 8, "batch_size": 4, "stage1_fraction": 0.5, "precision": "fp32", "max_length": 32} | options
-    if strategy in ("finetune", "linear_probe", "adapter"):
+    if not build_strategy(Spec.parse(strategy)).has_first_stage:
         values["stage1_fraction"] = None
     return Choices(
         model=str(model),

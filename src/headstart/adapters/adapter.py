@@ -7,17 +7,36 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import nn
 
+from headstart.adapters.files import StoredAdapter, read_adapter, write_adapter
+from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import own_tensors
+from headstart.registry import Spec
 
 Tensors = dict[str, torch.Tensor]
+
+
+class UpdateHooks:
+    """What an adapter does around a stage's updates; these do nothing.
+
+    What they keep between updates is in no checkpoint: a killed stage with hooks starts again at its beginning.
+    """
+
+    def begin(self, num_steps: int) -> None:
+        """Take notice of the stage's length, before its first update."""
+
+    def on_gradients(self, step: int) -> None:
+        """Change the gradients of update `step` (from 0), before their norm is clipped."""
+
+    def after_update(self, step: int) -> None:
+        """Change the adapter's own parameters after update `step`, while its gradients are still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +44,27 @@ class AttachedAdapter:
     """An adapter on a model.
 
     Attributes:
+        spec: the adapter's name with all of its options.
         model: what to call and train from now on.
         adapter_names: the adapter's parameters, as `model.named_parameters()` names them.
         head_names: the head's tensors, named likewise.
         plain_name: from a name in `model` to the name before attaching; None for what the adapter brought along.
+        kept_names: tensors that it brought along and does not train; they are stored with it.
+        merged: from a share of the adapter's effect to the backbone that has it in its weights; None where no weights
+            can hold it.
+        hooks: what it does around a stage's updates, if anything.
+        is_storable: its tensors mean the same on any copy of the pretrained backbone.
     """
 
+    spec: Spec
     model: nn.Module
     adapter_names: frozenset[str]
     head_names: frozenset[str]
     plain_name: Callable[[str], str | None]
+    kept_names: frozenset[str] = frozenset()
     merged: Callable[[float], Tensors] | None = None
-    save: Callable[[Path], None] | None = None
-    load: Callable[[Path], None] | None = None
+    hooks: UpdateHooks | None = None
+    is_storable: bool = True
 
     @property
     def merges(self) -> bool:
@@ -69,25 +96,34 @@ class AttachedAdapter:
             raise ValueError("this adapter cannot be merged into weights")
         return self.merged(fraction)
 
-    def save_peft(self, folder: Path) -> None:
-        """Save the adapter alone as a peft folder.
+    def save(self, folder: Path) -> None:
+        """Write the adapter alone into a folder; neither head nor backbone is in it."""
+        write_adapter(StoredAdapter(spec=self.spec, tensors=self._from_backbone_on()), folder)
+
+    def load(self, folder: Path) -> None:
+        """Put what `save` wrote onto this adapter; the model around it may have another head.
 
         Raises:
-            ValueError: if this adapter is none of peft's.
+            UsageError: if the folder holds no adapter, or one of another kind or with other options.
+            CheckpointError: if a file is damaged, or the tensors are those of another backbone.
         """
-        if self.save is None:
-            raise ValueError("this adapter is saved merged, not as a peft folder")
-        self.save(folder)
+        stored, own = read_adapter(folder), self._from_backbone_on()
+        if stored.spec != self.spec:
+            raise UsageError(f"{folder} holds the adapter '{stored.spec}', wanted is '{self.spec}'")
+        shapes, own_shapes = ({name: t.shape for name, t in tensors.items()} for tensors in (stored.tensors, own))
+        if shapes != own_shapes:
+            wrong = sorted({name for name, _ in shapes.items() ^ own_shapes.items()})
+            raise CheckpointError(f"the adapter in {folder} is for another backbone: {', '.join(wrong[:5])}")
+        with torch.no_grad():
+            for name, tensor in stored.tensors.items():
+                own[name].copy_(tensor)
 
-    def load_peft(self, folder: Path) -> None:
-        """Load what `save_peft` saved.
-
-        Raises:
-            ValueError: if this adapter is none of peft's.
-        """
-        if self.load is None:
-            raise ValueError("this adapter is saved merged, not as a peft folder")
-        self.load(folder)
+    def _from_backbone_on(self) -> Tensors:
+        """Return the adapter's own tensors by names that do not say what the model around the backbone calls it."""
+        prefix = f"{getattr(self.model, 'base_model_prefix', '')}."
+        own = own_tensors(self.model)
+        kept = {name: own[name] for name in sorted(self.kept_names)}
+        return {name.removeprefix(prefix): tensor for name, tensor in (self.adapter_tensors() | kept).items()}
 
     def _plain(self) -> dict[str, tuple[str, torch.Tensor]]:
         named = ((self.plain_name(name), name, tensor) for name, tensor in own_tensors(self.model).items())
@@ -104,9 +140,19 @@ class Adapter(ABC):
     works_with_gradient_checkpointing: ClassVar[bool] = True
 
     @property
+    def spec(self) -> Spec:
+        """Return the adapter's name with all of its options."""
+        return Spec(self.name, tuple((option.name, getattr(self, option.name)) for option in fields(self)))
+
+    @property
     def num_positions(self) -> int:
         """Return the positions that the adapter takes from the longest input."""
         return 0
+
+    @property
+    def rewrites_backbone(self) -> bool:
+        """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
+        return False
 
     @abstractmethod
     def refusal(self, classifier: Classifier) -> str | None:

@@ -13,10 +13,11 @@ from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
 from headstart.adapters.layers import layer_number, num_layers
 from headstart.models.classifier import Classifier
 
-BIASES = (".bias", ".q_bias", ".v_bias")
-"""DeBERTa of the first version keeps its query's and value's bias beside the linear map."""
+BIAS = "bias"
+"""How a bias's name ends: DeBERTa's first version has q_bias and v_bias, XLNet r_w_bias; T5's and MPNet's
+relative_attention_bias.weight is a table of positions and none."""
 
-EMBEDDING_NORM = re.compile(r"(^|\.)embeddings\.(LayerNorm|norm|layer_norm)\.bias$")
+EMBEDDING_NORM = re.compile(r"(^|\.)(embeddings\.(LayerNorm|norm|layer_norm)|layernorm_embedding)\.bias$")
 LAST_OUTPUT_NORM = re.compile(r"(?<!attention\.)(output\.LayerNorm|output_layer_norm)\.bias$")
 
 
@@ -26,7 +27,8 @@ class BitFit(Adapter):
     """Train the biases of every layer's attention, feed-forward maps and normalisations.
 
     Source: Ben Zaken et al. (ACL 2022); the exact set is that of Yang et al.'s code (PAPER.md section 3): the
-    embeddings' LayerNorm bias is in, the last layer's output LayerNorm bias is out. Biases of a pooler are none of it.
+    embeddings' LayerNorm bias is in, the last layer's output LayerNorm bias is out (where a layer ends with one, as
+    RoBERTa's do). Biases of a pooler are none of it.
     """
 
     name: ClassVar[str] = "bitfit"
@@ -44,6 +46,7 @@ class BitFit(Adapter):
             name: tensor.detach().clone() for name, tensor in classifier.backbone_tensors().items() if name in names
         }
         attached = AttachedAdapter(
+            spec=self.spec,
             model=classifier.model,
             adapter_names=names,
             head_names=frozenset(classifier.head_names),
@@ -56,7 +59,7 @@ class BitFit(Adapter):
 def bitfit_names(classifier: Classifier) -> frozenset[str]:
     """Return the names of the biases that BitFit trains."""
     head = set(classifier.head_names)
-    biases = [name for name, _ in classifier.model.named_parameters() if name.endswith(BIASES) and name not in head]
+    biases = [name for name, _ in classifier.model.named_parameters() if name.endswith(BIAS) and name not in head]
     last = num_layers([name for name, _ in classifier.model.named_parameters()]) - 1
     return frozenset(
         name

@@ -1,4 +1,4 @@
-"""All adapters by name."""
+"""All adapters by name; what peft has beside is `peft:<TYPE>`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ import dataclasses
 
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.bitfit import BitFit
+from headstart.adapters.bottleneck import Bottleneck
 from headstart.adapters.lora import Lora
+from headstart.adapters.peft_kinds import PEFT
+from headstart.adapters.peft_types import PEFT_ADAPTERS, build_peft_adapter
 from headstart.adapters.prefix import Prefix
+from headstart.adapters.prompt import Prompt, PTuning
 from headstart.errors import UsageError, unknown_name
 from headstart.models.classifier import Classifier
 from headstart.registry import Registry, Scalar, Spec
 
 ADAPTERS: Registry[type[Adapter]] = Registry("adapter")
-for _adapter in (Lora, BitFit, Prefix):
+for _adapter in (Lora, BitFit, Prefix, Bottleneck, Prompt, PTuning):
     ADAPTERS.add(_adapter.name, _adapter)
+
+
+def adapter_names() -> tuple[str, ...]:
+    """Return all names, those of peft's types with a plain name among them, sorted."""
+    return tuple(sorted((*ADAPTERS, *PEFT_ADAPTERS, PEFT)))
 
 
 def build_adapter(spec: Spec) -> Adapter:
@@ -23,6 +32,10 @@ def build_adapter(spec: Spec) -> Adapter:
     Raises:
         UsageError: if the name or an option is unknown, or a value is of the wrong kind or out of range.
     """
+    if spec.name == PEFT or spec.name in PEFT_ADAPTERS:
+        return build_peft_adapter(spec)
+    if spec.name not in ADAPTERS:
+        raise unknown_name("adapter", spec.name, adapter_names())
     kind = ADAPTERS.get(spec.name)
     defaults = {option.name: option.default for option in dataclasses.fields(kind)}
     values: dict[str, Scalar] = {}

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from headstart.models.classifier import Classifier
+from headstart.models.layers import LAYER, layer_of
 
-LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks|albert_layers)\.(\d+)\.")
 ATTENTION = re.compile(r"att", re.IGNORECASE)
+LOCAL_MAP = re.compile(r"\.self\.(query|key|value)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSite:
+    """Where a layer's blocks end: the last linear module of its attention, if it has one, and the last of all."""
+
+    attention: str | None
+    feed_forward: str
 
 
 def layer_number(name: str) -> int | None:
@@ -39,8 +50,37 @@ def layer_linears(classifier: Classifier, *, attention_only: bool) -> list[str]:
         and name not in head_modules
         and (number := layer_number(name)) is not None
         and number >= 0
+        and not _is_unread(classifier, name)
         and (not attention_only or _inside_attention(name))
     ]
+
+
+def _is_unread(classifier: Classifier, name: str) -> bool:
+    """Whether only other tokens than the first read what a module gives: Longformer's last local attention."""
+    config: Any = classifier.model.base_model.config
+    if config.model_type != "longformer" or not LOCAL_MAP.search(name):
+        return False
+    return layer_number(name) == int(config.num_hidden_layers) - 1
+
+
+def layer_sites(classifier: Classifier) -> list[LayerSite]:
+    """Return each layer's sites; the order in which modules are registered is taken as the order in which they run."""
+    layers: dict[str, list[str]] = {}
+    for name in layer_linears(classifier, attention_only=False):
+        layers.setdefault(layer_of(name) or "", []).append(name)
+    return [
+        LayerSite(
+            attention=next((name for name in reversed(names) if _inside_attention(name)), None), feed_forward=names[-1]
+        )
+        for names in layers.values()
+    ]
+
+
+def output_width(module: nn.Module) -> int | None:
+    """Return the width of what a linear module gives; None for other modules."""
+    if isinstance(module, nn.Linear):
+        return module.out_features
+    return int(module.nf) if isinstance(module, Conv1D) else None
 
 
 def _inside_attention(name: str) -> bool:

@@ -55,11 +55,7 @@ class Lora(Adapter):
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""
-        if self._targets(classifier):
-            return None
-        if layer_linears(classifier, attention_only=False):
-            return "its attention has no linear modules, other parts of its layers do: lora:targets=all_linear"
-        return "found no linear modules in its layers"
+        return None if self._targets(classifier) else no_linears(classifier, self.name)
 
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
         """Put LoRA beside the target modules; with B at zero the model computes what it did before."""
@@ -77,6 +73,7 @@ class Lora(Adapter):
             model = inject_adapter_in_model(config, classifier.model).train(was_training)
         names = frozenset(name for name, _ in model.named_parameters() if _is_lora(name))
         attached = AttachedAdapter(
+            spec=self.spec,
             model=model,
             adapter_names=names,
             head_names=frozenset(classifier.head_names),
@@ -87,6 +84,13 @@ class Lora(Adapter):
 
     def _targets(self, classifier: Classifier) -> list[str]:
         return layer_linears(classifier, attention_only=self.targets == "attention")
+
+
+def no_linears(classifier: Classifier, adapter: str) -> str:
+    """Return why an adapter of linear modules finds none."""
+    if layer_linears(classifier, attention_only=False):
+        return f"its attention has no linear modules, other parts of its layers do: {adapter}:targets=all_linear"
+    return "found no linear modules in its layers"
 
 
 def _is_lora(name: str) -> bool:

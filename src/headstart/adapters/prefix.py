@@ -1,25 +1,32 @@
-"""Prefix tuning: trained key and value vectors before every layer's own, through peft."""
+"""Prefix tuning: trained key and value vectors before every layer's own."""
 
 from __future__ import annotations
 
-import warnings
+import inspect
+import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
-import torch
-from peft import PeftModel, PeftModelForFeatureExtraction, PrefixTuningConfig, set_peft_model_state_dict
-from safetensors.torch import load_file
+from torch import nn
+from transformers import PreTrainedModel
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
+from headstart.adapters.layers import output_width
+from headstart.adapters.prefixed_attention import PREFIXED, add_prefix, is_prefix, widen_softmax
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.seeding import derive_seed, torch_stream
 
-MODEL_TYPES = ("bert", "camembert", "electra", "gpt2", "llama", "qwen3", "roberta", "xlm-roberta")
-"""Architectures whose backbone takes past keys and values, as peft's prefix tuning needs."""
-
 INITIAL_STD = 0.01
+
+OWN_SOFTMAX = {"deberta-v2": "DisentangledSelfAttention", "mpnet": "MPNetSelfAttention"}
+"""Architectures that compute attention by themselves in a way that is known here, and the class that does it."""
+
+KEY_PROJECTIONS = ("key", "key_proj", "k_proj", "k_lin", "k")
+FUSED_PROJECTIONS = ("Wqkv", "c_attn")
+"""One map for query, key and value, a third of its output each."""
+
+CROSS_ATTENTION = re.compile(r"cross|encoder_attn|EncDec")
 
 
 @final
@@ -27,14 +34,14 @@ INITIAL_STD = 0.01
 class Prefix(Adapter):
     """Prefix tuning without re-parametrisation.
 
+    The prefix stands in the attention modules: the text's positions stay what they were, and it takes no place from
+    the longest input. A decoder's attention to its encoder gets none.
+
     Attributes:
         num_tokens: key and value vectors per layer, at least 1.
 
     Source: Li and Liang (ACL 2021); settings of Yang et al. (EMNLP 2022): 17 vectors from N(0, 0.01^2), always
     attended.
-
-    Differs from the paper: peft hands the prefix over as past keys and values, so on models with absolute positions the
-    text's positions begin after it.
     """
 
     num_tokens: int = 17
@@ -42,83 +49,86 @@ class Prefix(Adapter):
     name: ClassVar[str] = "prefix"
     merges: ClassVar[bool] = False
     source: ClassVar[str] = "Li and Liang (2021)"
-    works_with_gradient_checkpointing: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.num_tokens < 1:
             raise UsageError(f"prefix was given num_tokens {self.num_tokens}", allowed="  It is at least 1.")
 
-    @property
-    def num_positions(self) -> int:
-        """Return the positions that the prefix takes from the longest input."""
-        return self.num_tokens
-
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""
-        backbone: Any = classifier.model.base_model
-        model_type = str(backbone.config.model_type)
-        if model_type in MODEL_TYPES:
-            return None
-        return f"peft's prefix tuning does not run on {model_type!r}; it does on {', '.join(MODEL_TYPES)}"
+        backbone = _backbone(classifier)
+        sites = attention_modules(classifier)
+        if not sites:
+            return (
+                f"{backbone.config.model_type!r} computes its attention by itself, not through transformers' "
+                "attention interface"
+            )
+        unknown = [name for name, module in sites.items() if key_width(module) is None]
+        if unknown:
+            return f"found no projection of the keys in {unknown[0]}"
+        if not _has_own_softmax(backbone) and backbone.config._attn_implementation not in PREFIXED:
+            return (
+                f"it stands in the attention implementations {', '.join(PREFIXED)}, and this model has "
+                f"{backbone.config._attn_implementation!r}"
+            )
+        return None
 
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
-        """Wrap the backbone, and only it, in peft's prefix tuning: the head stays as it is."""
-        model = classifier.model
-        prefix = model.base_model_prefix
-        config = PrefixTuningConfig(task_type="FEATURE_EXTRACTION", num_virtual_tokens=self.num_tokens)
-        with torch_stream(derive_seed(seed, "adapter_init")), torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            wrapped = _PrefixBackbone(model.base_model, config)
-            encoder: Any = wrapped.prompt_encoder["default"]
-            encoder.embedding.weight.normal_(std=INITIAL_STD)
-        setattr(model, prefix, wrapped.train(model.training))
+        """Give every attention module a prefix and the model an attention that sees it."""
+        backbone = _backbone(classifier)
+        with torch_stream(derive_seed(seed, "adapter_init")):
+            for module in attention_modules(classifier).values():
+                add_prefix(module, self.num_tokens, key_width(module) or 0, INITIAL_STD)
+                if _has_own_softmax(backbone):
+                    widen_softmax(module)
+        if not _has_own_softmax(backbone):
+            backbone.set_attn_implementation(PREFIXED[backbone.config._attn_implementation])
         return AttachedAdapter(
-            model=model,
-            adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_prefix(name, prefix)),
-            head_names=frozenset(
-                name for name in model.state_dict() if _plain_name(name, prefix) in classifier.head_names
-            ),
-            plain_name=lambda name: _plain_name(name, prefix),
-            save=lambda folder: _save(wrapped, folder),
-            load=lambda folder: _load(wrapped, folder),
+            spec=self.spec,
+            model=classifier.model,
+            adapter_names=frozenset(name for name, _ in classifier.model.named_parameters() if is_prefix(name)),
+            head_names=frozenset(classifier.head_names),
+            plain_name=lambda name: None if is_prefix(name) else name,
         )
 
 
-class _PrefixBackbone(PeftModelForFeatureExtraction):
-    """A backbone with a prefix. peft's own forward pass drops token types, which sentence pairs need."""
-
-    def forward(  # type: ignore[override]
-        self, input_ids: torch.Tensor | None = None, attention_mask: torch.Tensor | None = None, **inputs: Any
-    ) -> Any:
-        """Return the backbone's output on inputs [b, t], with the prefix as past keys and values."""
-        shaped = input_ids if input_ids is not None else inputs["inputs_embeds"]
-        if attention_mask is None:
-            attention_mask = shaped.new_ones(shaped.shape[:2], dtype=torch.long)
-        # Decoders say `past_key_values=None` themselves.
-        inputs["past_key_values"] = self.get_prompt(len(shaped))
-        always = attention_mask.new_ones(len(shaped), self.active_peft_config.num_virtual_tokens)
-        return self.base_model(
-            input_ids=input_ids,
-            attention_mask=torch.cat([always, attention_mask], dim=1),
-            **inputs,
-        )
+def attention_modules(classifier: Classifier) -> dict[str, nn.Module]:
+    """Return the modules that compute self-attention where a prefix can stand, by their full names."""
+    own = OWN_SOFTMAX.get(str(_backbone(classifier).config.model_type))
+    head_modules = {name.rpartition(".")[0] for name in classifier.head_names}
+    return {
+        name: module
+        for name, module in classifier.model.named_modules()
+        if (type(module).__name__ == own if own else _asks_the_interface(module))
+        and name not in head_modules
+        and not CROSS_ATTENTION.search(name)
+    }
 
 
-def _is_prefix(name: str, base: str) -> bool:
-    return name.startswith(f"{base}.prompt_encoder.")
+def key_width(module: nn.Module) -> int | None:
+    """Return the width of an attention module's keys, all heads together; None where it cannot be told."""
+    children = dict(module.named_children())
+    for name in KEY_PROJECTIONS:
+        if name in children:
+            return output_width(children[name])
+    for name in FUSED_PROJECTIONS:
+        if name in children:
+            width = output_width(children[name])
+            return width // 3 if width else None
+    return None
 
 
-def _plain_name(name: str, base: str) -> str | None:
-    """Map `bert.base_model.x` back to `bert.x`; the prefix and peft's alias of the embeddings have no plain name."""
-    if not name.startswith(f"{base}."):
-        return name
-    inner = f"{base}.base_model."
-    return f"{base}.{name.removeprefix(inner)}" if name.startswith(inner) else None
+def _backbone(classifier: Classifier) -> PreTrainedModel:
+    backbone = classifier.model.base_model
+    assert isinstance(backbone, PreTrainedModel)
+    return backbone
 
 
-def _save(wrapped: PeftModel, folder: Path) -> None:
-    wrapped.save_pretrained(str(folder), safe_serialization=True)
+def _has_own_softmax(backbone: PreTrainedModel) -> bool:
+    return str(backbone.config.model_type) in OWN_SOFTMAX
 
 
-def _load(wrapped: PeftModel, folder: Path) -> None:
-    set_peft_model_state_dict(wrapped, load_file(folder / "adapter_model.safetensors"))
+def _asks_the_interface(module: nn.Module) -> bool:
+    """Whether a module's forward pass looks up its attention by the implementation's name."""
+    code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
+    return code is not None and "ALL_ATTENTION_FUNCTIONS" in code.co_names

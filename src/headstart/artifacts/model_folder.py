@@ -2,7 +2,7 @@
 
 Whole models: what `transformers` itself saves (with a native head `transformers.pipeline` loads the folder as it is),
 the head alone, `headstart.json` with all that prediction needs beside the weights, and `run.json` with the run.
-Adapters that cannot merge: the adapter as peft saves it and the head; the backbone stays where it came from.
+Adapters that cannot merge: the adapter and the head; the backbone stays where it came from.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class UnmergedAdapter(Protocol):
         """Return the head's tensors by their plain names."""
         ...
 
-    def save_peft(self, folder: Path) -> None:
-        """Write the adapter as peft does."""
+    def save(self, folder: Path) -> None:
+        """Write the adapter alone."""
         ...
 
 
@@ -147,7 +147,7 @@ def save_adapter_folder(
     if set(attached.head_tensors()) != set(classifier.head_names):
         raise InvariantError("the attached adapter's head is not the classifier's head")
     with new_folder(folder) as temporary, quiet_loading():
-        attached.save_peft(temporary)
+        attached.save(temporary)
         found_again = replace(info, model=_absolute(info.model))
         _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, run_json)
 

@@ -38,7 +38,11 @@ def compare(
         str, typer.Option(help="Comma-separated: finetune,linear_probe,lp_ft,eh_ft,eh_ft:reserve,adapter.")
     ] = "finetune,lp_ft,eh_ft",
     adapters: Annotated[
-        str | None, typer.Option(help="Comma-separated: lora,bitfit,prefix; crossed with strategies that take one.")
+        str | None,
+        typer.Option(
+            help="Comma-separated: lora,bitfit,dora,peft:LOHA:r=4 (docs/adapters.md); crossed with strategies that "
+            "take one."
+        ),
     ] = None,
     seeds: Annotated[
         int | None,

@@ -77,6 +77,11 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
         f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens",
         markup=False,
     )
+    if training.privacy is not None:
+        budget = training.privacy
+        console.print(
+            f"private training, at most epsilon {budget.epsilon:g} at delta {budget.delta:g} for every run", markup=False
+        )
     for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
         stages = " + ".join(
             f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}" for stage in experiment.plan

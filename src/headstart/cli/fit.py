@@ -32,11 +32,21 @@ def fit(
     ] = "eh_ft",
     adapter: Annotated[
         str | None,
-        typer.Option(help="lora, bitfit or prefix; options as in lora:rank=16. (Default: lora where one is used.)"),
+        typer.Option(
+            help="lora, bitfit, prefix, bottleneck, dora, ia3, ... or peft:TYPE (docs/adapters.md); options as in "
+            "lora:rank=16. (Default: lora where one is used.)"
+        ),
     ] = None,
     learning_rate: options.LearningRate = None,
     stage1_learning_rate: options.Stage1LearningRate = None,
     seed: Annotated[int, typer.Option(help="Root of every random choice.", rich_help_panel=options.TRAINING)] = 0,
+    save_adapter: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the trained adapter alone, for --adapter-from; new or empty.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -58,4 +68,4 @@ def fit(
         stage1_learning_rate=stage1_learning_rate,
     )
     (source,) = sources(data, file=file, tasks=(task,) if task else ())
-    run_fit(chosen, source, seed, out, open_session(), quiet=quiet, json=as_json)
+    run_fit(chosen, source, seed, out, open_session(), adapter_out=save_adapter, quiet=quiet, json=as_json)

@@ -19,7 +19,15 @@ from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 
 
 def run_fit(
-    choices: Choices, source: TaskSource, seed: int, out: Path, workspace: Workspace, *, quiet: bool, json: bool
+    choices: Choices,
+    source: TaskSource,
+    seed: int,
+    out: Path,
+    workspace: Workspace,
+    *,
+    adapter_out: Path | None = None,
+    quiet: bool,
+    json: bool,
 ) -> None:
     """Check, train, write the folder, print the scores.
 
@@ -28,11 +36,11 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(choices, source, seed, out, workspace)
+    run = plan_fit(choices, source, seed, out, workspace, adapter_out=adapter_out)
     if not silent:
         announce([run], workspace)
     with sweep_display([run], quiet=silent) as listener:
-        record = fit_model(run, choices, out, workspace, listener)
+        record = fit_model(run, choices, out, workspace, listener, adapter_out=adapter_out)
     if json:
         print(json_module.dumps(record.to_json(), indent=2))
     if record.status is not RunStatus.FINISHED:
@@ -41,6 +49,8 @@ def run_fit(
         raise typer.Exit(1)
     if not json:
         _print_result(record, out, quiet=quiet)
+        if adapter_out is not None:
+            print(f"adapter: {adapter_out}")
 
 
 def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
@@ -53,13 +63,15 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         f"{record.metric} {100 * record.majority_score:.2f}",
         markup=False,
     )
+    if record.privacy is not None:
+        console.print(str(record.privacy), markup=False)
     for warning in record.warnings:
         console.print(f"warning: {warning}", markup=False)
     console.print(f"model: {out}", markup=False)
-    if (out / "adapter_config.json").exists():
+    if (out / "adapter.json").exists():
         console.print(
-            f"This adapter cannot be merged: {out} is a peft folder with the head beside it; {record.model} is loaded "
-            "with it from where it is.",
+            f"This adapter cannot be merged: {out} holds it and the head; {record.model} is loaded with it from where "
+            "it is.",
             markup=False,
         )
     if not quiet:

@@ -147,6 +147,12 @@ class TrainingOptions:
     stage1_fraction: Annotated[float | None, _training("Stage 1's share of all updates, 0 to 1. (Default: 0.1.)")] = (
         None
     )
+    adapter_from: Annotated[
+        Path | None, _training("Folder of a saved adapter (fit --save-adapter) that adapters start from.")
+    ] = None
+    quantise_stage1: Annotated[
+        str | None, _training("8bit or 4bit: the frozen backbone of a first stage with an adapter, on a GPU.")
+    ] = None
     max_length: Annotated[int | None, _training("Tokens per example.")] = None
     long: Annotated[
         str | None,
@@ -162,6 +168,22 @@ class TrainingOptions:
     label_smoothing: Annotated[float, _training("Share of each target spread over all classes, 0 to 1.")] = 0.0
     class_weights: Annotated[str, _training("none, balanced, or a JSON file of label: weight.")] = "none"
     precision: Annotated[str, _training("auto (bf16 where the hardware computes it), fp32 or bf16.")] = "auto"
+    dp: Annotated[
+        str | None,
+        typer.Option(
+            "--dp",
+            metavar="epsilon=E,delta=D",
+            help="Train with differential privacy: epsilon=8,delta=1e-5[,stages=all|first|last][,first_fraction=0.5]"
+            "[,max_grad_norm=1.0]. Needs the extra 'dp'.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None
+    no_diagnostics: Annotated[
+        bool, _training("Leave out what is measured beside the scores (features, weights).", "--no-diagnostics")
+    ] = False
+    tracker: Annotated[
+        str | None, _training("Pass runs on to tensorboard, mlflow, wandb or trackio; several: a,b.")
+    ] = None
     trainer: Annotated[
         list[str] | None,
         typer.Option(

@@ -57,11 +57,14 @@ def choices(
 ) -> Choices:
     """Return what model and training options choose."""
     from headstart.experiments.choices import Choices
+    from headstart.training.private.options import parse_privacy
 
     return Choices(
         model=model.model,
         strategies=strategies,
         adapters=adapters,
+        adapter_from=training.adapter_from,
+        quantise_stage1=training.quantise_stage1,
         head=Spec.parse(model.head) if model.head else None,
         keep_head=model.keep_head,
         preset=training.preset,
@@ -78,6 +81,9 @@ def choices(
         label_smoothing=training.label_smoothing,
         class_weights=training.class_weights,
         precision=training.precision,
+        privacy=parse_privacy(training.dp) if training.dp else None,
+        diagnostics=not training.no_diagnostics,
+        trackers=tuple(name.strip() for name in training.tracker.split(",")) if training.tracker else (),
         trainer=tuple(training.trainer or ()),
     )
 

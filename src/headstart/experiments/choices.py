@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.eh_ft import EhFt
 from headstart.strategies.strategy import Strategy
 from headstart.training.arguments import parse_overrides
+from headstart.training.config import DEFAULT_FIRST_FRACTION, PrivacyConfig
 
 DEFAULT_ADAPTER = Spec("lora")
 STAGE_NAMES = ("probe", "adapter", "finetune")
@@ -23,18 +26,25 @@ class Choices:
 
     Attributes:
         strategies, adapters: crossed where a strategy takes an adapter.
+        adapter_from: folder of a saved adapter that stages with one start from.
+        quantise_stage1: "8bit" or "4bit" for the frozen backbone of a first stage with an adapter.
         learning_rate: of stages that train the backbone.
         stage1_learning_rate: of stages that train head or adapter, as Stage 1 or alone.
         stage1_fraction: Stage 1's share of the steps, from 0 up to but not including 1.
         long: what happens to texts over `max_length`: "truncate", "head_tail" or "window".
         stride: tokens that two neighbouring windows share.
         loss: what is minimised; `class_weights`: "none", "balanced" or a JSON file of label: weight.
+        privacy: a budget of differential privacy; None trains without.
+        diagnostics: measure what stages do beside the scores.
+        trackers: services, by transformers' names, that runs are passed on to.
         trainer: `KEY=VALUE` or `stage.KEY=VALUE` for `TrainingArguments`.
     """
 
     model: str
     strategies: tuple[Spec, ...]
     adapters: tuple[Spec, ...] = ()
+    adapter_from: Path | None = None
+    quantise_stage1: str | None = None
     head: Spec | None = None
     keep_head: bool = False
     preset: str = "default"
@@ -51,6 +61,9 @@ class Choices:
     label_smoothing: float = 0.0
     class_weights: str = "none"
     precision: str = "auto"
+    privacy: PrivacyConfig | None = None
+    diagnostics: bool = True
+    trackers: tuple[str, ...] = ()
     trainer: tuple[str, ...] = ()
 
 
@@ -70,7 +83,7 @@ def pairings(choices: Choices) -> list[tuple[Spec, Spec | None]]:
     for spec, strategy in strategies:
         for adapter in adapters if strategy.takes_adapter else (None,):
             if adapter is not None:
-                _check_reserve(spec, adapter)
+                _check_merging(spec, strategy, adapter)
             pairs.append((spec, adapter))
     return pairs
 
@@ -90,7 +103,10 @@ def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:
         option
         for option, given, used in (
             ("--adapter", choices.adapters, any(strategy.takes_adapter for strategy in strategies)),
+            ("--adapter-from", choices.adapter_from, any(strategy.takes_adapter for strategy in strategies)),
+            ("--quantise-stage1", choices.quantise_stage1, two_stages),
             ("--stage1-fraction", choices.stage1_fraction is not None, two_stages),
+            ("first_fraction of --dp", _splits_otherwise(choices.privacy), two_stages),
             ("--learning-rate", choices.learning_rate is not None, any(each.tunes_backbone for each in strategies)),
             (
                 "--stage1-learning-rate",
@@ -108,10 +124,14 @@ def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:
         )
 
 
-def _check_reserve(strategy: Spec, adapter: Spec) -> None:
-    if strategy.option_dict().get("reserve") and not build_adapter(adapter).merges:
+def _splits_otherwise(privacy: PrivacyConfig | None) -> bool:
+    return privacy is not None and privacy.first_fraction != DEFAULT_FIRST_FRACTION
+
+
+def _check_merging(spec: Spec, strategy: Strategy, adapter: Spec) -> None:
+    if isinstance(strategy, EhFt) and strategy.kept_fraction and not build_adapter(adapter).merges:
         raise UsageError(
-            f"{strategy} keeps what Stage 1's adapter learned by merging it into the weights, and {adapter.name!r} "
+            f"{spec} keeps what Stage 1's adapter learned by merging it into the weights, and {adapter.name!r} "
             "cannot be merged",
             remedy="  Use an adapter that merges: lora or bitfit.",
         )

@@ -14,6 +14,8 @@ from headstart.store.record import SCHEMA_VERSION
 from headstart.strategies.strategy import Stage
 from headstart.training.config import TrainingConfig
 
+NOTHING_CHOSEN = "none"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
@@ -76,13 +78,15 @@ class Evaluation:
         holdout_fraction: share of the training split that is held out, 0 for none.
         chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
         folds: number of folds that the seeds go through; None where the split is the same for all.
+        selection_fraction: share of the training rows that nothing is trained on because a strategy chooses on them.
         others: what the finished model is scored on beside the task's own split.
     """
 
     split: str | None = "validation"
     holdout_fraction: float = 0.0
-    chosen_on: str = "none"
+    chosen_on: str = NOTHING_CHOSEN
     folds: int | None = None
+    selection_fraction: float = 0.0
     others: tuple[OtherRows, ...] = ()
 
 

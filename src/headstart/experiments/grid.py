@@ -13,7 +13,10 @@ from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.choices import STAGE_NAMES, Choices
 from headstart.experiments.class_weights import resolve_class_weights
-from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.plan_checks import check_gradient_checkpointing, check_plan_fits
+from headstart.experiments.private_runs import check_private
+from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import (
     Preset,
     get_preset,
@@ -23,12 +26,14 @@ from headstart.experiments.recipes import (
     resolve_num_steps,
     stage_optimizers,
 )
+from headstart.experiments.saved_adapters import with_saved_adapter
 from headstart.experiments.workspace import Workspace
+from headstart.models.classifier import Classifier
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
-from headstart.strategies.strategy import Budget, Stage
+from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task
 from headstart.training.arguments import parse_overrides, split_neutral
 from headstart.training.config import (
@@ -41,6 +46,7 @@ from headstart.training.config import (
     resolve_precision,
 )
 from headstart.training.losses import resolve_loss
+from headstart.training.trackers import check_trackers
 
 DEFAULT_STAGE1_FRACTION = 0.1
 
@@ -61,7 +67,8 @@ def build_experiment(
     """
     preset = get_preset(choices.preset)
     task = workspace.task_data(source).task
-    evaluation = evaluation or default_evaluation(source, workspace)
+    kind = build_strategy(strategy)
+    evaluation = _with_selection(evaluation or default_evaluation(source, workspace), kind)
     training_rows = workspace.split(source, evaluation, train=True)
     draft = Experiment(
         task=task.name,
@@ -76,11 +83,10 @@ def build_experiment(
         training=replace(_training(choices, task, workspace), loss=_loss(choices, task, training_rows)),
         evaluation=evaluation,
     )
-    num_parameters = _probe_model(draft, adapter, source, workspace)
-    kind = build_strategy(strategy)
+    classifier = _probed_classifier(draft, adapter, source, workspace)
     optimizers = stage_optimizers(
         preset,
-        rates_for(preset, task.name, num_parameters),
+        rates_for(preset, task.name, count(classifier.backbone_tensors())),
         adapter,
         learning_rate=choices.learning_rate,
         stage1_learning_rate=choices.stage1_learning_rate,
@@ -91,8 +97,22 @@ def build_experiment(
     if adapter is not None:
         _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)
     plan = kind.plan(Budget(num_steps=num_steps, stage1_fraction=_fraction(choices)), optimizers, adapter)
-    changing, _ = trainer_overrides(choices, plan)
-    return replace(draft, plan=plan, training=replace(draft.training, overrides=changing))
+    check_plan_fits(plan, classifier, choices.model)
+    changing, neutral = trainer_overrides(choices, plan)
+    check_gradient_checkpointing(plan, _checkpointed(changing))
+    if adapter is not None and choices.adapter_from is not None:
+        plan = with_saved_adapter(plan, adapter, choices.adapter_from, classifier)
+    if adapter is not None and choices.quantise_stage1 is not None:
+        plan = with_quantised_backbone(plan, adapter, choices.quantise_stage1, draft.training.device)
+    experiment = replace(draft, plan=plan, training=replace(draft.training, overrides=changing))
+    if choices.privacy is not None:
+        check_private(
+            experiment,
+            (*changing, *neutral),
+            workspace.tokens(source, experiment, train=True),
+            lambda: workspace.classifier(source, experiment, seed=0),
+        )
+    return experiment
 
 
 def default_evaluation(source: TaskSource, workspace: Workspace) -> Evaluation:
@@ -110,18 +130,41 @@ def trainer_overrides(
 ) -> tuple[tuple[TrainerOverride, ...], tuple[TrainerOverride, ...]]:
     """Return the user's `TrainingArguments` for this plan: those that can change results, and those that cannot."""
     overrides = parse_overrides(choices.trainer, STAGE_NAMES)
-    present = {stage.name for stage in plan}
+    present = {stage.kind for stage in plan}
     return split_neutral([override for override in overrides if override.stage is None or override.stage in present])
 
 
 def run_options(choices: Choices, plan: Sequence[Stage], *, keep_backbone: bool) -> RunOptions:
     """Return what may differ between two calls without a different result."""
     _, neutral = trainer_overrides(choices, plan)
-    return RunOptions(keep_backbone=keep_backbone, overrides=neutral)
+    check_trackers(choices.trackers)
+    return RunOptions(
+        keep_backbone=keep_backbone,
+        overrides=neutral,
+        adapter_from=choices.adapter_from,
+        diagnostics=choices.diagnostics,
+        trackers=choices.trackers,
+    )
 
 
-def _probe_model(experiment: Experiment, adapter: Spec | None, source: TaskSource, workspace: Workspace) -> int:
-    """Load the model once: refuse an adapter that it cannot carry, and return the backbone's parameter count."""
+def _with_selection(evaluation: Evaluation, strategy: Strategy) -> Evaluation:
+    """Set training rows aside for a strategy that chooses something itself."""
+    if not strategy.selection_fraction:
+        return evaluation
+    chosen_on = "holdout" if evaluation.chosen_on == NOTHING_CHOSEN else evaluation.chosen_on
+    return replace(evaluation, selection_fraction=strategy.selection_fraction, chosen_on=chosen_on)
+
+
+def _checkpointed(overrides: Sequence[TrainerOverride]) -> tuple[str, ...]:
+    """Return the kinds of stages that gradient checkpointing is switched on for."""
+    wanted = [each for each in overrides if each.field == "gradient_checkpointing" and each.value]
+    return STAGE_NAMES if any(each.stage is None for each in wanted) else tuple(str(each.stage) for each in wanted)
+
+
+def _probed_classifier(
+    experiment: Experiment, adapter: Spec | None, source: TaskSource, workspace: Workspace
+) -> Classifier:
+    """Load the model once, and refuse an adapter that it cannot carry."""
     classifier = workspace.classifier(source, experiment, seed=0)
     if adapter is not None:
         refusal = build_adapter(adapter).refusal(classifier)
@@ -132,7 +175,7 @@ def _probe_model(experiment: Experiment, adapter: Spec | None, source: TaskSourc
                 allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
                 remedy=f"  `headstart doctor {experiment.model}` says more.",
             )
-    return count(classifier.backbone_tensors())
+    return classifier
 
 
 def _training(choices: Choices, task: Task, workspace: Workspace) -> TrainingConfig:
@@ -154,9 +197,13 @@ def _training(choices: Choices, task: Task, workspace: Workspace) -> TrainingCon
         max_length=max_length,
         truncation=_truncation(choices, preset),
         stride=_stride(choices, max_length),
-        precision=resolve_precision(choices.precision, device),
+        # Norms that examples are clipped to have to be exact.
+        precision="fp32"
+        if choices.privacy and choices.precision == "auto"
+        else resolve_precision(choices.precision, device),
         attention=resolve_attention(device),
         device=device,
+        privacy=choices.privacy,
     )
 
 
@@ -169,11 +216,8 @@ def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Cho
             f"{choices.model!r} has",
             remedy=f"  Give --max-length {_longest(longest - adapter.num_positions)} or less.",
         )
-    checkpointing = any(
-        override.field == "gradient_checkpointing" and override.value and override.stage in (None, "adapter")
-        for override in parse_overrides(choices.trainer, STAGE_NAMES)
-    )
-    if checkpointing and not adapter.works_with_gradient_checkpointing:
+    checkpointed = _checkpointed(parse_overrides(choices.trainer, STAGE_NAMES))
+    if "adapter" in checkpointed and not adapter.works_with_gradient_checkpointing:
         raise UsageError(
             f"with gradient checkpointing the adapter {adapter.name!r} gets no gradient: only the head would learn",
             remedy="  Leave gradient_checkpointing out, or use another adapter.",

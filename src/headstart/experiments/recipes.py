@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from headstart.adapters.peft_kinds import plain_name
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.registry import Spec
@@ -62,29 +63,35 @@ class Rates:
         return self.adapter_alone.get(adapter, self.adapter_alone["lora"])
 
 
+OF_PEFT = {"ia3": 3e-3, "vera": 4e-3, "ln_tuning": 1e-3, "prompt": 1e-2, "p_tuning": 1e-3}
+"""Guesses from the papers' ranges, not searched: what scales or shifts takes more than what adds matrices."""
+
 SMALL = Rates(
     finetune=1e-4,
     probe=3e-2,
-    adapter={"lora": 5e-3, "bitfit": 1e-2, "prefix": 3e-2},
-    adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2},
+    adapter={"lora": 5e-3, "bitfit": 1e-2, "prefix": 3e-2, "bottleneck": 3e-3}
+    | {"ia3": 3e-2, "vera": 3e-2, "ln_tuning": 1e-2, "prompt": 3e-2, "p_tuning": 5e-3},
+    adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2, "bottleneck": 1e-3}
+    | {"ia3": 1e-2, "vera": 1e-2, "ln_tuning": 3e-3, "prompt": 3e-2, "p_tuning": 3e-3},
 )
-"""Under 60 M parameters. The search is in docs/LOG.md; bitfit and prefix alone, and prefix as Stage 1, are guesses."""
+"""Under 60 M parameters. The search is in docs/LOG.md; bottleneck's, all after it, bitfit and prefix alone, and prefix as
+Stage 1 are guesses."""
 
 BASE = Rates(
     finetune=2e-5,
     probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2},
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2},
+    adapter={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
+    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
 )
 """60 to 200 M parameters: the literature's usual values, not searched by us yet."""
 
 LARGE = Rates(
     finetune=1e-5,
     probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3},
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3},
+    adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
+    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
 )
-"""Above 200 M parameters: the paper's."""
+"""Above 200 M parameters: the paper's, but for bottleneck's, a guess within the literature's 1e-4 to 1e-3, and peft's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +198,8 @@ def stage_optimizers(
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
         probe=at(first or rates.probe),
-        adapter=at(first or rates.stage1(adapter.name)) if adapter else None,
-        adapter_alone=at(first or rates.alone(adapter.name)) if adapter else None,
+        adapter=at(first or rates.stage1(plain_name(adapter))) if adapter else None,
+        adapter_alone=at(first or rates.alone(plain_name(adapter))) if adapter else None,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
-import torch
-
 from headstart.data.examples import Split
 from headstart.experiments.experiment import Run
+from headstart.experiments.observer import peak_memory
+from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.scoring import constant_score
-from headstart.experiments.stage_run import StageRun, StoredStage
+from headstart.experiments.stage_run import StageRun
+from headstart.experiments.stored_stage import EarlierStage
 from headstart.experiments.workspace import Workspace
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
@@ -31,11 +30,12 @@ def run_one(
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
-    stored: list[StoredStage] = []
-    for index in range(len(run.experiment.plan)):
-        stage_run = StageRun(run, workspace, folder, options, index, stored[-1] if stored else None)
-        stored.append(stage_run.load() or stage_run.train(listener))
-    return describe_run(run, workspace, RunStatus.FINISHED, tuple(stage.record for stage in stored))
+    finished: list[EarlierStage] = []
+    for index, stage in enumerate(run.experiment.plan):
+        stage_run = StageRun(run, workspace, folder, options, index, tuple(finished))
+        stored = stage_run.load() or stage_run.train(listener)
+        finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
+    return describe_run(run, workspace, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
 
 
 def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
@@ -66,12 +66,13 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
         reported_split=experiment.evaluation.split or "none",
         chosen_on=experiment.evaluation.chosen_on,
         purpose=experiment.purpose,
-        learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan},
+        learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan if stage.num_steps},
         stages=stages,
         num_steps=experiment.num_steps,
         seconds=sum(stage.seconds for stage in stages),
         num_trained_parameters=max((sum(stage.trained.values()) for stage in stages), default=0),
-        peak_memory_bytes=_peak_memory(experiment.training.device),
+        peak_memory_bytes=peak_memory(experiment.training.device),
+        privacy=run_privacy(run, workspace),
         warnings=_warnings(stages, task.main_metric, majority, len(evaluation)),
     )
 
@@ -111,14 +112,3 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num
             f"best constant answer ({100 * majority:.2f}): the head it hands over may be poor"
         )
     return tuple(warnings)
-
-
-def _peak_memory(device: str) -> int:
-    """Return bytes: of the GPU where there is one, else the process's largest resident size; 0 on Windows."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

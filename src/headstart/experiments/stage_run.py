@@ -3,64 +3,52 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 
 from headstart import metrics
 from headstart.adapters.catalogue import build_adapter
-from headstart.data.batching import TokenizedDataset
+from headstart.data.batching import TokenizedDataset, label_tensor
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run
+from headstart.experiments.observer import Observer
+from headstart.experiments.private_runs import mechanisms_of, stage_privacy
+from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.scoring import Scored, score, write_predictions
+from headstart.experiments.soups import greedy_soup
+from headstart.experiments.starts import place_start
+from headstart.experiments.stored_stage import (
+    ADAPTER_FOLDER,
+    BACKBONE_FILE,
+    HEAD_FILE,
+    EarlierStage,
+    StoredStage,
+    read_stored_stage,
+    save_tensors,
+)
 from headstart.experiments.workspace import TimedFeatures, Workspace
 from headstart.inference.forward import batched_logits
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import digests
-from headstart.store.layout import RunFolder, atomic_path, read_json, write_json
+from headstart.store.diagnostics import StageDiagnostics
+from headstart.store.layout import RunFolder, write_json
 from headstart.store.record import StageRecord
-from headstart.strategies.strategy import HeadOrigin, Selection, Stage, Start
+from headstart.strategies.strategy import Selection, Stage, Start
 from headstart.tasks.task import Task
-from headstart.training.callbacks import ProgressListener
+from headstart.training.callbacks import METRICS_FILE, ProgressListener
 from headstart.training.config import RunOptions
+from headstart.training.diagnostics import layer_distances
 from headstart.training.features import FeatureCollator, FeatureRows
+from headstart.training.head_calibration import calibrate
 from headstart.training.invariants import Digests
 from headstart.training.losses import Objective
-from headstart.training.stage import StageJob, StageOutcome, StageRows, train_stage
+from headstart.training.private.accounting import Mechanism
+from headstart.training.stage import StageJob, StageOutcome, StageRows, train_stage, untrained
 
 EVALUATION_BATCH_SIZE = 32
-HEAD_FILE, BACKBONE_FILE, ADAPTER_FOLDER = "head.safetensors", "backbone.safetensors", "adapter"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredStage:
-    """A finished stage as it lies on disk: what a later stage may start from.
-
-    Attributes:
-        head: digests of the stored head.
-        backbone: digests of the backbone that the stage ends with; it is stored only where `backbone_stored`.
-        restored: the backbone it ends with is the pretrained one.
-    """
-
-    record: StageRecord
-    head: Digests
-    backbone: Digests
-    backbone_stored: bool
-    restored: bool
-
-
-def stored_stage(path: Path) -> StoredStage | None:
-    """Read a `stage.json`; None when the stage is not finished.
-
-    Raises:
-        CheckpointError: if the file is damaged.
-    """
-    if not path.exists():
-        return None
-    values = read_json(path)
-    return StoredStage(**values | {"record": StageRecord(**values["record"])})
+SOUP_FILE, CALIBRATION_FILE = "soup.json", "head_calibration.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +60,7 @@ class StageRun:
     run_folder: RunFolder
     options: RunOptions
     index: int
-    previous: StoredStage | None
+    earlier: tuple[EarlierStage, ...]
 
     @property
     def stage(self) -> Stage:
@@ -89,9 +77,13 @@ class StageRun:
         """Where it is stored."""
         return self.run_folder.stage_folder(self.index, self.stage.name)
 
+    @property
+    def _mechanisms(self) -> dict[str, Mechanism]:
+        return mechanisms_of(self.run, self.workspace)
+
     def load(self) -> StoredStage | None:
         """Return the stage if an earlier call finished it."""
-        stored = stored_stage(self.run_folder.stage_json(self.index, self.stage.name))
+        stored = read_stored_stage(self.run_folder.stage_json(self.index, self.stage.name))
         if stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored
@@ -103,43 +95,88 @@ class StageRun:
         experiment, seed = self.run.experiment, self.run.seed
         classifier = self.workspace.classifier(self.run.source, experiment, seed)
         pretrained = self.workspace.pretrained_digests(experiment, classifier)
-        self._place_start(classifier)
+        if self.stage.trainable is Selection.NOTHING:
+            return self._store(self._soup(classifier), pretrained, features=None)
+        placed = place_start(classifier, self.stage, self.earlier, pretrained, seed)
+        objective = Objective(kind=classifier.kind, config=experiment.training.loss)
+        if self.stage.calibrates_head:
+            self._calibrate_head(classifier, objective)
+            placed = replace(placed, head=digests(classifier.head_tensors()))
+        observer = self._observer(classifier)
         features = self._features(classifier)
         outcome = train_stage(
             StageJob(
                 stage=self.stage,
                 classifier=classifier,
                 adapter=build_adapter(self.stage.adapter) if self.stage.adapter else None,
+                adapter_from=keep_start(self.stage, self.options.adapter_from, self.folder),
                 rows=self._rows(features),
-                objective=Objective(kind=classifier.kind, config=experiment.training.loss),
+                objective=objective,
                 config=experiment.training,
                 options=self.options,
                 seed=seed,
                 folder=self.folder,
-                expected_backbone=self._expected_backbone(pretrained),
-                expected_head=self.previous.head
-                if self.previous and self.stage.head_from is HeadOrigin.PREVIOUS
-                else None,
+                expected_backbone=placed.backbone,
+                expected_head=placed.head,
                 features=features.features if features else None,
+                mechanism=self._mechanisms.get(self.stage.name),
                 listener=listener,
             )
         )
-        return self._store(outcome, pretrained, features)
+        return self._store(outcome, pretrained, features, observer)
 
-    def _place_start(self, classifier: Classifier) -> None:
-        """Put onto the freshly loaded model exactly the tensors that the stage's start names."""
-        if self.previous is None:
-            return
-        before = self.run_folder.stage_folder(self.index - 1, self.run.experiment.plan[self.index - 1].name)
-        if self.stage.head_from is HeadOrigin.PREVIOUS:
-            classifier.load_head(load_file(before / HEAD_FILE))
-        if self.stage.start is not Start.PRETRAINED and not self.previous.restored:
-            classifier.load_backbone(load_file(before / BACKBONE_FILE))
+    def _observer(self, classifier: Classifier) -> Observer | None:
+        # What is measured on private rows would leave them without any noise.
+        if not self.options.diagnostics or self.run.experiment.training.privacy is not None:
+            return None
+        source, experiment = self.run.source, self.run.experiment
+        pretrained = self.workspace.pretrained_features(source, experiment)
+        return Observer.before(
+            classifier.model, classifier.head_tensors(), self.workspace.sample(source, experiment), pretrained
+        )
 
-    def _expected_backbone(self, pretrained: Digests) -> Digests:
-        if self.stage.start is Start.PRETRAINED or self.previous is None or self.previous.restored:
-            return pretrained
-        return self.previous.backbone
+    def _diagnostics(
+        self, observer: Observer | None, outcome: StageOutcome, scored: Scored | None
+    ) -> StageDiagnostics | None:
+        if observer is None:
+            return None
+        distances: dict[str, float] = {}
+        if outcome.trained["backbone"]:
+            source, experiment = self.run.source, self.run.experiment
+            pretrained = self.workspace.classifier(source, experiment, self.run.seed).backbone_tensors()
+            distances = layer_distances(pretrained, outcome.classifier.backbone_tensors())
+        return observer.after(
+            outcome.model,
+            outcome.head_tensors(),
+            distances,
+            Objective(kind=outcome.classifier.kind, config=self.run.experiment.training.loss),
+            self.folder / METRICS_FILE,
+            scored if self.is_last else None,
+        )
+
+    def _soup(self, classifier: Classifier) -> StageOutcome:
+        """Average the run's fine-tuned models greedily, chosen on rows that none of them was trained on."""
+        begin = time.perf_counter()
+        source, experiment = self.run.source, self.run.experiment
+        task = self.workspace.task_data(source).task
+        rows = self.workspace.selection_split(source, experiment.evaluation)
+        tokens = self.workspace.selection_tokens(source, experiment)
+
+        def main_metric() -> float:
+            return self._score(classifier.model, task, tokens, rows.groups).scores[task.main_metric]
+
+        tuned = [each for each in self.earlier if each.stage.trainable is Selection.ALL]
+        names = greedy_soup(classifier, tuned, main_metric)
+        write_json(self.folder / SOUP_FILE, {"ingredients": names})
+        return untrained(classifier, time.perf_counter() - begin)
+
+    def _calibrate_head(self, classifier: Classifier, objective: Objective) -> None:
+        """Refit the head's scale and biases on the training rows' logits, and keep what was found."""
+        tokens = self.workspace.tokens(self.run.source, self.run.experiment, train=True)
+        logits = self._logits(classifier.model, tokens)
+        targets = {"labels": label_tensor(classifier.kind, tokens.labels or [], len(classifier.labels))}
+        found = calibrate(classifier, logits, lambda changed: objective(changed, targets))
+        write_json(self.folder / CALIBRATION_FILE, asdict(found))
 
     def _features(self, classifier: Classifier) -> TimedFeatures | None:
         if self.stage.trainable is not Selection.HEAD or self.stage.start is not Start.PRETRAINED:
@@ -158,7 +195,13 @@ class StageRun:
             lengths=tokens.lengths,
         )
 
-    def _store(self, outcome: StageOutcome, pretrained: Digests, features: TimedFeatures | None) -> StoredStage:
+    def _store(
+        self,
+        outcome: StageOutcome,
+        pretrained: Digests,
+        features: TimedFeatures | None,
+        observer: Observer | None = None,
+    ) -> StoredStage:
         """Evaluate what the stage ends with, write its tensors, then its record: with that it is finished."""
         head = outcome.head_tensors()
         backbone = self._end_backbone(outcome)
@@ -170,13 +213,14 @@ class StageRun:
         end_digests = dict(pretrained if backbone is None else digests(backbone))
         restored = end_digests == dict(pretrained)
         keep = backbone is not None and not restored and self._backbone_is_needed()
-        _save_tensors(head, self.folder / HEAD_FILE)
+        save_tensors(head, self.folder / HEAD_FILE)
         if keep and backbone is not None:
-            _save_tensors(backbone, self.folder / BACKBONE_FILE)
-        if self.is_last and outcome.attached is not None and backbone is None:
-            outcome.attached.save_peft(self.folder / ADAPTER_FOLDER)
+            save_tensors(backbone, self.folder / BACKBONE_FILE)
+        if outcome.attached is not None and outcome.attached.is_storable:
+            outcome.attached.save(self.folder / ADAPTER_FOLDER)
+        record = self._stage_record(outcome, scored, other_scores, evaluation_seconds, features, restored)
         stored = StoredStage(
-            record=self._stage_record(outcome, scored, other_scores, evaluation_seconds, features, restored),
+            record=replace(record, diagnostics=self._diagnostics(observer, outcome, scored)),
             head=digests(head),
             backbone=end_digests,
             backbone_stored=keep,
@@ -212,20 +256,28 @@ class StageRun:
             num_examples_seen=outcome.num_examples_seen,
             num_tokens_seen=outcome.num_tokens_seen,
             dtypes=outcome.dtypes,
+            privacy=stage_privacy(self.run, self.stage, self._mechanisms),
         )
+
+    def _merged_fraction(self) -> float:
+        return 1.0 if self.is_last else self.run.experiment.plan[self.index + 1].merged_fraction
 
     def _successor_start(self) -> Start | None:
         return None if self.is_last else self.run.experiment.plan[self.index + 1].start
 
     def _backbone_is_needed(self) -> bool:
-        return self.options.keep_backbone if self.is_last else self._successor_start() is not Start.PRETRAINED
+        if self.is_last:
+            # What a private stage made can be had only once.
+            return self.options.keep_backbone or self.stage.name in self._mechanisms
+        later = {stage.start for stage in self.run.experiment.plan[self.index + 1 :]}
+        return self._successor_start() is not Start.PRETRAINED or Start.SOUP in later
 
     def _end_backbone(self, outcome: StageOutcome) -> dict[str, torch.Tensor] | None:
         """Return the backbone that the stage ends with; None when it is the pretrained one and an adapter beside it."""
         if outcome.attached is None:
             return outcome.classifier.backbone_tensors()
         if outcome.attached.merges and self._successor_start() is not Start.PRETRAINED:
-            return outcome.attached.merged_backbone()
+            return outcome.attached.merged_backbone(self._merged_fraction())
         return None
 
     def _end_model(
@@ -271,8 +323,11 @@ class StageRun:
     def _score(
         self, model: torch.nn.Module, task: Task, tokens: TokenizedSplit, groups: tuple[str, ...] | None
     ) -> Scored:
+        return score(task, self._logits(model, tokens), tokens.labels or [], groups)
+
+    def _logits(self, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
         experiment = self.run.experiment
-        logits = batched_logits(
+        return batched_logits(
             model,
             tokens,
             self.workspace.collator(self.run.source, experiment.model),
@@ -280,9 +335,3 @@ class StageRun:
             precision="fp32",
             device=experiment.training.device,
         )
-        return score(task, logits, tokens.labels or [], groups)
-
-
-def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from headstart.data.loading import fingerprint, load_task
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
+from headstart.experiments.observer import Sample
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -27,10 +29,13 @@ from headstart.training.features import Features, extract, reads_one_vector
 from headstart.training.invariants import Digests
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
 
 FEATURE_BATCH_SIZE = 32
-HOLDOUT_SEED = 0
+HOLDOUT_SEED, SELECTION_SEED = 0, 1
+SAMPLE_SIZE = 128
+"""Examples whose features are compared: two passes over them cost as much as a few updates."""
 """The held-out part of a training split is the same for all runs: what is chosen on it is comparable."""
 
 
@@ -40,6 +45,18 @@ class TimedFeatures:
 
     features: Features
     seconds: float
+
+
+EMPTY = Split(texts=(), labels=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """A task's training split, taken apart."""
+
+    train: Split
+    held_out: Split
+    selection: Split
 
 
 @dataclass
@@ -53,6 +70,7 @@ class Workspace:
     _tokens: dict[tuple[object, ...], TokenizedSplit] = field(default_factory=dict)
     _features: dict[tuple[object, ...], TimedFeatures | None] = field(default_factory=dict)
     _references: dict[tuple[object, ...], Digests] = field(default_factory=dict)
+    _sampled: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict)
 
     def task_data(self, source: TaskSource) -> TaskData:
         """Return a task's rows, read and checked once.
@@ -99,21 +117,37 @@ class Workspace:
 
     def split(self, source: TaskSource, evaluation: Evaluation, *, train: bool) -> Split:
         """Return the rows to train on, or those to report on, which may be none."""
-        data = self.task_data(source)
-        rest, held_out = data.training, None
+        parts = self._parts(source, evaluation)
+        if train:
+            return parts.train
+        if evaluation.split is None:
+            return EMPTY
+        return parts.held_out if evaluation.split == "holdout" else self.task_data(source).splits[evaluation.split]
+
+    def selection_split(self, source: TaskSource, evaluation: Evaluation) -> Split:
+        """Return the training rows that a strategy chooses on, which may be none."""
+        return self._parts(source, evaluation).selection
+
+    def _parts(self, source: TaskSource, evaluation: Evaluation) -> _Parts:
+        rest, held_out, selection = self.task_data(source).training, EMPTY, EMPTY
         if evaluation.holdout_fraction > 0:
             rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
-        if train:
-            return rest
-        if evaluation.split is None:
-            return Split(texts=(), labels=())
-        return held_out if held_out is not None and evaluation.split == "holdout" else data.splits[evaluation.split]
+        if evaluation.selection_fraction > 0:
+            rest, selection = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
+        return _Parts(train=rest, held_out=held_out, selection=selection)
 
     def tokens(self, source: TaskSource, experiment: Experiment, *, train: bool) -> TokenizedSplit:
         """Return tokens of the rows to train on or to report on."""
         evaluation = experiment.evaluation
         return self._tokenized(
             (source, evaluation, train), lambda: self.split(source, evaluation, train=train), experiment
+        )
+
+    def selection_tokens(self, source: TaskSource, experiment: Experiment) -> TokenizedSplit:
+        """Return tokens of the training rows that a strategy chooses on."""
+        evaluation = experiment.evaluation
+        return self._tokenized(
+            (source, evaluation, "selection"), lambda: self.selection_split(source, evaluation), experiment
         )
 
     def other_tokens(self, source: TaskSource, other: TaskSource, experiment: Experiment) -> TokenizedSplit:
@@ -180,6 +214,26 @@ class Workspace:
         if key not in self._features:
             self._features[key] = self._extract(source, experiment, classifier)
         return self._features[key]
+
+    def sample(self, source: TaskSource, experiment: Experiment) -> Sample:
+        """Return the training rows that diagnostics look at: evenly spaced, the same for every strategy and seed."""
+        rows = self.split(source, experiment.evaluation, train=True)
+        step = max(1, math.ceil(len(rows) / SAMPLE_SIZE))
+        key = (source, experiment.evaluation, "sample")
+        return Sample(
+            tokens=self._tokenized(key, lambda: rows.take(range(0, len(rows), step)), experiment),
+            collate=self.collator(source, experiment.model),
+            device=experiment.training.device,
+        )
+
+    def pretrained_features(self, source: TaskSource, experiment: Experiment) -> torch.Tensor:
+        """Return the untouched backbone's features of the sample [n, h]."""
+        training = experiment.training
+        key = (source, experiment.evaluation, experiment.model_revision, experiment.head, training.max_length)
+        if key not in self._sampled:
+            model = self.classifier(source, experiment, seed=0).model
+            self._sampled[key] = self.sample(source, experiment).snapshot(model).features
+        return self._sampled[key]
 
     def _extract(self, source: TaskSource, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:
         begin = time.perf_counter()

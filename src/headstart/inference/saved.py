@@ -20,5 +20,5 @@ def load_saved_model(folder: Path) -> SavedModel:
         return load_model_folder(folder)
     base = load_adapter_base(folder)
     attached = build_adapter(info.adapter).attach(base.classifier, seed=info.seed)
-    attached.load_peft(folder)
+    attached.load(folder)
     return SavedModel(info=info, classifier=base.classifier, model=attached.model.eval(), tokenizer=base.tokenizer)

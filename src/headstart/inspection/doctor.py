@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -145,7 +146,9 @@ def _inspect_adapter(adapter: Adapter, classifier: Classifier) -> AdapterReport:
 def _num_adapter_parameters(adapter: Adapter, classifier: Classifier) -> int:
     """Attach the adapter to a model of the same shape that has no weights, and count."""
     with torch.device("meta"), quiet_loading():
-        shape_only = replace(classifier, model=type(classifier.model)(classifier.model.config))
+        # A prefix changes the attention that the configuration names.
+        config = copy.deepcopy(classifier.model.config)
+        shape_only = replace(classifier, model=type(classifier.model)(config))
         return count(adapter.attach(shape_only, seed=0).adapter_tensors())
 
 

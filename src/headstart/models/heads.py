@@ -98,18 +98,18 @@ def _no_head(model: PreTrainedModel) -> UsageError:
     )
 
 
-def draw_head(model: PreTrainedModel, head_names: Sequence[str], seed: int) -> None:
-    """Draw the head afresh, as the architecture initialises it; equal at one seed whatever the checkpoint held.
+def draw(model: PreTrainedModel, names: Sequence[str], seed: int) -> None:
+    """Draw tensors afresh, as the architecture initialises them; equal at one seed whatever the checkpoint held.
 
     Args:
         model: changed in place.
-        head_names: the head's tensors.
-        seed: of the stream `head_init`, already derived.
+        names: a head's tensors, or whole layers'.
+        seed: of the stream `head_init` or `layer_init`, already derived.
     """
-    head = set(head_names)
+    drawn = set(names)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        setattr(tensor, INITIALISED, name not in head)
-    owners = sorted({name.rpartition(".")[0] for name in head})
+        setattr(tensor, INITIALISED, name not in drawn)
+    owners = sorted({name.rpartition(".")[0] for name in drawn})
     with torch_stream(seed), torch.no_grad():
         for owner in owners:
             module = model.get_submodule(owner)

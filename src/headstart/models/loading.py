@@ -33,7 +33,7 @@ from headstart.models.classifier import (
     encoder_of,
     without_pooler,
 )
-from headstart.models.heads import architecture_head, draw_head, find_new_head, head_of_modules
+from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
 from headstart.models.labels import check_label_order, check_labels, kind_of, label_names, set_labels
 from headstart.models.memory import own_memory
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
@@ -179,7 +179,7 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
     if not keep_head:
-        draw_head(model, head_names, request.head_seed)
+        draw(model, head_names, request.head_seed)
     return _classifier(model, head_names, request, missing | mismatched)
 
 
@@ -193,7 +193,7 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
         raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
     model: PreTrainedModel = HeadstartForSequenceClassification(_new_config(whole, design, request), backbone)
     head_names = head_of_modules(model, ["head"])
-    draw_head(model, head_names, request.head_seed)
+    draw(model, head_names, request.head_seed)
     return _classifier(model, head_names, request, set(head_names))
 
 

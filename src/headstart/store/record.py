@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from headstart.store.diagnostics import StageDiagnostics
+from headstart.store.privacy import RunPrivacy, StagePrivacy
+
 SCHEMA_VERSION = 2
 """2: kinds of tasks, losses, folds and scores on other rows; records of 1 are read as they are."""
 
@@ -31,6 +34,9 @@ class StageRecord:
         checks_seconds: wall time of the invariants' checks.
         other_scores: metrics on other tasks' rows by the task's name; of the last stage only.
         is_degenerate: whether every answer on the reported split was the same.
+        diagnostics: further measurements; None where they were switched off.
+        privacy: how the stage was made private; None where it was not. Its losses are then None, and of the tokens
+            nothing is told (0).
     """
 
     name: str
@@ -50,6 +56,20 @@ class StageRecord:
     dtypes: dict[str, str] = field(default_factory=dict)
     other_scores: dict[str, dict[str, float]] = field(default_factory=dict)
     is_degenerate: bool = False
+    diagnostics: StageDiagnostics | None = None
+    privacy: StagePrivacy | None = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> StageRecord:
+        """Read a record back; the inverse of `dataclasses.asdict`."""
+        diagnostics, privacy = values.get("diagnostics"), values.get("privacy")
+        return cls(
+            **values
+            | {
+                "diagnostics": StageDiagnostics.from_json(diagnostics) if diagnostics else None,
+                "privacy": StagePrivacy(**privacy) if privacy else None,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +105,7 @@ class RunRecord:
         folds: number of folds that the seeds go through, None where all of them share one split.
         reported_split: the split that `scores` come from.
         chosen_on: the split that anything was chosen on, "none" by default.
+        privacy: what private stages spent; None for a run without any.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -116,9 +137,15 @@ class RunRecord:
     peak_memory_bytes: int = 0
     warnings: tuple[str, ...] = ()
     environment_digest: str = ""
+    privacy: RunPrivacy | None = None
     error: str = ""
     failed_stage: str = ""
     failed_step: int | None = None
+
+    @property
+    def is_pairable(self) -> bool:
+        """Whether equal seeds mean equal draws: private training draws rows and noise outside the seeds."""
+        return self.privacy is None
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values."""
@@ -129,8 +156,9 @@ class RunRecord:
         """Read a record back; the inverse of `to_json`."""
         values = dict(values)
         values["status"] = RunStatus(values["status"])
-        values["stages"] = tuple(StageRecord(**stage) for stage in values["stages"])
+        values["stages"] = tuple(StageRecord.from_json(stage) for stage in values["stages"])
         values["warnings"] = tuple(values["warnings"])
+        values["privacy"] = RunPrivacy(**values["privacy"]) if values.get("privacy") else None
         values["others"] = tuple(OtherResult(**other) for other in values.get("others", ()))
         return cls(**values)
 

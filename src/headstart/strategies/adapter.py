@@ -42,7 +42,11 @@ class AdapterTuning(Strategy):
 
     name: ClassVar[str] = "adapter"
     tunes_backbone: ClassVar[bool] = False
-    takes_adapter: ClassVar[bool] = True
+
+    @property
+    def takes_adapter(self) -> bool:
+        """Whether a stage trains an adapter."""
+        return True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the one stage.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
+from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
 from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.variant import require_share
 
 
 @final
@@ -17,8 +19,11 @@ class EhFt(Strategy):
     """Efficient-head fine-tuning.
 
     Attributes:
-        reserve: keep what the adapter learned by merging it into the weights that Stage 2 starts from (the paper's
+        reserve: keep all that the adapter learned by merging it into the weights that Stage 2 starts from (the paper's
             ablation). The default restores the pretrained backbone.
+        adapter_kept_fraction: keep this share of it, from 0 (the paper's reset) to 1 (reserve). Ours, unproven.
+        head_calibration: before Stage 2, refit one scale and the biases of the head on the restored backbone. Ours,
+            unproven.
 
     Source: Yang et al. (EMNLP 2022), "Parameter-Efficient Tuning Makes a Good Classification Head", section 3.
 
@@ -27,10 +32,33 @@ class EhFt(Strategy):
     """
 
     reserve: bool = False
+    adapter_kept_fraction: float = 0.0
+    head_calibration: bool = False
 
     name: ClassVar[str] = "eh_ft"
-    takes_adapter: ClassVar[bool] = True
-    has_first_stage: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_share(self.name, "adapter_kept_fraction", self.adapter_kept_fraction, zero=True, one=True)
+        if self.reserve and self.adapter_kept_fraction:
+            raise UsageError(
+                "strategy 'eh_ft' was given both reserve and adapter_kept_fraction",
+                remedy="  reserve is adapter_kept_fraction=1: give one of them.",
+            )
+
+    @property
+    def takes_adapter(self) -> bool:
+        """Whether a stage trains an adapter."""
+        return True
+
+    @property
+    def has_first_stage(self) -> bool:
+        """Whether `stage1_fraction` means something."""
+        return True
+
+    @property
+    def kept_fraction(self) -> float:
+        """How much of the adapter's effect Stage 2 starts with."""
+        return 1.0 if self.reserve else self.adapter_kept_fraction
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return adapter stage and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning.
@@ -42,5 +70,11 @@ class EhFt(Strategy):
             raise ValueError("the strategy 'eh_ft' needs an adapter and its optimizer")
         adapter_steps, finetune_steps = budget.split()
         first = adapter_stage(optimizers.adapter, adapter_steps, adapter) if adapter_steps else None
-        start = Start.MERGED if self.reserve else Start.PRETRAINED
-        return head_start_plan(first, optimizers.finetune, finetune_steps, start)
+        start = Start.MERGED if self.kept_fraction else Start.PRETRAINED
+        stages = head_start_plan(first, optimizers.finetune, finetune_steps, start)
+        return tuple(stage if stage is first else self._with_options(stage, first) for stage in stages)
+
+    def _with_options(self, stage: Stage, first: Stage | None) -> Stage:
+        if first is None:
+            return stage
+        return replace(stage, merged_fraction=self.kept_fraction or 1.0, calibrates_head=self.head_calibration)

@@ -18,6 +18,9 @@ from headstart.strategies.strategy import (
 )
 
 ROLE = "finetune"
+ADAPTER_STEP_COST, FINETUNE_STEP_COST = 2.0, 3.0
+"""An update in forward passes: fine-tuning goes backward through activations and weights, an adapter leaves out the
+gradients of the frozen weights (Hoffmann et al. 2022 count a backward pass as two forward ones)."""
 
 
 def finetune_stage(
@@ -51,12 +54,32 @@ def head_start_plan(first: Stage | None, optimizer: Optimizer, num_steps: int, s
 class Finetune(Strategy):
     """Fine-tune backbone and head together.
 
+    Attributes:
+        match_compute: take as many updates as cost what EH-FT's two stages cost with this budget, rounded; an update
+            of an adapter stage costs two thirds of one of fine-tuning, so these are a few less.
+
     Source: Devlin et al. (2019), section 4; recipe after Mosbach et al. (ICLR 2021): bias-corrected Adam, warm-up,
     enough steps.
     """
 
+    match_compute: bool = False
+
     name: ClassVar[str] = "finetune"
+
+    @property
+    def has_first_stage(self) -> bool:
+        """Whether `stage1_fraction` means something: it decides what is matched."""
+        return self.match_compute
+
+    @property
+    def tunes_head_first(self) -> bool:
+        """Whether Stage 1's learning rate is used."""
+        return False
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the one stage."""
-        return head_start_plan(None, optimizers.finetune, budget.num_steps, Start.PRETRAINED)
+        num_steps = budget.num_steps
+        if self.match_compute:
+            first, second = budget.split()
+            num_steps = max(1, round((ADAPTER_STEP_COST * first + FINETUNE_STEP_COST * second) / FINETUNE_STEP_COST))
+        return head_start_plan(None, optimizers.finetune, num_steps, Start.PRETRAINED)

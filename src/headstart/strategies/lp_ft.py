@@ -21,7 +21,11 @@ class LpFt(Strategy):
     """
 
     name: ClassVar[str] = "lp_ft"
-    has_first_stage: ClassVar[bool] = True
+
+    @property
+    def has_first_stage(self) -> bool:
+        """Whether `stage1_fraction` means something."""
+        return True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return probe and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""

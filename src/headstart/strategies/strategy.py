@@ -22,7 +22,9 @@ class Start(StrEnum):
     PREVIOUS = "previous"
     """The backbone as the previous stage left it."""
     MERGED = "merged"
-    """The pretrained weights plus what the previous stage's adapter adds to them (the paper's "reserve")."""
+    """The pretrained weights plus `merged_fraction` of what the previous stage's adapter adds to them."""
+    SOUP = "soup"
+    """The greedy average of all earlier stages that trained the backbone (Wortsman et al. 2022)."""
 
 
 class HeadOrigin(StrEnum):
@@ -30,6 +32,12 @@ class HeadOrigin(StrEnum):
 
     FRESH = "fresh"
     PREVIOUS = "previous"
+    FIRST = "first"
+    """The one that the plan's first stage ended with."""
+    MEAN = "mean"
+    """The mean of those that all earlier stages ended with."""
+    SOUP = "soup"
+    """The one that belongs to a backbone from `Start.SOUP`."""
 
 
 class Selection(StrEnum):
@@ -37,7 +45,10 @@ class Selection(StrEnum):
 
     HEAD = "head"
     ADAPTER_AND_HEAD = "adapter_and_head"
+    TOP_LAYERS_AND_HEAD = "top_layers_and_head"
     ALL = "all"
+    NOTHING = "nothing"
+    """No update: the stage only puts weights together."""
 
 
 class ScheduleName(StrEnum):
@@ -51,7 +62,12 @@ class ScheduleName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimizer:
-    """AdamW with bias correction. Weight decay spares biases and normalisation layers."""
+    """AdamW with bias correction. Weight decay spares biases and normalisation layers.
+
+    Attributes:
+        learning_rate: the peak, of the head and of what stands above the highest layer.
+        layer_decay: each layer's rate is that of the layer above it times this, from above 0 to 1 (one rate for all).
+    """
 
     learning_rate: float
     weight_decay: float = 0.01
@@ -61,14 +77,23 @@ class Optimizer:
     max_grad_norm: float = 1.0
     warmup_fraction: float = 0.1
     schedule: ScheduleName = ScheduleName.LINEAR
+    layer_decay: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One training phase: where weights start, which of them move, how long and how fast.
 
-    `role` keys the random streams: stages of equal role see the same data order and dropout at one seed, in whatever
-    strategy they stand.
+    Attributes:
+        role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
+            in whatever strategy they stand.
+        regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
+        merged_fraction: how much of the previous adapter's effect is kept, from above 0 to 1; for `Start.MERGED`.
+        num_top_layers: how many layers are trained; for `Selection.TOP_LAYERS_AND_HEAD`.
+        num_redrawn_layers: how many of the highest layers start as the architecture initialises them.
+        calibrates_head: refit one scale and the biases of the head before the first update.
+        adapter_from: digest of the saved adapter that the stage's starts from; None for a fresh one.
+        quantised: "8bit" or "4bit" for a frozen backbone in that width; None for full precision.
     """
 
     name: str
@@ -79,12 +104,25 @@ class Stage:
     adapter: Spec | None = None
     optimizer: Optimizer
     num_steps: int
+    regulariser: Spec | None = None
+    merged_fraction: float = 1.0
+    num_top_layers: int = 0
+    num_redrawn_layers: int = 0
+    calibrates_head: bool = False
+    adapter_from: str | None = None
+    quantised: str | None = None
 
     def __post_init__(self) -> None:
-        if self.num_steps <= 0:
+        trains = self.trainable is not Selection.NOTHING
+        if (self.num_steps > 0) != trains or self.num_steps < 0:
             raise ValueError(f"stage {self.name!r} has {self.num_steps} steps; a stage of none is left out of the plan")
         if (self.trainable is Selection.ADAPTER_AND_HEAD) != (self.adapter is not None):
             raise ValueError(f"stage {self.name!r}: an adapter is attached exactly when it is trained")
+
+    @property
+    def kind(self) -> str:
+        """The role without the number of a copy: "probe", "adapter", "finetune" or "soup"."""
+        return self.role.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +136,11 @@ class Budget:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
         first = round(self.stage1_fraction * self.num_steps)
         return first, self.num_steps - first
+
+    def split_evenly(self, num_parts: int) -> tuple[int, ...]:
+        """Return the steps of equal parts, the first ones longer by one where it does not divide."""
+        each, rest = divmod(self.num_steps, num_parts)
+        return tuple(each + (part < rest) for part in range(num_parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +157,26 @@ class StageOptimizers:
 
 @dataclass(frozen=True, slots=True)
 class Strategy(ABC):
-    """A published way to fine-tune. Subclasses are final, frozen and listed in `strategies.catalogue`."""
+    """A published way to fine-tune. Subclasses are final, frozen and listed in `strategies.catalogue`.
+
+    Their fields are the options that a user may set by name, as in `eh_ft:adapter_kept_fraction=0.3`.
+    """
 
     name: ClassVar[str]
-    takes_adapter: ClassVar[bool] = False
-    has_first_stage: ClassVar[bool] = False
-    """True when `stage1_fraction` means something."""
     tunes_backbone: ClassVar[bool] = True
     """False for strategies that train a head or an adapter and stop there."""
-    source: ClassVar[str] = ""
+    selection_fraction: ClassVar[float] = 0.0
+    """Share of the training rows that a strategy does not train on because it chooses something on them."""
+
+    @property
+    def takes_adapter(self) -> bool:
+        """Whether a stage trains an adapter."""
+        return False
+
+    @property
+    def has_first_stage(self) -> bool:
+        """Whether `stage1_fraction` means something."""
+        return False
 
     @property
     def tunes_head_first(self) -> bool:

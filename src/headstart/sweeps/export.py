@@ -8,10 +8,19 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.files import read_adapter, write_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
+from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
-from headstart.experiments.stage_run import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, stored_stage
+from headstart.experiments.saved_adapters import START_FOLDER
+from headstart.experiments.stored_stage import (
+    ADAPTER_FOLDER,
+    BACKBONE_FILE,
+    HEAD_FILE,
+    StoredStage,
+    read_stored_stage,
+)
 from headstart.experiments.workspace import Workspace
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -59,7 +68,8 @@ def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, lis
         return record
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
         again = LocalStore(Path(temporary))
-        (record_again,) = execute([run], again, workspace, RunOptions(keep_backbone=True), listener)
+        options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
+        (record_again,) = execute([run], again, workspace, options, listener)
         if record_again.status is not RunStatus.FINISHED:
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
@@ -68,12 +78,33 @@ def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, lis
     return record
 
 
+def export_adapter(run: Run, store: LocalStore, out: Path) -> None:
+    """Write the adapter of a finished run's last stage that has one, alone, to a new folder.
+
+    Raises:
+        UsageError: if the folder is not empty, or no stage trained an adapter.
+    """
+    folder = store.run_folder(run.experiment.digest, run.seed)
+    plan = run.experiment.plan
+    trained = [folder.stage_folder(i, stage.name) for i, stage in enumerate(plan) if stage.adapter is not None]
+    if not trained:
+        raise UsageError(f"{run} trained no adapter")
+    with new_folder(out) as temporary:
+        write_adapter(read_adapter(trained[-1] / ADAPTER_FOLDER), temporary)
+
+
+def _start_of_adapters(run: Run, folder: RunFolder) -> Path | None:
+    """Return where the run kept the saved adapter that its stages started from, if they did."""
+    kept = (folder.stage_folder(i, stage.name) / START_FOLDER for i, stage in enumerate(run.experiment.plan))
+    return next((path for path in kept if path.is_dir()), None)
+
+
 def _last_stage_folder(run: Run, folder: RunFolder) -> Path:
     return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
 
 
 def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
-    return stored_stage(folder.stage_json(len(run.experiment.plan) - 1, run.experiment.plan[-1].name))
+    return read_stored_stage(folder.stage_json(len(run.experiment.plan) - 1, run.experiment.plan[-1].name))
 
 
 def _has_weights(run: Run, folder: RunFolder) -> bool:
@@ -100,9 +131,9 @@ def _write(run: Run, folder: RunFolder, record: RunRecord, out: Path, workspace:
     info = _model_info(run, workspace)
     tokenizer = workspace.tokenizer(experiment.model)
     adapter = experiment.plan[-1].adapter
-    if adapter is not None and (last / ADAPTER_FOLDER).is_dir():
+    if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
-        attached.load_peft(last / ADAPTER_FOLDER)
+        attached.load(last / ADAPTER_FOLDER)
         save_adapter_folder(attached, classifier, tokenizer, out, info=info, run_json=record.to_json())
     else:
         save_model_folder(classifier, tokenizer, out, info=info, run_json=record.to_json())

@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 from headstart.artifacts.new_folder import require_empty
+from headstart.errors import UsageError
 from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.grid import build_experiment, run_options
+from headstart.experiments.saved_adapters import require_storable
 from headstart.experiments.workspace import Workspace
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.export import export_run
+from headstart.sweeps.export import export_adapter, export_run
 from headstart.sweeps.serial_executor import SweepListener, execute
 
 
@@ -21,24 +23,52 @@ def working_store(out: Path) -> Path:
     return out.with_name(f"{out.name}.unfinished")
 
 
-def plan_fit(choices: Choices, source: TaskSource, seed: int, out: Path, workspace: Workspace) -> Run:
+def plan_fit(
+    choices: Choices,
+    source: TaskSource,
+    seed: int,
+    out: Path,
+    workspace: Workspace,
+    *,
+    adapter_out: Path | None = None,
+) -> Run:
     """Return the run of a fit, after every check that needs no training.
 
     Raises:
-        UsageError: for anything that cannot work, among it an `out` that is not empty.
+        UsageError: for anything that cannot work, among it an `out` or `adapter_out` that is not empty, and an adapter
+            that is wanted but not trained, or cannot be stored alone.
     """
     require_empty(out)
     ((strategy, adapter),) = pairings(choices)
-    return Run(build_experiment(choices, strategy, adapter, source, workspace), seed, source.at(seed))
+    experiment = build_experiment(choices, strategy, adapter, source, workspace)
+    if adapter_out is not None:
+        require_empty(adapter_out)
+        if adapter is None or all(stage.adapter is None for stage in experiment.plan):
+            raise UsageError("--save-adapter would have no effect: no stage here trains an adapter")
+        require_storable(adapter, "--save-adapter")
+    return Run(experiment, seed, source.at(seed))
 
 
-def fit_model(run: Run, choices: Choices, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:
-    """Train and write the model folder; returns the record, also of a run that failed (nothing is written then)."""
+def fit_model(
+    run: Run,
+    choices: Choices,
+    out: Path,
+    workspace: Workspace,
+    listener: SweepListener,
+    *,
+    adapter_out: Path | None = None,
+) -> RunRecord:
+    """Train and write the model folder; returns the record, also of a run that failed (nothing is written then).
+
+    With `adapter_out` the trained adapter alone is written there too, for another run to start from.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = LocalStore(working_store(out))
     options = run_options(choices, run.experiment.plan, keep_backbone=True)
     (record,) = execute([run], store, workspace, options, listener)
     if record.status is RunStatus.FINISHED:
         export_run(run, store, out, workspace, listener)
+        if adapter_out is not None:
+            export_adapter(run, store, adapter_out)
         shutil.rmtree(store.root)
     return record

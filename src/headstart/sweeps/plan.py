@@ -38,6 +38,11 @@ class Sweep:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise UsageError("--seeds was given as 0", allowed="  It is the number of paired seeds, at least 1.")
+        if self.choices.privacy is not None and self.rates.is_choice:
+            raise UsageError(
+                "learning rates cannot be chosen with --dp: trials would train on the private rows beside the budget",
+                remedy="  Give one rate, found on rows that are not private.",
+            )
 
 
 def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:

@@ -69,10 +69,17 @@ class ProgressReport(TrainerCallback):
         )
 
 
-class MetricsLog(TrainerCallback):
-    """Append each log entry to `metrics.jsonl`: step, loss (nats), learning_rate, grad_norm, seconds."""
+METRICS_FILE = "metrics.jsonl"
 
-    fields = ("loss", "learning_rate", "grad_norm")
+
+class MetricsLog(TrainerCallback):
+    """Append each log entry to `metrics.jsonl`: step, loss (nats), accuracy, learning_rate, grad_norm, seconds.
+
+    The accuracy is the share of right answers on the training batches since the entry before, null where there are no
+    classes; the gradient's norm is the last batch's, before it is clipped.
+    """
+
+    fields = ("loss", "accuracy", "learning_rate", "grad_norm")
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -168,15 +175,20 @@ def _file_hashes(folder: Path) -> dict[str, str]:
 
 
 NEVER_A_GRADIENT = re.compile(
-    r"(key|k_proj|key_proj|k_lin)\.bias$|mask_emb|r_s_bias|seg_embed|(query|key|value)_global|pooler\.(?!dense)"
+    r"(key|k_proj|key_proj|k_lin)\.bias$|mask_emb|r_s_bias|seg_embed|(query|key|value)_global|pooler\.(?!dense)|\.glora_D\."
 )
-"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax."""
+"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, GLoRA's D is
+multiplied by a bias that may be zero."""
 
-BEHIND_A_ZERO = re.compile(r"\.lora_A\.")
-"""Tensors that get one only after others have moved from zero: LoRA's A stands behind B."""
+BEHIND_A_ZERO = re.compile(
+    r"\.lora_A\.|\.lora_B\.default$|\.bottleneck\.down\.|\.(adamss|delora|gralora|hira|lily|peanut)_A\.|\.delora_lambda\."
+    r"|\.glora_[ABC]\.|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
+)
+"""Tensors that get one only after others have moved from zero: LoRA's A stands behind B (AdaLoRA's A and B behind E),
+a way down behind its up."""
 
 
-class GradientsArrive(TrainerCallback):
+class GradientsArrive:
     """Hold a stage to what it declared: by `warmup + 20` updates every group has had a non-zero gradient.
 
     Groups are the head, each layer's adapter and each block of the backbone; inside head and adapter every tensor
@@ -191,32 +203,33 @@ class GradientsArrive(TrainerCallback):
         groups: Mapping[str, str],
         strict_groups: tuple[str, ...],
         excused: frozenset[str] = frozenset(),
+        *,
+        num_steps: int,
+        num_warmup_steps: int,
+        updates_are_delayed: bool = False,
     ) -> None:
         """Watch `groups` (parameter name -> group); in groups that start with a strict prefix each tensor counts.
 
-        Those that are `excused` need no gradient.
+        Those that are `excused` need no gradient; where updates are delayed, nor do those that stand behind a zero.
         """
         self._stage, self._groups, self._strict = stage, dict(groups), strict_groups
+        self._deadline = min(num_warmup_steps + self.grace_steps, num_steps)
+        self._zeros_may_stay = updates_are_delayed or self._deadline < num_warmup_steps + 3
         self._waiting = set(groups) - excused
         self._arrived: set[str] = set()
         self.seconds = 0.0
 
-    def on_pre_optimizer_step(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: torch.nn.Module | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Look at the gradients that are still waited for."""
+    def look(self, model: torch.nn.Module, step: int) -> None:
+        """Look at the gradients of update `step` (from 0) that are still waited for.
+
+        Raises:
+            InvariantError: at the deadline, naming the tensors that never had one.
+        """
         begin = time.perf_counter()
-        num_warmup_steps = int(args.get_warmup_steps(state.max_steps))
-        deadline = min(num_warmup_steps + self.grace_steps, state.max_steps)
-        if self._waiting and model is not None and state.global_step < deadline:
+        if self._waiting and step < self._deadline:
             self._look(model)
-            if state.global_step + 1 == deadline:
-                self._judge(deadline, too_early=deadline < num_warmup_steps + 3)
+            if step + 1 == self._deadline:
+                self._judge()
         self.seconds += time.perf_counter() - begin
 
     def _look(self, model: torch.nn.Module) -> None:
@@ -231,8 +244,8 @@ class GradientsArrive(TrainerCallback):
                 self._waiting.discard(name)
                 self._arrived.add(self._groups[name])
 
-    def _judge(self, num_updates: int, *, too_early: bool) -> None:
-        excused = [NEVER_A_GRADIENT, BEHIND_A_ZERO] if too_early else [NEVER_A_GRADIENT]
+    def _judge(self) -> None:
+        excused = [NEVER_A_GRADIENT, BEHIND_A_ZERO] if self._zeros_may_stay else [NEVER_A_GRADIENT]
         missing = {name for name in self._waiting if not any(pattern.search(name) for pattern in excused)}
         silent_groups = {self._groups[name] for name in missing} - self._arrived
         silent = sorted(
@@ -242,6 +255,6 @@ class GradientsArrive(TrainerCallback):
         )
         if silent:
             raise InvariantError(
-                f"stage {self._stage}: after {num_updates} updates these trainable tensors never had a gradient:\n  "
+                f"stage {self._stage}: after {self._deadline} updates these trainable tensors never had a gradient:\n  "
                 + "\n  ".join(silent)
             )

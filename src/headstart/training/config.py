@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
 from headstart.registry import Spec
 
 PRECISIONS = ("auto", "fp32", "bf16")
+DEFAULT_FIRST_FRACTION = 0.5
+"""Of a privacy budget, for the first of two stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,25 @@ class LossConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacyConfig:
+    """A budget of differential privacy, and the stages that it is for.
+
+    Attributes:
+        epsilon: of all private stages together, above 0.
+        delta: above 0, and below one over the number of training rows.
+        stages: "all", "first" or "last".
+        first_fraction: share of epsilon that the first of two private stages spends, above 0 and below 1.
+        max_grad_norm: the L2 norm that each example's gradient is clipped to, above 0.
+    """
+
+    epsilon: float
+    delta: float
+    stages: str = "all"
+    first_fraction: float = DEFAULT_FIRST_FRACTION
+    max_grad_norm: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """Training values that every stage of a run shares. All of them change results, so all enter the digest.
 
@@ -50,6 +72,7 @@ class TrainingConfig:
         attention: implementation inside transformers, such as "eager"; None is transformers' own choice.
         device: "cpu" or "cuda".
         overrides: further `TrainingArguments` fields that can change results.
+        privacy: train with differential privacy; None without.
     """
 
     batch_size: int = 16
@@ -61,6 +84,7 @@ class TrainingConfig:
     attention: str | None = "eager"
     device: str = "cpu"
     overrides: tuple[TrainerOverride, ...] = ()
+    privacy: PrivacyConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +94,18 @@ class RunOptions:
     Attributes:
         checkpoint_seconds: time between two checkpoints inside a stage; a killed run redoes at most this much.
         keep_backbone: store the final backbone, so that the model can be exported without running again.
+        diagnostics: measure what stages do to features, weights and probabilities.
+        trackers: services that runs are passed on to, by transformers' names.
         overrides: `TrainingArguments` fields that cannot change results (logging, data-loader workers).
+        adapter_from: where a saved adapter lies that stages start from; its content stands in their plan.
     """
 
     checkpoint_seconds: float = 120.0
     keep_backbone: bool = False
+    diagnostics: bool = True
+    trackers: tuple[str, ...] = ()
     overrides: tuple[TrainerOverride, ...] = ()
+    adapter_from: Path | None = None
 
 
 def resolve_device() -> str:

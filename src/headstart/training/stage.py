@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +14,19 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from headstart.adapters.adapter import Adapter, AttachedAdapter
-from headstart.data.batching import LengthBucketSampler
+from headstart.adapters.adapter import Adapter, AttachedAdapter, UpdateHooks
+from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
 from headstart.errors import InvariantError
 from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import digests, own_tensors, set_trainable
+from headstart.models.parameters import digests, own_tensors
+from headstart.seeding import derive_seed
 from headstart.strategies.strategy import Selection, Stage
 from headstart.training import features as cached
+from headstart.training.adapter_updates import AfterUpdate, HookedStage
 from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
+    METRICS_FILE,
     DropoutStream,
     GradientsArrive,
     MetricsLog,
@@ -36,9 +37,17 @@ from headstart.training.callbacks import (
     trusted_checkpoint,
 )
 from headstart.training.config import RunOptions, TrainingConfig
-from headstart.training.invariants import Digests, require_equal, require_trainable, require_unchanged
+from headstart.training.invariants import Digests, require_equal, require_unchanged
 from headstart.training.losses import Objective
+from headstart.training.private.accounting import Mechanism
+from headstart.training.private.gradients import watched
+from headstart.training.private.loop import PrivateUpdates
+from headstart.training.private.randomness import SecureRandom
+from headstart.training.quantisation import quantise
+from headstart.training.regularisers.catalogue import build_regulariser
+from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.trainables import GROUPS, Trainables, declare
 from headstart.training.trainer import StageData, StageTrainer
 
 NUM_LOG_ENTRIES = 100
@@ -62,7 +71,10 @@ class StageJob:
         expected_backbone: digests that the backbone must have before the first update.
         expected_head: digests that the head must have; None for a fresh head.
         objective: what to minimise; None is the model's own loss.
+        adapter_from: folder of a saved adapter that the stage's starts from; None for a fresh one.
         features: cached features of the frozen backbone; `rows` are then `FeatureRows`.
+        run_name: what a tracker calls the stage.
+        mechanism: how the stage is made private; None trains without. A private stage starts anew when called again.
         folder: for metrics and checkpoints; a checkpoint found there is resumed.
     """
 
@@ -76,8 +88,11 @@ class StageJob:
     folder: Path
     expected_backbone: Digests
     expected_head: Digests | None
+    adapter_from: Path | None = None
     objective: Objective | None = None
     features: cached.Features | None = None
+    mechanism: Mechanism | None = None
+    run_name: str | None = None
     listener: ProgressListener | None = None
 
 
@@ -110,29 +125,6 @@ class StageOutcome:
         return self.attached.head_tensors() if self.attached else self.classifier.head_tensors()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trainables:
-    """The declared parameters of the model to train, by group, under that model's names."""
-
-    model: torch.nn.Module
-    head: frozenset[str]
-    adapter: frozenset[str]
-    backbone: frozenset[str]
-
-    @property
-    def names(self) -> frozenset[str]:
-        return self.head | self.adapter | self.backbone
-
-    def group_of(self, name: str) -> str:
-        if name in self.head:
-            return "head"
-        return "adapter" if name in self.adapter else "backbone"
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        names = self.names
-        return {name: p.detach() for name, p in self.model.named_parameters() if name in names}
-
-
 def train_stage(job: StageJob) -> StageOutcome:
     """Train one stage and hold it to its declaration.
 
@@ -142,23 +134,28 @@ def train_stage(job: StageJob) -> StageOutcome:
     """
     clock = time.perf_counter()
     _check_start(job)
-    attached = job.adapter.attach(job.classifier, seed=job.seed) if job.adapter is not None else None
-    trainables = _declare(job, attached)
+    if job.stage.quantised is not None:
+        quantise(job.classifier, job.stage.quantised, device=job.config.device, precision=job.config.precision)
+    attached = _attach(job)
+    hooks = attached.hooks if attached is not None else None
+    trainables = declare(job.stage, job.classifier, attached)
     before_all = digests(own_tensors(trainables.model))
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
     gradients = GradientsArrive(
-        job.stage.name, _gradient_groups(trainables), ("head", "adapter"), _cancelling(job, trainables)
+        job.stage.name,
+        trainables.gradient_groups(),
+        ("head", "adapter"),
+        _cancelling(job, trainables),
+        num_steps=job.stage.num_steps,
+        num_warmup_steps=num_warmup_steps(job.stage.optimizer, job.stage.num_steps),
+        updates_are_delayed=build_regulariser(job.stage.regulariser).delays_updates,
     )
-    log = MetricsLog(job.folder / "metrics.jsonl")
-    sampler = LengthBucketSampler(job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role)
-    with _backbone_mode(job):
-        trainer = _build_trainer(job, trainables.model, sampler, [gradients, log])
-        checkpoint = trusted_checkpoint(job.folder)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        trainer.check_finite()
-    seconds = log.elapsed()
+    if job.mechanism is None:
+        updates = _updates(job, trainables, gradients, hooks)
+    else:
+        updates = _private_updates(job, job.mechanism, trainables, gradients)
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
@@ -166,24 +163,98 @@ def train_stage(job: StageJob) -> StageOutcome:
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
         raise InvariantError(f"stage {job.stage.name}: no trainable tensor changed in {job.stage.num_steps} updates")
-    checks_seconds += time.perf_counter() - clock + gradients.seconds + trainer.checks_seconds
+    checks_seconds += time.perf_counter() - clock + gradients.seconds + updates.checks_seconds
 
     _drop_checkpoints(job.folder)
-    entries = read_metrics(job.folder / "metrics.jsonl")
-    rows_seen = _rows_seen(sampler, job)
+    entries = read_metrics(job.folder / METRICS_FILE)
     return StageOutcome(
         classifier=job.classifier,
         attached=attached,
         model=trainables.model,
-        trained=_counted(trainables, {name: p.numel() for name, p in trainables.tensors().items()}),
-        moved=_counted(trainables, dict.fromkeys(moved, 1)),
-        dtypes={group: _dtype(trainables, group) for group in ("head", "adapter", "backbone")},
+        trained=trainables.counted({name: p.numel() for name, p in trainables.tensors().items()}),
+        moved=trainables.counted(dict.fromkeys(moved, 1)),
+        dtypes=trainables.dtypes(),
         start_loss=entries[0]["loss"] if entries else None,
         end_loss=entries[-1]["loss"] if entries else None,
-        seconds=seconds,
+        seconds=updates.seconds,
         checks_seconds=checks_seconds,
+        num_examples_seen=updates.num_examples_seen,
+        num_tokens_seen=updates.num_tokens_seen,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Updates:
+    """What all updates of a stage took: wall seconds, those of checks beside them, examples and tokens."""
+
+    seconds: float
+    checks_seconds: float
+    num_examples_seen: int
+    num_tokens_seen: int
+
+
+def _updates(job: StageJob, trainables: Trainables, gradients: GradientsArrive, hooks: UpdateHooks | None) -> _Updates:
+    log = MetricsLog(job.folder / METRICS_FILE)
+    sampler = LengthBucketSampler(job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role)
+    with _backbone_mode(job), _regularised(job, trainables) as regularised:
+        hooked = HookedStage(regularised, hooks) if hooks is not None else regularised
+        trainer = _build_trainer(job, trainables, sampler, gradients, hooked, log)
+        if hooks is not None:
+            trainer.remove_callback(TimedCheckpoints)  # what hooks remember is in no checkpoint
+            trainer.add_callback(AfterUpdate(hooks))
+        checkpoint = trusted_checkpoint(job.folder)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.check_finite()
+        trainer.leave_autocast()
+    rows_seen = _rows_seen(sampler, job)
+    return _Updates(
+        seconds=log.elapsed(),
+        checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
         num_tokens_seen=sum(job.rows.lengths[row] for row in rows_seen),
+    )
+
+
+def _private_updates(
+    job: StageJob, mechanism: Mechanism, trainables: Trainables, gradients: GradientsArrive
+) -> _Updates:
+    """Train with differential privacy; how many rows were sampled, and how long they are, is not told."""
+    if job.objective is None:
+        raise ValueError("private training needs an objective")
+    device = job.config.device
+    with watched(job.classifier, trainables.model, job.objective, device=device) as examples, _backbone_mode(job):
+        seconds = PrivateUpdates(
+            job=job,
+            mechanism=mechanism,
+            trainables=trainables,
+            examples=examples,
+            arriving=gradients,
+            random=SecureRandom(),
+        ).run()
+    return _Updates(
+        seconds=seconds,
+        checks_seconds=0.0,
+        num_examples_seen=job.stage.num_steps * job.config.batch_size,
+        num_tokens_seen=0,
+    )
+
+
+def untrained(classifier: Classifier, seconds: float) -> StageOutcome:
+    """Return the outcome of a stage without updates: `classifier` as it stands, made in `seconds`."""
+    nothing = dict.fromkeys(GROUPS, 0)
+    return StageOutcome(
+        classifier=classifier,
+        attached=None,
+        model=classifier.model,
+        trained=nothing,
+        moved=nothing,
+        dtypes={},
+        start_loss=None,
+        end_loss=None,
+        seconds=seconds,
+        checks_seconds=0.0,
+        num_examples_seen=0,
+        num_tokens_seen=0,
     )
 
 
@@ -194,41 +265,67 @@ def _check_start(job: StageJob) -> None:
         require_equal(f"stage {stage}: the head", job.expected_head, digests(job.classifier.head_tensors()))
 
 
-def _declare(job: StageJob, attached: AttachedAdapter | None) -> _Trainables:
-    """Freeze all but what the stage declares, and check it."""
-    model = attached.model if attached else job.classifier.model
-    parameters = {name for name, _ in model.named_parameters()}
-    head = frozenset(attached.head_names if attached else job.classifier.head_names) & parameters
-    adapter = frozenset(attached.adapter_names) if attached else frozenset()
-    everything = job.stage.trainable is Selection.ALL
-    backbone = frozenset(parameters - head - adapter) if everything else frozenset()
-    trainables = _Trainables(model=model, head=head, adapter=adapter, backbone=backbone)
-    set_trainable(model, trainables.names)
-    require_trainable(trainables.names, {name for name, p in model.named_parameters() if p.requires_grad})
-    low = sorted(name for name, tensor in trainables.tensors().items() if tensor.dtype != torch.float32)
-    if low:
-        raise InvariantError(f"stage {job.stage.name}: trainable parameters must be fp32, these are not: {low[:8]}")
-    return trainables
-
-
-def _gradient_groups(trainables: _Trainables) -> dict[str, str]:
-    """Return name -> group: the head, each layer's adapter, each block of the backbone."""
-    groups = {}
-    for name in trainables.names:
-        group = trainables.group_of(name)
-        if group != "head":
-            block = re.match(r"(.*?\.\d+)\.", name)
-            group = f"{group} {block.group(1) if block else name.split('.', 1)[0]}"
-        groups[name] = group
-    return groups
-
-
-def _cancelling(job: StageJob, trainables: _Trainables) -> frozenset[str]:
+def _cancelling(job: StageJob, trainables: Trainables) -> frozenset[str]:
     """Return head tensors that cannot matter: what is added to the one logit of every choice cancels in the softmax."""
     if job.objective is None or job.objective.kind is not TaskKind.MULTIPLE_CHOICE:
         return frozenset()
     tensors = trainables.tensors()
     return frozenset(name for name in trainables.head if tensors[name].shape == (1,))
+
+
+def _attach(job: StageJob) -> AttachedAdapter | None:
+    """Put the stage's adapter on its model, with what a saved one learned where it starts from that."""
+    if job.adapter is None:
+        return None
+    attached = job.adapter.attach(job.classifier, seed=_adapter_seed(job))
+    if job.adapter_from is not None:
+        attached.load(job.adapter_from)
+    if attached.hooks is not None:
+        attached.hooks.begin(job.stage.num_steps)
+    return attached
+
+
+def _adapter_seed(job: StageJob) -> int:
+    """Return the root of the adapter's stream: a copy of a stage has one of its own."""
+    stage = job.stage
+    return job.seed if stage.role == stage.kind else derive_seed(job.seed, f"copy/{stage.role}")
+
+
+@contextmanager
+def _regularised(job: StageJob, trainables: Trainables) -> Iterator[RegularisedStage]:
+    """Start the stage's regulariser, and undo at the end what it did to the model beside its parameters."""
+    stage = build_regulariser(job.stage.regulariser).start(
+        StageView(
+            model=trainables.model.to(job.config.device),
+            backbone=trainables.in_order(trainables.backbone),
+            adapter=trainables.in_order(trainables.adapter),
+            num_steps=job.stage.num_steps,
+            folder=job.folder,
+            batches=lambda: _batches(job),
+            loss=lambda model, batch: _loss(job, model, batch),
+        )
+    )
+    try:
+        yield stage
+    finally:
+        stage.end()
+
+
+def _batches(job: StageJob) -> Iterator[dict[str, Any]]:
+    """Return the stage's rows once, in their stored order."""
+    rows: Any = job.rows.dataset
+    for first in range(0, len(job.rows.lengths), job.config.batch_size):
+        last = min(first + job.config.batch_size, len(job.rows.lengths))
+        batch = job.rows.collate([rows[row] for row in range(first, last)])
+        yield {name: tensor.to(job.config.device) for name, tensor in batch.items()}
+
+
+def _loss(job: StageJob, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+    if job.objective is None:
+        loss: torch.Tensor = model(**batch).loss
+        return loss
+    logits = model(**{name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}).logits
+    return job.objective(logits, batch)
 
 
 @contextmanager
@@ -246,9 +343,11 @@ def _backbone_mode(job: StageJob) -> Iterator[None]:
 
 def _build_trainer(
     job: StageJob,
-    model: torch.nn.Module,
+    trainables: Trainables,
     sampler: LengthBucketSampler,
-    callbacks: list[GradientsArrive | MetricsLog],
+    gradients: GradientsArrive,
+    regularised: RegularisedStage,
+    log: MetricsLog,
 ) -> StageTrainer:
     stage, optimizer = job.stage, job.stage.optimizer
     values: dict[str, Any] = {
@@ -269,24 +368,28 @@ def _build_trainer(
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
         "eval_strategy": "no",
-        "report_to": "none",
+        "report_to": list(job.options.trackers) or "none",
+        "run_name": job.run_name,
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "dataloader_pin_memory": job.config.device == "cuda",
     }
-    values |= overrides_for(stage.name, (*job.config.overrides, *job.options.overrides))
+    values |= overrides_for(stage.kind, (*job.config.overrides, *job.options.overrides))
     extra = [ProgressReport(stage.name, job.listener)] if job.listener is not None else []
     return StageTrainer(
-        model=model,
+        model=trainables.model,
         args=build_arguments(values),
         data=StageData(dataset=job.rows.dataset, collate=job.rows.collate, sampler=sampler),
         objective=job.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps),
+        rate_factors=trainables.rate_factors(optimizer),
+        gradients=gradients,
+        regularised=regularised,
         callbacks=[
             DropoutStream(job.seed, stage.role),
             TimedCheckpoints(job.folder, job.options.checkpoint_seconds),
-            *callbacks,
+            log,
             *extra,
         ],
     )
@@ -294,7 +397,7 @@ def _build_trainer(
 
 def _rows_seen(sampler: LengthBucketSampler, job: StageJob) -> list[int]:
     """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = int(overrides_for(job.stage.name, job.config.overrides).get("gradient_accumulation_steps", 1))
+    accumulation = int(overrides_for(job.stage.kind, job.config.overrides).get("gradient_accumulation_steps", 1))
     num_rows, batch_size = len(job.rows.lengths), job.config.batch_size
     updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
     rows: list[int] = []
@@ -303,22 +406,6 @@ def _rows_seen(sampler: LengthBucketSampler, job: StageJob) -> list[int]:
         num_updates = min(updates_per_epoch, job.stage.num_steps - epoch * updates_per_epoch)
         rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
     return rows
-
-
-def _counted(trainables: _Trainables, sizes: Mapping[str, int]) -> dict[str, int]:
-    counter = Counter({"head": 0, "adapter": 0, "backbone": 0})
-    for name, size in sizes.items():
-        counter[trainables.group_of(name)] += size
-    return dict(counter)
-
-
-def _dtype(trainables: _Trainables, group: str) -> str:
-    kinds = {
-        str(p.dtype).removeprefix("torch.")
-        for name, p in trainables.model.named_parameters()
-        if trainables.group_of(name) == group
-    }
-    return "+".join(sorted(kinds))
 
 
 def _drop_checkpoints(folder: Path) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch.func import functional_call
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError
+from headstart.kinds import TaskKind
+from headstart.models.outputs import answers, decisions, example_logits
+from headstart.training.callbacks import GradientsArrive
 from headstart.training.losses import Objective
+from headstart.training.regularisers.regulariser import RegularisedStage
 
 TRAINABLE_FILE = "trainable.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
@@ -32,13 +37,39 @@ class StageData:
     sampler: Sampler[int]
 
 
+class RunningAccuracy:
+    """The share of right answers since it was last read, counted where the logits are."""
+
+    def __init__(self, kind: TaskKind | None) -> None:
+        self._kind = kind if kind in (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE) else None
+        self._right: list[torch.Tensor] = []
+        self._num_answers = 0
+
+    def add(self, logits: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> None:
+        """Count a batch's right answers."""
+        if self._kind is None:
+            return
+        said = answers(self._kind, example_logits(self._kind, logits.detach(), targets.get("num_sequences")))
+        self._right.append((decisions(self._kind, said) == targets["labels"]).sum())
+        self._num_answers += len(targets["labels"])
+
+    def read(self) -> float | None:
+        """Return the share and begin anew; None where nothing was counted."""
+        if not self._num_answers:
+            return None
+        share = int(torch.stack(self._right).sum()) / self._num_answers
+        self._right, self._num_answers = [], 0
+        return share
+
+
 class StageTrainer(Trainer):
     """Train one stage.
 
     Differs from its base: rows come in the sampler's order; the schedule is a function of the step; checkpoints hold
     the trainable tensors only, as safetensors; accumulated batches average their losses (the base class multiplies
     the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
-    is the objective's, computed from the model's logits, and the model's own where there is no objective.
+    is the objective's, computed from the model's logits, and the model's own where there is no objective; a regulariser
+    may stand in for weights and change gradients.
     """
 
     def __init__(
@@ -50,11 +81,16 @@ class StageTrainer(Trainer):
         objective: Objective | None,
         stage: str,
         schedule: Callable[[int], float],
+        rate_factors: Mapping[str, float],
+        gradients: GradientsArrive,
+        regularised: RegularisedStage,
         callbacks: Sequence[TrainerCallback],
     ) -> None:
         self._sampler, self._stage, self._schedule = data.sampler, stage, schedule
-        self._objective = objective
+        self._objective, self._rate_factors = objective, rate_factors
+        self._gradients, self._regularised = gradients, regularised
         self._recent_losses: list[torch.Tensor] = []
+        self._answers = RunningAccuracy(objective.kind if objective is not None else None)
         self.checks_seconds = 0.0
         super().__init__(
             model=model,
@@ -69,6 +105,15 @@ class StageTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[int]:
         return self._sampler
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """Return the optimiser, with a learning rate for each parameter that `rate_factors` names."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(model)
+        if is_new and self._rate_factors:
+            factors = {id(p): self._rate_factors.get(name, 1.0) for name, p in self._model.named_parameters()}
+            scale_rates(optimizer, factors)
+        return optimizer
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -91,8 +136,11 @@ class StageTrainer(Trainer):
         """Return the mean loss of a batch."""
         if self._objective is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        outputs = model(**{name: tensor for name, tensor in inputs.items() if name not in NOT_INPUTS})
+        weights = dict(self._regularised.weights())
+        inputs_of_model = {name: tensor for name, tensor in inputs.items() if name not in NOT_INPUTS}
+        outputs = functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
         loss = self._objective(outputs.logits, inputs)
+        self._answers.add(outputs.logits, inputs)
         return (loss, outputs) if return_outputs else loss
 
     def training_step(
@@ -102,8 +150,12 @@ class StageTrainer(Trainer):
 
         Raises:
             DivergedError: if a loss is not finite.
+            InvariantError: if a declared tensor never had a gradient.
         """
         loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.accelerator.sync_gradients:
+            self._gradients.look(self._model, self.state.global_step)
+            self._regularised.on_gradients(self.state.global_step)
         begin = time.perf_counter()
         self._recent_losses.append(loss.detach())
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
@@ -130,6 +182,15 @@ class StageTrainer(Trainer):
             stage=self._stage, step=step, detail=f"the loss of batch {step} is {losses[int(bad[0])].item()}"
         )
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the training accuracy since the last entry to what is logged."""
+        accuracy = self._answers.read() if "loss" in logs else None
+        super().log(logs if accuracy is None else {**logs, "accuracy": accuracy}, start_time)
+
+    def leave_autocast(self) -> None:
+        """Give the model its own forward pass back: accelerate leaves it wrapped in bf16, and evaluation is in fp32."""
+        self.accelerator.unwrap_model(self._model, keep_fp32_wrapper=False)
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,3 +214,24 @@ class StageTrainer(Trainer):
         if not isinstance(model, torch.nn.Module):
             raise TypeError("the trainer has no model")
         return model
+
+
+def scale_rates(optimizer: torch.optim.Optimizer, factors: Mapping[int, float]) -> None:
+    """Split an optimiser's groups by the factor of each parameter's learning rate, the largest first.
+
+    Args:
+        optimizer: without any state yet; changed in place.
+        factors: by `id` of the parameter.
+    """
+    groups = list(optimizer.param_groups)
+    optimizer.param_groups.clear()
+    split = [
+        (
+            factor,
+            {**group, "lr": group["lr"] * factor, "params": [p for p in group["params"] if factors[id(p)] == factor]},
+        )
+        for group in groups
+        for factor in sorted({factors[id(p)] for p in group["params"]}, reverse=True)
+    ]
+    for _, group in sorted(split, key=lambda pair: -pair[0]):
+        optimizer.add_param_group(group)

@@ -1,0 +1,98 @@
+"""Which of peft's types are offered, by which names, and which are not, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from headstart.registry import Scalar, Spec
+
+Places = Literal["linears", "norms", "scalings"]
+"""Which modules a type goes to: linear maps, normalisations, or IA3's keys, values and feed-forward outputs."""
+
+PEFT = "peft"
+"""How a type without a name of its own is written: `peft:LOHA:r=4`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeftKind:
+    """One way to use one of peft's types.
+
+    Attributes:
+        name: how it is written, `peft:<TYPE>` for those without a plain name.
+        type: peft's own name of it.
+        source: the paper.
+        fixed: options that make it what it is and cannot be given.
+        defaults: where ours are not peft's.
+        places: which modules it goes to.
+        merges: whether its effect can be written into the backbone's weights.
+    """
+
+    name: str
+    type: str
+    source: str
+    fixed: Mapping[str, Scalar] = field(default_factory=dict)
+    defaults: Mapping[str, Scalar] = field(default_factory=dict)
+    places: Places = "linears"
+    merges: bool = True
+
+
+LORA_DEFAULTS: dict[str, Scalar] = {"r": 8, "lora_alpha": 16}
+"""Those of `lora`."""
+
+PLAIN_KINDS = (
+    PeftKind(name="dora", type="LORA", source="Liu et al. (2024)", fixed={"use_dora": True}, defaults=LORA_DEFAULTS),
+    PeftKind(
+        name="rslora", type="LORA", source="Kalajdzievski (2023)", fixed={"use_rslora": True}, defaults=LORA_DEFAULTS
+    ),
+    PeftKind(
+        name="pissa",
+        type="LORA",
+        source="Meng et al. (2024)",
+        fixed={"init_lora_weights": "pissa"},
+        defaults=LORA_DEFAULTS,
+    ),
+    PeftKind(
+        name="olora",
+        type="LORA",
+        source="Büyükakyüz (2024)",
+        fixed={"init_lora_weights": "olora"},
+        defaults=LORA_DEFAULTS,
+    ),
+    PeftKind(name="adalora", type="ADALORA", source="Zhang et al. (2023)"),
+    PeftKind(name="ia3", type="IA3", source="Liu et al. (2022)", places="scalings"),
+    PeftKind(name="vera", type="VERA", source="Kopiczko et al. (2024)"),
+    PeftKind(name="oft", type="OFT", source="Qiu et al. (2023)"),
+    PeftKind(name="boft", type="BOFT", source="Liu et al. (2024)"),
+    PeftKind(name="hra", type="HRA", source="Yuan et al. (2024)"),
+    PeftKind(name="ln_tuning", type="LN_TUNING", source="Zhao et al. (2024)", places="norms"),
+)
+
+NOT_OFFERED = {
+    "ADAPTION_PROMPT": "it is written for the attention of Llama and Mistral as language models",
+    "CARTRIDGE": "it stands in a cache of keys and values, which classifiers do not pass on; `prefix` is the same idea",
+    "CPT": "it changes the loss of a causal language model",
+    "MULTITASK_PROMPT_TUNING": "it wants the number of a task beside each text; `prompt` is the same for one task",
+    "POLY": "it wants the number of a task beside each text",
+    "PREFIX_TUNING": "`prefix` is headstart's own and works on more architectures",
+    "PROMPT_TUNING": "it is written `prompt`",
+    "P_TUNING": "it is written `p_tuning`",
+    "SHADOW": "it is a second network beside a causal language model",
+    "TRAINABLE_TOKENS": "it trains single rows of the embeddings, which stay as they are here",
+    "XLORA": "it mixes trained LoRA adapters and trains none",
+}
+"""Types of peft that do not fit, and why."""
+
+NOT_MERGING = frozenset({"BEFT", "LILY"})
+"""Types whose effect the backbone's weights cannot hold: a router between maps, a bias where there is none."""
+
+TYPE_DEFAULTS: dict[str, dict[str, Scalar]] = {"SHIRA": {"random_seed": 0}}
+"""Where ours are not peft's: which weights SHIRA trains is a random choice that a stored adapter must find again."""
+
+
+def plain_name(adapter: Spec) -> str:
+    """Return the name of an adapter; for `peft:IA3` that is `ia3`."""
+    types = {kind.type: kind.name for kind in PLAIN_KINDS if not kind.fixed}
+    named = (types[option] for option in adapter.option_dict() if option in types)
+    return next(named, adapter.name) if adapter.name == PEFT else adapter.name

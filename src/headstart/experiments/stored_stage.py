@@ -1,0 +1,70 @@
+"""A finished stage as it lies on disk: what a later stage may start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from headstart.store.layout import atomic_path, read_json
+from headstart.store.record import StageRecord
+from headstart.strategies.strategy import Stage
+from headstart.training.invariants import Digests
+
+Tensors = dict[str, torch.Tensor]
+
+HEAD_FILE, BACKBONE_FILE, ADAPTER_FOLDER = "head.safetensors", "backbone.safetensors", "adapter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStage:
+    """The content of a `stage.json`.
+
+    Attributes:
+        head: digests of the stored head.
+        backbone: digests of the backbone that the stage ends with; it is stored only where `backbone_stored`.
+        restored: the backbone it ends with is the pretrained one.
+    """
+
+    record: StageRecord
+    head: Digests
+    backbone: Digests
+    backbone_stored: bool
+    restored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierStage:
+    """A stage of the same run that is finished: its plan, its record and its folder."""
+
+    stage: Stage
+    stored: StoredStage
+    folder: Path
+
+    def head(self) -> Tensors:
+        """Return the head that the stage ended with."""
+        return load_file(self.folder / HEAD_FILE)
+
+    def backbone(self) -> Tensors | None:
+        """Return the backbone that the stage ended with; None where that is the pretrained one."""
+        return None if self.stored.restored else load_file(self.folder / BACKBONE_FILE)
+
+
+def read_stored_stage(path: Path) -> StoredStage | None:
+    """Read a `stage.json`; None when the stage is not finished.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    if not path.exists():
+        return None
+    values = read_json(path)
+    return StoredStage(**values | {"record": StageRecord.from_json(values["record"])})
+
+
+def save_tensors(tensors: Tensors, path: Path) -> None:
+    """Write tensors to a file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)

@@ -1,0 +1,37 @@
+"""Mixout: in every forward pass some weights are their pretrained selves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+from headstart.registry import Spec
+from headstart.strategies.strategy import Stage
+from headstart.strategies.variant import FinetuneVariant, require_share
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Mixout(FinetuneVariant):
+    """Fine-tuning with Mixout on the backbone's linear maps.
+
+    Attributes:
+        probability: that a weight is the pretrained one in a forward pass, from 0 to under 1.
+
+    Source: Lee, Cho and Kang (ICLR 2020), "Mixout: Effective Regularization to Finetune Large-scale Pretrained
+    Language Models", section 3; 0.7 and dropout of 0 in the backbone as Yang et al. (EMNLP 2022) ran it.
+
+    Differs from the paper: nothing on the backbone; the new head is left alone.
+    """
+
+    probability: float = 0.7
+
+    name: ClassVar[str] = "mixout"
+
+    def __post_init__(self) -> None:
+        FinetuneVariant.__post_init__(self)
+        require_share(self.name, "probability", self.probability, zero=True)
+
+    def changed(self, stage: Stage) -> Stage:
+        """Return the stage with Mixout."""
+        return replace(stage, regulariser=Spec("mixout", (("probability", self.probability),)))

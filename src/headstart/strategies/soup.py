@@ -1,0 +1,98 @@
+"""Model soup: several Stage 2s that share one head start, averaged greedily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+from headstart.errors import UsageError
+from headstart.registry import Spec
+from headstart.strategies.adapter import adapter_stage
+from headstart.strategies.finetune import finetune_stage
+from headstart.strategies.head_soup import copy_of
+from headstart.strategies.strategy import (
+    Budget,
+    HeadOrigin,
+    Optimizer,
+    Selection,
+    Stage,
+    StageOptimizers,
+    Start,
+    Strategy,
+)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Soup(Strategy):
+    """EH-FT with a greedy soup of its Stage 2.
+
+    One Stage 1 gives the head. Several Stage 2s start from it and the restored backbone and differ in data order and
+    dropout. Their weights are averaged greedily: the best first, each further one kept when the average does not get
+    worse. Better and worse are told on a held-out tenth of the training rows, on which nothing is trained. Together
+    the stages take the budget's steps, so each Stage 2 is short: give a soup as many times the steps.
+
+    Attributes:
+        ingredients: how many Stage 2s, at least 2.
+
+    Source: Wortsman et al. (ICML 2022), "Model soups: averaging weights of multiple fine-tuned models improves
+    accuracy without increasing inference time", section 2, recipe 1.
+    """
+
+    ingredients: int = 3
+
+    name: ClassVar[str] = "soup"
+    selection_fraction: ClassVar[float] = 0.1
+
+    def __post_init__(self) -> None:
+        if self.ingredients < 2:
+            raise UsageError(
+                f"option 'ingredients' of strategy 'soup' was given as {self.ingredients}",
+                allowed="  It is at least 2.",
+            )
+
+    @property
+    def takes_adapter(self) -> bool:
+        """Whether a stage trains an adapter."""
+        return True
+
+    @property
+    def has_first_stage(self) -> bool:
+        """Whether `stage1_fraction` means something."""
+        return True
+
+    def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
+        """Return the adapter stage, the fine-tunings and their soup.
+
+        Raises:
+            ValueError: if no adapter or no rate for it is given.
+            UsageError: if there are fewer steps than ingredients.
+        """
+        if adapter is None or optimizers.adapter is None:
+            raise ValueError("the strategy 'soup' needs an adapter and its optimizer")
+        adapter_steps, finetune_steps = budget.split()
+        if finetune_steps < self.ingredients:
+            raise UsageError(
+                f"{finetune_steps} updates are too few for {self.ingredients} ingredients", remedy="  Give more steps."
+            )
+        head_from = HeadOrigin.FIRST if adapter_steps else HeadOrigin.FRESH
+        first = [adapter_stage(optimizers.adapter, adapter_steps, adapter)] if adapter_steps else []
+        shares = replace(budget, num_steps=finetune_steps).split_evenly(self.ingredients)
+        tuned = [
+            copy_of(finetune_stage(optimizers.finetune, num_steps, head_from=head_from), number)
+            for number, num_steps in enumerate(shares, start=1)
+        ]
+        return (*first, *tuned, soup_stage())
+
+
+def soup_stage() -> Stage:
+    """Return the stage without updates that averages the fine-tuned models before it."""
+    return Stage(
+        name="soup",
+        role="soup",
+        start=Start.SOUP,
+        head_from=HeadOrigin.SOUP,
+        trainable=Selection.NOTHING,
+        optimizer=Optimizer(learning_rate=0.0),
+        num_steps=0,
+    )

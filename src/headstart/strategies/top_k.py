@@ -1,0 +1,33 @@
+"""Top-K: only the highest layers and the head are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+from headstart.strategies.strategy import Selection, Stage
+from headstart.strategies.variant import FinetuneVariant, require_count
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TopK(FinetuneVariant):
+    """Fine-tuning of the last K layers, what stands above them, and the head.
+
+    Attributes:
+        layers: K, from 1 to the model's layers.
+
+    Source: Houlsby et al. (ICML 2019), section 3; K in {3, 6, 12} of 24 layers in Yang et al. (EMNLP 2022).
+    """
+
+    layers: int = 3
+
+    name: ClassVar[str] = "top_k"
+
+    def __post_init__(self) -> None:
+        FinetuneVariant.__post_init__(self)
+        require_count(self.name, "layers", self.layers)
+
+    def changed(self, stage: Stage) -> Stage:
+        """Return the stage that trains the top alone."""
+        return replace(stage, trainable=Selection.TOP_LAYERS_AND_HEAD, num_top_layers=self.layers)

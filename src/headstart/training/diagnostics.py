@@ -1,0 +1,128 @@
+"""What a stage does to features and weights, measured without changing a result.
+
+Letters: n sequences of the sample, h hidden size, k logits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from headstart.data.batching import PaddingCollator
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.inference.forward import evaluation_mode, length_ordered_batches
+from headstart.models.layers import Layers
+from headstart.models.outputs import example_logits
+from headstart.models.pooling import Pooling, default_pooling, pool
+
+Tensors = Mapping[str, torch.Tensor]
+
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a model says of the sample: features [n, h] that a head reads, and logits per example, fp32 on the CPU."""
+
+    features: torch.Tensor
+    logits: torch.Tensor
+
+
+def take_snapshot(model: torch.nn.Module, tokens: TokenizedSplit, collate: PaddingCollator, *, device: str) -> Snapshot:
+    """Run a model over the sample in eval mode and fp32; nothing of it is changed and nothing random is drawn.
+
+    Args:
+        model: with or without an adapter; its `base_model` gives the features.
+        tokens: the sample.
+        collate: makes a batch of sequences.
+        device: where the model is.
+    """
+    sequences = replace(tokens, labels=None, num_sequences=None)
+    caught: list[torch.Tensor] = []
+    base: Any = model.base_model
+    pooling = default_pooling(base.config)
+    handle = base.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
+    in_turn: list[int] = []
+    features: list[torch.Tensor] = []
+    logits: list[torch.Tensor] = []
+    model.to(device)
+    try:
+        with evaluation_mode(model), torch.inference_mode():
+            for numbers, batch in length_ordered_batches(sequences, collate, BATCH_SIZE):
+                inputs = {name: tensor.to(device) for name, tensor in batch.items()}
+                logits.append(model(**inputs).logits.float().cpu())
+                features.append(_pooled(caught.pop(), inputs, pooling).float().cpu())
+                in_turn += numbers
+    finally:
+        handle.remove()
+    back = torch.tensor(in_turn).argsort()
+    counts = None if tokens.num_sequences is None else torch.tensor(tokens.num_sequences)
+    return Snapshot(
+        features=torch.cat(features)[back].clone(),
+        logits=example_logits(collate.kind, torch.cat(logits)[back].clone(), counts),
+    )
+
+
+def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:
+    """Return one vector per sequence; places before the text, such as a soft prompt's, are left out."""
+    mask = inputs.get("attention_mask")
+    return pool(hidden if mask is None else hidden[:, -mask.shape[1] :], mask, pooling)
+
+
+def feature_change(before: torch.Tensor, after: torch.Tensor) -> float:
+    """Return the sum over sequences of the L2 distance between two sets of features [n, h].
+
+    Source: Yang et al. (EMNLP 2022), Figure 1.
+
+    Differs from the paper: eval mode; the authors' script left dropout on.
+    """
+    return float(torch.linalg.vector_norm(after.double() - before.double(), dim=1).sum())
+
+
+def linear_cka(first: torch.Tensor, second: torch.Tensor) -> float | None:
+    """Return the linear centred kernel alignment of two sets of features [n, h], 0 to 1.
+
+    None where one of them says the same of every row.
+
+    Source: Kornblith et al. (ICML 2019), section 3, equation 5 with linear kernels.
+    """
+    a = first.double() - first.double().mean(dim=0)
+    b = second.double() - second.double().mean(dim=0)
+    scale = torch.linalg.matrix_norm(a.T @ a) * torch.linalg.matrix_norm(b.T @ b)
+    return float(torch.linalg.matrix_norm(b.T @ a) ** 2 / scale) if scale > 0 else None
+
+
+def flat(tensors: Tensors) -> torch.Tensor:
+    """Return all tensors as one fp64 vector on the CPU, names in order."""
+    return torch.cat([tensors[name].detach().cpu().double().flatten() for name in sorted(tensors)])
+
+
+def angle(first: torch.Tensor, second: torch.Tensor) -> float | None:
+    """Return the angle of two vectors in degrees; None where one is zero."""
+    norms = float(torch.linalg.vector_norm(first) * torch.linalg.vector_norm(second))
+    return math.degrees(math.acos(max(-1.0, min(1.0, float(first @ second) / norms)))) if norms > 0 else None
+
+
+def layer_distances(pretrained: Tensors, tensors: Tensors) -> dict[str, float]:
+    """Return how far each layer's weights are from the pretrained ones, |w - w0| / |w0|.
+
+    "embeddings" is what stands below the layers, "above" what stands over them; layers are numbered from 0.
+    """
+    layers = Layers.of(pretrained)
+    groups = {"embeddings": layers.below}
+    groups |= {f"layer {number}": layers.names(path) for number, path in enumerate(layers.paths)}
+    groups["above"] = layers.above
+    return {group: _relative_distance(pretrained, tensors, names) for group, names in groups.items() if names}
+
+
+def _relative_distance(pretrained: Tensors, tensors: Tensors, names: frozenset[str]) -> float:
+    moved, size = 0.0, 0.0
+    for name in names:
+        before = pretrained[name].detach().cpu().double()
+        moved += float((tensors[name].detach().cpu().double() - before).square().sum())
+        size += float(before.square().sum())
+    return math.sqrt(moved / size) if size else 0.0

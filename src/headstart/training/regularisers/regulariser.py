@@ -1,0 +1,67 @@
+"""What a stage does beside plain gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageView:
+    """What a regulariser may see of its stage, before the first update.
+
+    Attributes:
+        model: what is trained, at the weights that the stage starts from.
+        backbone: the trained backbone parameters' names, in the module tree's order.
+        adapter: the adapter parameters' names, in the same order.
+        num_steps: updates of the stage.
+        folder: where a decision taken during training is kept, for a stage that is resumed.
+        batches: gives the training rows once, in their stored order, as batches on the model's device.
+        loss: the mean loss of a batch.
+    """
+
+    model: torch.nn.Module
+    backbone: tuple[str, ...]
+    adapter: tuple[str, ...]
+    num_steps: int
+    folder: Path
+    batches: Callable[[], Iterator[dict[str, Any]]]
+    loss: Callable[[torch.nn.Module, dict[str, Any]], torch.Tensor]
+
+    def parameters(self, names: tuple[str, ...]) -> dict[str, torch.nn.Parameter]:
+        """Return the named parameters."""
+        wanted = set(names)
+        return {name: parameter for name, parameter in self.model.named_parameters() if name in wanted}
+
+
+class Regulariser:
+    """Hooks around an update; these do nothing.
+
+    Subclasses are frozen dataclasses whose fields are their options, and `start` returns what holds a stage's state.
+    """
+
+    works_with_gradient_checkpointing: ClassVar[bool] = True
+    delays_updates: ClassVar[bool] = False
+    """Whether some tensors get their first update late in the stage."""
+
+    def start(self, view: StageView) -> RegularisedStage:
+        """Return the hooks of one stage, which has not begun."""
+        return RegularisedStage()
+
+
+class RegularisedStage:
+    """The hooks of one stage."""
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Return what stands in for parameters, by name, in one forward pass of training."""
+        return {}
+
+    def on_gradients(self, step: int) -> None:
+        """Change the gradients of update `step` (from 0), before their norm is clipped."""
+
+    def end(self) -> None:
+        """Put back what `start` changed about the model beside its parameters."""

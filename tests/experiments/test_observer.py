@@ -1,0 +1,138 @@
+"""Diagnostics of real runs: they are recorded, they are right where that is known, and they change nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from headstart.experiments.observer import calibrations, steps_to
+from headstart.experiments.scoring import Scored
+from headstart.kinds import TaskKind
+from headstart.store.record import StageRecord
+from headstart.training.config import RunOptions
+from tests.support.runs import do_run, stage_tensors, tiny_choices
+
+CheckpointMaker = Callable[..., Path]
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "eh_ft", "lp_ft", "soup"])
+def test_a_run_is_the_same_with_and_without_diagnostics(
+    strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    records = []
+    for diagnostics in (True, False):
+        folder = tmp_path / str(diagnostics)
+        options = RunOptions(keep_backbone=True, diagnostics=diagnostics)
+        choices = tiny_choices(
+            tiny_checkpoint("bert"), strategy, steps=12, **({} if strategy == "finetune" else {"stage1_fraction": 0.25})
+        )
+        records.append(do_run(choices, folder, options=options)[1])
+    with_them, without = records
+    assert with_them.scores == without.scores
+    last = f"{len(without.stages)}-{without.stages[-1].name}"
+    for file in ("head.safetensors", "backbone.safetensors"):
+        first, second = (stage_tensors(tmp_path / name, last, file) for name in ("True", "False"))
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    assert all(stage.diagnostics is None for stage in without.stages)
+
+
+def test_an_untouched_backbone_has_no_feature_change(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """T6: 0 after linear probing; more than 0 after fine-tuning."""
+    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "lp_ft"), tmp_path)
+    probe, finetune = (stage.diagnostics for stage in record.stages)
+    assert probe is not None
+    assert finetune is not None
+    assert probe.feature_change == 0.0
+    assert probe.feature_similarity == pytest.approx(1.0)
+    assert probe.layer_distances == {}
+    assert probe.head_distance is not None
+    assert probe.head_distance > 0
+    assert finetune.feature_change is not None
+    assert finetune.feature_change > 0
+    assert finetune.feature_change_mean == pytest.approx(finetune.feature_change / 24)
+    assert finetune.head_norm_start == pytest.approx(probe.head_norm_end)
+    assert set(finetune.layer_distances) == {"embeddings", "layer 0", "layer 1", "above"}
+    assert all(distance > 0 for distance in finetune.layer_distances.values())
+
+
+def test_what_is_measured_and_evaluated_after_bf16_training_is_fp32(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Autocast rounds features by a hundredth; the untouched backbone's must come out bit for bit."""
+    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "linear_probe", precision="bf16"), tmp_path)
+    diagnostics = record.stages[0].diagnostics
+    assert diagnostics is not None
+    assert diagnostics.feature_change == 0.0
+
+
+def test_the_start_of_stage_2_is_measured_with_the_head_that_it_starts_with(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """A probed head has a lower loss on its training rows than the fresh one that fine-tuning starts with."""
+    losses = {}
+    for strategy in ("finetune", "lp_ft"):
+        choices = tiny_choices(
+            tiny_checkpoint("bert"),
+            strategy,
+            steps=200,
+            **({} if strategy == "finetune" else {"stage1_fraction": 0.5, "stage1_learning_rate": 0.02}),
+        )
+        _, record = do_run(choices, tmp_path / strategy)
+        last = record.stages[-1].diagnostics
+        assert last is not None
+        losses[strategy] = last.sample_loss_start
+    assert losses["finetune"] == pytest.approx(np.log(2), abs=0.05)
+    assert losses["lp_ft"] is not None
+    assert losses["lp_ft"] < 0.65
+
+
+def test_the_record_survives_json(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), tmp_path)
+    for stage in record.stages:
+        assert StageRecord.from_json(json.loads(json.dumps(asdict(stage)))) == stage
+    assert record.stages[-1].diagnostics is not None
+    assert record.stages[-1].diagnostics.calibration is not None
+    assert record.stages[0].diagnostics is not None
+    assert record.stages[0].diagnostics.calibration is None
+
+
+def test_the_running_accuracy_is_logged_and_reaches_90_percent(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune", steps=300, learning_rate=3e-3)
+    _, record = do_run(choices, tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "1-finetune" / "metrics.jsonl").read_text().splitlines()]
+    assert all(0 <= line["accuracy"] <= 1 for line in lines)
+    diagnostics = record.stages[0].diagnostics
+    assert diagnostics is not None
+    expected = next(line["step"] for line in lines if line["accuracy"] >= 0.9)
+    assert diagnostics.steps_to_90 == expected
+
+
+def test_steps_to() -> None:
+    entries = [{"step": 3, "accuracy": 0.5}, {"step": 6, "accuracy": 0.9}, {"step": 9, "accuracy": 1.0}]
+    assert steps_to(0.9, entries) == 6
+    assert steps_to(0.9, entries[:1]) is None
+    assert steps_to(0.9, [{"step": 1, "loss": 0.1}]) is None
+
+
+def test_temperature_scaling_repairs_overconfidence() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(400, 3))
+    right = np.array([generator.choice(3, p=np.exp(row) / np.exp(row).sum()) for row in logits])
+    overconfident = np.exp(4 * logits) / np.exp(4 * logits).sum(axis=1, keepdims=True)
+    scored = Scored(
+        scores={}, labels=right, decisions=overconfident.argmax(axis=1), answers=overconfident.astype(np.float32)
+    )
+    before, after = calibrations(scored, TaskKind.CLASSIFICATION)
+    assert before is not None
+    assert after is not None
+    assert after.expected_error < before.expected_error / 2
+    assert after.log_loss < before.log_loss
+    assert sum(count for _, _, count in after.bins) == 400
