@@ -82,7 +82,7 @@ def train(at: Stand, num_steps: int = 4) -> None:
 def test_which_adapters_an_architecture_carries(architecture: str, tiny_checkpoint: CheckpointMaker) -> None:
     classifier = load_classifier(resolve_model(str(tiny_checkpoint(architecture))), labels=LABELS, seed=0)
     answers = working_adapters(classifier)
-    assert {name: answer is None for name, answer in answers.items()} == {
+    assert {name: answer is None for name, answer in answers.items() if name in ADAPTERS} == {
         name: CARRIES[name, architecture] for name in ADAPTERS
     }
     assert all(answer is None or len(answer) > 10 for answer in answers.values())

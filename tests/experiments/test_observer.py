@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from headstart.experiments.observer import calibrations, steps_to
+from headstart.experiments.experiment import Run
+from headstart.experiments.observer import Observer, calibrations, steps_to
+from headstart.experiments.run import run_one
 from headstart.experiments.scoring import Scored
+from headstart.experiments.workspace import SAMPLE_SIZE
 from headstart.kinds import TaskKind
+from headstart.models.loading import load_classifier
+from headstart.models.source import resolve_model
+from headstart.registry import Spec
+from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
+from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
-from tests.support.runs import do_run, stage_tensors, tiny_choices
+from headstart.training.energy import EnergyMeter
+from tests.support.kinds import TASKS, kind_workspace
+from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
 
@@ -40,6 +52,103 @@ def test_a_run_is_the_same_with_and_without_diagnostics(
         first, second = (stage_tensors(tmp_path / name, last, file) for name in ("True", "False"))
         assert all(torch.equal(first[key], second[key]) for key in first)
     assert all(stage.diagnostics is None for stage in without.stages)
+
+
+def test_a_stage_that_was_cut_off_has_the_diagnostics_of_one_that_was_not(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=24)
+    options = RunOptions(checkpoint_seconds=0.0)
+    _, undisturbed = do_run(choices, tmp_path / "undisturbed", options=options)
+
+    def cut(progress: Progress) -> None:
+        if progress.stage == "finetune" and progress.step == 7:
+            raise KeyboardInterrupt
+
+    workspace = tiny_workspace()
+    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    with pytest.raises(KeyboardInterrupt):
+        run_one(run, workspace, RunFolder(tmp_path / "cut"), options, cut)
+    assert (tmp_path / "cut" / "2-finetune" / "checkpoint.json").exists()
+    _, resumed = do_run(choices, tmp_path / "cut", options=options)
+    for stage, expected in zip(resumed.stages, undisturbed.stages, strict=True):
+        assert _measured(stage) == _measured(expected)
+
+
+def _measured(stage: StageRecord) -> dict[str, object]:
+    """Return the diagnostics that do not hang on the machine's moment."""
+    assert stage.diagnostics is not None
+    of_the_moment = ("seconds", "peak_memory_bytes", "energy_joules")
+    return {name: value for name, value in asdict(stage.diagnostics).items() if name not in of_the_moment}
+
+
+def test_the_energy_of_a_stage_that_was_cut_off_is_not_known(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first call used is not counted, so the rest would be too little."""
+    counting = SimpleNamespace(joules=lambda: 3.0)
+    monkeypatch.setattr(EnergyMeter, "started", classmethod(lambda cls, device: counting))
+    classifier = load_classifier(
+        resolve_model(str(tiny_checkpoint("bert"))), labels=("bad", "good"), head=Spec("native"), seed=0
+    )
+    workspace = tiny_workspace()
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
+    sample = workspace.sample(SOURCE, experiment)
+    joules = []
+    for is_resumed in (False, True):
+        observer = Observer.before(
+            classifier.model,
+            classifier.head_tensors(),
+            sample,
+            lambda features: features,
+            is_resumed=is_resumed,
+        )
+        joules.append(observer.trained().joules)
+    assert joules == [3.0, None]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_kind_of_task_has_a_feature_per_sequence(
+    name: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    workspace = kind_workspace(name)
+    rows = workspace.task_data(SOURCE).splits["train"]
+    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "finetune"), tmp_path, workspace)
+    found = record.stages[0].diagnostics
+    assert found is not None
+    assert found.num_sample_rows == len(rows)
+    assert found.feature_change is not None
+    assert found.feature_change_mean is not None
+    num_sequences = sum(len(each) for each in rows.choices) if rows.choices else len(rows)
+    assert found.feature_change == pytest.approx(found.feature_change_mean * num_sequences)
+    has_classes = TASKS[name].kind in (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
+    assert (found.sample_accuracy_start is not None) == has_classes
+    assert (found.calibration is not None) == has_classes
+
+
+def test_looking_draws_nothing_and_leaves_the_modes(tiny_checkpoint: CheckpointMaker) -> None:
+    workspace = tiny_workspace()
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
+    model = workspace.classifier(SOURCE, experiment, seed=0).model
+    model.train()
+    model.base_model.embeddings.eval()
+    modes = [module.training for module in model.modules()]
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    workspace.sample(SOURCE, experiment).snapshot(model)
+    workspace.pretrained_features(SOURCE, experiment)
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == states[1:]
+
+
+def test_the_sample_is_evenly_spaced_and_the_same_for_every_seed(tiny_checkpoint: CheckpointMaker) -> None:
+    workspace = tiny_workspace(num_train=300)
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
+    tokens = workspace.sample(SOURCE, experiment).tokens
+    everything = workspace.tokens(SOURCE, experiment, train=True)
+    rows = range(0, 300, 3)
+    assert len(tokens) == len(rows) <= SAMPLE_SIZE
+    assert tokens.features["input_ids"] == [everything.features["input_ids"][row] for row in rows]
 
 
 def test_an_untouched_backbone_has_no_feature_change(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -136,3 +245,15 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     assert after.expected_error < before.expected_error / 2
     assert after.log_loss < before.log_loss
     assert sum(count for _, _, count in after.bins) == 400
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "reinit", "lp_ft"])
+def test_the_pretrained_features_are_those_of_the_untouched_backbone(
+    strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Whichever run of a process asks first: also one whose backbone starts with redrawn layers."""
+    workspace = tiny_workspace()
+    run, _ = do_run(tiny_choices(tiny_checkpoint("bert"), strategy), tmp_path, workspace, seed=3)
+    kept = workspace.pretrained_features(SOURCE, run.experiment)
+    alone = tiny_workspace().pretrained_features(SOURCE, run.experiment)
+    assert torch.equal(kept, alone)

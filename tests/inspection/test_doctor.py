@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from headstart.adapters.catalogue import ADAPTERS, build_adapter
+from headstart.adapters.catalogue import ADAPTERS, adapter_names, build_adapter
 from headstart.errors import CheckpointError
 from headstart.inspection.doctor import ModelReport, inspect_model
 from headstart.models.loading import load_classifier
@@ -42,14 +42,16 @@ def test_the_report_counts_what_training_would_train(
     assert report.num_head_parameters == sum(tensor.num_parameters for tensor in report.head)
     assert report.num_head_parameters + report.num_backbone_parameters == count(classifier.model.state_dict())
     assert report.longest_input == MAX_TOKENS
-    assert [adapter.name for adapter in report.adapters] == list(ADAPTERS)
+    assert tuple(adapter.name for adapter in report.adapters) == adapter_names()
     for adapter in report.adapters:
         fresh = load_classifier(resolve_model(str(folder)), labels=LABELS, head=Spec(head), seed=0)
         refusal = build_adapter(Spec(adapter.name)).refusal(fresh)
         assert adapter.refusal == refusal
         if refusal is None:
             attached = build_adapter(Spec(adapter.name)).attach(fresh, seed=0)
-            assert adapter.num_parameters == count(attached.adapter_tensors()) > 0
+            counted = count(attached.adapter_tensors())
+            assert counted > 0
+            assert adapter.num_parameters == (None if adapter.name == "boft" else counted)
             assert adapter.merges == attached.merges
         else:
             assert adapter.num_parameters == 0
@@ -105,7 +107,7 @@ def test_the_real_encoder_by_its_published_size() -> None:
     assert report.num_head_parameters == 3 * 384 + 3
     # h = 384, 6 layers: 11 h of biases a layer; four maps with 8 (h + h) scalars; 17 keys and values; two ways down
     # to h / 16 = 24 and up again; 20 prompts, for p_tuning with three maps behind them.
-    assert {adapter.name: adapter.num_parameters for adapter in report.adapters} == {
+    assert {adapter.name: adapter.num_parameters for adapter in report.adapters if adapter.name in ADAPTERS} == {
         "bitfit": 6 * 11 * 384,
         "bottleneck": 6 * 2 * (2 * 384 * 24 + 24 + 384),
         "lora": 6 * 4 * 8 * 2 * 384,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 from dataclasses import replace
@@ -74,27 +76,62 @@ def test_the_page_is_well_formed_and_self_contained(store: Path):
     page = render_html(store)
     outline = Outline(page)
     assert len(outline.ids) == len(set(outline.ids))
-    assert not {"script", "link", "img", "iframe"} & set(outline.tags)
+    assert not {"link", "img", "iframe"} & set(outline.tags)
+    assert outline.tags.count("script") == 1
     assert not re.search(r"https?://|@import|url\(", page)
     targets = [value[1:] for name, value in outline.attributes if name == "href" and value]
     assert set(targets) <= set(outline.ids)
 
 
+def test_only_the_pages_own_script_may_run(store: Path):
+    page = render_html(store)
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in page
+    assert not re.search(r'\son[a-z]+="|javascript:|\beval\(|innerHTML', page)
+
+
+def test_every_cell_of_the_table_opens_its_seeds(tmp_path: Path):
+    records = [make_record("finetune", 3, 0.70), make_record("finetune", 5, 0.72), fail(make_record("lp_ft", 5))]
+    records += [make_record("lp_ft", 3, 0.745), make_record("finetune", 0, 0.6, task="other")]
+    page = render_html(write_store(tmp_path / "runs", records))
+    cells = page.partition('<table class="matrix')[2].partition("</section>")[0].split("<td ")[1:]
+    assert len(cells) == 4
+    lp_ft = next(cell for cell in cells if "diverged" in cell)
+    assert '<tr><th scope="row">3</th><td>74.50</td><td>+4.50</td></tr>' in lp_ft
+    assert '<tr><th scope="row">5</th><td>diverged</td>' in lp_ft
+    assert sum("not run" in cell for cell in cells) == 1
+
+
+def test_a_thousand_runs_are_under_five_megabytes(tmp_path: Path):
+    labels = ("finetune", "lp_ft", "eh_ft(lora)", "eh_ft(bitfit)", "eh_ft(prefix)")
+    records = [
+        make_record(label, seed, 0.7 + ((7 * seed + len(label)) % 11) / 200, task=f"task/{task}",
+                    stage1=0.65 if label != "finetune" else None)
+        for task in range(20) for label in labels for seed in range(10)
+    ]  # fmt: skip
+    page = render_html(write_store(tmp_path / "runs", records, with_metrics=True))
+    assert "1000 runs" in page
+    assert len(page.encode()) < 5_000_000
+
+
 def test_figures_have_a_title_and_a_description(store: Path):
     page = render_html(store)
     outline = Outline(page)
-    for ids in (value for name, value in outline.attributes if name == "aria-labelledby"):
+    references = {"aria-labelledby", "aria-describedby"}
+    for ids in (value for name, value in outline.attributes if name in references):
         assert ids is not None
         assert set(ids.split()) <= set(outline.ids)
-    assert '<title id="cost-1-title">' in page
-    assert "eh_ft(lora): 74.25 in 51 seconds" in page
-    assert '<desc id="curves-1-desc">Training loss' in page
+    assert '<title id="cost-1-demo-title">' in page
+    assert "eh_ft(lora): 74.25 in 51\N{NO-BREAK SPACE}s" in page
+    assert '<desc id="learning-1-demo-desc">Training loss' in page
 
 
 def test_numbers_verdict_and_rebuilding_command_are_there(store: Path):
     page = render_html(store)
     for part in (
-        "eh_ft(lora) reached 74.25 accuracy over 3 seeds, 3.25 points above plain fine-tuning over 3 paired seeds",
+        "eh_ft(lora) against plain fine-tuning on demo: +3.25 [",
+        "over 3 paired seeds, 74.25 against 71.00 accuracy.",
         "too few seeds for a verdict",
         "Nothing was chosen",
         "No run failed.",
@@ -113,7 +150,8 @@ def test_names_from_outside_stay_text(tmp_path: Path):
         make_record(evil, experiment="evil3", task=f"'{evil}", model=evil, metric="accuracy", stage1=0.4),
     ]
     page = render_html(write_store(tmp_path / "a&b", records, with_metrics=True))
-    assert "<script" not in page
+    assert page.count("<script") == 1
+    assert page.count("</script") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "a&amp;b" in page
     Outline(page)

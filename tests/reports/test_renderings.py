@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
+import re
 
 import pytest
 
 from headstart.reports.formats import count, duration, plural, points, short_count, signed_points
 from headstart.reports.frame import Frame
-from headstart.reports.renderings import as_csv, as_json, as_markdown, as_rich
-from headstart.reports.tables import ComparisonTable, build_comparison
+from headstart.reports.latex import as_latex, escape
+from headstart.reports.renderings import as_markdown, as_rich, as_text
+from headstart.reports.report import Report, build_report
 from tests.support.stores import fail, make_record
 
 
 @pytest.fixture
-def table() -> ComparisonTable:
+def report() -> Report:
     records = [make_record("finetune", seed, 0.70 + seed / 100) for seed in range(3)]
     records += [make_record("eh_ft(lora)", seed, 0.72 + seed / 100, stage1=0.6) for seed in range(2)]
     records.append(fail(make_record("eh_ft(lora)", 2)))
-    return build_comparison(Frame.from_records(records))
+    return build_report(Frame.from_records(records))
 
 
-def printed(table: ComparisonTable, width: int) -> str:
+def printed(report: Report, width: int) -> str:
     from rich.console import Console
 
     console = Console(width=width, file=io.StringIO(), color_system=None)
-    console.print(as_rich(table))
+    console.print(as_rich(report.table))
     return console.file.getvalue()
 
 
-def test_the_terminal_shows_numbers_and_words(table: ComparisonTable):
-    text = printed(table, 100)
+def test_the_terminal_shows_numbers_and_words(report: Report):
+    text = printed(report, 100)
     for part in (
         "71.00 ± 1.00",
         "72.50 ± 0.71",
@@ -46,41 +46,61 @@ def test_the_terminal_shows_numbers_and_words(table: ComparisonTable):
         assert part in text
 
 
-def test_the_terminal_table_fits_80_columns(table: ComparisonTable):
-    text = printed(table, 80)
+def test_the_terminal_table_fits_80_columns(report: Report):
+    text = printed(report, 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "eh_ft(lora)" in text
     assert "72.50 ± 0.71" in text
 
 
 def test_markup_in_a_label_stays_text():
-    table = build_comparison(Frame.from_records([make_record("[red]x|y[/red]<script>")]))
-    assert "[red]x" in printed(table, 120)
-    assert "[red]x\\|y[/red]&lt;script>" in as_markdown(table)
+    report = build_report(Frame.from_records([make_record("[red]x|y[/red]<script>")]))
+    assert "[red]x" in printed(report, 120)
+    assert "[red]x\\|y[/red]&lt;script>" in as_markdown(report)
 
 
-def test_markdown_has_one_line_a_row(table: ComparisonTable):
-    lines = as_markdown(table).splitlines()
-    assert lines[0].startswith("| task | strategy | mean ± sd |")
+def test_markdown_answers_first_and_has_one_line_a_row(report: Report):
+    lines = as_markdown(report).splitlines()
+    assert lines[0].startswith("- too few seeds for a verdict: eh_ft(lora) against plain fine-tuning on demo")
+    start = next(number for number, line in enumerate(lines) if line.startswith("| task | strategy | mean ± sd |"))
     assert sum(line.startswith("| demo") for line in lines) == 2
-    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert len({line.count("|") for line in lines[start : start + 4]}) == 1
 
 
-def test_csv_keeps_scores_as_stored(table: ComparisonTable):
-    rows = list(csv.DictReader(io.StringIO(as_csv(table))))
-    assert [row["label"] for row in rows] == ["finetune", "eh_ft(lora)"]
-    assert float(rows[0]["mean"]) == pytest.approx(0.71)
-    assert rows[0]["difference_mean"] == ""
-    assert rows[1]["num_diverged"] == "1"
-    assert float(rows[1]["difference_mean"]) == pytest.approx(0.02)
+def test_links_and_code_in_names_stay_text_in_markdown():
+    text = as_markdown(build_report(Frame.from_records([make_record("[x](javascript:alert)`**", task="a\nb")])))
+    assert "[x]\\(javascript:alert)\\`\\*\\*" in text
+    assert "| a b |" in text
 
 
-def test_json_is_strict_and_complete(table: ComparisonTable):
-    values = json.loads(as_json(table), parse_constant=pytest.fail)
-    row = values["groups"][0]["rows"][1]
-    assert row["difference"]["n"] == 2
-    assert row["scores"] == [[0, 0.72], [1, 0.73]]
-    assert row["mean_with_failures"] == pytest.approx((0.72 + 0.73 + 0.34) / 3)
+def test_plain_text_has_answers_and_table_in_100_columns(report: Report):
+    text = as_text(report)
+    assert text.startswith("too few seeds for a verdict: eh_ft(lora)")
+    assert "72.50 ± 0.71" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+
+
+def test_latex_is_a_booktabs_table_a_task(report: Report):
+    text = as_latex(report)
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{table}", r"\end{table}"):
+        assert text.count(rule) == 1
+    rows = [line for line in text.splitlines() if line.endswith(r" \\")]
+    assert len(rows) == 3
+    assert {row.count(" & ") for row in rows} == {5}
+    assert r"{eh\_ft(lora)} & {72.50 $\pm$ 0.71} & {2/3} & {+2.00}" in text
+
+
+def test_nothing_in_a_name_means_anything_to_latex():
+    name = '\\input{x} 5 % of $y_1^2$ & #1 ~ <a> | "q" `b\' [c] \n\x07'
+    written = escape(name)
+    assert "\n" not in written
+    assert "\x07" not in written
+    # Without the escapes that were written, no character with a meaning is left.
+    assert not re.search(r"[\\{}$&#%_^~]", re.sub(r"\\(text[a-z]+\{\}|[{}$&#%_])", "", written))
+    table = as_latex(build_report(Frame.from_records([make_record("[2em] 5 % of x_1", task="a & b")])))
+    assert r"{[2em] 5 \% of x\_1} &" in table
+    assert r"a \& b" in table
 
 
 @pytest.mark.parametrize(

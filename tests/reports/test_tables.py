@@ -8,6 +8,8 @@ import pytest
 
 from headstart.reports.frame import Frame
 from headstart.reports.tables import ComparisonRow, ComparisonTable, build_comparison
+from headstart.stats.comparisons import Verdict
+from headstart.store.declared import DeclaredLooks
 from headstart.store.record import RunRecord, RunStatus
 from tests.support.stores import fail, make_record
 
@@ -162,3 +164,57 @@ def test_constant_answers_are_flagged():
     records = pairs(3)
     records[5] = replace(records[5], is_degenerate=True)
     assert "1 of 3 runs answered the same to every row" in row_of(records, "eh_ft(lora)").words
+
+
+def test_poor_runs_are_counted_and_stay_in_the_mean():
+    records = pairs(3)
+    records[5] = make_record("eh_ft(lora)", 2, 0.34, stage1=0.6, is_degenerate=True)
+    records[3] = make_record("eh_ft(lora)", 1, 0.30, stage1=0.6)
+    outcomes = row_of(records, "eh_ft(lora)").outcomes
+    assert (outcomes.num_constant, outcomes.num_at_majority, outcomes.num_degenerate) == (1, 2, 2)
+    assert outcomes.summary is not None
+    assert outcomes.summary.mean == pytest.approx((0.75 + 0.30 + 0.34) / 3)
+    words = row_of(records, "eh_ft(lora)").words
+    assert "2 of 3 runs scored no higher than the best constant answer" in words
+
+
+def test_median_and_quartiles_stand_in_the_row():
+    records = [make_record(seed=seed, score=score) for seed, score in enumerate((0.5, 0.6, 0.7, 0.8, 0.9))]
+    summary = row_of(records, "finetune").summary
+    assert summary is not None
+    assert (summary.lower_quartile, summary.median, summary.upper_quartile) == pytest.approx((0.6, 0.7, 0.8))
+
+
+@pytest.mark.parametrize(("changes", "verdict"), [({}, Verdict.BETTER), ({"num_steps": 500}, None)])
+def test_a_verdict_is_given_only_where_it_may_be(changes: dict[str, int], verdict: Verdict | None):
+    records = [record for record in pairs(6) if record.label == "finetune"]
+    records += [make_record("eh_ft(lora)", seed, 0.8 + seed / 1000, stage1=0.6, **changes) for seed in range(6)]
+    row = row_of(records, "eh_ft(lora)")
+    assert row.verdict is verdict
+    assert row.difference is not None
+    assert row.baseline_digest == row_of(records, "finetune").experiment_digest
+
+
+def test_a_sequential_design_is_said_and_its_interval_shown():
+    looks = DeclaredLooks(baseline_digest="demo-finetune", looks=(6, 8), confidence=0.95, narrower_than=None)
+    records = pairs(7)
+    frame = Frame.from_records(records, declared={"demo-eh_ft_lora": looks})
+    row = build_comparison(frame).rows[1]
+    fixed = row_of(records[:12], "eh_ft(lora)")
+    assert row.sequential is not None
+    assert row.difference is not None
+    assert fixed.difference is not None
+    assert row.difference.interval is not None
+    assert fixed.difference.interval is not None
+    assert row.difference.n == 6
+    assert row.difference.interval.width > fixed.difference.interval.width
+    assert (
+        "sequential design with 2 declared looks: stopped at 6 of at most 8 pairs since the interval excludes zero; "
+        "its interval is adjusted"
+    ) in row.words
+
+
+def test_looks_at_another_baseline_do_not_count():
+    looks = DeclaredLooks(baseline_digest="other", looks=(6, 8), confidence=0.95, narrower_than=None)
+    row = build_comparison(Frame.from_records(pairs(7), declared={"demo-eh_ft_lora": looks})).rows[1]
+    assert row.sequential is None

@@ -6,8 +6,10 @@ import math
 
 import numpy
 import pytest
+from sklearn.metrics import f1_score
 
-from headstart.stats.crossed import crossed_bootstrap, crossed_bootstrap_of
+from headstart.stats.crossed import Sides, crossed_bootstrap, crossed_bootstraps
+from headstart.stats.example_scores import EXAMPLE_SCORES, the_mean
 
 
 def _table(generator: numpy.random.Generator, num_seeds: int, num_examples: int) -> numpy.ndarray:
@@ -32,16 +34,42 @@ def test_both_sources_widen_the_interval():
     assert crossed.interval.width > 2 * 1.8 * wider
 
 
-def test_a_statistic_of_ones_own_gives_the_same_for_a_mean():
-    values = _table(numpy.random.default_rng(2), 6, 80)
-    fast = crossed_bootstrap(values, num_resamples=4000)
-    general = crossed_bootstrap_of(
-        lambda seeds, examples: float(values[numpy.ix_(seeds, examples)].mean()), 6, 80, num_resamples=4000
+def test_a_score_that_is_no_mean_is_computed_on_every_draw():
+    """F1 of each draw by scikit-learn, drawn by hand, against the interval from sums."""
+    generator = numpy.random.default_rng(2)
+    labels = generator.integers(0, 2, 120)
+    a, b = (numpy.where(generator.random((5, 120)) < right, labels, 1 - labels) for right in (0.85, 0.75))
+    f1 = EXAMPLE_SCORES["f1"]
+    sides = Sides(a=f1.parts(labels, a), b=f1.parts(labels, b))
+    (fast,) = crossed_bootstraps([sides], f1.score, num_resamples=4000)
+    draws = []
+    for _ in range(600):
+        seeds, rows = generator.integers(0, 5, 5), generator.integers(0, 120, 120)
+        draws.append(
+            numpy.mean([f1_score(labels[rows], a[s, rows]) - f1_score(labels[rows], b[s, rows]) for s in seeds])
+        )
+    assert fast.mean == pytest.approx(
+        numpy.mean([f1_score(labels, left) - f1_score(labels, right) for left, right in zip(a, b, strict=True)])
     )
-    assert general.mean == pytest.approx(fast.mean)
-    assert general.interval.low == pytest.approx(fast.interval.low, abs=0.1 * fast.interval.width)
-    assert general.interval.high == pytest.approx(fast.interval.high, abs=0.1 * fast.interval.width)
-    assert general.seed_standard_error == pytest.approx(fast.seed_standard_error, rel=0.1)
+    assert fast.interval.low == pytest.approx(numpy.quantile(draws, 0.025), abs=0.12 * fast.interval.width)
+    assert fast.interval.high == pytest.approx(numpy.quantile(draws, 0.975), abs=0.12 * fast.interval.width)
+
+
+def test_comparisons_that_share_draws_are_what_each_is_alone():
+    first, second = (_table(numpy.random.default_rng(number), 4, 60) for number in (5, 6))
+    sides = [Sides(a=table[..., None], b=numpy.zeros((4, 60, 1))) for table in (first, second)]
+    together = crossed_bootstraps(sides, the_mean)
+    assert together[0].example_standard_error == crossed_bootstrap(first).example_standard_error
+    assert together[1].interval.low == pytest.approx(crossed_bootstrap(second).interval.low, abs=0.01)
+
+
+def test_each_seed_has_its_own_interval_over_examples():
+    values = _table(numpy.random.default_rng(7), 3, 200)
+    crossed = crossed_bootstrap(values)
+    for (mean, interval), row in zip(crossed.by_seed, values, strict=True):
+        alone = crossed_bootstrap(row[None])
+        assert mean == pytest.approx(row.mean())
+        assert interval.low == pytest.approx(alone.interval.low, abs=0.1 * interval.width)
 
 
 @pytest.mark.parametrize("num_seeds", [5, 10])
@@ -67,5 +95,7 @@ def test_what_is_no_table_is_refused():
         crossed_bootstrap(numpy.zeros(5))
     with pytest.raises(ValueError, match="seeds by examples"):
         crossed_bootstrap(numpy.zeros((3, 0)))
-    with pytest.raises(ValueError, match="needs seeds and examples"):
-        crossed_bootstrap_of(lambda seeds, examples: 0.0, 0, 3)
+    with pytest.raises(ValueError, match="tables of seeds by examples"):
+        Sides(a=numpy.zeros((3, 5, 1)), b=numpy.zeros((3, 4, 1)))
+    with pytest.raises(ValueError, match="the same examples"):
+        crossed_bootstraps([Sides(a=numpy.zeros((1, n, 1)), b=numpy.zeros((1, n, 1))) for n in (3, 4)], the_mean)

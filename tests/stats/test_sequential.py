@@ -7,7 +7,15 @@ import math
 import numpy
 import pytest
 
-from headstart.stats.sequential import Decision, SequentialDesign, critical_values, decide, look_every
+from headstart.stats.comparisons import Verdict, compare_paired
+from headstart.stats.sequential import (
+    Decision,
+    SequentialDesign,
+    compare_sequentially,
+    critical_values,
+    decide,
+    look_every,
+)
 
 DESIGN = look_every(1, max_pairs=16)
 NUM_SAMPLES = 2_000
@@ -100,3 +108,53 @@ def test_senseless_steps_and_widths_are_refused():
         look_every(1, max_pairs=4)
     with pytest.raises(ValueError, match="narrower"):
         decide([0.1], DESIGN, widest=0.0)
+
+
+def _scores(gain: float, num_seeds: int) -> tuple[dict[int, float], dict[int, float]]:
+    noise = 0.01 * numpy.random.default_rng(6).standard_normal(num_seeds)
+    return {seed: float(0.7 + gain + value) for seed, value in enumerate(noise)}, dict.fromkeys(range(num_seeds), 0.7)
+
+
+def test_a_comparison_is_that_of_the_pairs_up_to_the_deciding_look():
+    a, b = _scores(0.01, 16)
+    comparison = compare_sequentially(a, b, DESIGN)
+    assert comparison is not None
+    look = comparison.state.num_pairs
+    assert 6 < look < 16
+    difference, plain = (
+        comparison.difference,
+        compare_paired(dict(list(a.items())[:look]), dict(list(b.items())[:look])),
+    )
+    assert plain is not None
+    assert plain.interval is not None
+    assert (difference.mean, difference.n, difference.differences) == (plain.mean, plain.n, plain.differences)
+    assert difference.interval == comparison.state.interval
+    assert difference.interval.width > plain.interval.width
+    assert difference.verdict is Verdict.BETTER
+    assert difference.is_sequential
+    assert not plain.is_sequential
+
+
+def test_seeds_after_the_deciding_look_change_nothing():
+    a, b = _scores(0.01, 16)
+    first = compare_sequentially(a, b, DESIGN)
+    a[15] = 0.1
+    assert compare_sequentially(a, b, DESIGN) == first
+
+
+def test_before_the_first_look_there_is_no_interval_and_no_verdict():
+    comparison = compare_sequentially(*_scores(0.05, 5), DESIGN)
+    assert comparison is not None
+    assert (comparison.difference.n, comparison.difference.interval) == (5, None)
+    assert comparison.difference.verdict is Verdict.TOO_FEW_SEEDS
+    assert compare_sequentially({0: 1.0}, {1: 1.0}, DESIGN) is None
+
+
+def test_missing_pairs_count_up_to_the_look():
+    a, b = _scores(0.05, 9)
+    del a[2], b[8]
+    comparison = compare_sequentially(a, b, DESIGN)
+    assert comparison is not None
+    assert comparison.difference.n == comparison.state.num_pairs == 6
+    assert comparison.difference.num_missing_pairs == 1
+    assert comparison.difference.differences[-1][0] == 6

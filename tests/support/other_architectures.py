@@ -64,11 +64,12 @@ OTHER_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
         "T5ForConditionalGeneration",
         {"d_model": 16, "d_kv": 8, "num_layers": 1, "num_heads": 2, "d_ff": 16, "decoder_start_token_id": 0},
     ),
+    "xlm-roberta": ("XLMRobertaConfig", "XLMRobertaForMaskedLM", SMALL | {"type_vocab_size": 1}),
     "xlnet": ("XLNetConfig", "XLNetLMHeadModel", {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 16}),
 }
 """Configuration class, class as pretraining leaves it, sizes."""
 
-WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet")
+WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet", "xlm-roberta")
 
 
 def make_other_checkpoint(folder: Path, architecture: str) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 
 
@@ -82,6 +83,30 @@ def fail(record: RunRecord, status: RunStatus = RunStatus.DIVERGED) -> RunRecord
         failed_stage="finetune",
         failed_step=7,
     )
+
+
+def measured(record: RunRecord, scale: float = 1.0) -> RunRecord:
+    """Return the record with diagnostics of its last stage; `scale` moves them all."""
+    bins = tuple((0.4 + 0.066 * number, 0.35 + 0.06 * number, 10 + 4 * number) for number in range(9))
+    calibration = CalibrationRecord(expected_error=0.08 * scale, brier=0.4, log_loss=0.6, bins=bins)
+    diagnostics = StageDiagnostics(
+        num_sample_rows=128,
+        feature_change=128 * scale * (3 + record.seed / 10),
+        feature_change_mean=scale * (3 + record.seed / 10),
+        feature_similarity=0.9,
+        head_norm_start=1.0,
+        head_norm_end=1.5,
+        layer_distances={"embeddings": 0.001 * scale, "layer 0": 0.01 * scale, "layer 1": 0.03 * scale},
+        sample_loss_start=0.9,
+        sample_accuracy_start=0.55,
+        steps_to_90=40,
+        calibration=calibration,
+        calibration_scaled=replace(calibration, expected_error=0.03 * scale),
+        energy_joules=1200.0,
+        peak_memory_bytes=2_500_000_000,
+    )
+    stages = (*record.stages[:-1], replace(record.stages[-1], diagnostics=diagnostics))
+    return replace(record, stages=stages)
 
 
 def write_store(root: Path, records: Iterable[RunRecord], *, with_metrics: bool = False) -> Path:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from headstart.errors import UsageError, UsageErrors
-from headstart.training.arguments import NEUTRAL, OWNED, build_arguments, overrides_for, parse_overrides, split_neutral
+from headstart.training.arguments import (
+    CHECKPOINTING,
+    NEUTRAL,
+    OWNED,
+    build_arguments,
+    overrides_for,
+    parse_overrides,
+    split_neutral,
+)
 from headstart.training.config import TrainerOverride
 
 STAGES = ("probe", "adapter", "finetune")
@@ -60,3 +68,9 @@ def test_every_field_that_is_named_exists() -> None:
 def test_a_value_that_transformers_refuses_is_no_traceback() -> None:
     with pytest.raises(UsageError, match="transformers refuses"):
         build_arguments({"output_dir": "x", "optim": "no_such_optimizer"})
+
+
+def test_both_names_of_checkpointing_are_one_option() -> None:
+    old, new = (parse_overrides([f"{name}=true"], STAGES) for name in (CHECKPOINTING, "activation_checkpointing"))
+    assert old == new
+    assert build_arguments({CHECKPOINTING: True}).activation_checkpointing

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from headstart.registry import Spec
+from headstart.training import memory
 from headstart.training.diagnostics import angle, feature_change, flat, layer_distances, linear_cka
 from headstart.training.energy import EnergyMeter
+from tests.support.other_architectures import make_other_checkpoint
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
 
 
 def features(seed: int, num_rows: int = 12, size: int = 5) -> torch.Tensor:
@@ -73,11 +80,73 @@ def test_energy_is_counted_over_all_packages_and_past_the_counters_end(tmp_path:
         folder.mkdir()
         (folder / "energy_uj").write_text(f"{start}\n")
         (folder / "max_energy_range_uj").write_text(f"{limit}\n")
-    meter = EnergyMeter.started(tmp_path)
+    meter = EnergyMeter.started(root=tmp_path)
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("3000000\n")
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("500000\n")
     assert meter.joules() == pytest.approx(2.0 + 1.5)
 
 
 def test_without_counters_there_is_no_energy(tmp_path: Path) -> None:
-    assert EnergyMeter.started(tmp_path).joules() is None
+    assert EnergyMeter.started(root=tmp_path).joules() is None
+
+
+def test_the_energy_of_a_gpu_is_its_own_counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVML counts millijoules; the GPU is the one that torch works on, found by its UUID."""
+    counted = iter((5_000, 12_500))
+    asked = []
+
+    def handle_of(uuid: str) -> str:
+        asked.append(uuid)
+        return "handle"
+
+    nvml = SimpleNamespace(
+        NVMLError=type("NVMLError", (Exception,), {}),
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=handle_of,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: next(counted),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda: SimpleNamespace(uuid="ab-12"))
+    assert EnergyMeter.started("cuda", tmp_path).joules() == pytest.approx(7.5)
+    assert asked == ["GPU-ab-12"]
+    assert EnergyMeter.started("cpu", tmp_path).joules() is None
+
+    def refuse(handle: str) -> int:
+        raise nvml.NVMLError
+
+    nvml.nvmlDeviceGetTotalEnergyConsumption = refuse
+    assert EnergyMeter.started("cuda", tmp_path).joules() is None
+
+
+@pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak can be counted anew on Linux only")
+def test_the_peak_of_memory_is_counted_anew() -> None:
+    ballast = torch.ones(50_000_000)
+    largest = memory.peak_memory("cpu")
+    del ballast
+    memory.reset_peak_memory("cpu")
+    assert memory.peak_memory("cpu") < largest - 150_000_000
+
+
+def test_without_proc_the_peak_is_the_largest_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "none")
+    monkeypatch.setattr(memory, "CLEAR", tmp_path / "no" / "folder")
+    memory.reset_peak_memory("cpu")
+    assert memory.peak_memory("cpu") > 10_000_000
+
+
+@pytest.mark.parametrize("head", ["linear", "linear:pooling=mean", "mlp:pooling=last"])
+@pytest.mark.parametrize("architecture", ["bert", "t5"])
+def test_the_features_are_what_the_head_reads(
+    head: str, architecture: str, tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    workspace = tiny_workspace()
+    checkpoint = make_other_checkpoint(tmp_path, "t5") if architecture == "t5" else tiny_checkpoint(architecture)
+    choices = tiny_choices(checkpoint, "finetune", head=Spec.parse(head))
+    experiment = tiny_experiment(choices, workspace)
+    model = workspace.classifier(SOURCE, experiment, seed=0).model.eval()
+    read: list[torch.Tensor] = []
+    model.head.register_forward_hook(lambda _module, inputs, _output: read.append(inputs[0].detach().clone()))
+    found = workspace.sample(SOURCE, experiment).snapshot(model)
+    assert len(torch.cat(read)) == len(found.features) == 24
+    distances = torch.cdist(torch.cat(read), found.features)
+    assert distances.amin(dim=0).max() < 1e-4 < distances.median()

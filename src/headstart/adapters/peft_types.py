@@ -161,7 +161,8 @@ class PeftAdapter(Adapter):
                 for key, name in chosen.items():
                     _try_module(stand_in[key], classifier.model.get_submodule(name))
         except Exception as error:  # whatever peft raises is the reason
-            return f"peft's {self.kind.type} does not fit its modules: {str(error).strip().splitlines()[0]}"
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            return f"peft's {self.kind.type} does not fit its modules: {reason}"
         return None
 
 

@@ -14,6 +14,8 @@ from headstart.cli.recipe import recipe_defaults
 RATES_HELP = (
     "Peak rate of stages that train the backbone; of several, one is chosen per strategy on held-out training rows."
 )
+UNTIL_DECIDED = "Seeds until it is decided"
+MATCHED = ",finetune:match_compute"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +37,16 @@ def compare(
         str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA)
     ] = None,
     strategies: Annotated[
-        str, typer.Option(help="Comma-separated: finetune,linear_probe,lp_ft,eh_ft,eh_ft:reserve,adapter.")
+        str,
+        typer.Option(
+            help="Comma-separated, with options: finetune,lp_ft,eh_ft:reserve,mixout:head=adapter. "
+            "(docs/strategies has a card for each.)"
+        ),
     ] = "finetune,lp_ft,eh_ft",
+    match_compute: Annotated[
+        bool,
+        typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs."),
+    ] = False,
     adapters: Annotated[
         str | None,
         typer.Option(
@@ -47,6 +57,29 @@ def compare(
     seeds: Annotated[
         int | None,
         typer.Option(help="Number of paired seeds; 6 or more for a verdict. (Default: 3, with --folds their number.)"),
+    ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Add paired seeds, looking after each from the 6th on, until every 95 % interval of a mean gain "
+            "leaves out zero. Group-sequential: repeated confidence intervals (Jennison and Turnbull 1989) with an "
+            "error spent evenly over the seeds (Lan and DeMets 1983), so that looking often keeps the 5 % error rate.",
+            rich_help_panel=UNTIL_DECIDED,
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="The most seeds that --until-decided runs, 6 or more; declared once. (Default: 20.)",
+            rich_help_panel=UNTIL_DECIDED,
+        ),
+    ] = None,
+    narrower_than: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop also where the interval is narrower than so many points.", rich_help_panel=UNTIL_DECIDED
+        ),
     ] = None,
     folds: Annotated[
         int | None,
@@ -66,6 +99,13 @@ def compare(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    stage1_fraction: Annotated[
+        str | None,
+        typer.Option(
+            help="Stage 1's share of all updates, 0 to 1; several are compared: 0.1,0.3,0.5. (Default: 0.1.)",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Only show that everything runs: nothing is compared or reported.")
     ] = False,
@@ -77,20 +117,28 @@ def compare(
     [bold]Example[/]: headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
     """
     from headstart.cli.comparing import run_comparison
-    from headstart.cli.session import choices, num_seeds, open_session, sources
+    from headstart.cli.session import choices, num_seeds, open_session, sources, stopping_rule
     from headstart.sweeps.plan import Sweep
     from headstart.sweeps.selection import RateLists
 
+    rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
+
     sweep = Sweep(
-        choices=choices(model, training, strategies=options.specs(strategies), adapters=options.specs(adapters or "")),
+        choices=choices(
+            model,
+            training,
+            strategies=options.specs(strategies + MATCHED * match_compute),
+            adapters=options.specs(adapters or ""),
+        ),
         sources=sources(data, file=file, tasks=options.split_list(tasks or ""), folds=folds),
-        seeds=tuple(range(num_seeds(seeds, folds))),
+        seeds=tuple(range(num_seeds(seeds, folds) if rule is None else rule.design.looks[0])),
+        stage1_fractions=options.shares("--stage1-fraction", stage1_fraction),
         rates=RateLists(
             learning_rates=options.rates("--learning-rates", learning_rates),
             stage1_learning_rates=options.rates("--stage1-learning-rates", stage1_learning_rates),
         ),
         is_smoke=smoke,
     )
-    run_comparison(sweep, open_session(), store, quiet=quiet, json=as_json)
+    run_comparison(sweep, open_session(), store, quiet=quiet, json=as_json, until_decided=rule)
     if not (quiet or as_json or smoke):
         typer.echo(f"Next: headstart report {store} --out report.html")

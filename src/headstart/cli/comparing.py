@@ -7,22 +7,41 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from headstart.cli.display import sweep_display
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.grid import run_options
 from headstart.experiments.workspace import Workspace
-from headstart.reports.frame import Frame
-from headstart.reports.renderings import as_json, as_rich
-from headstart.reports.tables import build_comparison
+from headstart.reports.frame import Frame, read_declared
+from headstart.reports.renderings import answer_lines, as_rich
+from headstart.reports.report import build_report
+from headstart.reports.values import as_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+from headstart.sweeps.until_decided import StoppingRule, check_until_decided, run_until_decided
 
 
-def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quiet: bool, json: bool) -> None:
+def run_comparison(
+    sweep: Sweep,
+    workspace: Workspace,
+    store_path: Path,
+    *,
+    quiet: bool,
+    json: bool,
+    until_decided: StoppingRule | None = None,
+) -> None:
     """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
+
+    Args:
+        sweep: what to compare.
+        workspace: of this call.
+        store_path: folder of runs.
+        quiet: print the table alone.
+        json: print it as JSON.
+        until_decided: add seeds by this rule, beginning with the sweep's; None runs the sweep's.
 
     Raises:
         UsageError: for anything that cannot work, before training.
@@ -32,19 +51,24 @@ def run_comparison(sweep: Sweep, workspace: Workspace, store_path: Path, *, quie
         raise UsageError("--json would have no effect: --smoke compares nothing", remedy="  Leave one out.")
     silent = quiet or json
     store = LocalStore(store_path)
+    if until_decided is not None:
+        check_until_decided(sweep)
     runs = check_sweep(sweep, workspace)
     if not silent:
         announce(runs, workspace)
-    with sweep_display(runs, quiet=silent) as listener:
+    with sweep_display(runs, quiet=silent, is_settled=not sweep.rates.is_choice) as listener:
         options = run_options(
             sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False
         )
-        records = run_sweep(sweep, store, workspace, options, listener)
-    _print_results(records, is_smoke=sweep.is_smoke, json=json)
+        if until_decided is None:
+            records = run_sweep(sweep, store, workspace, options, listener)
+        else:
+            records = run_until_decided(sweep, until_decided, store, workspace, options, listener)
+    _print_results(records, store, is_smoke=sweep.is_smoke, json=json)
     _exit_on_errors(records)
 
 
-def _print_results(records: list[RunRecord], *, is_smoke: bool, json: bool) -> None:
+def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: bool, json: bool) -> None:
     if is_smoke:
         for record in records:
             steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
@@ -52,11 +76,15 @@ def _print_results(records: list[RunRecord], *, is_smoke: bool, json: bool) -> N
                 f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else "")
             )
         return
-    comparison = build_comparison(Frame.from_records(records))
+    declared = read_declared(store, {record.experiment_digest for record in records})
+    report = build_report(Frame.from_records(records, declared=declared), store)
     if json:
-        print(as_json(comparison))
-    else:
-        Console(highlight=False).print(as_rich(comparison))
+        print(as_json(report), end="")
+        return
+    console = Console(highlight=False)
+    console.print(as_rich(report.table))
+    for sentence in answer_lines(report):
+        console.print(Text(sentence))
 
 
 def announce(runs: list[Run], workspace: Workspace) -> None:
@@ -80,7 +108,9 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
     if training.privacy is not None:
         budget = training.privacy
         console.print(
-            f"private training, at most epsilon {budget.epsilon:g} at delta {budget.delta:g} for every run", markup=False
+            f"private training ({budget.stages} stages), at most epsilon {budget.epsilon:g} at delta {budget.delta:g} "
+            "for every run",
+            markup=False,
         )
     for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
         stages = " + ".join(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -31,15 +33,22 @@ PLAIN_SECONDS = 30.0
 
 
 @contextmanager
-def sweep_display(runs: Sequence[Run], *, quiet: bool) -> Iterator[SweepListener]:
-    """Show a sweep: bars on a terminal, plain lines elsewhere, nothing when quiet. Everything goes to stderr."""
+def sweep_display(runs: Sequence[Run], *, quiet: bool, is_settled: bool = True) -> Iterator[SweepListener]:
+    """Show a sweep: a live table and bars on a terminal, plain lines elsewhere, nothing when quiet; all on stderr.
+
+    Args:
+        runs: that are wanted.
+        quiet: show nothing.
+        is_settled: whether it will be these very runs; not where a learning rate is still to be chosen.
+    """
     if quiet:
         yield lambda event: None
         return
     console = Console(file=sys.stderr, highlight=False)
     clock = _Clock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs})
+    standings = Standings(runs if is_settled else ())
     if not console.is_terminal:
-        yield _PlainDisplay(console, clock)
+        yield _PlainDisplay(console, clock, standings)
         return
     bars = Progress(
         TextColumn("{task.description}"),
@@ -49,8 +58,14 @@ def sweep_display(runs: Sequence[Run], *, quiet: bool) -> Iterator[SweepListener
         console=console,
         expand=True,
     )
-    with bars:
-        yield _BarDisplay(bars, clock)
+
+    def renderable() -> Group | Progress:
+        """The table says nothing while there is one run."""
+        return Group(standings_table(standings.all()), bars) if clock.num_runs > 1 else bars
+
+    # The bars are drawn as a part of it, so they are never started on their own.
+    with Live(get_renderable=renderable, console=console, refresh_per_second=4):
+        yield _LiveDisplay(bars, clock, standings)
 
 
 @contextmanager
@@ -99,6 +114,12 @@ class _Clock:
             self._done[key] = before + event.progress.step
             self._seen += 1
 
+    def progress(self) -> str:
+        """Say how many runs ended, and how long the others take where there are others."""
+        ended = sum(self._done.get(key, 0) >= steps for key, steps in self._steps.items())
+        left = f", {self.remaining()}" if ended < self.num_runs else ""
+        return f"{ended} of {self.num_runs} runs{left}"
+
     def remaining(self) -> str:
         if self._begin is None or self._seen < 5:
             return "time left: measuring"
@@ -106,16 +127,17 @@ class _Clock:
         return f"{_duration(per_step * (self.num_steps - self.num_steps_done))} left"
 
 
-class _BarDisplay:
-    """Two bars: the sweep and the run that goes on; a line for each run that ends."""
+class _LiveDisplay:
+    """The table of what is done, bars for the sweep and for the run that goes on; a line for each run that ends."""
 
-    def __init__(self, bars: Progress, clock: _Clock) -> None:
-        self._bars, self._clock = bars, clock
+    def __init__(self, bars: Progress, clock: _Clock, standings: Standings) -> None:
+        self._bars, self._clock, self._standings = bars, clock, standings
         self._all: TaskID = bars.add_task("all runs", total=clock.num_steps, note="")
         self._one: TaskID | None = None
 
     def __call__(self, event: SweepEvent) -> None:
         self._clock.note(event)
+        self._standings.note(event)
         self._bars.update(
             self._all, completed=self._clock.num_steps_done, total=self._clock.num_steps, note=self._clock.remaining()
         )
@@ -135,16 +157,18 @@ class _BarDisplay:
 
 
 class _PlainDisplay:
-    """Lines for a log file: starts, ends, and now and then where a run stands."""
+    """Lines for a log file: starts, ends with where the strategy stands, and now and then where a run is."""
 
-    def __init__(self, console: Console, clock: _Clock) -> None:
-        self._console, self._clock = console, clock
+    def __init__(self, console: Console, clock: _Clock, standings: Standings) -> None:
+        self._console, self._clock, self._standings = console, clock, standings
         self._last = 0.0
 
     def __call__(self, event: SweepEvent) -> None:
         self._clock.note(event)
+        self._standings.note(event)
         if event.record is not None:
-            self._console.print(outcome_line(event), soft_wrap=True)
+            where = "; ".join(filter(None, (standing_text(self._standings.of(event.run)), self._clock.progress())))
+            self._console.print(f"{outcome_line(event)}; {escape(where)}", soft_wrap=True)
         elif event.kind == "started":
             self._console.print(f"{event.run}: started", soft_wrap=True, markup=False)
             self._last = time.monotonic()

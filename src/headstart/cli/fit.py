@@ -39,6 +39,7 @@ def fit(
     ] = None,
     learning_rate: options.LearningRate = None,
     stage1_learning_rate: options.Stage1LearningRate = None,
+    stage1_fraction: options.Stage1Fraction = None,
     seed: Annotated[int, typer.Option(help="Root of every random choice.", rich_help_panel=options.TRAINING)] = 0,
     save_adapter: Annotated[
         Path | None,
@@ -66,6 +67,7 @@ def fit(
         adapters=(Spec.parse(adapter),) if adapter else (),
         learning_rate=learning_rate,
         stage1_learning_rate=stage1_learning_rate,
+        stage1_fraction=stage1_fraction,
     )
     (source,) = sources(data, file=file, tasks=(task,) if task else ())
     run_fit(chosen, source, seed, out, open_session(), adapter_out=save_adapter, quiet=quiet, json=as_json)

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from headstart.cli import compare, demo, doctor, evaluate, export, fit, inspect, predict, report, runs, submit, tasks
+from headstart.cli import (
+    compare,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    fit,
+    inspect,
+    plan,
+    predict,
+    report,
+    runs,
+    submit,
+    tasks,
+)
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
@@ -25,7 +39,7 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, inspect, fit, predict, evaluate, compare, report, runs, export, submit, tasks, doctor):
+for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
     verb.register(app)
 
 

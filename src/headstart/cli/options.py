@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +41,10 @@ LearningRate = Annotated[
 Stage1LearningRate = Annotated[
     float | None,
     typer.Option(help="Peak rate of stages that train head or adapter without the backbone.", rich_help_panel=TRAINING),
+]
+Stage1Fraction = Annotated[
+    float | None,
+    typer.Option(help="Stage 1's share of all updates, 0 to 1. (Default: 0.1.)", rich_help_panel=TRAINING),
 ]
 
 
@@ -144,9 +150,10 @@ class TrainingOptions:
     epochs: Annotated[float | None, _training("Passes over the training rows, all stages together.")] = None
     steps: Annotated[int | None, _training("Updates, all stages together, instead of --epochs.")] = None
     batch_size: Annotated[int | None, _training("Examples per update.")] = None
-    stage1_fraction: Annotated[float | None, _training("Stage 1's share of all updates, 0 to 1. (Default: 0.1.)")] = (
-        None
-    )
+    stage1_on_top: Annotated[
+        bool,
+        _training("Add Stage 1's updates to the others: Stage 2 keeps all of --epochs or --steps.", "--stage1-on-top"),
+    ] = False
     adapter_from: Annotated[
         Path | None, _training("Folder of a saved adapter (fit --save-adapter) that adapters start from.")
     ] = None
@@ -215,13 +222,27 @@ def rates(option: str, text: str | None) -> tuple[float, ...]:
     Raises:
         UsageError: if one is not a number above 0.
     """
+    return _numbers(option, text, lambda value: value > 0, "  A learning rate is a number above 0, as 2e-5.")
+
+
+def shares(option: str, text: str | None) -> tuple[float, ...]:
+    """Read a comma-separated list of Stage 1's shares.
+
+    Raises:
+        UsageError: if one is not a number from 0 up to but not including 1.
+    """
+    return _numbers(option, text, lambda value: 0 <= value < 1, "  A share is 0 or more and under 1, as 0.1.")
+
+
+def _numbers(option: str, text: str | None, is_allowed: Callable[[float], bool], allowed: str) -> tuple[float, ...]:
+    """Read a comma-separated list of numbers; one that comes twice counts once."""
     values = []
     for part in split_list(text or ""):
         try:
             value = float(part)
         except ValueError:
-            value = 0.0
-        if not value > 0:
-            raise UsageError(f"{option} was given {part!r}", allowed="  A learning rate is a number above 0, as 2e-5.")
+            value = math.nan
+        if not is_allowed(value):
+            raise UsageError(f"{option} was given {part!r}", allowed=allowed)
         values.append(value)
     return tuple(dict.fromkeys(values))

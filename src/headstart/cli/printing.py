@@ -140,7 +140,7 @@ def _adapters(report: ModelReport) -> Table:
     table.add_column("note", overflow="fold")
     for adapter in report.adapters:
         works = "[green]yes[/]" if adapter.refusal is None else "[red]no[/]"
-        scalars = f"{adapter.num_parameters:,}" if adapter.refusal is None else "-"
+        scalars = f"{adapter.num_parameters:,}" if adapter.num_parameters else "-"
         table.add_row(adapter.name, works, scalars, escape(_note(adapter, report.num_backbone_parameters)))
     return table
 
@@ -148,8 +148,11 @@ def _adapters(report: ModelReport) -> Table:
 def _note(adapter: AdapterReport, num_backbone_parameters: int) -> str:
     if adapter.refusal is not None:
         return adapter.refusal
+    share = (
+        f"{adapter.num_parameters / num_backbone_parameters:.2%} of the backbone; " if adapter.num_parameters else ""
+    )
     kept = "merges into the weights" if adapter.merges else "is saved beside the weights"
-    return f"{adapter.num_parameters / num_backbone_parameters:.2%} of the backbone; {kept}"
+    return f"{share}{kept}{'' if adapter.is_proven else '; not tested on this architecture'}"
 
 
 def _table(title: str, *columns: str) -> Table:

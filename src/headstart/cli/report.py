@@ -1,13 +1,41 @@
-"""`headstart report`: a store as one page."""
+"""`headstart report`: a store as one page, or as its table for a paper, a document or a program."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headstart.cli import options
+from headstart.errors import UsageError
+
+if TYPE_CHECKING:
+    from headstart.reports.report import Report
+
+
+class Format(StrEnum):
+    """What a report is written as."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    LATEX = "latex"
+    CSV = "csv"
+    JSON = "json"
+    TEXT = "text"
+
+
+SUFFIXES = {
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".md": Format.MARKDOWN,
+    ".tex": Format.LATEX,
+    ".csv": Format.CSV,
+    ".json": Format.JSON,
+    ".txt": Format.TEXT,
+}
+DEFAULT_PAGE = Path("report.html")
 
 
 def register(app: typer.Typer) -> None:
@@ -17,19 +45,79 @@ def register(app: typer.Typer) -> None:
 
 def report(
     store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write; replaced when it is there.")] = Path(
-        "report.html"
-    ),
-    as_json: options.AsJson = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The file to write; replaced when it is there. (Default: report.html; another --format is printed.)",
+        ),
+    ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="(Default: by the suffix of --out; without --out html.)")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="A folder to write every figure to, as SVG and PDF for a paper.")
+    ] = None,
 ) -> None:
-    """Write one self-contained HTML page from stored runs; it opens offline. With --json, print the table instead."""
-    from headstart.reports.frame import Frame
-    from headstart.reports.html import write_html
-    from headstart.reports.renderings import as_json as table_as_json
-    from headstart.reports.tables import build_comparison
+    """Write a report of stored runs: one self-contained page that opens offline, or the table in another format.
 
-    if as_json:
-        typer.echo(table_as_json(build_comparison(Frame.from_store(store))))
-        return
-    write_html(store, out)
-    typer.echo(f"report: {out}")
+    The same store gives the same bytes.
+
+    [bold]Example[/]: headstart report runs --format latex --out table.tex
+    """
+    chosen = format_ or _format_of(out)
+    if chosen is Format.HTML:
+        from headstart.reports.html import write_html
+
+        out = out or DEFAULT_PAGE
+        write_html(store, out)
+    else:
+        text = _rendered(store, chosen)
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            _write(out, text)
+    if out is not None:
+        typer.echo(f"report: {out}")
+    if figures is not None:
+        from headstart.reports.figures.files import write_store_figures
+
+        typer.echo(f"figures: {len(write_store_figures(store, figures))} files in {figures}", err=out is None)
+
+
+def _format_of(out: Path | None) -> Format:
+    if out is None:
+        return Format.HTML
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"--out {out} does not say what to write",
+            allowed=f"  Suffixes with a format: {', '.join(SUFFIXES)}.",
+            remedy="  Give --format, or one of these suffixes.",
+        )
+    return SUFFIXES[out.suffix.lower()]
+
+
+def _rendered(store: Path, format_: Format) -> str:
+    from headstart.reports.frame import frame_to_report
+    from headstart.reports.latex import as_latex
+    from headstart.reports.renderings import as_markdown, as_text
+    from headstart.reports.report import build_report
+    from headstart.reports.values import as_csv, as_json
+    from headstart.store.local import LocalStore
+
+    write: dict[Format, Callable[[Report], str]] = {
+        Format.MARKDOWN: as_markdown,
+        Format.LATEX: as_latex,
+        Format.CSV: as_csv,
+        Format.JSON: as_json,
+        Format.TEXT: as_text,
+    }
+    return write[format_](build_report(frame_to_report(store), LocalStore(store)))
+
+
+def _write(out: Path, text: str) -> None:
+    from headstart.store.layout import atomic_path
+
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))

@@ -26,6 +26,7 @@ from headstart.tasks.catalogue import TASKS
 if TYPE_CHECKING:
     from headstart.experiments.choices import Choices
     from headstart.experiments.workspace import Workspace
+    from headstart.sweeps.until_decided import StoppingRule
 
 DEFAULT_NUM_SEEDS = 3
 
@@ -54,6 +55,7 @@ def choices(
     adapters: tuple[Spec, ...],
     learning_rate: float | None = None,
     stage1_learning_rate: float | None = None,
+    stage1_fraction: float | None = None,
 ) -> Choices:
     """Return what model and training options choose."""
     from headstart.experiments.choices import Choices
@@ -73,7 +75,8 @@ def choices(
         batch_size=training.batch_size,
         learning_rate=learning_rate,
         stage1_learning_rate=stage1_learning_rate,
-        stage1_fraction=training.stage1_fraction,
+        stage1_fraction=stage1_fraction,
+        stage1_on_top=training.stage1_on_top,
         max_length=training.max_length,
         long=training.long,
         stride=training.stride,
@@ -83,7 +86,7 @@ def choices(
         precision=training.precision,
         privacy=parse_privacy(training.dp) if training.dp else None,
         diagnostics=not training.no_diagnostics,
-        trackers=tuple(name.strip() for name in training.tracker.split(",")) if training.tracker else (),
+        trackers=tuple(dict.fromkeys(split_list(training.tracker or ""))),
         trainer=tuple(training.trainer or ()),
     )
 
@@ -102,6 +105,34 @@ def num_seeds(seeds: int | None, folds: int | None) -> int:
             allowed=f"  Seed n holds out fold n modulo {folds}: give {folds}, {2 * folds}, {3 * folds} seeds or so.",
         )
     return folds if seeds is None else seeds
+
+
+def stopping_rule(
+    until_decided: bool, *, max_seeds: int | None, narrower_than: float | None, seeds: int | None, smoke: bool
+) -> StoppingRule | None:
+    """Return when no more seeds are added; None for a fixed number of seeds.
+
+    Raises:
+        UsageError: if an option would have no effect beside the others.
+    """
+    from headstart.sweeps.until_decided import DEFAULT_MAX_SEEDS, StoppingRule
+
+    bounds = {"--max-seeds": max_seeds is not None, "--narrower-than": narrower_than is not None}
+    fixed = {"--seeds": seeds is not None, "--smoke": smoke}
+    unused = [name for name, is_given in (fixed if until_decided else bounds).items() if is_given]
+    if unused:
+        reason = "it runs as many seeds as it takes" if until_decided else "they bound --until-decided"
+        raise UsageError(
+            f"{' and '.join(unused)} would have no effect {'with' if until_decided else 'without'} --until-decided: "
+            f"{reason}",
+            remedy="  Leave it out.",
+        )
+    if not until_decided:
+        return None
+    return StoppingRule(
+        max_seeds=DEFAULT_MAX_SEEDS if max_seeds is None else max_seeds,
+        narrower_than=None if narrower_than is None else narrower_than / 100,
+    )
 
 
 def sources(

@@ -31,6 +31,7 @@ class Choices:
         learning_rate: of stages that train the backbone.
         stage1_learning_rate: of stages that train head or adapter, as Stage 1 or alone.
         stage1_fraction: Stage 1's share of the steps, from 0 up to but not including 1.
+        stage1_on_top: Stage 1's steps are added to the others instead of being taken from them.
         long: what happens to texts over `max_length`: "truncate", "head_tail" or "window".
         stride: tokens that two neighbouring windows share.
         loss: what is minimised; `class_weights`: "none", "balanced" or a JSON file of label: weight.
@@ -54,6 +55,7 @@ class Choices:
     learning_rate: float | None = None
     stage1_learning_rate: float | None = None
     stage1_fraction: float | None = None
+    stage1_on_top: bool = False
     max_length: int | None = None
     long: str | None = None
     stride: int | None = None
@@ -106,6 +108,7 @@ def _refuse_unused(choices: Choices, strategies: Sequence[Strategy]) -> None:
             ("--adapter-from", choices.adapter_from, any(strategy.takes_adapter for strategy in strategies)),
             ("--quantise-stage1", choices.quantise_stage1, two_stages),
             ("--stage1-fraction", choices.stage1_fraction is not None, two_stages),
+            ("--stage1-on-top", choices.stage1_on_top, two_stages),
             ("first_fraction of --dp", _splits_otherwise(choices.privacy), two_stages),
             ("--learning-rate", choices.learning_rate is not None, any(each.tunes_backbone for each in strategies)),
             (

@@ -35,7 +35,7 @@ from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task
-from headstart.training.arguments import parse_overrides, split_neutral
+from headstart.training.arguments import CHECKPOINTING, parse_overrides, split_neutral
 from headstart.training.config import (
     LossConfig,
     RunOptions,
@@ -96,10 +96,10 @@ def build_experiment(
     )
     if adapter is not None:
         _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)
-    plan = kind.plan(Budget(num_steps=num_steps, stage1_fraction=_fraction(choices)), optimizers, adapter)
+    plan = kind.plan(_budget(choices, kind, num_steps), optimizers, adapter)
     check_plan_fits(plan, classifier, choices.model)
     changing, neutral = trainer_overrides(choices, plan)
-    check_gradient_checkpointing(plan, _checkpointed(changing))
+    check_gradient_checkpointing(plan, _checkpointed(changing), classifier)
     if adapter is not None and choices.adapter_from is not None:
         plan = with_saved_adapter(plan, adapter, choices.adapter_from, classifier)
     if adapter is not None and choices.quantise_stage1 is not None:
@@ -138,6 +138,7 @@ def run_options(choices: Choices, plan: Sequence[Stage], *, keep_backbone: bool)
     """Return what may differ between two calls without a different result."""
     _, neutral = trainer_overrides(choices, plan)
     check_trackers(choices.trackers)
+    _refuse_recording_of_private_stages(choices)
     return RunOptions(
         keep_backbone=keep_backbone,
         overrides=neutral,
@@ -145,6 +146,16 @@ def run_options(choices: Choices, plan: Sequence[Stage], *, keep_backbone: bool)
         diagnostics=choices.diagnostics,
         trackers=choices.trackers,
     )
+
+
+def _refuse_recording_of_private_stages(choices: Choices) -> None:
+    """Private runs measure nothing beside the scores, and private stages pass nothing on."""
+    if choices.privacy is None:
+        return
+    if not choices.diagnostics:
+        raise UsageError("--no-diagnostics would have no effect: with --dp there are none", remedy="  Leave it out.")
+    if choices.trackers and choices.privacy.stages == "all":
+        raise UsageError("--tracker would have no effect: private stages pass nothing on", remedy="  Leave it out.")
 
 
 def _with_selection(evaluation: Evaluation, strategy: Strategy) -> Evaluation:
@@ -157,7 +168,7 @@ def _with_selection(evaluation: Evaluation, strategy: Strategy) -> Evaluation:
 
 def _checkpointed(overrides: Sequence[TrainerOverride]) -> tuple[str, ...]:
     """Return the kinds of stages that gradient checkpointing is switched on for."""
-    wanted = [each for each in overrides if each.field == "gradient_checkpointing" and each.value]
+    wanted = [each for each in overrides if each.field == CHECKPOINTING and each.value]
     return STAGE_NAMES if any(each.stage is None for each in wanted) else tuple(str(each.stage) for each in wanted)
 
 
@@ -262,6 +273,15 @@ def _loss(choices: Choices, task: Task, training: Split) -> LossConfig:
 def _longest(num_positions: int) -> int:
     """Return the longest example whose padded batch still fits into the model's positions."""
     return num_positions // PADDING_MULTIPLE * PADDING_MULTIPLE
+
+
+def _budget(choices: Choices, strategy: Strategy, num_steps: int) -> Budget:
+    """Return the steps of all stages; with Stage 1 on top these are more, and Stage 2 keeps `num_steps`."""
+    fraction = _fraction(choices)
+    if not choices.stage1_on_top or not strategy.has_first_stage:
+        return Budget(num_steps=num_steps, stage1_fraction=fraction)
+    first, _ = Budget(num_steps=num_steps, stage1_fraction=fraction).split()
+    return Budget(num_steps=num_steps + first, stage1_fraction=first / (num_steps + first))
 
 
 def _fraction(choices: Choices) -> float:

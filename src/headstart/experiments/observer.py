@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from headstart.training.diagnostics import (
 )
 from headstart.training.energy import EnergyMeter
 from headstart.training.losses import Objective
+from headstart.training.memory import peak_memory, reset_peak_memory
 
 TARGET_ACCURACY = 0.9
 ONE_OF_SEVERAL = (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
@@ -44,11 +44,12 @@ class Sample:
 
     tokens: TokenizedSplit
     collate: PaddingCollator
+    precision: str
     device: str
 
     def snapshot(self, model: torch.nn.Module) -> Snapshot:
         """Return what a model says of the sample."""
-        return take_snapshot(model, self.tokens, self.collate, device=self.device)
+        return take_snapshot(model, self.tokens, self.collate, precision=self.precision, device=self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Observer:
         pretrained: features of the sample [n, h], from the untouched backbone.
         start: what the model said of the sample.
         head: the head's tensors as one vector.
-        energy: counts since then.
+        energy: counts since then; `joules`: what it said after the last update.
         seconds: wall time that looking took.
     """
 
@@ -69,26 +70,49 @@ class Observer:
     head: torch.Tensor
     energy: EnergyMeter
     seconds: float
+    joules: float | None = None
 
     @classmethod
-    def before(cls, model: torch.nn.Module, head: Tensors, sample: Sample, pretrained: torch.Tensor) -> Observer:
-        """Look at a model before its first update."""
+    def before(
+        cls,
+        model: torch.nn.Module,
+        head: Tensors,
+        sample: Sample,
+        pretrained: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        is_resumed: bool,
+    ) -> Observer:
+        """Look at a model before its first update.
+
+        Args:
+            model: as the stage starts with it, without an adapter.
+            head: its tensors.
+            sample: what to look at.
+            pretrained: gives the untouched backbone's features, from those at the start where they are the same.
+            is_resumed: some of the updates were done in an earlier call; what they used of energy is not known.
+        """
         begin = time.perf_counter()
         start = sample.snapshot(model)
+        features = pretrained(start.features)
+        reset_peak_memory(sample.device)
         return cls(
             sample=sample,
-            pretrained=pretrained,
+            pretrained=features,
             start=start,
             head=flat(head),
-            energy=EnergyMeter.started(),
+            energy=EnergyMeter() if is_resumed else EnergyMeter.started(sample.device),
             seconds=time.perf_counter() - begin,
         )
+
+    def trained(self) -> Observer:
+        """Read the energy, right after the last update."""
+        return replace(self, joules=self.energy.joules())
 
     def after(
         self,
         model: torch.nn.Module,
         head: Tensors,
-        distances: dict[str, float],
+        distances: Callable[[], dict[str, float]],
         objective: Objective,
         metrics_file: Path,
         scored: Scored | None,
@@ -98,12 +122,12 @@ class Observer:
         Args:
             model: as trained, adapter included.
             head: its tensors.
-            distances: of each layer from the pretrained weights; empty where the backbone was not trained.
+            distances: gives those of each layer from the pretrained weights; none where the backbone was not trained.
             objective: what was minimised.
             metrics_file: the stage's log.
             scored: the answers on the reported split; None where nothing is reported or the run goes on.
         """
-        energy = self.energy.joules()
+        peak = peak_memory(self.sample.device)
         begin = time.perf_counter()
         features = self.sample.snapshot(model).features
         change = feature_change(self.pretrained, features)
@@ -120,7 +144,7 @@ class Observer:
             head_norm_end=float(torch.linalg.vector_norm(end)),
             head_distance=float(torch.linalg.vector_norm(end - self.head)),
             head_angle=angle(self.head, end),
-            layer_distances=distances,
+            layer_distances=distances(),
             sample_loss_start=self._loss(objective),
             sample_accuracy_start=self._accuracy(),
             steps_to_90=steps_to(TARGET_ACCURACY, entries),
@@ -128,8 +152,8 @@ class Observer:
             max_gradient_norm=max(norms, default=None),
             calibration=before,
             calibration_scaled=scaled,
-            energy_joules=energy,
-            peak_memory_bytes=peak_memory(self.sample.device),
+            energy_joules=self.joules,
+            peak_memory_bytes=peak,
             seconds=self.seconds + time.perf_counter() - begin,
         )
 
@@ -175,14 +199,3 @@ def _record(found: Calibration) -> CalibrationRecord:
         log_loss=found.log_loss,
         bins=tuple((float(b.mean_confidence or 0.0), float(b.accuracy or 0.0), b.num_examples) for b in bins),
     )
-
-
-def peak_memory(device: str) -> int:
-    """Return bytes: of the GPU where there is one, else the process's largest resident size; 0 on Windows."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    try:
-        import resource
-    except ImportError:
-        return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -30,18 +30,26 @@ def check_plan_fits(plan: Sequence[Stage], classifier: Classifier, model: str) -
             raise UsageError(f"head_calibration does not work here: {reason}", remedy="  Leave it out.")
 
 
-def check_gradient_checkpointing(plan: Sequence[Stage], stage_kinds: Sequence[str]) -> None:
-    """Refuse gradient checkpointing where a stage's regulariser would break with it.
+def check_gradient_checkpointing(plan: Sequence[Stage], stage_kinds: Sequence[str], classifier: Classifier) -> None:
+    """Refuse gradient checkpointing where the architecture has none, or a stage's regulariser would break with it.
 
     Args:
         plan: the stages.
         stage_kinds: kinds of the stages that gradient checkpointing is switched on for.
+        classifier: the model.
 
     Raises:
-        UsageError: naming the regulariser.
+        UsageError: naming the architecture or the regulariser.
     """
     for stage in plan:
-        if stage.kind in stage_kinds and not build_regulariser(stage.regulariser).works_with_gradient_checkpointing:
+        if stage.kind not in stage_kinds:
+            continue
+        if not classifier.model.supports_gradient_checkpointing:
+            raise UsageError(
+                f"transformers has no gradient checkpointing for {classifier.model.config.model_type!r}",
+                remedy="  Leave gradient_checkpointing out.",
+            )
+        if not build_regulariser(stage.regulariser).works_with_gradient_checkpointing:
             raise UsageError(
                 f"{stage.regulariser} does not work with gradient checkpointing: the second forward pass would see "
                 "other weights",

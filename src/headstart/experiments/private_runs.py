@@ -119,7 +119,9 @@ def _faults(
         )
     for stage in private:
         if stage.regulariser is not None:
-            yield UsageError(f"{stage.regulariser} works on gradients of whole batches: --dp cannot do it")
+            yield UsageError(
+                f"{stage.regulariser} has no private version", remedy="  Use another strategy, or leave --dp out."
+            )
 
 
 def _budget_faults(experiment: Experiment, privacy: PrivacyConfig, num_rows: int) -> Iterator[UsageError]:

@@ -74,8 +74,8 @@ SMALL = Rates(
     adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2, "bottleneck": 1e-3}
     | {"ia3": 1e-2, "vera": 1e-2, "ln_tuning": 3e-3, "prompt": 3e-2, "p_tuning": 3e-3},
 )
-"""Under 60 M parameters. The search is in docs/LOG.md; bottleneck's, all after it, bitfit and prefix alone, and prefix as
-Stage 1 are guesses."""
+"""Under 60 M parameters. The search is in docs/LOG.md; guesses are bottleneck's and all after it, bitfit and prefix
+alone, and prefix as Stage 1."""
 
 BASE = Rates(
     finetune=2e-5,
@@ -91,7 +91,7 @@ LARGE = Rates(
     adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
     adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
 )
-"""Above 200 M parameters: the paper's, but for bottleneck's, a guess within the literature's 1e-4 to 1e-3, and peft's."""
+"""Above 200 M parameters: the paper's; peft's and bottleneck's are guesses within the literature's ranges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

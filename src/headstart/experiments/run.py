@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from headstart.data.examples import Split
 from headstart.experiments.experiment import Run
-from headstart.experiments.observer import peak_memory
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
@@ -15,6 +14,7 @@ from headstart.store.layout import RunFolder
 from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
+from headstart.training.memory import peak_memory
 
 
 def run_one(
@@ -71,7 +71,11 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
         num_steps=experiment.num_steps,
         seconds=sum(stage.seconds for stage in stages),
         num_trained_parameters=max((sum(stage.trained.values()) for stage in stages), default=0),
-        peak_memory_bytes=peak_memory(experiment.training.device),
+        peak_memory_bytes=max(
+            peak_memory(experiment.training.device),
+            *(stage.diagnostics.peak_memory_bytes for stage in stages if stage.diagnostics),
+            0,
+        ),
         privacy=run_privacy(run, workspace),
         warnings=_warnings(stages, task.main_metric, majority, len(evaluation)),
     )

@@ -37,7 +37,7 @@ from headstart.store.layout import RunFolder, write_json
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Selection, Stage, Start
 from headstart.tasks.task import Task
-from headstart.training.callbacks import METRICS_FILE, ProgressListener
+from headstart.training.callbacks import METRICS_FILE, ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.diagnostics import layer_distances
 from headstart.training.features import FeatureCollator, FeatureRows
@@ -102,7 +102,7 @@ class StageRun:
         if self.stage.calibrates_head:
             self._calibrate_head(classifier, objective)
             placed = replace(placed, head=digests(classifier.head_tensors()))
-        observer = self._observer(classifier)
+        observer = self._observer(classifier, is_pretrained=dict(placed.backbone) == dict(pretrained))
         features = self._features(classifier)
         outcome = train_stage(
             StageJob(
@@ -120,19 +120,23 @@ class StageRun:
                 expected_head=placed.head,
                 features=features.features if features else None,
                 mechanism=self._mechanisms.get(self.stage.name),
+                run_name=f"{self.run} {self.stage.name}",
                 listener=listener,
             )
         )
-        return self._store(outcome, pretrained, features, observer)
+        return self._store(outcome, pretrained, features, observer.trained() if observer else None)
 
-    def _observer(self, classifier: Classifier) -> Observer | None:
+    def _observer(self, classifier: Classifier, *, is_pretrained: bool) -> Observer | None:
         # What is measured on private rows would leave them without any noise.
         if not self.options.diagnostics or self.run.experiment.training.privacy is not None:
             return None
         source, experiment = self.run.source, self.run.experiment
-        pretrained = self.workspace.pretrained_features(source, experiment)
         return Observer.before(
-            classifier.model, classifier.head_tensors(), self.workspace.sample(source, experiment), pretrained
+            classifier.model,
+            classifier.head_tensors(),
+            self.workspace.sample(source, experiment),
+            lambda start: self.workspace.pretrained_features(source, experiment, start if is_pretrained else None),
+            is_resumed=trusted_checkpoint(self.folder) is not None,
         )
 
     def _diagnostics(
@@ -140,19 +144,20 @@ class StageRun:
     ) -> StageDiagnostics | None:
         if observer is None:
             return None
-        distances: dict[str, float] = {}
-        if outcome.trained["backbone"]:
-            source, experiment = self.run.source, self.run.experiment
-            pretrained = self.workspace.classifier(source, experiment, self.run.seed).backbone_tensors()
-            distances = layer_distances(pretrained, outcome.classifier.backbone_tensors())
         return observer.after(
             outcome.model,
             outcome.head_tensors(),
-            distances,
+            lambda: self._layer_distances(outcome),
             Objective(kind=outcome.classifier.kind, config=self.run.experiment.training.loss),
             self.folder / METRICS_FILE,
             scored if self.is_last else None,
         )
+
+    def _layer_distances(self, outcome: StageOutcome) -> dict[str, float]:
+        if not outcome.trained["backbone"]:
+            return {}
+        pretrained = self.workspace.classifier(self.run.source, self.run.experiment, self.run.seed)
+        return layer_distances(pretrained.backbone_tensors(), outcome.classifier.backbone_tensors())
 
     def _soup(self, classifier: Classifier) -> StageOutcome:
         """Average the run's fine-tuned models greedily, chosen on rows that none of them was trained on."""

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 FEATURE_BATCH_SIZE = 32
 HOLDOUT_SEED, SELECTION_SEED = 0, 1
+"""The held-out part of a training split is the same for all runs: what is chosen on it is comparable."""
+
 SAMPLE_SIZE = 128
 """Examples whose features are compared: two passes over them cost as much as a few updates."""
-"""The held-out part of a training split is the same for all runs: what is chosen on it is comparable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,16 +224,30 @@ class Workspace:
         return Sample(
             tokens=self._tokenized(key, lambda: rows.take(range(0, len(rows), step)), experiment),
             collate=self.collator(source, experiment.model),
+            precision=experiment.training.precision,
             device=experiment.training.device,
         )
 
-    def pretrained_features(self, source: TaskSource, experiment: Experiment) -> torch.Tensor:
-        """Return the untouched backbone's features of the sample [n, h]."""
+    def pretrained_features(
+        self, source: TaskSource, experiment: Experiment, known: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the untouched backbone's features of the sample [n, h]; `known` are these where just seen."""
         training = experiment.training
-        key = (source, experiment.evaluation, experiment.model_revision, experiment.head, training.max_length)
+        key = (
+            source,
+            experiment.evaluation,
+            experiment.model_revision,
+            experiment.head,
+            training.max_length,
+            training.truncation,
+            training.stride,
+            training.precision,
+            training.attention,
+        )
         if key not in self._sampled:
-            model = self.classifier(source, experiment, seed=0).model
-            self._sampled[key] = self.sample(source, experiment).snapshot(model).features
+            if known is None:
+                known = self.sample(source, experiment).snapshot(self.classifier(source, experiment, 0).model).features
+            self._sampled[key] = known
         return self._sampled[key]
 
     def _extract(self, source: TaskSource, experiment: Experiment, classifier: Classifier) -> TimedFeatures | None:

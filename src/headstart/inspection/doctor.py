@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import torch
 from safetensors import safe_open
 
 from headstart.adapters.adapter import Adapter
-from headstart.adapters.catalogue import ADAPTERS, build_adapter
+from headstart.adapters.catalogue import adapter_names, build_adapter
 from headstart.models.classifier import Classifier
 from headstart.models.loading import (
     NATIVE,
@@ -26,6 +27,9 @@ from headstart.models.loading import (
 from headstart.models.parameters import count
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
+
+PROVEN = Path(__file__).with_name("proven.json")
+"""What the matrix of tests/matrix trained, written by `python -m tests.matrix`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +56,17 @@ class AdapterReport:
 
     Attributes:
         refusal: why the model cannot carry it; None when it can.
-        num_parameters: scalars that the adapter trains, without the head; 0 when refused.
+        num_parameters: scalars that the adapter trains, without the head; 0 when refused, None where they can only be
+            counted on real weights.
         merges: whether its effect can be written into the backbone's weights.
+        is_proven: whether a tiny model of this architecture was trained with it by the tests (docs/architectures.md).
     """
 
     name: str
     refusal: str | None
-    num_parameters: int
+    num_parameters: int | None
     merges: bool
+    is_proven: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +120,11 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
     classifier = load_classifier(source, labels=labels, head=head, seed=0)
     stored = list(_stored_tensors(source.path))
     head_tensors = classifier.head_tensors()
+    architecture = str(load_config(source).model_type)
     return ModelReport(
         model=source.name,
         revision=source.revision,
-        architecture=str(load_config(source).model_type),
+        architecture=architecture,
         model_class=type(classifier.model).__name__,
         labels=tuple(labels),
         new_tensors=classifier.newly_initialised,
@@ -129,27 +137,39 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         num_backbone_parameters=count(classifier.backbone_tensors()),
         dtypes=_dtypes(stored),
         longest_input=longest_input(source, load_tokenizer(source)),
-        adapters=tuple(_inspect_adapter(build_adapter(Spec(name)), classifier) for name in ADAPTERS),
+        adapters=tuple(_inspect_adapter(name, classifier, proven_on(architecture)) for name in adapter_names()),
     )
 
 
-def _inspect_adapter(adapter: Adapter, classifier: Classifier) -> AdapterReport:
+def proven_on(architecture: str) -> frozenset[str]:
+    """Return the adapters with which the tests trained a tiny model of an architecture."""
+    found = json.loads(PROVEN.read_text(encoding="utf-8"))["adapters"].get(architecture, {})
+    return frozenset(name for name, refusal in found.items() if refusal is None)
+
+
+def _inspect_adapter(name: str, classifier: Classifier, proven: frozenset[str]) -> AdapterReport:
+    adapter = build_adapter(Spec(name))
     refusal = adapter.refusal(classifier)
     return AdapterReport(
-        name=adapter.name,
+        name=name,
         refusal=refusal,
         num_parameters=_num_adapter_parameters(adapter, classifier) if refusal is None else 0,
         merges=adapter.merges,
+        is_proven=name in proven,
     )
 
 
-def _num_adapter_parameters(adapter: Adapter, classifier: Classifier) -> int:
+def _num_adapter_parameters(adapter: Adapter, classifier: Classifier) -> int | None:
     """Attach the adapter to a model of the same shape that has no weights, and count."""
     with torch.device("meta"), quiet_loading():
         # A prefix changes the attention that the configuration names.
         config = copy.deepcopy(classifier.model.config)
         shape_only = replace(classifier, model=type(classifier.model)(config))
-        return count(adapter.attach(shape_only, seed=0).adapter_tensors())
+        try:
+            return count(adapter.attach(shape_only, seed=0).adapter_tensors())
+        except RuntimeError:
+            # BOFT looks at values while it is made.
+            return None
 
 
 def _stored_tensors(folder: Path) -> Iterator[_StoredTensor]:

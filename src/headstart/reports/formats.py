@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from headstart.stats.intervals import Interval
+
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -19,6 +21,11 @@ def signed_points(score: float | None) -> str:
         return NOTHING
     text = _number(100.0 * score)
     return text if text.startswith(MINUS) or float(text) == 0.0 else f"+{text}"
+
+
+def bracket(interval: Interval | None) -> str:
+    """Write an interval of a difference of scores, as in "[-0.31, +2.69]"."""
+    return NOTHING if interval is None else f"[{signed_points(interval.low)},{NO_BREAK}{signed_points(interval.high)}]"
 
 
 def count(number: int | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.stats.comparisons import PairedDifference, compare_paired
+from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
+from headstart.store.declared import DeclaredLooks, read_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 
@@ -78,6 +80,11 @@ class Cell:
         """How many finished runs answered the same to every row."""
         return sum(record.is_degenerate for record in self.finished)
 
+    @property
+    def is_pairable(self) -> bool:
+        """Whether equal seeds mean equal draws."""
+        return self.first.is_pairable
+
     def scores(self) -> dict[int, float]:
         """Return the main metric of every finished run by seed."""
         return {record.seed: record.scores[record.metric] for record in self.finished}
@@ -99,12 +106,16 @@ class Pairing:
         difference: over the seeds that may be paired; None when there is none.
         num_refused_pairs: seeds that both sides have, but from different environments.
         has_equal_steps: whether both sides had the same number of updates in all.
+        is_void: a side drew outside its seeds, so equal seeds pair nothing; there is no difference then.
+        sequential: where it stands, for a comparison that adds seeds until it is decided.
     """
 
     baseline: Cell
     difference: PairedDifference | None
     num_refused_pairs: int
     has_equal_steps: bool
+    is_void: bool = False
+    sequential: SequentialComparison | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +125,12 @@ class Frame:
     Attributes:
         cells: sorted by task and model; the baseline first, then by label.
         num_selection_runs: runs left out because they only chose a learning rate.
+        declared: of comparisons that add seeds until they are decided, by experiment digest.
     """
 
     cells: tuple[Cell, ...]
     num_selection_runs: int = 0
+    declared: Mapping[str, DeclaredLooks] = field(default_factory=dict)
 
     @classmethod
     def from_records(
@@ -125,6 +138,7 @@ class Frame:
         records: Iterable[RunRecord],
         digests: Collection[str] | None = None,
         identities: Mapping[str, str] | None = None,
+        declared: Mapping[str, DeclaredLooks] | None = None,
     ) -> Frame:
         """Group records into cells.
 
@@ -132,6 +146,7 @@ class Frame:
             records: of one store or several.
             digests: the experiments to take; all by default.
             identities: of rows and model by experiment digest, where they are known.
+            declared: looks by experiment digest, for comparisons that add seeds until they are decided.
         """
         groups: defaultdict[tuple[str, str], dict[int, RunRecord]] = defaultdict(dict)
         num_selection_runs = 0
@@ -147,7 +162,11 @@ class Frame:
             Cell(records=tuple(group[seed] for seed in sorted(group)), identity=(identities or {}).get(digest, ""))
             for (digest, _), group in groups.items()
         ]
-        return cls(cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs)
+        return cls(
+            cells=tuple(sorted(cells, key=_cell_order)),
+            num_selection_runs=num_selection_runs,
+            declared=declared or {},
+        )
 
     @classmethod
     def from_store(cls, store: Path, digests: Collection[str] | None = None) -> Frame:
@@ -162,8 +181,10 @@ class Frame:
             )
         local_store = LocalStore(store)
         records = local_store.records()
-        identities = read_identities(local_store, {record.experiment_digest for record in records})
-        return cls.from_records(records, digests, identities)
+        known = {record.experiment_digest for record in records}
+        return cls.from_records(
+            records, digests, read_identities(local_store, known), read_declared(local_store, known)
+        )
 
     @property
     def num_runs(self) -> int:
@@ -173,7 +194,8 @@ class Frame:
     def baseline_of(self, cell: Cell) -> Cell | None:
         """Return the fine-tuning cell that `cell` is compared with: the one most alike, or None.
 
-        Alike means, in this order: equal environment, equal number of steps, most seeds in common.
+        Alike means, in this order: both private or neither, equal environment, equal number of steps, most seeds in
+        common.
         """
         candidates = [other for other in self.cells if other.is_baseline and other.question == cell.question]
         return max(candidates, key=lambda other: _likeness(cell, other), default=None)
@@ -186,6 +208,11 @@ class Frame:
         baseline = None if cell.is_baseline else self.baseline_of(cell)
         if baseline is None:
             return None
+        has_equal_steps = cell.first.num_steps == baseline.first.num_steps
+        if not (cell.is_pairable and baseline.is_pairable):
+            return Pairing(
+                baseline=baseline, difference=None, num_refused_pairs=0, has_equal_steps=has_equal_steps, is_void=True
+            )
         environments = {record.seed: record.environment_digest for record in baseline.finished}
         refused = {
             record.seed
@@ -194,12 +221,40 @@ class Frame:
         }
         ours = {seed: score for seed, score in cell.scores().items() if seed not in refused}
         theirs = {seed: score for seed, score in baseline.scores().items() if seed not in refused}
+        sequential = self._compare_sequentially(cell, baseline, ours, theirs)
         return Pairing(
             baseline=baseline,
-            difference=compare_paired(ours, theirs),
+            difference=compare_paired(ours, theirs) if sequential is None else sequential.difference,
             num_refused_pairs=len(refused),
-            has_equal_steps=cell.first.num_steps == baseline.first.num_steps,
+            has_equal_steps=has_equal_steps,
+            sequential=sequential,
         )
+
+    def _compare_sequentially(
+        self, cell: Cell, baseline: Cell, ours: Mapping[int, float], theirs: Mapping[int, float]
+    ) -> SequentialComparison | None:
+        looks = self.declared.get(cell.experiment_digest)
+        if looks is None or looks.baseline_digest != baseline.experiment_digest:
+            return None
+        design = SequentialDesign(looks=looks.looks, confidence=looks.confidence)
+        return compare_sequentially(ours, theirs, design, widest=looks.narrower_than)
+
+
+def frame_to_report(store: Path, digests: Collection[str] | None = None) -> Frame:
+    """Return the frame of a store that has something to report.
+
+    Raises:
+        UsageError: if there is no store, or it holds no run to report.
+    """
+    frame = Frame.from_store(store, digests)
+    if not frame.cells:
+        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this --store first.")
+    return frame
+
+
+def read_declared(store: LocalStore, digests: Iterable[str]) -> dict[str, DeclaredLooks]:
+    """Return the declared looks of those experiments that have some."""
+    return {digest: looks for digest in digests if (looks := read_looks(store, digest)) is not None}
 
 
 def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]:
@@ -224,8 +279,9 @@ def _cell_order(cell: Cell) -> tuple[tuple[str, ...], bool, str, int, str]:
     return (cell.question, not cell.is_baseline, cell.first.label, cell.first.num_steps, cell.experiment_digest)
 
 
-def _likeness(cell: Cell, other: Cell) -> tuple[bool, bool, int, str]:
+def _likeness(cell: Cell, other: Cell) -> tuple[bool, bool, bool, int, str]:
     return (
+        cell.is_pairable == other.is_pairable,
         cell.first.environment_digest == other.first.environment_digest,
         cell.first.num_steps == other.first.num_steps,
         len(cell.scores().keys() & other.scores().keys()),

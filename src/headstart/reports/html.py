@@ -1,14 +1,21 @@
-"""The report as one self-contained HTML page: no script, no network, and no clock, so one store gives one page."""
+"""The report as one self-contained HTML page: no network, and no clock, so one store gives one page.
+
+The page is whole without its script, which only adds sorting, filtering and values on hover. A content security policy
+names the script by its hash, so nothing else can run, whatever a store holds.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from headstart.errors import UsageError
-from headstart.reports.frame import Frame
+from headstart.reports.figures.drawing import swatch
+from headstart.reports.frame import frame_to_report
 from headstart.reports.page import build_page
 from headstart.store.layout import atomic_path
 from headstart.store.local import LocalStore
@@ -38,12 +45,18 @@ def render_html(store_path: Path, digests: Collection[str] | None = None) -> str
     Raises:
         UsageError: if there is no store, or it holds no run to report.
     """
-    frame = Frame.from_store(store_path, digests)
-    if not frame.cells:
-        raise UsageError(
-            f"{store_path} holds no run to report", remedy="  Run `headstart compare` with this --store first."
+    frame = frame_to_report(store_path, digests)
+    script = "\n" + (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            page=build_page(LocalStore(store_path), frame),
+            swatch=swatch,
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
-    return environment().get_template("report.html.j2").render(page=build_page(LocalStore(store_path), frame))
+    )
 
 
 def environment() -> Environment:

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
-from headstart.reports.curves import learning_curve
-from headstart.reports.formats import NOTHING, count, duration, points, short_count, signed_points
+from headstart.reports.evidence import ReportEvidence, weigh
+from headstart.reports.evidence_table import evidence_table, run_table, spread_table
+from headstart.reports.figures.drawing import DataTable, Element, Figure
+from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
+from headstart.reports.figures.series import SeriesNumbers, series_numbers
+from headstart.reports.figures.strip import strip, strip_limit
+from headstart.reports.formats import NOTHING, bracket, count, duration, points, short_count, signed_points
 from headstart.reports.frame import Cell, Frame
+from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
+from headstart.reports.measurements import measurement_table
 from headstart.reports.origins import Origins, read_origins
-from headstart.reports.plots import (
-    CostFigure,
-    CurveFigure,
-    Strip,
-    cost_figure,
-    curve_figure,
-    series_of,
-    strip,
-    strip_limit,
-)
-from headstart.reports.renderings import interval_text, mean_and_deviation, runs_text
+from headstart.reports.overall import OverallAnswer, overall_answers
+from headstart.reports.renderings import mean_and_deviation, runs_text
 from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
-from headstart.stats.intervals import Interval, percentile_bootstrap, percentile_bootstrap_coverage
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord, RunStatus
-
-Cells = Mapping[tuple[str, str], Cell]
-"""A report's cells by their keys."""
+from headstart.store.record import RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
-    """One row of the table, as text; `series` names its colour, marker and dash pattern."""
+    """One row of a task's table, as text beside the values that columns are sorted by."""
 
-    label: str
-    is_baseline: bool
+    row: ComparisonRow
     series: int
     score: str
     runs: str
     stage1: str
     difference: str
     interval: str
-    strip: Strip | None
+    strip: Element | None
     seconds: str
     trained: str
     trained_in_full: str
@@ -50,15 +42,11 @@ class RowView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceView:
-    """What stands behind a row's verdict."""
+class PlanView:
+    """A strategy's stages with their updates and learning rates."""
 
     label: str
     plan: str
-    outcomes: str
-    p_value: str
-    bootstrap: str
-    coverage: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +67,13 @@ class GroupView:
     rows: tuple[RowView, ...]
     has_strips: bool
     strip_limit: str
-    cost: CostFigure | None
-    curves: CurveFigure | None
-    evidence: tuple[EvidenceView, ...]
+    figures: tuple[Figure, ...]
+    spread: DataTable
+    evidence: DataTable | None
+    run_by_run: DataTable | None
+    plans: tuple[PlanView, ...]
     seeds: tuple[SeedView, ...]
+    measurements: DataTable | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +94,10 @@ class Page:
 
     store_name: str
     num_runs: int
+    overall: tuple[OverallAnswer, ...]
     groups: tuple[GroupView, ...]
+    matrix: Matrix
+    overview: tuple[Figure, ...]
     notes: tuple[str, ...]
     failures: tuple[FailureView, ...]
     warnings: tuple[str, ...]
@@ -116,10 +110,16 @@ def build_page(store: LocalStore, frame: Frame) -> Page:
     """Return the page of a store's runs."""
     table = build_comparison(frame)
     cells = {cell.key: cell for cell in frame.cells}
+    series, evidence = series_numbers(table.groups), weigh(table, store)
     return Page(
         store_name=store.root.resolve().name,
         num_runs=frame.num_runs,
-        groups=tuple(_group_view(number, group, store, cells) for number, group in enumerate(table.groups, start=1)),
+        overall=overall_answers(evidence.gains),
+        groups=tuple(
+            _group_view(number, group, store, cells, series, evidence) for number, group in enumerate(table.groups, 1)
+        ),
+        matrix=build_matrix(table, cells, series),
+        overview=overview_figures(table, series, evidence.gains),
         notes=table.notes,
         failures=_failures(table, cells),
         warnings=_warnings(frame),
@@ -127,56 +127,46 @@ def build_page(store: LocalStore, frame: Frame) -> Page:
     )
 
 
-def _group_view(number: int, group: ComparisonGroup, store: LocalStore, cells: Cells) -> GroupView:
-    series, limit = series_of(group), strip_limit(group)
-    own = {row.experiment_digest: cells[row.key] for row in group.rows}
-    curves = {digest: curve for digest, cell in own.items() if (curve := learning_curve(store, cell)) is not None}
-    seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}
+def _group_view(
+    number: int,
+    group: ComparisonGroup,
+    store: LocalStore,
+    cells: Cells,
+    series: SeriesNumbers,
+    evidence: ReportEvidence,
+) -> GroupView:
+    limit = strip_limit(group)
     return GroupView(
         number=number,
         group=group,
-        answers=answers_of(group),
-        rows=tuple(_row_view(row, series[row.experiment_digest], limit) for row in group.rows),
+        answers=answers_of(group, evidence),
+        rows=tuple(_row_view(row, series[row.label], limit) for row in group.rows),
         has_strips=any(row.difference for row in group.rows),
         strip_limit=points(limit),
-        cost=cost_figure(group, seconds),
-        curves=curve_figure(group, curves),
-        evidence=tuple(_evidence(row, own[row.experiment_digest]) for row in group.rows),
+        figures=task_figures(number, group, store, cells, series),
+        spread=spread_table(group),
+        evidence=evidence_table(group, evidence),
+        run_by_run=run_table(group, evidence),
+        plans=tuple(PlanView(label=row.label, plan=_plan(cells[row.key])) for row in group.rows),
         seeds=_seeds(group, cells),
+        measurements=measurement_table(group, cells),
     )
 
 
 def _row_view(row: ComparisonRow, series: int, limit: float) -> RowView:
     return RowView(
-        label=row.label,
-        is_baseline=row.is_baseline,
+        row=row,
         series=series,
         score=mean_and_deviation(row),
         runs=runs_text(row),
         stage1=points(row.stage1.mean if row.stage1 else None),
         difference=signed_points(row.difference.mean if row.difference else None),
-        interval=interval_text(row),
-        strip=strip(row, limit),
+        interval=bracket(row.difference.interval if row.difference else None),
+        strip=strip(row, series, limit),
         seconds=duration(row.seconds),
         trained=short_count(row.num_trained_parameters),
         trained_in_full=count(row.num_trained_parameters),
         words=row.words or (("baseline",) if row.is_baseline else ()),
-    )
-
-
-def _evidence(row: ComparisonRow, cell: Cell) -> EvidenceView:
-    difference = row.difference
-    bootstrap: Interval | None = None
-    if difference is not None and difference.n > 1:
-        bootstrap = percentile_bootstrap([value for _, value in difference.differences])
-    coverage = percentile_bootstrap_coverage(difference.n) if bootstrap and difference else None
-    return EvidenceView(
-        label=row.label,
-        plan=_plan(cell),
-        outcomes=f"{difference.wins} / {difference.ties} / {difference.losses}" if difference else points(None),
-        p_value=f"{difference.p_value:.3f}" if difference else points(None),
-        bootstrap=f"[{signed_points(bootstrap.low)}, {signed_points(bootstrap.high)}]" if bootstrap else points(None),
-        coverage=f"{100 * coverage:.0f} %" if coverage else points(None),
     )
 
 
@@ -195,12 +185,9 @@ def _plan(cell: Cell) -> str:
 
 
 def _seeds(group: ComparisonGroup, cells: Cells) -> tuple[SeedView, ...]:
-    texts: list[dict[int, str]] = []
-    for row in group.rows:
-        failed = {run.seed: _kind(run.status) for run in cells[row.key].failed}
-        texts.append(failed | {seed: points(score) for seed, score in row.scores})
+    texts = [{line.seed: line.score for line in seed_lines(row, cells[row.key])} for row in group.rows]
     seeds = sorted({seed for text in texts for seed in text})
-    return tuple(SeedView(seed=seed, cells=tuple(text.get(seed, points(None)) for text in texts)) for seed in seeds)
+    return tuple(SeedView(seed=seed, cells=tuple(text.get(seed, NOTHING) for text in texts)) for seed in seeds)
 
 
 def _failures(table: ComparisonTable, cells: Cells) -> tuple[FailureView, ...]:
@@ -218,7 +205,7 @@ def _failure(row: ComparisonRow, run: RunRecord) -> FailureView:
         task=row.task,
         label=row.label,
         seed=run.seed,
-        kind=_kind(run.status),
+        kind=failure_word(run.status),
         place=", ".join(part for part in (run.failed_stage, step) if part),
         error=_last_line(run.error),
     )
@@ -232,10 +219,6 @@ def _warnings(frame: Frame) -> tuple[str, ...]:
         for warning in run.warnings
     )
     return tuple(dict.fromkeys(found))
-
-
-def _kind(status: RunStatus) -> str:
-    return "diverged" if status is RunStatus.DIVERGED else "error"
 
 
 def _last_line(text: str) -> str:

@@ -1,17 +1,12 @@
-"""The comparison table written out: for the terminal, as Markdown, CSV and JSON.
-
-People read scores times 100 with two decimals; CSV and JSON keep them as they are stored, unrounded, from 0 to 1.
-"""
+"""A report for people: the table in the terminal, and all of it as text and Markdown; scores times 100."""
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from headstart.reports.formats import NO_BREAK, PLUS_MINUS, duration, points, short_count, signed_points
+from headstart.reports.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
+from headstart.reports.report import Report
 from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonTable
 
 if TYPE_CHECKING:
@@ -29,13 +24,8 @@ _COLUMNS = (
     ("trained", True),
 )
 """Headings, and whether numbers stand under them."""
-
-_CSV_COLUMNS = (
-    "task", "model", "label", "strategy", "metric", "reported_split", "chosen_on", "n", "num_diverged", "num_errors",
-    "mean", "standard_deviation", "mean_with_failures", "majority_score", "stage1_mean", "difference_mean",
-    "difference_low", "difference_high", "num_pairs", "num_missing_pairs", "p_value", "seconds",
-    "num_trained_parameters", "num_steps", "words", "experiment_digest",
-)  # fmt: skip
+TEXT_WIDTH = 100
+"""Columns of plain text, whatever the terminal's are: the same store gives the same bytes."""
 
 
 def mean_and_deviation(row: ComparisonRow) -> str:
@@ -45,16 +35,6 @@ def mean_and_deviation(row: ComparisonRow) -> str:
     deviation = row.summary.standard_deviation
     mean = points(row.summary.mean)
     return mean if deviation is None else f"{mean} {PLUS_MINUS} {points(deviation)}"
-
-
-def interval_text(row: ComparisonRow) -> str:
-    """Write the difference's 95 % interval, as in "[-0.31, +2.69]"."""
-    interval = row.difference.interval if row.difference else None
-    return (
-        points(None)
-        if interval is None
-        else f"[{signed_points(interval.low)},{NO_BREAK}{signed_points(interval.high)}]"
-    )
 
 
 def runs_text(row: ComparisonRow) -> str:
@@ -76,10 +56,27 @@ def as_rich(table: ComparisonTable) -> Group:
     return Group(*parts)
 
 
-def as_markdown(table: ComparisonTable) -> str:
-    """Return the table as GitHub-flavoured Markdown, with captions and notes as a list under it."""
+def as_text(report: Report) -> str:
+    """Return the answers and the tables as plain text of at most 100 columns."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, highlight=False, legacy_windows=False)
+    for sentence in answer_lines(report):
+        console.print(Text(sentence))
+    console.print()
+    console.print(as_rich(report.table))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+
+
+def as_markdown(report: Report) -> str:
+    """Return answers, table, captions and notes as GitHub-flavoured Markdown."""
+    table = report.table
     headings = [("task", False), *((heading, is_number) for heading, is_number in _COLUMNS), ("what it shows", False)]
     lines = [
+        *(f"- {_escape_markdown(sentence)}" for sentence in answer_lines(report)),
+        "",
         _markdown_line([heading for heading, _ in headings]),
         _markdown_line(["---:" if is_number else "---" for _, is_number in headings]),
         *[_markdown_line([row.task, *_cells(row), "; ".join(row.words) or "baseline"]) for row in table.rows],
@@ -89,19 +86,11 @@ def as_markdown(table: ComparisonTable) -> str:
     return "\n".join([*lines, "", *remarks]) + "\n"
 
 
-def as_csv(table: ComparisonTable) -> str:
-    """Return one line per row with a heading; scores unrounded from 0 to 1, empty where there is no value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    for row in table.rows:
-        writer.writerow(_csv_values(row))
-    return text.getvalue()
-
-
-def as_json(table: ComparisonTable) -> str:
-    """Return rows, captions and notes as JSON; scores unrounded from 0 to 1, null where there is no value."""
-    return json.dumps(asdict(table), indent=2, ensure_ascii=False) + "\n"
+def answer_lines(report: Report) -> list[str]:
+    """Return the overall answers and those of the tasks, each in a line that begins with its verdict."""
+    overall = [(f"{answer.verdict}:", answer.sentence, answer.needed) for answer in report.overall]
+    tasks = [(f"{answer.verdict}:", answer.sentence, answer.checks, answer.needed) for answer in report.answers]
+    return [" ".join(filter(None, parts)) for parts in (*overall, *tasks)]
 
 
 def _cells(row: ComparisonRow) -> list[str]:
@@ -111,7 +100,7 @@ def _cells(row: ComparisonRow) -> list[str]:
         runs_text(row),
         points(row.stage1.mean if row.stage1 else None),
         signed_points(row.difference.mean if row.difference else None),
-        interval_text(row),
+        bracket(row.difference.interval if row.difference else None),
         duration(row.seconds),
         short_count(row.num_trained_parameters),
     ]
@@ -151,23 +140,11 @@ def _rich_notes(table: ComparisonTable, numbers: dict[str, int]) -> Table:
     return grid
 
 
-def _csv_values(row: ComparisonRow) -> list[object]:
-    difference = row.difference
-    interval = difference.interval if difference else None
-    return [
-        row.task, row.model, row.label, row.strategy, row.metric, row.reported_split, row.chosen_on, row.n,
-        row.num_diverged, row.num_errors, row.summary and row.summary.mean,
-        row.summary and row.summary.standard_deviation, row.mean_with_failures, row.majority_score,
-        row.stage1 and row.stage1.mean, difference and difference.mean, interval and interval.low,
-        interval and interval.high, difference and difference.n, difference and difference.num_missing_pairs,
-        difference and difference.p_value, row.seconds, row.num_trained_parameters, row.num_steps,
-        "; ".join(row.words), row.experiment_digest,
-    ]  # fmt: skip
-
-
 def _markdown_line(cells: list[str]) -> str:
     return "| " + " | ".join(_escape_markdown(cell) for cell in cells) + " |"
 
 
 def _escape_markdown(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is no link
+        text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")
+    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split("\n"))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from dataclasses import dataclass
 
-from headstart.reports.formats import plural, points
-from headstart.reports.frame import Cell, Frame, Pairing
-from headstart.stats.comparisons import PairedDifference
-from headstart.stats.summary import Summary, clearly_above, summarise
+from headstart.reports.formats import plural
+from headstart.reports.frame import Cell, Frame
+from headstart.reports.labels import distinct_labels, namesake_identity
+from headstart.reports.words import (
+    cautions,
+    is_undertrained,
+    mean_with_failures,
+    outcomes_of,
+    verdict_of,
+    verdict_words,
+)
+from headstart.stats.comparisons import PairedDifference, Verdict
+from headstart.stats.sequential import SequentialComparison
+from headstart.stats.summary import Outcomes, Summary, summarise
 
-UNDERTRAINED = "undertrained"
 NOTHING_CHOSEN = "none"
-_ADAPTER_ROLE = "adapter"
-_PROBE_ROLE = "probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +30,13 @@ class ComparisonRow:
     Attributes:
         label: the strategy as the table names it, told apart from its namesakes in the same task.
         scores: (seed, score) of every finished run.
-        summary: of these scores; None when no run finished.
+        outcomes: the summary of these scores, with failed and degenerate runs counted.
         mean_with_failures: the mean with diverged runs at the best constant answer's score; None when none diverged.
         stage1: summary of the scores at Stage 1's end; None where the plan has one stage.
+        baseline_digest: the experiment that it is compared with; None for a baseline and where there is none.
         difference: to the baseline at equal seeds; None where nothing may be compared, and the words say why.
+        verdict: what the difference shows; None where no verdict is given, and the words say why.
+        sequential: where a comparison stands that adds seeds until it is decided; None for a fixed number of seeds.
         seconds: mean wall time of a finished run.
         num_trained_parameters: scalars trained in the widest stage.
         words: the verdict and every caution, the verdict first.
@@ -46,12 +55,15 @@ class ComparisonRow:
     num_evaluation_examples: int
     num_steps: int
     scores: tuple[tuple[int, float], ...]
-    summary: Summary | None
+    outcomes: Outcomes
     num_diverged: int
     num_errors: int
     mean_with_failures: float | None
     stage1: Summary | None
+    baseline_digest: str | None
     difference: PairedDifference | None
+    verdict: Verdict | None
+    sequential: SequentialComparison | None
     seconds: float | None
     num_trained_parameters: int | None
     words: tuple[str, ...]
@@ -60,6 +72,11 @@ class ComparisonRow:
     def key(self) -> tuple[str, str]:
         """The key of the row's cell."""
         return (self.experiment_digest, self.task)
+
+    @property
+    def summary(self) -> Summary | None:
+        """The summary of the finished runs' scores; None when no run finished."""
+        return self.outcomes.summary
 
     @property
     def n(self) -> int:
@@ -110,22 +127,14 @@ class ComparisonTable:
 
 def build_comparison(frame: Frame) -> ComparisonTable:
     """Return the comparison table of a frame."""
-    labels = _distinct_labels(frame)
+    labels = distinct_labels(frame)
     groups = tuple(
         _group(
-            [_row(frame, cell, labels[cell.experiment_digest]) for cell in cells], _namesake_identity(frame, question)
+            [_row(frame, cell, labels[cell.experiment_digest]) for cell in cells], namesake_identity(frame, question)
         )
         for question, cells in itertools.groupby(frame.cells, key=lambda cell: cell.question)
     )
     return ComparisonTable(groups=groups, notes=_notes(frame, groups))
-
-
-def is_undertrained(cell: Cell) -> bool:
-    """Return whether a baseline's mean is not above the best constant answer by two standard errors."""
-    scores = cell.scores()
-    if not scores:
-        return True
-    return not clearly_above(summarise(scores.values()), cell.first.majority_score, cell.first.num_evaluation_examples)
 
 
 def _row(frame: Frame, cell: Cell, label: str) -> ComparisonRow:
@@ -147,125 +156,19 @@ def _row(frame: Frame, cell: Cell, label: str) -> ComparisonRow:
         num_evaluation_examples=record.num_evaluation_examples,
         num_steps=record.num_steps,
         scores=tuple(sorted(scores.items())),
-        summary=summarise(scores.values()) if scores else None,
+        outcomes=outcomes_of(cell),
         num_diverged=cell.num_diverged,
         num_errors=cell.num_errors,
-        mean_with_failures=_mean_with_failures(cell),
-        stage1=_summary_or_none(cell.first_stage_scores()),
+        mean_with_failures=mean_with_failures(cell),
+        stage1=summarise(stage1.values()) if (stage1 := cell.first_stage_scores()) else None,
+        baseline_digest=pairing.baseline.experiment_digest if pairing is not None else None,
         difference=pairing.difference if pairing is not None and comparable else None,
+        verdict=verdict_of(cell, pairing),
+        sequential=pairing.sequential if pairing is not None and comparable else None,
         seconds=summarise(run.seconds for run in cell.finished).mean if scores else None,
         num_trained_parameters=record.num_trained_parameters if scores else None,
-        words=(*_verdict_words(cell, pairing), *_cautions(frame, cell, pairing)),
+        words=(*verdict_words(cell, pairing), *cautions(frame, cell, pairing)),
     )
-
-
-def _summary_or_none(scores: dict[int, float]) -> Summary | None:
-    return summarise(scores.values()) if scores else None
-
-
-def _mean_with_failures(cell: Cell) -> float | None:
-    if not cell.num_diverged:
-        return None
-    return summarise([*cell.scores().values(), *[cell.first.majority_score] * cell.num_diverged]).mean
-
-
-def _verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
-    if cell.is_baseline:
-        if cell.finished and is_undertrained(cell):
-            return (f"{UNDERTRAINED}: not above the best constant answer by two standard errors",)
-        return ()
-    if not cell.finished:
-        return ("no finished run",)
-    if pairing is None or not pairing.baseline.finished:
-        return ("no fine-tuning run to compare with",)
-    if is_undertrained(pairing.baseline):
-        return ("not compared: the baseline is undertrained",)
-    if pairing.difference is None:
-        return ("not compared: no seed can be paired",)
-    if not pairing.has_equal_steps:
-        steps = f"{cell.first.num_steps} against the baseline's {pairing.baseline.first.num_steps}"
-        return (f"no verdict: unequal steps, {steps}",)
-    return (pairing.difference.verdict.value,)
-
-
-def _cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
-    cautions = []
-    if cell.num_diverged:
-        cautions.append(_divergence_caution(cell))
-    if cell.num_degenerate:
-        cautions.append(f"{cell.num_degenerate} of {plural(len(cell.records), 'run')} answered the same to every row")
-    if cell.num_errors:
-        cautions.append(f"{cell.num_errors} of {plural(len(cell.records), 'run')} stopped by an error")
-    if pairing is not None and pairing.num_refused_pairs:
-        refused = plural(pairing.num_refused_pairs, "pair")
-        cautions.append(f"{refused} refused: the two runs come from different environments")
-    if pairing is not None and pairing.difference is not None and pairing.difference.num_missing_pairs:
-        cautions.append(f"{plural(pairing.difference.num_missing_pairs, 'pair')} with a missing side")
-    cautions += _stage1_cautions(frame, cell)
-    if cell.first.chosen_on == cell.first.reported_split:
-        cautions.append(f"chosen and reported on the same split, {cell.first.reported_split}")
-    return cautions
-
-
-def _divergence_caution(cell: Cell) -> str:
-    share = f"{cell.num_diverged} of {plural(len(cell.records), 'run')} diverged"
-    mean, majority = points(_mean_with_failures(cell)), points(cell.first.majority_score)
-    return f"{share}: the mean is {mean} with the majority score {majority} for each"
-
-
-def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
-    """Say when Stage 1's adapter has learned little: it then hands over a poor head."""
-    scores = cell.first_stage_scores()
-    if not scores or cell.finished[0].stages[0].role != _ADAPTER_ROLE:
-        return []
-    stage1, num_examples = summarise(scores.values()), cell.first.num_evaluation_examples
-    if not clearly_above(stage1, cell.first.majority_score, num_examples):
-        return ["Stage 1 is not clearly above the best constant answer"]
-    probe = _probe_scores(frame, cell)
-    if probe and not clearly_above(stage1, summarise(probe.values()).mean, num_examples):
-        return ["Stage 1 is not clearly above a linear probe"]
-    return []
-
-
-def _probe_scores(frame: Frame, cell: Cell) -> dict[int, float]:
-    """Return the best probe of the same question: a linear probe's scores, or LP-FT's at its first stage's end."""
-    probes = [
-        other.scores() if len(other.first.stages) == 1 else other.first_stage_scores()
-        for other in frame.cells
-        if other.question == cell.question and [stage.role for stage in other.first.stages[:1]] == [_PROBE_ROLE]
-    ]
-    return max(filter(None, probes), key=lambda scores: summarise(scores.values()).mean, default={})
-
-
-def _distinct_labels(frame: Frame) -> dict[str, str]:
-    """Tell experiments of one label apart by what differs: steps, learning rates, else the digest."""
-    labels = {cell.experiment_digest: cell.first.label for cell in frame.cells}
-    for describe in (_describe_steps, _describe_rates, _describe_digest):
-        namesakes: defaultdict[tuple[object, str], list[Cell]] = defaultdict(list)
-        for cell in frame.cells:
-            namesakes[cell.question, labels[cell.experiment_digest]].append(cell)
-        for (_, label), cells in namesakes.items():
-            if len({describe(cell) for cell in cells}) > 1:
-                labels.update({cell.experiment_digest: f"{label}, {describe(cell)}" for cell in cells})
-    return labels
-
-
-def _describe_steps(cell: Cell) -> str:
-    return plural(cell.first.num_steps, "step")
-
-
-def _describe_rates(cell: Cell) -> str:
-    return "rates " + " then ".join(f"{rate:g}" for rate in cell.first.learning_rates.values())
-
-
-def _describe_digest(cell: Cell) -> str:
-    return cell.experiment_digest[:8]
-
-
-def _namesake_identity(frame: Frame, question: tuple[str, ...]) -> str:
-    """Return what tells a task from its namesakes with other rows or weights; "" where there is none."""
-    namesakes = {cell.question for cell in frame.cells if cell.question[:4] == question[:4]}
-    return f" ({question[4] or 'rows not recorded'})" if len(namesakes) > 1 else ""
 
 
 def _group(rows: list[ComparisonRow], identity: str) -> ComparisonGroup:
@@ -297,10 +200,15 @@ def _caption(rows: list[ComparisonRow]) -> str:
 
 def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]:
     notes = []
-    if any(
-        row.difference is not None and row.difference.interval is not None for group in groups for row in group.rows
-    ):
+    shown = [row for group in groups for row in group.rows if row.difference is not None and row.difference.interval]
+    if any(row.sequential is None for row in shown):
         notes.append("The 95 % interval is the paired t interval over seeds; it covers the choice of seeds only.")
+    if any(row.sequential is not None for row in shown):
+        notes.append(
+            "Where seeds were added until it was decided, the interval is a repeated confidence interval: all looks "
+            "together hold the true difference with 95 %, whenever one stops. The mean after an early stop overstates "
+            "the difference on average; the interval does not."
+        )
     if any(cell.first.folds for cell in frame.cells):
         notes.append("Seeds go through folds that share training rows: intervals over them are too narrow.")
     if frame.num_selection_runs:

@@ -37,6 +37,9 @@ class PairedDifference:
         p_value: of the sign-flip test, two-sided.
         wins: pairs in which a is higher; `ties` and `losses` likewise.
         differences: (seed, difference), sorted by seed.
+        scores: the score of a and of b in each of these pairs.
+        is_sequential: whether seeds were added until it was decided: the interval is then one that stays valid at every
+            look, and the p value, which does not, is not to be shown.
     """
 
     mean: float
@@ -50,6 +53,8 @@ class PairedDifference:
     losses: int
     verdict: Verdict
     differences: tuple[tuple[int, float], ...]
+    scores: tuple[tuple[float, float], ...]
+    is_sequential: bool = False
 
 
 def compare_paired(a: Mapping[int, float], b: Mapping[int, float], confidence: float = 0.95) -> PairedDifference | None:
@@ -77,6 +82,7 @@ def compare_paired(a: Mapping[int, float], b: Mapping[int, float], confidence: f
         losses=sum(value < 0 for value in values),
         verdict=_verdict(summary.n, summary.mean, interval, p_value),
         differences=tuple(zip(seeds, values, strict=True)),
+        scores=tuple((a[seed], b[seed]) for seed in seeds),
     )
 
 

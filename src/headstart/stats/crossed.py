@@ -1,22 +1,19 @@
 """Bootstraps over seeds and evaluation examples at once: would the difference show with other seeds *and* other rows?
 
-Letters: s seeds, e examples, b resamples.
+Letters: s seeds, e examples, k parts of a score, b resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy
 from numpy.typing import NDArray
 
+from headstart.stats.example_scores import ScoreOfMeans, the_mean
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
-
-Indices = NDArray[numpy.int64]
-Statistic = Callable[[Indices, Indices], float]
-"""The difference of scores on some seeds and examples, given by their positions, each perhaps several times."""
 
 NUM_RESAMPLES = 2_000
 _MAX_WEIGHTS_AT_ONCE = 4_000_000
@@ -31,21 +28,32 @@ class CrossedInterval:
         interval: percentile interval with both resampled.
         seed_standard_error: with only the seeds resampled; 0 for one seed.
         example_standard_error: with only the examples resampled.
+        by_seed: each seed's own difference with its percentile interval over examples: a paired bootstrap of two runs.
     """
 
     mean: float
     interval: Interval
     seed_standard_error: float
     example_standard_error: float
+    by_seed: tuple[tuple[float, Interval], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sides:
+    """What each example adds to the score of both sides, [s, e, k] each, at equal seeds and examples."""
+
+    a: Values
+    b: Values
+
+    def __post_init__(self) -> None:
+        if self.a.shape != self.b.shape or self.a.ndim != 3 or not self.a.size:
+            raise ValueError(f"both sides are tables of seeds by examples, got {self.a.shape} and {self.b.shape}")
 
 
 def crossed_bootstrap(
     differences: NDArray[numpy.floating], confidence: float = 0.95, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
 ) -> CrossedInterval:
     """Return the interval of a difference of scores that are means over examples, such as accuracy.
-
-    Seeds and examples are drawn with replacement, independently, and a cell counts as often as its seed times its
-    example. Rather wide than narrow where seed and example interact: 91 to 99 % for 95 % (docs/statistics.md).
 
     Args:
         differences: of what each example adds to the score [s, e]: right by a (1 or 0) less right by b.
@@ -55,69 +63,79 @@ def crossed_bootstrap(
 
     Raises:
         ValueError: if there is no seed or no example, or `confidence` is not between 0 and 1.
-
-    Source: Owen (2007), "The Pigeonhole Bootstrap", Annals of Applied Statistics 1.
     """
     values = numpy.asarray(differences, dtype=numpy.float64)
     if values.ndim != 2 or not values.size:
         raise ValueError(f"differences are a table of seeds by examples, got the shape {values.shape}")
-    check_confidence(confidence)
-    generator = numpy.random.default_rng(seed)
-    both, over_seeds, over_examples = [], [], []
-    for size in _block_sizes(num_resamples, values.shape[1]):
-        seed_shares = _shares(generator, values.shape[0], size)
-        example_shares = _shares(generator, values.shape[1], size)
-        both.append(((seed_shares @ values) * example_shares).sum(axis=1))
-        over_seeds.append(seed_shares @ values.mean(axis=1))
-        over_examples.append(example_shares @ values.mean(axis=0))
-    return CrossedInterval(
-        mean=float(values.mean()),
-        interval=interval_of_draws(numpy.concatenate(both), confidence),
-        seed_standard_error=float(numpy.concatenate(over_seeds).std()),
-        example_standard_error=float(numpy.concatenate(over_examples).std()),
-    )
+    sides = Sides(a=values[..., None], b=numpy.zeros((*values.shape, 1)))
+    return crossed_bootstraps([sides], the_mean, confidence, num_resamples=num_resamples, seed=seed)[0]
 
 
-def crossed_bootstrap_of(
-    statistic: Statistic,
-    num_seeds: int,
-    num_examples: int,
+def crossed_bootstraps(
+    comparisons: Sequence[Sides],
+    score: ScoreOfMeans,
     confidence: float = 0.95,
     *,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
-) -> CrossedInterval:
-    """Return the interval of a difference of any scores, such as F1 or correlations, by computing it on each draw.
+) -> list[CrossedInterval]:
+    """Return the interval of the mean difference over seeds for comparisons that share their examples.
+
+    Seeds and examples are drawn with replacement, independently, and a cell counts as often as its seed times its
+    example. Rather wide than narrow where seed and example interact: 91 to 99 % for 95 % (docs/statistics.md).
 
     Args:
-        statistic: the difference on given seeds and examples.
-        num_seeds: how many there are.
-        num_examples: how many there are.
+        comparisons: all with the same number of examples, which are drawn once for all of them.
+        score: makes a score of the examples' means.
         confidence: 0 to 1, both excluded.
-        num_resamples: draws of seeds and examples; the statistic is computed three times for each.
+        num_resamples: draws of seeds and examples.
         seed: of the draws.
 
     Raises:
-        ValueError: if there is no seed or no example, or `confidence` is not between 0 and 1.
+        ValueError: if the numbers of examples differ, or `confidence` is not between 0 and 1.
 
-    Source: as `crossed_bootstrap`.
+    Source: Owen (2007), "The Pigeonhole Bootstrap", Annals of Applied Statistics 1.
     """
     check_confidence(confidence)
-    if num_seeds < 1 or num_examples < 1:
-        raise ValueError(f"a crossed bootstrap needs seeds and examples, got {num_seeds} and {num_examples}")
+    if len({sides.a.shape[1] for sides in comparisons}) > 1:
+        raise ValueError("comparisons that share draws have the same examples")
+    if not comparisons:
+        return []
     generator = numpy.random.default_rng(seed)
-    all_seeds, all_examples = numpy.arange(num_seeds), numpy.arange(num_examples)
-    draws = numpy.empty((num_resamples, 3))
-    for draw in draws:
-        seeds = generator.integers(0, num_seeds, size=num_seeds)
-        examples = generator.integers(0, num_examples, size=num_examples)
-        draw[:] = statistic(seeds, examples), statistic(seeds, all_examples), statistic(all_seeds, examples)
+    drawn: list[list[Values]] = [[] for _ in comparisons]
+    num_examples = comparisons[0].a.shape[1]
+    for size in _block_sizes(num_resamples, num_examples):
+        shares = _shares(generator, num_examples, size)
+        for draws, sides in zip(drawn, comparisons, strict=True):
+            draws.append(score(_weighted_means(shares, sides.a)) - score(_weighted_means(shares, sides.b)))
+    return [
+        _interval(numpy.concatenate(draws), score(sides.a.mean(axis=1)) - score(sides.b.mean(axis=1)), generator,
+                  confidence)
+        for draws, sides in zip(drawn, comparisons, strict=True)
+    ]  # fmt: skip
+
+
+def _interval(
+    over_examples: Values, observed: Values, generator: numpy.random.Generator, confidence: float
+) -> CrossedInterval:
+    """Join draws of examples [b, s] with draws of seeds; `observed` are the seeds' differences [s]."""
+    seed_shares = _shares(generator, len(observed), len(over_examples))
     return CrossedInterval(
-        mean=statistic(all_seeds, all_examples),
-        interval=interval_of_draws(draws[:, 0], confidence),
-        seed_standard_error=float(draws[:, 1].std()),
-        example_standard_error=float(draws[:, 2].std()),
+        mean=float(observed.mean()),
+        interval=interval_of_draws((seed_shares * over_examples).sum(axis=1), confidence),
+        seed_standard_error=float((seed_shares @ observed).std()),
+        example_standard_error=float(over_examples.mean(axis=1).std()),
+        by_seed=tuple(
+            (float(value), interval_of_draws(draws, confidence))
+            for value, draws in zip(observed, over_examples.T, strict=True)
+        ),
     )
+
+
+def _weighted_means(shares: Values, values: Values) -> Values:
+    """Return the means [b, s, k] of examples' values [s, e, k] under each draw's shares [b, e]."""
+    means: Values = numpy.tensordot(shares, values, axes=(1, 1))
+    return means
 
 
 def _shares(generator: numpy.random.Generator, number: int, num_resamples: int) -> Values:

@@ -1,11 +1,10 @@
-"""Everything that paired seeds say about one difference, side by side."""
+"""Everything that paired seeds say about one difference, beside its headline."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headstart.stats.comparisons import PairedDifference, compare_paired
+from headstart.stats.comparisons import PairedDifference
 from headstart.stats.coverage import Method, simulated_coverage
 from headstart.stats.effects import EffectSize, ProbabilityOfImprovement, effect_size, probability_of_improvement
 from headstart.stats.intervals import Interval, bca_bootstrap, percentile_bootstrap
@@ -44,26 +43,21 @@ class Evidence:
     smallest_difference: float
 
 
-def paired_evidence(a: Mapping[int, float], b: Mapping[int, float], confidence: float = 0.95) -> Evidence | None:
-    """Weigh scores by seed; None when fewer than two seeds are on both sides.
-
-    The bootstraps' coverage is that of 95 % intervals, whatever `confidence` is.
-    """
-    difference = compare_paired(a, b, confidence)
-    if difference is None or difference.standard_deviation is None:
+def weigh_difference(difference: PairedDifference) -> Evidence | None:
+    """Return what stands behind a difference; None under two pairs. Everything is at 95 % confidence."""
+    if difference.standard_deviation is None:
         return None
     values = [value for _, value in difference.differences]
-    left = [a[seed] for seed, _ in difference.differences]
-    right = [b[seed] for seed, _ in difference.differences]
+    a, b = zip(*difference.scores, strict=True)
     return Evidence(
         difference=difference,
-        percentile=_with_coverage(percentile_bootstrap(values, confidence), Method.PERCENTILE, len(values)),
-        bca=_with_coverage(bca_bootstrap(values, confidence), Method.BCA, len(values)),
+        percentile=_with_coverage(percentile_bootstrap(values), Method.PERCENTILE, len(values)),
+        bca=_with_coverage(bca_bootstrap(values), Method.BCA, len(values)),
         wilcoxon_p_value=wilcoxon_p_value(values),
-        effect=effect_size(values, confidence),
-        improvement=probability_of_improvement(left, right, confidence),
-        order=almost_stochastic_order(left, right, confidence),
-        reverse_order=almost_stochastic_order(right, left, confidence),
+        effect=effect_size(values),
+        improvement=probability_of_improvement(a, b),
+        order=almost_stochastic_order(a, b),
+        reverse_order=almost_stochastic_order(b, a),
         smallest_difference=smallest_difference(difference.standard_deviation, len(values)),
     )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy
 
-from headstart.stats.coverage import Method, simulated_coverage
 from headstart.stats.limits import Values, bca_limits, percentile_limits, t_limits
 
 NUM_RESAMPLES = 10_000
@@ -78,11 +77,6 @@ def bca_bootstrap(
 def interval_of_draws(draws: Values, confidence: float) -> Interval:
     """Return the percentile interval of a resampled statistic [b]."""
     return _interval(percentile_limits(draws[None], confidence), confidence)
-
-
-def percentile_bootstrap_coverage(num_values: int) -> float | None:
-    """Return what a 95 % percentile bootstrap of `num_values` covers, at the nearest simulated number not above it."""
-    return simulated_coverage(Method.PERCENTILE, num_values)
 
 
 def check_confidence(confidence: float) -> None:

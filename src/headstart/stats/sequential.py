@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
 import numpy
 
-from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
+from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, PairedDifference, Verdict, compare_paired
 from headstart.stats.intervals import Interval, check_confidence
 from headstart.stats.limits import Values
 from headstart.stats.summary import summarise
@@ -134,6 +134,54 @@ def decide(differences: Sequence[float], design: SequentialDesign, *, widest: fl
         if state.is_decided:
             break
     return state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialComparison:
+    """A paired comparison that looks as declared: the difference as to be reported, and where it stands.
+
+    Attributes:
+        difference: of the pairs up to the last look that counts, with the interval adjusted for looking; before the
+            first look of all pairs, without an interval.
+    """
+
+    difference: PairedDifference
+    state: SequentialState
+    design: SequentialDesign
+
+
+def compare_sequentially(
+    a: Mapping[int, float], b: Mapping[int, float], design: SequentialDesign, *, widest: float | None = None
+) -> SequentialComparison | None:
+    """Compare scores by seed at the declared looks; None when no seed is on both sides.
+
+    Pairs come in the order of their seeds. Only an interval that leaves out zero gives a verdict for either side.
+
+    Raises:
+        ValueError: if `widest` is not above zero.
+    """
+    seeds = sorted(a.keys() & b.keys())
+    state = decide([a[seed] - b[seed] for seed in seeds], design, widest=widest)
+    last = seeds[(state.num_pairs or len(seeds)) - 1] if seeds else 0
+    difference = compare_paired(
+        {seed: score for seed, score in a.items() if seed <= last},
+        {seed: score for seed, score in b.items() if seed <= last},
+    )
+    if difference is None:
+        return None
+    return SequentialComparison(
+        difference=replace(difference, interval=state.interval, verdict=_verdict(state), is_sequential=True),
+        state=state,
+        design=design,
+    )
+
+
+def _verdict(state: SequentialState) -> Verdict:
+    if state.mean is None:
+        return Verdict.TOO_FEW_SEEDS
+    if state.decision is not Decision.DIFFERENT:
+        return Verdict.NO_DIFFERENCE
+    return Verdict.BETTER if state.mean > 0 else Verdict.WORSE
 
 
 @lru_cache(maxsize=32)

@@ -33,7 +33,8 @@ class CalibrationRecord:
 class StageDiagnostics:
     """Cheap measurements around one stage; None where something does not apply.
 
-    Features are what a head reads, pooled, of a fixed sample of training rows, in eval mode and fp32.
+    Features are what a head reads, pooled, of a fixed sample of training rows, in eval mode and
+    in the run's precision: with fp32 the measuring would cost more than it tells.
 
     Attributes:
         num_sample_rows: examples in the sample.
@@ -48,9 +49,12 @@ class StageDiagnostics:
         mean_gradient_norm, max_gradient_norm: over the logged updates, before clipping.
         calibration: on the reported split; `calibration_scaled`: after a temperature, fitted for each fifth of the rows
             on the other four.
-        energy_joules: of the machine's processors or the GPU while the stage trained, where the hardware tells.
-        peak_memory_bytes: largest so far in this process, at the stage's end.
-        seconds: wall time that these measurements took.
+        energy_joules: of the machine's processors and the GPU while the stage trained, where the hardware tells; None
+            for a stage that was cut off and went on later.
+        peak_memory_bytes: of the GPU, or resident in the process, from the first update to the stage's evaluation;
+            where the system cannot count anew (neither Linux nor a GPU) the largest so far in this process.
+        seconds: wall time that these measurements took, the untouched backbone's features included where they were
+            not at hand yet.
     """
 
     num_sample_rows: int = 0

@@ -40,6 +40,11 @@ class LocalStore:
         """Whether anything was written yet."""
         return self._marker.is_file()
 
+    def mark(self) -> None:
+        """Make the folder a store, if it is none yet."""
+        if not self.exists:
+            write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+
     def run_folder(self, digest: str, seed: int) -> RunFolder:
         """Return the folder of a run, which need not exist."""
         return RunFolder(self.root / digest / f"seed-{seed}")
@@ -57,7 +62,7 @@ class LocalStore:
         whether the run is finished only inside: another process may have finished it a moment ago.
         """
         folder = self.run_folder(digest, seed)
-        self._mark()
+        self.mark()
         folder.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.lock_file)
         try:
@@ -90,7 +95,7 @@ class LocalStore:
         if record.status is not RunStatus.FINISHED:
             raise ValueError(f"the run did not finish: {record.status}")
         folder = self.run_folder(record.experiment_digest, record.seed)
-        self._mark()
+        self.mark()
         write_json(folder.run_json, record.to_json())
         folder.failed_json.unlink(missing_ok=True)
 
@@ -98,14 +103,14 @@ class LocalStore:
         """Store the record of a run that diverged or stopped with an error."""
         if record.status is RunStatus.FINISHED:
             raise ValueError("the run finished")
-        self._mark()
+        self.mark()
         write_json(self.run_folder(record.experiment_digest, record.seed).failed_json, record.to_json())
 
     def write_experiment(self, digest: str, values: Mapping[str, Any]) -> None:
         """Store what an experiment is; what is there already stays, for equal digests mean equal results."""
         path = self.root / digest / "experiment.json"
         if not path.is_file():
-            self._mark()
+            self.mark()
             write_json(path, dict(values))
 
     def read_experiment(self, digest: str) -> dict[str, Any]:
@@ -125,10 +130,6 @@ class LocalStore:
     @property
     def _marker(self) -> Path:
         return self.root / "store.json"
-
-    def _mark(self) -> None:
-        if not self.exists:
-            write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
 
 
 def _require_store(root: Path) -> None:

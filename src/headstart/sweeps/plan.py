@@ -13,6 +13,7 @@ from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.strategies.catalogue import build_strategy
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, choose, trials, with_rates
 from headstart.sweeps.serial_executor import SweepListener, execute
 from headstart.training.config import RunOptions
@@ -25,6 +26,8 @@ class Sweep:
     Attributes:
         sources: the tasks.
         seeds: root seeds; runs are paired over them.
+        stage1_fractions: Stage 1's shares to compare, each a column of every strategy that has a Stage 1; empty leaves
+            the one that `choices` names.
         rates: learning rates to choose from before anything is reported.
         is_smoke: the runs only show that something runs; they are never reported.
     """
@@ -32,6 +35,7 @@ class Sweep:
     choices: Choices
     sources: tuple[TaskSource, ...]
     seeds: tuple[int, ...]
+    stage1_fractions: tuple[float, ...] = ()
     rates: RateLists = field(default_factory=RateLists)
     is_smoke: bool = False
 
@@ -48,20 +52,20 @@ class Sweep:
 def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
     """Return all runs as they are with the preset's rates: faults show here, before anything trains."""
     rates = sweep.rates
-    pairings(with_rates(sweep.choices, (_first(rates.learning_rates), _first(rates.stage1_learning_rates))))
+    pairings(with_rates(_first_choices(sweep), (_first(rates.learning_rates), _first(rates.stage1_learning_rates))))
     runs: list[Run] = []
     for source in sweep.sources:
         evaluation = _evaluation(sweep, source, workspace)
         experiments = [
             build_experiment(
-                with_rates(sweep.choices, sweep.rates.candidates(strategy)[0]),
+                with_rates(choices, sweep.rates.candidates(strategy)[0]),
                 strategy,
                 adapter,
                 source,
                 workspace,
                 evaluation,
             )
-            for strategy, adapter in pairings(sweep.choices)
+            for choices, strategy, adapter in _columns(sweep)
         ]
         runs.extend(_runs(sweep, source, experiments))
     return runs
@@ -73,13 +77,42 @@ def run_sweep(
     """Choose learning rates where there is a choice, then have every run finished; return the reported records."""
     runs: list[Run] = []
     for source in sweep.sources:
-        evaluation = _evaluation(sweep, source, workspace)
-        experiments = []
-        for strategy, adapter in pairings(sweep.choices):
-            choices = _chosen(sweep, strategy, adapter, source, store, workspace, options, listener)
-            experiments.append(build_experiment(choices, strategy, adapter, source, workspace, evaluation))
+        experiments = chosen_experiments(sweep, source, store, workspace, options, listener)
         runs.extend(_runs(sweep, source, experiments))
     return execute(runs, store, workspace, options, listener)
+
+
+def chosen_experiments(
+    sweep: Sweep,
+    source: TaskSource,
+    store: LocalStore,
+    workspace: Workspace,
+    options: RunOptions,
+    listener: SweepListener,
+) -> list[Experiment]:
+    """Return the experiments of one task, with learning rates chosen where there is a choice."""
+    evaluation = _evaluation(sweep, source, workspace)
+    experiments = []
+    for column, strategy, adapter in _columns(sweep):
+        choices = _chosen(sweep, column, strategy, adapter, source, store, workspace, options, listener)
+        experiments.append(build_experiment(choices, strategy, adapter, source, workspace, evaluation))
+    return experiments
+
+
+def _first_choices(sweep: Sweep) -> Choices:
+    """Return the choices with the first Stage-1 share: what an option is useful for does not hang on which."""
+    shares = sweep.stage1_fractions
+    return replace(sweep.choices, stage1_fraction=shares[0]) if shares else sweep.choices
+
+
+def _columns(sweep: Sweep) -> list[tuple[Choices, Spec, Spec | None]]:
+    """Return choices, strategy and adapter of each column; a strategy with a Stage 1 has one for each of its shares."""
+    columns: list[tuple[Choices, Spec, Spec | None]] = []
+    for strategy, adapter in pairings(_first_choices(sweep)):
+        shares = sweep.stage1_fractions if build_strategy(strategy).has_first_stage else ()
+        several = [replace(sweep.choices, stage1_fraction=share) for share in shares]
+        columns.extend((choices, strategy, adapter) for choices in several or [sweep.choices])
+    return columns
 
 
 def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -> list[Run]:
@@ -99,6 +132,7 @@ def _evaluation(sweep: Sweep, source: TaskSource, workspace: Workspace) -> Evalu
 
 def _chosen(
     sweep: Sweep,
+    choices: Choices,
     strategy: Spec,
     adapter: Spec | None,
     source: TaskSource,
@@ -109,7 +143,7 @@ def _chosen(
 ) -> Choices:
     candidates = sweep.rates.candidates(strategy)
     if len(candidates) == 1:
-        return with_rates(sweep.choices, candidates[0])
-    planned = trials(sweep.choices, sweep.rates, strategy, adapter, source, workspace)
+        return with_rates(choices, candidates[0])
+    planned = trials(choices, sweep.rates, strategy, adapter, source, workspace)
     records = execute([run for _, run in planned], store, workspace, replace(options, keep_backbone=False), listener)
-    return with_rates(sweep.choices, choose([candidate for candidate, _ in planned], records))
+    return with_rates(choices, choose([candidate for candidate, _ in planned], records))

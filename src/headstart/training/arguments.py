@@ -64,6 +64,9 @@ OWNED_PREFIXES = {
     "ddp_": "nothing: one process trains a run",
 }
 
+CHECKPOINTING, CHECKPOINTING_NOW = "gradient_checkpointing", "activation_checkpointing"
+"""One field under the name that every version of transformers knows, and under the one that newer versions ask for."""
+
 NEUTRAL = frozenset(
     {
         "logging_strategy",
@@ -136,6 +139,9 @@ def build_arguments(values: dict[str, Any]) -> TrainingArguments:
     """
     from transformers import TrainingArguments
 
+    if CHECKPOINTING in values and CHECKPOINTING_NOW in {each.name for each in fields(TrainingArguments)}:
+        values = values | {CHECKPOINTING_NOW: values[CHECKPOINTING]}
+        del values[CHECKPOINTING]
     try:
         return TrainingArguments(**values)
     except (ValueError, TypeError) as error:
@@ -152,6 +158,7 @@ def _parse_override(text: str, stage_names: tuple[str, ...]) -> TrainerOverride:
     if has_stage and stage not in stage_names:
         raise unknown_name("stage", stage, stage_names)
     _refuse_owned(field)
+    field = CHECKPOINTING if field == CHECKPOINTING_NOW else field
     return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)
 
 

@@ -14,44 +14,49 @@ import torch
 
 from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.inference.forward import evaluation_mode, length_ordered_batches
+from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
+from headstart.models.classifier import HeadstartConfig
 from headstart.models.layers import Layers
 from headstart.models.outputs import example_logits
 from headstart.models.pooling import Pooling, default_pooling, pool
 
 Tensors = Mapping[str, torch.Tensor]
 
-BATCH_SIZE = 32
+BATCH_SIZE = 8
+"""Sequences at once: little padding, and what a processor's cache holds; twice as fast as 32 on a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a model says of the sample: features [n, h] that a head reads, and logits per example, fp32 on the CPU."""
+    """What a model says of the sample: features [n, h] that a head reads, and logits per example, on the CPU."""
 
     features: torch.Tensor
     logits: torch.Tensor
 
 
-def take_snapshot(model: torch.nn.Module, tokens: TokenizedSplit, collate: PaddingCollator, *, device: str) -> Snapshot:
-    """Run a model over the sample in eval mode and fp32; nothing of it is changed and nothing random is drawn.
+def take_snapshot(
+    model: torch.nn.Module, tokens: TokenizedSplit, collate: PaddingCollator, *, precision: str, device: str
+) -> Snapshot:
+    """Run a model over the sample in eval mode; nothing of it is changed and nothing random is drawn.
 
     Args:
         model: with or without an adapter; its `base_model` gives the features.
         tokens: the sample.
         collate: makes a batch of sequences.
+        precision: "fp32" or "bf16" (autocast).
         device: where the model is.
     """
     sequences = replace(tokens, labels=None, num_sequences=None)
     caught: list[torch.Tensor] = []
     base: Any = model.base_model
-    pooling = default_pooling(base.config)
+    pooling = pooling_of(model)
     handle = base.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
     in_turn: list[int] = []
     features: list[torch.Tensor] = []
     logits: list[torch.Tensor] = []
     model.to(device)
     try:
-        with evaluation_mode(model), torch.inference_mode():
+        with evaluation_mode(model), torch.inference_mode(), autocast(precision, device):
             for numbers, batch in length_ordered_batches(sequences, collate, BATCH_SIZE):
                 inputs = {name: tensor.to(device) for name, tensor in batch.items()}
                 logits.append(model(**inputs).logits.float().cpu())
@@ -65,6 +70,13 @@ def take_snapshot(model: torch.nn.Module, tokens: TokenizedSplit, collate: Paddi
         features=torch.cat(features)[back].clone(),
         logits=example_logits(collate.kind, torch.cat(logits)[back].clone(), counts),
     )
+
+
+def pooling_of(model: Any) -> Pooling:
+    """Return which vector stands for a text: what a head of our own reads, else what the architecture is made for."""
+    if isinstance(model.config, HeadstartConfig):
+        return Pooling(str(model.config.head_options["pooling"]))
+    return default_pooling(model.base_model.config)
 
 
 def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:

@@ -2,51 +2,91 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
 
 POWERCAP = Path("/sys/class/powercap")
-MICROJOULES = 1e-6
+MICROJOULES, MILLIJOULES = 1e-6, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counter:
-    """One processor package's counter; it starts again from 0 at its range."""
+    """Something that counts the joules it used; a counter that starts again from 0 does so after `range`."""
 
-    file: Path
+    read: Callable[[], int]
     start: int
-    range: int
+    unit: float
+    range: int | None = None
 
     def joules(self) -> float:
-        return (int(self.file.read_text()) - self.start) % self.range * MICROJOULES
+        used = self.read() - self.start
+        return (used if self.range is None else used % self.range) * self.unit
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyMeter:
-    """Counts from the moment it is made.
+    """Counts from the moment it is made; without counters it counts nothing.
 
-    The counters are the packages' (Intel RAPL and what speaks like it) and are the whole machine's, not this process's
-    alone. Where they cannot be read there is no number.
+    The counters are those of the processor packages (Intel RAPL and what speaks like it) and, where the work is on a
+    GPU, that GPU's own (NVML, through the package `nvidia-ml-py`). They count all that the hardware does, not this
+    process alone. What cannot be read is left out of the sum.
     """
 
-    counters: tuple[_Counter, ...]
+    counters: tuple[_Counter, ...] = ()
 
     @classmethod
-    def started(cls, root: Path = POWERCAP) -> EnergyMeter:
-        """Return a meter that counts from now on."""
-        counters = []
-        for folder in sorted(root.glob("*-rapl:[0-9]")):
-            try:
-                start = int((folder / "energy_uj").read_text())
-                limit = int((folder / "max_energy_range_uj").read_text())
-            except (OSError, ValueError):
-                continue
-            counters.append(_Counter(file=folder / "energy_uj", start=start, range=limit + 1))
-        return cls(tuple(counters))
+    def started(cls, device: str = "cpu", root: Path = POWERCAP) -> EnergyMeter:
+        """Return a meter that counts from now on.
+
+        Args:
+            device: "cpu" or "cuda".
+            root: folder of the processors' counters.
+        """
+        return cls((*_packages(root), *(_gpu() if device == "cuda" else ())))
 
     def joules(self) -> float | None:
         """Return what was used so far; None where the hardware does not tell."""
         try:
             return sum(counter.joules() for counter in self.counters) if self.counters else None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):
             return None
+
+
+def _packages(root: Path) -> Iterator[_Counter]:
+    for folder in sorted(root.glob("*-rapl:[0-9]")):
+        read = _number_in(folder / "energy_uj")
+        try:
+            limit = _number_in(folder / "max_energy_range_uj")()
+            yield _Counter(read=read, start=read(), unit=MICROJOULES, range=limit + 1)
+        except (OSError, ValueError):
+            continue
+
+
+def _number_in(file: Path) -> Callable[[], int]:
+    return lambda: int(file.read_text())
+
+
+def _gpu() -> tuple[_Counter, ...]:
+    """Return the counter of the GPU that torch works on; none where NVML or the GPU has none."""
+    try:
+        nvml: Any = importlib.import_module("pynvml")
+    except ImportError:
+        return ()
+    try:
+        nvml.nvmlInit()
+        handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties().uuid}")
+
+        def read() -> int:
+            try:
+                return int(nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+            except nvml.NVMLError as error:
+                raise OSError(str(error)) from error
+
+        return (_Counter(read=read, start=read(), unit=MILLIJOULES),)
+    except (OSError, nvml.NVMLError):
+        return ()

@@ -47,6 +47,7 @@ from headstart.training.quantisation import quantise
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.trackers import close_trackers
 from headstart.training.trainables import GROUPS, Trainables, declare
 from headstart.training.trainer import StageData, StageTrainer
 
@@ -203,7 +204,10 @@ def _updates(job: StageJob, trainables: Trainables, gradients: GradientsArrive, 
             trainer.remove_callback(TimedCheckpoints)  # what hooks remember is in no checkpoint
             trainer.add_callback(AfterUpdate(hooks))
         checkpoint = trusted_checkpoint(job.folder)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            close_trackers(job.options.trackers)
         trainer.check_finite()
         trainer.leave_autocast()
     rows_seen = _rows_seen(sampler, job)

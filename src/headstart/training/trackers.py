@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 from headstart.errors import UsageError, unknown_name
 
-TRACKERS = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio"}
-"""Name of the tracker -> package that has to be installed."""
+TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
+"""By transformers' names, which are those of the packages too."""
+
+KEPT_OPEN = ("wandb",)
+"""Trackers whose integration leaves a run open at the end of training: a second stage would go on in the first's."""
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -20,8 +25,15 @@ def check_trackers(names: Sequence[str]) -> None:
     for name in names:
         if name not in TRACKERS:
             raise unknown_name("tracker", name, TRACKERS)
-        package = TRACKERS[name]
-        if importlib.util.find_spec(package) is None:
+        if importlib.util.find_spec(name) is None:
             raise UsageError(
-                f"the tracker {name!r} needs a package that is not installed", remedy=f"  pip install {package}"
+                f"the tracker {name!r} needs a package that is not installed", remedy=f"  pip install {name}"
             )
+
+
+def close_trackers(names: Sequence[str]) -> None:
+    """End what the trackers count as one run; every stage is a run of theirs."""
+    for name in names:
+        if name in KEPT_OPEN:
+            tracker: Any = importlib.import_module(name)
+            tracker.finish()

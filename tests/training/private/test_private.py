@@ -25,6 +25,7 @@ from headstart.training import stage
 from headstart.training.config import PrivacyConfig
 from headstart.training.private import loop
 from headstart.training.stage import StageJob, StageOutcome, train_stage
+from tests.support.kinds import kind_workspace
 from tests.support.privacy import by_opacus
 from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
 
@@ -90,12 +91,11 @@ def private(model: Path, strategy: str, adapter: str | None = None, **options: A
 @pytest.mark.parametrize(
     ("architecture", "strategy", "adapter"),
     [
-        ("roberta", "finetune", None),
-        ("bert", "linear_probe", None),
         ("bert", "lp_ft", None),
         ("modernbert", "eh_ft", "lora"),
-        ("distilbert", "eh_ft", "bitfit"),
-        ("deberta-v2", "adapter", "bottleneck"),
+        pytest.param("roberta", "finetune", None, marks=pytest.mark.slow),
+        pytest.param("distilbert", "eh_ft", "bitfit", marks=pytest.mark.slow),
+        pytest.param("deberta-v2", "adapter", "bottleneck", marks=pytest.mark.slow),
     ],
 )
 def test_what_should_train_does_and_nothing_else(
@@ -271,6 +271,27 @@ def test_a_private_model_is_kept_for_export(tiny_checkpoint: CheckpointMaker, tm
     assert (tmp_path / "1-finetune" / "backbone.safetensors").exists()
 
 
+def test_a_stage_that_was_cut_off_starts_anew(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, inject: Callable[[Injected], Injected]
+) -> None:
+    """No noise of the first attempt is used again, and none of its updates counts."""
+
+    class CutOff(Injected):
+        def normal(self, shape: Sequence[int]) -> torch.Tensor:
+            if self.num_normal > 3 * 66:
+                raise KeyboardInterrupt
+            return super().normal(shape)
+
+    choices = private(tiny_checkpoint("bert"), "linear_probe")
+    inject(CutOff())
+    with pytest.raises(KeyboardInterrupt):
+        do_run(choices, tmp_path)
+    source = inject(Injected())
+    do_run(choices, tmp_path)
+    assert source.num_normal == 8 * 66
+    assert len((tmp_path / "1-probe" / "metrics.jsonl").read_text().splitlines()) == 8
+
+
 def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
     workspace, model = tiny_workspace(), tiny_checkpoint("bert")
     budgets = [None, BUDGET, *(replace(BUDGET, **{name: 0.9}) for name in ("epsilon", "max_grad_norm"))]
@@ -297,8 +318,28 @@ def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_pa
     row = next(row for row in build_comparison(frame).rows if not row.is_baseline)
     assert row.words[0] == "not compared: private training draws outside the seeds, so they pair nothing"
     assert any("private training spent epsilon 8 at delta 1e-05" in word for word in row.words)
-    public = Frame.from_records([replace(record, privacy=None) for record in records])
-    assert next(row for row in build_comparison(public).rows if not row.is_baseline).difference is not None
+    without = [
+        replace(record, privacy=None, experiment_digest=f"public {record.experiment_digest}") for record in records
+    ]
+    public = Frame.from_records([*records, *without])
+    compared = {row.label: row for row in build_comparison(public).rows}
+    assert compared.keys() == {
+        f"{each}, {how}" for each in ("finetune", "linear_probe") for how in ("epsilon 8", "not private")
+    }
+    assert compared["linear_probe, not private"].difference is not None
+    assert compared["linear_probe, epsilon 8"].difference is None
+
+
+@pytest.mark.parametrize("kind", ["regression", "multi_label", "spans", "many_classes"])
+def test_other_kinds_of_tasks_train_privately(kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    _, record = do_run(private(tiny_checkpoint("roberta"), "linear_probe"), tmp_path, kind_workspace(kind))
+    assert record.stages[0].moved["head"] > 0
+    assert record.privacy is not None
+
+
+def test_choices_are_refused(tiny_checkpoint: CheckpointMaker) -> None:
+    with pytest.raises(UsageError, match="examples of one sequence each"):
+        tiny_experiment(private(tiny_checkpoint("roberta"), "linear_probe"), kind_workspace("multiple_choice"))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +353,7 @@ def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_pa
         ("finetune", None, {"trainer": ("logging_steps=3",)}, "--trainer logging_steps would have no effect"),
         ("finetune", None, {"batch_size": 25}, "an update of 25 rows cannot be sampled from 24"),
         ("finetune", None, {"privacy": replace(BUDGET, delta=0.05)}, "delta of --dp was given as 0.05"),
-        ("mixout", None, {}, "mixout.*--dp cannot do it"),
+        ("mixout", None, {}, "mixout.* has no private version"),
         ("soup", None, {}, "chooses on private rows"),
         ("head_soup", "lora", {"stage1_fraction": 0.2, "steps": 20}, "trains more"),
         ("eh_ft:head_calibration", "lora", {}, "head_calibration is fitted to the private rows"),

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from headstart.training.stage import StageJob
 
 NUM_LOG_ENTRIES = 100
+LARGEST_NUM_GRADIENTS = 2**28
+"""Numbers in the gradients of all examples of one pass, 1 GiB; opacus holds them twice for a moment."""
 NORM_FLOOR = 1e-6
 
 
@@ -96,9 +98,10 @@ class PrivateUpdates:
             raise DivergedError(stage=self.job.stage.name, step=step, detail="a gradient is not finite")
 
     def _batches(self, rows: list[int]) -> Iterator[dict[str, torch.Tensor]]:
-        """Yield the rows of one update, at most `batch_size` at a time; none where no row was sampled."""
+        """Yield the rows of one update, as many at a time as there is memory for; none where no row was sampled."""
         dataset: Any = self.job.rows.dataset
-        size = self.job.config.batch_size
+        num_trained = sum(parameter.numel() for parameter in self.examples.parameters.values())
+        size = max(1, min(self.job.config.batch_size, LARGEST_NUM_GRADIENTS // num_trained))
         for first in range(0, len(rows), size):
             batch = self.job.rows.collate([dataset[row] for row in rows[first : first + size]])
             yield {name: tensor.to(self.job.config.device) for name, tensor in batch.items()}

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 
 BITS_DROPPED, STEP = 11, 2.0**-53
+BLOCK_SIZE = 2**16
 
 
 class RandomSource(Protocol):
@@ -43,10 +44,15 @@ class SecureRandom:
         return ((words >> BITS_DROPPED) & (2**53 - 1)).double() * STEP
 
     def normal(self, shape: Sequence[int]) -> torch.Tensor:
-        """Return one draw per element, two of each pair of uniform ones."""
-        size = math.prod(shape)
+        """Return one draw per element, in blocks that fit into a processor's cache."""
+        draws = torch.empty(math.prod(shape))
+        for block in draws.split(BLOCK_SIZE):
+            block.copy_(self._normal(len(block)))
+        return draws.reshape(tuple(shape))
+
+    def _normal(self, size: int) -> torch.Tensor:
+        """Return two draws of each pair of uniform ones."""
         pairs = (size + 1) // 2
         radius = torch.log1p(-self.uniform(pairs)).mul_(-2).sqrt_()
         angle = self.uniform(pairs).mul_(2 * math.pi)
-        draws = torch.cat([radius * angle.cos(), radius * angle.sin()])[:size]
-        return draws.float().reshape(tuple(shape))
+        return torch.cat([radius * angle.cos(), radius * angle.sin()])[:size]

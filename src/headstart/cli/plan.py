@@ -1,0 +1,88 @@
+"""`headstart plan`: how many paired seeds a comparison needs, given the spread that a store has seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headstart.cli import options
+from headstart.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from headstart.reports.planning import Plan
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("plan")(plan)
+
+
+def plan(
+    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
+    difference: Annotated[
+        float, typer.Option("--difference", "-d", help="A difference worth showing, in points of the task's metric.")
+    ] = 1.0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say how many paired seeds would show a difference, and which difference 6, 10, 20, ... seeds can show.
+
+    For every task and strategy, at 80 % power and from the spread of the paired differences so far.
+
+    [bold]Example[/]: headstart plan runs --difference 0.5
+    """
+    from rich.console import Console
+
+    from headstart.reports.frame import frame_to_report
+    from headstart.reports.planning import plan_json, plan_seeds
+
+    if not 0 < difference <= 100:
+        raise UsageError(
+            f"--difference {difference:g} is no difference to plan for",
+            allowed="  Points are from above 0 to 100: 1.0 is a point of accuracy.",
+        )
+    planned = plan_seeds(frame_to_report(store), difference / 100)
+    if as_json:
+        typer.echo(plan_json(planned))
+        return
+    console = Console(highlight=False)
+    console.print(_table(planned))
+    for task, label, why in planned.left_out:
+        console.print(f"Left out: {task}, {label}: {why}", markup=False)
+    console.print(
+        f"A difference of the size shown is found with {planned.power:.0%} power (paired t test at "
+        f"{planned.level:.0%}). A spread from few pairs is itself uncertain: the seeds in brackets are for the ends of "
+        "its 80 % interval.",
+        markup=False,
+    )
+
+
+def _table(planned: Plan) -> Table:
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    from headstart.reports.formats import points
+    from headstart.reports.planning import NUMBERS_OF_PAIRS
+
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("task", "strategy")),
+        *(Column(name, justify="right") for name in ("pairs", "sd")),
+        *(Column(f"{number} show", justify="right") for number in NUMBERS_OF_PAIRS),
+        Column(f"for {points(planned.difference)}", justify="right"),
+        box=None,
+        title="Paired seeds, and the smallest difference in points that they show",
+        title_justify="left",
+    )
+    for row in planned.rows:
+        shown = [points(size) for _, size in row.smallest]
+        needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
+        cells = [row.task, row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _count(number: int | None) -> str:
+    return "over a million" if number is None else f"{number:,}"

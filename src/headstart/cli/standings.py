@@ -1,0 +1,131 @@
+"""Where a sweep stands: for every strategy its runs so far, their mean, and the difference to plain fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from headstart.reports.formats import NOTHING, bracket, plural, points, signed_points
+from headstart.reports.frame import SELECTION_PURPOSE, Frame
+from headstart.reports.tables import ComparisonRow, build_comparison
+from headstart.store.record import RunRecord
+
+if TYPE_CHECKING:
+    from headstart.experiments.experiment import Run
+    from headstart.sweeps.serial_executor import SweepEvent
+
+Key = tuple[str, str]
+"""Experiment and task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One strategy on one task.
+
+    Attributes:
+        num_runs: known so far; a sweep that adds seeds until it is decided learns of more.
+        row: its row in the table of the runs so far; None before the first one ended.
+    """
+
+    task: str
+    label: str
+    num_done: int
+    num_runs: int
+    row: ComparisonRow | None
+
+
+class Standings:
+    """Counts the runs of a sweep as they end; trials that only choose a learning rate are no strategy.
+
+    Args:
+        runs: that are wanted, as far as they are known.
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._seeds: dict[Key, set[int]] = {}
+        self._labels: dict[Key, str] = {}
+        self._records: dict[tuple[str, int], RunRecord] = {}
+        self._rows: dict[Key, ComparisonRow] = {}
+        for run in runs:
+            self._expect(run)
+
+    def note(self, event: SweepEvent) -> None:
+        """Take in what happened."""
+        self._expect(event.run)
+        if event.record is not None:
+            self._records[event.record.experiment_digest, event.record.seed] = event.record
+            table = build_comparison(Frame.from_records(self._records.values()))
+            self._rows = {row.key: row for row in table.rows}
+
+    def all(self) -> list[Standing]:
+        """Return every strategy, in the order in which the sweep named them."""
+        return [self._standing(key) for key in self._seeds]
+
+    def of(self, run: Run) -> Standing | None:
+        """Return the strategy of a run; None for a trial."""
+        return self._standing(_key(run)) if _key(run) in self._seeds else None
+
+    def _expect(self, run: Run) -> None:
+        if run.experiment.purpose == SELECTION_PURPOSE:
+            return
+        self._seeds.setdefault(_key(run), set()).add(run.seed)
+        self._labels[_key(run)] = run.experiment.label
+
+    def _standing(self, key: Key) -> Standing:
+        digest, task = key
+        return Standing(
+            task=task,
+            label=self._labels[key],
+            num_done=sum((digest, seed) in self._records for seed in self._seeds[key]),
+            num_runs=len(self._seeds[key]),
+            row=self._rows.get(key),
+        )
+
+
+def standings_table(standings: Sequence[Standing]) -> Table:
+    """Return the table that stays in the terminal while runs go on."""
+    table = Table(
+        Column("task", overflow="fold"),
+        Column("strategy", overflow="fold"),
+        *(Column(name, justify="right", no_wrap=True) for name in ("runs", "mean", "diff.", "95 % interval")),
+        box=None,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+    )
+    for each in standings:
+        difference = each.row.difference if each.row else None
+        table.add_row(
+            Text(each.task),
+            Text(each.label),
+            f"{each.num_done}/{each.num_runs}{_failures(each)}",
+            points(each.row.summary.mean if each.row and each.row.summary else None),
+            signed_points(difference.mean if difference else None),
+            bracket(difference.interval if difference else None),
+        )
+    return table
+
+
+def standing_text(standing: Standing | None) -> str:
+    """Return where a strategy stands in a few words, for lines in a log; "" before it has a score."""
+    row = standing.row if standing else None
+    if row is None or row.summary is None:
+        return ""
+    text = f"so far {points(row.summary.mean)} over {plural(row.n, 'seed')}"
+    if row.difference is None:
+        return text
+    interval = bracket(row.difference.interval)
+    return f"{text}, {signed_points(row.difference.mean)} to plain fine-tuning" + (
+        f" {interval}" if interval != NOTHING else ""
+    )
+
+
+def _failures(standing: Standing) -> str:
+    return f", {standing.row.num_failed} failed" if standing.row and standing.row.num_failed else ""
+
+
+def _key(run: Run) -> Key:
+    return (run.experiment.digest, run.experiment.task)

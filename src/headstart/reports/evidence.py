@@ -1,0 +1,105 @@
+"""The evidence of a whole report: every comparison weighed, corrected for their number, and joined across tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headstart.reports.examples import ExampleEvidence, example_evidence
+from headstart.reports.tables import ComparisonTable
+from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
+from headstart.stats.best_of import ExpectedBest, expected_best
+from headstart.stats.evidence import Evidence, weigh_difference
+from headstart.stats.multiplicity import holm
+from headstart.store.local import LocalStore
+
+Key = tuple[str, str]
+"""A row's key: its experiment and task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointGain:
+    """A strategy's gain over tasks, and the fewest paired seeds that one of them has."""
+
+    gain: GainAcrossTasks
+    fewest_pairs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEvidence:
+    """What a report's paired seeds say.
+
+    Attributes:
+        by_row: the evidence of every comparison of two pairs or more.
+        adjusted: its sign-flip p value after Holm's correction over all comparisons that may have a verdict; their
+            number is the number of comparisons. Without those that added seeds until they were decided, whose p values
+            do not hold.
+        examples: of comparisons with stored predictions: the same over seeds and rows at once, and run against run.
+        best: the expected best of 1, 2, ... finished runs of every row.
+        gains: by strategy, over the tasks that give it a verdict; only where there are two or more.
+    """
+
+    by_row: Mapping[Key, Evidence]
+    adjusted: Mapping[Key, float]
+    examples: Mapping[Key, ExampleEvidence]
+    best: Mapping[Key, tuple[ExpectedBest, ...]]
+    gains: Mapping[str, JointGain]
+
+    @property
+    def num_comparisons(self) -> int:
+        """How many comparisons Holm's correction is over."""
+        return len(self.adjusted)
+
+
+def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvidence:
+    """Weigh every comparison of a table.
+
+    Args:
+        table: the comparisons.
+        store: where the runs' predictions are; None leaves out what rests on them.
+    """
+    by_row = {
+        row.key: found
+        for row in table.rows
+        if row.difference is not None and (found := weigh_difference(row.difference)) is not None
+    }
+    return ReportEvidence(
+        by_row=by_row,
+        adjusted=adjusted_p_values(table),
+        examples={} if store is None else _examples(table, store),
+        best={row.key: expected_best([score for _, score in row.scores]) for row in table.rows if row.scores},
+        gains=joint_gains(table),
+    )
+
+
+def _examples(table: ComparisonTable, store: LocalStore) -> dict[Key, ExampleEvidence]:
+    return {key: found for group in table.groups for key, found in example_evidence(group, store).items()}
+
+
+def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
+    """Return the sign-flip p values of all comparisons after Holm's correction, by the rows' keys."""
+    keys = {
+        " ".join(row.key): row
+        for row in table.rows
+        if row.difference is not None and row.verdict is not None and not row.difference.is_sequential
+    }
+    p_values = {name: row.difference.p_value for name, row in keys.items() if row.difference is not None}
+    return {keys[name].key: value for name, value in holm(p_values).items()}
+
+
+def joint_gains(table: ComparisonTable) -> dict[str, JointGain]:
+    """Return gains in points of each task's own metric, as leaderboards average them, by strategy.
+
+    Only strategies with a verdict on two tasks or more have one.
+    """
+    differences: dict[str, dict[str, list[float]]] = {}
+    for number, group in enumerate(table.groups):
+        for row in group.rows:
+            if row.difference is not None and row.verdict is not None:
+                values = [value for _, value in row.difference.differences]
+                differences.setdefault(row.label, {})[f"{number} {group.task}"] = values
+    return {
+        label: JointGain(gain=gain_across_tasks(tasks), fewest_pairs=min(map(len, tasks.values())))
+        for label, tasks in differences.items()
+        if len(tasks) > 1
+    }

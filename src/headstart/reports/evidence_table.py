@@ -1,0 +1,142 @@
+"""What stands behind one task's means and verdicts, as tables: spreads, statistics, and run against run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headstart.reports.evidence import ReportEvidence
+from headstart.reports.examples import ExampleEvidence, RunPair
+from headstart.reports.figures.drawing import DataTable
+from headstart.reports.formats import MINUS, NOTHING, bracket, plural, points, signed_points
+from headstart.reports.tables import ComparisonGroup, ComparisonRow
+from headstart.stats.evidence import BootstrapInterval, Evidence
+from headstart.stats.intervals import Interval
+from headstart.stats.power import seeds_needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistic:
+    """One line: its name, and how a strategy's evidence is written."""
+
+    name: str
+    write: Callable[[Evidence], str]
+
+
+def evidence_table(group: ComparisonGroup, evidence: ReportEvidence) -> DataTable | None:
+    """Return the table; rows without evidence have no column. None where nothing is compared."""
+    rows = [row for row in group.rows if row.key in evidence.by_row]
+    if not rows:
+        return None
+    lines = [(each.name, *(each.write(evidence.by_row[row.key]) for row in rows)) for each in STATISTICS]
+    name = f"the same after Holm, over {plural(evidence.num_comparisons, 'comparison')}"
+    corrected = (name, *(_p_value(evidence.adjusted.get(row.key)) for row in rows))
+    crossed = [
+        (name, *(write(found) if (found := evidence.examples.get(row.key)) else NOTHING for row in rows))
+        for name, write in CROSSED
+        if any(row.key in evidence.examples for row in rows)
+    ]
+    headings = ("", *(row.label for row in rows))
+    return DataTable(headings=headings, rows=(*lines[:3], corrected, *lines[3:], *crossed))
+
+
+def spread_table(group: ComparisonGroup) -> DataTable:
+    """Return how the runs of each strategy ended and how their scores scatter, a line each."""
+    return DataTable(headings=SPREAD_HEADINGS, rows=tuple(_spread(row) for row in group.rows))
+
+
+def run_table(group: ComparisonGroup, evidence: ReportEvidence) -> DataTable | None:
+    """Return each pair of runs on the same rows, where predictions are stored; None where there are none."""
+    rows = [
+        (row.label, str(pair.seed), *_pair(pair))
+        for row in group.rows
+        for pair in (evidence.examples[row.key].pairs if row.key in evidence.examples else ())
+    ]
+    return DataTable(headings=RUN_HEADINGS, rows=tuple(rows)) if rows else None
+
+
+def _spread(row: ComparisonRow) -> tuple[str, ...]:
+    outcomes, summary = row.outcomes, row.summary
+    values = (
+        (summary.mean, summary.standard_deviation, summary.median, summary.lower_quartile, summary.upper_quartile,
+         summary.minimum, summary.maximum)
+        if summary else (None,) * 7
+    )  # fmt: skip
+    counts = (row.n, outcomes.num_failed, outcomes.num_constant, outcomes.num_at_majority)
+    return (row.label, *map(str, counts), *map(points, values))
+
+
+def _pair(pair: RunPair) -> tuple[str, ...]:
+    test = pair.mcnemar
+    counts = (str(test.num_only_a), str(test.num_only_b), _p_value(test.p_value)) if test else (NOTHING,) * 3
+    return (signed_points(pair.difference), bracket(pair.interval), *counts)
+
+
+def _p_value(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def _outcomes(evidence: Evidence) -> str:
+    difference = evidence.difference
+    return f"{difference.wins} / {difference.ties} / {difference.losses}"
+
+
+def _unless_sequential(evidence: Evidence, p_value: float) -> str:
+    """Leave out a p value that stopping at a look has made invalid."""
+    return NOTHING if evidence.difference.is_sequential else _p_value(p_value)
+
+
+def _coverage(bootstrap: BootstrapInterval) -> str:
+    return f"{100 * bootstrap.coverage:.0f} %"
+
+
+def _effect(evidence: Evidence) -> str:
+    effect = evidence.effect
+    return NOTHING if effect is None else _with_interval(effect.value, effect.interval)
+
+
+def _with_interval(value: float, interval: Interval) -> str:
+    return f"{value:.2f} [{interval.low:.2f}, {interval.high:.2f}]".replace("-", MINUS)
+
+
+def _seeds_needed(evidence: Evidence) -> str:
+    deviation = evidence.difference.standard_deviation
+    needed = seeds_needed(deviation, evidence.difference.mean) if deviation is not None else None
+    return NOTHING if needed is None else f"{needed:,}"
+
+
+STATISTICS = (
+    Statistic(name="wins / ties / losses of paired seeds", write=_outcomes),
+    Statistic(name="95 % interval of the difference", write=lambda e: bracket(e.difference.interval)),
+    Statistic(name="sign-flip test, p", write=lambda e: _unless_sequential(e, e.difference.p_value)),
+    Statistic(name="Wilcoxon signed-rank test, p", write=lambda e: _unless_sequential(e, e.wilcoxon_p_value)),
+    Statistic(name="95 % interval, percentile bootstrap", write=lambda e: bracket(e.percentile.interval)),
+    Statistic(name="what such an interval covers", write=lambda e: _coverage(e.percentile)),
+    Statistic(name="95 % interval, BCa bootstrap", write=lambda e: bracket(e.bca.interval)),
+    Statistic(name="what such an interval covers", write=lambda e: _coverage(e.bca)),
+    Statistic(name="effect size, mean over sd of differences", write=_effect),
+    Statistic(name="probability of improvement",
+              write=lambda e: _with_interval(e.improvement.value, e.improvement.interval)),
+    Statistic(name="stochastic order, violation (bound)",
+              write=lambda e: f"{e.order.violation:.2f} ({e.order.upper_bound:.2f})"),
+    Statistic(name="smallest difference these seeds show, points", write=lambda e: points(e.smallest_difference)),
+    Statistic(name="paired seeds that would show this difference", write=_seeds_needed),
+)  # fmt: skip
+CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (
+    ("95 % interval over seeds and rows, crossed bootstrap", lambda found: bracket(found.crossed.interval)),
+    ("standard error from seeds, points", lambda found: points(found.crossed.seed_standard_error)),
+    ("standard error from rows, points", lambda found: points(found.crossed.example_standard_error)),
+)
+SPREAD_HEADINGS = (
+    "", "finished", "failed", "constant", "at majority", "mean", "sd", "median", "lower quartile", "upper quartile",
+    "lowest", "highest",
+)  # fmt: skip
+RUN_HEADINGS = (
+    "",
+    "seed",
+    "difference",
+    "95 % interval over rows",
+    "only it right",
+    "only baseline right",
+    "McNemar p",
+)

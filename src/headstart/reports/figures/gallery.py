@@ -1,0 +1,103 @@
+"""All figures of a report, for its page and for files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from headstart.reports.curves import learning_curve
+from headstart.reports.evidence import JointGain, joint_gains
+from headstart.reports.figures.best_of import best_of_figure
+from headstart.reports.figures.calibration import calibration_figure, reliability_curve
+from headstart.reports.figures.cost import cost_figure
+from headstart.reports.figures.drawing import Figure, Series, slug
+from headstart.reports.figures.forest import forest_limit, forest_of_strategies, forest_of_tasks
+from headstart.reports.figures.layers import LayerLine, layers_figure, mean_distances
+from headstart.reports.figures.learning import learning_figure
+from headstart.reports.figures.rows import MeasuredRow, Quantity, measured_figure
+from headstart.reports.figures.series import SeriesNumbers, series_numbers
+from headstart.reports.figures.slope import slope_figure
+from headstart.reports.frame import Cell, Frame
+from headstart.reports.measurements import diagnostics_of, values_of
+from headstart.reports.tables import ComparisonGroup, ComparisonTable, build_comparison
+from headstart.store.local import LocalStore
+
+FEATURE_CHANGE = Quantity(
+    title="Feature change",
+    axis="distance of a sequence's feature from the pretrained one",
+    caption="How far the features that the head reads moved in all: the mean over a fixed sample of training rows.",
+)
+Cells = Mapping[tuple[str, str], Cell]
+"""A report's cells by their keys."""
+
+
+def all_figures(store: LocalStore, frame: Frame) -> tuple[Figure, ...]:
+    """Return every figure of a store's report, in the page's order."""
+    table = build_comparison(frame)
+    cells, series = {cell.key: cell for cell in frame.cells}, series_numbers(table.groups)
+    figures = list(overview_figures(table, series, joint_gains(table)))
+    for number, group in enumerate(table.groups, start=1):
+        figures += task_figures(number, group, store, cells, series)
+    return tuple(figures)
+
+
+def overview_figures(
+    table: ComparisonTable, series: SeriesNumbers, gains: Mapping[str, JointGain]
+) -> tuple[Figure, ...]:
+    """Return the forest plots: one task's strategies, or with several tasks each strategy's tasks and joint gain."""
+    if len(table.groups) == 1:
+        figure = forest_of_strategies("forest", table.groups[0], series)
+        return (figure,) if figure else ()
+    limit = forest_limit([row.difference for row in table.rows if row.difference is not None])
+    figures: list[Figure] = []
+    for label, number in series.items():
+        pairs = [(group, row) for group in table.groups for row in group.rows if row.label == label]
+        name, joint = f"forest-{len(figures) + 1}-{slug(label)}", gains.get(label)
+        figure = forest_of_tasks(name, label, pairs, number, joint.gain if joint else None, limit)
+        figures += [figure] if figure else []
+    return tuple(figures)
+
+
+def task_figures(
+    number: int, group: ComparisonGroup, store: LocalStore, cells: Cells, series: SeriesNumbers
+) -> tuple[Figure, ...]:
+    """Return the figures of one task that its runs allow.
+
+    Args:
+        number: of the task in the report: it makes the figures' names unique.
+        group: the task's rows.
+        store: where the runs logged their losses.
+        cells: the runs behind the rows.
+        series: of the strategies.
+    """
+    own = {row.experiment_digest: cells[row.key] for row in group.rows}
+    curves = {digest: curve for digest, cell in own.items() if (curve := learning_curve(store, cell)) is not None}
+    seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}
+    ending = f"{number}-{slug(group.task)}".strip("-")
+    figures = (
+        slope_figure(f"slope-{ending}", group, series),
+        cost_figure(f"cost-{ending}", group, seconds, series),
+        learning_figure(f"learning-{ending}", group, curves, series),
+        best_of_figure(f"best-{ending}", group, series),
+        *_measured_figures(ending, group, cells, series),
+    )
+    return tuple(figure for figure in figures if figure is not None)
+
+
+def _measured_figures(
+    ending: str, group: ComparisonGroup, cells: Cells, series: SeriesNumbers
+) -> Iterator[Figure | None]:
+    """Draw what the last stages measured, where they did."""
+    legend = {row.key: Series(number=series[row.label], label=row.label) for row in group.rows}
+    changes = {key: values_of(cells[key], lambda d: d.feature_change_mean) for key in legend}
+    rows = [MeasuredRow(series=legend[key], values=values) for key, values in changes.items() if values]
+    yield measured_figure(f"features-{ending}", FEATURE_CHANGE, rows)
+    layers, curves = [], []
+    for key, each in legend.items():
+        stages = [diagnostics for _, diagnostics in diagnostics_of(cells[key])]
+        if distances := mean_distances([stage.layer_distances for stage in stages]):
+            layers.append(LayerLine(series=each, distances=distances))
+        if runs := [stage.calibration for stage in stages if stage.calibration is not None and stage.calibration.bins]:
+            scaled = [stage.calibration_scaled for stage in stages if stage.calibration_scaled is not None]
+            curves.append(reliability_curve(each, runs, scaled))
+    yield layers_figure(f"layers-{ending}", layers)
+    yield calibration_figure(f"calibration-{ending}", curves)

@@ -1,0 +1,71 @@
+"""A report as LaTeX tables for a paper, with booktabs' rules."""
+
+from __future__ import annotations
+
+from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS, bracket, points, signed_points
+from headstart.reports.renderings import mean_and_deviation, runs_text
+from headstart.reports.report import Report
+from headstart.reports.tables import ComparisonGroup, ComparisonRow
+
+HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
+_ESCAPES = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
+    MINUS: "$-$", PLUS_MINUS: r"$\pm$", NOTHING: "--", NO_BREAK: "~", "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+}  # fmt: skip
+
+
+def as_latex(report: Report) -> str:
+    """Return a `table` for every task, to be set with the packages booktabs, textcomp and T1 fonts."""
+    head = [r"% \usepackage[T1]{fontenc} \usepackage{textcomp,booktabs}"]
+    tables = [_table(number, group) for number, group in enumerate(report.table.groups, start=1)]
+    notes = [f"% {_one_line(note)}" for note in report.table.notes]
+    return "\n".join([*head, *notes, "", *tables])
+
+
+def escape(text: str) -> str:
+    """Return text in which nothing means anything to LaTeX; line ends and control characters become spaces."""
+    plain = "".join(each if each.isprintable() or each == NO_BREAK else " " for each in text)
+    return "".join(_ESCAPES.get(each, each) for each in plain)
+
+
+def _table(number: int, group: ComparisonGroup) -> str:
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape(f'{group.task}, {group.model}. {group.caption}')}}}",
+            rf"\label{{tab:headstart-{number}}}",
+            r"\begin{tabular}{lrrrrl}",
+            r"\toprule",
+            _line([escape(heading) for heading in HEADINGS]),
+            r"\midrule",
+            *(_line([escape(cell) for cell in _cells(row)]) for row in group.rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _cells(row: ComparisonRow) -> list[str]:
+    difference = row.difference
+    return [
+        row.label,
+        mean_and_deviation(row),
+        runs_text(row),
+        signed_points(difference.mean) if difference else points(None),
+        bracket(difference.interval if difference else None),
+        (row.words or ("",))[0],
+    ]
+
+
+def _line(cells: list[str]) -> str:
+    """Return a line of cells; braces keep the line break before it from taking its first character as an option."""
+    return "{" + "} & {".join(cells) + r"} \\"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,139 @@
+"""A report for programs, as CSV and JSON: scores as they are stored, unrounded, from 0 to 1."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from headstart.reports.examples import ExampleEvidence
+from headstart.reports.report import Report
+from headstart.reports.tables import ComparisonGroup, ComparisonRow
+from headstart.stats.evidence import Evidence
+
+SCHEMA_VERSION = 2
+"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number."""
+
+
+def as_csv(report: Report) -> str:
+    """Return one line per row with a heading; empty where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_ROW_COLUMNS, *_EVIDENCE_COLUMNS, *_EXAMPLE_COLUMNS, "words", "experiment_digest"])
+    for row in report.table.rows:
+        found, examples = report.evidence.by_row.get(row.key), report.evidence.examples.get(row.key)
+        values = [write(row) for write in _ROW_COLUMNS.values()]
+        values += [write(_Weighed(report, row, found)) if found else None for write in _EVIDENCE_COLUMNS.values()]
+        values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
+        writer.writerow([*values, "; ".join(row.words), row.experiment_digest])
+    return text.getvalue()
+
+
+def as_json(report: Report) -> str:
+    """Return everything as JSON, null where there is no value.
+
+    A row is what `ComparisonRow` says, and beside that its evidence (`stats.evidence`), its examples
+    (`reports.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or changes.
+    """
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "overall": [asdict(answer) for answer in report.overall],
+        "answers": [asdict(answer) for answer in report.answers],
+        "num_comparisons": report.evidence.num_comparisons,
+        "groups": [_group(report, group) for group in report.table.groups],
+        "across_tasks": {label: asdict(gain) for label, gain in report.evidence.gains.items()},
+        "notes": report.table.notes,
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """A row with its evidence."""
+
+    report: Report
+    row: ComparisonRow
+    evidence: Evidence
+
+    @property
+    def adjusted(self) -> float | None:
+        """The p value after Holm's correction."""
+        return self.report.evidence.adjusted.get(self.row.key)
+
+
+def _group(report: Report, group: ComparisonGroup) -> dict[str, Any]:
+    return asdict(group) | {"rows": [_row(report, row) for row in group.rows]}
+
+
+def _row(report: Report, row: ComparisonRow) -> dict[str, Any]:
+    key, evidence = row.key, report.evidence
+    found, examples, best = evidence.by_row.get(key), evidence.examples.get(key), evidence.best.get(key, ())
+    values = asdict(row) | {
+        "evidence": asdict(found) | {"adjusted_p_value": evidence.adjusted.get(key)} if found else None,
+        "examples": asdict(examples) if examples else None,
+        "expected_best": [asdict(each) for each in best],
+    }
+    for part in ("evidence", "sequential"):  # the difference stands in the row
+        (values[part] or {}).pop("difference", None)
+    return values
+
+
+_ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
+    "task": lambda row: row.task,
+    "model": lambda row: row.model,
+    "label": lambda row: row.label,
+    "strategy": lambda row: row.strategy,
+    "metric": lambda row: row.metric,
+    "reported_split": lambda row: row.reported_split,
+    "chosen_on": lambda row: row.chosen_on,
+    "n": lambda row: row.n,
+    "num_diverged": lambda row: row.num_diverged,
+    "num_errors": lambda row: row.num_errors,
+    "num_constant": lambda row: row.outcomes.num_constant,
+    "num_at_majority": lambda row: row.outcomes.num_at_majority,
+    "mean": lambda row: row.summary and row.summary.mean,
+    "standard_deviation": lambda row: row.summary and row.summary.standard_deviation,
+    "median": lambda row: row.summary and row.summary.median,
+    "lower_quartile": lambda row: row.summary and row.summary.lower_quartile,
+    "upper_quartile": lambda row: row.summary and row.summary.upper_quartile,
+    "mean_with_failures": lambda row: row.mean_with_failures,
+    "majority_score": lambda row: row.majority_score,
+    "stage1_mean": lambda row: row.stage1 and row.stage1.mean,
+    "seconds": lambda row: row.seconds,
+    "num_trained_parameters": lambda row: row.num_trained_parameters,
+    "num_steps": lambda row: row.num_steps,
+    "difference_mean": lambda row: row.difference and row.difference.mean,
+    "difference_low": lambda row: row.difference and row.difference.interval and row.difference.interval.low,
+    "difference_high": lambda row: row.difference and row.difference.interval and row.difference.interval.high,
+    "is_sequential": lambda row: row.difference and row.difference.is_sequential,
+    "num_pairs": lambda row: row.difference and row.difference.n,
+    "num_missing_pairs": lambda row: row.difference and row.difference.num_missing_pairs,
+    "verdict": lambda row: row.verdict,
+    "p_value": lambda row: row.difference and row.difference.p_value,
+}
+_EVIDENCE_COLUMNS: dict[str, Callable[[_Weighed], object]] = {
+    "adjusted_p_value": lambda each: each.adjusted,
+    "wilcoxon_p_value": lambda each: each.evidence.wilcoxon_p_value,
+    "percentile_low": lambda each: each.evidence.percentile.interval.low,
+    "percentile_high": lambda each: each.evidence.percentile.interval.high,
+    "percentile_coverage": lambda each: each.evidence.percentile.coverage,
+    "bca_low": lambda each: each.evidence.bca.interval.low,
+    "bca_high": lambda each: each.evidence.bca.interval.high,
+    "bca_coverage": lambda each: each.evidence.bca.coverage,
+    "effect_size": lambda each: each.evidence.effect and each.evidence.effect.value,
+    "effect_size_low": lambda each: each.evidence.effect and each.evidence.effect.interval.low,
+    "effect_size_high": lambda each: each.evidence.effect and each.evidence.effect.interval.high,
+    "probability_of_improvement": lambda each: each.evidence.improvement.value,
+    "stochastic_order_violation": lambda each: each.evidence.order.violation,
+    "stochastic_order_bound": lambda each: each.evidence.order.upper_bound,
+    "smallest_difference": lambda each: each.evidence.smallest_difference,
+}
+_EXAMPLE_COLUMNS: dict[str, Callable[[ExampleEvidence], object]] = {
+    "crossed_low": lambda examples: examples.crossed.interval.low,
+    "crossed_high": lambda examples: examples.crossed.interval.high,
+    "crossed_seed_standard_error": lambda examples: examples.crossed.seed_standard_error,
+    "crossed_example_standard_error": lambda examples: examples.crossed.example_standard_error,
+}

@@ -1,0 +1,68 @@
+"""What was declared of a comparison before its first look: it lies beside the experiment and never changes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from headstart.errors import CheckpointError, UsageError
+from headstart.store.layout import read_json, write_json
+from headstart.store.local import LocalStore
+
+FILE_NAME = "looks.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredLooks:
+    """When a comparison that adds seeds until it is decided looks at its pairs.
+
+    Attributes:
+        baseline_digest: of the experiment it is compared with.
+        looks: numbers of pairs, rising; the last is the most that will be run.
+        confidence: of all looks together, 0 to 1.
+        narrower_than: width of an interval that is narrow enough to stop, in the scores' unit; None for none.
+    """
+
+    baseline_digest: str
+    looks: tuple[int, ...]
+    confidence: float
+    narrower_than: float | None
+
+
+def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
+    """Store what was declared; the same again changes nothing.
+
+    Raises:
+        UsageError: if something else was declared before: looks that change after the fact keep no error rate.
+    """
+    before = read_looks(store, digest)
+    if before is None:
+        store.mark()
+        write_json(store.root / digest / FILE_NAME, asdict(looks))
+    elif before != looks:
+        raise UsageError(
+            f"this comparison was declared otherwise when it began: {_describe(before)}; now it is {_describe(looks)}",
+            allowed="  Looks are declared once: changed after the fact they would not keep the error rate.",
+            remedy="  Give the options of the first call, or another --store.",
+        )
+
+
+def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
+    """Return what was declared; None for a comparison with a fixed number of seeds.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    path = store.root / digest / FILE_NAME
+    try:
+        values = read_json(path)
+        return DeclaredLooks(**values | {"looks": tuple(values["looks"])})
+    except FileNotFoundError:
+        return None
+    except (TypeError, KeyError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _describe(looks: DeclaredLooks) -> str:
+    narrow = f", or narrower than {100 * looks.narrower_than:g} points" if looks.narrower_than is not None else ""
+    numbers = ", ".join(map(str, looks.looks))
+    return f"looks at {numbers} pairs at {looks.confidence:.0%}{narrow}, against {looks.baseline_digest[:12]}"

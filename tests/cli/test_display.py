@@ -1,0 +1,144 @@
+"""What a person sees while runs go on: on a terminal, and in a log."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from headstart.cli.display import sweep_display
+from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.experiments.experiment import Experiment, Run
+from headstart.reports.formats import MINUS, NOTHING
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.serial_executor import Event, SweepEvent
+from headstart.training.callbacks import Progress
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.stores import fail, make_record
+
+CheckpointMaker = Callable[..., Path]
+SCORES = {"finetune": (0.70, 0.72), "lp_ft": (0.74, 0.75)}
+
+
+@pytest.fixture
+def experiments(tiny_checkpoint: CheckpointMaker) -> list[Experiment]:
+    workspace = tiny_workspace()
+    return [tiny_experiment(tiny_choices(tiny_checkpoint("bert"), name), workspace) for name in SCORES]
+
+
+@pytest.fixture
+def runs(experiments: list[Experiment]) -> list[Run]:
+    return [Run(each, seed, SOURCE) for seed in (0, 1) for each in experiments]
+
+
+def ended(run: Run, status: RunStatus = RunStatus.FINISHED) -> SweepEvent:
+    experiment = run.experiment
+    record: RunRecord = make_record(
+        experiment.label, run.seed, SCORES[experiment.label][run.seed], experiment=experiment.digest,
+        task=experiment.task,
+    )  # fmt: skip
+    return SweepEvent(
+        kind=Event.ENDED, run=run, record=record if status is RunStatus.FINISHED else fail(record, status)
+    )
+
+
+def steps(run: Run, number: int) -> list[SweepEvent]:
+    stage = run.experiment.plan[0]
+    return [
+        SweepEvent(
+            kind=Event.PROGRESS,
+            run=run,
+            progress=Progress(stage=stage.name, step=step, num_steps=stage.num_steps, loss=0.5),
+        )
+        for step in range(1, number + 1)
+    ]
+
+
+def shown(standings: Standings) -> list[list[str]]:
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(standings_table(standings.all()))
+    return [line.split() for line in console.file.getvalue().splitlines()]
+
+
+def test_standings_count_runs_and_take_means_and_differences(runs: list[Run]):
+    standings = Standings(runs)
+    assert shown(standings)[1:] == [
+        ["tiny", "finetune", "0/2", NOTHING, NOTHING, NOTHING],
+        ["tiny", "lp_ft", "0/2", NOTHING, NOTHING, NOTHING],
+    ]
+    for run in runs[:3]:
+        standings.note(ended(run))
+    assert shown(standings)[1:] == [
+        ["tiny", "finetune", "2/2", "71.00", NOTHING, NOTHING],
+        ["tiny", "lp_ft", "1/2", "74.00", "+4.00", NOTHING],
+    ]
+    standings.note(ended(runs[3]))
+    assert shown(standings)[2][:5] == ["tiny", "lp_ft", "2/2", "74.50", "+3.50"]
+    text = standing_text(standings.of(runs[3])).replace("\N{NO-BREAK SPACE}", " ")
+    assert text == f"so far 74.50 over 2 seeds, +3.50 to plain fine-tuning [{MINUS}2.85, +9.85]"
+
+
+def test_trials_that_choose_a_rate_are_no_strategy(runs: list[Run]):
+    trial = Run(replace(runs[0].experiment, purpose="selection"), 1_000_000, SOURCE)
+    standings = Standings([])
+    standings.note(SweepEvent(kind=Event.STARTED, run=trial))
+    assert standings.all() == []
+    assert standing_text(standings.of(trial)) == ""
+
+
+def test_failed_runs_are_counted_and_new_seeds_are_learned_of(runs: list[Run]):
+    standings = Standings(runs)
+    standings.note(ended(runs[1], RunStatus.DIVERGED))
+    standings.note(SweepEvent(kind=Event.STARTED, run=Run(runs[1].experiment, 2, SOURCE)))
+    assert shown(standings)[2][2:5] == ["1/3,", "1", "failed"]
+
+
+def test_a_log_gets_plain_lines(runs: list[Run], capsys: pytest.CaptureFixture[str]):
+    with sweep_display(runs, quiet=False) as listener:
+        for run in runs:
+            listener(SweepEvent(kind=Event.STARTED, run=run))
+            for event in steps(run, 6):
+                listener(event)
+            listener(ended(run))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 8
+    assert lines[0] == "tiny finetune seed 0: started"
+    assert lines[1].startswith(
+        "✓ tiny finetune seed 0: accuracy 70.00 in 50 s; so far 70.00 over 1 seed; 1 of 4 runs, "
+    )
+    assert lines[1].endswith(" left")
+    assert "so far 74.00 over 1 seed, +4.00 to plain fine-tuning; 2 of 4 runs, " in lines[3]
+    assert lines[7].endswith("; 4 of 4 runs")
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_terminal_gets_a_table_that_lives(runs: list[Run], monkeypatch: pytest.MonkeyPatch):
+    stream = io.StringIO()
+
+    def terminal(**_: object) -> Console:
+        return Console(file=stream, force_terminal=True, width=100, height=40, color_system=None, highlight=False)
+
+    monkeypatch.setattr("headstart.cli.display.Console", terminal)
+    with sweep_display(runs, quiet=False) as listener:
+        for run in runs:
+            listener(SweepEvent(kind=Event.STARTED, run=run))
+            for event in steps(run, 6):
+                listener(event)
+            listener(ended(run))
+    last = stream.getvalue().split("95 % interval")[-1]
+    assert "71.00" in last
+    assert "+3.50" in last
+    assert "2/2" in last
+    assert "all runs" in last
+    assert stream.getvalue().count("✓ tiny lp_ft seed 1") == 1
+
+
+def test_quiet_shows_nothing(runs: list[Run], capsys: pytest.CaptureFixture[str]):
+    with sweep_display(runs, quiet=True) as listener:
+        listener(ended(runs[0]))
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""

@@ -1,0 +1,106 @@
+"""The matrix's outcomes as a file that `doctor` reads, and as a page for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from tests.matrix.cells import ADAPTERS, IMAGES_AND_AUDIO, TEXTS, Cell, adapter_cells, other_cells, strategy_cells
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "src" / "headstart" / "inspection" / "proven.json"
+PAGE = ROOT / "docs" / "architectures.md"
+
+Outcomes = dict[str, dict[str, str | None]]
+"""Reason by architecture and column; None where it works."""
+
+
+def measure(outcome: Callable[[Cell], str | None]) -> dict[str, Outcomes]:
+    """Return the outcomes of all cells: adapters and strategies by architecture."""
+    return {
+        "adapters": _by_architecture([*adapter_cells(), *other_cells()], lambda cell: str(cell.adapter), outcome),
+        "strategies": _by_architecture(strategy_cells(), lambda cell: cell.strategy, outcome),
+    }
+
+
+def _by_architecture(
+    cells: Iterable[Cell], column: Callable[[Cell], str], outcome: Callable[[Cell], str | None]
+) -> Outcomes:
+    found: Outcomes = {}
+    for cell in cells:
+        found.setdefault(cell.architecture, {})[column(cell)] = outcome(cell)
+    return found
+
+
+def write(found: Mapping[str, Outcomes]) -> None:
+    """Write the file and the page."""
+    DATA.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(found))
+
+
+def read() -> dict[str, Outcomes]:
+    """Return the committed outcomes."""
+    outcomes: dict[str, Outcomes] = json.loads(DATA.read_text())
+    return outcomes
+
+
+def page(found: Mapping[str, Outcomes]) -> str:
+    """Return the page."""
+    adapters, strategies = found["adapters"], found["strategies"]
+    counts = [outcome for table in found.values() for row in table.values() for outcome in row.values()]
+    works = sum(outcome is None for outcome in counts)
+    reasons = list(dict.fromkeys(r for table in found.values() for row in table.values() for r in row.values() if r))
+    return "\n".join(
+        [
+            "# What works on which architecture",
+            "",
+            "Written by `python -m tests.matrix`; `make test-all` trains every cell again and holds the tables to it.",
+            "",
+            f"{len(counts)} combinations on tiny models: {works} trained, with every invariant of the engine held "
+            f"(docs/guides/invariants.md), and {len(counts) - works} were refused before training. None crashed, and "
+            "none ran without training what it declares.",
+            "",
+            "## Adapters",
+            "",
+            f"EH-FT with each adapter's default options; {' and '.join(IMAGES_AND_AUDIO)} through `hs.pretrain_head`. "
+            "A number is the reason below.",
+            "",
+            *_table(adapters, (*TEXTS, *IMAGES_AND_AUDIO), ADAPTERS, reasons),
+            "",
+            "## Strategies",
+            "",
+            "With LoRA where a strategy takes an adapter.",
+            "",
+            *_table(strategies, TEXTS, tuple(next(iter(strategies.values()))), reasons),
+            "",
+            "## Reasons",
+            "",
+            *(f"{number}. {reason}" for number, reason in enumerate(reasons, start=1)),
+            "",
+            "## Tensors that rightly get no gradient",
+            "",
+            "The engine stops a run whose head or adapter has a tensor that never had a gradient. These are excused:",
+            "",
+            "- key biases, everywhere: what is added to every key cancels in the softmax;",
+            "- XLNet's `mask_emb`, `r_s_bias` and `seg_embed`, which classification does not use;",
+            "- Longformer's projections for global attention, where no token is global;",
+            "- a pooler that the head does not read;",
+            "- factors behind a zero (LoRA's A, a bottleneck's way down) in stages of a few updates, and under "
+            "unfreezing by schedule.",
+            "",
+        ]
+    )
+
+
+def _table(outcomes: Outcomes, rows: Iterable[str], columns: Iterable[str], reasons: list[str]) -> list[str]:
+    names = list(columns)
+    lines = ["| | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|" + "---|" * len(names)]
+    for row in rows:
+        marks = [_mark(outcomes[row][name], reasons) for name in names]
+        lines.append(f"| {row} | " + " | ".join(marks) + " |")
+    return lines
+
+
+def _mark(outcome: str | None, reasons: list[str]) -> str:
+    return "yes" if outcome is None else str(reasons.index(outcome) + 1)

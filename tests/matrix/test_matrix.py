@@ -1,0 +1,85 @@
+"""Architecture by adapter by strategy: it trains with every invariant held, or is refused with the written reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headstart.strategies.catalogue import STRATEGIES
+from tests.matrix.cells import (
+    ADAPTER_STRATEGIES,
+    ADAPTERS,
+    TEXTS,
+    Cell,
+    adapter_cells,
+    other_cells,
+    outcome,
+    refusal,
+    strategy_cells,
+)
+from tests.matrix.table import PAGE, page, read
+
+OWN_ADAPTERS = ("lora", "bitfit", "prefix", "bottleneck")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("matrix")
+
+
+def written(cell: Cell) -> str | None:
+    """Return what the committed tables say of a cell."""
+    found = read()
+    if cell.adapter is not None:
+        reason = found["adapters"][cell.architecture][cell.adapter]
+        if reason is not None or cell.strategy == "pretrain_head":
+            return reason
+    return found["strategies"][cell.architecture][cell.strategy]
+
+
+def slices() -> Iterator[Cell]:
+    """Yield each architecture, adapter and strategy at least once, going through the others in turn."""
+    size = max(len(TEXTS), len(ADAPTERS))
+    for number in range(size):
+        yield Cell(TEXTS[number % len(TEXTS)], "eh_ft", ADAPTERS[number % len(ADAPTERS)])
+    for number, strategy in enumerate(STRATEGIES):
+        adapter = OWN_ADAPTERS[number % 4] if strategy in ADAPTER_STRATEGIES else None
+        yield Cell(TEXTS[(number * 5) % len(TEXTS)], strategy, adapter)
+
+
+def everything() -> Iterator[Cell]:
+    """Yield the tables' cells, and every strategy that takes an adapter with every adapter of our own."""
+    seen = set()
+    for cell in (
+        *adapter_cells(),
+        *strategy_cells(),
+        *other_cells(),
+        *(Cell(a, s, own) for a in TEXTS for s in ADAPTER_STRATEGIES for own in OWN_ADAPTERS),
+    ):
+        if cell not in seen:
+            seen.add(cell)
+            yield cell
+
+
+@pytest.mark.parametrize("cell", [pytest.param(cell, id=str(cell)) for cell in dict.fromkeys(slices())])
+def test_a_slice_of_the_matrix(cell: Cell, folders: Path) -> None:
+    assert outcome(cell, folders / cell.architecture) == written(cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", [pytest.param(cell, id=str(cell)) for cell in everything()])
+def test_the_matrix(cell: Cell, folders: Path) -> None:
+    assert outcome(cell, folders / cell.architecture) == written(cell)
+
+
+@pytest.mark.parametrize("architecture", TEXTS)
+def test_the_written_refusals_are_todays(architecture: str, folders: Path) -> None:
+    for cell in adapter_cells():
+        if cell.architecture == architecture:
+            assert refusal(cell, folders / architecture) == written(cell), cell
+
+
+def test_the_page_is_written_from_the_file() -> None:
+    assert PAGE.read_text() == page(read())

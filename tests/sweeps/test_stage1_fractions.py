@@ -1,0 +1,56 @@
+"""Several shares of Stage 1 in one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headstart.errors import UsageError
+from headstart.registry import Spec
+from headstart.reports.frame import Frame
+from headstart.reports.tables import build_comparison
+from headstart.store.local import LocalStore
+from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+from headstart.training.config import RunOptions
+from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
+
+CheckpointMaker = Callable[..., Path]
+
+
+def sweep_of(model: Path, strategies: tuple[str, ...], *shares: float, on_top: bool = False) -> Sweep:
+    choices = tiny_choices(model, "lp_ft", steps=10, stage1_fraction=None, stage1_on_top=on_top)
+    choices = replace(choices, strategies=tuple(Spec.parse(name) for name in strategies))
+    return Sweep(choices=choices, sources=(SOURCE,), seeds=(0,), stage1_fractions=shares)
+
+
+def plans(sweep: Sweep) -> list[tuple[str, list[int]]]:
+    runs = check_sweep(sweep, tiny_workspace())
+    return [(run.experiment.label, [stage.num_steps for stage in run.experiment.plan]) for run in runs]
+
+
+def test_every_strategy_with_a_first_stage_has_a_column_for_each_share(tiny_checkpoint: CheckpointMaker) -> None:
+    sweep = sweep_of(tiny_checkpoint("bert"), ("finetune", "lp_ft"), 0.1, 0.5)
+    assert plans(sweep) == [("finetune", [10]), ("lp_ft", [1, 9]), ("lp_ft", [5, 5])]
+
+
+def test_on_top_stage_2_keeps_all_updates(tiny_checkpoint: CheckpointMaker) -> None:
+    sweep = sweep_of(tiny_checkpoint("bert"), ("finetune", "lp_ft"), 0.1, 0.5, 0.9, on_top=True)
+    assert plans(sweep) == [("finetune", [10]), ("lp_ft", [1, 10]), ("lp_ft", [5, 10]), ("lp_ft", [9, 10])]
+
+
+def test_a_table_tells_them_apart_by_their_split(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    sweep = sweep_of(tiny_checkpoint("bert"), ("finetune", "lp_ft"), 0.2, 0.5)
+    records = run_sweep(sweep, LocalStore(tmp_path), tiny_workspace(), RunOptions(), lambda event: None)
+    (group,) = build_comparison(Frame.from_records(records)).groups
+    assert {row.label for row in group.rows} == {"finetune", "lp_ft, 2 + 8 steps", "lp_ft, 5 + 5 steps"}
+
+
+@pytest.mark.parametrize(("shares", "on_top"), [((0.1, 0.2), False), ((), True)])
+def test_without_a_first_stage_they_would_have_no_effect(
+    shares: tuple[float, ...], on_top: bool, tiny_checkpoint: CheckpointMaker
+) -> None:
+    with pytest.raises(UsageError, match=r"--stage1-.* would have no effect"):
+        check_sweep(sweep_of(tiny_checkpoint("bert"), ("finetune",), *shares, on_top=on_top), tiny_workspace())
