@@ -30,6 +30,16 @@ def test_the_papers_length(task: str, num_rows: int, expected: int) -> None:
     assert resolve_num_steps(get_preset("paper"), task, num_rows, 32, epochs=None, steps=None) == expected
 
 
+def test_a_factor_multiplies_what_the_preset_says() -> None:
+    preset = get_preset("default")
+    assert resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=4) == 2_000
+    assert resolve_num_steps(preset, "x", 2_490, 16, epochs=None, steps=None, budget_factor=0.5) == 1_560
+    with pytest.raises(UsageError, match="--steps and --budget-factor were given"):
+        resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=5, budget_factor=4)
+    with pytest.raises(UsageError, match="above 0"):
+        resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=0)
+
+
 def test_the_paper_knows_no_other_task() -> None:
     with pytest.raises(UsageError, match="no number of epochs for 'reviews'"):
         resolve_num_steps(get_preset("paper"), "reviews", 100, 32, epochs=None, steps=None)

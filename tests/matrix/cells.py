@@ -17,6 +17,7 @@ import torch
 import headstart as hs
 from headstart.adapters.catalogue import adapter_names, build_adapter
 from headstart.errors import UsageError
+from headstart.experiments.choices import Choices
 from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from tests.adapters.architectures import OTHER_MODELS, make_classifier
@@ -79,7 +80,7 @@ def refusal(cell: Cell, folder: Path) -> str | None:
         adapter = build_adapter(Spec.parse(cell.adapter or ""))
         return adapter.refusal(make_classifier(cell.architecture, attention="eager"))
     try:
-        tiny_experiment(_choices(cell, folder), tiny_workspace())
+        tiny_experiment(choices_of(cell, folder), tiny_workspace())
     except UsageError as error:
         return _reason(error)
     return None
@@ -97,7 +98,7 @@ def outcome(cell: Cell, folder: Path) -> str | None:
         _pretrain(cell)
         return None
     with tempfile.TemporaryDirectory() as out:
-        _, record = do_run(_choices(cell, folder), Path(out))
+        _, record = do_run(choices_of(cell, folder), Path(out))
     for stage in record.stages:
         if stage.num_steps and stage.moved["head"] == 0:
             raise AssertionError(f"{cell}: the head did not move in stage {stage.name}")
@@ -106,11 +107,12 @@ def outcome(cell: Cell, folder: Path) -> str | None:
     return None
 
 
-def _choices(cell: Cell, folder: Path) -> Any:
+def choices_of(cell: Cell, folder: Path, **options: Any) -> Choices:
+    """Return the choices of a short run; `options` are further fields of `Choices`."""
     strategy = ONE_LAYER.get(cell.strategy, cell.strategy)
     fraction = 0.25 if build_strategy(Spec.parse(strategy)).has_first_stage else None
     return tiny_choices(
-        checkpoint(cell.architecture, folder), strategy, cell.adapter, steps=12, stage1_fraction=fraction
+        checkpoint(cell.architecture, folder), strategy, cell.adapter, steps=12, stage1_fraction=fraction, **options
     )
 
 

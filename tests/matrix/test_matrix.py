@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from headstart.models.own_heads import HEADS
+from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES
 from tests.matrix.cells import (
     ADAPTER_STRATEGIES,
@@ -14,12 +16,14 @@ from tests.matrix.cells import (
     TEXTS,
     Cell,
     adapter_cells,
+    choices_of,
     other_cells,
     outcome,
     refusal,
     strategy_cells,
 )
 from tests.matrix.table import PAGE, page, read
+from tests.support.runs import do_run
 
 OWN_ADAPTERS = ("lora", "bitfit", "prefix", "bottleneck")
 
@@ -72,6 +76,15 @@ def test_a_slice_of_the_matrix(cell: Cell, folders: Path) -> None:
 @pytest.mark.parametrize("cell", [pytest.param(cell, id=str(cell)) for cell in everything()])
 def test_the_matrix(cell: Cell, folders: Path) -> None:
     assert outcome(cell, folders / cell.architecture) == written(cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("head", HEADS)
+def test_every_strategy_trains_every_head(head: str, strategy: str, folders: Path, tmp_path: Path) -> None:
+    choices = choices_of(Cell("bert", strategy, None), folders / "bert", head=Spec(head))
+    _, record = do_run(choices, tmp_path)
+    assert all(stage.moved["head"] > 0 for stage in record.stages if stage.num_steps)
 
 
 @pytest.mark.parametrize("architecture", TEXTS)

@@ -6,11 +6,11 @@ import numpy
 import pytest
 import scipy.stats
 
+from headstart.stats.coverage import Method, simulated_coverage
 from headstart.stats.intervals import (
     bca_bootstrap,
     paired_t_interval,
     percentile_bootstrap,
-    percentile_bootstrap_coverage,
 )
 
 
@@ -55,7 +55,7 @@ def test_bootstrap_of_five_covers_84_percent():
     samples = generator.standard_normal((1500, 5))
     covered = [not percentile_bootstrap(list(sample), num_resamples=400).excludes(0.0) for sample in samples]
     assert numpy.mean(covered) == pytest.approx(0.838, abs=0.03)
-    assert percentile_bootstrap_coverage(5) == pytest.approx(0.838, abs=0.005)
+    assert simulated_coverage(Method.PERCENTILE, 5) == pytest.approx(0.838, abs=0.005)
 
 
 def test_bca_agrees_with_scipy():

@@ -149,6 +149,7 @@ class TrainingOptions:
     preset: Annotated[str, _training("default, paper or paper_code.")] = "default"
     epochs: Annotated[float | None, _training("Passes over the training rows, all stages together.")] = None
     steps: Annotated[int | None, _training("Updates, all stages together, instead of --epochs.")] = None
+    budget_factor: Annotated[float | None, _training("The preset's number of updates times this.")] = None
     batch_size: Annotated[int | None, _training("Examples per update.")] = None
     stage1_on_top: Annotated[
         bool,

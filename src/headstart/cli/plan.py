@@ -49,38 +49,43 @@ def plan(
         typer.echo(plan_json(planned))
         return
     console = Console(highlight=False)
-    console.print(_table(planned))
+    for task in dict.fromkeys(row.task for row in planned.rows):
+        console.print(_table(planned, task))
+        console.print()
     for task, label, why in planned.left_out:
         console.print(f"Left out: {task}, {label}: {why}", markup=False)
     console.print(
-        f"A difference of the size shown is found with {planned.power:.0%} power (paired t test at "
-        f"{planned.level:.0%}). A spread from few pairs is itself uncertain: the seeds in brackets are for the ends of "
-        "its 80 % interval.",
+        f"By 6, by 10, ...: the smallest difference, in points, that so many paired seeds show with "
+        f"{planned.power:.0%} power (paired t test at {planned.level:.0%}). A spread from few pairs is itself "
+        "uncertain: the seeds in brackets are for the ends of its 80 % interval.",
         markup=False,
     )
 
 
-def _table(planned: Plan) -> Table:
+def _table(planned: Plan, task: str) -> Table:
     from rich.table import Column, Table
     from rich.text import Text
 
     from headstart.reports.formats import points
     from headstart.reports.planning import NUMBERS_OF_PAIRS
 
+    numbers = ("pairs", "sd", *(f"by {number}" for number in NUMBERS_OF_PAIRS))
     table = Table(
-        *(Column(name, overflow="fold") for name in ("task", "strategy")),
-        *(Column(name, justify="right") for name in ("pairs", "sd")),
-        *(Column(f"{number} show", justify="right") for number in NUMBERS_OF_PAIRS),
-        Column(f"for {points(planned.difference)}", justify="right"),
+        Column("strategy", overflow="fold"),
+        *(Column(name, justify="right", no_wrap=True) for name in numbers),
+        Column(f"seeds for {points(planned.difference)}", justify="right"),
         box=None,
-        title="Paired seeds, and the smallest difference in points that they show",
+        padding=(0, 2, 0, 0),
+        title=Text(task),
         title_justify="left",
+        title_style="bold",
     )
     for row in planned.rows:
-        shown = [points(size) for _, size in row.smallest]
-        needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
-        cells = [row.task, row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
-        table.add_row(*map(Text, cells))
+        if row.task == task:
+            shown = [points(size) for _, size in row.smallest]
+            needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
+            cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
+            table.add_row(*map(Text, cells))
     return table
 
 

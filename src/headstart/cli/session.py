@@ -72,6 +72,7 @@ def choices(
         preset=training.preset,
         epochs=training.epochs,
         steps=training.steps,
+        budget_factor=training.budget_factor,
         batch_size=training.batch_size,
         learning_rate=learning_rate,
         stage1_learning_rate=stage1_learning_rate,

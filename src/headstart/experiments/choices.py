@@ -30,6 +30,7 @@ class Choices:
         quantise_stage1: "8bit" or "4bit" for the frozen backbone of a first stage with an adapter.
         learning_rate: of stages that train the backbone.
         stage1_learning_rate: of stages that train head or adapter, as Stage 1 or alone.
+        budget_factor: times the preset's number of updates.
         stage1_fraction: Stage 1's share of the steps, from 0 up to but not including 1.
         stage1_on_top: Stage 1's steps are added to the others instead of being taken from them.
         long: what happens to texts over `max_length`: "truncate", "head_tail" or "window".
@@ -51,6 +52,7 @@ class Choices:
     preset: str = "default"
     epochs: float | None = None
     steps: int | None = None
+    budget_factor: float | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
     stage1_learning_rate: float | None = None

@@ -92,7 +92,13 @@ def build_experiment(
         stage1_learning_rate=choices.stage1_learning_rate,
     )
     num_steps = resolve_num_steps(
-        preset, task.name, len(training_rows), draft.training.batch_size, epochs=choices.epochs, steps=choices.steps
+        preset,
+        task.name,
+        len(training_rows),
+        draft.training.batch_size,
+        epochs=choices.epochs,
+        steps=choices.steps,
+        budget_factor=choices.budget_factor,
     )
     if adapter is not None:
         _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)

@@ -209,7 +209,14 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
 
 
 def resolve_num_steps(
-    preset: Preset, task: str, num_rows: int, batch_size: int, *, epochs: float | None, steps: int | None
+    preset: Preset,
+    task: str,
+    num_rows: int,
+    batch_size: int,
+    *,
+    epochs: float | None,
+    steps: int | None,
+    budget_factor: float | None = None,
 ) -> int:
     """Return a run's optimiser updates, whichever way the user said them.
 
@@ -220,12 +227,18 @@ def resolve_num_steps(
         batch_size: examples per update.
         epochs: passes over the training split, above 0.
         steps: updates, above 0.
+        budget_factor: the preset's own number of updates times this, above 0.
 
     Raises:
-        UsageError: if both are given, one is not above 0, or the paper says nothing about this task.
+        UsageError: if several are given, one is not above 0, or the paper says nothing about this task.
     """
-    if epochs is not None and steps is not None:
-        raise UsageError("both --epochs and --steps were given", allowed="  One of them decides the length.")
+    ways = {"--epochs": epochs, "--steps": steps, "--budget-factor": budget_factor}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} were given", allowed="  One of them decides the length.")
+    if budget_factor is not None:
+        usual = resolve_num_steps(preset, task, num_rows, batch_size, epochs=None, steps=None)
+        return max(1, round(_positive("--budget-factor", budget_factor) * usual))
     if steps is not None:
         return _positive("--steps", steps)
     per_epoch = steps_per_epoch(num_rows, batch_size)

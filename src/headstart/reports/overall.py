@@ -36,7 +36,9 @@ def overall_answers(gains: Mapping[str, JointGain]) -> tuple[OverallAnswer, ...]
 
 def _answer(label: str, joint: JointGain) -> OverallAnswer:
     verdict, tone = _verdict(joint)
-    return OverallAnswer(label=label, verdict=verdict, tone=tone, sentence=_sentence(label, joint.gain), needed=_needed(joint, tone))
+    return OverallAnswer(
+        label=label, verdict=verdict, tone=tone, sentence=_sentence(label, joint.gain), needed=_needed(joint, tone)
+    )
 
 
 def _verdict(joint: JointGain) -> tuple[str, Tone]:

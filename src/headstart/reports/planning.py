@@ -11,7 +11,7 @@ from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
 from headstart.stats.intervals import Interval
 from headstart.stats.power import POWER, seeds_needed, smallest_difference, spread_interval
 
-NUMBERS_OF_PAIRS = (6, 10, 20, 30, 50)
+NUMBERS_OF_PAIRS = (6, 10, 20, 50)
 SCHEMA_VERSION = 1
 
 
