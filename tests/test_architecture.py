@@ -18,7 +18,7 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry", "seeding", "kinds"),
+    ("registry", "seeding", "kinds", "costs"),
     ("metrics",),
     ("models", "tasks", "stats", "store"),
     ("adapters", "data", "artifacts", "reports"),
@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a part imports from lines before its own, and from itself."""
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
-NO_TORCH_PARTS = ("errors", "registry", "seeding", "kinds", "metrics", "tasks", "stats", "store", "reports")
+NO_TORCH_PARTS = ("errors", "registry", "seeding", "kinds", "costs", "metrics", "tasks", "stats", "store", "reports")
 WALLS = {
     "peft": ("headstart.adapters",),
     "ray": ("headstart.sweeps.ray_executor",),

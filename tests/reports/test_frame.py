@@ -77,7 +77,7 @@ def test_the_baseline_most_alike_is_taken():
     pairing = frame.pair(cell)
     assert pairing is not None
     assert pairing.baseline.experiment_digest == "alike"
-    assert pairing.has_equal_steps
+    assert pairing.is_fair
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,31 @@ def test_a_damaged_record_is_left_out_with_a_warning(tmp_path: Path, caplog: pyt
     (cell,) = Frame.from_store(store).cells
     assert list(cell.scores()) == [0]
     assert "run.json is damaged" in caplog.text
+
+
+def test_at_equal_compute_the_baseline_is_the_matched_one_and_its_fewer_updates_are_fair():
+    """By hand: 20 adapter updates and 180 of fine-tuning cost 2 x 20 + 3 x 180 = 580, 193 of fine-tuning cost 579."""
+    matched = [
+        replace(record, stages=(replace(record.stages[0], num_steps=193),), num_steps=193)
+        for record in (make_record("finetune:match_compute", seed, 0.6 + seed / 100) for seed in range(6))
+    ]
+    records = [
+        *(make_record(seed=seed, score=0.5 + seed / 100) for seed in range(6)),
+        *matched,
+        *(make_record("eh_ft(lora)", seed, 0.7 + seed / 90, stage1=0.5) for seed in range(6)),
+        *(make_record("lp_ft", seed, 0.7, stage1=0.5, stage1_role="probe") for seed in range(6)),
+    ]
+    frame = Frame.from_records(records)
+    plain = {row.label: row for row in build_comparison(frame).rows}
+    equal = {row.label: row for row in build_comparison(frame.at_equal_compute()).rows}
+    assert plain["eh_ft(lora)"].difference.mean == pytest.approx(0.2 + 2.5 / 90 - 0.025)
+    assert plain["finetune:match_compute"].words == ("no verdict: unequal steps, 193 against the baseline's 200",)
+    assert equal["finetune:match_compute"].is_baseline
+    assert equal["eh_ft(lora)"].difference.mean == pytest.approx(0.1 + 2.5 / 90 - 0.025)
+    assert equal["eh_ft(lora)"].words[0] == "better"
+    assert equal["lp_ft"].words[0].startswith("no verdict: unequal steps"), "its probe costs nothing"
+
+
+def test_without_a_matched_run_equal_compute_is_an_error():
+    with pytest.raises(UsageError, match="compare` with --match-compute first"):
+        Frame.from_records([make_record()]).at_equal_compute()

@@ -56,6 +56,12 @@ def report(
     format_: Annotated[
         Format | None, typer.Option("--format", help="(Default: by the suffix of --out; without --out html.)")
     ] = None,
+    match_compute: Annotated[
+        bool,
+        typer.Option(
+            "--match-compute", help="Compare with fine-tuning at EH-FT's compute instead of at equal updates."
+        ),
+    ] = False,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="A folder to write every figure to, as SVG and PDF for a paper.")
     ] = None,
@@ -71,9 +77,9 @@ def report(
         from headstart.reports.html import write_html
 
         out = out or DEFAULT_PAGE
-        write_html(store, out)
+        write_html(store, out, equal_compute=match_compute)
     else:
-        text = _rendered(store, chosen)
+        text = _rendered(store, chosen, equal_compute=match_compute)
         if out is None:
             typer.echo(text, nl=False)
         else:
@@ -83,7 +89,10 @@ def report(
     if figures is not None:
         from headstart.reports.figures.files import write_store_figures
 
-        typer.echo(f"figures: {len(write_store_figures(store, figures))} files in {figures}", err=out is None)
+        typer.echo(
+            f"figures: {len(write_store_figures(store, figures, equal_compute=match_compute))} files in {figures}",
+            err=out is None,
+        )
 
 
 def _format_of(out: Path | None) -> Format:
@@ -98,7 +107,7 @@ def _format_of(out: Path | None) -> Format:
     return SUFFIXES[out.suffix.lower()]
 
 
-def _rendered(store: Path, format_: Format) -> str:
+def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
     from headstart.reports.frame import frame_to_report
     from headstart.reports.latex import as_latex
     from headstart.reports.renderings import as_markdown, as_text
@@ -113,7 +122,7 @@ def _rendered(store: Path, format_: Format) -> str:
         Format.JSON: as_json,
         Format.TEXT: as_text,
     }
-    return write[format_](build_report(frame_to_report(store), LocalStore(store)))
+    return write[format_](build_report(frame_to_report(store, equal_compute=equal_compute), LocalStore(store)))
 
 
 def _write(out: Path, text: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from headstart.costs import STEP_COST, cost
 from headstart.errors import HeadstartError, UsageError
 from headstart.stats.comparisons import PairedDifference, compare_paired
 from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
@@ -15,6 +16,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 
 BASELINE_STRATEGY = "finetune"
+MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
 REPORT_PURPOSE, SELECTION_PURPOSE = "report", "selection"
 
 
@@ -23,12 +25,14 @@ class Cell:
     """All runs of one experiment, one per seed, sorted by seed. There is at least one.
 
     Attributes:
+        baseline: the strategy that others are compared with.
         identity: of the task's rows and the model's weights, "" where the store does not say: two tables of one name
             are two tasks.
     """
 
     records: tuple[RunRecord, ...]
     identity: str = ""
+    baseline: str = BASELINE_STRATEGY
 
     @property
     def first(self) -> RunRecord:
@@ -48,7 +52,12 @@ class Cell:
     @property
     def is_baseline(self) -> bool:
         """Whether this is plain fine-tuning."""
-        return self.first.strategy == BASELINE_STRATEGY
+        return self.first.strategy == self.baseline
+
+    @property
+    def cost(self) -> float:
+        """What a run's updates cost, in forward passes of a batch."""
+        return cost((stage.role, stage.num_steps) for stage in self.first.stages)
 
     @property
     def question(self) -> tuple[str, str, str, str, str]:
@@ -105,7 +114,7 @@ class Pairing:
     Attributes:
         difference: over the seeds that may be paired; None when there is none.
         num_refused_pairs: seeds that both sides have, but from different environments.
-        has_equal_steps: whether both sides had the same number of updates in all.
+        is_fair: whether both sides had the same number of updates in all, or updates that cost the same.
         is_void: a side drew outside its seeds, so equal seeds pair nothing; there is no difference then.
         sequential: where it stands, for a comparison that adds seeds until it is decided.
     """
@@ -113,7 +122,7 @@ class Pairing:
     baseline: Cell
     difference: PairedDifference | None
     num_refused_pairs: int
-    has_equal_steps: bool
+    is_fair: bool
     is_void: bool = False
     sequential: SequentialComparison | None = None
 
@@ -191,6 +200,20 @@ class Frame:
         """How many runs the cells hold."""
         return len({(record.experiment_digest, record.seed) for cell in self.cells for record in cell.records})
 
+    def at_equal_compute(self) -> Frame:
+        """Return the same runs with fine-tuning at EH-FT's compute as the baseline.
+
+        Raises:
+            UsageError: if there is no run of it.
+        """
+        if not any(cell.first.strategy == MATCHED_STRATEGY for cell in self.cells):
+            raise UsageError(
+                f"no run of {MATCHED_STRATEGY} is here to compare with",
+                remedy="  Run `headstart compare` with --match-compute first.",
+            )
+        cells = [replace(cell, baseline=MATCHED_STRATEGY) for cell in self.cells]
+        return replace(self, cells=tuple(sorted(cells, key=_cell_order)))
+
     def baseline_of(self, cell: Cell) -> Cell | None:
         """Return the fine-tuning cell that `cell` is compared with: the one most alike, or None.
 
@@ -208,11 +231,9 @@ class Frame:
         baseline = None if cell.is_baseline else self.baseline_of(cell)
         if baseline is None:
             return None
-        has_equal_steps = cell.first.num_steps == baseline.first.num_steps
+        is_fair = _is_fair(cell, baseline)
         if not (cell.is_pairable and baseline.is_pairable):
-            return Pairing(
-                baseline=baseline, difference=None, num_refused_pairs=0, has_equal_steps=has_equal_steps, is_void=True
-            )
+            return Pairing(baseline=baseline, difference=None, num_refused_pairs=0, is_fair=is_fair, is_void=True)
         environments = {record.seed: record.environment_digest for record in baseline.finished}
         refused = {
             record.seed
@@ -226,7 +247,7 @@ class Frame:
             baseline=baseline,
             difference=compare_paired(ours, theirs) if sequential is None else sequential.difference,
             num_refused_pairs=len(refused),
-            has_equal_steps=has_equal_steps,
+            is_fair=is_fair,
             sequential=sequential,
         )
 
@@ -240,16 +261,21 @@ class Frame:
         return compare_sequentially(ours, theirs, design, widest=looks.narrower_than)
 
 
-def frame_to_report(store: Path, digests: Collection[str] | None = None) -> Frame:
+def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False) -> Frame:
     """Return the frame of a store that has something to report.
 
+    Args:
+        store: its folder.
+        digests: the experiments to take; all by default.
+        equal_compute: compare with fine-tuning at EH-FT's compute instead of at equal updates.
+
     Raises:
-        UsageError: if there is no store, or it holds no run to report.
+        UsageError: if there is no store, or it holds no run to report, or none to compare with at equal compute.
     """
     frame = Frame.from_store(store, digests)
     if not frame.cells:
         raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this --store first.")
-    return frame
+    return frame.at_equal_compute() if equal_compute else frame
 
 
 def read_declared(store: LocalStore, digests: Iterable[str]) -> dict[str, DeclaredLooks]:
@@ -269,6 +295,13 @@ def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]
             f"rows {str(values.get('task_fingerprint', ''))[:8]}, model {str(values.get('model_revision', ''))[:16]}"
         )
     return identities
+
+
+def _is_fair(cell: Cell, baseline: Cell) -> bool:
+    """Equal numbers of updates, or costs that are less than an update of fine-tuning apart."""
+    if cell.first.num_steps == baseline.first.num_steps:
+        return True
+    return abs(cell.cost - baseline.cost) < STEP_COST["finetune"]
 
 
 def _failed_first(record: RunRecord) -> tuple[str, int, bool]:

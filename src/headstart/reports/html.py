@@ -23,29 +23,32 @@ from headstart.store.local import LocalStore
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_html(store_path: Path, out: Path, digests: Collection[str] | None = None) -> None:
+def write_html(
+    store_path: Path, out: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False
+) -> None:
     """Write the report of a store to `out`, whole or not at all.
 
     Args:
         store_path: the store's folder.
         out: the page; replaced if it is there.
         digests: the experiments to show; all by default.
+        equal_compute: compare with fine-tuning at EH-FT's compute.
 
     Raises:
         UsageError: if there is no store, or it holds no run to report.
     """
-    page = render_html(store_path, digests)
+    page = render_html(store_path, digests, equal_compute=equal_compute)
     with atomic_path(out) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 
 
-def render_html(store_path: Path, digests: Collection[str] | None = None) -> str:
+def render_html(store_path: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False) -> str:
     """Return the page; equal for equal stores of one name.
 
     Raises:
         UsageError: if there is no store, or it holds no run to report.
     """
-    frame = frame_to_report(store_path, digests)
+    frame = frame_to_report(store_path, digests, equal_compute=equal_compute)
     script = "\n" + (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
         environment()

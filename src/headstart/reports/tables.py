@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 from headstart.reports.formats import plural
-from headstart.reports.frame import Cell, Frame
+from headstart.reports.frame import MATCHED_STRATEGY, Cell, Frame
 from headstart.reports.labels import distinct_labels, namesake_identity
 from headstart.reports.words import (
     cautions,
@@ -211,6 +211,11 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
         )
     if any(cell.first.folds for cell in frame.cells):
         notes.append("Seeds go through folds that share training rows: intervals over them are too narrow.")
+    if any(cell.baseline == MATCHED_STRATEGY for cell in frame.cells):
+        notes.append(
+            f"Plain fine-tuning is {MATCHED_STRATEGY} here: as many updates as cost what EH-FT costs, an update of an "
+            "adapter counted as two thirds of one of fine-tuning."
+        )
     if frame.num_selection_runs:
         notes.append(f"Left out: {plural(frame.num_selection_runs, 'run')} that only chose a learning rate.")
     return tuple(notes)

@@ -25,7 +25,7 @@ def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
     """Return what the paired seeds of a cell show; None where nothing may be said of them."""
     if pairing is None or not cell.finished or not pairing.baseline.finished or is_undertrained(pairing.baseline):
         return None
-    return pairing.difference.verdict if pairing.difference is not None and pairing.has_equal_steps else None
+    return pairing.difference.verdict if pairing.difference is not None and pairing.is_fair else None
 
 
 def verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
         return ("not compared: private training draws outside the seeds, so they pair nothing",)
     if pairing.difference is None:
         return ("not compared: no seed can be paired",)
-    if not pairing.has_equal_steps:
+    if not pairing.is_fair:
         steps = f"{cell.first.num_steps} against the baseline's {pairing.baseline.first.num_steps}"
         return (f"no verdict: unequal steps, {steps}",)
     return (pairing.difference.verdict.value,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from headstart.costs import STEP_COST, cost
 from headstart.registry import Spec
 from headstart.strategies.strategy import (
     Budget,
@@ -18,9 +19,6 @@ from headstart.strategies.strategy import (
 )
 
 ROLE = "finetune"
-ADAPTER_STEP_COST, FINETUNE_STEP_COST = 2.0, 3.0
-"""An update in forward passes: fine-tuning goes backward through activations and weights, an adapter leaves out the
-gradients of the frozen weights (Hoffmann et al. 2022 count a backward pass as two forward ones)."""
 
 
 def finetune_stage(
@@ -81,5 +79,5 @@ class Finetune(Strategy):
         num_steps = budget.num_steps
         if self.match_compute:
             first, second = budget.split()
-            num_steps = max(1, round((ADAPTER_STEP_COST * first + FINETUNE_STEP_COST * second) / FINETUNE_STEP_COST))
+            num_steps = max(1, round(cost([("adapter", first), (ROLE, second)]) / STEP_COST[ROLE]))
         return head_start_plan(None, optimizers.finetune, num_steps, Start.PRETRAINED)

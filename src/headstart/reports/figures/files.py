@@ -10,7 +10,7 @@ from pathlib import Path
 from headstart.errors import UsageError
 from headstart.reports.figures.drawing import Element, Figure, Series, element, group, marker, path, text
 from headstart.reports.figures.gallery import all_figures
-from headstart.reports.frame import Frame
+from headstart.reports.frame import frame_to_report
 from headstart.store.layout import atomic_path
 from headstart.store.local import LocalStore
 
@@ -20,13 +20,13 @@ LINE_HEIGHT, GAP, SWATCH_WIDTH, CHARACTER_WIDTH = 20.0, 22.0, 38.0, 6.7
 EXTRA = "figures"
 
 
-def write_store_figures(store_path: Path, folder: Path) -> tuple[Path, ...]:
+def write_store_figures(store_path: Path, folder: Path, *, equal_compute: bool = False) -> tuple[Path, ...]:
     """Write every figure of a store's report to a folder; return the files.
 
     Raises:
         UsageError: if there is no store, or the library that writes PDF is missing.
     """
-    frame = Frame.from_store(store_path)
+    frame = frame_to_report(store_path, equal_compute=equal_compute)
     return write_figures(all_figures(LocalStore(store_path), frame), folder)
 
 

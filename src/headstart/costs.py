@@ -1,0 +1,17 @@
+"""What an update costs, so that different ways to train can be given the same compute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+STEP_COST = {"adapter": 2.0, "finetune": 3.0}
+"""In forward passes of a batch, by a stage's kind: fine-tuning goes backward through activations and weights, an
+adapter leaves out the gradients of the frozen weights. A head on cached features costs nothing beside these.
+
+Source: a backward pass counts as two forward ones, as in Hoffmann et al. (2022), appendix F.
+"""
+
+
+def cost(stages: Iterable[tuple[str, int]]) -> float:
+    """Return the cost of stages, given as role and number of updates, in forward passes of a batch."""
+    return sum(STEP_COST.get(role.partition("/")[0], 0.0) * num_steps for role, num_steps in stages)
