@@ -298,10 +298,10 @@ def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]
 
 
 def _is_fair(cell: Cell, baseline: Cell) -> bool:
-    """Equal numbers of updates, or costs that are less than an update of fine-tuning apart."""
-    if cell.first.num_steps == baseline.first.num_steps:
-        return True
-    return abs(cell.cost - baseline.cost) < STEP_COST["finetune"]
+    """Equal numbers of updates; against a baseline of equal compute, costs less than one of its updates apart."""
+    if baseline.first.strategy == MATCHED_STRATEGY:
+        return abs(cell.cost - baseline.cost) < STEP_COST["finetune"]
+    return cell.first.num_steps == baseline.first.num_steps
 
 
 def _failed_first(record: RunRecord) -> tuple[str, int, bool]:
