@@ -31,7 +31,8 @@ from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
 from headstart.training.invariants import require_equal
-from headstart.training.stage import StageJob, StageOutcome, StageRows, train_stage
+from headstart.training.job import StageJob, StageOutcome, StageRows
+from headstart.training.stage import train_stage
 
 DEFAULT_EPOCHS = 2.0
 """A tenth of the default preset's 20 epochs, as the paper gives Stage 1 a tenth of all."""

@@ -11,7 +11,8 @@ import torch
 
 from headstart.errors import UsageError
 from headstart.experiments import stage_run
-from headstart.training.stage import StageJob, StageOutcome, train_stage
+from headstart.training.job import StageJob, StageOutcome
+from headstart.training.stage import train_stage
 from tests.support.runs import (
     ARCHITECTURES,
     SOURCE,
@@ -132,7 +133,7 @@ def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMak
     from headstart.data.batching import TokenizedDataset
     from headstart.models.parameters import digests
     from headstart.training.config import RunOptions
-    from headstart.training.stage import StageRows
+    from headstart.training.job import StageRows
 
     alone = tmp_path / "alone"
     alone.mkdir()

@@ -43,9 +43,10 @@ from headstart.training.diagnostics import layer_distances
 from headstart.training.features import FeatureCollator, FeatureRows
 from headstart.training.head_calibration import calibrate
 from headstart.training.invariants import Digests
+from headstart.training.job import StageJob, StageOutcome, StageRows, untrained
 from headstart.training.losses import Objective
 from headstart.training.private.accounting import Mechanism
-from headstart.training.stage import StageJob, StageOutcome, StageRows, train_stage, untrained
+from headstart.training.stage import train_stage
 
 EVALUATION_BATCH_SIZE = 32
 SOUP_FILE, CALIBRATION_FILE = "soup.json", "head_calibration.json"

@@ -70,6 +70,8 @@ class ProgressReport(TrainerCallback):
 
 
 METRICS_FILE = "metrics.jsonl"
+NUM_LOG_ENTRIES = 100
+"""Of a stage, where it has as many updates."""
 
 
 class MetricsLog(TrainerCallback):

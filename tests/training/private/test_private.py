@@ -21,10 +21,11 @@ from headstart.seeding import numpy_generator
 from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep
 from headstart.sweeps.selection import RateLists
-from headstart.training import stage
+from headstart.training import updates
 from headstart.training.config import PrivacyConfig
+from headstart.training.job import StageJob, StageOutcome
 from headstart.training.private import loop
-from headstart.training.stage import StageJob, StageOutcome, train_stage
+from headstart.training.stage import train_stage
 from tests.support.kinds import kind_workspace
 from tests.support.privacy import by_opacus
 from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
@@ -78,7 +79,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
 @pytest.fixture
 def inject(monkeypatch: pytest.MonkeyPatch) -> Callable[[Injected], Injected]:
     def put(source: Injected) -> Injected:
-        monkeypatch.setattr(stage, "SecureRandom", lambda: source)
+        monkeypatch.setattr(updates, "SecureRandom", lambda: source)
         return source
 
     return put

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -22,7 +22,8 @@ from transformers import Trainer
 
 from headstart.errors import DivergedError
 from headstart.seeding import derive_seed
-from headstart.training.callbacks import GradientsArrive, Progress
+from headstart.training.callbacks import NUM_LOG_ENTRIES, GradientsArrive, Progress
+from headstart.training.job import StageJob
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import PerExampleGradients
 from headstart.training.private.randomness import RandomSource
@@ -30,10 +31,6 @@ from headstart.training.schedules import schedule_factor
 from headstart.training.trainables import Trainables
 from headstart.training.trainer import scale_rates
 
-if TYPE_CHECKING:
-    from headstart.training.stage import StageJob
-
-NUM_LOG_ENTRIES = 100
 LARGEST_NUM_GRADIENTS = 2**28
 """Numbers in the gradients of all examples of one pass, 1 GiB; opacus holds them twice for a moment."""
 NORM_FLOOR = 1e-6
