@@ -172,7 +172,7 @@ BAD_CALLS = {
     "fraction without use": (["--strategies", "finetune", "--stage1-fraction", "0.2"], "no effect"),
     "rate without use": (["--strategies", "linear_probe", "--learning-rates", "1e-3"], "no effect"),
     "fraction out of range": (["--stage1-fraction", "1.5"], "under 1"),
-    "epochs and steps": (["--epochs", "2", "--steps", "5"], "both"),
+    "epochs and steps": (["--epochs", "2", "--steps", "5"], "were given"),
     "no steps": (["--steps", "0"], "above 0"),
     "no batch": (["--batch-size", "0"], "at least 1"),
     "stage without use": (["--strategies", "finetune", "--trainer", "probe.optim=sgd"], "unknown stage 'probe'"),

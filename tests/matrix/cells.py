@@ -30,6 +30,8 @@ IMAGES_AND_AUDIO = tuple(OTHER_MODELS)
 ADAPTERS = adapter_names()
 ONE_LAYER = {"top_k": "top_k:layers=1", "reinit": "reinit:layers=1"}
 """Strategies that name a number of layers: some of the tiny models have one."""
+OTHER_THAN_LORA = {"xlnet": "lora:targets=all_linear"}
+"""What strategies take where LoRA's default targets are refused."""
 ADAPTER_STRATEGIES = tuple(name for name in STRATEGIES if build_strategy(Spec(name)).takes_adapter)
 
 
@@ -55,8 +57,9 @@ def adapter_cells() -> Iterator[Cell]:
 def strategy_cells() -> Iterator[Cell]:
     """Yield every strategy on every architecture of texts, with LoRA where it takes an adapter."""
     for architecture in TEXTS:
+        lora = OTHER_THAN_LORA.get(architecture, "lora")
         for strategy in STRATEGIES:
-            yield Cell(architecture, strategy, "lora" if strategy in ADAPTER_STRATEGIES else None)
+            yield Cell(architecture, strategy, lora if strategy in ADAPTER_STRATEGIES else None)
 
 
 def other_cells() -> Iterator[Cell]:

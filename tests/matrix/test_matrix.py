@@ -37,7 +37,7 @@ def written(cell: Cell) -> str | None:
     """Return what the committed tables say of a cell."""
     found = read()
     if cell.adapter is not None:
-        reason = found["adapters"][cell.architecture][cell.adapter]
+        reason = found["adapters"][cell.architecture].get(cell.adapter)
         if reason is not None or cell.strategy == "pretrain_head":
             return reason
     return found["strategies"][cell.architecture][cell.strategy]
@@ -79,8 +79,8 @@ def test_the_matrix(cell: Cell, folders: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("strategy", tuple(STRATEGIES))
+@pytest.mark.parametrize("head", tuple(HEADS))
 def test_every_strategy_trains_every_head(head: str, strategy: str, folders: Path, tmp_path: Path) -> None:
     choices = choices_of(Cell("bert", strategy, None), folders / "bert", head=Spec(head))
     _, record = do_run(choices, tmp_path)

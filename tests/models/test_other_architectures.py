@@ -14,6 +14,7 @@ import transformers
 from headstart.adapters.bitfit import BitFit, bitfit_names
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.lora import Lora
+from headstart.artifacts.model_folder import load_folder_tokenizer
 from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer, longest_input
@@ -109,6 +110,23 @@ def test_a_prefix_on_a_decoder_changes_nothing_about_padding(
     alone = attached.model(**tokenizer(["the dog"], return_tensors="pt")).logits
     both = attached.model(**tokenizer(["the dog", "the small cat eats a fish"], padding=True, return_tensors="pt"))
     torch.testing.assert_close(both.logits[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", [name for name in OTHER_ARCHITECTURES if name != "funnel"])
+def test_a_native_head_does_not_read_padding(architecture: str, checkpoints: Mapping[str, ModelSource]) -> None:
+    model, tokenizer = load(checkpoints[architecture]).model, load_tokenizer(checkpoints[architecture])
+    texts = ["the dog runs", "an animal eats the red fish", "no"]
+    together = model(**tokenizer(texts, padding=True, return_tensors="pt")).logits
+    alone = torch.cat([model(**tokenizer(text, return_tensors="pt")).logits for text in texts])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_xlnet_s_side_of_padding_is_saved_with_its_tokenizer(
+    checkpoints: Mapping[str, ModelSource], tmp_path: Path
+) -> None:
+    """A folder with an adapter alone has a tokenizer and no configuration."""
+    load_tokenizer(checkpoints["xlnet"]).save_pretrained(tmp_path)
+    assert load_folder_tokenizer(tmp_path).padding_side == "left"
 
 
 def test_deberta_s_query_and_value_biases_are_bitfit_s(checkpoints: Mapping[str, ModelSource]) -> None:

@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import torch
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
-from headstart.adapters.layers import layer_number, num_layers
+from headstart.adapters.layers import is_unread, layer_number, num_layers
 from headstart.models.classifier import Classifier
 
 BIAS = "bias"
@@ -59,7 +59,11 @@ class BitFit(Adapter):
 def bitfit_names(classifier: Classifier) -> frozenset[str]:
     """Return the names of the biases that BitFit trains."""
     head = set(classifier.head_names)
-    biases = [name for name, _ in classifier.model.named_parameters() if name.endswith(BIAS) and name not in head]
+    biases = [
+        name
+        for name, _ in classifier.model.named_parameters()
+        if name.endswith(BIAS) and name not in head and not is_unread(classifier, name.removesuffix(f".{BIAS}"))
+    ]
     last = num_layers([name for name, _ in classifier.model.named_parameters()]) - 1
     return frozenset(
         name

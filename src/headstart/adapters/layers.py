@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from headstart.models.classifier import Classifier
+from headstart.models.classifier import Classifier, reads_first_token_alone
 from headstart.models.layers import LAYER, layer_of
 
 ATTENTION = re.compile(r"att", re.IGNORECASE)
@@ -50,17 +50,22 @@ def layer_linears(classifier: Classifier, *, attention_only: bool) -> list[str]:
         and name not in head_modules
         and (number := layer_number(name)) is not None
         and number >= 0
-        and not _is_unread(classifier, name)
+        and not is_unread(classifier, name)
         and (not attention_only or _inside_attention(name))
     ]
 
 
-def _is_unread(classifier: Classifier, name: str) -> bool:
-    """Whether only other tokens than the first read what a module gives: Longformer's last local attention."""
+def is_unread(classifier: Classifier, name: str) -> bool:
+    """Whether nothing that a module computes reaches the head.
+
+    Longformer's first token attends through maps of its own: where the head reads that token alone, the last layer's
+    local maps compute for nobody.
+    """
     config: Any = classifier.model.base_model.config
     if config.model_type != "longformer" or not LOCAL_MAP.search(name):
         return False
-    return layer_number(name) == int(config.num_hidden_layers) - 1
+    is_last = layer_number(name) == int(config.num_hidden_layers) - 1
+    return is_last and reads_first_token_alone(classifier.model)
 
 
 def layer_sites(classifier: Classifier) -> list[LayerSite]:

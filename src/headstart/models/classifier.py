@@ -17,7 +17,7 @@ from headstart.kinds import TaskKind
 from headstart.models.heads import INITIALISED
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.parameters import own_tensors
-from headstart.models.pooling import Pooling, compare_spans, pool
+from headstart.models.pooling import Pooling, compare_spans, default_pooling, pool
 from headstart.registry import Scalar, Spec
 
 GLOBAL_FIRST_TOKEN = ("longformer",)
@@ -152,6 +152,18 @@ def design_of(config: HeadstartConfig) -> OwnHead:
     if design is None:
         raise UsageError(f"{config.head!r} is no head of headstart's own")
     return design
+
+
+def pooling_of(model: Any) -> Pooling:
+    """Return which vector stands for a text: what a head of our own reads, else what the architecture is made for."""
+    if isinstance(model.config, HeadstartConfig):
+        return Pooling(str(model.config.head_options["pooling"]))
+    return default_pooling(model.base_model.config)
+
+
+def reads_first_token_alone(model: Any) -> bool:
+    """Whether a classifier's head sees nothing of a text but its first token's vector."""
+    return pooling_of(model) is Pooling.FIRST and not getattr(model.config, "reads_spans", False)
 
 
 def configuration_of_backbone(config: HeadstartConfig) -> PretrainedConfig:

@@ -48,6 +48,9 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 POSITIONS_AFTER_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "xmod")
 """Architectures beside RoBERTa's kin that count positions from pad_token_id + 1."""
 
+READS_THE_END = ("xlnet",)
+"""Architectures whose native head reads the last place of a batch, padding or not."""
+
 
 def load_classifier(
     source: ModelSource,
@@ -104,22 +107,28 @@ class _Request:
 
 
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
-    """Return the model's fast tokenizer.
+    """Return the model's fast tokenizer, which pads on the left where the native head reads the last place.
 
     Raises:
-        UsageError: if the folder holds none.
+        UsageError: if the folder holds none, or transformers does not know the architecture.
     """
     if not any(found for pattern in TOKENIZER_FILES for found in source.path.glob(pattern)):
         # transformers would make one without a vocabulary, to which every word is unknown.
         raise UsageError(f"the model {source.name!r} has no tokenizer: its folder holds no vocabulary")
+    side = {"padding_side": "left"} if _reads_the_end(source) else {}
     try:
         with quiet_loading():
-            tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True, **side)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"the model {source.name!r} has no tokenizer that can be loaded: {error}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _reads_the_end(source: ModelSource) -> bool:
+    """Whether the folder's model does; one with an adapter alone has no configuration, its tokenizer says it."""
+    return (source.path / "config.json").is_file() and load_config(source).model_type in READS_THE_END
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:

@@ -176,11 +176,9 @@ def _file_hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-NEVER_A_GRADIENT = re.compile(
-    r"(key|k_proj|key_proj|k_lin)\.bias$|mask_emb|r_s_bias|seg_embed|(query|key|value)_global|pooler\.(?!dense)|\.glora_D\."
-)
-"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, GLoRA's D is
-multiplied by a bias that may be zero."""
+NEVER_A_GRADIENT = re.compile(r"(key|k_proj|key_proj|k_lin|key_global)\.bias$|mask_emb|r_s_bias|seg_embed|\.glora_D\.")
+"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, XLNet's do nothing in
+classification, GLoRA's D is multiplied by a bias that may be zero."""
 
 BEHIND_A_ZERO = re.compile(
     r"\.lora_A\.|\.lora_B\.default$|\.bottleneck\.down\.|\.(adamss|delora|gralora|hira|lily|peanut)_A\.|\.delora_lambda\."

@@ -15,10 +15,10 @@ import torch
 from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
-from headstart.models.classifier import HeadstartConfig
+from headstart.models.classifier import pooling_of
 from headstart.models.layers import Layers
 from headstart.models.outputs import example_logits
-from headstart.models.pooling import Pooling, default_pooling, pool
+from headstart.models.pooling import Pooling, pool
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -70,13 +70,6 @@ def take_snapshot(
         features=torch.cat(features)[back].clone(),
         logits=example_logits(collate.kind, torch.cat(logits)[back].clone(), counts),
     )
-
-
-def pooling_of(model: Any) -> Pooling:
-    """Return which vector stands for a text: what a head of our own reads, else what the architecture is made for."""
-    if isinstance(model.config, HeadstartConfig):
-        return Pooling(str(model.config.head_options["pooling"]))
-    return default_pooling(model.base_model.config)
 
 
 def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:

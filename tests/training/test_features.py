@@ -1,0 +1,55 @@
+"""Cached features on every architecture: whether a head reads one vector is found out, and the probe is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from headstart.data.batching import TokenizedDataset
+from headstart.registry import Spec
+from headstart.training.features import reads_one_vector
+from tests.matrix.cells import TEXTS, checkpoint
+from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+
+READ_MORE = ("albert", "bart", "gpt2", "llama", "longformer", "qwen3", "t5", "xlnet")
+"""Native heads on another token than the first; ALBERT's has its pooler inside the backbone, and Longformer's tells its
+backbone to attend globally."""
+HEADS = ("native", "linear:pooling=mean")
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("features")
+
+
+def is_cached(folder: Path, head: str) -> bool:
+    workspace = tiny_workspace()
+    experiment = tiny_experiment(tiny_choices(folder, "linear_probe", head=Spec.parse(head)), workspace)
+    dataset = TokenizedDataset(workspace.tokens(SOURCE, experiment, train=True))
+    batch = workspace.collator(SOURCE, experiment.model)([dataset[row] for row in range(4)])
+    return reads_one_vector(workspace.classifier(SOURCE, experiment, 0), batch)
+
+
+@pytest.mark.parametrize("architecture", TEXTS)
+def test_features_are_cached_where_the_head_reads_one_vector(architecture: str, folders: Path) -> None:
+    folder = checkpoint(architecture, folders / architecture)
+    assert is_cached(folder, "native") == (architecture not in READ_MORE)
+    assert not is_cached(folder, "linear:pooling=mean")
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("architecture", TEXTS)
+def test_the_probe_does_not_depend_on_caching(
+    architecture: str, head: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = tiny_choices(
+        checkpoint(architecture, folders / architecture), "linear_probe", head=Spec.parse(head), steps=4
+    )
+    do_run(choices, tmp_path / "found")
+    monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda *_: False)
+    do_run(choices, tmp_path / "slow")
+    found, slow = (stage_tensors(tmp_path / each, "1-probe", "head.safetensors") for each in ("found", "slow"))
+    for name, tensor in slow.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6)
