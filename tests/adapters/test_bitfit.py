@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from transformers import AlbertConfig, AlbertForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
 
 from headstart.adapters.bitfit import BitFit, bitfit_names
 from headstart.adapters.layers import layer_number
-from headstart.models.loading import classifier_from_model
+from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer
+from headstart.models.source import resolve_model
+from headstart.registry import Spec
 from tests.adapters.architectures import ALL, LAYERS, make_classifier
+from tests.support.other_architectures import make_other_checkpoint
 from tests.support.tiny import NUM_LAYERS, make_model
 
 BERT_LAYER = (
@@ -98,8 +104,28 @@ def test_biases_are_all_there_is_and_tables_of_positions_are_none(architecture: 
     left_out = {name for name in in_layers if "bias" in name.rpartition(".")[2]} - names
     unread = {f"longformer.encoder.layer.{LAYERS - 1}.attention.self.{part}.bias" for part in ("query", "key", "value")}
     assert (unread <= left_out) == (architecture == "longformer")
-    assert all(name.endswith(("output.LayerNorm.bias", "output_layer_norm.bias")) for name in left_out - unread)
+    left_out -= unread
+    assert all(name.endswith(("output.LayerNorm.bias", "output_layer_norm.bias")) for name in left_out)
     assert len(left_out) <= 1
+
+
+@pytest.mark.parametrize(
+    ("head", "num_unread"), [("native", 3), ("linear:pooling=first", 3), ("linear:pooling=mean", 0)]
+)
+def test_longformer_s_last_local_maps_are_left_out_where_nothing_reads_them(
+    head: str, num_unread: int, tmp_path: Path
+) -> None:
+    """By autograd: they are the biases without a gradient, key biases aside, which cancel in every softmax."""
+    source = resolve_model(str(make_other_checkpoint(tmp_path, "longformer")))
+    classifier = load_classifier(source, labels=("a", "b"), head=Spec.parse(head), seed=0)
+    local = re.compile(r"layer\.1\.attention\.self\.(query|key|value)\.bias$")
+    parameters = dict(classifier.model.named_parameters())
+    left_out = {name for name in parameters if local.search(name)} - bitfit_names(classifier)
+    assert len(left_out) == num_unread
+    inputs = load_tokenizer(source)(["the dog runs", "no"], padding=True, return_tensors="pt")
+    classifier.model(**inputs).logits[:, 0].sum().backward()
+    silent = {name for name, p in parameters.items() if local.search(name) and (p.grad is None or not p.grad.any())}
+    assert {name for name in silent if ".key." not in name} == {name for name in left_out if ".key." not in name}
 
 
 def test_biases_beside_the_linear_maps_are_biases() -> None:
