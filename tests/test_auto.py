@@ -12,9 +12,8 @@ import headstart.auto  # noqa: F401, for its effect
 from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.memory import own_memory
 from headstart.models.outputs import answers
-from headstart.models.parameters import digests
+from headstart.models.parameters import digests, own_memory
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.experiments.consumption import Consumption
 from headstart.experiments.experiment import Run
-from headstart.experiments.observer import Observer, calibrations, steps_to
+from headstart.experiments.observer import calibrations, steps_to
 from headstart.experiments.run import run_one
 from headstart.experiments.scoring import Scored
+from headstart.experiments.witness import StageEnd, StageStart
 from headstart.experiments.workspace import SAMPLE_SIZE
 from headstart.kinds import TaskKind
 from headstart.models.loading import load_classifier
@@ -27,6 +29,7 @@ from headstart.store.record import StageRecord
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from headstart.training.energy import EnergyMeter
+from headstart.training.stage_values import untrained
 from tests.support.kinds import TASKS, kind_workspace
 from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
 
@@ -91,19 +94,15 @@ def test_the_energy_of_a_stage_that_was_cut_off_is_not_known(
     classifier = load_classifier(
         resolve_model(str(tiny_checkpoint("bert"))), labels=("bad", "good"), head=Spec("native"), seed=0
     )
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    sample = workspace.sample(SOURCE, experiment)
+    stage = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), tiny_workspace()).plan[0]
+    outcome = untrained(classifier, 0.0)
+    end = StageEnd(stage=stage, outcome=outcome, folder=Path(), is_last=True, final_model=lambda: classifier.model)
     joules = []
     for is_resumed in (False, True):
-        observer = Observer.before(
-            classifier.model,
-            classifier.head_tensors(),
-            sample,
-            lambda features: features,
-            is_resumed=is_resumed,
-        )
-        joules.append(observer.trained().joules)
+        witness = Consumption("cpu")
+        witness.before(StageStart(stage=stage, classifier=classifier, is_pretrained=True, is_resumed=is_resumed))
+        witness.after(end, outcome.record(stage, backbone_restored=True))
+        joules.append(witness.joules)
     assert joules == [3.0, None]
 
 

@@ -13,8 +13,7 @@ from headstart.errors import UsageError
 from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.memory import own_memory
-from headstart.models.parameters import digests
+from headstart.models.parameters import digests, own_memory
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker

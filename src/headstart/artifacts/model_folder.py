@@ -29,7 +29,7 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
-from headstart.models.memory import own_memory
+from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
 from headstart.registry import Spec
 from headstart.store.layout import read_json, write_json

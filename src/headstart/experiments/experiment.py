@@ -12,6 +12,7 @@ from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.record import SCHEMA_VERSION
 from headstart.strategies.strategy import Stage
+from headstart.strategies.upgrade import upgraded_stage
 from headstart.training.config import TrainingConfig
 
 NOTHING_CHOSEN = "none"
@@ -152,7 +153,8 @@ class Experiment:
         """
         from pydantic import TypeAdapter
 
-        return TypeAdapter(cls).validate_python(values)
+        plan = [upgraded_stage(stage) for stage in values["plan"]]
+        return TypeAdapter(cls).validate_python({**values, "plan": plan})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from headstart.data.examples import Split
+from headstart.experiments.consumption import Consumption
+from headstart.experiments.evaluation import Evaluation
 from headstart.experiments.experiment import Run
+from headstart.experiments.observer import Observer
 from headstart.experiments.private_runs import run_privacy
+from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
+from headstart.experiments.witness import Witness
 from headstart.experiments.workspace import Workspace
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
 from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
-from headstart.training.memory import peak_memory
+from headstart.training.peak_memory import peak_memory
 
 
 def run_one(
@@ -30,12 +35,23 @@ def run_one(
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
+    data = RunData(run, workspace)
     finished: list[EarlierStage] = []
     for index, stage in enumerate(run.experiment.plan):
-        stage_run = StageRun(run, workspace, folder, options, index, tuple(finished))
-        stored = stage_run.load() or stage_run.train(listener)
+        stage_run = StageRun(data, folder, options, index, tuple(finished))
+        stored = stage_run.load() or stage_run.train(witnesses_of(data, folder, options), listener)
         finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
     return describe_run(run, workspace, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
+
+
+def witnesses_of(data: RunData, folder: RunFolder, options: RunOptions) -> tuple[Witness, ...]:
+    """Return what looks at a stage of a run: the evaluation, and what is measured beside it where that is wanted."""
+    evaluation = Evaluation(data, folder)
+    # What is measured on private rows would leave them without any noise.
+    if not options.diagnostics or data.run.experiment.training.privacy is not None:
+        return (evaluation,)
+    consumption = Consumption(data.run.experiment.training.device)
+    return (Observer(data, evaluation, consumption), evaluation, consumption)
 
 
 def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
@@ -76,7 +92,7 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
             *(stage.diagnostics.peak_memory_bytes for stage in stages if stage.diagnostics),
             0,
         ),
-        privacy=run_privacy(run, workspace),
+        privacy=run_privacy(RunData(run, workspace)),
         warnings=_warnings(stages, task.main_metric, majority, len(evaluation)),
     )
 

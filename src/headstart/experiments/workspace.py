@@ -17,16 +17,15 @@ from headstart.data.loading import fingerprint, load_task
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
-from headstart.experiments.observer import Sample
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.parameters import digests
+from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
 from headstart.training.config import TrainingConfig
+from headstart.training.diagnostics import Sample
 from headstart.training.features import Features, extract, reads_one_vector
-from headstart.training.invariants import Digests
 
 if TYPE_CHECKING:
     import torch

@@ -35,9 +35,9 @@ from headstart.models.classifier import (
 )
 from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
 from headstart.models.labels import check_label_order, check_labels, kind_of, label_names, set_labels
-from headstart.models.memory import own_memory
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
+from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream

@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from headstart.data.batching import NOT_INPUTS, label_tensor
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.inference.forward import autocast, length_ordered_batches
+from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
 from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 
@@ -80,7 +80,7 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
     if any(name.startswith(prefix) for name in classifier.head_names):
         return False
     inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
-    with _eval_mode(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
         direct = model(**inputs).logits
         rows = torch.arange(len(direct)).unsqueeze(1)
         try:
@@ -115,7 +115,7 @@ def extract(
     torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None
     pooled: torch.Tensor | None = None
-    with _eval_mode(model), torch.no_grad(), autocast(precision, device):
+    with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
         for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
             inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
             part = _read(model.base_model(**inputs))
@@ -169,13 +169,3 @@ def _read(output: Any) -> Features:
         first_token=output.last_hidden_state[:, 0].float().cpu(),
         pooled=None if pooled is None else pooled.float().cpu(),
     )
-
-
-@contextmanager
-def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

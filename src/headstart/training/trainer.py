@@ -191,6 +191,12 @@ class StageTrainer(Trainer):
         """Give the model its own forward pass back: accelerate leaves it wrapped in bf16, and evaluation is in fp32."""
         self.accelerator.unwrap_model(self._model, keep_fp32_wrapper=False)
 
+    def free_memory(self) -> None:
+        """Let go of gradients and of the optimiser's state, so that what follows the last update has their place."""
+        self._model.zero_grad(set_to_none=True)
+        if self.optimizer is not None:
+            self.optimizer.state.clear()
+
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,9 +23,9 @@ from headstart.sweeps.plan import Sweep
 from headstart.sweeps.selection import RateLists
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
-from headstart.training.job import StageJob, StageOutcome
 from headstart.training.private import loop
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome
 from tests.support.kinds import kind_workspace
 from tests.support.privacy import by_opacus
 from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
@@ -58,11 +58,11 @@ class Spy:
     """Keeps each stage's job, its tensors before the first update, and its outcome."""
 
     def __init__(self) -> None:
-        self.jobs: list[StageJob] = []
+        self.jobs: list[StageInputs] = []
         self.starts: list[dict[str, torch.Tensor]] = []
         self.outcomes: list[StageOutcome] = []
 
-    def __call__(self, job: StageJob) -> StageOutcome:
+    def __call__(self, job: StageInputs) -> StageOutcome:
         self.jobs.append(job)
         self.starts.append({name: tensor.clone() for name, tensor in job.classifier.model.state_dict().items()})
         self.outcomes.append(train_stage(job))

@@ -18,6 +18,7 @@ from torch import nn
 
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import UsageError
+from headstart.inference.forward import evaluation_mode
 from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 from headstart.training.losses import Objective
@@ -209,7 +210,7 @@ def _fault(model: nn.Module, gradients: PerExampleGradients, batch: Batch) -> st
     kept = {name: p.detach().clone() for name, p in gradients.parameters.items()}
     generator = torch.Generator().manual_seed(CHECK_SEED)
     try:
-        with _without_dropout(model):
+        with evaluation_mode(model):
             with torch.no_grad():
                 for parameter in gradients.parameters.values():
                     noise = torch.randn(parameter.shape, generator=generator).to(parameter.device)
@@ -241,14 +242,3 @@ def _difference(found: Mapping[str, torch.Tensor], expected: Sequence[Mapping[st
             if not float((found[name][example] - row[name]).abs().max()) <= tolerance:
                 return f"opacus gives wrong gradients for {name}"
     return None
-
-
-@contextmanager
-def _without_dropout(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
