@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from headstart.artifacts.head_file import (
     HEAD_FILE,
@@ -27,10 +27,11 @@ from headstart.artifacts.head_file import (
 )
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
-from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
+from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
 from headstart.models.memory import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
+from headstart.models.without_code import read_config, read_model
 from headstart.registry import Spec
 from headstart.store.layout import read_json, write_json
 from headstart.tasks.task import Task
@@ -270,17 +271,11 @@ def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
 
 
 def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
-    auto_class: Any = AutoModelForSequenceClassification if info.head == NATIVE else HeadstartForSequenceClassification
-    model: PreTrainedModel
+    is_native = info.head == NATIVE
+    model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
     try:
-        model, report = auto_class.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation=_attention(info),
-            output_loading_info=True,
-            local_files_only=True,
-            use_safetensors=True,
-        )
+        config = read_config(folder, AutoConfig if is_native else HeadstartConfig)
+        model, report = read_model(model_class, folder, config, attn_implementation=_attention(info))
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error
     wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})

@@ -66,6 +66,7 @@ def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, lis
     if _has_weights(run, folder):
         _write(run, folder, record, out, workspace)
         return record
+    workspace.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
         again = LocalStore(Path(temporary))
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
