@@ -114,7 +114,7 @@ def _task(name: str, rows: list[tuple[str, str]]) -> tuple[TaskSource, TaskData]
     labels = tuple(sorted({rows[row][1] for row in order}))
     task = Task(name=name, text_columns=("text",), label_column="label", labels=labels)
     splits = {
-        split: Split(
+        split: Split.of(
             texts=tuple((rows[row][0],) for row in part), labels=tuple(labels.index(rows[row][1]) for row in part)
         )
         for split, part in (("train", order[:NUM_TRAIN]), ("validation", order[NUM_TRAIN:]))

@@ -290,5 +290,5 @@ def _task_data(
         label_column="label",
         labels=tuple(classes),
     )
-    splits = {"train": Split(texts=texts, labels=tuple(labels))}
+    splits = {"train": Split.of(texts=texts, labels=tuple(labels))}
     return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))

@@ -88,7 +88,7 @@ def _row(name: str, index: int) -> tuple[tuple[str, ...], Label, tuple[str, ...]
 
 
 def _split(name: str, rows: Sequence[tuple[tuple[str, ...], Label, tuple[str, ...], tuple[Span, Span]]]) -> Split:
-    return Split(
+    return Split.of(
         texts=tuple(row[0] for row in rows),
         labels=tuple(row[1] for row in rows),
         choices=tuple(row[2] for row in rows) if name == "multiple_choice" else None,

@@ -46,7 +46,7 @@ def tiny_workspace(num_train: int = 24, num_validation: int = 10) -> Workspace:
     task = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"))
     rows = tiny_rows(num_train + num_validation)
     splits = {
-        name: Split(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
+        name: Split.of(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
         for name, part in (("train", rows[:num_train]), ("validation", rows[num_train:]))
     }
     workspace = Workspace()

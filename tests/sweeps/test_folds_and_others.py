@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.workspace import Workspace

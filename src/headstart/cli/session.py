@@ -15,7 +15,7 @@ from headstart.cli.options import (
     TrainingOptions,
     split_list,
 )
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.experiment import TaskSource

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.record import SCHEMA_VERSION
 from headstart.strategies.strategy import Stage

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.examples import Split, TaskData
-from headstart.data.files import load_file, read_labelled
 from headstart.data.holdout import hold_out
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.user_rows import load_file, read_labelled
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
 from headstart.experiments.observer import Sample
 from headstart.inference.other_tasks import relabelled, require_same_answers
@@ -48,7 +48,7 @@ class TimedFeatures:
     seconds: float
 
 
-EMPTY = Split(texts=(), labels=())
+EMPTY = Split.of(texts=(), labels=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from headstart.data.cuts import Cut, cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.data.loading import fingerprint
-from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.data.sources import name_of, tables_of
 from headstart.data.table import Table
-from headstart.data.tables import read_table
+from headstart.data.table_reading import read_table
 from headstart.errors import DataError, DataFault
 from headstart.kinds import TaskKind
 from headstart.tasks.files import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
@@ -47,7 +47,7 @@ class Rows:
         columns = self.table.columns
         texts = [columns[name] for name in self.columns.text]
         is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
-        return Split(
+        return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(self.written.label(row, index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if is_choice else None,
@@ -94,11 +94,6 @@ def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) ->
     splits = {split: each.split(index, options.group if split == TRAIN else None) for split, each in rows.items()}
     done = cut(splits, options)
     return _task_data(name, choice, kind, why, classes, done)
-
-
-def load_unlabelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> tuple[pyarrow.Table, Split]:
-    """Return a whole file as `unlabelled_chunk` returns a piece of one."""
-    return unlabelled_chunk(read_table(file, options), task)
 
 
 def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
