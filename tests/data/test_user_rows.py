@@ -13,6 +13,7 @@ import pytest
 
 from headstart.data.examples import TaskData
 from headstart.data.file_options import FileOptions
+from headstart.data.table_reading import read_table
 from headstart.data.user_rows import load_file, read_labelled, unlabelled_chunk
 from headstart.errors import DataError, UsageError
 from headstart.kinds import TaskKind
@@ -175,9 +176,8 @@ def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
-    table, split = load_unlabelled(
-        str(write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")), replace(TASK, text_columns=("a", "b"))
-    )
+    path = write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")
+    table, split = unlabelled_chunk(read_table(path), replace(TASK, text_columns=("a", "b")))
     assert table.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
     assert split.texts == (("1", "x"), ("2", "y"))
     assert split.labels is None

@@ -20,7 +20,7 @@ from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import predict_file
 from headstart.tasks.super_glue import WIC
 from tests.conftest import CheckpointMaker
-from tests.support.kinds import SOURCE, TASKS, kind_workspace
+from tests.support.kinds import TASKS, kind_data
 from tests.support.saved import make_example
 
 KINDS = ("multi_label", "regression", "multiple_choice", "spans", "many_classes")
@@ -34,7 +34,7 @@ def saved_model(folder: Path, checkpoint: Path, kind: str, **changes: Any) -> Sa
 
 
 def rows_of(kind: str) -> Split:
-    return kind_workspace(kind).task_data(SOURCE).training
+    return kind_data(kind).training
 
 
 def one_by_one(saved: SavedModel, split: Split) -> list[Predictions]:
