@@ -25,6 +25,7 @@ from headstart.sweeps.serial_executor import Event, SweepEvent, execute
 from headstart.training.config import RunOptions
 from headstart.training.trainer import StageTrainer
 from tests.support.paths import REPOSITORY
+from tests.support.records import as_stored
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
@@ -196,4 +197,4 @@ def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path:
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *tiny_rows(40)])
     source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"))
-    assert TaskSource.from_json(json.loads(json.dumps(source.to_json()))) == source
+    assert as_stored(source) == source

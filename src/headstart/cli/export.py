@@ -26,6 +26,7 @@ def export(
     """Write a finished run as a model folder; where its weights were not kept, run it again, bit for bit."""
     from headstart.cli.display import sweep_display
     from headstart.cli.session import open_session
+    from headstart.store.json_records import dump
     from headstart.store.local import LocalStore
     from headstart.sweeps.export import export_run, find_run
 
@@ -34,4 +35,4 @@ def export(
     found = find_run(opened, run)
     with sweep_display([found], quiet=quiet or as_json) as listener:
         record = export_run(found, opened, out, workspace, listener)
-    typer.echo(json.dumps(record.to_json(), indent=2) if as_json else f"model: {out}")
+    typer.echo(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")

@@ -14,6 +14,7 @@ from headstart.cli.display import sweep_display
 from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.workspace import Workspace
+from headstart.store.json_records import dump
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 
@@ -42,7 +43,7 @@ def run_fit(
     with sweep_display([run], quiet=silent) as listener:
         record = fit_model(run, choices, out, workspace, listener, adapter_out=adapter_out)
     if json:
-        print(json_module.dumps(record.to_json(), indent=2))
+        print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
         print(f"headstart: the run ended as {record.status}: {record.error}", file=sys.stderr)
         print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)

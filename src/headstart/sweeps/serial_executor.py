@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from headstart.errors import DivergedError, HeadstartError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.workspace import Workspace
-from headstart.store.layout import write_json
+from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
@@ -55,7 +55,7 @@ def execute(
     """
     for run in {run.experiment.digest: run for run in runs}.values():
         store.write_experiment(
-            run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.at(0).to_json()}
+            run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
         )
     records: dict[int, RunRecord] = {}
     waiting = list(enumerate(runs))
@@ -96,7 +96,7 @@ def _run_and_store(
     run: Run, store: LocalStore, workspace: Workspace, options: RunOptions, listener: SweepListener
 ) -> RunRecord:
     folder = store.run_folder(run.experiment.digest, run.seed)
-    write_json(folder.started_json, collect().to_json())
+    write_record(folder.started_json, collect())
     try:
         record = run_one(
             run,
