@@ -10,9 +10,7 @@ import torch
 
 from headstart.experiments.consumption import Consumption
 from headstart.experiments.evaluation import Evaluation
-from headstart.experiments.experiment import Run
 from headstart.experiments.observer import Observer
-from headstart.experiments.run_data import RunData
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
@@ -21,7 +19,7 @@ from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 
 class Diary(Witness):
@@ -40,13 +38,9 @@ class Diary(Witness):
         return replace(record, scores=record.scores | {self.name: 1.0})
 
 
-def data_of(model: Path, strategy: str, **options: object) -> RunData:
-    workspace = tiny_workspace()
-    return RunData(Run(tiny_experiment(tiny_choices(model, strategy, **options), workspace), 0, SOURCE), workspace)
-
-
 def test_the_last_to_look_before_is_the_first_to_look_after(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    data, pages = data_of(tiny_checkpoint("bert"), "soup:ingredients=2", stage1_fraction=0.25), list[str]()
+    choices = tiny_choices(tiny_checkpoint("bert"), "soup:ingredients=2", stage1_fraction=0.25)
+    data, pages = data_of(tiny_experiment(choices)), list[str]()
     earlier: list[EarlierStage] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, RunFolder(tmp_path), RunOptions(), index, tuple(earlier))
@@ -60,14 +54,14 @@ def test_the_last_to_look_before_is_the_first_to_look_after(tiny_checkpoint: Che
 
 
 def test_without_witnesses_nothing_is_evaluated_or_measured(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    data = data_of(tiny_checkpoint("bert"), "finetune")
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune")))
     record = StageRun(data, RunFolder(tmp_path), RunOptions(), 0, ()).train((), None).record
     assert (record.scores, record.diagnostics, record.evaluation_seconds) == ({}, None, 0.0)
     assert not list(tmp_path.glob("predictions.*"))
 
 
 def test_a_backbone_that_is_to_be_quantised_is_not_moved_before(tiny_checkpoint: CheckpointMaker) -> None:
-    data = data_of(tiny_checkpoint("bert"), "eh_ft")
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft")))
     training = replace(data.run.experiment.training, device="cuda")
     data = replace(data, run=replace(data.run, experiment=replace(data.run.experiment, training=training)))
     evaluation = Evaluation(data, RunFolder(Path()))
@@ -84,7 +78,7 @@ def test_a_backbone_that_is_to_be_quantised_is_not_moved_before(tiny_checkpoint:
 def test_the_evaluation_s_answers_are_kept_where_something_is_reported(
     split: str | None, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    data = data_of(tiny_checkpoint("bert"), "finetune")
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune")))
     evaluation = replace(data.run.experiment.evaluation, split=split)
     data = replace(data, run=replace(data.run, experiment=replace(data.run.experiment, evaluation=evaluation)))
     witness = Evaluation(data, RunFolder(tmp_path))

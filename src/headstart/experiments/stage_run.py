@@ -14,15 +14,15 @@ from headstart.data.batching import TokenizedDataset, label_tensor
 from headstart.experiments.evaluation import fp32_logits
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
-from headstart.experiments.run_data import RunData
+from headstart.experiments.run_data import RunData, TimedFeatures
 from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.scoring import score
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_stage import EarlierStage, StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
-from headstart.experiments.workspace import TimedFeatures
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors
+from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
 from headstart.strategies.site import Site
 from headstart.strategies.strategy import Stage
@@ -135,7 +135,7 @@ class StageRun:
         for witness in reversed(witnesses):
             record = witness.after(seen, record)
         stored = replace(stored, record=record)
-        write_json(self.run_folder.stage_json(self.index, self.stage.name), asdict(stored))
+        write_record(self.run_folder.stage_json(self.index, self.stage.name), stored)
         return stored
 
     def _final_model(self, outcome: StageOutcome, backbone: Tensors | None) -> torch.nn.Module:
