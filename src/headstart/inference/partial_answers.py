@@ -48,8 +48,8 @@ WORDS = {
     "input": "the rows",
     "model": "the model",
     "columns": "the columns, or how the file is read",
-    "batch_size": "--batch-size",
-    "precision": "--precision",
+    "batch_size": "`batch_size`",
+    "precision": "`precision`",
     "device": "the device",
     "chunk_rows": "the rows per piece",
     "versions": "the versions of the libraries",
@@ -77,7 +77,7 @@ class PartialFolder:
     folder: Path
 
     def read(self, chunk: int, num_rows: int) -> Piece | None:
-        """Return the finished answers to a chunk; None where there are none, or the file is damaged."""
+        """Return the finished answers to a chunk; None if the file is missing or damaged."""
         try:
             columns = pyarrow.parquet.read_table(self._path(chunk))
             num_truncated = int((columns.schema.metadata or {})[TRUNCATED])

@@ -83,8 +83,8 @@ def predict_file(
         chunk_rows: rows in memory at a time.
 
     Raises:
-        UsageError: if the folder is no model, the output cannot be written, a new column's name is taken, or a call
-            with other rows or options left an unfinished output of this name.
+        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken, or
+            a call with other rows or options left an unfinished output of this name.
         DataError: if rows cannot be read; all faults at once.
     """
     require_writable(out)
@@ -132,7 +132,7 @@ def evaluate_file(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        UsageError: if the folder is no model.
+        UsageError: if the folder does not hold a model.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
     split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
@@ -163,7 +163,8 @@ def evaluate_task(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        UsageError: if the folder is no model, the task is unknown or has other answers, or its rows cannot be found.
+        UsageError: if the folder does not hold a model, the task is unknown or has other answers, or its rows cannot be
+            found.
         DataError: if rows are faulty.
     """
     own, task = read_info(folder)[1].task, TASKS.get(name)
