@@ -27,6 +27,7 @@ from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from headstart.training.energy import EnergyMeter
 from tests.support.kinds import TASKS, kind_data, kind_source
+from tests.support.records import as_stored
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
 
 CheckpointMaker = Callable[..., Path]
@@ -198,7 +199,7 @@ def test_the_start_of_stage_2_is_measured_with_the_head_that_it_starts_with(
 def test_the_record_survives_json(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), tmp_path)
     for stage in record.stages:
-        assert StageRecord.from_json(json.loads(json.dumps(asdict(stage)))) == stage
+        assert as_stored(stage) == stage
     assert record.stages[-1].diagnostics is not None
     assert record.stages[-1].diagnostics.calibration is not None
     assert record.stages[0].diagnostics is not None

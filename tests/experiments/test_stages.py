@@ -14,6 +14,7 @@ from headstart.experiments import stage_run
 from headstart.experiments.run_data import RunData
 from headstart.training.job import StageJob, StageOutcome
 from headstart.training.stage import train_stage
+from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
     data_of,
@@ -279,13 +280,10 @@ def test_the_digest_knows_what_changes_results(tiny_checkpoint: CheckpointMaker)
 
 
 def test_an_experiment_survives_json(tiny_checkpoint: CheckpointMaker) -> None:
-    import json
-
-    from headstart.experiments.experiment import Experiment
 
     experiment = tiny_experiment(
         tiny_choices(tiny_checkpoint("bert"), "eh_ft:reserve", "lora:rank=4", trainer=("finetune.optim=sgd",))
     )
-    again = Experiment.from_json(json.loads(json.dumps(experiment.to_json())))
+    again = as_stored(experiment)
     assert again == experiment
     assert again.digest == experiment.digest

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import GLUE, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
-from headstart.store.layout import read_json, write_json
+from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.serial import SerialExecutor
@@ -110,11 +110,11 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     store = LocalStore(tmp_path / "store")
     record = made.store.record(digest, 1)
     assert record is not None
-    store.write_experiment(digest, made.store.read_experiment(digest))
+    store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
     store.finish(replace(record, purpose="selection"))
     assert choose_runs(store, SUITE, RunChoice()) == {}
-    write_json(store.run_folder(digest, 1).run_json, replace(record, seed=1).to_json())
-    assert RunRecord.from_json(read_json(store.run_folder(digest, 1).run_json)).purpose == "report"
+    write_record(store.run_folder(digest, 1).run_json, replace(record, seed=1))
+    assert read_record(RunRecord, store.run_folder(digest, 1).run_json).purpose == "report"
     assert set(choose_runs(store, SUITE, RunChoice())) == {"Tiny.tsv", "Tiny-2.tsv"}
 
 

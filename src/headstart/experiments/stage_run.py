@@ -33,6 +33,7 @@ from headstart.inference.forward import batched_logits
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import digests
 from headstart.store.diagnostics import StageDiagnostics
+from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Selection, Stage, Start
@@ -232,7 +233,7 @@ class StageRun:
             backbone_stored=keep,
             restored=restored,
         )
-        write_json(self.run_folder.stage_json(self.index, self.stage.name), asdict(stored))
+        write_record(self.run_folder.stage_json(self.index, self.stage.name), stored)
         return stored
 
     def _stage_record(

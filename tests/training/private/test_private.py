@@ -18,7 +18,6 @@ from headstart.registry import Spec
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
-from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep
 from headstart.sweeps.selection import RateLists
 from headstart.training import updates
@@ -28,6 +27,7 @@ from headstart.training.private import loop
 from headstart.training.stage import train_stage
 from tests.support.kinds import kind_source
 from tests.support.privacy import by_opacus
+from tests.support.records import as_stored
 from tests.support.runs import (
     SOURCE,
     do_run,
@@ -247,7 +247,7 @@ def test_the_record_tells_what_was_spent_and_nothing_of_the_rows(
         assert trained.num_examples_seen == 4 * trained.num_steps
         lines = (tmp_path / f"{index + 1}-{trained.name}" / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["loss"] for line in lines] == [None] * trained.num_steps
-    assert RunRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+    assert as_stored(record) == record
     assert "epsilon 8 at delta 1e-05" in str(record.privacy)
     assert run.experiment.training.privacy == BUDGET
 
@@ -300,7 +300,7 @@ def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
     digests = {tiny_experiment(private(model, "linear_probe", privacy=each)).digest for each in budgets}
     assert len(digests) == len(budgets)
     experiment = tiny_experiment(private(model, "linear_probe"))
-    assert type(experiment).from_json(json.loads(json.dumps(experiment.to_json()))) == experiment
+    assert as_stored(experiment) == experiment
 
 
 def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
