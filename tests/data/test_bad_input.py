@@ -41,9 +41,9 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "a header alone": ("t.csv", "text,label\n", {}, "t.csv: has a header and no rows"),
     "unknown suffix": ("t.xlsx", "x", {}, "the suffix '.xlsx' names no known format"),
     "not UTF-8": ("t.csv", GOOD.encode() + b"caf\xe9,yes\n", {}, "t.csv:6: the byte 0xE9 at character 4 is not UTF-8"),
-    "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give --encoding utf-16"),
+    "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give `encoding` utf-16"),
     "another encoding than said": ("t.csv", b"text,label\n\x81,a\n", {"encoding": "cp1252"}, "is not cp1252"),
-    "an encoding that nobody knows": ("t.csv", GOOD, {"encoding": "utf-9"}, "unknown --encoding 'utf-9'"),
+    "an encoding that nobody knows": ("t.csv", GOOD, {"encoding": "utf-9"}, "unknown `encoding` 'utf-9'"),
     "truncated gzip": ("t.csv.gz", gzip.compress(GOOD.encode() * 50, mtime=0)[:-20], {}, "truncated gzip file"),
     "no gzip": ("t.csv.gz", GOOD, {}, "damaged or truncated gzip file"),
     "no Parquet": ("t.parquet", GOOD, {}, "t.parquet: cannot be read as Parquet"),
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "a missing header": ("t.csv", GOOD.partition("\n")[2], {}, "there are: 'one fine day', 'yes'"),
     "too few cells": ("t.csv", GOOD + "alone\n", {}, "t.csv:6: has 1 cell, the header has 2"),
     "too many cells": ("t.csv", GOOD + "a,b,c\n", {}, "t.csv:6: has 3 cells, the header has 2"),
-    "other columns than named": ("t.csv", "a,b,c\n", {"columns": ("text", "label")}, "the list of --columns has 2"),
+    "other columns than named": ("t.csv", "a,b,c\n", {"columns": ("text", "label")}, "the list of `columns` has 2"),
     "an open quotation mark": ("t.csv", GOOD + '"never closed,yes\n', {}, "t.csv:6: a quotation mark is opened"),
     "text after a quotation": ("t.csv", GOOD + '"a"b,yes\n', {}, "t.csv:6: is not well-formed CSV"),
     "an array in JSON lines": ("t.jsonl", json.dumps(LABELLED), {}, "t.jsonl:1: is one JSON array"),
@@ -120,17 +120,17 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     # splits
     "a split of another name": ("t.csv", "text,label,s\na,x,train\nb,y,maybe\n", {"split_column": "s"}, "is 'maybe'"),
     "no training rows": ("t.csv", "text,label,s\na,x,dev\n", {"split_column": "s"}, "calls no row 'train'"),
-    "a group without effect": ("t.csv", GOOD, {"validation": "a,yes", "group": "text"}, "--group would have no effect"),
+    "a group without effect": ("t.csv", GOOD, {"validation": "a,yes", "group": "text"}, "`group` would have no effect"),
     "a group that is missing": (
         "t.csv",
         "text,label,g\na,x,1\nb,y,\nc,y,2\n",
         {"group": "g"},
         "the group ('g') is miss",
     ),
-    "more folds than rows": ("t.csv", GOOD, {"folds": 9}, "--folds was given as 9"),
-    "one fold": ("t.csv", GOOD, {"folds": 1}, "--folds was given as 1"),
+    "more folds than rows": ("t.csv", GOOD, {"folds": 9}, "`folds` was given as 9"),
+    "one fold": ("t.csv", GOOD, {"folds": 1}, "`folds` was given as 1"),
     "a fraction of everything": ("t.csv", GOOD, {"validation_fraction": 1.0}, "1.0 of the rows cannot be held out"),
-    "a revision of a file": ("t.csv", GOOD, {"revision": "main"}, "--revision would have no effect"),
+    "a revision of a file": ("t.csv", GOOD, {"revision": "main"}, "`revision` would have no effect"),
 }
 
 

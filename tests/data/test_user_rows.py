@@ -112,7 +112,7 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         "t.csv:3: the text ('text') is empty",
         "t.csv:4: has 3 cells, the header has 2",
         "t.csv:5: the label ('label') is missing",
-        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its --encoding, such as cp1252, or save the file as "
+        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its `encoding`, such as cp1252, or save the file as "
         "UTF-8",
         "t.csv:9: a quotation mark is opened in this row and never closed",
         "v.csv:3: the label 'zz' is none of the training file's",
@@ -193,7 +193,7 @@ def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match="no column 'body'"):
         unlabelled_chunk(read_table(path), replace(TASK, text_columns=("body",)))
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="does not exist"):
         unlabelled_chunk(read_table(tmp_path / "none.csv"), TASK)
 
 

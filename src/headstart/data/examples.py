@@ -110,7 +110,7 @@ class TaskData:
         if self.task.train_split is None:
             raise UsageError(
                 f"the task {self.task.name!r} has no training rows",
-                remedy=f"  Train on a task with the same labels, and give --evaluate-on {self.task.name}.",
+                remedy=f"  Train on a task with the same labels, and give `evaluate_on` {self.task.name}.",
             )
         return self.splits[self.task.train_split]
 
