@@ -11,8 +11,9 @@ import time
 
 from headstart.cli.session import open_session
 from headstart.experiments.choices import Choices
-from headstart.experiments.experiment import TaskSource
+from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.grid import build_experiment
+from headstart.experiments.run_data import RunData
 from headstart.inference.forward import batched_logits
 from headstart.registry import Spec
 
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--precision", default="auto")
     arguments = parser.parse_args()
-    workspace = open_session()
+    cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
     choices = Choices(
         model=arguments.model,
@@ -32,14 +33,14 @@ def main() -> None:
         max_length=128,
         precision=arguments.precision,
     )
-    experiment = build_experiment(choices, Spec("finetune"), None, source, workspace)
-    tokens = workspace.tokens(source, experiment, train=True)
-    model = workspace.classifier(source, experiment, 0).model
+    experiment = build_experiment(choices, Spec("finetune"), None, source, cache)
+    data = RunData.of(Run(experiment, 0, source), cache)
+    tokens, model = data.tokens("train"), data.load_classifier().model
     begin = time.perf_counter()
     batched_logits(
         model,
         tokens,
-        workspace.collator(source, arguments.model),
+        data.collator,
         batch_size=32,
         precision=experiment.training.precision,
         device=experiment.training.device,

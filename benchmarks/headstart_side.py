@@ -12,6 +12,7 @@ from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.grid import build_experiment
 from headstart.experiments.run import run_one
+from headstart.experiments.run_data import RunData
 from headstart.registry import Spec
 from headstart.store.layout import RunFolder
 from headstart.training.config import RunOptions
@@ -34,12 +35,12 @@ def main() -> None:
         max_length=128,
         precision=arguments.precision,
     )
-    workspace = open_session()
+    cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
     ((strategy, adapter),) = pairings(choices)
-    run = Run(build_experiment(choices, strategy, adapter, source, workspace), 0, source)
+    run = Run(build_experiment(choices, strategy, adapter, source, cache), 0, source)
     with tempfile.TemporaryDirectory() as folder:
-        record = run_one(run, workspace, RunFolder(Path(folder)), RunOptions())
+        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions())
     print(
         json.dumps(
             {

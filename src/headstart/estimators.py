@@ -16,19 +16,22 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Label, Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
 from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
-from headstart.experiments.grid import build_experiment
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.grid import build_experiment, run_options
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
 from headstart.kinds import TaskKind
 from headstart.registry import Spec
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.fitting import fit_model
+from headstart.sweeps.fitting import fit_model, working_store
+from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
 
-SOURCE = TaskSource(name="in memory")
+TASK_NAME = "in memory"
 
 
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -112,12 +115,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         texts = _texts(X)
         if len(labels) != len(texts):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
-        workspace = Workspace()
-        workspace.add_task(SOURCE, _task_data(texts, kind, labels, classes))
-        choices = self._choices()
-        ((strategy, adapter),) = pairings(choices)
-        experiment = build_experiment(choices, strategy, adapter, SOURCE, workspace, Evaluation(split=None))
-        self.run_, self._saved = _train(Run(experiment, self.random_state, SOURCE), choices, workspace)
+        self.run_, self._saved = _train(_task_data(texts, kind, labels, classes), self._choices(), self.random_state)
         self.n_texts_ = len(texts[0])
         return self
 
@@ -238,12 +236,19 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         return values
 
 
-def _train(run: Run, choices: Choices, workspace: Workspace) -> tuple[RunRecord, SavedModel]:
+def _train(data: TaskData, choices: Choices, seed: int) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
+    ((strategy, adapter),) = pairings(choices)
+    cache = RunDataCache()
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         out = Path(folder) / "model"
-        record = fit_model(run, choices, out, workspace, lambda event: None)
+        store = LocalStore(working_store(out))
+        source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
+        experiment = build_experiment(choices, strategy, adapter, source, cache, Evaluation(split=None))
+        options = run_options(choices, experiment.plan, keep_backbone=True)
+        executor = SerialExecutor(store, options, cache=cache)
+        record = fit_model(RunData.of(Run(experiment, seed, source), cache), store, out, executor)
         if record.status is not RunStatus.FINISHED:
             raise HeadstartError(f"the run ended as {record.status}: {record.error}")
         return record, load_saved_model(out)
@@ -284,11 +289,11 @@ def _task_data(
     texts: tuple[tuple[str, ...], ...], kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]
 ) -> TaskData:
     task = Task(
-        name=SOURCE.name,
+        name=TASK_NAME,
         kind=kind,
         text_columns=("text",) if len(texts[0]) == 1 else ("text", "text_pair"),
         label_column="label",
         labels=tuple(classes),
     )
-    splits = {"train": Split(texts=texts, labels=tuple(labels))}
+    splits = {"train": Split.of(texts=texts, labels=tuple(labels))}
     return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, trials
-from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
+from headstart.sweeps.serial import SerialExecutor
+from tests.support.runs import SOURCE, tiny_choices, tiny_source
 
 CheckpointMaker = Callable[..., Path]
 RATES = RateLists(learning_rates=(1e-4, 1e-3), stage1_learning_rates=(1e-3, 1e-2, 1e-1))
@@ -21,16 +22,14 @@ RATES = RateLists(learning_rates=(1e-4, 1e-3), stage1_learning_rates=(1e-3, 1e-2
 
 @pytest.mark.parametrize("strategy", ["finetune", "linear_probe", "lp_ft", "eh_ft", "adapter"])
 def test_every_strategy_gets_the_same_number_of_trials(strategy: str, tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace()
     choices = tiny_choices(tiny_checkpoint("bert"), strategy)
     adapter = Spec("lora") if strategy in ("eh_ft", "adapter") else None
-    planned = trials(choices, RATES, Spec(strategy), adapter, SOURCE, workspace)
+    planned = trials(choices, RATES, Spec(strategy), adapter, SOURCE, RunDataCache())
     assert len(planned) == RATES.num_trials == 6
     assert len({(run.experiment.digest, run.seed) for _, run in planned}) == 6
     assert all(run.seed >= 1_000_000 for _, run in planned)
-    training = workspace.split(SOURCE, planned[0][1].experiment.evaluation, train=True)
-    scored = workspace.split(SOURCE, planned[0][1].experiment.evaluation, train=False)
-    whole = workspace.task_data(SOURCE).splits["train"]
+    data = RunData.of(planned[0][1])
+    training, scored, whole = data.train, data.report, data.task_data.training
     assert set(training.texts).isdisjoint(scored.texts)
     assert set(training.texts) | set(scored.texts) == set(whole.texts)
 
@@ -39,10 +38,10 @@ def test_the_best_rate_is_reported_and_said(tiny_checkpoint: CheckpointMaker, tm
     """A rate of next to nothing cannot win against one that learns the training rows by heart."""
     from dataclasses import replace
 
+    source = tiny_source(num_train=60)
     choices = replace(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=60), strategies=(Spec("finetune"),))
-    sweep = Sweep(choices=choices, sources=(SOURCE,), seeds=(0,), rates=RateLists(learning_rates=(1e-12, 3e-3)))
-    workspace = tiny_workspace(num_train=60, num_validation=10)
-    (record,) = run_sweep(sweep, LocalStore(tmp_path / "store"), workspace, RunOptions(), lambda event: None)
+    sweep = Sweep(choices=choices, sources=(source,), seeds=(0,), rates=RateLists(learning_rates=(1e-12, 3e-3)))
+    (record,) = run_sweep(sweep, SerialExecutor(LocalStore(tmp_path / "store")), RunDataCache())
     assert record.learning_rates == {"finetune": 3e-3}
     assert (record.chosen_on, record.reported_split, record.purpose) == (CHOSEN_ON, "validation", "report")
     purposes = [each.purpose for each in LocalStore(tmp_path / "store").records()]
@@ -57,4 +56,4 @@ def test_rates_that_nothing_uses_are_an_error(tiny_checkpoint: CheckpointMaker) 
         rates=RateLists(stage1_learning_rates=(1e-3,)),
     )
     with pytest.raises(UsageError, match="--stage1-learning-rate would have no effect"):
-        check_sweep(sweep, tiny_workspace())
+        check_sweep(sweep, RunDataCache())

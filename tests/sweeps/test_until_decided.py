@@ -10,6 +10,7 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
@@ -21,11 +22,10 @@ from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep
 from headstart.sweeps.until_decided import StoppingRule, check_until_decided, run_until_decided
 from headstart.training.config import PrivacyConfig, RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
+from tests.support.runs import SOURCE, tiny_choices
 from tests.support.stores import fail, make_record
 
 CheckpointMaker = Callable[..., Path]
-OPTIONS = RunOptions()
 NOISE = numpy.random.default_rng(6).standard_normal(60)
 
 
@@ -39,12 +39,17 @@ def sweep_of(model: Path, *strategies: str) -> Sweep:
 class Executor:
     """Has runs finished at once: scores of 0.7 with seeded noise, and a gain for every strategy but fine-tuning."""
 
+    store: LocalStore
+
     def __init__(self, gains: dict[str, float], *, baseline: float = 0.7, broken: dict[int, RunStatus] | None = None):
         self.gains, self.baseline, self.broken = gains, baseline, broken or {}
         self.trained: list[tuple[str, int]] = []
 
-    def __call__(self, runs: Sequence[Run], store: LocalStore, *_: object) -> list[RunRecord]:
-        return [self._run(run, store) for run in runs]
+    def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
+        return [self._run(run, self.store) for run in runs]
+
+    def elsewhere(self, store: LocalStore, options: RunOptions) -> Executor:
+        raise NotImplementedError
 
     def _run(self, run: Run, store: LocalStore) -> RunRecord:
         digest, label = run.experiment.digest, run.experiment.label
@@ -71,11 +76,10 @@ class Executor:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> Callable[..., Executor]:
+def run(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> Callable[..., Executor]:
     def call(executor: Executor, rule: StoppingRule, *strategies: str) -> list[RunRecord]:
-        monkeypatch.setattr("headstart.sweeps.until_decided.execute", executor)
-        sweep, store = sweep_of(tiny_checkpoint("bert"), *strategies), LocalStore(tmp_path / "runs")
-        return run_until_decided(sweep, rule, store, tiny_workspace(), OPTIONS, lambda event: None)
+        sweep, executor.store = sweep_of(tiny_checkpoint("bert"), *strategies), LocalStore(tmp_path / "runs")
+        return run_until_decided(sweep, rule, executor, executor.store, RunDataCache())
 
     return call
 
@@ -131,10 +135,10 @@ def test_a_call_that_was_cut_off_goes_on_to_the_same_decision(run):
     rule = StoppingRule(max_seeds=14)
 
     class Killed(Executor):
-        def __call__(self, runs: Sequence[Run], *rest: object) -> list[RunRecord]:
+        def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
             if runs[0].seed == 7:
                 raise KeyboardInterrupt
-            return super().__call__(runs, *rest)
+            return super().execute(runs)
 
     with pytest.raises(KeyboardInterrupt):
         run(Killed({"lp_ft": 0.01}), rule)

@@ -46,7 +46,7 @@ def evaluate(
     """
     from headstart.cli.display import row_display
     from headstart.cli.session import labelled_options, quiet_transformers
-    from headstart.inference.files import evaluate_file, evaluate_task
+    from headstart.inference.user_files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
     _require_one_source(reading, file, task, data_root)

@@ -13,9 +13,12 @@ from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
 from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.grid import run_options
+from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+from headstart.sweeps.serial import SerialExecutor
 
 
 def run_fit(
@@ -23,7 +26,7 @@ def run_fit(
     source: TaskSource,
     seed: int,
     out: Path,
-    workspace: Workspace,
+    cache: RunDataCache,
     *,
     adapter_out: Path | None = None,
     quiet: bool,
@@ -36,11 +39,14 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(choices, source, seed, out, workspace, adapter_out=adapter_out)
+    run = plan_fit(choices, source, seed, out, cache, adapter_out=adapter_out)
     if not silent:
-        announce([run], workspace)
+        announce([run], cache)
     with sweep_display([run], quiet=silent) as listener:
-        record = fit_model(run, choices, out, workspace, listener, adapter_out=adapter_out)
+        options = run_options(choices, run.experiment.plan, keep_backbone=True)
+        store = LocalStore(working_store(out))
+        executor = SerialExecutor(store, options, listener, cache)
+        record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
     if json:
         print(json_module.dumps(record.to_json(), indent=2))
     if record.status is not RunStatus.FINISHED:

@@ -44,11 +44,11 @@ def inspect(
         raise UsageError("--evaluate-on would have no effect: nothing is evaluated", remedy="  Leave it out.")
     if max_length is not None and model is None:
         raise UsageError("--max-length counts tokens, and no model was named", remedy="  Give --model.")
-    workspace = open_session()
+    cache = open_session()
     (source,) = sources(data, file=file, tasks=(task,) if task else ())
     report = inspect_data(
-        workspace.task_data(source),
-        tokenizer=workspace.tokenizer(model) if model else None,
+        cache.rows.of(source),
+        tokenizer=cache.tokenizer(model) if model else None,
         model=model,
         max_length=max_length,
     )

@@ -40,7 +40,7 @@ def predict(
     """
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers, reading_options
-    from headstart.inference.files import predict_file
+    from headstart.inference.user_files import predict_file
     from headstart.training.config import resolve_device, resolve_precision
 
     quiet_transformers()

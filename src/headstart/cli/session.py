@@ -15,7 +15,7 @@ from headstart.cli.options import (
     TrainingOptions,
     split_list,
 )
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.experiment import TaskSource
@@ -25,7 +25,7 @@ from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
     from headstart.experiments.choices import Choices
-    from headstart.experiments.workspace import Workspace
+    from headstart.experiments.run_data import RunDataCache
     from headstart.sweeps.until_decided import StoppingRule
 
 DEFAULT_NUM_SEEDS = 3
@@ -39,12 +39,12 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session() -> Workspace:
-    """Return a workspace for one call of the engine."""
-    from headstart.experiments.workspace import Workspace
+def open_session() -> RunDataCache:
+    """Return what planning and the runs of one call share."""
+    from headstart.experiments.run_data import RunDataCache
 
     quiet_transformers()
-    return Workspace()
+    return RunDataCache()
 
 
 def choices(

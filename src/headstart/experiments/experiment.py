@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.record import SCHEMA_VERSION
 from headstart.strategies.strategy import Stage
@@ -19,17 +19,19 @@ NOTHING_CHOSEN = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
-    """Where a task's rows are found again: a name with an optional local root, or a user's own data.
+    """Where any process finds a task's rows: by name with an optional local root, as a user's own data, or stored.
 
     No path enters a digest: the rows themselves do.
 
     Attributes:
+        stored_rows: folder of rows that were given in memory, as `headstart.data.stored_rows` writes it.
         file: a file, a `datasets` folder, or `hub:OWNER/NAME`; `options` say how to read it.
         evaluate_on: further tasks or files, with the same labels, that the finished model is scored on.
     """
 
     name: str
     data_root: str | None = None
+    stored_rows: str | None = None
     file: str | None = None
     options: FileOptions = AS_GUESSED
     evaluate_on: tuple[TaskSource, ...] = ()

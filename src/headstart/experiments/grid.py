@@ -13,7 +13,7 @@ from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.choices import STAGE_NAMES, Choices
 from headstart.experiments.class_weights import resolve_class_weights
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, Run, TaskSource
 from headstart.experiments.plan_checks import check_gradient_checkpointing, check_plan_fits
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.quantised_stages import with_quantised_backbone
@@ -26,8 +26,8 @@ from headstart.experiments.recipes import (
     resolve_num_steps,
     stage_optimizers,
 )
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import with_saved_adapter
-from headstart.experiments.workspace import Workspace
 from headstart.models.classifier import Classifier
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
@@ -56,7 +56,7 @@ def build_experiment(
     strategy: Spec,
     adapter: Spec | None,
     source: TaskSource,
-    workspace: Workspace,
+    cache: RunDataCache,
     evaluation: Evaluation | None = None,
 ) -> Experiment:
     """Return one experiment, resolved to the last number.
@@ -66,24 +66,25 @@ def build_experiment(
             carry.
     """
     preset = get_preset(choices.preset)
-    task = workspace.task_data(source).task
+    data = cache.rows.of(source)
+    task = data.task
     kind = build_strategy(strategy)
-    evaluation = _with_selection(evaluation or default_evaluation(source, workspace), kind)
-    training_rows = workspace.split(source, evaluation, train=True)
+    evaluation = _with_selection(evaluation or default_evaluation(source, cache), kind)
+    training_rows = cache.rows.parts(source, evaluation).train
     draft = Experiment(
         task=task.name,
-        task_fingerprint=workspace.task_data(source).fingerprint,
+        task_fingerprint=data.fingerprint,
         model=choices.model,
-        model_revision=workspace.model(choices.model).revision,
+        model_revision=cache.model(choices.model).revision,
         head=choices.head or head_for(preset, task),
         keep_head=choices.keep_head,
         strategy=strategy,
         adapter=adapter,
         plan=(),
-        training=replace(_training(choices, task, workspace), loss=_loss(choices, task, training_rows)),
+        training=replace(_training(choices, task, cache), loss=_loss(choices, task, training_rows)),
         evaluation=evaluation,
     )
-    classifier = _probed_classifier(draft, adapter, source, workspace)
+    classifier = _probed_classifier(draft, adapter, source, cache)
     optimizers = stage_optimizers(
         preset,
         rates_for(preset, task.name, count(classifier.backbone_tensors())),
@@ -101,7 +102,7 @@ def build_experiment(
         budget_factor=choices.budget_factor,
     )
     if adapter is not None:
-        _check_adapter_fits(build_adapter(adapter), draft.training, choices, workspace)
+        _check_adapter_fits(build_adapter(adapter), draft.training, choices, cache)
     plan = kind.plan(_budget(choices, kind, num_steps), optimizers, adapter)
     check_plan_fits(plan, classifier, choices.model)
     changing, neutral = trainer_overrides(choices, plan)
@@ -115,19 +116,19 @@ def build_experiment(
         check_private(
             experiment,
             (*changing, *neutral),
-            workspace.tokens(source, experiment, train=True),
-            lambda: workspace.classifier(source, experiment, seed=0),
+            RunData.of(Run(experiment, 0, source), cache).tokens("train"),
+            RunData.of(Run(experiment, 0, source), cache).load_classifier,
         )
     return experiment
 
 
-def default_evaluation(source: TaskSource, workspace: Workspace) -> Evaluation:
+def default_evaluation(source: TaskSource, cache: RunDataCache) -> Evaluation:
     """Return the evaluation on the task's own split, and on the other rows that the source names."""
     others = tuple(
-        OtherRows(name=other.name, fingerprint=workspace.other_data(source, other).fingerprint)
+        OtherRows(name=other.name, fingerprint=cache.rows.other(source, other).fingerprint)
         for other in source.evaluate_on
     )
-    split = workspace.task_data(source).task.evaluation_split
+    split = cache.rows.of(source).task.evaluation_split
     return Evaluation(split=split, folds=source.options.folds, others=others)
 
 
@@ -179,10 +180,10 @@ def _checkpointed(overrides: Sequence[TrainerOverride]) -> tuple[str, ...]:
 
 
 def _probed_classifier(
-    experiment: Experiment, adapter: Spec | None, source: TaskSource, workspace: Workspace
+    experiment: Experiment, adapter: Spec | None, source: TaskSource, cache: RunDataCache
 ) -> Classifier:
     """Load the model once, and refuse an adapter that it cannot carry."""
-    classifier = workspace.classifier(source, experiment, seed=0)
+    classifier = RunData.of(Run(experiment, 0, source), cache).load_classifier()
     if adapter is not None:
         refusal = build_adapter(adapter).refusal(classifier)
         if refusal is not None:
@@ -195,11 +196,11 @@ def _probed_classifier(
     return classifier
 
 
-def _training(choices: Choices, task: Task, workspace: Workspace) -> TrainingConfig:
+def _training(choices: Choices, task: Task, cache: RunDataCache) -> TrainingConfig:
     preset = get_preset(choices.preset)
     device = resolve_device()
-    model = workspace.model(choices.model)
-    longest = _longest(longest_input(model, workspace.tokenizer(choices.model)))
+    model = cache.model(choices.model)
+    longest = _longest(longest_input(model, cache.tokenizer(choices.model)))
     usual = min(max_length_for(preset, task.name), longest)
     max_length = usual if choices.max_length is None else choices.max_length
     if not 3 <= max_length <= longest:
@@ -224,9 +225,9 @@ def _training(choices: Choices, task: Task, workspace: Workspace) -> TrainingCon
     )
 
 
-def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Choices, workspace: Workspace) -> None:
+def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Choices, cache: RunDataCache) -> None:
     """Refuse lengths and helpers with which an adapter would break or silently train nothing."""
-    longest = longest_input(workspace.model(choices.model), workspace.tokenizer(choices.model))
+    longest = longest_input(cache.model(choices.model), cache.tokenizer(choices.model))
     if training.max_length > _longest(longest - adapter.num_positions):
         raise UsageError(
             f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions that "

@@ -9,14 +9,12 @@ from headstart.errors import UsageError
 from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Evaluation, Experiment, Run, TaskSource
 from headstart.experiments.grid import build_experiment, default_evaluation
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
-from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy
+from headstart.sweeps.executor import Executor
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, choose, trials, with_rates
-from headstart.sweeps.serial_executor import SweepListener, execute
-from headstart.training.config import RunOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +47,20 @@ class Sweep:
             )
 
 
-def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
+def check_sweep(sweep: Sweep, cache: RunDataCache) -> list[Run]:
     """Return all runs as they are with the preset's rates: faults show here, before anything trains."""
     rates = sweep.rates
     pairings(with_rates(_first_choices(sweep), (_first(rates.learning_rates), _first(rates.stage1_learning_rates))))
     runs: list[Run] = []
     for source in sweep.sources:
-        evaluation = _evaluation(sweep, source, workspace)
+        evaluation = _evaluation(sweep, source, cache)
         experiments = [
             build_experiment(
                 with_rates(choices, sweep.rates.candidates(strategy)[0]),
                 strategy,
                 adapter,
                 source,
-                workspace,
+                cache,
                 evaluation,
             )
             for choices, strategy, adapter in _columns(sweep)
@@ -71,31 +69,29 @@ def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
     return runs
 
 
-def run_sweep(
-    sweep: Sweep, store: LocalStore, workspace: Workspace, options: RunOptions, listener: SweepListener
-) -> list[RunRecord]:
+def run_sweep(sweep: Sweep, executor: Executor, cache: RunDataCache) -> list[RunRecord]:
     """Choose learning rates where there is a choice, then have every run finished; return the reported records."""
     runs: list[Run] = []
     for source in sweep.sources:
-        experiments = chosen_experiments(sweep, source, store, workspace, options, listener)
+        experiments = chosen_experiments(sweep, source, executor, cache)
         runs.extend(_runs(sweep, source, experiments))
-    return execute(runs, store, workspace, options, listener)
+    return executor.execute(runs)
 
 
-def chosen_experiments(
-    sweep: Sweep,
-    source: TaskSource,
-    store: LocalStore,
-    workspace: Workspace,
-    options: RunOptions,
-    listener: SweepListener,
-) -> list[Experiment]:
+def chosen_experiments(sweep: Sweep, source: TaskSource, executor: Executor, cache: RunDataCache) -> list[Experiment]:
     """Return the experiments of one task, with learning rates chosen where there is a choice."""
-    evaluation = _evaluation(sweep, source, workspace)
+    evaluation = _evaluation(sweep, source, cache)
     experiments = []
     for column, strategy, adapter in _columns(sweep):
-        choices = _chosen(sweep, column, strategy, adapter, source, store, workspace, options, listener)
-        experiments.append(build_experiment(choices, strategy, adapter, source, workspace, evaluation))
+        candidates = sweep.rates.candidates(strategy)
+        if len(candidates) > 1:
+            planned = trials(column, sweep.rates, strategy, adapter, source, cache)
+            records = executor.execute([run for _, run in planned])
+            chosen = choose([candidate for candidate, _ in planned], records)
+        else:
+            (chosen,) = candidates
+        choices = with_rates(column, chosen)
+        experiments.append(build_experiment(choices, strategy, adapter, source, cache, evaluation))
     return experiments
 
 
@@ -125,25 +121,6 @@ def _first(rates: tuple[float, ...]) -> float | None:
     return rates[0] if rates else None
 
 
-def _evaluation(sweep: Sweep, source: TaskSource, workspace: Workspace) -> Evaluation:
-    evaluation = default_evaluation(source, workspace)
+def _evaluation(sweep: Sweep, source: TaskSource, cache: RunDataCache) -> Evaluation:
+    evaluation = default_evaluation(source, cache)
     return replace(evaluation, chosen_on=CHOSEN_ON) if sweep.rates.is_choice else evaluation
-
-
-def _chosen(
-    sweep: Sweep,
-    choices: Choices,
-    strategy: Spec,
-    adapter: Spec | None,
-    source: TaskSource,
-    store: LocalStore,
-    workspace: Workspace,
-    options: RunOptions,
-    listener: SweepListener,
-) -> Choices:
-    candidates = sweep.rates.candidates(strategy)
-    if len(candidates) == 1:
-        return with_rates(choices, candidates[0])
-    planned = trials(choices, sweep.rates, strategy, adapter, source, workspace)
-    records = execute([run for _, run in planned], store, workspace, replace(options, keep_backbone=False), listener)
-    return with_rates(choices, choose([candidate for candidate, _ in planned], records))

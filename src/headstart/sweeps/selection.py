@@ -15,7 +15,7 @@ from headstart.errors import UsageError
 from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.grid import build_experiment
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import build_strategy
@@ -54,7 +54,7 @@ class RateLists:
 
 
 def trials(
-    choices: Choices, rates: RateLists, strategy: Spec, adapter: Spec | None, source: TaskSource, workspace: Workspace
+    choices: Choices, rates: RateLists, strategy: Spec, adapter: Spec | None, source: TaskSource, cache: RunDataCache
 ) -> list[tuple[Candidate, Run]]:
     """Return the trial runs of one strategy; one with fewer candidates spends its trials on more seeds."""
     candidates = rates.candidates(strategy)
@@ -62,7 +62,7 @@ def trials(
     runs = []
     for candidate in candidates:
         chosen = with_rates(choices, candidate)
-        experiment = build_experiment(chosen, strategy, adapter, source, workspace, evaluation)
+        experiment = build_experiment(chosen, strategy, adapter, source, cache, evaluation)
         experiment = replace(experiment, purpose="selection")
         for index in range(rates.num_trials // len(candidates)):
             runs.append((candidate, Run(experiment, FIRST_TRIAL_SEED + index, source.at(FIRST_TRIAL_SEED + index))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.table import Table, joined, unreadable
 from headstart.data.text_tables import scan_csv, scan_json, scan_json_lines, scan_tsv
 

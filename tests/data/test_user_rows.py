@@ -12,8 +12,9 @@ import pyarrow.parquet
 import pytest
 
 from headstart.data.examples import TaskData
-from headstart.data.files import load_file, load_unlabelled, read_labelled
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
+from headstart.data.table_reading import read_table
+from headstart.data.user_rows import load_file, read_labelled, unlabelled_chunk
 from headstart.errors import DataError, UsageError
 from headstart.kinds import TaskKind
 from headstart.tasks.task import Task
@@ -175,9 +176,8 @@ def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
-    table, split = load_unlabelled(
-        str(write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")), replace(TASK, text_columns=("a", "b"))
-    )
+    path = write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")
+    table, split = unlabelled_chunk(read_table(path), replace(TASK, text_columns=("a", "b")))
     assert table.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
     assert split.texts == (("1", "x"), ("2", "y"))
     assert split.labels is None
@@ -186,15 +186,15 @@ def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None
 def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "text,id\n,1\na\n")
     with pytest.raises(DataError) as caught:
-        load_unlabelled(str(path), TASK)
+        unlabelled_chunk(read_table(path), TASK)
     assert [(fault.line, fault.message) for fault in caught.value.faults] == [
         (2, "the text ('text') is empty"),
         (3, "has 1 cell, the header has 2"),
     ]
     with pytest.raises(DataError, match="no column 'body'"):
-        load_unlabelled(str(path), replace(TASK, text_columns=("body",)))
+        unlabelled_chunk(read_table(path), replace(TASK, text_columns=("body",)))
     with pytest.raises(DataError, match="no such file"):
-        load_unlabelled(str(tmp_path / "none.csv"), TASK)
+        unlabelled_chunk(read_table(tmp_path / "none.csv"), TASK)
 
 
 def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from headstart.errors import UsageError
-from headstart.inference.job import JOB_FILE, WORDS, Job, Piece, partial_folder
+from headstart.inference.partial_answers import JOB_FILE, WORDS, Job, Piece, partial_folder
 
 JOB = Job(
     input="1",

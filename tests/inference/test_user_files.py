@@ -12,12 +12,12 @@ import pyarrow.parquet
 import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.errors import DataError, UsageError
-from headstart.inference import files
-from headstart.inference.files import evaluate_file, evaluate_task, predict_file
+from headstart.inference import user_files
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
 from headstart.tasks.super_glue import RTE
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
@@ -118,7 +118,7 @@ def test_a_clash_names_the_prefix_before_the_model_is_loaded(
 ) -> None:
     rows = [row | {"predicted_label": "mine"} for row in user_rows()]
     given = write_rows(rows, tmp_path / "in.csv")
-    monkeypatch.setattr(files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
     with pytest.raises(UsageError, match=r"predicted_label(.|\n)*--prefix"):
         predict_file(model, given, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
@@ -139,7 +139,7 @@ def test_nothing_is_left_when_prediction_breaks(model: Path, tmp_path: Path, mon
         raise RuntimeError("out of memory")
 
     given = write_rows(user_rows(), tmp_path / "in.csv")
-    monkeypatch.setattr(files, "predict", out_of_memory)
+    monkeypatch.setattr(user_files, "predict", out_of_memory)
     with pytest.raises(RuntimeError, match="out of memory"):
         predict_file(model, given, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from headstart.errors import UsageError
-from headstart.inference.tables import (
+from headstart.inference.table_writing import (
     WRITERS,
     as_schema,
     joint_schema,

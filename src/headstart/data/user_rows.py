@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from headstart.data.cuts import Cut, cut, refuse_cutting
+from headstart.data.cuts import cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.data.loading import fingerprint
-from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.data.sources import name_of, tables_of
 from headstart.data.table import Table
-from headstart.data.tables import read_table
+from headstart.data.table_reading import read_table
 from headstart.errors import DataError, DataFault
 from headstart.kinds import TaskKind
 from headstart.tasks.files import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
@@ -47,7 +47,7 @@ class Rows:
         columns = self.table.columns
         texts = [columns[name] for name in self.columns.text]
         is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
-        return Split(
+        return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(self.written.label(row, index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if is_choice else None,
@@ -55,8 +55,47 @@ class Rows:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncutRows:
+    """A user's data, read and checked, before it is cut into training and validation rows.
+
+    Attributes:
+        name: of the task.
+        splits: by name, as the data has them; "train" is one.
+        notes: sentences that say what was guessed.
+    """
+
+    name: str
+    columns: Columns
+    kind: TaskKind
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    notes: tuple[str, ...]
+
+    def cut(self, options: FileOptions) -> TaskData:
+        """Return the task with a training and a validation split; its rows are these, none is copied.
+
+        Raises:
+            UsageError: if options cannot go together, or there are too few rows to cut.
+        """
+        done = cut(self.splits, options)
+        sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
+        task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
+        return TaskData(
+            task=task,
+            splits=done.splits,
+            fingerprint=fingerprint(task, done.splits),
+            notes=(*self.notes, *done.notes),
+        )
+
+
 def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
-    """Return a task from a user's data, with a training and a validation split.
+    """Return a task from a user's data, with a training and a validation split: `read_file`, then `UncutRows.cut`."""
+    return read_file(file, options).cut(options)
+
+
+def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
+    """Read and check a user's data.
 
     Labels are classes, whole numbers too; they are called as they are written, without surrounding spaces, and sorted
     as a person would. Columns that are not named are guessed where they are obvious, and so is the kind of answer;
@@ -65,17 +104,13 @@ def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
     Args:
         file: CSV, TSV, JSON, JSON lines, Parquet or Arrow by its suffix; a folder that datasets' `save_to_disk` wrote;
             or `hub:OWNER/NAME`.
-        options: how to read it and how to cut it into splits.
+        options: how to read it; what they say of cutting is only checked.
 
     Raises:
         DataError: with all faults of all files.
         UsageError: if options cannot go together, or the data cannot be fetched.
     """
-    return load_tables(name_of(file), tables_of(file, options), options)
-
-
-def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) -> TaskData:
-    """Return a task from tables by split, of which one is "train"."""
+    tables = tables_of(file, options)
     if VALIDATION in tables:
         refuse_cutting(options)
     training_table = tables[TRAIN]
@@ -92,13 +127,15 @@ def load_tables(name: str, tables: Mapping[str, Table], options: FileOptions) ->
     classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
     index = {name: number for number, name in enumerate(classes)}
     splits = {split: each.split(index, options.group if split == TRAIN else None) for split, each in rows.items()}
-    done = cut(splits, options)
-    return _task_data(name, choice, kind, why, classes, done)
-
-
-def load_unlabelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> tuple[pyarrow.Table, Split]:
-    """Return a whole file as `unlabelled_chunk` returns a piece of one."""
-    return unlabelled_chunk(read_table(file, options), task)
+    said = (f"kind: {kind}, {why}",) if why else ()
+    return UncutRows(
+        name=name_of(file),
+        columns=choice.columns,
+        kind=kind,
+        classes=classes,
+        splits=splits,
+        notes=(*choice.notes, *said),
+    )
 
 
 def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
@@ -157,21 +194,6 @@ def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Sp
     if faults:
         raise _data_error(faults)
     return rows.split(index)
-
-
-def _task_data(
-    name: str, choice: ColumnChoice, kind: TaskKind, why: str, classes: tuple[str, ...], done: Cut
-) -> TaskData:
-    assert choice.columns is not None
-    sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
-    task = file_task(name, choice.columns, kind=kind, labels=classes, num_rows=sizes)
-    said = (f"kind: {kind}, {why}",) if why else ()
-    return TaskData(
-        task=task,
-        splits=done.splits,
-        fingerprint=fingerprint(task, done.splits),
-        notes=(*choice.notes, *said, *done.notes),
-    )
 
 
 def _data_error(faults: Sequence[DataFault]) -> DataError:
