@@ -79,10 +79,11 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in classifier.head_names):
         return False
-    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
+    device = next(model.parameters()).device
+    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
     with _eval_mode(model), torch.no_grad():
         direct = model(**inputs).logits
-        rows = torch.arange(len(direct)).unsqueeze(1)
+        rows = torch.arange(len(direct), device=device).unsqueeze(1)
         try:
             features = _read(model.base_model(**inputs))
             with replayed(classifier, features):
