@@ -34,8 +34,8 @@ SAMPLE_SIZE = 128
 TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 36, 200, 1 << 24
 """What Python needs for a token in a list and for a tensor's name and digest; a tokenizer is this large at most."""
 
-Which = Literal["train", "report", "choose", "sample"]
-"""Rows to train on, to report on, training rows that a strategy chooses on; and those that diagnostics look at."""
+Which = Literal["train", "report", "choose", "sample_rows"]
+"""The rows that a run has, by the names of the properties of `RunData`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,8 @@ class RunData:
 
     def tokens(self, which: Which) -> TokenizedSplit:
         """Return the tokens of some of the rows."""
-        attribute = "sample_rows" if which == "sample" else which
         rows = (self.run.source, self.run.experiment.evaluation, which)
-        return self._tokenized(rows, lambda: getattr(self, attribute))
+        return self._tokenized(rows, lambda: getattr(self, which))
 
     def other(self, source: TaskSource) -> TaskData:
         """Return the rows of another task or file that the finished model is scored on."""
@@ -169,7 +168,7 @@ class RunData:
         """What diagnostics look at."""
         training = self.run.experiment.training
         return Sample(
-            tokens=self.tokens("sample"),
+            tokens=self.tokens("sample_rows"),
             collate=self.collator,
             precision=training.precision,
             device=training.device,
