@@ -8,7 +8,7 @@ Adapters that cannot merge: the adapter and the head; the backbone stays where i
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -254,7 +254,8 @@ def _write_around(
         sha256=sha256,
     )
     write_head_record(record, folder)
-    write_json(folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": asdict(info)})
+    values = TypeAdapter(ModelInfo).dump_python(info, mode="json")
+    write_json(folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": values})
     if run_json is not None:
         write_json(folder / RUN_FILE, run_json)
 

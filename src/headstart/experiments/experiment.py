@@ -47,7 +47,10 @@ class TaskSource:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; `from_json` reads them back."""
-        return asdict(self)
+        from pydantic import TypeAdapter
+
+        values: dict[str, Any] = TypeAdapter(type(self)).dump_python(self, mode="json")
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TaskSource:
