@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 from headstart.seeding import numpy_generator
 
 Key = TypeVar("Key", int, str)

@@ -21,10 +21,11 @@ from headstart.data.encoding import (
     take_rows,
     without_places,
 )
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.data.long_texts import head_and_tail, windows
 from headstart.data.token_spans import TokenSpans, locate_spans
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -28,6 +28,7 @@ from headstart.experiments.recipes import (
 )
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import with_saved_adapter
+from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
@@ -37,7 +38,6 @@ from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task
 from headstart.training.arguments import CHECKPOINTING, parse_overrides, split_neutral
 from headstart.training.config import (
-    LossConfig,
     RunOptions,
     TrainerOverride,
     TrainingConfig,
@@ -45,7 +45,7 @@ from headstart.training.config import (
     resolve_device,
     resolve_precision,
 )
-from headstart.training.losses import resolve_loss
+from headstart.training.objective import resolve_loss
 from headstart.training.trackers import check_trackers
 
 DEFAULT_STAGE1_FRACTION = 0.1

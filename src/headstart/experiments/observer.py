@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.data.batching import PaddingCollator, label_tensor
+from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.scoring import Scored
-from headstart.kinds import TaskKind
-from headstart.models.outputs import answers, decisions
+from headstart.kinds.kind import Kind
 from headstart.stats.calibration import Calibration, calibration, cross_fitted_probabilities
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
 from headstart.training.callbacks import read_metrics
@@ -30,11 +29,10 @@ from headstart.training.diagnostics import (
     take_snapshot,
 )
 from headstart.training.energy import EnergyMeter
-from headstart.training.losses import Objective
 from headstart.training.memory import peak_memory, reset_peak_memory
+from headstart.training.objective import Objective
 
 TARGET_ACCURACY = 0.9
-ONE_OF_SEVERAL = (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
 NUM_FOLDS = 5
 
 
@@ -162,13 +160,13 @@ class Observer:
 
     def _accuracy(self) -> float | None:
         kind = self.sample.collate.kind
-        if kind not in ONE_OF_SEVERAL:
+        if not kind.picks_one:
             return None
-        return float((decisions(kind, answers(kind, self.start.logits)) == self._labels()).float().mean())
+        return float((kind.decisions(kind.answers(self.start.logits)) == self._labels()).float().mean())
 
     def _labels(self) -> torch.Tensor:
         collate = self.sample.collate
-        return label_tensor(collate.kind, self.sample.tokens.labels or [], collate.num_labels)
+        return collate.kind.label_tensor(self.sample.tokens.labels or [], collate.num_labels)
 
 
 def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
@@ -176,12 +174,12 @@ def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
     return next((int(entry["step"]) for entry in entries if (entry.get("accuracy") or 0.0) >= accuracy), None)
 
 
-def calibrations(scored: Scored | None, kind: TaskKind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
+def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
     """Return the calibration of probabilities on the reported split, as they are and after temperature scaling.
 
     The temperature for each fifth of the rows is fitted on the other four: none is judged by rows it was fitted on.
     """
-    if scored is None or kind not in ONE_OF_SEVERAL or len(scored.answers) < NUM_FOLDS:
+    if scored is None or not kind.picks_one or len(scored.answers) < NUM_FOLDS:
         return None, None
     probabilities, labels = scored.answers.astype(np.float64), scored.labels.astype(np.int64)
     if not (probabilities > 0).all():

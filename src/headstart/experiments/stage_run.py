@@ -10,7 +10,7 @@ import torch
 
 from headstart import metrics
 from headstart.adapters.catalogue import build_adapter
-from headstart.data.batching import TokenizedDataset, label_tensor
+from headstart.data.batching import TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run
 from headstart.experiments.observer import Observer
@@ -45,7 +45,7 @@ from headstart.training.features import FeatureCollator, FeatureRows
 from headstart.training.head_calibration import calibrate
 from headstart.training.invariants import Digests
 from headstart.training.job import StageJob, StageOutcome, StageRows, untrained
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
 
@@ -181,7 +181,7 @@ class StageRun:
         """Refit the head's scale and biases on the training rows' logits, and keep what was found."""
         tokens = self.data.tokens("train")
         logits = self._logits(classifier.model, tokens)
-        targets = {"labels": label_tensor(classifier.kind, tokens.labels or [], len(classifier.labels))}
+        targets = {"labels": classifier.kind.label_tensor(tokens.labels or [], len(classifier.labels))}
         found = calibrate(classifier, logits, lambda changed: objective(changed, targets))
         write_json(self.folder / CALIBRATION_FILE, asdict(found))
 

@@ -13,13 +13,13 @@ from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
 from headstart.errors import CheckpointError
-from headstart.inference.columns import prediction_columns, prediction_schema
 from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
+from headstart.inference.prediction_columns import prediction_columns, prediction_schema
 from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (

@@ -19,7 +19,7 @@ from headstart.inference.submissions import (
     SubmissionFile,
     Suite,
     answers_of,
-    most_frequent,
+    best_constant,
     read_hidden_rows,
     write_archive,
 )
@@ -227,7 +227,7 @@ def _part(file: SubmissionFile, run: Run | None, data_root: Path | None) -> Part
     model_task, asked = file.answered_by[0]
     rows = read_hidden_rows(asked, data_root)
     data = load_task(model_task, data_root=data_root, splits=("train",))
-    return Part(file=file, run=None, rows=rows, constant=most_frequent(data.task, data.training))
+    return Part(file=file, run=None, rows=rows, constant=best_constant(data.task, data.training))
 
 
 def _wanted(file: SubmissionFile) -> str:

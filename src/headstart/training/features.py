@@ -19,10 +19,10 @@ import torch
 from torch.utils.data import Dataset
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from headstart.data.batching import NOT_INPUTS, label_tensor
+from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, length_ordered_batches
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -58,7 +58,7 @@ class FeatureRows(Dataset[dict[str, Any]]):
 class FeatureCollator:
     """Make a batch of `FeatureRows` for the replayed backbone."""
 
-    kind: TaskKind
+    kind: Kind
     num_labels: int
     has_several_sequences: bool
 
@@ -66,7 +66,7 @@ class FeatureCollator:
         """Return sequence numbers as `input_ids` [s, 1], labels as `PaddingCollator` makes them, and sequences [b]."""
         batch = {
             "input_ids": torch.tensor([[sequence] for row in rows for sequence in row["sequences"]]),
-            "labels": label_tensor(self.kind, [row["labels"] for row in rows], self.num_labels),
+            "labels": self.kind.label_tensor([row["labels"] for row in rows], self.num_labels),
         }
         if self.has_several_sequences:
             batch["num_sequences"] = torch.tensor([len(row["sequences"]) for row in rows])

@@ -17,7 +17,7 @@ from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.invariants import Digests
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.trainables import GROUPS
 

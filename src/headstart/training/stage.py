@@ -8,7 +8,6 @@ from pathlib import Path
 
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.errors import InvariantError
-from headstart.kinds import TaskKind
 from headstart.models.parameters import digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.training.callbacks import METRICS_FILE, GradientsArrive, read_metrics
@@ -88,7 +87,7 @@ def _check_start(job: StageJob) -> None:
 
 def _cancelling(job: StageJob, trainables: Trainables) -> frozenset[str]:
     """Return head tensors that cannot matter: what is added to the one logit of every choice cancels in the softmax."""
-    if job.objective is None or job.objective.kind is not TaskKind.MULTIPLE_CHOICE:
+    if job.objective is None or not job.objective.kind.shift_cancels:
         return frozenset()
     tensors = trainables.tensors()
     return frozenset(name for name in trainables.head if tensors[name].shape == (1,))
