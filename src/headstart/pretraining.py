@@ -28,6 +28,7 @@ from headstart.registry import Spec
 from headstart.store.record import StageRecord
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.linear_probe import probe_stage
+from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
@@ -182,7 +183,7 @@ def _stage(
         raise UsageError("`adapter_from` would have no effect without an adapter")
     on_copy = replace(classifier, model=copy.deepcopy(classifier.model))
     digest = saved_adapter_digest(spec, Path(adapter_from), on_copy)
-    return replace(stage, trainable=stage.trainable.starting_from(digest))
+    return replace(stage, trainable=AdapterAndHead(spec, saved=digest))
 
 
 def _train(

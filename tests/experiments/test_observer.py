@@ -19,7 +19,7 @@ from headstart.experiments.run import run_one
 from headstart.experiments.run_data import SAMPLE_SIZE, RunData
 from headstart.experiments.scoring import Scored
 from headstart.experiments.witness import StageEnd, StageStart
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.models.loading import load_classifier
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
@@ -118,7 +118,7 @@ def test_every_kind_of_task_has_a_feature_per_sequence(
     assert found.feature_change_mean is not None
     num_sequences = sum(len(each) for each in rows.choices) if rows.choices else len(rows)
     assert found.feature_change == pytest.approx(found.feature_change_mean * num_sequences)
-    has_classes = TASKS[name].kind in (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
+    has_classes = TASKS[name].kind in (kind_named("classification"), kind_named("multiple_choice"))
     assert (found.sample_accuracy_start is not None) == has_classes
     assert (found.calibration is not None) == has_classes
 
@@ -234,7 +234,7 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     scored = Scored(
         scores={}, labels=right, decisions=overconfident.argmax(axis=1), answers=overconfident.astype(np.float32)
     )
-    before, after = calibrations(scored, TaskKind.CLASSIFICATION)
+    before, after = calibrations(scored, kind_named("classification"))
     assert before is not None
     assert after is not None
     assert after.expected_error < before.expected_error / 2

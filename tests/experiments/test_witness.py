@@ -14,8 +14,10 @@ from headstart.experiments.observer import Observer
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.registry import Spec
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
+from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
@@ -67,7 +69,7 @@ def test_a_backbone_that_is_to_be_quantised_is_not_moved_before(tiny_checkpoint:
     evaluation = Evaluation(data, RunFolder(Path()))
     classifier = data.load_classifier()
     stage: Stage = data.run.experiment.plan[0]
-    stage = replace(stage, trainable=stage.trainable.on_quantised("4bit"))
+    stage = replace(stage, trainable=AdapterAndHead(Spec("lora"), width="4bit"))
     Observer(data, evaluation, Consumption("cpu")).before(
         StageStart(stage=stage, classifier=classifier, is_pretrained=True, is_resumed=False)
     )

@@ -28,6 +28,7 @@ from headstart.experiments.recipes import (
 )
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import saved_adapter_digest
+from headstart.losses import LossConfig
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
 from headstart.registry import Spec
@@ -36,7 +37,6 @@ from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task
 from headstart.training.arguments import CHECKPOINTING, parse_overrides, split_neutral
 from headstart.training.config import (
-    LossConfig,
     RunOptions,
     TrainerOverride,
     TrainingConfig,
@@ -44,7 +44,7 @@ from headstart.training.config import (
     resolve_device,
     resolve_precision,
 )
-from headstart.training.losses import resolve_loss
+from headstart.training.objective import resolve_loss
 from headstart.training.trackers import check_trackers
 
 DEFAULT_STAGE1_FRACTION = 0.1
@@ -109,7 +109,10 @@ def build_experiment(
         if all(stage.adapter is None for stage in plan):
             raise UsageError("`adapter_from` would have no effect: no stage here trains an adapter")
         digest = saved_adapter_digest(adapter, choices.adapter_from, classifier)
-        plan = tuple(replace(stage, trainable=stage.trainable.starting_from(digest)) for stage in plan)
+        plan = tuple(
+            replace(stage, trainable=replace(tuned, saved=digest)) if (tuned := stage.trainable.tuned) else stage
+            for stage in plan
+        )
     if adapter is not None and choices.quantise_stage1 is not None:
         plan = with_quantised_backbone(plan, adapter, choices.quantise_stage1, draft.training.device)
     experiment = replace(draft, plan=plan, training=replace(draft.training, overrides=changing))

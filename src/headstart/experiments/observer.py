@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.data.batching import label_tensor
 from headstart.experiments.consumption import Consumption
 from headstart.experiments.evaluation import Evaluation
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored
 from headstart.experiments.witness import StageEnd, StageStart, Witness
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 from headstart.models.checkpoint_tensors import CheckpointTensors
-from headstart.models.outputs import answers, decisions
 from headstart.models.parameters import Digests
 from headstart.stats.calibration import Calibration, calibration, cross_fitted_probabilities
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
@@ -29,7 +27,6 @@ from headstart.training.diagnostics import Snapshot, angle, feature_change, flat
 from headstart.training.stage_values import StageOutcome
 
 TARGET_ACCURACY = 0.9
-ONE_OF_SEVERAL = (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
 NUM_FOLDS = 5
 
 
@@ -45,7 +42,7 @@ class Observer(Witness):
         """Look at the sample through the stage's model."""
         begin = time.perf_counter()
         sample, classifier = self._data.sample, start.classifier
-        if start.stage.trainable.quantised is not None:
+        if start.stage.trainable.tuned and start.stage.trainable.tuned.width:
             # The device never holds the backbone in full precision.
             sample = replace(sample, precision="fp32", device="cpu")
         snapshot = sample.snapshot(classifier.model)
@@ -102,13 +99,13 @@ class Observer(Witness):
 
     def _accuracy(self, logits: torch.Tensor) -> float | None:
         kind = self._data.task.kind
-        if kind not in ONE_OF_SEVERAL:
+        if not kind.picks_one:
             return None
-        return float((decisions(kind, answers(kind, logits)) == self._labels()["labels"]).float().mean())
+        return float((kind.decisions(kind.answers(logits)) == self._labels()["labels"]).float().mean())
 
     def _labels(self) -> dict[str, torch.Tensor]:
-        sample = self._data.sample
-        return {"labels": label_tensor(sample.collate.kind, sample.tokens.labels or [], sample.collate.num_labels)}
+        task, tokens = self._data.task, self._data.sample.tokens
+        return {"labels": task.kind.label_tensor(tokens.labels or [], task.num_labels)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +132,12 @@ def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
     return next((int(entry["step"]) for entry in entries if (entry.get("accuracy") or 0.0) >= accuracy), None)
 
 
-def calibrations(scored: Scored | None, kind: TaskKind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
+def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
     """Return the calibration of probabilities on the reported split, as they are and after temperature scaling.
 
     The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit.
     """
-    if scored is None or kind not in ONE_OF_SEVERAL or len(scored.answers) < NUM_FOLDS:
+    if scored is None or not kind.picks_one or len(scored.answers) < NUM_FOLDS:
         return None, None
     probabilities, labels = scored.answers.astype(np.float64), scored.labels.astype(np.int64)
     if not (probabilities > 0).all():

@@ -13,7 +13,7 @@ from headstart.models.classifier import Classifier
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.strategies.strategy import Stage
 from headstart.training.config import PrivacyConfig, TrainerOverride
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import (
     ACCOUNTANT,
     Mechanism,

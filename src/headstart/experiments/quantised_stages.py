@@ -20,7 +20,7 @@ def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: 
             adapter computes with the weights, or it is to be merged into them.
     """
     require_quantisation(width, device)
-    firsts = [stage for stage in plan[:-1] if stage.adapter is not None]
+    firsts = [stage for stage in plan[:-1] if stage.trainable.tuned]
     if adapter is None or not firsts:
         raise UsageError(
             "`quantise_stage1` would have no effect: no stage before the last trains an adapter",
@@ -38,5 +38,8 @@ def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: 
             remedy="  Leave reserve or adapter_kept_fraction out.",
         )
     return tuple(
-        replace(stage, trainable=stage.trainable.on_quantised(width)) if stage in firsts else stage for stage in plan
+        replace(stage, trainable=replace(tuned, width=width))
+        if stage in firsts and (tuned := stage.trainable.tuned)
+        else stage
+        for stage in plan
     )

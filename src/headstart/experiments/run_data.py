@@ -22,7 +22,7 @@ from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
 from headstart.training.features import Features, extract, reads_one_vector
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
     import torch

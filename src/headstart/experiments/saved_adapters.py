@@ -54,14 +54,14 @@ def keep_start(stage: Stage, given: Path | None, folder: Path) -> Path | None:
     Raises:
         UsageError: if it is neither there nor given, or what is given is not what the plan was made with.
     """
-    wanted = stage.trainable.adapter_from
-    if wanted is None:
+    tuned = stage.trainable.tuned
+    if tuned is None or tuned.saved is None:
         return None
     kept = folder / START_FOLDER
     if not kept.is_dir():
         if given is None:
             raise UsageError(f"stage {stage.name!r} starts from a saved adapter", remedy="  Give `adapter_from`.")
         write_adapter(read_adapter(given), kept)
-    if read_adapter(kept).digest != wanted:
+    if read_adapter(kept).digest != tuned.saved:
         raise UsageError(f"{given or kept} does not hold the adapter that stage {stage.name!r} was planned with")
     return kept

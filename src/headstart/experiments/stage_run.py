@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from headstart.data.batching import TokenizedDataset, label_tensor
+from headstart.data.batching import TokenizedDataset
 from headstart.experiments.evaluation import fp32_logits
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
@@ -168,7 +168,7 @@ class StageRun:
 
         def calibrated() -> Mapping[str, Any]:
             tokens = data.tokens("train")
-            targets = {"labels": label_tensor(classifier.kind, tokens.labels or [], len(classifier.labels))}
+            targets = {"labels": classifier.kind.label_tensor(tokens.labels or [], len(classifier.labels))}
             logits = fp32_logits(data, classifier.model, tokens)
             return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
 

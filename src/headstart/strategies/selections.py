@@ -6,8 +6,8 @@ A new selection is a class here and a member of `AnySelection`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, final
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
 
 from headstart.registry import Spec
 
@@ -23,32 +23,14 @@ class Selection:
     """Whether the backbone, in eval mode, says the same of a row in every update."""
 
     @property
-    def adapter(self) -> Spec | None:
-        """The adapter that trains."""
-        return None
-
-    @property
-    def adapter_from(self) -> str | None:
-        """Digest of the saved adapter that it starts from; None for a fresh one."""
-        return None
-
-    @property
-    def quantised(self) -> str | None:
-        """The width of a frozen backbone in 8 or 4 bits; None for full precision."""
+    def tuned(self) -> AdapterAndHead | None:
+        """What there is to know of an adapter that trains; None without one."""
         return None
 
     @property
     def num_layers(self) -> int:
         """How many layers a model needs for it, 0 where any number will do."""
         return 0
-
-    def starting_from(self, saved: str) -> Self:
-        """Return the selection with its adapter starting from the saved one that has this digest."""
-        return self
-
-    def on_quantised(self, width: str) -> Self:
-        """Return the selection with its adapter on a frozen backbone of "8bit" or "4bit"."""
-        return self
 
     def free(self, backbone: Sequence[str]) -> frozenset[str]:
         """Return which of a backbone's own tensors train; their names come in the module tree's order."""
@@ -82,27 +64,9 @@ class AdapterAndHead(Selection):
     name: Literal["adapter_and_head"] = "adapter_and_head"
 
     @property
-    def adapter(self) -> Spec | None:
-        """The adapter that trains."""
-        return self.spec
-
-    @property
-    def adapter_from(self) -> str | None:
-        """Digest of the saved adapter."""
-        return self.saved
-
-    @property
-    def quantised(self) -> str | None:
-        """The frozen backbone's width."""
-        return self.width
-
-    def starting_from(self, saved: str) -> Self:
-        """Return the selection with the saved adapter."""
-        return replace(self, saved=saved)
-
-    def on_quantised(self, width: str) -> Self:
-        """Return the selection on a quantised backbone."""
-        return replace(self, width=width)
+    def tuned(self) -> AdapterAndHead | None:
+        """This."""
+        return self
 
 
 @final

@@ -72,7 +72,7 @@ class Stage:
     @property
     def adapter(self) -> Spec | None:
         """The adapter that trains; None without one."""
-        return self.trainable.adapter
+        return self.trainable.tuned.spec if self.trainable.tuned else None
 
     @property
     def kind(self) -> str:

@@ -17,7 +17,6 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
 from headstart.models.classifier import pooling_of
 from headstart.models.layers import Layers
-from headstart.models.outputs import example_logits
 from headstart.models.pooling import Pooling, pool
 
 Tensors = Mapping[str, torch.Tensor]
@@ -86,7 +85,7 @@ def take_snapshot(
     counts = None if tokens.num_sequences is None else torch.tensor(tokens.num_sequences)
     return Snapshot(
         features=torch.cat(features)[back].clone(),
-        logits=example_logits(collate.kind, torch.cat(logits)[back].clone(), counts),
+        logits=collate.kind.example_logits(torch.cat(logits)[back].clone(), counts),
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import InvariantError
-from headstart.kinds import TaskKind
 from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
@@ -32,9 +31,9 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     """
     clock = time.perf_counter()
     _check_start(inputs)
-    width = inputs.stage.trainable.quantised
-    if width is not None:
-        quantise(inputs.classifier, width, device=inputs.config.device, precision=inputs.config.precision)
+    tuned = inputs.stage.trainable.tuned
+    if tuned is not None and tuned.width is not None:
+        quantise(inputs.classifier, tuned.width, device=inputs.config.device, precision=inputs.config.precision)
     attached = _attach(inputs)
     hooks = attached.hooks if attached is not None else None
     trainables = declare(inputs.stage, inputs.classifier, attached)
@@ -102,7 +101,7 @@ def _without_gradient(inputs: StageInputs, trainables: Trainables) -> frozenset[
     names = {name for name in trainables.names if NEVER_A_GRADIENT.search(name)}
     if inputs.stage.adapter is not None:
         names.update(filter(build_adapter(inputs.stage.adapter).never_gets_gradient, trainables.adapter))
-    if inputs.objective is not None and inputs.objective.kind is TaskKind.MULTIPLE_CHOICE:
+    if inputs.objective is not None and inputs.objective.kind.shift_cancels:
         tensors = trainables.tensors()
         names.update(name for name in trainables.head if tensors[name].shape == (1,))
     return frozenset(names)

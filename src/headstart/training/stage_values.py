@@ -18,7 +18,7 @@ from headstart.strategies.strategy import Stage
 from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.trainables import GROUPS
 

@@ -19,9 +19,8 @@ from torch import nn
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import UsageError
 from headstart.inference.forward import evaluation_mode
-from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 
 Batch = Mapping[str, torch.Tensor]
 BatchLoss = Callable[[Batch], torch.Tensor]
@@ -141,19 +140,12 @@ def dummy_batch(classifier: Classifier) -> dict[str, torch.Tensor]:
         tokens[torch.arange(NUM_CHECKED_ROWS), lengths - 1] = end
     if config.pad_token_id is not None:
         tokens[mask == 0] = config.pad_token_id
-    batch = {"input_ids": tokens, "attention_mask": mask, "labels": _dummy_labels(classifier)}
+    kind = classifier.kind
+    answers = kind.answers(torch.randn(len(tokens), kind.num_logits(len(classifier.labels)), generator=generator))
+    batch = {"input_ids": tokens, "attention_mask": mask, "labels": kind.decisions(answers)}
     if getattr(model.config, "reads_spans", False):
         batch["spans"] = torch.tensor([[1, 3, 4, 6]]).expand(NUM_CHECKED_ROWS, 4)
     return batch
-
-
-def _dummy_labels(classifier: Classifier) -> torch.Tensor:
-    rows = torch.arange(NUM_CHECKED_ROWS)
-    if classifier.kind is TaskKind.REGRESSION:
-        return rows.float()
-    if classifier.kind is TaskKind.MULTI_LABEL:
-        return ((rows.unsqueeze(1) + torch.arange(len(classifier.labels))) % 2).float()
-    return rows % max(2, len(classifier.labels))
 
 
 def _listed(token: int | list[int] | None) -> list[int]:
