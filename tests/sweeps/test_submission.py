@@ -89,9 +89,10 @@ def test_a_run_is_named_by_its_name(made: Made) -> None:
 
 
 def test_several_experiments_are_asked_back(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"2 experiments fit tiny\n.*eh_ft\(lora\).*finetune(.|\n)*--run") as caught:
+    with pytest.raises(UsageError, match=r"2 experiments fit tiny\n(.|\n)*--run") as caught:
         choose_runs(made.store, SUITE, RunChoice())
     assert str(caught.value).count("experiments fit") == 1
+    assert all(f" {label}" in str(caught.value) for label in ("finetune", "eh_ft(lora)"))
 
 
 def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
