@@ -21,6 +21,8 @@ from headstart.artifacts.model_folder import (
     save_model_folder,
 )
 from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.store.json_records import read_record
+from headstart.store.record import RunRecord
 from headstart.store.schema import SCHEMA_VERSION
 from tests.conftest import CheckpointMaker
 from tests.support.records import run_record
@@ -81,7 +83,7 @@ def test_the_folder_holds_the_head_alone_and_its_origin(tiny_checkpoint: Checkpo
     origin = json.loads((folder / "head.json").read_text())
     assert origin["model_revision"] == example.info.model_revision
     assert origin["tensor_names"] == list(example.classifier.head_names)
-    assert json.loads((folder / RUN_FILE).read_text()) == {"seed": 3}
+    assert read_record(RunRecord, folder / RUN_FILE) == run_record()
     assert read_info(folder) == ("model", example.info)
 
 

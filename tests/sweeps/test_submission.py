@@ -93,6 +93,7 @@ def test_several_experiments_are_asked_back(made: Made) -> None:
     with pytest.raises(UsageError, match=asked) as caught:
         choose_runs(made.store, SUITE, RunChoice())
     assert str(caught.value).count("experiments fit") == 1
+    assert all(f" {label}" in str(caught.value) for label in ("finetune", "eh_ft(lora)"))
 
 
 def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
