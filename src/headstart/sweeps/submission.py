@@ -36,11 +36,11 @@ CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoice:
-    """Which of a store's runs answer. No score is looked at; the lowest seed is taken where none is named.
+    """Which of a store's runs answer. Scores do not count; where no seed is named, the lowest is taken.
 
     Attributes:
         strategy: with its options; None where only one experiment of a task is there.
-        adapter: with its options; None likewise.
+        adapter: with its options; None where only one experiment of a task is there.
         seed: None takes the lowest that finished.
         runs: names `<digest>/<seed>` that are taken for their tasks, whatever else is said.
     """
