@@ -11,8 +11,8 @@ import pytest
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.stats.comparisons import Verdict
 from headstart.stats.sequential import Decision, decide, look_every
 from headstart.store.declared import read_looks

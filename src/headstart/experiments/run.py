@@ -11,7 +11,7 @@ from headstart.experiments.stored_stage import EarlierStage
 from headstart.experiments.workspace import Workspace
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
-from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
 from headstart.training.memory import peak_memory
@@ -63,7 +63,7 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
         majority_score=majority,
         num_evaluation_examples=len(evaluation),
         folds=experiment.evaluation.folds,
-        reported_split=experiment.evaluation.split or "none",
+        reported_split=experiment.evaluation.split or NOT_REPORTED,
         chosen_on=experiment.evaluation.chosen_on,
         purpose=experiment.purpose,
         learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan if stage.num_steps},

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.evidence import ReportEvidence
 from headstart.reports.examples import ExampleEvidence, RunPair
 from headstart.reports.figures.drawing import DataTable
 from headstart.reports.formats import MINUS, NOTHING, bracket, plural, points, signed_points
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 from headstart.stats.evidence import BootstrapInterval, Evidence
 from headstart.stats.intervals import Interval
 from headstart.stats.power import seeds_needed

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.examples import ExampleEvidence
 from headstart.reports.report import Report
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 from headstart.stats.evidence import Evidence
 
 SCHEMA_VERSION = 2

@@ -8,9 +8,24 @@ from enum import StrEnum
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 
+NOTHING_CHOSEN = "none"
+"""What `chosen_on` says where nothing was chosen."""
+NOT_REPORTED = "none"
+"""What `reported_split` says where the task has no rows to report on."""
+
+
+class Purpose(StrEnum):
+    """What a run is for; only reported ones stand in a table."""
+
+    REPORT = "report"
+    SELECTION = "selection"
+    """A trial that helps to choose a learning rate."""
+    SMOKE = "smoke"
+    """Only shows that something runs."""
+
 
 class RunStatus(StrEnum):
-    """How a run ended. Diverged is a result and is counted; an error is none and is tried again."""
+    """How a run ended. Diverged is a result and is counted; an error is not one, and is tried again."""
 
     FINISHED = "finished"
     DIVERGED = "diverged"
@@ -88,7 +103,7 @@ class RunRecord:
         is_degenerate: whether every answer was the same.
         folds: number of folds that the seeds go through, None where all of them share one split.
         reported_split: the split that `scores` come from.
-        chosen_on: the split that anything was chosen on, "none" by default.
+        chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
         privacy: what private stages spent; None for a run without any.
     """
 
@@ -106,9 +121,7 @@ class RunRecord:
     num_evaluation_examples: int
     reported_split: str
     chosen_on: str
-    purpose: str = "report"
-    """"report"; "selection" for the trials that chose a learning rate, "smoke" for runs that only show that something
-    runs: these are never averaged into a table."""
+    purpose: Purpose = Purpose.REPORT
     others: tuple[OtherResult, ...] = ()
     is_degenerate: bool = False
     folds: int | None = None

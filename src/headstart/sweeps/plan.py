@@ -12,7 +12,7 @@ from headstart.experiments.grid import build_experiment, default_evaluation
 from headstart.experiments.workspace import Workspace
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord
+from headstart.store.record import Purpose, RunRecord
 from headstart.strategies.catalogue import build_strategy
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, choose, trials, with_rates
 from headstart.sweeps.serial_executor import SweepListener, execute
@@ -117,7 +117,7 @@ def _columns(sweep: Sweep) -> list[tuple[Choices, Spec, Spec | None]]:
 
 def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -> list[Run]:
     """Return the runs of one task, seed by seed."""
-    purposed = [replace(each, purpose="smoke") for each in experiments] if sweep.is_smoke else experiments
+    purposed = [replace(each, purpose=Purpose.SMOKE) for each in experiments] if sweep.is_smoke else experiments
     return [Run(experiment, seed, source.at(seed)) for seed in sweep.seeds for experiment in purposed]
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.reports.comparison_table import ComparisonRow, ComparisonTable, build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import ComparisonRow, ComparisonTable, build_comparison
 from headstart.stats.comparisons import Verdict
 from headstart.store.declared import DeclaredLooks
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from tests.support.stores import fail, make_record
 
 
@@ -152,7 +152,7 @@ def test_namesakes_are_told_apart():
 
 
 def test_selection_trials_are_named_in_the_notes():
-    table = table_of([make_record(), make_record(experiment="t", purpose="selection")])
+    table = table_of([make_record(), make_record(experiment="t", purpose=Purpose.SELECTION)])
     assert "Left out: 1 run that only chose a learning rate." in table.notes
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from headstart.reports.distinct_labels import distinct_labels, namesake_identity
 from headstart.reports.formats import plural
 from headstart.reports.frame import MATCHED_STRATEGY, Cell, Frame
-from headstart.reports.labels import distinct_labels, namesake_identity
 from headstart.reports.words import (
     cautions,
     is_undertrained,
@@ -19,8 +19,7 @@ from headstart.reports.words import (
 from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, Summary, summarise
-
-NOTHING_CHOSEN = "none"
+from headstart.store.record import NOTHING_CHOSEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
