@@ -15,9 +15,9 @@ from headstart.reports.comparison_table import build_comparison
 from headstart.reports.evidence import weigh
 from headstart.reports.examples import ExampleEvidence
 from headstart.reports.frame import Frame
-from headstart.stats.crossed import crossed_bootstrap
 from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
+from tests.support.crossed import crossed_bootstrap
 from tests.support.stores import make_record, write_store
 
 NUM_EXAMPLES = 120
