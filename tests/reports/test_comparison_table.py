@@ -86,7 +86,7 @@ def test_divergences_are_counted_and_the_mean_shown_with_them():
     row = row_of(records, "eh_ft(lora)")
     assert (row.n, row.num_diverged, row.num_failed) == (2, 1, 1)
     assert row.mean_with_failures == pytest.approx((0.75 + 0.752 + 0.34) / 3)
-    assert "1 of 3 runs diverged: the mean is 61.40 with the majority score 34.00 for each" in row.words
+    assert "1 of 3 runs diverged: the mean is 61.40 with the best constant answer's score 34.00 for each" in row.words
     assert "1 pair with a missing side" in row.words
 
 
@@ -171,7 +171,7 @@ def test_poor_runs_are_counted_and_stay_in_the_mean():
     records[5] = make_record("eh_ft(lora)", 2, 0.34, stage1=0.6, is_degenerate=True)
     records[3] = make_record("eh_ft(lora)", 1, 0.30, stage1=0.6)
     outcomes = row_of(records, "eh_ft(lora)").outcomes
-    assert (outcomes.num_constant, outcomes.num_at_majority, outcomes.num_degenerate) == (1, 2, 2)
+    assert (outcomes.num_constant, outcomes.num_at_constant_score, outcomes.num_degenerate) == (1, 2, 2)
     assert outcomes.summary is not None
     assert outcomes.summary.mean == pytest.approx((0.75 + 0.30 + 0.34) / 3)
     words = row_of(records, "eh_ft(lora)").words

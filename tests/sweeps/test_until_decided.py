@@ -54,7 +54,7 @@ class Executor:
         self.trained.append((label, run.seed))
         record = make_record(
             label, run.seed, self.baseline + self._extra(label, run.seed), experiment=digest, task="tiny",
-            majority_score=0.5, num_steps=run.experiment.num_steps,
+            constant_score=0.5, num_steps=run.experiment.num_steps,
         )  # fmt: skip
         if label != "finetune" and run.seed in self.broken:
             record = fail(record, self.broken[run.seed])

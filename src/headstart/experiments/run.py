@@ -44,7 +44,7 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
     task = workspace.task_data(run.source).task
     evaluation = workspace.split(run.source, experiment.evaluation, train=False)
     training = workspace.split(run.source, experiment.evaluation, train=True)
-    majority = constant_score(task, training, evaluation) if len(evaluation) else 0.0
+    constant = constant_score(task, training, evaluation) if len(evaluation) else 0.0
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
@@ -60,7 +60,7 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
         others=_other_results(run, workspace, training, last.other_scores if last else {}),
-        majority_score=majority,
+        constant_score=constant,
         num_evaluation_examples=len(evaluation),
         folds=experiment.evaluation.folds,
         reported_split=experiment.evaluation.split or NOT_REPORTED,
@@ -77,7 +77,7 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
             0,
         ),
         privacy=run_privacy(run, workspace),
-        warnings=_warnings(stages, task.main_metric, majority, len(evaluation)),
+        warnings=_warnings(stages, task.main_metric, constant, len(evaluation)),
     )
 
 
@@ -94,14 +94,14 @@ def _other_results(
                 split=data.task.evaluation_split,
                 metric=data.task.main_metric,
                 scores=scores.get(other.name, {}),
-                majority_score=constant_score(data.task, training, data.evaluation),
+                constant_score=constant_score(data.task, training, data.evaluation),
                 num_examples=len(data.evaluation),
             )
         )
     return tuple(results)
 
 
-def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num_examples: int) -> tuple[str, ...]:
+def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> tuple[str, ...]:
     """Say what a reader of the score should know: answers that are all the same, a first stage that learned nothing."""
     warnings = []
     if stages and stages[-1].is_degenerate:
@@ -109,10 +109,10 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num
     if (
         len(stages) > 1
         and num_examples
-        and not clearly_above(summarise([stages[0].scores[metric]]), majority, num_examples)
+        and not clearly_above(summarise([stages[0].scores[metric]]), constant, num_examples)
     ):
         warnings.append(
             f"Stage 1 ({stages[0].name}) reached {100 * stages[0].scores[metric]:.2f} {metric}, not clearly above the "
-            f"best constant answer ({100 * majority:.2f}): the head it hands over may be poor"
+            f"best constant answer ({100 * constant:.2f}): the head it hands over may be poor"
         )
     return tuple(warnings)

@@ -98,7 +98,7 @@ def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
         tone=Tone.WARNING,
         sentence=(
             f"{BASELINE.capitalize()} reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the best "
-            f"constant answer ({points(group.majority_score)}) by two standard errors."
+            f"constant answer ({points(group.constant_score)}) by two standard errors."
         ),
     )
 
@@ -131,7 +131,7 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
         return f"No run of {row.label} finished."
     if row.difference is None or row.verdict is None:
         reached = f"{row.label} reached {points(row.summary.mean)} {row.metric} over {plural(row.n, 'seed')}"
-        return f"{reached}; the best constant answer reaches {points(group.majority_score)}."
+        return f"{reached}; the best constant answer reaches {points(group.constant_score)}."
     return _comparison(group, row.label, row.verdict, row.difference)
 
 

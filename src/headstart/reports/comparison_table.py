@@ -50,7 +50,7 @@ class ComparisonRow:
     metric: str
     reported_split: str
     chosen_on: str
-    majority_score: float
+    constant_score: float
     num_evaluation_examples: int
     num_steps: int
     scores: tuple[tuple[int, float], ...]
@@ -101,7 +101,7 @@ class ComparisonGroup:
     metric: str
     reported_split: str
     num_evaluation_examples: int
-    majority_score: float
+    constant_score: float
     caption: str
     rows: tuple[ComparisonRow, ...]
 
@@ -151,7 +151,7 @@ def _row(frame: Frame, cell: Cell, label: str) -> ComparisonRow:
         metric=record.metric,
         reported_split=record.reported_split,
         chosen_on=record.chosen_on,
-        majority_score=record.majority_score,
+        constant_score=record.constant_score,
         num_evaluation_examples=record.num_evaluation_examples,
         num_steps=record.num_steps,
         scores=tuple(sorted(scores.items())),
@@ -178,7 +178,7 @@ def _group(rows: list[ComparisonRow], identity: str) -> ComparisonGroup:
         metric=first.metric,
         reported_split=first.reported_split,
         num_evaluation_examples=first.num_evaluation_examples,
-        majority_score=first.majority_score,
+        constant_score=first.constant_score,
         caption=_caption(rows) + identity,
         rows=tuple(rows),
     )

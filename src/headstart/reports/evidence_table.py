@@ -62,7 +62,7 @@ def _spread(row: ComparisonRow) -> tuple[str, ...]:
          summary.minimum, summary.maximum)
         if summary else (None,) * 7
     )  # fmt: skip
-    counts = (row.n, outcomes.num_failed, outcomes.num_constant, outcomes.num_at_majority)
+    counts = (row.n, outcomes.num_failed, outcomes.num_constant, outcomes.num_at_constant_score)
     return (row.label, *map(str, counts), *map(points, values))
 
 
@@ -128,7 +128,7 @@ CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (
     ("standard error from rows, points", lambda found: points(found.crossed.example_standard_error)),
 )
 SPREAD_HEADINGS = (
-    "", "finished", "failed", "constant", "at majority", "mean", "sd", "median", "lower quartile", "upper quartile",
+    "", "finished", "failed", "constant", "at constant", "mean", "sd", "median", "lower quartile", "upper quartile",
     "lowest", "highest",
 )  # fmt: skip
 RUN_HEADINGS = (

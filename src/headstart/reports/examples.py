@@ -60,8 +60,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is no function of means over rows (rank correlations, groups, several classes
-    at once).
+    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
+    tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:

@@ -145,6 +145,6 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is no link
+    for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is not a link
         text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split("\n"))

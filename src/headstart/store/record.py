@@ -78,14 +78,14 @@ class OtherResult:
     Attributes:
         name: of the task or file.
         metric: its main metric, one of `scores`.
-        majority_score: the main metric of the best constant answer by the training split.
+        constant_score: the main metric of the best constant answer by the training split.
     """
 
     name: str
     split: str
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_examples: int
 
 
@@ -97,7 +97,7 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        majority_score: the main metric of always answering what is most frequent in the training split (for numbers:
+        constant_score: the main metric of always answering what is most frequent in the training split (for numbers:
             its mean).
         others: the same model on rows of other tasks or files.
         is_degenerate: whether every answer was the same.
@@ -117,7 +117,7 @@ class RunRecord:
     adapter: str | None
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_evaluation_examples: int
     reported_split: str
     chosen_on: str
@@ -151,7 +151,7 @@ class RunRecord:
                 task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
                 metric=other.metric,
                 scores=other.scores,
-                majority_score=other.majority_score,
+                constant_score=other.constant_score,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),

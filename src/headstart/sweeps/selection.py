@@ -83,7 +83,7 @@ def choose(candidates: Sequence[Candidate], records: Sequence[RunRecord]) -> Can
                 remedy="  Call again: finished trials are kept, this one is tried again.",
             )
         diverged = record.status is RunStatus.DIVERGED
-        scores.setdefault(candidate, []).append(record.majority_score if diverged else record.scores[record.metric])
+        scores.setdefault(candidate, []).append(record.constant_score if diverged else record.scores[record.metric])
     return max(scores, key=lambda candidate: fmean(scores[candidate]))
 
 
