@@ -13,7 +13,7 @@ from headstart.experiments.stored_stage import EarlierStage
 from headstart.experiments.witness import Witness
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
-from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
 from headstart.training.peak_memory import peak_memory
@@ -65,10 +65,10 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
         others=_other_results(data, last.other_scores if last else {}),
-        majority_score=constant,
+        constant_score=constant,
         num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
-        reported_split=experiment.evaluation.split or "none",
+        reported_split=experiment.evaluation.split or NOT_REPORTED,
         chosen_on=experiment.evaluation.chosen_on,
         purpose=experiment.purpose,
         learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan if stage.num_steps},
@@ -97,7 +97,7 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> tuple[
                 split=other.task.evaluation_split,
                 metric=other.task.main_metric,
                 scores=scores.get(source.name, {}),
-                majority_score=constant_score(other.task, data.train, other.evaluation),
+                constant_score=constant_score(other.task, data.train, other.evaluation),
                 num_examples=len(other.evaluation),
             )
         )
