@@ -100,7 +100,7 @@ def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
     names = {name: f"{run.experiment.digest}/{run.seed}" for name, run in made.runs.items()}
     with pytest.raises(UsageError, match="names two for tiny"):
         choose_runs(made.store, SUITE, RunChoice(runs=(names["finetune/1"], names["eh_ft/0"])))
-    with pytest.raises(UsageError, match="is of tiny, which is no part of the suite"):
+    with pytest.raises(UsageError, match="is of tiny, which the suite does not ask for"):
         choose_runs(made.store, GLUE, RunChoice(runs=(names["finetune/1"],)))
     with pytest.raises(UsageError, match="is not finished"):
         choose_runs(made.store, SUITE, RunChoice(runs=(f"{made.runs['finetune/1'].experiment.digest}/7",)))
