@@ -22,7 +22,18 @@ PAIR_NAMES = (
     ("question", "context"),
     ("text", "text_pair"),
 )
-TEXT_NAMES = ("text", "sentence", "review", "comment", "content", "message", "document", "question", "utterance", "tweet")
+TEXT_NAMES = (
+    "text",
+    "sentence",
+    "review",
+    "comment",
+    "content",
+    "message",
+    "document",
+    "question",
+    "utterance",
+    "tweet",
+)
 """Column names, in any case, that say what they are. Two candidates for one place are not obvious."""
 
 
