@@ -182,7 +182,7 @@ def load_model_folder(folder: Path) -> SavedModel:
     """Read a whole model back: the same logits, bit for bit, on the same machine.
 
     Raises:
-        UsageError: if the folder is no whole model that headstart wrote.
+        UsageError: if the folder is not a whole model that headstart wrote.
         CheckpointError: if it is damaged or not complete.
     """
     kind, info = read_info(folder)

@@ -13,7 +13,7 @@ from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.choices import STAGE_NAMES, Choices
 from headstart.experiments.class_weights import resolve_class_weights
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, Run, TaskSource
+from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, Run, TaskSource
 from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.quantised_stages import with_quantised_backbone
@@ -32,6 +32,7 @@ from headstart.losses import LossConfig
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
 from headstart.registry import Spec
+from headstart.store.record import NOTHING_CHOSEN
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task

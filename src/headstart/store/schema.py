@@ -9,7 +9,7 @@ from headstart.store.older_stages import upgraded_stage
 
 SCHEMA_VERSION = 3
 """2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
-stage starts from and trains are values of their own."""
+stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`."""
 
 Values = dict[str, Any]
 
@@ -53,8 +53,19 @@ def _experiment_from_2(values: Values) -> Values:
     return values | {"experiment": experiment | {"plan": plan}}
 
 
+def _run_from_2(values: Values) -> Values:
+    """The best constant answer's score has its name, in a run and on other rows."""
+    others = [_renamed(other) for other in values.get("others", ())]
+    return _renamed(values) | ({"others": others} if others else {})
+
+
+def _renamed(values: Values) -> Values:
+    return {"constant_score" if name == "majority_score" else name: value for name, value in values.items()}
+
+
 UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {
     ("StoredExperiment", 1): _experiment_from_1,
     ("StoredExperiment", 2): _experiment_from_2,
+    ("RunRecord", 2): _run_from_2,
 }
 """By the type that a file holds and the schema that it has; each returns the values in the next schema."""

@@ -15,8 +15,8 @@ import torch
 from headstart.errors import DivergedError, InvariantError, UsageError
 from headstart.experiments import stage_run
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
 from headstart.sweeps.plan import Sweep
 from headstart.sweeps.selection import RateLists
