@@ -45,9 +45,17 @@ def _experiment_from_1(values: Values) -> Values:
 
 
 def _experiment_from_2(values: Values) -> Values:
-    """The schema stands at the file's top."""
+    """The schema stands at the file's top; nothing sets the seed of a cut."""
     experiment = {key: value for key, value in values["experiment"].items() if key != "schema_version"}
-    return values | {"experiment": experiment}
+    return values | {"experiment": experiment, "source": _source_from_2(values["source"])}
+
+
+def _source_from_2(source: Values) -> Values:
+    options = {key: value for key, value in source["options"].items() if key != "seed"}  # Always 0.
+    return source | {
+        "options": options,
+        "evaluate_on": [_source_from_2(each) for each in source.get("evaluate_on", ())],
+    }
 
 
 def _run_from_2(values: Values) -> Values:
