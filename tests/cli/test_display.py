@@ -107,7 +107,7 @@ def test_a_log_gets_plain_lines(runs: list[Run], capsys: pytest.CaptureFixture[s
     assert len(lines) == 8
     assert lines[0] == "tiny finetune seed 0: started"
     assert lines[1].startswith(
-        "✓ tiny finetune seed 0: accuracy 70.00 in 50 s; so far 70.00 over 1 seed; 1 of 4 runs, "
+        "✓ tiny finetune seed 0: accuracy 70.00 in 50\N{NO-BREAK SPACE}s; so far 70.00 over 1 seed; 1 of 4 runs, "
     )
     assert lines[1].endswith(" left")
     assert "so far 74.00 over 1 seed, +4.00 to plain fine-tuning; 2 of 4 runs, " in lines[3]

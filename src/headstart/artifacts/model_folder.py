@@ -18,11 +18,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from headstart.artifacts.head_file import (
     HEAD_FILE,
+    HEAD_RECORD_FILE,
     HeadRecord,
     read_head,
     read_head_record,
     write_head,
-    write_head_record,
 )
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
@@ -49,7 +49,7 @@ class ModelInfo:
 
     Attributes:
         task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
-        head: with its options, as `--head` takes it.
+        head: with its options, as the option `head` takes it.
         model: name of the pretrained model; `model_revision` pins its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         seed: the run's root seed.
@@ -256,7 +256,7 @@ def _write_around(
         tensor_names=tuple(sorted(head_tensors)),
         sha256=sha256,
     )
-    write_head_record(head, folder)
+    write_record(folder / HEAD_RECORD_FILE, head)
     write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info))
     if run is not None:
         write_record(folder / RUN_FILE, run)

@@ -120,7 +120,7 @@ def _read_predictions(path: Path, num_examples: int) -> tuple[Values, Values] | 
     try:
         table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
         label, predicted = (table.column(name).cast(pyarrow.float64()).to_numpy() for name in ("label", "predicted"))
-    except (OSError, KeyError, pyarrow.ArrowException):  # no file, a damaged one, or several classes at once
+    except (OSError, KeyError, pyarrow.ArrowException):  # no file, a damaged one, or multi-label answers
         return None
     return (label, predicted) if len(label) == num_examples else None
 

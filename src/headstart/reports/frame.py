@@ -205,7 +205,7 @@ class Frame:
         if not any(cell.first.strategy == MATCHED_STRATEGY for cell in self.cells):
             raise UsageError(
                 f"no run of {MATCHED_STRATEGY} is here to compare with",
-                remedy="  Run `headstart compare` with --match-compute first.",
+                remedy="  Run `headstart compare` with `match_compute` first.",
             )
         cells = [replace(cell, baseline=MATCHED_STRATEGY) for cell in self.cells]
         return replace(self, cells=tuple(sorted(cells, key=_cell_order)))
@@ -270,7 +270,7 @@ def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equa
     """
     frame = Frame.from_store(store, digests)
     if not frame.cells:
-        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this --store first.")
+        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this `store` first.")
     return frame.at_equal_compute() if equal_compute else frame
 
 

@@ -47,10 +47,18 @@ def _experiment_from_1(values: Values) -> Values:
 
 
 def _experiment_from_2(values: Values) -> Values:
-    """The schema stands at the file's top, and a stage's start, head and selection have names and numbers."""
+    """The schema is at the file's top, a stage's values have names, and nothing sets the seed of a cut."""
     experiment = {key: value for key, value in values["experiment"].items() if key != "schema_version"}
     plan = [upgraded_stage(stage) for stage in experiment["plan"]]
-    return values | {"experiment": experiment | {"plan": plan}}
+    return values | {"experiment": experiment | {"plan": plan}, "source": _source_from_2(values["source"])}
+
+
+def _source_from_2(source: Values) -> Values:
+    options = {key: value for key, value in source["options"].items() if key != "seed"}  # Always 0.
+    return source | {
+        "options": options,
+        "evaluate_on": [_source_from_2(each) for each in source.get("evaluate_on", ())],
+    }
 
 
 def _run_from_2(values: Values) -> Values:

@@ -59,7 +59,7 @@ def test_a_forest_says_differences_and_intervals():
     figure = forest_of_strategies("forest", group, series_numbers([group]))
     assert figure is not None
     half = 4.302652729911275 * 1.0 / math.sqrt(3)  # Student's t, two degrees of freedom, sd of 1 point
-    assert f"lp_ft: +2.00 [{MINUS}{half - 2:.2f}, +{2 + half:.2f}]" in figure.description
+    assert f"lp_ft: +2.00 [{MINUS}{half - 2:.2f},\N{NO-BREAK SPACE}+{2 + half:.2f}]" in figure.description
     assert "eh_ft(lora): 0.00" in figure.description
     assert figure.numbers is not None
     assert len(figure.numbers.rows) == 2
