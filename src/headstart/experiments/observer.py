@@ -78,6 +78,7 @@ class Observer:
         model: torch.nn.Module,
         head: Tensors,
         sample: Sample,
+        at_start: Sample,
         pretrained: Callable[[torch.Tensor], torch.Tensor],
         *,
         is_resumed: bool,
@@ -88,11 +89,12 @@ class Observer:
             model: as the stage starts with it, without an adapter.
             head: its tensors.
             sample: what to look at.
+            at_start: the same rows, and where they are computed before the first update.
             pretrained: gives the untouched backbone's features, from those at the start where they are the same.
             is_resumed: some of the updates were done in an earlier call; what they used of energy is not known.
         """
         begin = time.perf_counter()
-        start = sample.snapshot(model)
+        start = at_start.snapshot(model)
         features = pretrained(start.features)
         reset_peak_memory(sample.device)
         return cls(

@@ -135,10 +135,14 @@ class StageRun:
         # What is measured on private rows would leave them without any noise.
         if not self.options.diagnostics or self.run.experiment.training.privacy is not None:
             return None
+        sample = self.data.sample
+        # The device never holds a backbone in full precision that is to be quantised.
+        on_cpu = replace(sample, precision="fp32", device="cpu")
         return Observer.before(
             classifier.model,
             classifier.head_tensors(),
-            self.data.sample,
+            sample,
+            on_cpu if self.stage.quantised is not None else sample,
             lambda start: self.data.pretrained_features(start if is_pretrained else None),
             is_resumed=trusted_checkpoint(self.folder) is not None,
         )
