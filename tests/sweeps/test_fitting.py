@@ -11,16 +11,18 @@ from safetensors.torch import load_file
 from headstart.errors import UsageError
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial_executor import SweepEvent
+from headstart.training.config import RunOptions
 from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
 
 CheckpointMaker = Callable[..., Path]
+KEEP = RunOptions(keep_backbone=True)
 
 
 def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     workspace = tiny_workspace()
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    fit_model(plan_fit(choices, SOURCE, 0, whole, workspace), choices, whole, workspace, lambda event: None)
+    fit_model(plan_fit(choices, SOURCE, 0, whole, workspace), KEEP, whole, workspace, lambda event: None)
 
     def interrupt(event: SweepEvent) -> None:
         if event.progress is not None and (event.progress.stage, event.progress.step) == ("finetune", 2):
@@ -28,7 +30,7 @@ def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: 
 
     run = plan_fit(choices, SOURCE, 0, cut, workspace)
     with pytest.raises(KeyboardInterrupt):
-        fit_model(run, choices, cut, workspace, interrupt)
+        fit_model(run, KEEP, cut, workspace, interrupt)
     assert not cut.exists()
     (stage_1,) = working_store(cut).rglob("1-adapter/stage.json")
     written = stage_1.stat().st_mtime_ns
@@ -39,7 +41,7 @@ def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: 
             assert stage_1.stat().st_mtime_ns == written
             stages.append(event.progress.stage)
 
-    fit_model(plan_fit(choices, SOURCE, 0, cut, workspace), choices, cut, workspace, watch)
+    fit_model(plan_fit(choices, SOURCE, 0, cut, workspace), KEEP, cut, workspace, watch)
     assert set(stages) == {"finetune"}
     assert not working_store(cut).exists()
     expected, found = (load_file(folder / "model.safetensors") for folder in (whole, cut))

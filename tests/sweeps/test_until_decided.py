@@ -10,7 +10,6 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
-from headstart.registry import Spec
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.stats.comparisons import Verdict
@@ -19,9 +18,10 @@ from headstart.store.declared import read_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep
-from headstart.sweeps.until_decided import StoppingRule, check_until_decided, run_until_decided
+from headstart.sweeps.stopping import StoppingRule
+from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.config import PrivacyConfig, RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_workspace
+from tests.support.runs import tiny_choices, tiny_sweep, tiny_workspace
 from tests.support.stores import fail, make_record
 
 CheckpointMaker = Callable[..., Path]
@@ -30,10 +30,7 @@ NOISE = numpy.random.default_rng(6).standard_normal(60)
 
 
 def sweep_of(model: Path, *strategies: str) -> Sweep:
-    choices = tiny_choices(model, "finetune")
-    specs = tuple(map(Spec.parse, strategies or ("finetune", "lp_ft")))
-    object.__setattr__(choices, "strategies", specs)
-    return Sweep(choices=choices, sources=(SOURCE,), seeds=tuple(range(6)))
+    return tiny_sweep(tiny_choices(model, "finetune"), *(strategies or ("finetune", "lp_ft")), seeds=tuple(range(6)))
 
 
 class Executor:

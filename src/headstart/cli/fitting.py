@@ -11,21 +11,23 @@ from rich.console import Console
 
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
-from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
+from headstart.experiments.options import Options
+from headstart.experiments.planning import run_options
 from headstart.experiments.workspace import Workspace
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 
 
 def run_fit(
-    choices: Choices,
+    options: Options,
     source: TaskSource,
     seed: int,
     out: Path,
     workspace: Workspace,
     *,
     adapter_out: Path | None = None,
+    diagnostics: bool,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -36,11 +38,12 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(choices, source, seed, out, workspace, adapter_out=adapter_out)
+    run = plan_fit(options, source, seed, out, workspace, adapter_out=adapter_out)
+    may = run_options(options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics)
     if not silent:
         announce([run], workspace)
     with sweep_display([run], quiet=silent) as listener:
-        record = fit_model(run, choices, out, workspace, listener, adapter_out=adapter_out)
+        record = fit_model(run, may, out, workspace, listener, adapter_out=adapter_out)
     if json:
         print(json_module.dumps(record.to_json(), indent=2))
     if record.status is not RunStatus.FINISHED:

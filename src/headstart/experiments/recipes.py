@@ -10,6 +10,7 @@ from typing import TypeVar
 from headstart.adapters.peft_kinds import plain_name
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
+from headstart.option import named
 from headstart.registry import Spec
 from headstart.strategies.strategy import Optimizer, ScheduleName, StageOptimizers
 from headstart.tasks.task import Task
@@ -74,8 +75,8 @@ SMALL = Rates(
     adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2, "bottleneck": 1e-3}
     | {"ia3": 1e-2, "vera": 1e-2, "ln_tuning": 3e-3, "prompt": 3e-2, "p_tuning": 3e-3},
 )
-"""Under 60 M parameters. The search is in docs/LOG.md; guesses are bottleneck's and all after it, bitfit and prefix
-alone, and prefix as Stage 1."""
+"""Under 60 M parameters. The search is in docs/LOG.md. The rates of bottleneck and of all after it are guesses, as are
+those of bitfit and prefix alone, and of prefix as Stage 1."""
 
 BASE = Rates(
     finetune=2e-5,
@@ -191,9 +192,9 @@ def stage_optimizers(
     def at(rate: float) -> Optimizer:
         return replace(preset.optimizer, learning_rate=rate)
 
-    for option, rate in (("--learning-rate", learning_rate), ("--stage1-learning-rate", stage1_learning_rate)):
+    for field, rate in (("learning_rate", learning_rate), ("stage1_learning_rate", stage1_learning_rate)):
         if rate is not None:
-            _positive(option, rate)
+            _positive(field, rate)
     first = stage1_learning_rate
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
@@ -232,31 +233,31 @@ def resolve_num_steps(
     Raises:
         UsageError: if several are given, one is not above 0, or the paper says nothing about this task.
     """
-    ways = {"--epochs": epochs, "--steps": steps, "--budget-factor": budget_factor}
+    ways = {"epochs": epochs, "steps": steps, "budget_factor": budget_factor}
     given = [name for name, value in ways.items() if value is not None]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} were given", allowed="  One of them decides the length.")
+        raise UsageError(f"{named(given)} were given", allowed="  One of them decides the length.")
     if budget_factor is not None:
         usual = resolve_num_steps(preset, task, num_rows, batch_size, epochs=None, steps=None)
-        return max(1, round(_positive("--budget-factor", budget_factor) * usual))
+        return max(1, round(_positive("budget_factor", budget_factor) * usual))
     if steps is not None:
-        return _positive("--steps", steps)
+        return _positive("steps", steps)
     per_epoch = steps_per_epoch(num_rows, batch_size)
     if epochs is not None:
-        return max(1, round(_positive("--epochs", epochs) * per_epoch))
+        return max(1, round(_positive("epochs", epochs) * per_epoch))
     if preset.paper:
         if task not in PAPER_EPOCHS:
             raise UsageError(
                 f"the preset {preset.name!r} has no number of epochs for {task!r}",
                 allowed=f"  The paper's tasks: {', '.join(sorted(PAPER_EPOCHS))}.",
-                remedy="  Give --epochs or --steps.",
+                remedy="  Give `epochs` or `steps`.",
             )
         return PAPER_EPOCHS[task] * per_epoch
     clamped = min(max(DEFAULT_EPOCHS * per_epoch, DEFAULT_MIN_STEPS), DEFAULT_MAX_STEPS)
     return max(clamped, DEFAULT_MIN_EPOCHS * per_epoch)
 
 
-def _positive(option: str, value: Number) -> Number:
+def _positive(field: str, value: Number) -> Number:
     if not value > 0:
-        raise UsageError(f"{option} was given as {value}", allowed="  It is above 0.")
+        raise UsageError(f"`{field}` was given as {value}", allowed="  It is above 0.")
     return value

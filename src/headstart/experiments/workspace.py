@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.examples import Split, TaskData
-from headstart.data.files import load_file, read_labelled
+from headstart.data.files import read_labelled
 from headstart.data.holdout import hold_out
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Evaluation, Experiment, TaskSource
 from headstart.experiments.observer import Sample
+from headstart.experiments.table_facts import read_rows
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -80,7 +81,7 @@ class Workspace:
             UsageError: if they cannot be found or are faulty.
         """
         if source not in self._tasks:
-            self._tasks[source] = _read(source)
+            self._tasks[source] = read_rows(source)
         return self._tasks[source]
 
     def add_task(self, source: TaskSource, data: TaskData) -> TaskSource:
@@ -270,12 +271,6 @@ class Workspace:
 def _first_rows(tokens: TokenizedSplit) -> list[dict[str, Any]]:
     dataset = TokenizedDataset(tokens)
     return [dataset[row] for row in range(min(4, len(tokens)))]
-
-
-def _read(source: TaskSource) -> TaskData:
-    if source.file is not None:
-        return load_file(source.file, source.options)
-    return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)
 
 
 def _read_other(task: Task, other: TaskSource) -> TaskData:

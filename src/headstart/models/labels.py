@@ -71,7 +71,7 @@ def check_label_order(source: ModelSource, config: PretrainedConfig, labels: Seq
     places = {label.casefold(): index for index, label in enumerate(stored)}
     if any(places.get(label.casefold(), index) != index for index, label in enumerate(labels)):
         raise UsageError(
-            f"--keep-head: the head of {source.name!r} has its classes in another order than the data",
+            f"`keep_head`: the head of {source.name!r} has its classes in another order than the data",
             allowed=f"  The head's: {', '.join(stored)}. The data's: {', '.join(labels)}.",
-            remedy="  Leave --keep-head out; a fresh head is drawn.",
+            remedy="  Leave `keep_head` out; a fresh head is drawn.",
         )

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from headstart.artifacts.new_folder import require_empty
 from headstart.errors import UsageError
-from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import build_experiment, run_options
+from headstart.experiments.options import Options
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.saved_adapters import require_storable
 from headstart.experiments.workspace import Workspace
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.export import export_adapter, export_run
 from headstart.sweeps.serial_executor import SweepListener, execute
+from headstart.training.config import RunOptions
 
 
 def working_store(out: Path) -> Path:
@@ -24,13 +25,7 @@ def working_store(out: Path) -> Path:
 
 
 def plan_fit(
-    choices: Choices,
-    source: TaskSource,
-    seed: int,
-    out: Path,
-    workspace: Workspace,
-    *,
-    adapter_out: Path | None = None,
+    options: Options, source: TaskSource, seed: int, out: Path, workspace: Workspace, *, adapter_out: Path | None = None
 ) -> Run:
     """Return the run of a fit, after every check that needs no training.
 
@@ -39,19 +34,18 @@ def plan_fit(
             that is wanted but not trained, or cannot be stored alone.
     """
     require_empty(out)
-    ((strategy, adapter),) = pairings(choices)
-    experiment = build_experiment(choices, strategy, adapter, source, workspace)
+    experiment = plan_experiment(options, source, workspace)
     if adapter_out is not None:
         require_empty(adapter_out)
-        if adapter is None or all(stage.adapter is None for stage in experiment.plan):
-            raise UsageError("--save-adapter would have no effect: no stage here trains an adapter")
-        require_storable(adapter, "--save-adapter")
+        if experiment.adapter is None or all(stage.adapter is None for stage in experiment.plan):
+            raise UsageError("`save_adapter` would have no effect: no stage here trains an adapter")
+        require_storable(experiment.adapter, "save_adapter")
     return Run(experiment, seed, source.at(seed))
 
 
 def fit_model(
     run: Run,
-    choices: Choices,
+    options: RunOptions,
     out: Path,
     workspace: Workspace,
     listener: SweepListener,
@@ -64,7 +58,6 @@ def fit_model(
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     store = LocalStore(working_store(out))
-    options = run_options(choices, run.experiment.plan, keep_backbone=True)
     (record,) = execute([run], store, workspace, options, listener)
     if record.status is RunStatus.FINISHED:
         export_run(run, store, out, workspace, listener)

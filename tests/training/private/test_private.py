@@ -19,8 +19,6 @@ from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
 from headstart.store.record import RunRecord
-from headstart.sweeps.plan import Sweep
-from headstart.sweeps.selection import RateLists
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
 from headstart.training.job import StageJob, StageOutcome
@@ -28,7 +26,7 @@ from headstart.training.private import loop
 from headstart.training.stage import train_stage
 from tests.support.kinds import kind_workspace
 from tests.support.privacy import by_opacus
-from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_sweep, tiny_workspace
 
 pytest.importorskip("opacus", reason="private training needs the extra 'dp'")
 CheckpointMaker = Callable[..., Path]
@@ -86,7 +84,7 @@ def inject(monkeypatch: pytest.MonkeyPatch) -> Callable[[Injected], Injected]:
 
 
 def private(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Any:
-    return tiny_choices(model, strategy, adapter, **({"privacy": BUDGET} | options))
+    return tiny_choices(model, strategy, adapter, **({"dp": BUDGET} | options))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_the_noise_has_the_deviation_that_the_record_says(
     budget = replace(BUDGET, max_grad_norm=0.7)
     for noise in (1.0, 0.0):
         inject(Injected(noise))
-        _, record = do_run(private(model, "finetune", privacy=budget, steps=1), tmp_path / str(noise))
+        _, record = do_run(private(model, "finetune", dp=budget, steps=1), tmp_path / str(noise))
     assert record.stages[0].privacy is not None
     difference = (gradients[0] - gradients[1]).double()
     deviation = record.stages[0].privacy.noise_multiplier * 0.7 / 4
@@ -183,7 +181,7 @@ def test_without_noise_and_bound_it_is_plain_training(
     results = []
     for name, budget in (("private", replace(BUDGET, max_grad_norm=1e6)), ("plain", None)):
         workspace = tiny_workspace(num_train=8)
-        choices = tiny_choices(model, "adapter", "bitfit", privacy=budget, **options)
+        choices = tiny_choices(model, "adapter", "bitfit", dp=budget, **options)
         original = workspace.classifier
 
         def without_dropout(*args: Any, original: Callable[..., Any] = original, **named: Any) -> Any:
@@ -254,7 +252,7 @@ def test_the_record_tells_what_was_spent_and_nothing_of_the_rows(
 def test_one_private_stage_does_not_make_the_model_private(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy
 ) -> None:
-    choices = private(tiny_checkpoint("bert"), "lp_ft", privacy=replace(BUDGET, stages="first"))
+    choices = private(tiny_checkpoint("bert"), "lp_ft", dp=replace(BUDGET, stages="first"))
     _, record = do_run(choices, tmp_path)
     assert [job.mechanism is not None for job in spy.jobs] == [True, False]
     assert [stage.privacy is not None for stage in record.stages] == [True, False]
@@ -296,7 +294,7 @@ def test_a_stage_that_was_cut_off_starts_anew(
 def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
     workspace, model = tiny_workspace(), tiny_checkpoint("bert")
     budgets = [None, BUDGET, *(replace(BUDGET, **{name: 0.9}) for name in ("epsilon", "max_grad_norm"))]
-    digests = {tiny_experiment(private(model, "linear_probe", privacy=each), workspace).digest for each in budgets}
+    digests = {tiny_experiment(private(model, "linear_probe", dp=each), workspace).digest for each in budgets}
     assert len(digests) == len(budgets)
     experiment = tiny_experiment(private(model, "linear_probe"), workspace)
     assert type(experiment).from_json(json.loads(json.dumps(experiment.to_json()))) == experiment
@@ -377,10 +375,5 @@ def test_a_later_stage_that_cannot_be_private_is_refused_before_the_first(tiny_c
 
 
 def test_learning_rates_are_not_chosen_on_private_rows(tiny_checkpoint: CheckpointMaker) -> None:
-    with pytest.raises(UsageError, match="learning rates cannot be chosen with --dp"):
-        Sweep(
-            choices=private(tiny_checkpoint("bert"), "finetune"),
-            sources=(SOURCE,),
-            seeds=(0,),
-            rates=RateLists(learning_rates=(1e-4, 1e-3)),
-        )
+    with pytest.raises(UsageError, match="learning rates cannot be chosen with `dp`"):
+        tiny_sweep(private(tiny_checkpoint("bert"), "finetune"), learning_rates=(1e-4, 1e-3))

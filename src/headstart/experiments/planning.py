@@ -1,0 +1,92 @@
+"""From options and a source of rows to an experiment or to what its runs may do: gathers facts, then resolves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from headstart.data.examples import class_counts
+from headstart.errors import UsageError
+from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.methods import with_default_adapter
+from headstart.experiments.model_facts import model_facts
+from headstart.experiments.options import Options, TrainingOptions
+from headstart.experiments.private_runs import check_private
+from headstart.experiments.resolve import overrides_of, resolve
+from headstart.experiments.table_facts import TableFacts
+from headstart.experiments.workspace import Workspace
+from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.strategy import Stage, Strategy
+from headstart.training.arguments import check_fields, split_neutral
+from headstart.training.config import RunOptions
+from headstart.training.trackers import check_trackers
+
+
+def plan_experiment(
+    options: Options, source: TaskSource, workspace: Workspace, evaluation: Evaluation | None = None
+) -> Experiment:
+    """Return the experiment that options mean for a source of rows.
+
+    Raises:
+        UsageError: for anything that cannot work, before training.
+    """
+    options = replace(options, method=with_default_adapter(options.method))
+    strategy = build_strategy(options.method.strategy)
+    table = table_facts(source, workspace, strategy, evaluation or default_evaluation(source, workspace))
+    check_fields(options.training.trainer)
+    experiment = resolve(options, table, model_facts(options, table.task))
+    if options.training.dp is not None:
+        check_private(
+            experiment,
+            overrides_of(options.training, experiment.plan),
+            workspace.tokens(source, experiment, train=True),
+            lambda: workspace.classifier(source, experiment, seed=0),
+        )
+    return experiment
+
+
+def table_facts(source: TaskSource, workspace: Workspace, strategy: Strategy, evaluation: Evaluation) -> TableFacts:
+    """Return what planning needs to know of the rows, those set aside on which a strategy chooses something itself."""
+    if strategy.selection_fraction:
+        chosen_on = "holdout" if evaluation.chosen_on == NOTHING_CHOSEN else evaluation.chosen_on
+        evaluation = replace(evaluation, selection_fraction=strategy.selection_fraction, chosen_on=chosen_on)
+    data = workspace.task_data(source)
+    rows = workspace.split(source, evaluation, train=True)
+    return TableFacts(
+        task=data.task,
+        fingerprint=data.fingerprint,
+        num_rows=len(rows),
+        class_counts=class_counts(data.task, rows),
+        evaluation=evaluation,
+    )
+
+
+def default_evaluation(source: TaskSource, workspace: Workspace) -> Evaluation:
+    """Return the evaluation on the task's own split, and on the other rows that the source names."""
+    others = tuple(
+        OtherRows(name=other.name, fingerprint=workspace.other_data(source, other).fingerprint)
+        for other in source.evaluate_on
+    )
+    split = workspace.task_data(source).task.evaluation_split
+    return Evaluation(split=split, folds=source.options.folds, others=others)
+
+
+def run_options(
+    training: TrainingOptions, plan: Sequence[Stage], *, keep_backbone: bool, diagnostics: bool
+) -> RunOptions:
+    """Return what may differ between two calls without a different result.
+
+    Raises:
+        UsageError: if a tracker is unknown or not installed, or private runs are to record what they cannot.
+    """
+    check_trackers(training.tracker)
+    if training.dp is not None and training.dp.stages == "all" and training.tracker:
+        raise UsageError("`tracker` would have no effect: private stages pass nothing on", remedy="  Leave it out.")
+    _, neutral = split_neutral(overrides_of(training, plan))
+    return RunOptions(
+        keep_backbone=keep_backbone,
+        overrides=neutral,
+        adapter_from=training.adapter_from,
+        diagnostics=diagnostics,
+        trackers=training.tracker,
+    )
