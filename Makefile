@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= 2
 
 # One thread per test process: the workers share the cores. Tests never reach for a hub.
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
-PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all check format bench clean

@@ -10,9 +10,10 @@ import json
 import time
 
 from headstart.cli.session import open_session
-from headstart.experiments.experiment import TaskSource
+from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
+from headstart.experiments.run_data import RunData
 from headstart.inference.forward import batched_logits
 from headstart.registry import Spec
 
@@ -23,21 +24,21 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--precision", default="auto")
     arguments = parser.parse_args()
-    workspace = open_session()
+    cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
     options = Options(
         model=ModelOptions(model=arguments.model),
         method=MethodOptions(strategy=Spec("finetune")),
         training=TrainingOptions(steps=1, max_length=128, precision=arguments.precision),
     )
-    experiment = plan_experiment(options, source, workspace)
-    tokens = workspace.tokens(source, experiment, train=True)
-    model = workspace.classifier(source, experiment, 0).model
+    experiment = plan_experiment(options, source, cache)
+    data = RunData.of(Run(experiment, 0, source), cache)
+    tokens, model = data.tokens("train"), data.load_classifier().model
     begin = time.perf_counter()
     batched_logits(
         model,
         tokens,
-        workspace.collator(source, arguments.model),
+        data.collator,
         batch_size=32,
         precision=experiment.training.precision,
         device=experiment.training.device,

@@ -12,6 +12,7 @@ from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
+from headstart.experiments.run_data import RunData
 from headstart.registry import Spec
 from headstart.store.layout import RunFolder
 from headstart.training.config import RunOptions
@@ -36,11 +37,11 @@ def main() -> None:
             precision=arguments.precision,
         ),
     )
-    workspace = open_session()
+    cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
-    run = Run(plan_experiment(options, source, workspace), 0, source)
+    run = Run(plan_experiment(options, source, cache), 0, source)
     with tempfile.TemporaryDirectory() as folder:
-        record = run_one(run, workspace, RunFolder(Path(folder)), RunOptions())
+        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions())
     print(
         json.dumps(
             {

@@ -20,17 +20,17 @@ from headstart.cli.display import sweep_display
 from headstart.cli.session import open_session
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.data.stored_rows import write_rows
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
 from headstart.seeding import numpy_generator
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
-from headstart.sweeps.serial_executor import execute
+from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
-from headstart.training.config import RunOptions
 
 NUM_TRAIN, NUM_SCORED = 500, 400
 SEEDS = (1_000_000, 1_000_001)
@@ -66,21 +66,21 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("rates"))
     parser.add_argument("--model", default="embedded:minilm-l6")
     arguments = parser.parse_args()
-    workspace = open_session()
-    sources = [
-        workspace.add_task(*_task("sst2", _sst2(arguments.data_root))),
-        workspace.add_task(*_task("banking10", _banking(arguments.data_root))),
-    ]
+    cache = open_session()
     store = LocalStore(arguments.store)
+    sources = [
+        TaskSource(name=name, stored_rows=str(write_rows(store, _task(name, rows))))
+        for name, rows in (("sst2", _sst2(arguments.data_root)), ("banking10", _banking(arguments.data_root)))
+    ]
     print("| strategy | steps | rate | " + " | ".join(source.name for source in sources) + " | mean |")
     print("|---|---|---|---|---|---|")
     for question in QUESTIONS:
         for rate in question.rates:
-            _ask(question, rate, sources, arguments.model, workspace, store)
+            _ask(question, rate, sources, arguments.model, cache, store)
 
 
 def _ask(
-    question: Question, rate: float, sources: Sequence[TaskSource], model: str, workspace: Workspace, store: LocalStore
+    question: Question, rate: float, sources: Sequence[TaskSource], model: str, cache: RunDataCache, store: LocalStore
 ) -> None:
     adapter = Spec(question.adapter) if question.adapter else None
     tunes_backbone = question.strategy == "finetune"
@@ -96,10 +96,10 @@ def _ask(
     )
     means = []
     for source in sources:
-        experiment = plan_experiment(options, source, workspace)
+        experiment = plan_experiment(options, source, cache)
         runs = [Run(experiment, seed, source) for seed in SEEDS]
         with sweep_display(runs, quiet=True) as listener:
-            records = execute(runs, store, workspace, RunOptions(), listener)
+            records = SerialExecutor(store, listener=listener, cache=cache).execute(runs)
         means.append(
             fmean(
                 record.scores["accuracy"] if record.status is RunStatus.FINISHED else record.majority_score
@@ -110,18 +110,18 @@ def _ask(
     print(f"| {experiment.label} | {question.steps} | {rate:g} | {shown} |", flush=True)
 
 
-def _task(name: str, rows: list[tuple[str, str]]) -> tuple[TaskSource, TaskData]:
+def _task(name: str, rows: list[tuple[str, str]]) -> TaskData:
     """Draw training and scored rows, the same for everybody."""
     order = numpy_generator(0, "subsample").permutation(len(rows))[: NUM_TRAIN + NUM_SCORED]
     labels = tuple(sorted({rows[row][1] for row in order}))
     task = Task(name=name, text_columns=("text",), label_column="label", labels=labels)
     splits = {
-        split: Split(
+        split: Split.of(
             texts=tuple((rows[row][0],) for row in part), labels=tuple(labels.index(rows[row][1]) for row in part)
         )
         for split, part in (("train", order[:NUM_TRAIN]), ("validation", order[NUM_TRAIN:]))
     }
-    return TaskSource(name=name), TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))
+    return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))
 
 
 def _sst2(root: Path) -> list[tuple[str, str]]:

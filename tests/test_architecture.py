@@ -18,7 +18,7 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry", "seeding", "kinds", "costs"),
+    ("registry", "seeding", "option", "kinds", "costs"),
     ("metrics",),
     ("models", "tasks", "stats", "store"),
     ("adapters", "data", "artifacts", "reports"),
@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a part imports from lines before its own, and from itself."""
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
-NO_TORCH_PARTS = ("errors", "registry", "seeding", "kinds", "costs", "metrics", "tasks", "stats", "store", "reports")
+NO_TORCH_PARTS = ("errors", "registry", "seeding", "option", "kinds", "costs", "metrics", "tasks", "stats", "store", "reports")
 WALLS = {
     "peft": ("headstart.adapters",),
     "ray": ("headstart.sweeps.ray_executor",),
@@ -233,3 +233,15 @@ def test_tables_can_be_rebuilt_without_torch() -> None:
     blocked = "for name in ('torch', 'transformers', 'peft', 'accelerate'): sys.modules[name] = None"
     result = run_python(f"{blocked}\nimport importlib\nfor module in {modules!r}: importlib.import_module(module)")
     assert result.returncode == 0, result.stderr
+
+
+def test_models_are_read_through_one_door() -> None:
+    """Only models/without_code.py calls what could run a model folder's code."""
+    calls = [
+        f"{module}:{node.lineno}"
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("from_pretrained", "from_config")
+    ]
+    assert len(calls) == 4, calls
+    assert {call.partition(":")[0] for call in calls} == {"headstart.models.without_code"}, calls

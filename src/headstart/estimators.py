@@ -17,21 +17,24 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Label, Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.methods import check_method
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment, run_options
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
 from headstart.kinds import TaskKind
 from headstart.option import MEANING, options_of, read_options
 from headstart.registry import Spec
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.fitting import fit_model
+from headstart.sweeps.fitting import fit_model, working_store
+from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
 
-SOURCE = TaskSource(name="in memory")
+TASK_NAME = "in memory"
 
 GROUPS = (ModelOptions, MethodOptions, TrainingOptions)
 OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).items() if name != "class_weights"}
@@ -79,12 +82,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         texts = _texts(X)
         if len(labels) != len(texts):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
-        workspace = Workspace()
-        workspace.add_task(SOURCE, _task_data(texts, kind, labels, classes))
-        options = self._options()
-        check_method(options.method, options.training)
-        experiment = plan_experiment(options, SOURCE, workspace, Evaluation(split=None))
-        self.run_, self._saved = _train(Run(experiment, self.random_state, SOURCE), options, workspace)
+        self.run_, self._saved = _train(_task_data(texts, kind, labels, classes), self._options(), self.random_state)
         self.n_texts_ = len(texts[0])
         return self
 
@@ -197,13 +195,19 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         return values
 
 
-def _train(run: Run, options: Options, workspace: Workspace) -> tuple[RunRecord, SavedModel]:
+def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
+    check_method(options.method, options.training)
+    cache = RunDataCache()
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         out = Path(folder) / "model"
-        may = run_options(options.training, run.experiment.plan, keep_backbone=True, diagnostics=False)
-        record = fit_model(run, may, out, workspace, lambda event: None)
+        store = LocalStore(working_store(out))
+        source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
+        experiment = plan_experiment(options, source, cache, Evaluation(split=None))
+        may = run_options(options.training, experiment.plan, keep_backbone=True, diagnostics=False)
+        executor = SerialExecutor(store, may, cache=cache)
+        record = fit_model(RunData.of(Run(experiment, seed, source), cache), store, out, executor)
         if record.status is not RunStatus.FINISHED:
             raise HeadstartError(f"the run ended as {record.status}: {record.error}")
         return record, load_saved_model(out)
@@ -244,11 +248,11 @@ def _task_data(
     texts: tuple[tuple[str, ...], ...], kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]
 ) -> TaskData:
     task = Task(
-        name=SOURCE.name,
+        name=TASK_NAME,
         kind=kind,
         text_columns=("text",) if len(texts[0]) == 1 else ("text", "text_pair"),
         label_column="label",
         labels=tuple(classes),
     )
-    splits = {"train": Split(texts=texts, labels=tuple(labels))}
+    splits = {"train": Split.of(texts=texts, labels=tuple(labels))}
     return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))

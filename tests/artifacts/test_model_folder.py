@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from headstart.artifacts.model_folder import (
-    FOLDER_SCHEMA_VERSION,
     INFO_FILE,
     RUN_FILE,
     ModelInfo,
@@ -21,16 +20,18 @@ from headstart.artifacts.model_folder import (
     read_info,
     save_model_folder,
 )
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.models.outputs import answers
+from headstart.store.schema import SCHEMA_VERSION
 from tests.conftest import CheckpointMaker
+from tests.support.records import run_record
 from tests.support.saved import PAIR_TASK, TEXT_TASK, Example, logits_of, make_example, texts
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
 
 
 def save(example: Example, folder: Path) -> Path:
-    save_model_folder(example.classifier, example.tokenizer, folder, info=example.info, run_json={"seed": 3})
+    save_model_folder(example.classifier, example.tokenizer, folder, info=example.info, record=run_record())
     return folder
 
 
@@ -136,8 +137,8 @@ def test_a_foreign_folder_is_a_mistake_that_says_what_to_do(tiny_checkpoint: Che
 
 def test_a_newer_folder_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     folder = save(make_example(tiny_checkpoint("bert")), tmp_path / "model")
-    change_info(folder, {"schema_version": FOLDER_SCHEMA_VERSION + 1})
-    with pytest.raises(UsageError, match="newer headstart"):
+    change_info(folder, {"schema_version": SCHEMA_VERSION + 1})
+    with pytest.raises(NewerError, match="newer headstart"):
         load_model_folder(folder)
 
 

@@ -15,9 +15,9 @@ from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.experiments.experiment import Experiment, Run
 from headstart.reports.formats import MINUS, NOTHING
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.serial_executor import Event, SweepEvent
+from headstart.sweeps.executor import Event, SweepEvent
 from headstart.training.callbacks import Progress
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
 from tests.support.stores import fail, make_record
 
 CheckpointMaker = Callable[..., Path]
@@ -26,8 +26,7 @@ SCORES = {"finetune": (0.70, 0.72), "lp_ft": (0.74, 0.75)}
 
 @pytest.fixture
 def experiments(tiny_checkpoint: CheckpointMaker) -> list[Experiment]:
-    workspace = tiny_workspace()
-    return [tiny_experiment(tiny_choices(tiny_checkpoint("bert"), name), workspace) for name in SCORES]
+    return [tiny_experiment(tiny_choices(tiny_checkpoint("bert"), name)) for name in SCORES]
 
 
 @pytest.fixture

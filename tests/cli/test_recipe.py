@@ -32,6 +32,7 @@ def read(recipe: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Sweep:
     monkeypatch.setattr(
         "headstart.cli.comparing.run_comparison", lambda sweep, *_args, **_options: caught.append(sweep)
     )
+    monkeypatch.setattr("headstart.cli.session.open_session", lambda *_sources: None)
     code, _, err = cli("compare", recipe)
     assert code == 0, err
     (sweep,) = caught

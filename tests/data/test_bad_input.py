@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data.files import load_file
-from headstart.data.options import FileOptions
-from headstart.data.tables import read_table, scan_table
+from headstart.data.file_options import FileOptions
+from headstart.data.table_reading import read_table, scan_table
+from headstart.data.user_rows import load_file
 from headstart.errors import UsageError
 from headstart.kinds import TaskKind
 

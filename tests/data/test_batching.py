@@ -80,7 +80,7 @@ def test_rows_of_like_length_share_a_batch_and_batches_stay_random() -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_is_masked_and_stands_on_the_tokenizers_side(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
     tokenizer.padding_side = side
-    split = Split(texts=(("a b",), ("a b c d e f g h i",)), labels=(1, 0))
+    split = Split.of(texts=(("a b",), ("a b c d e f g h i",)), labels=(1, 0))
     dataset = TokenizedDataset(tokenize(split, tokenizer, max_length=32))
     batch = PaddingCollator(tokenizer)([dataset[0], dataset[1]])
     width = batch["input_ids"].shape[1]
@@ -108,7 +108,7 @@ def test_spans_point_at_the_same_tokens_after_padding(tokenizer: PreTrainedToken
         (Span(text=0, begin=begin, end=begin + 3), Span(text=0, begin=text.index("runs"), end=text.index("runs") + 4))
         for (text,), begin in zip(texts, (4, 13), strict=True)
     )
-    dataset = TokenizedDataset(tokenize(Split(texts=texts, spans=spans), tokenizer, max_length=32))
+    dataset = TokenizedDataset(tokenize(Split.of(texts=texts, spans=spans), tokenizer, max_length=32))
     tokenizer.padding_side = side
     batch = PaddingCollator(tokenizer)([dataset[0], dataset[1]])
     tokenizer.padding_side = "right"
@@ -120,7 +120,7 @@ def test_spans_point_at_the_same_tokens_after_padding(tokenizer: PreTrainedToken
 
 
 def test_choices_stand_one_after_another_and_are_counted(tokenizer: PreTrainedTokenizerBase) -> None:
-    split = Split(texts=(("a",), ("b c d",)), choices=(("one", "two three"), ("four", "five", "six")), labels=(1, 2))
+    split = Split.of(texts=(("a",), ("b c d",)), choices=(("one", "two three"), ("four", "five", "six")), labels=(1, 2))
     tokens = tokenize(split, tokenizer, max_length=32)
     dataset = TokenizedDataset(tokens)
     assert len(dataset) == 2
@@ -146,7 +146,7 @@ def test_labels_are_written_as_their_kind_is_learned() -> None:
 
 
 def test_a_batch_has_labels_of_its_kind(tokenizer: PreTrainedTokenizerBase) -> None:
-    split = Split(texts=(("a",), ("b",)), labels=((1,), (0, 1)))
+    split = Split.of(texts=(("a",), ("b",)), labels=((1,), (0, 1)))
     dataset = TokenizedDataset(tokenize(split, tokenizer, max_length=8))
     batch = PaddingCollator(tokenizer, kind=TaskKind.MULTI_LABEL, num_labels=2)([dataset[0], dataset[1]])
     assert batch["labels"].tolist() == [[0, 1], [1, 1]]

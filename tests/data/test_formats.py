@@ -70,7 +70,7 @@ def test_every_format_is_tested_here() -> None:
 
 def test_copa_choices_are_whole_sentences() -> None:
     split = read("super_glue/copa", COPA, {**COPA, "question": "effect", "label": 1})
-    assert split == Split(
+    assert split == Split.of(
         texts=((), ()),
         choices=(
             ("The man fell because he slipped.", "The man fell because i ran."),

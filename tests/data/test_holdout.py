@@ -14,7 +14,7 @@ from headstart.errors import UsageError
 
 
 def numbered(labels: list[int]) -> Split:
-    return Split(texts=tuple((str(row),) for row in range(len(labels))), labels=tuple(labels))
+    return Split.of(texts=tuple((str(row),) for row in range(len(labels))), labels=tuple(labels))
 
 
 @settings(deadline=None)

@@ -28,8 +28,8 @@ def write_rte(root: Path, train: list[dict[str, object]], validation: list[dict[
 def test_a_local_folder_stands_in_for_the_hub(tmp_path: Path) -> None:
     data = load_task("glue/rte", data_root=write_rte(tmp_path, [ROW, {**ROW, "label": 1}], [ROW]))
     assert data.task is TASKS.get("glue/rte")
-    assert data.splits["train"] == Split(texts=(("a", "b"), ("a", "b")), labels=(0, 1))
-    assert data.splits["validation"] == Split(texts=(("a", "b"),), labels=(0,))
+    assert data.splits["train"] == Split.of(texts=(("a", "b"), ("a", "b")), labels=(0, 1))
+    assert data.splits["validation"] == Split.of(texts=(("a", "b"),), labels=(0,))
 
 
 def test_other_splits_are_read_without_labels(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_task_that_is_only_evaluated_on_has_one_split(tmp_path: Path) -> None:
     row = {"premise": "a", "hypothesis": "b", "label": 2}
     (folder / "validation_mismatched.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     data = load_task("glue/mnli_mismatched", data_root=tmp_path)
-    assert data.splits == {"validation_mismatched": Split(texts=(("a", "b"),), labels=(2,))}
+    assert data.splits == {"validation_mismatched": Split.of(texts=(("a", "b"),), labels=(2,))}
     assert data.evaluation is data.splits["validation_mismatched"]
     with pytest.raises(UsageError, match="no training rows"):
         _ = data.training
@@ -112,17 +112,17 @@ def test_the_hub_is_asked_for_the_pinned_revision(monkeypatch: pytest.MonkeyPatc
     data = load_task("glue/rte")
     revision = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
     assert asked == [("nyu-mll/glue", "rte", revision, split) for split in ("train", "validation")]
-    assert data.splits["train"] == Split(texts=(("a", "b"), ("a", "b")), labels=(0, 1))
+    assert data.splits["train"] == Split.of(texts=(("a", "b"), ("a", "b")), labels=(0, 1))
 
 
 def test_the_fingerprint_covers_label_names_texts_and_labels() -> None:
     task = TASKS.get("glue/rte")
-    split = Split(texts=(("a", "b"),), labels=(0,))
+    split = Split.of(texts=(("a", "b"),), labels=(0,))
     written = json.dumps(task.labels) + json.dumps(["train", [["a", "b"]], [0]])
     assert fingerprint(task, {"train": split}) == hashlib.sha256(written.encode()).hexdigest()
     others = (
-        fingerprint(task, {"train": Split(texts=(("a", "c"),), labels=(0,))}),
-        fingerprint(task, {"train": Split(texts=(("a", "b"),), labels=(1,))}),
+        fingerprint(task, {"train": Split.of(texts=(("a", "c"),), labels=(0,))}),
+        fingerprint(task, {"train": Split.of(texts=(("a", "b"),), labels=(1,))}),
         fingerprint(task, {"validation": split}),
         fingerprint(TASKS.get("super_glue/cb"), {"train": split}),
     )
@@ -133,11 +133,11 @@ def test_the_fingerprint_covers_choices_places_and_groups() -> None:
     task = TASKS.get("glue/rte")
     here, there = Span(text=0, begin=0, end=1), Span(text=1, begin=0, end=1)
     splits = [
-        Split(texts=(("a", "b"),), labels=(0,)),
-        Split(texts=(("a", "b"),), labels=(0,), choices=(("c", "d"),)),
-        Split(texts=(("a", "b"),), labels=(0,), spans=((here, there),)),
-        Split(texts=(("a", "b"),), labels=(0,), spans=((there, here),)),
-        Split(texts=(("a", "b"),), labels=(0,), groups=("g",)),
+        Split.of(texts=(("a", "b"),), labels=(0,)),
+        Split.of(texts=(("a", "b"),), labels=(0,), choices=(("c", "d"),)),
+        Split.of(texts=(("a", "b"),), labels=(0,), spans=((here, there),)),
+        Split.of(texts=(("a", "b"),), labels=(0,), spans=((there, here),)),
+        Split.of(texts=(("a", "b"),), labels=(0,), groups=("g",)),
         Split(texts=(("a", "b"),)),
     ]
     assert len({fingerprint(task, {"train": split}) for split in splits}) == len(splits)

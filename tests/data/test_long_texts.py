@@ -162,7 +162,7 @@ def test_an_overlap_that_leaves_windows_nothing_new_is_refused(stride: int) -> N
 
 
 def test_options_without_effect_and_without_meaning_are_refused() -> None:
-    single, choices = Split(texts=(("a",),)), Split(texts=((),), choices=(("a", "b"),))
+    single, choices = Split(texts=(("a",),)), Split.of(texts=((),), choices=(("a", "b"),))
     tokenizer = tokenizer_of("bert")
     with pytest.raises(UsageError, match="--stride 4 would have no effect"):
         tokenize(single, tokenizer, max_length=16, stride=4)
@@ -188,7 +188,7 @@ def test_long_texts_need_a_fast_tokenizer_and_no_rows_need_nothing(truncation: T
 def test_head_tail_of_choices_cuts_the_longer_of_premise_and_choice() -> None:
     tokenizer = tokenizer_of("bert")
     premise, choices = words(30), (words(3, begin=60), words(2, begin=80))
-    split = Split(texts=((premise,),), choices=(choices,), labels=(1,))
+    split = Split.of(texts=((premise,),), choices=(choices,), labels=(1,))
     tokens = tokenize(split, tokenizer, max_length=16, truncation="head_tail")
     expected = [
         joined("bert", halves(ids_of(tokenizer, premise), 13 - count), ids_of(tokenizer, choice))

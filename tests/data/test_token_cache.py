@@ -22,13 +22,15 @@ from tests.support.paths import REPOSITORY
 from tests.support.tiny import make_tokenizer
 
 SPAN = Span(text=0, begin=0, end=1)
-TEXTS = Split(texts=tuple((f"a cat {'sees ' * (row % 9)}it",) for row in range(40)), labels=(0, 1) * 20)
+TEXTS = Split.of(texts=tuple((f"a cat {'sees ' * (row % 9)}it",) for row in range(40)), labels=(0, 1) * 20)
 SPLITS = {
     "texts": TEXTS,
     "pairs": Split(texts=(("a dog", "a cat"), ("a", "it is cold"))),
-    "choices": Split(texts=(("a dog",), ("a",)), choices=(("barks", "sings"), ("one", "two", "three")), labels=(1, 2)),
-    "spans": Split(texts=(("a dog", "a cat"),), spans=((SPAN, replace(SPAN, text=1, begin=2, end=5)),)),
-    "several labels": Split(texts=(("a",), ("b",)), labels=((0, 1), ())),
+    "choices": Split.of(
+        texts=(("a dog",), ("a",)), choices=(("barks", "sings"), ("one", "two", "three")), labels=(1, 2)
+    ),
+    "spans": Split.of(texts=(("a dog", "a cat"),), spans=((SPAN, replace(SPAN, text=1, begin=2, end=5)),)),
+    "several labels": Split.of(texts=(("a",), ("b",)), labels=((0, 1), ())),
 }
 
 
@@ -101,9 +103,9 @@ def test_windows_and_what_was_truncated_are_kept(folder: Path, calls: Calls) -> 
 
 def test_labels_are_not_part_of_the_tokens(folder: Path, calls: Calls) -> None:
     tokens_of()
-    other = tokens_of(replace(TEXTS, labels=(1, 0) * 20))
+    other = tokens_of(TEXTS.with_columns(labels=(1, 0) * 20))
     assert other.labels == [1, 0] * 20
-    assert tokens_of(replace(TEXTS, labels=None)).labels is None
+    assert tokens_of(TEXTS.with_columns(labels=None)).labels is None
     assert calls.count == 1
 
 
@@ -144,7 +146,7 @@ def test_whatever_changes_tokens_has_a_file_of_its_own(name: str, folder: Path, 
 
 def test_texts_and_choices_are_not_taken_for_each_other(folder: Path, calls: Calls) -> None:
     tokens_of(Split(texts=(("a",), ("b",))))
-    tokens_of(Split(texts=((), ()), choices=(("a",), ("b",))))
+    tokens_of(Split.of(texts=((), ()), choices=(("a",), ("b",))))
     tokens_of(Split(texts=(("a", "b"),)))
     assert calls.count == 3
 

@@ -69,7 +69,7 @@ def test_spans_decode_to_their_words(kind: str, first: Marked, second: Marked, c
     for number, marked in ((0, first), (1, second)):
         begin, end = choose.draw(st.sampled_from(marked.words))
         spans.append(Span(text=number, begin=begin, end=end))
-    split = Split(texts=((first.text, second.text),), spans=((spans[0], spans[1]),))
+    split = Split.of(texts=((first.text, second.text),), spans=((spans[0], spans[1]),))
     tokens = tokenize(split, tokenizer, max_length=128)
     assert tokens.spans is not None
     first_begin, first_end, second_begin, second_end = tokens.spans[0]
@@ -89,7 +89,7 @@ def test_both_spans_of_one_text_and_spans_of_several_words(kind: str) -> None:
     coat, bank = text.index("a light"), text.rindex("bank")
     # The second span takes the space before the word along, as careless annotations do.
     pair = (Span(text=0, begin=coat, end=coat + len("a light coat")), Span(text=0, begin=bank - 1, end=bank + 4))
-    tokens = tokenize(Split(texts=((text,),), spans=(pair,)), tokenizer, max_length=128)
+    tokens = tokenize(Split.of(texts=((text,),), spans=(pair,)), tokenizer, max_length=128)
     assert tokens.spans is not None
     begin, end, second_begin, second_end = tokens.spans[0]
     ids = tokens.features["input_ids"][0]
@@ -103,7 +103,7 @@ def test_words_of_characters_that_the_tokenizer_knows_as_bytes_only(kind: str) -
     tokenizer = tokenizer_of(kind)
     text = "a \u65e5\u672c coat"
     pair = (Span(text=0, begin=2, end=4), Span(text=0, begin=5, end=9))
-    tokens = tokenize(Split(texts=((text,),), spans=(pair,)), tokenizer, max_length=128)
+    tokens = tokenize(Split.of(texts=((text,),), spans=(pair,)), tokenizer, max_length=128)
     assert tokens.spans is not None
     begin, end, *_ = tokens.spans[0]
     assert decoded(tokenizer, tokens.features["input_ids"][0][begin:end]).strip() == "\u65e5\u672c"
@@ -113,7 +113,7 @@ def split_with_a_word_at(place: int) -> Split:
     """Return two rows; the second one's spans are four letters behind `place` other words."""
     text = "sun " * place + "nbrk " + "red " * 40
     span, other = Span(text=0, begin=4 * place, end=4 * place + 4), Span(text=1, begin=0, end=3)
-    return Split(texts=(("red", "red"), (text, "sun")), spans=((other, other), (span, span)))
+    return Split.of(texts=(("red", "red"), (text, "sun")), spans=((other, other), (span, span)))
 
 
 TRUNCATIONS: tuple[Truncation, ...] = ("longest_first", "only_first")
@@ -144,7 +144,7 @@ def test_a_span_without_a_token_is_refused() -> None:
     text = "a \u200b coat"
     pair = (Span(text=0, begin=2, end=3), Span(text=0, begin=4, end=8))
     with pytest.raises(DataError, match=r"row 1: .*\(characters 2 to 3 of text 1\) has no token"):
-        tokenize(Split(texts=((text,),), spans=(pair,)), make_tokenizer("bert"), max_length=16)
+        tokenize(Split.of(texts=((text,),), spans=(pair,)), make_tokenizer("bert"), max_length=16)
 
 
 @pytest.mark.parametrize("truncation", ["head_tail", "window"])
@@ -152,14 +152,17 @@ def test_spans_go_with_plain_truncation_only(truncation: Truncation) -> None:
     span = Span(text=0, begin=0, end=1)
     with pytest.raises(UsageError, match=f"--long {truncation} cannot be used"):
         tokenize(
-            Split(texts=(("a",),), spans=((span, span),)), make_tokenizer("bert"), max_length=16, truncation=truncation
+            Split.of((("a",),), spans=((span, span),)),
+            make_tokenizer("bert"),
+            max_length=16,
+            truncation=truncation,
         )
 
 
 def test_a_tokenizer_without_offsets_is_refused() -> None:
     span = Span(text=0, begin=0, end=1)
     with pytest.raises(UsageError, match="needs a fast tokenizer, and ByT5Tokenizer is none"):
-        tokenize(Split(texts=(("a",),), spans=((span, span),)), ByT5Tokenizer(), max_length=16)
+        tokenize(Split.of(texts=(("a",),), spans=((span, span),)), ByT5Tokenizer(), max_length=16)
 
 
 @pytest.mark.real
@@ -169,7 +172,7 @@ def test_every_word_of_wic_is_found() -> None:
     tokenizer = load_tokenizer(resolve_model("embedded:minilm-l6"))
     lines = (SHARED_DATA / "super_glue" / "wic" / "validation.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    split = Split(
+    split = Split.of(
         texts=tuple((row["sentence1"], row["sentence2"]) for row in rows),
         spans=tuple(
             (

@@ -12,7 +12,7 @@ from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "deberta-v2", "modernbert")
-PAIRS = Split(texts=(("a", "b"), ("a " * 12, "b"), ("a", "b " * 12), ("a " * 9, "b " * 9)), labels=(0, 1, 1, 0))
+PAIRS = Split.of(texts=(("a", "b"), ("a " * 12, "b"), ("a", "b " * 12), ("a " * 9, "b " * 9)), labels=(0, 1, 1, 0))
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -61,12 +61,12 @@ def test_single_texts_and_no_rows(tokenizer: PreTrainedTokenizerBase) -> None:
     assert single.labels is None
     assert single.lengths[1] == 8
     assert single.num_truncated == 1
-    empty = tokenize(Split(texts=(), labels=()), tokenizer, max_length=8)
+    empty = tokenize(Split.of(texts=(), labels=()), tokenizer, max_length=8)
     assert len(empty) == 0
     assert empty.lengths == []
 
 
-CHOICES = Split(
+CHOICES = Split.of(
     texts=(("a cat",), ("a dog",), ("a " * 30,)),
     choices=(("barks", "sleeps well"), ("runs", "sees " * 30, "a"), ("reads", "sings")),
     labels=(0, 2, 1),
@@ -90,18 +90,18 @@ def test_every_choice_is_read_after_its_text(tokenizer: PreTrainedTokenizerBase)
 
 
 def test_choices_without_a_text_before_them(tokenizer: PreTrainedTokenizerBase) -> None:
-    split = Split(texts=((), ()), choices=(("a cat", "a dog"), ("one", "two")))
+    split = Split.of(texts=((), ()), choices=(("a cat", "a dog"), ("one", "two")))
     tokens = tokenize(split, tokenizer, max_length=16)
     alone = [tokenizer(text)["input_ids"] for text in ("a cat", "a dog", "one", "two")]
     assert tokens.features["input_ids"] == alone
     assert tokens.num_sequences == [2, 2]
-    assert len(tokenize(Split(texts=(), choices=()), tokenizer, max_length=16)) == 0
+    assert len(tokenize(Split.of(texts=(), choices=()), tokenizer, max_length=16)) == 0
 
 
 def test_labels_of_every_kind_pass_through(tokenizer: PreTrainedTokenizerBase) -> None:
     labels: tuple[tuple[Label, ...], ...] = ((0, 1), (2.5, 0.0), ((0, 2), ()))
     for given in labels:
-        tokens = tokenize(Split(texts=(("a",), ("b",)), labels=given), tokenizer, max_length=16)
+        tokens = tokenize(Split.of(texts=(("a",), ("b",)), labels=given), tokenizer, max_length=16)
         assert tokens.labels == list(given)
 
 

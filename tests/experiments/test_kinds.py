@@ -12,14 +12,15 @@ import torch
 
 from headstart.artifacts.model_folder import load_model_folder
 from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from headstart.sweeps.export import export_run
-from headstart.sweeps.serial_executor import execute
+from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
-from tests.support.kinds import NUM_VALIDATION, SOURCE, TASKS, kind_workspace
+from tests.support.kinds import NUM_VALIDATION, TASKS, kind_data, kind_source
 from tests.support.runs import ARCHITECTURES, ON_TWO_LAYERS, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -38,7 +39,7 @@ def test_every_strategy_runs_on_every_kind(
     choices = tiny_choices(
         tiny_checkpoint("bert"), ON_TWO_LAYERS.get(strategy, strategy), adapter_of(strategy), **fraction
     )
-    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    _, record = do_run(choices, tmp_path, kind_source(kind))
     assert tuple(record.scores) == TASKS[kind].metrics
     assert all(np.isfinite(score) for score in record.scores.values())
     predictions = pyarrow.parquet.read_table(tmp_path / "predictions.validation.parquet")
@@ -53,7 +54,7 @@ def test_every_kind_runs_on_every_architecture(
 ) -> None:
     """EH-FT: Stage 2 starts on the pretrained backbone, which invariants check, and the head is Stage 1's."""
     choices = tiny_choices(tiny_checkpoint(architecture), "eh_ft", "lora")
-    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    _, record = do_run(choices, tmp_path, kind_source(kind))
     assert [stage.role for stage in record.stages] == ["adapter", "finetune"]
     assert record.stages[0].backbone_restored
 
@@ -62,7 +63,7 @@ def test_every_kind_runs_on_every_architecture(
 def test_a_head_learns_what_stands_in_the_texts(kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """With enough updates the training loss falls well under that of a constant answer."""
     choices = tiny_choices(tiny_checkpoint("bert"), "finetune", None, steps=150, learning_rate=3e-3)
-    _, record = do_run(choices, tmp_path, kind_workspace(kind))
+    _, record = do_run(choices, tmp_path, kind_source(kind))
     (stage,) = record.stages
     assert stage.start_loss is not None
     assert stage.end_loss is not None
@@ -73,12 +74,12 @@ def test_a_head_learns_what_stands_in_the_texts(kind: str, tiny_checkpoint: Chec
 def test_what_is_saved_answers_as_what_was_evaluated(
     kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    workspace = kind_workspace(kind)
+    source = kind_source(kind)
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")
-    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    run = Run(tiny_experiment(choices, source), 0, source)
     store = LocalStore(tmp_path / "store")
-    (record,) = execute([run], store, workspace, RunOptions(keep_backbone=True), lambda event: None)
-    export_run(run, store, tmp_path / "model", workspace, lambda event: None)
+    (record,) = SerialExecutor(store, RunOptions(keep_backbone=True)).execute([run])
+    export_run(RunData.of(run), store, tmp_path / "model", SerialExecutor(store))
     saved = load_model_folder(tmp_path / "model")
     folder = store.run_folder(run.experiment.digest, 0).folder
     trained = stage_tensors(folder, "2-finetune", "head.safetensors")
@@ -86,7 +87,7 @@ def test_what_is_saved_answers_as_what_was_evaluated(
         assert torch.equal(tensor, trained[name])
     from headstart.inference.evaluate import evaluate
 
-    split = workspace.task_data(SOURCE).evaluation
+    split = kind_data(kind).evaluation
     assert evaluate(saved, split).scores == pytest.approx(record.scores, abs=1e-6)
 
 
@@ -95,9 +96,9 @@ def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
 ) -> None:
     """The sequences of an example are found again in the cache: the head comes out the same, to rounding."""
     choices = tiny_choices(tiny_checkpoint("distilbert"), "linear_probe")
-    do_run(choices, tmp_path / "cached", kind_workspace("multiple_choice"))
-    monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda classifier, batch: False)
-    do_run(choices, tmp_path / "direct", kind_workspace("multiple_choice"))
+    do_run(choices, tmp_path / "cached", kind_source("multiple_choice"))
+    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda classifier, batch: False)
+    do_run(choices, tmp_path / "direct", kind_source("multiple_choice"))
     cached, direct = (stage_tensors(tmp_path / name, "1-probe", "head.safetensors") for name in ("cached", "direct"))
     for name, tensor in cached.items():
         torch.testing.assert_close(tensor, direct[name], rtol=1e-4, atol=1e-5)
@@ -106,5 +107,5 @@ def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
 def test_the_constant_answer_is_that_of_the_training_rows() -> None:
     """By hand: of the classes 0, 1, 2, 3, 0, 1, 2, 3, 0, 1 three are 0; a constant number correlates with nothing."""
     for kind, expected in (("regression", 0.0), ("many_classes", 3 / NUM_VALIDATION)):
-        data = kind_workspace(kind).task_data(SOURCE)
+        data = kind_data(kind)
         assert constant_score(data.task, data.training, data.evaluation) == pytest.approx(expected)

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.experiments.experiment import Run
 from headstart.experiments.observer import Observer, calibrations, steps_to
 from headstart.experiments.run import run_one
+from headstart.experiments.run_data import SAMPLE_SIZE, RunData
 from headstart.experiments.scoring import Scored
-from headstart.experiments.workspace import SAMPLE_SIZE
 from headstart.kinds import TaskKind
 from headstart.models.loading import load_classifier
 from headstart.models.source import resolve_model
@@ -27,8 +26,9 @@ from headstart.store.record import StageRecord
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from headstart.training.energy import EnergyMeter
-from tests.support.kinds import TASKS, kind_workspace
-from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.kinds import TASKS, kind_data, kind_source
+from tests.support.records import as_stored
+from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
 
 CheckpointMaker = Callable[..., Path]
 
@@ -65,10 +65,9 @@ def test_a_stage_that_was_cut_off_has_the_diagnostics_of_one_that_was_not(
         if progress.stage == "finetune" and progress.step == 7:
             raise KeyboardInterrupt
 
-    workspace = tiny_workspace()
-    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    data = data_of(tiny_experiment(choices))
     with pytest.raises(KeyboardInterrupt):
-        run_one(run, workspace, RunFolder(tmp_path / "cut"), options, cut)
+        run_one(data, RunFolder(tmp_path / "cut"), options, cut)
     assert (tmp_path / "cut" / "2-finetune" / "checkpoint.json").exists()
     _, resumed = do_run(choices, tmp_path / "cut", options=options)
     for stage, expected in zip(resumed.stages, undisturbed.stages, strict=True):
@@ -91,9 +90,8 @@ def test_the_energy_of_a_stage_that_was_cut_off_is_not_known(
     classifier = load_classifier(
         resolve_model(str(tiny_checkpoint("bert"))), labels=("bad", "good"), head=Spec("native"), seed=0
     )
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    sample = workspace.sample(SOURCE, experiment)
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    sample = data_of(experiment).sample
     joules = []
     for is_resumed in (False, True):
         observer = Observer.before(
@@ -111,9 +109,8 @@ def test_the_energy_of_a_stage_that_was_cut_off_is_not_known(
 def test_every_kind_of_task_has_a_feature_per_sequence(
     name: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    workspace = kind_workspace(name)
-    rows = workspace.task_data(SOURCE).splits["train"]
-    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "finetune"), tmp_path, workspace)
+    rows = kind_data(name).training
+    _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "finetune"), tmp_path, kind_source(name))
     found = record.stages[0].diagnostics
     assert found is not None
     assert found.num_sample_rows == len(rows)
@@ -127,25 +124,23 @@ def test_every_kind_of_task_has_a_feature_per_sequence(
 
 
 def test_looking_draws_nothing_and_leaves_the_modes(tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    model = workspace.classifier(SOURCE, experiment, seed=0).model
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    model = data_of(experiment).load_classifier().model
     model.train()
     model.base_model.embeddings.eval()
     modes = [module.training for module in model.modules()]
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-    workspace.sample(SOURCE, experiment).snapshot(model)
-    workspace.pretrained_features(SOURCE, experiment)
+    data_of(experiment).sample.snapshot(model)
+    data_of(experiment).pretrained_features()
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (random.getstate(), np.random.get_state()[1].tolist()) == states[1:]
 
 
 def test_the_sample_is_evenly_spaced_and_the_same_for_every_seed(tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace(num_train=300)
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    tokens = workspace.sample(SOURCE, experiment).tokens
-    everything = workspace.tokens(SOURCE, experiment, train=True)
+    source = tiny_source(num_train=300)
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), source), source)
+    tokens, everything = data.sample.tokens, data.tokens("train")
     rows = range(0, 300, 3)
     assert len(tokens) == len(rows) <= SAMPLE_SIZE
     assert tokens.features["input_ids"] == [everything.features["input_ids"][row] for row in rows]
@@ -204,7 +199,7 @@ def test_the_start_of_stage_2_is_measured_with_the_head_that_it_starts_with(
 def test_the_record_survives_json(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), tmp_path)
     for stage in record.stages:
-        assert StageRecord.from_json(json.loads(json.dumps(asdict(stage)))) == stage
+        assert as_stored(stage) == stage
     assert record.stages[-1].diagnostics is not None
     assert record.stages[-1].diagnostics.calibration is not None
     assert record.stages[0].diagnostics is not None
@@ -252,8 +247,8 @@ def test_the_pretrained_features_are_those_of_the_untouched_backbone(
     strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     """Whichever run of a process asks first: also one whose backbone starts with redrawn layers."""
-    workspace = tiny_workspace()
-    run, _ = do_run(tiny_choices(tiny_checkpoint("bert"), strategy), tmp_path, workspace, seed=3)
-    kept = workspace.pretrained_features(SOURCE, run.experiment)
-    alone = tiny_workspace().pretrained_features(SOURCE, run.experiment)
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy)), seed=3)
+    run_one(data, RunFolder(tmp_path), RunOptions())
+    kept = data.pretrained_features()
+    alone = RunData.of(data.run).pretrained_features()
     assert torch.equal(kept, alone)

@@ -34,7 +34,7 @@ def test_a_factor_multiplies_what_the_preset_says() -> None:
     preset = get_preset("default")
     assert resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=4) == 2_000
     assert resolve_num_steps(preset, "x", 2_490, 16, epochs=None, steps=None, budget_factor=0.5) == 1_560
-    with pytest.raises(UsageError, match="--steps and --budget-factor were given"):
+    with pytest.raises(UsageError, match="`steps` and `budget_factor` were given"):
         resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=5, budget_factor=4)
     with pytest.raises(UsageError, match="above 0"):
         resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=0)
@@ -66,5 +66,5 @@ def test_the_papers_recipe_is_the_table() -> None:
 @pytest.mark.parametrize("rate", [0.0, -1e-4])
 def test_a_rate_is_above_zero(rate: float) -> None:
     preset = get_preset("default")
-    with pytest.raises(UsageError, match="--learning-rate was given as"):
+    with pytest.raises(UsageError, match="`learning_rate` was given as"):
         stage_optimizers(preset, rates_for(preset, "x", 10), None, learning_rate=rate)

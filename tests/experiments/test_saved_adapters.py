@@ -13,15 +13,17 @@ from safetensors.torch import load_file, save_file
 from headstart.adapters.files import ADAPTER_FILE, read_adapter
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run
+from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.models.parameters import digests
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps.export import export_adapter, export_run
-from headstart.sweeps.serial_executor import execute
+from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
-from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.records import as_stored
+from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 
 def slow(strategy: str, adapter: str) -> object:
@@ -81,15 +83,14 @@ def test_the_content_of_a_saved_adapter_counts_and_its_place_does_not(
 ) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
     elsewhere = Path(shutil.copytree(saved, tmp_path / "elsewhere"))
-    workspace = tiny_workspace()
 
     def experiment(adapter_from: Path | None) -> Experiment:
         choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=adapter_from)
-        return tiny_experiment(choices, workspace)
+        return tiny_experiment(choices)
 
     assert experiment(saved).digest == experiment(elsewhere).digest != experiment(None).digest
     assert experiment(saved).plan[1] == experiment(None).plan[1]
-    assert Experiment.from_json(experiment(saved).to_json()) == experiment(saved)
+    assert as_stored(experiment(saved)) == experiment(saved)
     tensors = load_file(elsewhere / ADAPTER_FILE)
     name = next(iter(tensors))
     save_file(tensors | {name: tensors[name] + 1e-7}, elsewhere / ADAPTER_FILE)
@@ -98,14 +99,13 @@ def test_the_content_of_a_saved_adapter_counts_and_its_place_does_not(
 
 def test_what_changed_since_the_plan_was_made_is_found(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
-    workspace = tiny_workspace()
     choices = tiny_choices(tiny_checkpoint("bert"), "adapter", "lora:rank=2", adapter_from=saved, steps=2)
-    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    run = Run(tiny_experiment(choices), 0, SOURCE)
     tensors = load_file(saved / ADAPTER_FILE)
     name = next(iter(tensors))
     save_file(tensors | {name: tensors[name] + 1}, saved / ADAPTER_FILE)
     store = LocalStore(tmp_path / "store")
-    (record,) = execute([run], store, workspace, RunOptions(adapter_from=saved), lambda event: None)
+    (record,) = SerialExecutor(store, RunOptions(adapter_from=saved)).execute([run])
     assert record.status is RunStatus.ERROR
     assert "planned with" in record.error
 
@@ -125,7 +125,7 @@ def test_a_saved_adapter_that_cannot_be_used_is_refused_before_training(
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
     choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter, adapter_from=saved)
     with pytest.raises(UsageError, match=message):
-        tiny_experiment(choices, tiny_workspace())
+        tiny_experiment(choices)
 
 
 def test_an_adapter_of_another_backbone_or_a_folder_without_one_is_refused(
@@ -133,17 +133,12 @@ def test_an_adapter_of_another_backbone_or_a_folder_without_one_is_refused(
 ) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
     with pytest.raises(UsageError, match="another backbone"):
-        tiny_experiment(
-            tiny_choices(tiny_checkpoint("distilbert"), "eh_ft", "lora:rank=2", adapter_from=saved), tiny_workspace()
-        )
+        tiny_experiment(tiny_choices(tiny_checkpoint("distilbert"), "eh_ft", "lora:rank=2", adapter_from=saved))
     with pytest.raises(UsageError, match="holds no adapter"):
-        tiny_experiment(
-            tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=tmp_path), tiny_workspace()
-        )
+        tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=tmp_path))
     with pytest.raises(UsageError, match="no stage here trains an adapter"):
         tiny_experiment(
-            tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=saved, stage1_fraction=0.0),
-            tiny_workspace(),
+            tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=saved, stage1_fraction=0.0)
         )
 
 
@@ -151,16 +146,15 @@ def test_a_run_keeps_what_it_started_from_and_can_be_done_again(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
-    workspace = tiny_workspace()
     choices = tiny_choices(tiny_checkpoint("bert"), "adapter", "lora:rank=2", adapter_from=saved, steps=2)
-    run = Run(tiny_experiment(choices, workspace), 0, SOURCE)
+    run = Run(tiny_experiment(choices), 0, SOURCE)
     store = LocalStore(tmp_path / "store")
-    (record,) = execute([run], store, workspace, RunOptions(adapter_from=saved), lambda event: None)
+    (record,) = SerialExecutor(store, RunOptions(adapter_from=saved)).execute([run])
     assert record.status is RunStatus.FINISHED
     kept = store.run_folder(run.experiment.digest, 0).stage_folder(0, "adapter") / START_FOLDER
     assert digests(dict(read_adapter(kept).tensors)) == digests(dict(read_adapter(saved).tensors))
     shutil.rmtree(tmp_path / "first")
-    export_run(run, store, tmp_path / "model", workspace, lambda event: None)
+    export_run(RunData.of(run), store, tmp_path / "model", SerialExecutor(store))
     export_adapter(run, store, tmp_path / "adapter")
     assert read_adapter(tmp_path / "adapter").digest != read_adapter(kept).digest
 

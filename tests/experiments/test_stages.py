@@ -11,16 +11,19 @@ import torch
 
 from headstart.errors import UsageError
 from headstart.experiments import stage_run
+from headstart.experiments.run_data import RunData
 from headstart.training.job import StageJob, StageOutcome
 from headstart.training.stage import train_stage
+from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
-    SOURCE,
+    data_of,
     do_run,
+    load_without_dropout,
     stage_tensors,
     tiny_choices,
     tiny_experiment,
-    tiny_workspace,
+    tiny_source,
 )
 
 CheckpointMaker = Callable[..., Path]
@@ -113,23 +116,20 @@ def test_no_first_stage_is_plain_fine_tuning_bit_for_bit(
 
 def test_the_steps_of_both_stages_are_the_baselines(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """T4: the budget; a fresh optimiser and schedule follow from the paired start below."""
-    workspace = tiny_workspace()
     model = tiny_checkpoint("bert")
     for steps in (5, 8, 33):
-        two = tiny_experiment(tiny_choices(model, "eh_ft", steps=steps, stage1_fraction=0.1), workspace)
-        assert (
-            two.num_steps == steps == tiny_experiment(tiny_choices(model, "finetune", steps=steps), workspace).num_steps
-        )
+        two = tiny_experiment(tiny_choices(model, "eh_ft", steps=steps, stage1_fraction=0.1))
+        assert two.num_steps == steps == tiny_experiment(tiny_choices(model, "finetune", steps=steps)).num_steps
 
 
 def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy) -> None:
     """T4: fine-tuning from Stage 1's head alone gives the same tensors, so nothing else was handed over."""
     run, _ = do_run(tiny_choices(tiny_checkpoint("roberta"), "eh_ft", "lora"), tmp_path)
-    workspace = tiny_workspace()
-    classifier = workspace.classifier(SOURCE, run.experiment, run.seed)
+    data = RunData.of(run)
+    classifier = data.load_classifier()
     classifier.load_head(stage_tensors(tmp_path, "1-adapter", "head.safetensors"))
     stage = run.experiment.plan[1]
-    tokens = workspace.tokens(SOURCE, run.experiment, train=True)
+    tokens = data.tokens("train")
     from headstart.data.batching import TokenizedDataset
     from headstart.models.parameters import digests
     from headstart.training.config import RunOptions
@@ -144,7 +144,7 @@ def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMak
             adapter=None,
             rows=StageRows(
                 dataset=TokenizedDataset(tokens),
-                collate=workspace.collator(run.source, run.experiment.model),
+                collate=data.collator,
                 lengths=tokens.lengths,
             ),
             config=run.experiment.training,
@@ -220,7 +220,7 @@ def test_cached_features_give_the_probe_of_the_slow_path(
 ) -> None:
     choices = tiny_choices(tiny_checkpoint(architecture), "linear_probe")
     _, fast = do_run(choices, tmp_path / "fast")
-    monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda *_: False)
+    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")
     quick, slow = (stage_tensors(tmp_path / each, "1-probe", "head.safetensors") for each in ("fast", "slow"))
     for name, tensor in slow.items():
@@ -235,47 +235,35 @@ def test_modernbert_reads_more_than_one_vector_when_it_pools_the_mean(
     from headstart.data.batching import TokenizedDataset
     from headstart.training.features import reads_one_vector
 
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("modernbert"), "linear_probe"), workspace)
-    classifier = workspace.classifier(SOURCE, experiment, 0)
-    dataset = TokenizedDataset(workspace.tokens(SOURCE, experiment, train=True))
-    batch = workspace.collator(SOURCE, experiment.model)([dataset[row] for row in range(4)])
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("modernbert"), "linear_probe"))
+    classifier = data_of(experiment).load_classifier()
+    dataset = TokenizedDataset(data_of(experiment).tokens("train"))
+    batch = data_of(experiment).collator([dataset[row] for row in range(4)])
     classifier.model.config.classifier_pooling = "cls"
     assert reads_one_vector(classifier, batch)
     classifier.model.config.classifier_pooling = "mean"
     assert not reads_one_vector(classifier, batch)
 
 
-def test_accumulated_batches_train_as_one(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+def test_accumulated_batches_train_as_one(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """4 x 2 rows against 8 x 1, without dropout: the loss of a batch is a mean, so both must do the same."""
     model = tiny_checkpoint("roberta")
+    monkeypatch.setattr("headstart.experiments.run_data.load_classifier", load_without_dropout)
     results = []
     for name, batch_size, trainer in (("one", 8, ()), ("two", 4, ("gradient_accumulation_steps=2",))):
-        workspace = tiny_workspace(num_train=8)
-        original = workspace.classifier
-
-        def without_dropout(*args: object, original: Callable[..., object] = original, **named: object) -> object:
-            classifier = original(*args, **named)
-            for module in classifier.model.modules():  # type: ignore[attr-defined]
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = 0.0
-            return classifier
-
-        workspace.classifier = without_dropout  # type: ignore[method-assign, assignment]
         choices = tiny_choices(model, "finetune", steps=3, batch_size=batch_size, trainer=trainer)
-        do_run(choices, tmp_path / name, workspace)
+        do_run(choices, tmp_path / name, tiny_source(num_train=8))
         results.append(stage_tensors(tmp_path / name, "1-finetune", "head.safetensors"))
     for name, tensor in results[0].items():
         torch.testing.assert_close(results[1][name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_the_digest_knows_what_changes_results(tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace()
     model = tiny_checkpoint("bert")
-    base = tiny_experiment(tiny_choices(model, "finetune"), workspace)
-    assert (
-        tiny_experiment(tiny_choices(model, "finetune", trainer=("logging_steps=1",)), workspace).digest == base.digest
-    )
+    base = tiny_experiment(tiny_choices(model, "finetune"))
+    assert tiny_experiment(tiny_choices(model, "finetune", trainer=("logging_steps=1",))).digest == base.digest
     changed = [
         tiny_choices(model, "finetune", steps=9),
         tiny_choices(model, "finetune", batch_size=8),
@@ -285,21 +273,17 @@ def test_the_digest_knows_what_changes_results(tiny_checkpoint: CheckpointMaker)
         tiny_choices(model, "finetune", head=None, keep_head=False, precision="bf16"),
         tiny_choices(tiny_checkpoint("bert", seed=5), "finetune"),
     ]
-    digests = {tiny_experiment(choices, workspace).digest for choices in changed}
+    digests = {tiny_experiment(choices).digest for choices in changed}
     assert len(digests) == len(changed)
     assert base.digest not in digests
     assert replace(base, model="another/name/of/it").digest == base.digest
 
 
 def test_an_experiment_survives_json(tiny_checkpoint: CheckpointMaker) -> None:
-    import json
-
-    from headstart.experiments.experiment import Experiment
 
     experiment = tiny_experiment(
-        tiny_choices(tiny_checkpoint("bert"), "eh_ft:reserve", "lora:rank=4", trainer=("finetune.optim=sgd",)),
-        tiny_workspace(),
+        tiny_choices(tiny_checkpoint("bert"), "eh_ft:reserve", "lora:rank=4", trainer=("finetune.optim=sgd",))
     )
-    again = Experiment.from_json(json.loads(json.dumps(experiment.to_json())))
+    again = as_stored(experiment)
     assert again == experiment
     assert again.digest == experiment.digest

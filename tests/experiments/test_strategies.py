@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from headstart.errors import UsageError
+from headstart.experiments.run_data import RunData
 from headstart.experiments.soups import Weights, greedy_soup
 from headstart.experiments.starts import mean_of
 from headstart.experiments.stored_stage import EarlierStage
@@ -19,15 +20,7 @@ from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from headstart.training.regularisers import mixout
 from headstart.training.trainer import StageTrainer, scale_rates
-from tests.support.runs import (
-    ON_TWO_LAYERS,
-    SOURCE,
-    do_run,
-    stage_tensors,
-    tiny_choices,
-    tiny_experiment,
-    tiny_workspace,
-)
+from tests.support.runs import ON_TWO_LAYERS, data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
 
 CheckpointMaker = Callable[..., Path]
 INITIALIZER_RANGE = 0.1
@@ -35,9 +28,8 @@ INITIALIZER_RANGE = 0.1
 
 
 def pretrained(checkpoint: Path, strategy: str = "finetune") -> dict[str, torch.Tensor]:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(checkpoint, strategy), workspace)
-    return workspace.classifier(SOURCE, experiment, seed=0).backbone_tensors()
+    experiment = tiny_experiment(tiny_choices(checkpoint, strategy))
+    return data_of(experiment).load_classifier().backbone_tensors()
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
@@ -98,7 +90,7 @@ def test_reinit_draws_the_top_anew_and_nothing_else(tiny_checkpoint: CheckpointM
 @pytest.mark.parametrize("strategy", ["top_k:layers=3", "reinit:layers=3"])
 def test_more_layers_than_there_are_is_refused(strategy: str, tiny_checkpoint: CheckpointMaker) -> None:
     with pytest.raises(UsageError, match=r"last 3 layers, and .* has 2"):
-        tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy), tiny_workspace())
+        tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy))
 
 
 def test_layerwise_rates_are_powers_of_the_decay(
@@ -169,14 +161,14 @@ def test_head_calibration_lowers_the_loss_that_stage_2_starts_with(
 def test_head_calibration_is_refused_where_the_head_has_no_linear_end(tiny_checkpoint: CheckpointMaker) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft:head_calibration", head=Spec("fourier_kan"))
     with pytest.raises(UsageError, match="does not end in a linear map"):
-        tiny_experiment(choices, tiny_workspace())
+        tiny_experiment(choices)
 
 
 def test_mixout_and_gradient_checkpointing_are_refused_together(tiny_checkpoint: CheckpointMaker) -> None:
     for trainer in ("gradient_checkpointing=true", "finetune.gradient_checkpointing=true"):
         choices = tiny_choices(tiny_checkpoint("bert"), "mixout", trainer=(trainer,))
         with pytest.raises(UsageError, match="does not work with gradient checkpointing"):
-            tiny_experiment(choices, tiny_workspace())
+            tiny_experiment(choices)
 
 
 def test_mixout_sees_the_pretrained_weights_again(
@@ -212,16 +204,14 @@ def test_a_head_soup_starts_from_the_mean_of_heads_that_began_as_one(
 def test_a_soup_is_chosen_on_training_rows_that_it_was_not_trained_on(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    workspace = tiny_workspace(num_train=40)
+    source = tiny_source(num_train=40)
     choices = tiny_choices(tiny_checkpoint("bert"), "soup:ingredients=2", stage1_fraction=0.2, steps=10)
-    run, record = do_run(choices, tmp_path, workspace)
-    evaluation = run.experiment.evaluation
-    trained = workspace.split(SOURCE, evaluation, train=True)
-    selection = workspace.selection_split(SOURCE, evaluation)
-    reported = workspace.split(SOURCE, evaluation, train=False)
+    run, record = do_run(choices, tmp_path, source)
+    data = RunData.of(run)
+    trained, selection, reported = data.train, data.choose, data.report
     assert (len(trained), len(selection)) == (36, 4)
     assert len(reported) == 10
-    everything = workspace.task_data(SOURCE).training.texts
+    everything = data.task_data.training.texts
     assert sorted((*trained.texts, *selection.texts)) == sorted(everything)
     assert record.chosen_on == "holdout"
     assert record.stages[-1].num_steps == 0
@@ -238,9 +228,8 @@ def test_the_greedy_soup_takes_what_does_not_make_it_worse(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores are given: c is best alone, b helps, a hurts; so the soup is c and b."""
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    classifier = workspace.classifier(SOURCE, experiment, seed=0)
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    classifier = data_of(experiment).load_classifier()
     (stage,) = experiment.plan
     values = {"a": 1.0, "b": 2.0, "c": 4.0}
     plain = {

@@ -15,12 +15,12 @@ from headstart.artifacts.model_folder import SavedModel, save_model_folder
 from headstart.data.examples import Span, Split
 from headstart.errors import CheckpointError
 from headstart.inference.evaluate import evaluate
-from headstart.inference.files import predict_file
 from headstart.inference.predict import Predictions, predict
 from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import predict_file
 from headstart.tasks.super_glue import WIC
 from tests.conftest import CheckpointMaker
-from tests.support.kinds import SOURCE, TASKS, kind_workspace
+from tests.support.kinds import TASKS, kind_data
 from tests.support.saved import make_example
 
 KINDS = ("multi_label", "regression", "multiple_choice", "spans", "many_classes")
@@ -34,7 +34,7 @@ def saved_model(folder: Path, checkpoint: Path, kind: str, **changes: Any) -> Sa
 
 
 def rows_of(kind: str) -> Split:
-    return kind_workspace(kind).task_data(SOURCE).training
+    return kind_data(kind).training
 
 
 def one_by_one(saved: SavedModel, split: Split) -> list[Predictions]:
@@ -73,7 +73,7 @@ def test_long_texts_are_read_as_in_training(truncation: str, tiny_checkpoint: Ch
 def test_a_file_of_each_kind(kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved, split = saved_model(tmp_path / "model", tiny_checkpoint("bert"), kind), rows_of(kind)
     if split.choices is not None:
-        split = dataclasses.replace(split, choices=tuple((*choices, "the sea")[:3] for choices in split.choices))
+        split = split.with_columns(choices=tuple((*choices, "the sea")[:3] for choices in split.choices))
     lines = []
     for row in range(len(split)):
         choices = () if split.choices is None else split.choices[row]
@@ -110,7 +110,7 @@ def test_words_in_context_from_a_file(tiny_checkpoint: CheckpointMaker, tmp_path
     (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
     predict_file(tmp_path / "model", str(tmp_path / "in.jsonl"), tmp_path / "out.parquet")
     found = pyarrow.parquet.read_table(tmp_path / "out.parquet")["probability_true"].to_pylist()
-    split = Split(
+    split = Split.of(
         texts=((row["sentence1"], row["sentence2"]),) * 2,
         spans=tuple(
             (Span(text=0, begin=begin, end=end), Span(text=1, begin=2, end=5)) for begin, end in places.values()
@@ -129,7 +129,7 @@ def test_what_the_model_says_itself_is_right(kind: str, tiny_checkpoint: Checkpo
         labels = tuple(tuple(np.flatnonzero(row).tolist()) for row in decisions)
     else:
         labels = tuple(decisions.tolist())
-    found = evaluate(saved, dataclasses.replace(split, labels=labels))
+    found = evaluate(saved, split.with_columns(labels=labels))
     assert list(found.scores) == list(TASKS[kind].metrics)
     assert found.scores[TASKS[kind].main_metric] == pytest.approx(1)
     assert found.num_rows == len(split)

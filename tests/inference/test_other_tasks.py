@@ -20,7 +20,7 @@ def task(name: str = "own", **values: Any) -> Task:
 def test_labels_are_matched_by_name() -> None:
     other = task("other", labels=("yes", "no"))
     require_same_answers(task(), other)
-    split = Split(texts=(("a", "b"),) * 3, labels=(0, 1, 1), groups=("x", "y", "z"))
+    split = Split.of(texts=(("a", "b"),) * 3, labels=(0, 1, 1), groups=("x", "y", "z"))
     found = relabelled(split, other, task())
     assert found.labels == (1, 0, 0)
     assert found.groups == split.groups
@@ -29,14 +29,14 @@ def test_labels_are_matched_by_name() -> None:
 def test_several_labels_are_matched_one_by_one() -> None:
     own = task(kind=TaskKind.MULTI_LABEL, labels=("a", "b", "c"))
     other = task(kind=TaskKind.MULTI_LABEL, labels=("c", "b", "a"))
-    split = Split(texts=(("a", "b"),) * 2, labels=((0, 1), ()))
+    split = Split.of(texts=(("a", "b"),) * 2, labels=((0, 1), ()))
     assert relabelled(split, other, own).labels == ((1, 2), ())
 
 
 def test_numbers_stay_what_they_are() -> None:
     numbers = task(kind=TaskKind.REGRESSION, labels=())
     require_same_answers(numbers, numbers)
-    split = Split(texts=(("a", "b"),), labels=(2.5,))
+    split = Split.of(texts=(("a", "b"),), labels=(2.5,))
     assert relabelled(split, numbers, numbers) == split
 
 

@@ -58,7 +58,7 @@ def test_metrics_are_those_of_the_task_by_hand(saved: SavedModel) -> None:
     split = texts(TEXT_TASK)
     answers = predict(saved, split).decisions.tolist()
     labels = tuple(answer if row % 3 else (answer + 1) % 3 for row, answer in enumerate(answers))
-    found = evaluate(saved, Split(texts=split.texts, labels=labels))
+    found = evaluate(saved, Split.of(texts=split.texts, labels=labels))
     assert list(found.scores) == ["accuracy", "macro_f1"]
     assert found.scores["accuracy"] == pytest.approx(sum(row % 3 > 0 for row in range(23)) / 23)
 

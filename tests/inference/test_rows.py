@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.errors import DataError, UsageError
 from headstart.inference import rows as rows_module
 from headstart.inference.identity import InputState

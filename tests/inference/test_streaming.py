@@ -17,8 +17,8 @@ import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, UsageError
-from headstart.inference import files
-from headstart.inference.files import predict_file
+from headstart.inference import user_files
+from headstart.inference.user_files import predict_file
 from tests.support.paths import REPOSITORY
 from tests.support.saved import TEXT_TASK, make_example, texts
 from tests.support.tiny import make_checkpoint
@@ -29,7 +29,7 @@ MEGABYTE = 1 << 20
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from headstart.inference.files import predict_file
+from headstart.inference.user_files import predict_file
 
 def progress(done, total):
     if done >= int(sys.argv[4]):
@@ -40,7 +40,7 @@ predict_file(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), chunk_rows=20, p
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from headstart.inference.files import predict_file
+from headstart.inference.user_files import predict_file
 
 for number, file in enumerate(sys.argv[3:]):
     predict_file(Path(sys.argv[1]), file, Path(sys.argv[2]) / f"{number}.parquet", batch_size=250, chunk_rows=250)
@@ -118,10 +118,10 @@ def test_what_is_answered_is_not_answered_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "table_writer", interrupt)
+        patched.setattr(user_files, "table_writer", interrupt)
         with pytest.raises(KeyboardInterrupt):
             predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
-    monkeypatch.setattr(files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
     written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, prefix="my_")
     assert written.num_resumed == NUM_ROWS
     assert (tmp_path / "out.csv").read_text().startswith("id,text,my_predicted_label,")

@@ -152,9 +152,9 @@ def test_a_file_without_row_numbers_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_most_frequent_answer_is_that_of_the_training_rows() -> None:
-    split = Split(texts=(("a",),) * 5, labels=(2, 1, 1, 0, 0))
+    split = Split.of(texts=(("a",),) * 5, labels=(2, 1, 1, 0, 0))
     assert most_frequent(CB, split) == 0
-    numbers = Split(texts=(("a",),) * 2, labels=(1.0, 4.0))
+    numbers = Split.of(texts=(("a",),) * 2, labels=(1.0, 4.0))
     assert most_frequent(TASKS.get("glue/stsb"), numbers) == 2.5
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.main import main
-from headstart.data.files import load_file
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
+from headstart.data.user_rows import load_file
 from headstart.inspection.data import DataReport, histogram, inspect_data, quantiles
 from headstart.inspection.data_page import render_data_page
 from tests.support.tiny import make_tokenizer

@@ -22,7 +22,7 @@ from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from tests.adapters.architectures import OTHER_MODELS, make_classifier
 from tests.support.other_architectures import OTHER_ARCHITECTURES, make_other_checkpoint
-from tests.support.runs import do_run, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import do_run, tiny_choices, tiny_experiment
 from tests.support.tiny import ARCHITECTURES, make_checkpoint
 
 TEXTS = tuple(sorted({*ARCHITECTURES, *OTHER_ARCHITECTURES} - {"funnel", "squeezebert"}))
@@ -83,7 +83,7 @@ def refusal(cell: Cell, folder: Path) -> str | None:
         adapter = build_adapter(Spec.parse(cell.adapter or ""))
         return adapter.refusal(make_classifier(cell.architecture, attention="eager"))
     try:
-        tiny_experiment(choices_of(cell, folder), tiny_workspace())
+        tiny_experiment(choices_of(cell, folder))
     except UsageError as error:
         return _reason(error)
     return None

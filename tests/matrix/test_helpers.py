@@ -10,7 +10,7 @@ import pytest
 from headstart.errors import UsageError
 from headstart.store.record import RunRecord
 from tests.matrix.cells import ADAPTERS, TEXTS, checkpoint
-from tests.support.runs import do_run, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import do_run, tiny_choices, tiny_experiment
 
 WITHOUT_CHECKPOINTING = ("albert", "mpnet", "xlnet")
 BY_DEFAULT = ("lora", "prefix", "bottleneck")
@@ -52,11 +52,11 @@ def test_checkpointing_is_refused_where_transformers_has_none(architecture: str,
     folder = checkpoint(architecture, folders / architecture)
     choices = tiny_choices(folder, "finetune", trainer=("gradient_checkpointing=true",))
     with pytest.raises(UsageError, match="no gradient checkpointing for"):
-        tiny_experiment(choices, tiny_workspace())
+        tiny_experiment(choices)
 
 
 def test_the_list_is_whole(folders: Path) -> None:
     """Every other architecture takes the option."""
     for architecture in (name for name in TEXTS if name not in WITHOUT_CHECKPOINTING):
         folder = checkpoint(architecture, folders / architecture)
-        tiny_experiment(tiny_choices(folder, "finetune", trainer=("gradient_checkpointing=true",)), tiny_workspace())
+        tiny_experiment(tiny_choices(folder, "finetune", trainer=("gradient_checkpointing=true",)))

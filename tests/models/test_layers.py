@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.models.layers import Layers
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, tiny_choices, tiny_experiment
 from tests.support.tiny import NUM_LAYERS
 
 CheckpointMaker = Callable[..., Path]
@@ -27,9 +27,8 @@ CheckpointMaker = Callable[..., Path]
 def test_layers_of_real_models(
     architecture: str, lowest: str, below: str, above: str | None, tiny_checkpoint: CheckpointMaker
 ) -> None:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint(architecture), "finetune"), workspace)
-    names = list(workspace.classifier(SOURCE, experiment, seed=0).backbone_tensors())
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint(architecture), "finetune"))
+    names = list(data_of(experiment).load_classifier().backbone_tensors())
     layers = Layers.of(names)
     assert len(layers) == NUM_LAYERS
     assert layers.paths[0] == lowest

@@ -203,10 +203,10 @@ def test_provenance_is_shown_once_a_setting(store: Path):
         cpu="A processor",
         num_cores=2,
     )
-    from headstart.store.layout import write_json
+    from headstart.store.json_records import write_record
 
     for folder in store.glob("*/seed-*"):
-        write_json(folder / "started.json", provenance.to_json())
+        write_record(folder / "started.json", provenance)
     page = render_html(store)
     assert page.count("A processor") == 1
     assert page.count('<pre tabindex="0">headstart compare --tasks demo --store runs</pre>') == 1

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.data.examples import Label, Span, Split, TaskData
-from headstart.data.loading import fingerprint
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.task_rows import TaskRows
 from headstart.kinds import TaskKind
 from headstart.seeding import numpy_generator
 from headstart.tasks.task import Task
+from tests.support.runs import stored
 
-SOURCE = TaskSource(name="tiny")
 OTHER_WORDS = ("king", "queen", "tree", "river", "stone", "child", "woman", "town")
 NUM_TRAIN, NUM_VALIDATION = 24, 10
 
@@ -49,17 +48,19 @@ TASKS = {
 }
 
 
-def kind_workspace(name: str) -> Workspace:
-    """Return a workspace that knows the tiny task of this kind as `SOURCE`."""
-    task = TASKS[name]
+def kind_source(name: str) -> TaskSource:
+    """Return the source of the tiny task of this kind."""
     rows = [_row(name, index) for index in range(NUM_TRAIN + NUM_VALIDATION)]
     splits = {
         "train": _split(name, rows[:NUM_TRAIN]),
         "validation": _split(name, rows[NUM_TRAIN:]),
     }
-    workspace = Workspace()
-    workspace.add_task(SOURCE, TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits)))
-    return workspace
+    return stored(TASKS[name], splits)
+
+
+def kind_data(name: str) -> TaskData:
+    """Return its rows."""
+    return TaskRows().of(kind_source(name))
 
 
 def _row(name: str, index: int) -> tuple[tuple[str, ...], Label, tuple[str, ...], tuple[Span, Span]]:
@@ -88,7 +89,7 @@ def _row(name: str, index: int) -> tuple[tuple[str, ...], Label, tuple[str, ...]
 
 
 def _split(name: str, rows: Sequence[tuple[tuple[str, ...], Label, tuple[str, ...], tuple[Span, Span]]]) -> Split:
-    return Split(
+    return Split.of(
         texts=tuple(row[0] for row in rows),
         labels=tuple(row[1] for row in rows),
         choices=tuple(row[2] for row in rows) if name == "multiple_choice" else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,20 @@ from safetensors.torch import load_file
 
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.data.stored_rows import write_rows
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.methods import ComparedMethods, check_method
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier
 from headstart.option import options_of, read_options
 from headstart.registry import Spec
 from headstart.seeding import numpy_generator
 from headstart.store.layout import RunFolder
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy
 from headstart.sweeps.plan import Sweep
@@ -27,7 +33,6 @@ from headstart.tasks.task import Task
 from headstart.training.config import RunOptions
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
-SOURCE = TaskSource(name="tiny")
 ON_TWO_LAYERS = {"top_k": "top_k:layers=1"}
 """Strategies whose defaults ask for more layers than tiny models have."""
 WORDS = ("cat", "dog", "horse", "king", "queen", "tree", "river", "stone", "bird", "fish", "child", "woman", "town")
@@ -44,17 +49,30 @@ def tiny_rows(num_rows: int, seed: int = 0) -> list[tuple[str, int]]:
     return rows
 
 
-def tiny_workspace(num_train: int = 24, num_validation: int = 10) -> Workspace:
-    """Return a workspace that knows the tiny task."""
+@cache
+def rows_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of this process's stored rows; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="headstart-tests-")
+
+
+def stored(task: Task, splits: dict[str, Split]) -> TaskSource:
+    """Write rows that are in memory where any process finds them, and return their source."""
+    data = TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))
+    return TaskSource(name=task.name, stored_rows=str(write_rows(LocalStore(Path(rows_folder().name)), data)))
+
+
+def tiny_source(num_train: int = 24, num_validation: int = 10) -> TaskSource:
+    """Return the source of the tiny task."""
     task = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"))
     rows = tiny_rows(num_train + num_validation)
     splits = {
-        name: Split(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
+        name: Split.of(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
         for name, part in (("train", rows[:num_train]), ("validation", rows[num_train:]))
     }
-    workspace = Workspace()
-    workspace.add_task(SOURCE, TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits)))
-    return workspace
+    return stored(task, splits)
+
+
+SOURCE = tiny_source()
 
 
 def tiny_choices(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Options:
@@ -95,24 +113,37 @@ def tiny_sweep(
     )
 
 
-def tiny_experiment(options: Options, workspace: Workspace) -> Experiment:
+def tiny_experiment(options: Options, source: TaskSource = SOURCE) -> Experiment:
     """Return the experiment that options mean."""
     check_method(options.method, options.training)
-    return plan_experiment(options, SOURCE, workspace)
+    return plan_experiment(options, source, RunDataCache())
+
+
+def data_of(experiment: Experiment, source: TaskSource = SOURCE, *, seed: int = 0) -> RunData:
+    """Return the data of an experiment's run, shared with nothing."""
+    return RunData.of(Run(experiment, seed, source))
 
 
 def do_run(
     choices: Options,
     folder: Path,
-    workspace: Workspace | None = None,
+    source: TaskSource = SOURCE,
     *,
     seed: int = 0,
     options: RunOptions | None = None,
 ) -> tuple[Run, RunRecord]:
     """Run the choices at one seed into `folder`, keeping the backbone."""
-    workspace = workspace or tiny_workspace()
-    run = Run(tiny_experiment(choices, workspace), seed, SOURCE)
-    return run, run_one(run, workspace, RunFolder(folder), options or RunOptions(keep_backbone=True))
+    data = data_of(tiny_experiment(choices, source), source, seed=seed)
+    return data.run, run_one(data, RunFolder(folder), options or RunOptions(keep_backbone=True))
+
+
+def load_without_dropout(*args: Any, **options: Any) -> Classifier:
+    """Return what `load_classifier` loads, without dropout; to stand in for it."""
+    classifier = load_classifier(*args, **options)
+    for module in classifier.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return classifier
 
 
 def stage_tensors(folder: Path, stage: str, file: str) -> dict[str, torch.Tensor]:

@@ -8,17 +8,19 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from headstart.data.options import FileOptions
+from headstart.data import table_reading
+from headstart.data.file_options import FileOptions
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.export import find_run
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
-from headstart.training.config import RunOptions
+from headstart.sweeps.serial import SerialExecutor
+from tests.support.records import as_stored
 from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep
 
 CheckpointMaker = Callable[..., Path]
@@ -31,20 +33,28 @@ def rows_file(path: Path, num_rows: int, seed: int = 0) -> Path:
 
 
 def run(sweep: Sweep, store: Path) -> list[RunRecord]:
-    return run_sweep(sweep, LocalStore(store), Workspace(), RunOptions(), lambda event: None)
+    cache = RunDataCache()
+    check_sweep(sweep, cache)
+    return run_sweep(sweep, SerialExecutor(LocalStore(store), cache=cache), cache)
 
 
-def test_seeds_go_through_the_folds_and_stay_paired(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+def test_seeds_go_through_the_folds_and_stay_paired(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = rows_file(tmp_path / "rows.csv", 30)
     source = TaskSource(name="rows.csv", file=str(file), options=FileOptions(folds=3))
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)
     sweep = tiny_sweep(choices, "eh_ft", "finetune", sources=(source,), seeds=(0, 1, 2))
+    readings: list[Path] = []
+    scan = table_reading.SCANS[".csv"]
+    monkeypatch.setitem(table_reading.SCANS, ".csv", lambda path, *rest: (readings.append(path), scan(path, *rest))[1])
     records = run(sweep, tmp_path / "store")
+    assert readings == [file], "planning, all folds and both strategies share one reading"
     store = LocalStore(tmp_path / "store")
     held_out = []
     for seed in range(3):
-        (planned,) = [each for each in check_sweep(sweep, Workspace()) if each.seed == seed][:1]
-        data = Workspace().task_data(planned.source)
+        (planned,) = [each for each in check_sweep(sweep, RunDataCache()) if each.seed == seed][:1]
+        data = RunDataCache().rows.of(planned.source)
         held_out += list(data.evaluation.texts)
         assert set(data.evaluation.texts).isdisjoint(data.training.texts)
         again = find_run(store, f"{planned.experiment.digest}/{seed}")
@@ -67,7 +77,7 @@ def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMak
     for record in records:
         (result,) = record.others
         assert (result.name, result.num_examples, tuple(result.scores)) == ("shifted.csv", 14, ("accuracy", "macro_f1"))
-        assert RunRecord.from_json(record.to_json()) == record
+        assert as_stored(record) == record
     (path,) = (tmp_path / "store").glob("*/seed-0/predictions.shifted.csv.parquet")
     stored = pyarrow.parquet.read_table(path).to_pydict()
     right = sum(a == b for a, b in zip(stored["label"], stored["predicted"], strict=True))
@@ -86,7 +96,7 @@ def test_other_rows_with_other_answers_are_refused_before_training(
     )
     sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "finetune"), sources=(source,))
     with pytest.raises(UsageError, match="their answers differ"):
-        check_sweep(sweep, Workspace())
+        check_sweep(sweep, RunDataCache())
 
 
 def test_smoke_runs_are_never_reported(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

@@ -18,14 +18,16 @@ import torch
 from safetensors.torch import load_file
 
 from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunData
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
+from headstart.sweeps.executor import Event, SweepEvent
 from headstart.sweeps.export import export_run, find_run
-from headstart.sweeps.serial_executor import Event, SweepEvent, execute
-from headstart.training.config import RunOptions
+from headstart.sweeps.serial import SerialExecutor
 from headstart.training.trainer import StageTrainer
 from tests.support.paths import REPOSITORY
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
+from tests.support.records import as_stored
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 SCRIPT = """
@@ -33,20 +35,20 @@ import sys
 from pathlib import Path
 from headstart.experiments.experiment import Run
 from headstart.store.local import LocalStore
-from headstart.sweeps.serial_executor import execute
+from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
 import torch
 torch.set_num_threads(1)
-workspace = tiny_workspace()
 model = Path(sys.argv[1])
 runs = [
-    Run(tiny_experiment(tiny_choices(model, strategy, steps=40), workspace), seed, SOURCE)
+    Run(tiny_experiment(tiny_choices(model, strategy, steps=40)), seed, SOURCE)
     for seed in (0, 1)
     for strategy in ("lp_ft", "eh_ft")
 ]
 options = RunOptions(checkpoint_seconds=0.05, keep_backbone=True)
-execute(runs, LocalStore(Path(sys.argv[2])), workspace, options, lambda event: print(event.kind, event.run, flush=True))
+store = LocalStore(Path(sys.argv[2]))
+SerialExecutor(store, options, lambda event: print(event.kind, event.run, flush=True)).execute(runs)
 """
 
 
@@ -55,7 +57,12 @@ def start(model: Path, store: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(model), str(store)],
         cwd=REPOSITORY,
-        env=os.environ | {"PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}", "HF_HUB_OFFLINE": "1"},
+        env=os.environ
+        | {
+            "PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}",
+            "HF_HUB_OFFLINE": "1",
+            "TMPDIR": str(store.parent),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -125,8 +132,7 @@ def test_two_processes_share_the_work(tiny_checkpoint: CheckpointMaker, tmp_path
 
 
 def _runs(model: Path, *strategies: str, seed: int = 0) -> tuple[list[Run], list[SweepEvent]]:
-    workspace = tiny_workspace()
-    return [Run(tiny_experiment(tiny_choices(model, each), workspace), seed, SOURCE) for each in strategies], []
+    return [Run(tiny_experiment(tiny_choices(model, each)), seed, SOURCE) for each in strategies], []
 
 
 def test_a_nan_loss_is_recorded_as_diverged_and_the_sweep_goes_on(
@@ -143,11 +149,11 @@ def test_a_nan_loss_is_recorded_as_diverged_and_the_sweep_goes_on(
 
     monkeypatch.setattr(StageTrainer, "compute_loss", poisoned)
     store = LocalStore(tmp_path / "store")
-    diverged, finished = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+    diverged, finished = SerialExecutor(store, listener=events.append).execute(runs)
     assert (diverged.status, diverged.failed_stage, diverged.failed_step) == (RunStatus.DIVERGED, "finetune", 5)
     assert finished.status is RunStatus.FINISHED
     again: list[SweepEvent] = []
-    execute(runs, store, tiny_workspace(), RunOptions(), again.append)
+    SerialExecutor(store, listener=again.append).execute(runs)
     assert [event.kind for event in again] == [Event.SKIPPED, Event.SKIPPED]
 
 
@@ -162,30 +168,28 @@ def test_an_error_is_recorded_and_tried_again(
             raise MemoryError("no memory left")
 
         patch.setattr("headstart.training.trainer.StageTrainer.training_step", out_of_memory)
-        failed = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+        failed = SerialExecutor(store, listener=events.append).execute(runs)
     assert [record.status for record in failed] == [RunStatus.ERROR] * 2
     assert "no memory left" in failed[0].error
-    mended = execute(runs, store, tiny_workspace(), RunOptions(), events.append)
+    mended = SerialExecutor(store, listener=events.append).execute(runs)
     assert [record.status for record in mended] == [RunStatus.FINISHED] * 2
     assert not list((tmp_path / "store").rglob("failed.json"))
 
 
 def test_export_without_stored_weights_runs_again_bit_for_bit(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    workspace = tiny_workspace()
-    run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), workspace), 3, SOURCE)
+    run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft")), 3, SOURCE)
     store = LocalStore(tmp_path / "store")
-    execute([run], store, workspace, RunOptions(), lambda event: None)
+    SerialExecutor(store).execute([run])
     assert not list((tmp_path / "store").rglob("backbone.safetensors"))
     found = find_run(store, f"{run.experiment.digest[:10]}/3")
     assert found == run
-    export_run(found, store, tmp_path / "model", workspace, lambda event: None)
+    export_run(RunData.of(found), store, tmp_path / "model", SerialExecutor(store))
     from headstart.inference.predict import predict
     from headstart.inference.saved import load_saved_model
 
     (predictions,) = (tmp_path / "store").rglob("predictions.*.parquet")
     stored = pyarrow.parquet.read_table(predictions).to_pydict()
-    split = workspace.split(SOURCE, run.experiment.evaluation, train=False)
-    again = predict(load_saved_model(tmp_path / "model"), split)
+    again = predict(load_saved_model(tmp_path / "model"), RunData.of(run).report)
     assert again.answers[:, 1].tolist() == stored["probability_1"]
 
 
@@ -196,4 +200,4 @@ def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path:
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *tiny_rows(40)])
     source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"))
-    assert TaskSource.from_json(json.loads(json.dumps(source.to_json()))) == source
+    assert as_stored(source) == source

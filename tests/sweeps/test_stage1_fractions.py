@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
+from headstart.experiments.run_data import RunDataCache
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
-from headstart.training.config import RunOptions
-from tests.support.runs import tiny_choices, tiny_sweep, tiny_workspace
+from headstart.sweeps.serial import SerialExecutor
+from tests.support.runs import tiny_choices, tiny_sweep
 
 CheckpointMaker = Callable[..., Path]
 
@@ -24,7 +25,7 @@ def sweep_of(model: Path, strategies: tuple[str, ...], *shares: float, on_top: b
 
 
 def plans(sweep: Sweep) -> list[tuple[str, list[int]]]:
-    runs = check_sweep(sweep, tiny_workspace())
+    runs = check_sweep(sweep, RunDataCache())
     return [(run.experiment.label, [stage.num_steps for stage in run.experiment.plan]) for run in runs]
 
 
@@ -40,7 +41,7 @@ def test_on_top_stage_2_keeps_all_updates(tiny_checkpoint: CheckpointMaker) -> N
 
 def test_a_table_tells_them_apart_by_their_split(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     sweep = sweep_of(tiny_checkpoint("bert"), ("finetune", "lp_ft"), 0.2, 0.5)
-    records = run_sweep(sweep, LocalStore(tmp_path), tiny_workspace(), RunOptions(), lambda event: None)
+    records = run_sweep(sweep, SerialExecutor(LocalStore(tmp_path)), RunDataCache())
     (group,) = build_comparison(Frame.from_records(records)).groups
     assert {row.label for row in group.rows} == {"finetune", "lp_ft, 2 + 8 steps", "lp_ft, 5 + 5 steps"}
 
@@ -49,5 +50,6 @@ def test_a_table_tells_them_apart_by_their_split(tiny_checkpoint: CheckpointMake
 def test_without_a_first_stage_they_would_have_no_effect(
     shares: tuple[float, ...], on_top: bool, tiny_checkpoint: CheckpointMaker
 ) -> None:
+    sweep = sweep_of(tiny_checkpoint("bert"), ("finetune",), *shares, on_top=on_top)
     with pytest.raises(UsageError, match=r"`stage1_.* would have no effect"):
-        sweep_of(tiny_checkpoint("bert"), ("finetune",), *shares, on_top=on_top)
+        check_sweep(sweep, RunDataCache())

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import GLUE, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
-from headstart.store.layout import read_json, write_json
+from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
-from headstart.sweeps.serial_executor import execute
+from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.submission import RunChoice, choose_runs, plan_submission, write_submission
 from headstart.tasks.task import Task
 from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows, tiny_workspace
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 TINY = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"), num_rows=(("test", 12),))
@@ -36,7 +36,7 @@ class Made:
     """A store with plain fine-tuning at seeds 3 and 1 and EH-FT at seed 0, and test rows."""
 
     store: LocalStore
-    workspace: Workspace
+    executor: SerialExecutor
     root: Path
     runs: dict[str, Run]
 
@@ -44,9 +44,8 @@ class Made:
 @pytest.fixture(scope="module")
 def made(tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("submission")
-    workspace = tiny_workspace()
     experiments = {
-        name: tiny_experiment(tiny_choices(tiny_checkpoint("bert"), name, adapter), workspace)
+        name: tiny_experiment(tiny_choices(tiny_checkpoint("bert"), name, adapter))
         for name, adapter in (("finetune", None), ("eh_ft", "lora"))
     }
     runs = {
@@ -54,9 +53,10 @@ def made(tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFact
         for name, seed in (("finetune", 3), ("finetune", 1), ("eh_ft", 0))
     }
     store = LocalStore(folder / "store")
-    execute(list(runs.values()), store, workspace, RunOptions(keep_backbone=True), lambda event: None)
+    executor = SerialExecutor(store, RunOptions(keep_backbone=True))
+    executor.execute(list(runs.values()))
     write_tests(folder / "data", 12)
-    return Made(store=store, workspace=workspace, root=folder / "data", runs=runs)
+    return Made(store=store, executor=executor, root=folder / "data", runs=runs)
 
 
 def write_tests(root: Path, count: int) -> Path:
@@ -110,11 +110,11 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     store = LocalStore(tmp_path / "store")
     record = made.store.record(digest, 1)
     assert record is not None
-    store.write_experiment(digest, made.store.read_experiment(digest))
+    store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
     store.finish(replace(record, purpose="selection"))
     assert choose_runs(store, SUITE, RunChoice()) == {}
-    write_json(store.run_folder(digest, 1).run_json, replace(record, seed=1).to_json())
-    assert RunRecord.from_json(read_json(store.run_folder(digest, 1).run_json)).purpose == "report"
+    write_record(store.run_folder(digest, 1).run_json, replace(record, seed=1))
+    assert read_record(RunRecord, store.run_folder(digest, 1).run_json).purpose == "report"
     assert set(choose_runs(store, SUITE, RunChoice())) == {"Tiny.tsv", "Tiny-2.tsv"}
 
 
@@ -143,14 +143,14 @@ def test_the_archive_holds_the_models_answers(made: Made, tmp_path: Path) -> Non
         parts,
         made.store,
         out,
-        made.workspace,
-        lambda event: None,
+        made.executor,
+        RunDataCache(),
         announce=lambda part: announced.append(str(part)),
     )
     digest = made.runs["eh_ft/0"].experiment.digest[:12]
     assert announced == [f"{name}: tiny eh_ft(lora), {digest}/0" for name in ("Tiny.tsv", "Tiny-2.tsv")]
     assert [path.name for path in out.parent.iterdir()] == ["submission.zip"]
-    export_run(made.runs["eh_ft/0"], made.store, tmp_path / "model", made.workspace, lambda event: None)
+    export_run(RunData.of(made.runs["eh_ft/0"]), made.store, tmp_path / "model", made.executor)
     answered = predict(load_saved_model(tmp_path / "model"), parts[0].rows.split)
     with zipfile.ZipFile(out) as archive:
         assert archive.namelist() == ["Tiny.tsv", "Tiny-2.tsv"]
@@ -168,5 +168,5 @@ def test_an_archive_that_fails_leaves_nothing(made: Made, tmp_path: Path, monkey
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(UsageError, match=r"cannot write .*a.zip: No space"):
-        write_submission(parts, made.store, tmp_path / "a.zip", made.workspace, lambda event: None)
+        write_submission(parts, made.store, tmp_path / "a.zip", made.executor, RunDataCache())
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
+from headstart.experiments.options import TrainingOptions
+from headstart.experiments.run_data import RunDataCache
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.stats.comparisons import Verdict
@@ -21,11 +24,10 @@ from headstart.sweeps.plan import Sweep
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.config import PrivacyConfig, RunOptions
-from tests.support.runs import tiny_choices, tiny_sweep, tiny_workspace
+from tests.support.runs import tiny_choices, tiny_sweep
 from tests.support.stores import fail, make_record
 
 CheckpointMaker = Callable[..., Path]
-OPTIONS = RunOptions()
 NOISE = numpy.random.default_rng(6).standard_normal(60)
 
 
@@ -36,12 +38,17 @@ def sweep_of(model: Path, *strategies: str) -> Sweep:
 class Executor:
     """Has runs finished at once: scores of 0.7 with seeded noise, and a gain for every strategy but fine-tuning."""
 
+    store: LocalStore
+
     def __init__(self, gains: dict[str, float], *, baseline: float = 0.7, broken: dict[int, RunStatus] | None = None):
         self.gains, self.baseline, self.broken = gains, baseline, broken or {}
         self.trained: list[tuple[str, int]] = []
 
-    def __call__(self, runs: Sequence[Run], store: LocalStore, *_: object) -> list[RunRecord]:
-        return [self._run(run, store) for run in runs]
+    def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
+        return [self._run(run, self.store) for run in runs]
+
+    def elsewhere(self, store: LocalStore, options: RunOptions) -> Executor:
+        raise NotImplementedError
 
     def _run(self, run: Run, store: LocalStore) -> RunRecord:
         digest, label = run.experiment.digest, run.experiment.label
@@ -68,11 +75,10 @@ class Executor:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> Callable[..., Executor]:
+def run(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> Callable[..., Executor]:
     def call(executor: Executor, rule: StoppingRule, *strategies: str) -> list[RunRecord]:
-        monkeypatch.setattr("headstart.sweeps.until_decided.execute", executor)
-        sweep, store = sweep_of(tiny_checkpoint("bert"), *strategies), LocalStore(tmp_path / "runs")
-        return run_until_decided(sweep, rule, store, tiny_workspace(), OPTIONS, lambda event: None)
+        sweep, executor.store = sweep_of(tiny_checkpoint("bert"), *strategies), LocalStore(tmp_path / "runs")
+        return run_until_decided(sweep, rule, executor, executor.store, RunDataCache())
 
     return call
 
@@ -128,10 +134,10 @@ def test_a_call_that_was_cut_off_goes_on_to_the_same_decision(run):
     rule = StoppingRule(max_seeds=14)
 
     class Killed(Executor):
-        def __call__(self, runs: Sequence[Run], *rest: object) -> list[RunRecord]:
+        def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
             if runs[0].seed == 7:
                 raise KeyboardInterrupt
-            return super().__call__(runs, *rest)
+            return super().execute(runs)
 
     with pytest.raises(KeyboardInterrupt):
         run(Killed({"lp_ft": 0.01}), rule)
@@ -209,15 +215,16 @@ def test_it_needs_fine_tuning_and_one_more(tiny_checkpoint: CheckpointMaker, str
 
 def test_private_runs_pair_nothing(tiny_checkpoint: CheckpointMaker):
     sweep = sweep_of(tiny_checkpoint("bert"))
-    object.__setattr__(sweep.choices, "privacy", PrivacyConfig(epsilon=3.0, delta=1e-5, max_grad_norm=1.0))
+    private = TrainingOptions(dp=PrivacyConfig(epsilon=3.0, delta=1e-5, max_grad_norm=1.0))
+    sweep = dataclasses.replace(sweep, training=private)
     with pytest.raises(UsageError, match="equal seeds pair nothing"):
         check_until_decided(sweep)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"max_seeds": 5}, "leaves nothing to decide"), ({"narrower_than": 0.0}, "no width"),
-     ({"narrower_than": 1.5}, "no width")],
+    [({"max_seeds": 5}, "given as 5"), ({"narrower_than": 0.0}, "above 0 and at most 100"),
+     ({"narrower_than": 1.5}, "above 0 and at most 100")],
 )  # fmt: skip
 def test_rules_have_their_ranges(values: dict[str, float], message: str):
     with pytest.raises(UsageError, match=message):

@@ -16,7 +16,7 @@ from headstart.training import memory
 from headstart.training.diagnostics import angle, feature_change, flat, layer_distances, linear_cka
 from headstart.training.energy import EnergyMeter
 from tests.support.other_architectures import make_other_checkpoint
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 
 def features(seed: int, num_rows: int = 12, size: int = 5) -> torch.Tensor:
@@ -139,14 +139,13 @@ def test_without_proc_the_peak_is_the_largest_so_far(tmp_path: Path, monkeypatch
 def test_the_features_are_what_the_head_reads(
     head: str, architecture: str, tiny_checkpoint: Callable[..., Path], tmp_path: Path
 ) -> None:
-    workspace = tiny_workspace()
     checkpoint = make_other_checkpoint(tmp_path, "t5") if architecture == "t5" else tiny_checkpoint(architecture)
     choices = tiny_choices(checkpoint, "finetune", head=Spec.parse(head))
-    experiment = tiny_experiment(choices, workspace)
-    model = workspace.classifier(SOURCE, experiment, seed=0).model.eval()
+    experiment = tiny_experiment(choices)
+    model = data_of(experiment).load_classifier().model.eval()
     read: list[torch.Tensor] = []
     model.head.register_forward_hook(lambda _module, inputs, _output: read.append(inputs[0].detach().clone()))
-    found = workspace.sample(SOURCE, experiment).snapshot(model)
+    found = data_of(experiment).sample.snapshot(model)
     assert len(torch.cat(read)) == len(found.features) == 24
     distances = torch.cdist(torch.cat(read), found.features)
     assert distances.amin(dim=0).max() < 1e-4 < distances.median()

@@ -11,7 +11,7 @@ from headstart.data.batching import TokenizedDataset
 from headstart.registry import Spec
 from headstart.training.features import reads_one_vector
 from tests.matrix.cells import TEXTS, checkpoint
-from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 READ_MORE = ("albert", "bart", "gpt2", "llama", "longformer", "qwen3", "t5", "xlnet")
 """Native heads on another token than the first; ALBERT's has its pooler inside the backbone, and Longformer's tells its
@@ -25,11 +25,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def is_cached(folder: Path, head: str) -> bool:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(folder, "linear_probe", head=Spec.parse(head)), workspace)
-    dataset = TokenizedDataset(workspace.tokens(SOURCE, experiment, train=True))
-    batch = workspace.collator(SOURCE, experiment.model)([dataset[row] for row in range(4)])
-    return reads_one_vector(workspace.classifier(SOURCE, experiment, 0), batch)
+    experiment = tiny_experiment(tiny_choices(folder, "linear_probe", head=Spec.parse(head)))
+    dataset = TokenizedDataset(data_of(experiment).tokens("train"))
+    batch = data_of(experiment).collator([dataset[row] for row in range(4)])
+    return reads_one_vector(data_of(experiment).load_classifier(), batch)
 
 
 @pytest.mark.parametrize("architecture", TEXTS)
@@ -48,7 +47,7 @@ def test_the_probe_does_not_depend_on_caching(
         checkpoint(architecture, folders / architecture), "linear_probe", head=Spec.parse(head), steps=4
     )
     do_run(choices, tmp_path / "found")
-    monkeypatch.setattr("headstart.experiments.workspace.reads_one_vector", lambda *_: False)
+    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")
     found, slow = (stage_tensors(tmp_path / each, "1-probe", "head.safetensors") for each in ("found", "slow"))
     for name, tensor in slow.items():

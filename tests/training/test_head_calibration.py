@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from torch.nn import functional
 
 from headstart.training.head_calibration import RIDGE, calibrate, fit_scale_and_shift, last_linear, refusal
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
 
@@ -47,9 +47,8 @@ def test_separable_rows_do_not_scale_the_head_to_infinity() -> None:
 
 
 def test_a_heads_logits_become_scale_times_logits_plus_shift(tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("roberta"), "eh_ft:head_calibration"), workspace)
-    classifier = workspace.classifier(SOURCE, experiment, seed=0)
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("roberta"), "eh_ft:head_calibration"))
+    classifier = data_of(experiment).load_classifier()
     found = last_linear(classifier)
     assert found is not None
     name, linear = found

@@ -14,7 +14,7 @@ from headstart.models.parameters import digests
 from headstart.training import quantisation
 from headstart.training.quantisation import quantise, require_quantisation
 from tests.conftest import CheckpointMaker
-from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 needs_bitsandbytes = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
@@ -49,7 +49,7 @@ def test_a_missing_bitsandbytes_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_without_a_gpu_the_plan_is_refused(tiny_checkpoint: CheckpointMaker) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", quantise_stage1="8bit")
     with pytest.raises(UsageError, match="needs a GPU"):
-        tiny_experiment(choices, tiny_workspace())
+        tiny_experiment(choices)
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
@@ -67,16 +67,15 @@ def test_plans_that_cannot_be_quantised_are_refused(
 ) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter, quantise_stage1="8bit")
     with pytest.raises(UsageError, match=message):
-        tiny_experiment(choices, tiny_workspace())
+        tiny_experiment(choices)
 
 
 @needs_bitsandbytes
 @pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_logits_stay_close_and_only_the_layers_maps_shrink(width: str, tiny_checkpoint: CheckpointMaker) -> None:
-    workspace = tiny_workspace()
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), workspace)
-    plain, small = (workspace.classifier(SOURCE, experiment, 0) for _ in range(2))
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    plain, small = (data_of(experiment).load_classifier() for _ in range(2))
     quantise(small, width, device="cpu", precision="fp32")
     inputs = torch.arange(10).view(2, 5) + 5
     with torch.no_grad():

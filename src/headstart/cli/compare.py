@@ -11,7 +11,7 @@ import typer
 from headstart.cli import options
 from headstart.cli.groups import grouped
 from headstart.cli.recipe import recipe_defaults
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
 from headstart.option import split_list

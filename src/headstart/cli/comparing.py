@@ -13,7 +13,7 @@ from headstart.cli.display import sweep_display
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.planning import run_options
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.reports.frame import Frame, read_declared
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.report import build_report
@@ -21,13 +21,14 @@ from headstart.reports.values import as_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 
 
 def run_comparison(
     sweep: Sweep,
-    workspace: Workspace,
+    cache: RunDataCache,
     store_path: Path,
     *,
     quiet: bool,
@@ -38,7 +39,7 @@ def run_comparison(
 
     Args:
         sweep: what to compare.
-        workspace: of this call.
+        cache: of this call.
         store_path: folder of runs.
         quiet: print the table alone.
         json: print it as JSON.
@@ -54,16 +55,17 @@ def run_comparison(
     store = LocalStore(store_path)
     if until_decided is not None:
         check_until_decided(sweep)
-    runs = check_sweep(sweep, workspace)
+    runs = check_sweep(sweep, cache)
     if not silent:
-        announce(runs, workspace)
+        announce(runs, cache)
     with sweep_display(runs, quiet=silent, is_settled=not sweep.columns.choose_rates) as listener:
         plans = [stage for run in runs for stage in run.experiment.plan]
         options = run_options(sweep.training, plans, keep_backbone=False, diagnostics=sweep.diagnostics)
+        executor = SerialExecutor(store, options, listener, cache)
         if until_decided is None:
-            records = run_sweep(sweep, store, workspace, options, listener)
+            records = run_sweep(sweep, executor, cache)
         else:
-            records = run_until_decided(sweep, until_decided, store, workspace, options, listener)
+            records = run_until_decided(sweep, until_decided, executor, store, cache)
     _print_results(records, store, is_smoke=sweep.is_smoke, json=json)
     _exit_on_errors(records)
 
@@ -87,17 +89,17 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
         console.print(Text(sentence))
 
 
-def announce(runs: list[Run], workspace: Workspace) -> None:
+def announce(runs: list[Run], cache: RunDataCache) -> None:
     """Say what is about to run and on what, on stderr."""
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
     for source in dict.fromkeys(run.source for run in runs):
-        data = workspace.task_data(source)
+        data = cache.rows.of(source)
         sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
         classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
         console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}", markup=False)
         for note in data.notes:
             console.print(f"  {note}", markup=False)
-        _announce_truncation(next(run for run in runs if run.source == source), workspace, console)
+        _announce_truncation(next(run for run in runs if run.source == source), cache, console)
     first = runs[0].experiment
     training = first.training
     console.print(
@@ -119,8 +121,8 @@ def announce(runs: list[Run], workspace: Workspace) -> None:
         console.print(f"  {experiment.task} {experiment.label}: {stages}", markup=False)
 
 
-def _announce_truncation(run: Run, workspace: Workspace, console: Console) -> None:
-    tokens = workspace.tokens(run.source, run.experiment, train=True)
+def _announce_truncation(run: Run, cache: RunDataCache, console: Console) -> None:
+    tokens = RunData.of(run, cache).tokens("train")
     if tokens.num_truncated:
         console.print(
             f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "

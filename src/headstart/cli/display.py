@@ -26,7 +26,7 @@ from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
     from headstart.experiments.experiment import Run
-    from headstart.sweeps.serial_executor import SweepEvent, SweepListener
+    from headstart.sweeps.executor import SweepEvent, SweepListener
 
 PLAIN_SECONDS = 30.0
 """Between two lines about one run, where the output is no terminal."""

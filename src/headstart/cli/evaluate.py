@@ -11,7 +11,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only, grouped
-from headstart.data.options import LABELLED, FileOptions
+from headstart.data.file_options import LABELLED, FileOptions
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def evaluate(
     """
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers
-    from headstart.inference.files import evaluate_file, evaluate_task
+    from headstart.inference.user_files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
     _require_one_source(reading, file, task, data_root)

@@ -9,7 +9,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only, grouped
-from headstart.data.options import CUTTING, FileOptions
+from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
 
 

@@ -14,9 +14,12 @@ from headstart.cli.display import sweep_display
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import run_options
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.store.json_records import dump
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+from headstart.sweeps.serial import SerialExecutor
 
 
 def run_fit(
@@ -24,7 +27,7 @@ def run_fit(
     source: TaskSource,
     seed: int,
     out: Path,
-    workspace: Workspace,
+    cache: RunDataCache,
     *,
     adapter_out: Path | None = None,
     diagnostics: bool,
@@ -38,14 +41,16 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(options, source, seed, out, workspace, adapter_out=adapter_out)
+    run = plan_fit(options, source, seed, out, cache, adapter_out=adapter_out)
     may = run_options(options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics)
     if not silent:
-        announce([run], workspace)
+        announce([run], cache)
     with sweep_display([run], quiet=silent) as listener:
-        record = fit_model(run, may, out, workspace, listener, adapter_out=adapter_out)
+        store = LocalStore(working_store(out))
+        executor = SerialExecutor(store, may, listener, cache)
+        record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
     if json:
-        print(json_module.dumps(record.to_json(), indent=2))
+        print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
         print(f"headstart: the run ended as {record.status}: {record.error}", file=sys.stderr)
         print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)

@@ -14,6 +14,7 @@ OTHER_NAMES = {
     "strategies": "strategy",
     "learning_rate": "learning_rates",
     "stage1_learning_rate": "stage1_learning_rates",
+    "seed": "seeds",
     "diagnostics": "no_diagnostics",
     "privacy": "dp",
 }

@@ -9,7 +9,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only, grouped
-from headstart.data.options import CUTTING, FileOptions
+from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import TaskOptions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def inspect(
     from headstart.cli.printing import print_data_report
     from headstart.cli.session import sources
     from headstart.errors import UsageError
-    from headstart.experiments.table_facts import read_rows
+    from headstart.experiments.task_rows import TaskRows
     from headstart.inspection.data import inspect_data
     from headstart.inspection.data_page import write_data_page
 
@@ -51,7 +51,7 @@ def inspect(
         raise UsageError("`max_length` counts tokens, and no model was named", remedy="  Give `model`.")
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     report = inspect_data(
-        read_rows(source),
+        TaskRows().of(source),
         tokenizer=_tokenizer(model) if model else None,
         model=model,
         max_length=max_length,

@@ -11,7 +11,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only, grouped
-from headstart.data.options import READING, FileOptions
+from headstart.data.file_options import READING, FileOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def predict(
     """
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers
-    from headstart.inference.files import predict_file
+    from headstart.inference.user_files import predict_file
     from headstart.training.config import resolve_device, resolve_precision
 
     reading.require_names()

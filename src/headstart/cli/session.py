@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.data.options import LABELLED, FileOptions
+from headstart.data.file_options import LABELLED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import TaskOptions
-from headstart.experiments.table_facts import read_rows
+from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
 from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
-    from headstart.experiments.workspace import Workspace
+    from headstart.experiments.run_data import RunDataCache
     from headstart.sweeps.stopping import StoppingRule
 
 DEFAULT_NUM_SEEDS = 3
@@ -31,20 +31,19 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session(*sources: TaskSource) -> Workspace:
-    """Return a workspace for one call of the engine, with the rows of these sources.
+def open_session(*sources: TaskSource) -> RunDataCache:
+    """Return what planning and the runs of one call share, with the rows of these sources read.
 
     Raises:
-        UsageError: if rows cannot be found or are faulty; torch is imported only afterwards.
+        UsageError: if rows cannot be found or are faulty: torch is imported only afterwards.
     """
-    read = {source: read_rows(source) for source in sources}
-    from headstart.experiments.workspace import Workspace
+    rows = TaskRows()
+    for source in sources:
+        rows.of(source)
+    from headstart.experiments.run_data import RunDataCache
 
     quiet_transformers()
-    workspace = Workspace()
-    for source, data in read.items():
-        workspace.add_task(source, data)
-    return workspace
+    return RunDataCache(rows)
 
 
 def num_seeds(seeds: int | None, folds: int | None) -> int:

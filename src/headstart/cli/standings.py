@@ -16,7 +16,7 @@ from headstart.store.record import RunRecord
 
 if TYPE_CHECKING:
     from headstart.experiments.experiment import Run
-    from headstart.sweeps.serial_executor import SweepEvent
+    from headstart.sweeps.executor import SweepEvent
 
 Key = tuple[str, str]
 """Experiment and task."""

@@ -47,8 +47,9 @@ def submit(
     from headstart.inference.submissions import SUITES
     from headstart.registry import Spec
     from headstart.store.local import LocalStore
+    from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
-    from headstart.training.config import resolve_device, resolve_precision
+    from headstart.training.config import RunOptions, resolve_device, resolve_precision
 
     wanted = SUITES.get(suite)
     if out.suffix != ".zip":
@@ -66,7 +67,7 @@ def submit(
     )
     parts = plan_submission(opened, wanted, choice, data_root=data_root, fill_missing=fill_missing)
     computed = resolve_precision(precision, resolve_device())
-    workspace = open_session()
+    cache = open_session()
     again = list(dict.fromkeys(part.run for part in parts if part.run is not None))
     is_quiet = quiet or as_json
     with sweep_display(again, quiet=is_quiet) as listener:
@@ -74,8 +75,8 @@ def submit(
             parts,
             opened,
             out,
-            workspace,
-            listener,
+            SerialExecutor(opened, RunOptions(), listener, cache),
+            cache,
             batch_size=batch_size,
             precision=computed,
             announce=lambda part: None if is_quiet else typer.echo(f"answering {part.file.name}", err=True),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.data.table import Table, unreadable
 from headstart.errors import UsageError
 

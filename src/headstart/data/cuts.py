@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headstart.data.examples import Split
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.holdout import fold_of, hold_out
-from headstart.data.options import AS_GUESSED, FileOptions
 from headstart.errors import UsageError
 
 Key = tuple[str, ...]
@@ -38,7 +38,7 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
         rest, held = _cut_training(given["train"], options)
         notes.append(_how(options, len(held), len(given["train"])))
         given |= {"train": rest, "validation": held}
-    given = {name: replace(split, groups=None) for name, split in given.items()}
+    given = {name: split.with_columns(groups=None) for name, split in given.items()}
     keys = {name: text_keys(split) for name, split in given.items()}
     notes += _repeated(keys["train"])
     if options.drop_leaks:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from headstart.errors import UsageError
 from headstart.tasks.task import Task
 
-Column = TypeVar("Column")
 Label = int | float | tuple[int, ...]
 """A class or choice by its index, a number, or the indices of several classes in ascending order."""
 
@@ -31,42 +30,60 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Examples in a fixed order. What is None is None for all of them.
+    """Examples in a fixed order.
 
     Attributes:
         texts: per example the texts in the order in which the model reads them: one or two; for multiple choice those
             that stand before every choice: none or one.
-        labels: per example the right answer, as the task's kind has it; None for rows without labels.
-        choices: per example the choices, each read after the example's texts.
-        spans: per example the two places that the question is about.
-        groups: per example a name shared by those that belong together, such as the answers to one question.
+        columns: name -> one value per example, for all that stands beside the texts. A column is there for all examples
+            or for none, and is taken and cut together with the texts.
     """
 
     texts: tuple[tuple[str, ...], ...]
-    labels: tuple[Label, ...] | None = None
-    choices: tuple[tuple[str, ...], ...] | None = None
-    spans: tuple[tuple[Span, Span], ...] | None = None
-    groups: tuple[str, ...] | None = None
+    columns: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        columns = {"labels": self.labels, "choices": self.choices, "spans": self.spans, "groups": self.groups}
-        for name, column in columns.items():
-            if column is not None and len(column) != len(self.texts):
+        for name, column in self.columns.items():
+            if len(column) != len(self.texts):
                 raise ValueError(f"{len(self.texts)} examples have {len(column)} {name}")
+
+    @classmethod
+    def of(cls, texts: tuple[tuple[str, ...], ...], **columns: tuple[Any, ...] | None) -> Split:
+        """Return the examples with these columns; one that is None is left out."""
+        return cls(texts=texts, columns={name: column for name, column in columns.items() if column is not None})
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    @property
+    def labels(self) -> tuple[Label, ...] | None:
+        """Per example the right answer, as the task's kind has it; None for rows without labels."""
+        return self.columns.get("labels")
+
+    @property
+    def choices(self) -> tuple[tuple[str, ...], ...] | None:
+        """Per example the choices, each read after the example's texts."""
+        return self.columns.get("choices")
+
+    @property
+    def spans(self) -> tuple[tuple[Span, Span], ...] | None:
+        """Per example the two places that the question is about."""
+        return self.columns.get("spans")
+
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """Per example a name shared by those that belong together, such as the answers to one question."""
+        return self.columns.get("groups")
+
+    def with_columns(self, **columns: tuple[Any, ...] | None) -> Split:
+        """Return the examples with these columns in place of those of the same names; one that is None goes."""
+        return Split.of(self.texts, **{**self.columns, **columns})
+
     def take(self, indices: Iterable[int]) -> Split:
         """Return the examples at `indices`, in that order."""
         rows = list(indices)
-        return Split(
-            texts=tuple(self.texts[row] for row in rows),
-            labels=_taken(self.labels, rows),
-            choices=_taken(self.choices, rows),
-            spans=_taken(self.spans, rows),
-            groups=_taken(self.groups, rows),
-        )
+        taken = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
+        return Split(texts=tuple(self.texts[row] for row in rows), columns=taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +126,3 @@ def class_counts(task: Task, split: Split) -> tuple[int, ...]:
     for label in (split.labels or ()) if task.kind.has_classes else ():
         counter.update(label if isinstance(label, tuple) else (int(label),))
     return tuple(counter[index] for index in range(task.num_labels))
-
-
-def _taken(column: Sequence[Column] | None, rows: Sequence[int]) -> tuple[Column, ...] | None:
-    return None if column is None else tuple(column[row] for row in rows)

@@ -86,7 +86,7 @@ def read_split(task: Task, table: Table, *, labelled: bool = True) -> Split:
 
 def _split(task: Task, examples: list[Example], labels: tuple[Label, ...] | None) -> Split:
     has_groups = any(example.group for example in examples)
-    return Split(
+    return Split.of(
         texts=tuple(example.texts for example in examples),
         labels=labels,
         choices=tuple(each.choices for each in examples) if task.kind is TaskKind.MULTIPLE_CHOICE else None,

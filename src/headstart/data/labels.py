@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.data.examples import Label
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.data.table import Table
 from headstart.errors import DataFault
 from headstart.kinds import TaskKind

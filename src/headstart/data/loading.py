@@ -11,7 +11,7 @@ from pathlib import Path
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split
 from headstart.data.table import Table
-from headstart.data.tables import read_table
+from headstart.data.table_reading import read_table
 from headstart.errors import UsageError, unknown_name
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows

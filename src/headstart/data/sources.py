@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.data.table import Table
-from headstart.data.tables import read_table
+from headstart.data.table_reading import read_table
 from headstart.errors import DataError, UsageError
 
 HUB_PREFIX = "hub:"

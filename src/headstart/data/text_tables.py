@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.data.table import Table, unreadable
 from headstart.errors import DataFault, UsageError
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from headstart.data.options import AS_GUESSED, FileOptions
+from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
-from headstart.store.record import SCHEMA_VERSION
+from headstart.store.json_records import dump
 from headstart.strategies.strategy import Stage
 from headstart.training.config import TrainingConfig
 
@@ -19,17 +19,19 @@ NOTHING_CHOSEN = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
-    """Where a task's rows are found again: a name with an optional local root, or a user's own data.
+    """Where any process finds a task's rows: by name with an optional local root, as a user's own data, or stored.
 
     No path enters a digest: the rows themselves do.
 
     Attributes:
+        stored_rows: folder of rows that were given in memory, as `headstart.data.stored_rows` writes it.
         file: a file, a `datasets` folder, or `hub:OWNER/NAME`; `options` say how to read it.
         evaluate_on: further tasks or files, with the same labels, that the finished model is scored on.
     """
 
     name: str
     data_root: str | None = None
+    stored_rows: str | None = None
     file: str | None = None
     options: FileOptions = AS_GUESSED
     evaluate_on: tuple[TaskSource, ...] = ()
@@ -44,21 +46,6 @@ class TaskSource:
         if self.options.folds is None:
             return self
         return replace(self, options=replace(self.options, fold=seed % self.options.folds))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> TaskSource:
-        """Read a source back.
-
-        Raises:
-            ValueError: if the values are not a source.
-        """
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls).validate_python(values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +86,7 @@ class Experiment:
         model: its name; `model_revision` is a commit or the SHA-256 of its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         plan: the stages, resolved to the last number.
+        recorded_digest: what an older headstart stored it under; "" for one that is planned now.
         purpose: "report", or "selection" for a trial that helps to choose learning rates.
     """
 
@@ -114,7 +102,7 @@ class Experiment:
     training: TrainingConfig
     evaluation: Evaluation = Evaluation()
     purpose: str = "report"
-    schema_version: int = SCHEMA_VERSION
+    recorded_digest: str = ""
 
     @property
     def label(self) -> str:
@@ -129,8 +117,10 @@ class Experiment:
     @cached_property
     def digest(self) -> str:
         """Return the SHA-256 over all that changes results: a model counts by its revision, not by its name."""
-        values = self.to_json()
-        del values["model"]
+        if self.recorded_digest:
+            return self.recorded_digest
+        values = dump(self)
+        del values["model"], values["recorded_digest"]
         return _digest(values)
 
     @cached_property
@@ -138,21 +128,6 @@ class Experiment:
         """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
         training = self.training
         return _digest([training.batch_size, training.precision, training.attention, training.device])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Experiment:
-        """Read an experiment back.
-
-        Raises:
-            ValueError: if the values are not an experiment of this schema.
-        """
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls).validate_python(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +146,20 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.experiment.task} {self.experiment.label} seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredExperiment:
+    """The content of an `experiment.json`: an experiment, and where the rows of its first fold were found."""
+
+    experiment: Experiment
+    source: TaskSource
+
+    def run(self, digest: str, seed: int) -> Run:
+        """Return the run with this seed; `digest` is what the experiment is stored under."""
+        same = self.experiment.digest == digest
+        experiment = self.experiment if same else replace(self.experiment, recorded_digest=digest)
+        return Run(experiment, seed, self.source.at(seed))
 
 
 def _digest(values: Any) -> str:

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from headstart.data.examples import class_counts
 from headstart.errors import UsageError
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, TaskSource
+from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, Run, TaskSource
 from headstart.experiments.methods import with_default_adapter
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.options import Options, TrainingOptions
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.resolve import overrides_of, resolve
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.table_facts import TableFacts
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.task_rows import TaskRows
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Stage, Strategy
 from headstart.training.arguments import check_fields, split_neutral
@@ -23,7 +24,7 @@ from headstart.training.trackers import check_trackers
 
 
 def plan_experiment(
-    options: Options, source: TaskSource, workspace: Workspace, evaluation: Evaluation | None = None
+    options: Options, source: TaskSource, cache: RunDataCache, evaluation: Evaluation | None = None
 ) -> Experiment:
     """Return the experiment that options mean for a source of rows.
 
@@ -32,42 +33,41 @@ def plan_experiment(
     """
     options = replace(options, method=with_default_adapter(options.method))
     strategy = build_strategy(options.method.strategy)
-    table = table_facts(source, workspace, strategy, evaluation or default_evaluation(source, workspace))
+    table = table_facts(source, cache.rows, strategy, evaluation or default_evaluation(source, cache.rows))
     check_fields(options.training.trainer)
     experiment = resolve(options, table, model_facts(options, table.task))
     if options.training.dp is not None:
+        data = RunData.of(Run(experiment, 0, source), cache)
         check_private(
             experiment,
             overrides_of(options.training, experiment.plan),
-            workspace.tokens(source, experiment, train=True),
-            lambda: workspace.classifier(source, experiment, seed=0),
+            data.tokens("train"),
+            data.load_classifier,
         )
     return experiment
 
 
-def table_facts(source: TaskSource, workspace: Workspace, strategy: Strategy, evaluation: Evaluation) -> TableFacts:
+def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluation: Evaluation) -> TableFacts:
     """Return what planning needs to know of the rows, those set aside on which a strategy chooses something itself."""
     if strategy.selection_fraction:
         chosen_on = "holdout" if evaluation.chosen_on == NOTHING_CHOSEN else evaluation.chosen_on
         evaluation = replace(evaluation, selection_fraction=strategy.selection_fraction, chosen_on=chosen_on)
-    data = workspace.task_data(source)
-    rows = workspace.split(source, evaluation, train=True)
+    data, train = rows.of(source), rows.parts(source, evaluation).train
     return TableFacts(
         task=data.task,
         fingerprint=data.fingerprint,
-        num_rows=len(rows),
-        class_counts=class_counts(data.task, rows),
+        num_rows=len(train),
+        class_counts=class_counts(data.task, train),
         evaluation=evaluation,
     )
 
 
-def default_evaluation(source: TaskSource, workspace: Workspace) -> Evaluation:
+def default_evaluation(source: TaskSource, rows: TaskRows) -> Evaluation:
     """Return the evaluation on the task's own split, and on the other rows that the source names."""
     others = tuple(
-        OtherRows(name=other.name, fingerprint=workspace.other_data(source, other).fingerprint)
-        for other in source.evaluate_on
+        OtherRows(name=other.name, fingerprint=rows.other(source, other).fingerprint) for other in source.evaluate_on
     )
-    split = workspace.task_data(source).task.evaluation_split
+    split = rows.of(source).task.evaluation_split
     return Evaluation(split=split, folds=source.options.folds, others=others)
 
 

@@ -8,7 +8,7 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import UsageError, UsageErrors
 from headstart.experiments.experiment import Experiment, Run
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.strategies.strategy import Stage
@@ -56,14 +56,15 @@ def check_private(
         _check_gradients(experiment, stage, load())
 
 
-def mechanisms_of(run: Run, workspace: Workspace) -> dict[str, Mechanism]:
+def mechanisms_of(data: RunData) -> dict[str, Mechanism]:
     """Return the mechanism of each private stage of a run by the stage's name."""
-    experiment = run.experiment
+    experiment = data.run.experiment
     privacy = experiment.training.privacy
     if privacy is None:
         return {}
-    num_rows = len(workspace.split(run.source, experiment.evaluation, train=True))
-    return plan_mechanisms(privacy, experiment.plan, num_rows=num_rows, batch_size=experiment.training.batch_size)
+    return plan_mechanisms(
+        privacy, experiment.plan, num_rows=len(data.train), batch_size=experiment.training.batch_size
+    )
 
 
 def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> StagePrivacy | None:
@@ -83,12 +84,13 @@ def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> S
     )
 
 
-def run_privacy(run: Run, workspace: Workspace) -> RunPrivacy | None:
+def run_privacy(data: RunData) -> RunPrivacy | None:
     """Return what a run's record says of its privacy; None for a run without."""
+    run = data.run
     privacy = run.experiment.training.privacy
     if privacy is None:
         return None
-    mechanisms = mechanisms_of(run, workspace)
+    mechanisms = mechanisms_of(data)
     return RunPrivacy(
         epsilon=spent_epsilon(list(mechanisms.values()), privacy.delta),
         delta=privacy.delta,

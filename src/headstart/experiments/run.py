@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from headstart.data.examples import Split
-from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import run_privacy
+from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
-from headstart.experiments.workspace import Workspace
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
 from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
@@ -18,11 +16,7 @@ from headstart.training.memory import peak_memory
 
 
 def run_one(
-    run: Run,
-    workspace: Workspace,
-    folder: RunFolder,
-    options: RunOptions,
-    listener: ProgressListener | None = None,
+    data: RunData, folder: RunFolder, options: RunOptions, listener: ProgressListener | None = None
 ) -> RunRecord:
     """Run all stages that are not stored yet and return the record; the caller stores it.
 
@@ -31,20 +25,17 @@ def run_one(
         InvariantError: if a stage is not what it declares.
     """
     finished: list[EarlierStage] = []
-    for index, stage in enumerate(run.experiment.plan):
-        stage_run = StageRun(run, workspace, folder, options, index, tuple(finished))
+    for index, stage in enumerate(data.run.experiment.plan):
+        stage_run = StageRun(data, folder, options, index, tuple(finished))
         stored = stage_run.load() or stage_run.train(listener)
         finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
-    return describe_run(run, workspace, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
+    return describe_run(data, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
 
 
-def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
+def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
-    experiment = run.experiment
-    task = workspace.task_data(run.source).task
-    evaluation = workspace.split(run.source, experiment.evaluation, train=False)
-    training = workspace.split(run.source, experiment.evaluation, train=True)
-    majority = constant_score(task, training, evaluation) if len(evaluation) else 0.0
+    run, experiment, task = data.run, data.run.experiment, data.task
+    majority = constant_score(task, data.train, data.report) if len(data.report) else 0.0
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
@@ -59,9 +50,9 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
         metric=task.main_metric,
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
-        others=_other_results(run, workspace, training, last.other_scores if last else {}),
+        others=_other_results(data, last.other_scores if last else {}),
         majority_score=majority,
-        num_evaluation_examples=len(evaluation),
+        num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
         reported_split=experiment.evaluation.split or "none",
         chosen_on=experiment.evaluation.chosen_on,
@@ -76,26 +67,24 @@ def describe_run(run: Run, workspace: Workspace, status: RunStatus, stages: tupl
             *(stage.diagnostics.peak_memory_bytes for stage in stages if stage.diagnostics),
             0,
         ),
-        privacy=run_privacy(run, workspace),
-        warnings=_warnings(stages, task.main_metric, majority, len(evaluation)),
+        privacy=run_privacy(data),
+        warnings=_warnings(stages, task.main_metric, majority, len(data.report)),
     )
 
 
-def _other_results(
-    run: Run, workspace: Workspace, training: Split, scores: dict[str, dict[str, float]]
-) -> tuple[OtherResult, ...]:
+def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> tuple[OtherResult, ...]:
     """Return the results on other tasks' rows; without scores where the run failed."""
     results = []
-    for other in run.evaluate_on:
-        data = workspace.other_data(run.source, other)
+    for source in data.run.evaluate_on:
+        other = data.other(source)
         results.append(
             OtherResult(
-                name=other.name,
-                split=data.task.evaluation_split,
-                metric=data.task.main_metric,
-                scores=scores.get(other.name, {}),
-                majority_score=constant_score(data.task, training, data.evaluation),
-                num_examples=len(data.evaluation),
+                name=source.name,
+                split=other.task.evaluation_split,
+                metric=other.task.main_metric,
+                scores=scores.get(source.name, {}),
+                majority_score=constant_score(other.task, data.train, other.evaluation),
+                num_examples=len(other.evaluation),
             )
         )
     return tuple(results)

@@ -15,6 +15,7 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run
 from headstart.experiments.observer import Observer
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
+from headstart.experiments.run_data import RunData, TimedFeatures
 from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.scoring import Scored, score, write_predictions
 from headstart.experiments.soups import greedy_soup
@@ -28,11 +29,11 @@ from headstart.experiments.stored_stage import (
     read_stored_stage,
     save_tensors,
 )
-from headstart.experiments.workspace import TimedFeatures, Workspace
 from headstart.inference.forward import batched_logits
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import digests
 from headstart.store.diagnostics import StageDiagnostics
+from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Selection, Stage, Start
@@ -56,12 +57,16 @@ SOUP_FILE, CALIBRATION_FILE = "soup.json", "head_calibration.json"
 class StageRun:
     """One stage of one run, with all that it needs around it."""
 
-    run: Run
-    workspace: Workspace
+    data: RunData
     run_folder: RunFolder
     options: RunOptions
     index: int
     earlier: tuple[EarlierStage, ...]
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.data.run
 
     @property
     def stage(self) -> Stage:
@@ -80,7 +85,7 @@ class StageRun:
 
     @property
     def _mechanisms(self) -> dict[str, Mechanism]:
-        return mechanisms_of(self.run, self.workspace)
+        return mechanisms_of(self.data)
 
     def load(self) -> StoredStage | None:
         """Return the stage if an earlier call finished it."""
@@ -94,8 +99,8 @@ class StageRun:
         """Train, evaluate and store the stage."""
         self.folder.mkdir(parents=True, exist_ok=True)
         experiment, seed = self.run.experiment, self.run.seed
-        classifier = self.workspace.classifier(self.run.source, experiment, seed)
-        pretrained = self.workspace.pretrained_digests(experiment, classifier)
+        classifier = self.data.load_classifier()
+        pretrained = self.data.pretrained_digests(classifier)
         if self.stage.trainable is Selection.NOTHING:
             return self._store(self._soup(classifier), pretrained, features=None)
         placed = place_start(classifier, self.stage, self.earlier, pretrained, seed)
@@ -131,12 +136,11 @@ class StageRun:
         # What is measured on private rows would leave them without any noise.
         if not self.options.diagnostics or self.run.experiment.training.privacy is not None:
             return None
-        source, experiment = self.run.source, self.run.experiment
         return Observer.before(
             classifier.model,
             classifier.head_tensors(),
-            self.workspace.sample(source, experiment),
-            lambda start: self.workspace.pretrained_features(source, experiment, start if is_pretrained else None),
+            self.data.sample,
+            lambda start: self.data.pretrained_features(start if is_pretrained else None),
             is_resumed=trusted_checkpoint(self.folder) is not None,
         )
 
@@ -157,19 +161,16 @@ class StageRun:
     def _layer_distances(self, outcome: StageOutcome) -> dict[str, float]:
         if not outcome.trained["backbone"]:
             return {}
-        pretrained = self.workspace.classifier(self.run.source, self.run.experiment, self.run.seed)
+        pretrained = self.data.load_classifier()
         return layer_distances(pretrained.backbone_tensors(), outcome.classifier.backbone_tensors())
 
     def _soup(self, classifier: Classifier) -> StageOutcome:
         """Average the run's fine-tuned models greedily, chosen on rows that none of them was trained on."""
         begin = time.perf_counter()
-        source, experiment = self.run.source, self.run.experiment
-        task = self.workspace.task_data(source).task
-        rows = self.workspace.selection_split(source, experiment.evaluation)
-        tokens = self.workspace.selection_tokens(source, experiment)
+        task, tokens, groups = self.data.task, self.data.tokens("choose"), self.data.choose.groups
 
         def main_metric() -> float:
-            return self._score(classifier.model, task, tokens, rows.groups).scores[task.main_metric]
+            return self._score(classifier.model, task, tokens, groups).scores[task.main_metric]
 
         tuned = [each for each in self.earlier if each.stage.trainable is Selection.ALL]
         names = greedy_soup(classifier, tuned, main_metric)
@@ -178,7 +179,7 @@ class StageRun:
 
     def _calibrate_head(self, classifier: Classifier, objective: Objective) -> None:
         """Refit the head's scale and biases on the training rows' logits, and keep what was found."""
-        tokens = self.workspace.tokens(self.run.source, self.run.experiment, train=True)
+        tokens = self.data.tokens("train")
         logits = self._logits(classifier.model, tokens)
         targets = {"labels": label_tensor(classifier.kind, tokens.labels or [], len(classifier.labels))}
         found = calibrate(classifier, logits, lambda changed: objective(changed, targets))
@@ -187,17 +188,17 @@ class StageRun:
     def _features(self, classifier: Classifier) -> TimedFeatures | None:
         if self.stage.trainable is not Selection.HEAD or self.stage.start is not Start.PRETRAINED:
             return None
-        return self.workspace.features(self.run.source, self.run.experiment, classifier)
+        return self.data.features(classifier)
 
     def _rows(self, features: TimedFeatures | None) -> StageRows:
-        tokens = self.workspace.tokens(self.run.source, self.run.experiment, train=True)
+        tokens = self.data.tokens("train")
         if features is not None:
-            task = self.workspace.task_data(self.run.source).task
+            task = self.data.task
             collate = FeatureCollator(task.kind, task.num_labels, tokens.num_sequences is not None)
             return StageRows(dataset=FeatureRows(tokens), collate=collate, lengths=tokens.lengths)
         return StageRows(
             dataset=TokenizedDataset(tokens),
-            collate=self.workspace.collator(self.run.source, self.run.experiment.model),
+            collate=self.data.collator,
             lengths=tokens.lengths,
         )
 
@@ -232,7 +233,7 @@ class StageRun:
             backbone_stored=keep,
             restored=restored,
         )
-        write_json(self.run_folder.stage_json(self.index, self.stage.name), asdict(stored))
+        write_record(self.run_folder.stage_json(self.index, self.stage.name), stored)
         return stored
 
     def _stage_record(
@@ -292,23 +293,17 @@ class StageRun:
         """Return the model to evaluate: as trained, but a merged one at the run's end, so that evaluated = saved."""
         if outcome.attached is None or backbone is None or not self.is_last:
             return outcome.model
-        merged = self.workspace.classifier(self.run.source, self.run.experiment, self.run.seed)
+        merged = self.data.load_classifier()
         merged.load_head(head)
         merged.load_backbone(backbone)
         return merged.model
 
     def _evaluate(self, model: torch.nn.Module) -> Scored | None:
         """Return the answers on the reported split, in fp32; the last stage's are stored."""
-        experiment, source = self.run.experiment, self.run.source
-        split = experiment.evaluation.split
+        split = self.run.experiment.evaluation.split
         if split is None:
             return None
-        scored = self._score(
-            model,
-            self.workspace.task_data(source).task,
-            self.workspace.tokens(source, experiment, train=False),
-            self.workspace.split(source, experiment.evaluation, train=False).groups,
-        )
+        scored = self._score(model, self.data.task, self.data.tokens("report"), self.data.report.groups)
         if self.is_last:
             write_predictions(scored, self.run_folder.predictions(split))
         return scored
@@ -319,9 +314,8 @@ class StageRun:
             return {}
         scores = {}
         for other in self.run.evaluate_on:
-            data = self.workspace.other_data(self.run.source, other)
-            tokens = self.workspace.other_tokens(self.run.source, other, self.run.experiment)
-            scored = self._score(model, data.task, tokens, data.evaluation.groups)
+            data = self.data.other(other)
+            scored = self._score(model, data.task, self.data.other_tokens(other), data.evaluation.groups)
             write_predictions(scored, self.run_folder.predictions(other.name.replace("/", "-")))
             scores[other.name] = scored.scores
         return scores
@@ -332,12 +326,11 @@ class StageRun:
         return score(task, self._logits(model, tokens), tokens.labels or [], groups)
 
     def _logits(self, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
-        experiment = self.run.experiment
         return batched_logits(
             model,
             tokens,
-            self.workspace.collator(self.run.source, experiment.model),
+            self.data.collator,
             batch_size=EVALUATION_BATCH_SIZE,
             precision="fp32",
-            device=experiment.training.device,
+            device=self.run.experiment.training.device,
         )

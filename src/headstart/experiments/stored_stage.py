@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from headstart.store.layout import atomic_path, read_json
+from headstart.store.json_records import read_record
+from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
 from headstart.training.invariants import Digests
@@ -58,10 +59,7 @@ def read_stored_stage(path: Path) -> StoredStage | None:
     Raises:
         CheckpointError: if the file is damaged.
     """
-    if not path.exists():
-        return None
-    values = read_json(path)
-    return StoredStage(**values | {"record": StageRecord.from_json(values["record"])})
+    return read_record(StoredStage, path) if path.exists() else None
 
 
 def save_tensors(tensors: Tensors, path: Path) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from headstart.data.examples import TaskData
-from headstart.data.files import load_file
-from headstart.data.loading import load_task
-from headstart.experiments.experiment import Evaluation, TaskSource
+from headstart.experiments.experiment import Evaluation
 from headstart.tasks.task import Task
 
 
@@ -29,14 +25,3 @@ class TableFacts:
     num_rows: int
     class_counts: tuple[int, ...]
     evaluation: Evaluation
-
-
-def read_rows(source: TaskSource) -> TaskData:
-    """Read a source's rows and check them.
-
-    Raises:
-        UsageError: if they cannot be found or are faulty.
-    """
-    if source.file is not None:
-        return load_file(source.file, source.options)
-    return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from headstart.data.examples import Label, Split
 from headstart.errors import UsageError
 from headstart.tasks.task import Task
@@ -36,7 +34,7 @@ def relabelled(split: Split, task: Task, own: Task) -> Split:
     if not own.kind.has_classes or split.labels is None:
         return split
     places = {index: own.labels.index(name) for index, name in enumerate(task.labels)}
-    return replace(split, labels=tuple(_placed(label, places) for label in split.labels))
+    return split.with_columns(labels=tuple(_placed(label, places) for label in split.labels))
 
 
 def _placed(label: Label, places: dict[int, int]) -> Label:

@@ -10,14 +10,14 @@ from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_folder import ModelInfo
 from headstart.data.examples import Split
-from headstart.data.files import unlabelled_chunk
-from headstart.data.options import FileOptions
+from headstart.data.file_options import FileOptions
 from headstart.data.table import Table
-from headstart.data.tables import scan_table
+from headstart.data.table_reading import scan_table
 from headstart.data.tokenisation import tokenize
+from headstart.data.user_rows import unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
-from headstart.inference.tables import joint_schema
+from headstart.inference.table_writing import joint_schema
 from headstart.tasks.task import Task
 
 MAX_FAULTS = 1000

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.errors import CheckpointError, UsageError
@@ -18,6 +18,7 @@ from headstart.models.heads import INITIALISED
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.parameters import own_tensors
 from headstart.models.pooling import Pooling, compare_spans, default_pooling, pool
+from headstart.models.without_code import untrained_model
 from headstart.registry import Scalar, Spec
 
 GLOBAL_FIRST_TOKEN = ("longformer",)
@@ -175,7 +176,7 @@ def configuration_of_backbone(config: HeadstartConfig) -> PretrainedConfig:
 def build_backbone(config: PretrainedConfig, attention: str | None) -> PreTrainedModel:
     """Return an untrained backbone; attention None leaves the default."""
     config._attn_implementation = attention
-    return without_pooler(encoder_of(AutoModel.from_config(config)))
+    return without_pooler(encoder_of(untrained_model(config)))
 
 
 def encoder_of(model: PreTrainedModel) -> PreTrainedModel:

@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -39,6 +36,7 @@ from headstart.models.memory import own_memory
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.source import ModelSource
+from headstart.models.without_code import read_config, read_model, read_tokenizer
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
@@ -128,7 +126,7 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     side = {"padding_side": "left"} if _reads_the_end(source) else {}
     try:
         with quiet_loading():
-            tokenizer = AutoTokenizer.from_pretrained(source.path, local_files_only=True, **side)
+            tokenizer = read_tokenizer(source.path, **side)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"the model {source.name!r} has no tokenizer that can be loaded: {error}") from error
     if tokenizer.pad_token is None:
@@ -152,10 +150,9 @@ def load_config(source: ModelSource) -> PretrainedConfig:
             own = own_config(source)
             if own is not None:
                 return configuration_of_backbone(own)
-            config: PretrainedConfig = AutoConfig.from_pretrained(source.path, local_files_only=True)
+            return read_config(source.path)
     except (OSError, ValueError, KeyError, StrictDataclassError) as error:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
-    return config
 
 
 def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
@@ -258,16 +255,13 @@ def _from_pretrained(
     """Load in fp32 whatever the checkpoint's dtype; return the model, its missing keys and its mismatched keys."""
     is_whole = isinstance(config, HeadstartConfig)
     try:
-        model, info = auto_class.from_pretrained(
+        model, info = read_model(
+            auto_class,
             source.path,
-            config=config,
-            dtype=torch.float32,
+            config,
             attn_implementation=request.attention,
             device_map=request.device,
             ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            local_files_only=True,
-            use_safetensors=True,
             key_mapping=None if is_whole else backbone_key_mapping(own_config(source)),
         )
     except (SafetensorError, OSError, json.JSONDecodeError) as error:

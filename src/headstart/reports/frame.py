@@ -12,6 +12,7 @@ from headstart.errors import HeadstartError, UsageError
 from headstart.stats.comparisons import PairedDifference, compare_paired
 from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
 from headstart.store.declared import DeclaredLooks, read_looks
+from headstart.store.layout import read_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 
@@ -288,8 +289,8 @@ def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]
     identities = {}
     for digest in digests:
         try:
-            values = store.read_experiment(digest)
-        except HeadstartError:
+            values = read_json(store.experiment_json(digest))
+        except (HeadstartError, OSError):
             continue
         identities[digest] = (
             f"rows {str(values.get('task_fingerprint', ''))[:8]}, model {str(values.get('model_revision', ''))[:16]}"

@@ -1,16 +1,12 @@
-"""The records of a run: what is stored, and all that a report may use. Plain values, JSON both ways, no torch."""
+"""The records of a run: what is stored, and all that a report may use. Plain values, no torch."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
-
-SCHEMA_VERSION = 2
-"""2: kinds of tasks, losses, folds and scores on other rows; records of 1 are read as they are."""
 
 
 class RunStatus(StrEnum):
@@ -59,18 +55,6 @@ class StageRecord:
     diagnostics: StageDiagnostics | None = None
     privacy: StagePrivacy | None = None
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> StageRecord:
-        """Read a record back; the inverse of `dataclasses.asdict`."""
-        diagnostics, privacy = values.get("diagnostics"), values.get("privacy")
-        return cls(
-            **values
-            | {
-                "diagnostics": StageDiagnostics.from_json(diagnostics) if diagnostics else None,
-                "privacy": StagePrivacy(**privacy) if privacy else None,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherResult:
@@ -108,7 +92,6 @@ class RunRecord:
         privacy: what private stages spent; None for a run without any.
     """
 
-    schema_version: int = SCHEMA_VERSION
     status: RunStatus
     experiment_digest: str
     seed: int
@@ -146,21 +129,6 @@ class RunRecord:
     def is_pairable(self) -> bool:
         """Whether equal seeds mean equal draws: private training draws rows and noise outside the seeds."""
         return self.privacy is None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> RunRecord:
-        """Read a record back; the inverse of `to_json`."""
-        values = dict(values)
-        values["status"] = RunStatus(values["status"])
-        values["stages"] = tuple(StageRecord.from_json(stage) for stage in values["stages"])
-        values["warnings"] = tuple(values["warnings"])
-        values["privacy"] = RunPrivacy(**values["privacy"]) if values.get("privacy") else None
-        values["others"] = tuple(OtherResult(**other) for other in values.get("others", ()))
-        return cls(**values)
 
     def on_other_rows(self) -> tuple[RunRecord, ...]:
         """Return one record for each of `others`, as if the run had been reported on these rows; its task says both."""

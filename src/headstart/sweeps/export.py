@@ -12,7 +12,8 @@ from headstart.adapters.files import read_adapter, write_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError
-from headstart.experiments.experiment import Experiment, Run, TaskSource
+from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import (
     ADAPTER_FOLDER,
@@ -21,11 +22,10 @@ from headstart.experiments.stored_stage import (
     StoredStage,
     read_stored_stage,
 )
-from headstart.experiments.workspace import Workspace
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.serial_executor import SweepListener, execute
+from headstart.sweeps.executor import Executor
 from headstart.training.config import RunOptions
 
 
@@ -44,37 +44,43 @@ def find_run(store: LocalStore, name: str) -> Run:
     if len(digests) != 1:
         found = "no experiment" if not digests else f"{len(digests)} experiments"
         raise UsageError(f"{found} in {store.root} begins with {digest!r}", remedy="  `headstart runs` lists them.")
-    values = store.read_experiment(digests[0])
-    number = int(seed.removeprefix("seed-"))
-    source = TaskSource.from_json(values["source"]).at(number)
-    return Run(Experiment.from_json(values["experiment"]), number, source)
+    stored = store.read_experiment(StoredExperiment, digests[0])
+    return stored.run(digests[0], int(seed.removeprefix("seed-")))
 
 
-def export_run(run: Run, store: LocalStore, out: Path, workspace: Workspace, listener: SweepListener) -> RunRecord:
+def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
     """Write a finished run to `out` as a model folder.
 
     Where the store kept no weights, the run is done again in a temporary store; its head must come out as recorded.
+
+    Args:
+        data: of the run.
+        store: holds it.
+        out: the folder, new or empty.
+        executor: runs it again.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
         CheckpointError: if running again did not give the same head (another machine or other versions).
     """
+    run = data.run
     record = store.record(run.experiment.digest, run.seed)
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
     folder = store.run_folder(run.experiment.digest, run.seed)
     if _has_weights(run, folder):
-        _write(run, folder, record, out, workspace)
+        _write(data, folder, record, out)
         return record
+    data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
         again = LocalStore(Path(temporary))
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
-        (record_again,) = execute([run], again, workspace, options, listener)
+        (record_again,) = executor.elsewhere(again, options).execute([run])
         if record_again.status is not RunStatus.FINISHED:
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
         _require_same(run, folder, folder_again)
-        _write(run, folder_again, record, out, workspace)
+        _write(data, folder_again, record, out)
     return record
 
 
@@ -121,28 +127,27 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
         )
 
 
-def _write(run: Run, folder: RunFolder, record: RunRecord, out: Path, workspace: Workspace) -> None:
-    experiment = run.experiment
+def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> None:
+    run, tokenizer, info = data.run, data.tokenizer, _model_info(data)
     last = _last_stage_folder(run, folder)
-    classifier = workspace.classifier(run.source, experiment, run.seed)
+    classifier = data.load_classifier()
     classifier.load_head(load_file(last / HEAD_FILE))
     if (last / BACKBONE_FILE).exists():
         classifier.load_backbone(load_file(last / BACKBONE_FILE))
-    info = _model_info(run, workspace)
-    tokenizer = workspace.tokenizer(experiment.model)
-    adapter = experiment.plan[-1].adapter
+    adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
-        save_adapter_folder(attached, classifier, tokenizer, out, info=info, run_json=record.to_json())
+        save_adapter_folder(attached, classifier, tokenizer, out, info=info, record=record)
     else:
-        save_model_folder(classifier, tokenizer, out, info=info, run_json=record.to_json())
+        save_model_folder(classifier, tokenizer, out, info=info, record=record)
 
 
-def _model_info(run: Run, workspace: Workspace) -> ModelInfo:
+def _model_info(data: RunData) -> ModelInfo:
+    run = data.run
     experiment, training = run.experiment, run.experiment.training
     return ModelInfo(
-        task=workspace.task_data(run.source).task,
+        task=data.task,
         head=experiment.head,
         model=experiment.model,
         model_revision=experiment.model_revision,

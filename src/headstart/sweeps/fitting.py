@@ -10,22 +10,21 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import plan_experiment
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import require_storable
-from headstart.experiments.workspace import Workspace
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_adapter, export_run
-from headstart.sweeps.serial_executor import SweepListener, execute
-from headstart.training.config import RunOptions
 
 
 def working_store(out: Path) -> Path:
-    """Return the folder beside `out` that holds an unfinished fit."""
+    """Return the folder beside `out` that is the store of an unfinished fit."""
     return out.with_name(f"{out.name}.unfinished")
 
 
 def plan_fit(
-    options: Options, source: TaskSource, seed: int, out: Path, workspace: Workspace, *, adapter_out: Path | None = None
+    options: Options, source: TaskSource, seed: int, out: Path, cache: RunDataCache, *, adapter_out: Path | None = None
 ) -> Run:
     """Return the run of a fit, after every check that needs no training.
 
@@ -34,7 +33,7 @@ def plan_fit(
             that is wanted but not trained, or cannot be stored alone.
     """
     require_empty(out)
-    experiment = plan_experiment(options, source, workspace)
+    experiment = plan_experiment(options, source, cache)
     if adapter_out is not None:
         require_empty(adapter_out)
         if experiment.adapter is None or all(stage.adapter is None for stage in experiment.plan):
@@ -44,24 +43,22 @@ def plan_fit(
 
 
 def fit_model(
-    run: Run,
-    options: RunOptions,
-    out: Path,
-    workspace: Workspace,
-    listener: SweepListener,
-    *,
-    adapter_out: Path | None = None,
+    data: RunData, store: LocalStore, out: Path, executor: Executor, *, adapter_out: Path | None = None
 ) -> RunRecord:
     """Train and write the model folder; returns the record, also of a run that failed (nothing is written then).
 
-    With `adapter_out` the trained adapter alone is written there too, for another run to start from.
+    Args:
+        data: of the run.
+        store: where the executor keeps it, such as `working_store(out)`; removed at the end.
+        out: the folder, new or empty.
+        executor: has the run done, and keeps its backbone.
+        adapter_out: where the trained adapter alone is written too, for another run to start from.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    store = LocalStore(working_store(out))
-    (record,) = execute([run], store, workspace, options, listener)
+    (record,) = executor.execute([data.run])
     if record.status is RunStatus.FINISHED:
-        export_run(run, store, out, workspace, listener)
+        export_run(data, store, out, executor)
         if adapter_out is not None:
-            export_adapter(run, store, adapter_out)
+            export_adapter(data.run, store, adapter_out)
         shutil.rmtree(store.root)
     return record

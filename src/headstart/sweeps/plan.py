@@ -10,12 +10,10 @@ from headstart.experiments.experiment import Evaluation, Experiment, Run, TaskSo
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import default_evaluation, plan_experiment
-from headstart.experiments.workspace import Workspace
-from headstart.store.local import LocalStore
+from headstart.experiments.run_data import RunDataCache
 from headstart.store.record import RunRecord
+from headstart.sweeps.executor import Executor
 from headstart.sweeps.selection import CHOSEN_ON, choose, trials
-from headstart.sweeps.serial_executor import SweepListener, execute
-from headstart.training.config import RunOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,6 @@ class Sweep:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise UsageError("`seeds` was given as 0", allowed="  It is the number of paired seeds, at least 1.")
-        self.columns.check(self.training)
         if self.training.dp is None:
             return
         if self.columns.choose_rates:
@@ -63,42 +60,40 @@ class Sweep:
         return Options(model=self.model, method=method, training=self.training)
 
 
-def check_sweep(sweep: Sweep, workspace: Workspace) -> list[Run]:
+def check_sweep(sweep: Sweep, cache: RunDataCache) -> list[Run]:
     """Return all runs as they are with the first rates: faults show here, before anything trains."""
+    sweep.columns.check(sweep.training)
     runs: list[Run] = []
     for source in sweep.sources:
-        evaluation = _evaluation(sweep, source, workspace)
+        evaluation = _evaluation(sweep, source, cache)
         firsts = [sweep.columns.candidates(method)[0] for method in sweep.columns.methods()]
-        experiments = [plan_experiment(sweep.options(method), source, workspace, evaluation) for method in firsts]
+        experiments = [plan_experiment(sweep.options(method), source, cache, evaluation) for method in firsts]
         runs.extend(_runs(sweep, source, experiments))
     return runs
 
 
-def run_sweep(
-    sweep: Sweep, store: LocalStore, workspace: Workspace, options: RunOptions, listener: SweepListener
-) -> list[RunRecord]:
+def run_sweep(sweep: Sweep, executor: Executor, cache: RunDataCache) -> list[RunRecord]:
     """Choose learning rates where there is a choice, then have every run finished; return the reported records."""
     runs: list[Run] = []
     for source in sweep.sources:
-        experiments = chosen_experiments(sweep, source, store, workspace, options, listener)
+        experiments = chosen_experiments(sweep, source, executor, cache)
         runs.extend(_runs(sweep, source, experiments))
-    return execute(runs, store, workspace, options, listener)
+    return executor.execute(runs)
 
 
-def chosen_experiments(
-    sweep: Sweep,
-    source: TaskSource,
-    store: LocalStore,
-    workspace: Workspace,
-    options: RunOptions,
-    listener: SweepListener,
-) -> list[Experiment]:
+def chosen_experiments(sweep: Sweep, source: TaskSource, executor: Executor, cache: RunDataCache) -> list[Experiment]:
     """Return the experiments of one task, with learning rates chosen where there is a choice."""
-    evaluation = _evaluation(sweep, source, workspace)
+    evaluation = _evaluation(sweep, source, cache)
     experiments = []
     for column in sweep.columns.methods():
-        method = _chosen(sweep, column, source, store, workspace, options, listener)
-        experiments.append(plan_experiment(sweep.options(method), source, workspace, evaluation))
+        candidates = sweep.columns.candidates(column)
+        if len(candidates) > 1:
+            planned = trials([sweep.options(each) for each in candidates], sweep.columns.num_trials, source, cache)
+            records = executor.execute([run for _, run in planned])
+            method = choose([candidate for candidate, _ in planned], records)
+        else:
+            (method,) = candidates
+        experiments.append(plan_experiment(sweep.options(method), source, cache, evaluation))
     return experiments
 
 
@@ -108,24 +103,6 @@ def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -
     return [Run(experiment, seed, source.at(seed)) for seed in sweep.seeds for experiment in purposed]
 
 
-def _evaluation(sweep: Sweep, source: TaskSource, workspace: Workspace) -> Evaluation:
-    evaluation = default_evaluation(source, workspace)
+def _evaluation(sweep: Sweep, source: TaskSource, cache: RunDataCache) -> Evaluation:
+    evaluation = default_evaluation(source, cache.rows)
     return replace(evaluation, chosen_on=CHOSEN_ON) if sweep.columns.choose_rates else evaluation
-
-
-def _chosen(
-    sweep: Sweep,
-    column: MethodOptions,
-    source: TaskSource,
-    store: LocalStore,
-    workspace: Workspace,
-    options: RunOptions,
-    listener: SweepListener,
-) -> MethodOptions:
-    """Return a column with its learning rates, after the trials that choose them where there are several."""
-    candidates = sweep.columns.candidates(column)
-    if len(candidates) == 1:
-        return candidates[0]
-    planned = trials([sweep.options(method) for method in candidates], sweep.columns.num_trials, source, workspace)
-    records = execute([run for _, run in planned], store, workspace, replace(options, keep_backbone=False), listener)
-    return choose([method for method, _ in planned], records)

@@ -14,7 +14,7 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.options import MethodOptions, Options
 from headstart.experiments.planning import plan_experiment
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.store.record import RunRecord, RunStatus
 
 HOLDOUT_FRACTION = 0.2
@@ -23,13 +23,13 @@ CHOSEN_ON = f"{HOLDOUT_FRACTION:.0%} of the training split, held out"
 
 
 def trials(
-    candidates: Sequence[Options], num_trials: int, source: TaskSource, workspace: Workspace
+    candidates: Sequence[Options], num_trials: int, source: TaskSource, cache: RunDataCache
 ) -> list[tuple[MethodOptions, Run]]:
     """Return the trial runs of one column's candidates; with fewer candidates the trials are spent on more seeds."""
     evaluation = Evaluation(split="holdout", holdout_fraction=HOLDOUT_FRACTION, folds=source.options.folds)
     runs = []
     for options in candidates:
-        experiment = plan_experiment(options, source, workspace, evaluation)
+        experiment = plan_experiment(options, source, cache, evaluation)
         experiment = replace(experiment, purpose="selection")
         for index in range(num_trials // len(candidates)):
             seed = FIRST_TRIAL_SEED + index

@@ -10,7 +10,7 @@ from pathlib import Path
 from headstart.data.loading import load_task
 from headstart.errors import UsageError, UsageErrors
 from headstart.experiments.experiment import Run
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.submissions import (
@@ -26,8 +26,8 @@ from headstart.inference.submissions import (
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_run, find_run
-from headstart.sweeps.serial_executor import SweepListener
 
 REPORTED = "report"
 FILL_REMEDY = "  Train models for them, or give --fill-missing for the answer that is most frequent in training."
@@ -139,8 +139,8 @@ def write_submission(
     parts: Iterable[Part],
     store: LocalStore,
     out: Path,
-    workspace: Workspace,
-    listener: SweepListener,
+    executor: Executor,
+    cache: RunDataCache,
     *,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
@@ -152,8 +152,8 @@ def write_submission(
         parts: from `plan_submission`.
         store: holds the runs; those whose weights were not kept are run again, bit for bit.
         out: the archive.
-        workspace: the shared work.
-        listener: told of runs that run again.
+        executor: has those runs done.
+        cache: what the runs share.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         announce: called with each part before its rows are answered.
@@ -172,7 +172,7 @@ def write_submission(
         run = same_run[0].run
         assert run is not None
         with tempfile.TemporaryDirectory(prefix="headstart-submit-") as folder:
-            export_run(run, store, Path(folder) / "model", workspace, listener)
+            export_run(RunData.of(run, cache), store, Path(folder) / "model", executor)
             saved = load_saved_model(Path(folder) / "model")
             for part in same_run:
                 announce(part)

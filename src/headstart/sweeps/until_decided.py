@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
-from headstart.experiments.workspace import Workspace
+from headstart.experiments.run_data import RunDataCache
 from headstart.reports.frame import BASELINE_STRATEGY, Cell, Frame
 from headstart.reports.words import is_undertrained
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
@@ -19,10 +19,9 @@ from headstart.stats.sequential import SequentialDesign
 from headstart.store.declared import DeclaredLooks, declare_looks, read_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.sweeps.executor import Executor
 from headstart.sweeps.plan import Sweep, chosen_experiments
-from headstart.sweeps.serial_executor import SweepListener, execute
 from headstart.sweeps.stopping import StoppingRule
-from headstart.training.config import RunOptions
 
 
 def check_until_decided(sweep: Sweep) -> None:
@@ -47,17 +46,19 @@ def check_until_decided(sweep: Sweep) -> None:
 
 
 def run_until_decided(
-    sweep: Sweep,
-    rule: StoppingRule,
-    store: LocalStore,
-    workspace: Workspace,
-    options: RunOptions,
-    listener: SweepListener,
+    sweep: Sweep, rule: StoppingRule, executor: Executor, store: LocalStore, cache: RunDataCache
 ) -> list[RunRecord]:
     """Have seeds run until every comparison is decided; return the reported records.
 
     Runs that are finished are not repeated, so the same call goes on where it was cut off, and after the end it comes
     to the same decisions. A comparison ends as well where its baseline is undertrained or a run stopped by an error.
+
+    Args:
+        sweep: what to compare.
+        rule: says when a comparison is decided.
+        executor: has the runs done.
+        store: where it keeps them; looks are declared there.
+        cache: what planning keeps.
 
     Raises:
         UsageError: if the sweep cannot be decided, or other looks were declared before.
@@ -65,12 +66,12 @@ def run_until_decided(
     check_until_decided(sweep)
     records: list[RunRecord] = []
     for source in sweep.sources:
-        experiments = chosen_experiments(sweep, source, store, workspace, options, listener)
+        experiments = chosen_experiments(sweep, source, executor, cache)
         task = _SequentialTask.of(source, experiments, rule)
         for digest, looks in task.declared.items():
             _refuse_seen(store, digest, rule)
             declare_looks(store, digest, looks)
-        records += task.run(store, workspace, options, listener)
+        records += task.run(executor)
     return records
 
 
@@ -122,16 +123,14 @@ class _SequentialTask:
             design=rule.design,
         )
 
-    def run(
-        self, store: LocalStore, workspace: Workspace, options: RunOptions, listener: SweepListener
-    ) -> list[RunRecord]:
+    def run(self, executor: Executor) -> list[RunRecord]:
         """Go from look to look; a decided comparison gets no further seeds, and its records end there."""
         records: list[RunRecord] = []
         decided: set[str] = set()
         for begin, end in zip((0, *self.design.looks), self.design.looks, strict=False):
             open_ = [each for each in self.experiments if each.digest not in decided]
             runs = [Run(each, seed, self.source.at(seed)) for seed in range(begin, end) for each in open_]
-            records += execute(runs, store, workspace, options, listener)
+            records += executor.execute(runs)
             frame = Frame.from_records(records, declared=self.declared)
             decided |= {digest for digest in self.declared if self._is_decided(frame, digest)}
             if decided >= self.declared.keys():

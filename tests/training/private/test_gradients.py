@@ -17,7 +17,7 @@ from headstart.training.losses import Objective
 from headstart.training.private.gradients import batch_loss, watched
 from headstart.training.private.loop import add_clipped
 from headstart.training.trainables import Trainables, declare
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_workspace
+from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 pytest.importorskip("opacus", reason="private training needs the extra 'dp'")
 CheckpointMaker = Callable[..., Path]
@@ -43,17 +43,16 @@ class Case:
     """A model as a stage would train it, without dropout, and a batch of real rows of unlike length."""
 
     def __init__(self, model: Path, strategy: str, adapter: str | None) -> None:
-        workspace = tiny_workspace()
         # A fit is refused where a stage cannot be private, so the plan is made without.
-        experiment = tiny_experiment(tiny_choices(model, strategy, adapter), workspace)
-        self.classifier: Classifier = workspace.classifier(SOURCE, experiment, 0)
+        experiment = tiny_experiment(tiny_choices(model, strategy, adapter))
+        self.classifier: Classifier = data_of(experiment).load_classifier()
         (stage,) = experiment.plan
         attached = build_adapter(stage.adapter).attach(self.classifier, seed=0) if stage.adapter else None
         self.trainables: Trainables = declare(stage, self.classifier, attached)
         self.model = self.trainables.model.eval()
         self.objective = Objective(kind=self.classifier.kind, config=LossConfig())
-        rows = TokenizedDataset(workspace.tokens(SOURCE, experiment, train=True))
-        self.batch = workspace.collator(SOURCE, experiment.model)([rows[row] for row in range(5)])
+        rows = TokenizedDataset(data_of(experiment).tokens("train"))
+        self.batch = data_of(experiment).collator([rows[row] for row in range(5)])
 
     def alone(self, row: int) -> dict[str, torch.Tensor]:
         """Return the gradient of one row by autograd."""

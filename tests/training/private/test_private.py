@@ -18,15 +18,23 @@ from headstart.registry import Spec
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
-from headstart.store.record import RunRecord
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
 from headstart.training.job import StageJob, StageOutcome
 from headstart.training.private import loop
 from headstart.training.stage import train_stage
-from tests.support.kinds import kind_workspace
+from tests.support.kinds import kind_source
 from tests.support.privacy import by_opacus
-from tests.support.runs import do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_sweep, tiny_workspace
+from tests.support.records import as_stored
+from tests.support.runs import (
+    do_run,
+    load_without_dropout,
+    stage_tensors,
+    tiny_choices,
+    tiny_experiment,
+    tiny_source,
+    tiny_sweep,
+)
 
 pytest.importorskip("opacus", reason="private training needs the extra 'dp'")
 CheckpointMaker = Callable[..., Path]
@@ -172,27 +180,20 @@ def test_noise_comes_from_outside_the_seeds(tiny_checkpoint: CheckpointMaker, tm
 
 
 def test_without_noise_and_bound_it_is_plain_training(
-    tiny_checkpoint: CheckpointMaker, tmp_path: Path, inject: Callable[[Injected], Injected]
+    tiny_checkpoint: CheckpointMaker,
+    tmp_path: Path,
+    inject: Callable[[Injected], Injected],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Every row in every update, nothing clipped, no noise: the same weights as the engine's own loop gives."""
     model = tiny_checkpoint("roberta")
     inject(Injected(noise=0.0, uniform=0.0))
+    monkeypatch.setattr("headstart.experiments.run_data.load_classifier", load_without_dropout)
     options = {"steps": 3, "batch_size": 8, "stage1_learning_rate": 1e-2}
     results = []
     for name, budget in (("private", replace(BUDGET, max_grad_norm=1e6)), ("plain", None)):
-        workspace = tiny_workspace(num_train=8)
         choices = tiny_choices(model, "adapter", "bitfit", dp=budget, **options)
-        original = workspace.classifier
-
-        def without_dropout(*args: Any, original: Callable[..., Any] = original, **named: Any) -> Any:
-            classifier = original(*args, **named)
-            for module in classifier.model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = 0.0
-            return classifier
-
-        workspace.classifier = without_dropout  # type: ignore[method-assign]
-        run, _ = do_run(choices, tmp_path / name, workspace)
+        run, _ = do_run(choices, tmp_path / name, tiny_source(num_train=8))
         assert run.experiment.plan[0].optimizer.weight_decay > 0
         results.append(stage_tensors(tmp_path / name, "1-adapter", "head.safetensors"))
     for name, tensor in results[0].items():
@@ -244,7 +245,7 @@ def test_the_record_tells_what_was_spent_and_nothing_of_the_rows(
         assert trained.num_examples_seen == 4 * trained.num_steps
         lines = (tmp_path / f"{index + 1}-{trained.name}" / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["loss"] for line in lines] == [None] * trained.num_steps
-    assert RunRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+    assert as_stored(record) == record
     assert "epsilon 8 at delta 1e-05" in str(record.privacy)
     assert run.experiment.training.privacy == BUDGET
 
@@ -292,12 +293,12 @@ def test_a_stage_that_was_cut_off_starts_anew(
 
 
 def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
-    workspace, model = tiny_workspace(), tiny_checkpoint("bert")
+    model = tiny_checkpoint("bert")
     budgets = [None, BUDGET, *(replace(BUDGET, **{name: 0.9}) for name in ("epsilon", "max_grad_norm"))]
-    digests = {tiny_experiment(private(model, "linear_probe", dp=each), workspace).digest for each in budgets}
+    digests = {tiny_experiment(private(model, "linear_probe", dp=each)).digest for each in budgets}
     assert len(digests) == len(budgets)
-    experiment = tiny_experiment(private(model, "linear_probe"), workspace)
-    assert type(experiment).from_json(json.loads(json.dumps(experiment.to_json()))) == experiment
+    experiment = tiny_experiment(private(model, "linear_probe"))
+    assert as_stored(experiment) == experiment
 
 
 def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -331,14 +332,14 @@ def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_pa
 
 @pytest.mark.parametrize("kind", ["regression", "multi_label", "spans", "many_classes"])
 def test_other_kinds_of_tasks_train_privately(kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    _, record = do_run(private(tiny_checkpoint("roberta"), "linear_probe"), tmp_path, kind_workspace(kind))
+    _, record = do_run(private(tiny_checkpoint("roberta"), "linear_probe"), tmp_path, kind_source(kind))
     assert record.stages[0].moved["head"] > 0
     assert record.privacy is not None
 
 
 def test_choices_are_refused(tiny_checkpoint: CheckpointMaker) -> None:
     with pytest.raises(UsageError, match="examples of one sequence each"):
-        tiny_experiment(private(tiny_checkpoint("roberta"), "linear_probe"), kind_workspace("multiple_choice"))
+        tiny_experiment(private(tiny_checkpoint("roberta"), "linear_probe"), kind_source("multiple_choice"))
 
 
 @pytest.mark.parametrize(
@@ -366,12 +367,12 @@ def test_what_cannot_be_private_is_refused_before_training(
     if strategy in ("mixout", "soup"):
         options = {"stage1_fraction": None} | options
     with pytest.raises(UsageError, match=said):
-        tiny_experiment(private(tiny_checkpoint("bert"), strategy, adapter, **options), tiny_workspace())
+        tiny_experiment(private(tiny_checkpoint("bert"), strategy, adapter, **options))
 
 
 def test_a_later_stage_that_cannot_be_private_is_refused_before_the_first(tiny_checkpoint: CheckpointMaker) -> None:
     with pytest.raises(UsageError, match="private training does not work here"):
-        tiny_experiment(private(tiny_checkpoint("deberta-v2"), "lp_ft"), tiny_workspace())
+        tiny_experiment(private(tiny_checkpoint("deberta-v2"), "lp_ft"))
 
 
 def test_learning_rates_are_not_chosen_on_private_rows(tiny_checkpoint: CheckpointMaker) -> None:

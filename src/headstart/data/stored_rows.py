@@ -1,0 +1,85 @@
+"""Rows that were given in memory, written once into a store, where any process finds them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from headstart.data.examples import Span, Split, TaskData
+from headstart.errors import CheckpointError
+from headstart.store.layout import atomic_path, read_json, write_json
+from headstart.store.local import LocalStore
+from headstart.tasks.task import Task
+
+ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
+
+
+def write_rows(store: LocalStore, data: TaskData) -> Path:
+    """Write a task and its rows into the store, and return their folder, whose name is a digest of all of it.
+
+    `read_rows` gives the same back, bit for bit. What is there already is not written again.
+    """
+    values = {
+        "task": asdict(data.task),
+        "fingerprint": data.fingerprint,
+        "notes": data.notes,
+        "splits": list(data.splits),
+    }
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
+    folder = store.root.absolute() / ROWS_FOLDER / digest
+    if not (folder / TASK_FILE).is_file():
+        store.mark()
+        for name, split in data.splits.items():
+            with atomic_path(folder / f"{name}.parquet") as temporary:
+                pyarrow.parquet.write_table(_table(split), temporary)
+        # Written last: a folder with this file is whole.
+        write_json(folder / TASK_FILE, values)
+    return folder
+
+
+def read_rows(folder: Path) -> TaskData:
+    """Return what `write_rows` wrote to this folder.
+
+    Raises:
+        CheckpointError: if the folder is missing or damaged.
+    """
+    from pydantic import TypeAdapter
+
+    try:
+        values = read_json(folder / TASK_FILE)
+        return TaskData(
+            task=TypeAdapter(Task).validate_python(values["task"]),
+            splits={name: _split(pyarrow.parquet.read_table(folder / f"{name}.parquet")) for name in values["splits"]},
+            fingerprint=values["fingerprint"],
+            notes=tuple(values["notes"]),
+        )
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise CheckpointError(f"the rows in {folder} are missing or damaged: {error}") from error
+
+
+def _table(split: Split) -> pa.Table:
+    columns = {name: pa.array([_plain(value) for value in column]) for name, column in split.columns.items()}
+    return pa.table({TEXTS: pa.array(split.texts, pa.list_(pa.string())), **columns})
+
+
+def _split(table: pa.Table) -> Split:
+    columns = {name: tuple(_value(name, value) for value in table[name].to_pylist()) for name in table.column_names}
+    return Split(texts=columns.pop(TEXTS), columns=columns)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as Arrow has it; of a row's two spans, three numbers each."""
+    is_spans = isinstance(value, tuple) and value and isinstance(value[0], Span)
+    return [astuple(span) for span in value] if is_spans else value
+
+
+def _value(name: str, value: Any) -> Any:
+    if name == "spans":
+        return tuple(Span(text=text, begin=begin, end=end) for text, begin, end in value)
+    return tuple(value) if isinstance(value, list) else value

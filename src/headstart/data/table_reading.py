@@ -1,0 +1,94 @@
+"""Reading a user's table, whole or piece by piece, by its suffix; what is wrong with it is in its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from headstart.data.file_options import AS_GUESSED, FileOptions
+from headstart.data.table import Table, joined, unreadable
+from headstart.data.text_tables import scan_csv, scan_json, scan_json_lines, scan_tsv
+
+CHUNK_ROWS = 10_000
+Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
+
+
+def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[Table]:
+    """Yield a file's rows piece by piece; memory depends on the piece, not on the file (JSON arrays are read whole).
+
+    Args:
+        file: CSV, TSV, JSON, JSON lines (each plain or .gz), Parquet or Arrow, by its suffix.
+        options: how to read it.
+        chunk_rows: rows of a piece.
+
+    Raises:
+        UsageError: if the encoding is unknown.
+    """
+    path = Path(file)
+    num_rows = 0
+    try:
+        if problem := _problem(path):
+            yield unreadable(path, problem)
+            return
+        before = _state(path)
+        piece = None
+        for piece in SCANS[_suffix(path)](path, options, chunk_rows):
+            num_rows += piece.num_rows + len(piece.faults)
+            yield piece
+    except OSError as error:
+        yield unreadable(path, f"cannot be read: {error.strerror or error}")
+        return
+    if _state(path) != before:
+        yield unreadable(path, "was changed while it was read; call again")
+    if num_rows == 0:
+        yield unreadable(path, "has a header and no rows" if piece is not None and piece.columns else "is empty")
+
+
+def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
+    """Return a whole file, all pieces of `scan_table` together."""
+    return joined(Path(file), scan_table(str(file), options))
+
+
+def _problem(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder; name a file in it, or a folder that datasets' save_to_disk wrote"
+    if _suffix(path) not in SCANS:
+        return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
+    return "" if path.exists() else "there is no such file"
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix that names the format; of a gzipped text file both."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return (
+        suffixes[-2]
+        if suffixes[-1:] == [".gz"] and suffixes[-2:-1] and suffixes[-2] in TEXT_SCANS
+        else (suffixes or [""])[-1]
+    )
+
+
+def _state(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    from headstart.data.arrow_tables import scan_parquet
+
+    yield from scan_parquet(path, options, chunk_rows)
+
+
+def _arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    from headstart.data.arrow_tables import scan_arrow
+
+    yield from scan_arrow(path, options, chunk_rows)
+
+
+TEXT_SCANS: dict[str, Scan] = {
+    ".csv": scan_csv,
+    ".tsv": scan_tsv,
+    ".jsonl": scan_json_lines,
+    ".ndjson": scan_json_lines,
+    ".json": scan_json,
+}
+SCANS: dict[str, Scan] = TEXT_SCANS | {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow, ".ipc": _arrow}

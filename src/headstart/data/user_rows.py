@@ -1,0 +1,294 @@
+"""A user's own rows, checked before any model is loaded: all faults at once, each with its file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from headstart.data.cuts import cut, refuse_cutting
+from headstart.data.examples import Split, TaskData
+from headstart.data.file_options import AS_GUESSED, FileOptions
+from headstart.data.formats import read_split, trimmed_choices
+from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
+from headstart.data.loading import fingerprint
+from headstart.data.sources import name_of, tables_of
+from headstart.data.table import Table
+from headstart.data.table_reading import read_table
+from headstart.errors import DataError, DataFault
+from headstart.kinds import TaskKind
+from headstart.tasks.files import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
+from headstart.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TRAIN, VALIDATION = "train", "validation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of one split that are not at fault, with their labels as they are written.
+
+    Attributes:
+        numbers: which of the table's rows these are, from 0.
+        choices: by row, for multiple choice.
+    """
+
+    table: Table
+    columns: Columns
+    written: WrittenLabels
+    numbers: tuple[int, ...] = ()
+    choices: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def split(self, index: dict[str, int], group: str | None = None) -> Split:
+        """Return the rows with each label by its place in `index`."""
+        columns = self.table.columns
+        texts = [columns[name] for name in self.columns.text]
+        is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
+        return Split.of(
+            texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
+            labels=tuple(self.written.label(row, index) for row in self.numbers),
+            choices=tuple(self.choices[row] for row in self.numbers) if is_choice else None,
+            groups=tuple(str(columns[group][row]) for row in self.numbers) if group is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncutRows:
+    """A user's data, read and checked, before it is cut into training and validation rows.
+
+    Attributes:
+        name: of the task.
+        splits: by name, as the data has them; "train" is one.
+        notes: sentences that say what was guessed.
+    """
+
+    name: str
+    columns: Columns
+    kind: TaskKind
+    classes: tuple[str, ...]
+    splits: Mapping[str, Split]
+    notes: tuple[str, ...]
+
+    def cut(self, options: FileOptions) -> TaskData:
+        """Return the task with a training and a validation split; its rows are these, none is copied.
+
+        Raises:
+            UsageError: if options cannot go together, or there are too few rows to cut.
+        """
+        done = cut(self.splits, options)
+        sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
+        task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
+        return TaskData(
+            task=task,
+            splits=done.splits,
+            fingerprint=fingerprint(task, done.splits),
+            notes=(*self.notes, *done.notes),
+        )
+
+
+def load_file(file: str, options: FileOptions = AS_GUESSED) -> TaskData:
+    """Return a task from a user's data, with a training and a validation split: `read_file`, then `UncutRows.cut`."""
+    return read_file(file, options).cut(options)
+
+
+def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
+    """Read and check a user's data.
+
+    Labels are classes, whole numbers too; they are called as they are written, without surrounding spaces, and sorted
+    as a person would. Columns that are not named are guessed where they are obvious, and so is the kind of answer;
+    `notes` says both.
+
+    Args:
+        file: CSV, TSV, JSON, JSON lines, Parquet or Arrow by its suffix; a folder that datasets' `save_to_disk` wrote;
+            or `hub:OWNER/NAME`.
+        options: how to read it; what they say of cutting is only checked.
+
+    Raises:
+        DataError: with all faults of all files.
+        UsageError: if options cannot go together, or the data cannot be fetched.
+    """
+    tables = tables_of(file, options)
+    if VALIDATION in tables:
+        refuse_cutting(options)
+    training_table = tables[TRAIN]
+    faults = [fault for table in tables.values() for fault in table.faults]
+    choice = _choose(training_table, options)
+    faults += [training_table.fault(problem) for problem in choice.problems]
+    if choice.columns is None:
+        raise _data_error(faults)
+    kind, why = infer_kind(training_table, choice.columns, options)
+    rows = {split: _rows(table, choice.columns, kind, options.separator, faults) for split, table in tables.items()}
+    faults += _class_faults(rows) + _group_faults(training_table, options.group)
+    if faults:
+        raise _data_error(faults)
+    classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
+    index = {name: number for number, name in enumerate(classes)}
+    splits = {split: each.split(index, options.group if split == TRAIN else None) for split, each in rows.items()}
+    said = (f"kind: {kind}, {why}",) if why else ()
+    return UncutRows(
+        name=name_of(file),
+        columns=choice.columns,
+        kind=kind,
+        classes=classes,
+        splits=splits,
+        notes=(*choice.notes, *said),
+    )
+
+
+def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
+    """Return rows with all their columns, and their examples in the same order.
+
+    Args:
+        table: a whole table or a piece of one.
+        task: says which columns are texts and choices, and how rows become examples.
+
+    Raises:
+        DataError: with all faults of the rows.
+    """
+    faults = [*table.faults, *_missing_columns(table, task.text_columns, task.choice_columns)]
+    if not table.columns.keys() >= {*task.text_columns, *task.choice_columns}:
+        raise _data_error(faults)
+    _good_texts(table, task.text_columns, faults)
+    _good_choices(table, task.choice_columns, faults)
+    if faults:
+        raise _data_error(faults)
+    return table.to_arrow(), read_split(task, table, labelled=False)
+
+
+def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
+    """Return a whole file as `labelled_chunk` returns a piece of one."""
+    return labelled_chunk(read_table(file, options), task, options.separator)
+
+
+def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Split:
+    """Return labelled rows for a known task, its classes and columns.
+
+    A class is called by its name or, where no class is called by a number, by its index, as the hub's files do.
+
+    Args:
+        table: a whole table or a piece of one.
+        task: says columns, kind and classes.
+        separator: between the labels of one cell.
+
+    Raises:
+        DataError: with all faults of the rows; a label that is none of the task's is one.
+    """
+    if task.row_format != "texts":
+        return read_split(task, table)
+    columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
+    faults = list(table.faults)
+    rows = _rows(table, columns, task.kind, separator, faults)
+    index = {name: number for number, name in enumerate(task.labels)}
+    if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
+        index |= {str(number): number for number in range(task.num_labels)}
+    known = ", ".join(repr(name) for name in task.labels)
+    faults += [
+        table.fault(f"the label {name!r} is none of the classes {known}", row)
+        for row, names in rows.written.names.items()
+        for name in names
+        if name not in index
+    ]
+    if faults:
+        raise _data_error(faults)
+    return rows.split(index)
+
+
+def _data_error(faults: Sequence[DataFault]) -> DataError:
+    """Return the error with the faults of each file together, in the order of its lines."""
+    files = list(dict.fromkeys(fault.file for fault in faults))
+    return DataError(sorted(dict.fromkeys(faults), key=lambda fault: (files.index(fault.file), fault.line or 0)))
+
+
+def _choose(table: Table, options: FileOptions) -> ColumnChoice:
+    if not table.columns:
+        return ColumnChoice(columns=None)
+    free = [name for name in table.columns if name not in (options.group, options.split_column)]
+    choice = choose_columns(
+        free, text=options.text, text_pair=options.text_pair, label=options.label, choices=options.choices
+    )
+    wanted = {"--group": options.group, "--split-column": options.split_column}
+    problems = column_problems(tuple(table.columns), wanted)
+    return ColumnChoice(columns=None, problems=(*choice.problems, *problems)) if problems else choice
+
+
+def _missing_columns(
+    table: Table, texts: Sequence[str], choices: Sequence[str], label: str | None = None
+) -> list[DataFault]:
+    if not table.columns:
+        return []
+    wanted = {**dict(zip(("--text", "--text-pair"), texts, strict=False)), "--label": label}
+    wanted |= {f"--choices {number}": name for number, name in enumerate(choices, 1)}
+    return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
+
+
+def _rows(table: Table, columns: Columns, kind: TaskKind, separator: str | None, faults: list[DataFault]) -> Rows:
+    """Return the rows that are whole; what is wrong with the others goes to `faults`."""
+    missing = _missing_columns(table, columns.text, columns.choices, columns.label)
+    faults += [fault for fault in missing if fault not in faults]
+    if missing or not table.columns:
+        nothing = WrittenLabels(kind=kind, names={}, numbers={}, first_rows={})
+        return Rows(table=table, columns=columns, written=nothing)
+    good = _good_texts(table, columns.text, faults)
+    choices = _good_choices(table, columns.choices, faults)
+    written = read_labels(table, columns, kind, separator, faults)
+    readable = written.rows
+    if kind is TaskKind.MULTIPLE_CHOICE:
+        faults += [
+            table.fault(f"the label is {number:g}, and the row has {len(choices[row])} choices", row)
+            for row, number in written.numbers.items()
+            if row in choices and number >= len(choices[row])
+        ]
+        readable &= choices.keys()
+    numbers = tuple(row for row in good if row in readable)
+    return Rows(table=table, columns=columns, written=written, numbers=numbers, choices=choices)
+
+
+def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
+    training = rows[TRAIN]
+    known = set(training.written.first_rows)
+    has_own_validation = VALIDATION in rows and len(known) > 1
+    faults = [] if has_own_validation else class_faults(training.table, training.written)
+    for split, each in rows.items():
+        if known and split != TRAIN:
+            faults += unknown_classes(each.table, each.written, known)
+    return faults
+
+
+def _group_faults(table: Table, group: str | None) -> list[DataFault]:
+    if group is None:
+        return []
+    values = enumerate(table.columns[group])
+    return [table.fault(f"the group ({group!r}) is missing", row) for row, value in values if value in (None, "")]
+
+
+def _good_texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -> list[int]:
+    """Return the rows whose texts are whole."""
+    faulty: set[int] = set()
+    for name in columns:
+        for row, value in enumerate(table.columns[name]):
+            if problem := _text_problem(value):
+                faulty.add(row)
+                faults.append(table.fault(f"the text ({name!r}) {problem}", row))
+    return [row for row in range(table.num_rows) if row not in faulty]
+
+
+def _good_choices(table: Table, columns: Sequence[str], faults: list[DataFault]) -> dict[int, tuple[str, ...]]:
+    """Return the choices of each row that has them all."""
+    choices = {}
+    for row in range(table.num_rows if columns else 0):
+        try:
+            choices[row] = trimmed_choices({name: table.columns[name][row] for name in columns})
+        except ValueError as error:
+            faults.append(table.fault(str(error), row))
+    return choices
+
+
+def _text_problem(value: object) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return "is empty"
+    if not isinstance(value, str):
+        return f"is not text but {value!r}"
+    return ""

@@ -1,0 +1,248 @@
+"""All that a run is made from beside its stages: rows, tokens, model, frozen features, reference digests."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.examples import Split, TaskData
+from headstart.data.token_cache import cached_tokens
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.experiments.bounded_cache import BoundedCache
+from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.observer import Sample
+from headstart.experiments.task_rows import Parts, TaskRows
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.parameters import digests
+from headstart.models.source import ModelSource, resolve_model
+from headstart.tasks.task import Task
+from headstart.training.features import Features, extract, reads_one_vector
+from headstart.training.invariants import Digests
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+FEATURE_BATCH_SIZE = 32
+SAMPLE_SIZE = 128
+"""Examples whose features are compared: two passes over them cost as much as a few updates."""
+TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 36, 200, 1 << 24
+"""What Python needs for a token in a list and for a tensor's name and digest; a tokenizer is this large at most."""
+
+Which = Literal["train", "report", "choose", "sample"]
+"""Rows to train on, to report on, training rows that a strategy chooses on; and those that diagnostics look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedFeatures:
+    """Cached features, and the seconds that they cost once; every run that uses them counts these as its own."""
+
+    features: Features
+    seconds: float
+
+
+class RunDataCache:
+    """What the runs of one process share, bounded: rows, models' files and tokenizers, and what runs keep in it."""
+
+    def __init__(self, rows: TaskRows | None = None) -> None:
+        self.rows = rows or TaskRows()
+
+    @property
+    def kept(self) -> BoundedCache:
+        """What is kept, rows included: one bound holds for all of it."""
+        return self.rows.kept
+
+    def model(self, name: str) -> ModelSource:
+        """Return where a model's files are, resolved once."""
+        return self.kept.get(("model", name), lambda: resolve_model(name), lambda _: DIGEST_BYTES)
+
+    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
+        """Return a model's tokenizer."""
+        return self.kept.get(("tokenizer", name), lambda: load_tokenizer(self.model(name)), lambda _: TOKENIZER_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """The data of one run. Nothing here changes a result; all of it can be made again from the run alone."""
+
+    run: Run
+    cache: RunDataCache
+
+    @classmethod
+    def of(cls, run: Run, cache: RunDataCache | None = None) -> RunData:
+        """Return the data of a run, shared through `cache`; without one it is shared with nothing."""
+        return cls(run, cache or RunDataCache())
+
+    @property
+    def task_data(self) -> TaskData:
+        """The task and all of its rows."""
+        return self.cache.rows.of(self.run.source)
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.task_data.task
+
+    @property
+    def train(self) -> Split:
+        """The rows to train on."""
+        return self._parts.train
+
+    @property
+    def report(self) -> Split:
+        """The rows to report on; there may be none."""
+        return self._parts.report
+
+    @property
+    def choose(self) -> Split:
+        """The training rows that a strategy chooses on, and nothing is trained on; there may be none."""
+        return self._parts.choose
+
+    @property
+    def sample_rows(self) -> Split:
+        """The training rows that diagnostics look at: evenly spaced, the same for every strategy and seed."""
+        step = max(1, math.ceil(len(self.train) / SAMPLE_SIZE))
+        return self.train.take(range(0, len(self.train), step))
+
+    def tokens(self, which: Which) -> TokenizedSplit:
+        """Return the tokens of some of the rows."""
+        attribute = "sample_rows" if which == "sample" else which
+        rows = (self.run.source, self.run.experiment.evaluation, which)
+        return self._tokenized(rows, lambda: getattr(self, attribute))
+
+    def other(self, source: TaskSource) -> TaskData:
+        """Return the rows of another task or file that the finished model is scored on."""
+        return self.cache.rows.other(self.run.source, source)
+
+    def other_tokens(self, source: TaskSource) -> TokenizedSplit:
+        """Return the tokens of another task's rows to report on."""
+        return self._tokenized((self.run.source.at(0), source), lambda: self.other(source).evaluation)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer."""
+        return self.cache.tokenizer(self.run.experiment.model)
+
+    @property
+    def collator(self) -> PaddingCollator:
+        """What makes the model's batches of the task's rows."""
+        return PaddingCollator(self.tokenizer, kind=self.task.kind, num_labels=self.task.num_labels)
+
+    def load_classifier(self) -> Classifier:
+        """Return the pretrained model with a fresh head of the run's seed, loaded anew."""
+        experiment, task = self.run.experiment, self.task
+        return load_classifier(
+            self.cache.model(experiment.model),
+            kind=task.kind,
+            labels=task.labels,
+            reads_spans=task.has_spans,
+            head=experiment.head,
+            seed=self.run.seed,
+            attention=experiment.training.attention,
+            keep_head=experiment.keep_head,
+        )
+
+    def pretrained_digests(self, classifier: Classifier) -> Digests:
+        """Return the digests of the pretrained backbone; `classifier` is freshly loaded and serves the first time."""
+        experiment = self.run.experiment
+        return self.cache.kept.get(
+            ("digests", experiment.model_revision, experiment.head, experiment.keep_head),
+            lambda: digests(classifier.backbone_tensors()),
+            lambda found: DIGEST_BYTES * len(found),
+        )
+
+    def features(self, classifier: Classifier) -> TimedFeatures | None:
+        """Return the frozen backbone's features of the training rows, or None where a head reads more than one vector.
+
+        Args:
+            classifier: freshly loaded; its pretrained backbone computes them.
+        """
+        return self.cache.kept.get(self._frozen("features"), lambda: self._extract(classifier), _features_bytes)
+
+    @property
+    def sample(self) -> Sample:
+        """What diagnostics look at."""
+        training = self.run.experiment.training
+        return Sample(
+            tokens=self.tokens("sample"),
+            collate=self.collator,
+            precision=training.precision,
+            device=training.device,
+        )
+
+    def pretrained_features(self, known: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the untouched backbone's features of the sample [n, h]; `known` are these where just seen."""
+        return self.cache.kept.get(
+            self._frozen("sample"),
+            lambda: self._sample_features() if known is None else known,
+            lambda found: found.nbytes,
+        )
+
+    @property
+    def _parts(self) -> Parts:
+        return self.cache.rows.parts(self.run.source, self.run.experiment.evaluation)
+
+    @property
+    def _reading(self) -> tuple[object, ...]:
+        """What tokens follow from beside the rows."""
+        experiment, training = self.run.experiment, self.run.experiment.training
+        return (experiment.model_revision, training.max_length, training.truncation, training.stride)
+
+    def _frozen(self, what: str) -> tuple[object, ...]:
+        """Return the key of something that a pretrained backbone says of the training rows."""
+        experiment, training = self.run.experiment, self.run.experiment.training
+        rows = (what, self.run.source, experiment.evaluation)
+        return (*rows, *self._reading, experiment.head, training.precision, training.attention)
+
+    def _tokenized(self, rows: tuple[object, ...], split: Callable[[], Split]) -> TokenizedSplit:
+        training = self.run.experiment.training
+
+        def tokenized() -> TokenizedSplit:
+            return cached_tokens(
+                split(),
+                self.tokenizer,
+                max_length=training.max_length,
+                truncation=training.truncation,
+                stride=training.stride,
+            )
+
+        return self.cache.kept.get(("tokens", *rows, *self._reading), tokenized, _tokens_bytes)
+
+    def _sample_features(self) -> torch.Tensor:
+        return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
+
+    def _extract(self, classifier: Classifier) -> TimedFeatures | None:
+        begin = time.perf_counter()
+        tokens, collate = self.tokens("train"), self.collator
+        if not reads_one_vector(classifier, collate(_first_rows(tokens))):
+            return None
+        features = extract(
+            classifier,
+            tokens,
+            collate,
+            batch_size=FEATURE_BATCH_SIZE,
+            precision=self.run.experiment.training.precision,
+            device=self.run.experiment.training.device,
+        )
+        return TimedFeatures(features=features, seconds=time.perf_counter() - begin)
+
+
+def _first_rows(tokens: TokenizedSplit) -> list[dict[str, Any]]:
+    dataset = TokenizedDataset(tokens)
+    return [dataset[row] for row in range(min(4, len(tokens)))]
+
+
+def _tokens_bytes(tokens: TokenizedSplit) -> int:
+    return TOKEN_BYTES * len(tokens.features) * sum(tokens.lengths)
+
+
+def _features_bytes(found: TimedFeatures | None) -> int:
+    if found is None:
+        return 0
+    pooled = found.features.pooled
+    return found.features.first_token.nbytes + (0 if pooled is None else pooled.nbytes)

@@ -1,0 +1,121 @@
+"""The rows of tasks, read once: found by their source, cut for an evaluation, and those of other tasks. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from headstart.data.examples import Split, TaskData
+from headstart.data.holdout import hold_out
+from headstart.data.loading import fingerprint, load_task
+from headstart.data.user_rows import UncutRows, read_file, read_labelled
+from headstart.experiments.bounded_cache import BoundedCache
+from headstart.experiments.experiment import Evaluation, TaskSource
+from headstart.inference.other_tasks import relabelled, require_same_answers
+from headstart.tasks.task import Task
+
+MAX_BYTES = 1 << 30
+"""Of all rows, tokens and features that one process keeps for its next run."""
+HOLDOUT_SEED, SELECTION_SEED = 0, 1
+"""The held-out part of a training split is the same for all runs: what is chosen on it is comparable."""
+EMPTY = Split.of((), labels=())
+REFERENCE_BYTES, TEXT_BYTES = 8, 100
+"""What Python needs for a value in a tuple, and for a text beside its characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The rows of one evaluation.
+
+    Attributes:
+        train: to train on; `choose`: training rows that a strategy chooses on; `report`: to report on. The last two may
+            be empty.
+    """
+
+    train: Split
+    report: Split
+    choose: Split
+
+
+class TaskRows:
+    """Rows by their source. A file is read once, and all of its folds are cuts of the same rows."""
+
+    def __init__(self, kept: BoundedCache | None = None) -> None:
+        self.kept = kept if kept is not None else BoundedCache(MAX_BYTES)
+
+    def of(self, source: TaskSource) -> TaskData:
+        """Return a task's rows.
+
+        Raises:
+            UsageError: if they cannot be found or are faulty.
+            CheckpointError: if rows that were stored are missing or damaged.
+        """
+        source = replace(source, evaluate_on=())
+        if source.file is None:
+            return self.kept.get(("rows", source), lambda: _read(source), _rows_bytes)
+        return self.kept.get(("cut", source), lambda: self._uncut(source).cut(source.options), _cut_bytes)
+
+    def other(self, source: TaskSource, other: TaskSource) -> TaskData:
+        """Return the rows of another task or file that models of `source` are scored on.
+
+        Raises:
+            UsageError: if they cannot be found or are faulty, or their labels are not the task's.
+        """
+        source = source.at(0)
+        return self.kept.get(("other", source, other), lambda: _read_other(self.of(source).task, other), _rows_bytes)
+
+    def parts(self, source: TaskSource, evaluation: Evaluation) -> Parts:
+        """Return the rows to train on, to report on and to choose on."""
+        return self.kept.get(("parts", source, evaluation), lambda: self._cut(source, evaluation), _parts_bytes)
+
+    def _uncut(self, source: TaskSource) -> UncutRows:
+        source = source.at(0)
+        return self.kept.get(("uncut", source), lambda: read_file(str(source.file), source.options), _rows_bytes)
+
+    def _cut(self, source: TaskSource, evaluation: Evaluation) -> Parts:
+        data = self.of(source)
+        rest, held_out, choose = data.training, EMPTY, EMPTY
+        if evaluation.holdout_fraction > 0:
+            rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
+        if evaluation.selection_fraction > 0:
+            rest, choose = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
+        if evaluation.split is None:
+            return Parts(train=rest, report=EMPTY, choose=choose)
+        report = held_out if evaluation.split == "holdout" else data.splits[evaluation.split]
+        return Parts(train=rest, report=report, choose=choose)
+
+
+def _read(source: TaskSource) -> TaskData:
+    if source.stored_rows is not None:
+        from headstart.data.stored_rows import read_rows
+
+        return read_rows(Path(source.stored_rows))
+    return load_task(source.name, data_root=Path(source.data_root) if source.data_root else None)
+
+
+def _read_other(task: Task, other: TaskSource) -> TaskData:
+    if other.file is not None:
+        rows = {task.evaluation_split: read_labelled(other.file, task, other.options)}
+        return TaskData(task=replace(task, name=other.name), splits=rows, fingerprint=fingerprint(task, rows))
+    data = _read(other)
+    require_same_answers(task, data.task)
+    splits = {data.task.evaluation_split: relabelled(data.evaluation, data.task, task)}
+    return replace(data, task=replace(data.task, labels=task.labels), splits=splits)
+
+
+def _rows_bytes(data: TaskData | UncutRows) -> int:
+    texts = (text for split in data.splits.values() for row in split.texts for text in row)
+    return sum(TEXT_BYTES + len(text) for text in texts)
+
+
+def _cut_bytes(data: TaskData) -> int:
+    """Return the size of tuples that refer to rows kept elsewhere."""
+    return sum(_references(split) for split in data.splits.values())
+
+
+def _parts_bytes(parts: Parts) -> int:
+    return sum(_references(split) for split in (parts.train, parts.report, parts.choose))
+
+
+def _references(split: Split) -> int:
+    return REFERENCE_BYTES * len(split) * (1 + len(split.columns))

@@ -1,0 +1,230 @@
+"""A user's file in, predictions or metrics out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from headstart.artifacts.model_folder import load_folder_tokenizer, read_info
+from headstart.data.file_options import AS_GUESSED, FileOptions
+from headstart.data.loading import load_task
+from headstart.data.user_rows import read_labelled
+from headstart.errors import CheckpointError
+from headstart.inference.columns import prediction_columns, prediction_schema
+from headstart.inference.evaluate import Scores, evaluate
+from headstart.inference.forward import Progress
+from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
+from headstart.inference.other_tasks import relabelled, require_same_answers
+from headstart.inference.partial_answers import Job, PartialFolder, Piece, partial_folder, said_as_usage_errors
+from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
+from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
+from headstart.inference.saved import load_saved_model
+from headstart.inference.table_writing import (
+    as_schema,
+    format_suffix,
+    require_new_columns,
+    require_writable,
+    table_writer,
+)
+from headstart.store.layout import atomic_path
+from headstart.tasks.catalogue import TASKS
+
+CHUNK_ROWS = 1_000
+"""Rows in memory at a time, and what a kill costs at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What came of a prediction.
+
+    Attributes:
+        num_rows: of the output.
+        num_resumed: answered by an earlier call that did not come to its end.
+        num_truncated: rows that lost tokens to the maximum length.
+    """
+
+    num_rows: int
+    num_resumed: int
+    num_truncated: int
+
+
+def predict_file(
+    folder: Path,
+    file: str,
+    out: Path,
+    *,
+    options: FileOptions = AS_GUESSED,
+    prefix: str = "",
+    batch_size: int = PREDICTION_BATCH_SIZE,
+    precision: str = "fp32",
+    device: str | None = None,
+    progress: Progress | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Written:
+    """Write the user's rows, in their order, with the model's answers after their columns.
+
+    Memory does not grow with the number of rows. Everything that can be wrong is looked for before the model is loaded,
+    and the file is written whole or not at all. What a killed call finished lies in `<out>.partial`; the same call
+    again goes on from there and gives the same bytes.
+
+    Args:
+        folder: a saved model.
+        file: a table, as `scan_table` reads it.
+        out: a table, by its suffix; must not exist.
+        options: how the file is read; columns that are not named are those that the model was trained on.
+        prefix: put before the names of the new columns.
+        batch_size: sequences per forward pass.
+        precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
+        progress: called after each batch with rows done and rows in all.
+        chunk_rows: rows in memory at a time.
+
+    Raises:
+        UsageError: if the folder is no model, the output cannot be written, a new column's name is taken, or a call
+            with other rows or options left an unfinished output of this name.
+        DataError: if rows cannot be read; all faults at once.
+    """
+    require_writable(out)
+    _, info = read_info(folder)
+    task = with_columns(info.task, options)
+    rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
+    checked = check_rows(rows, info, load_folder_tokenizer(folder) if needs_tokens(info) else None)
+    added = prediction_schema(task, prefix, checked.num_choices)
+    require_new_columns(checked.schema.names, added.names)
+    job = Job(
+        input=input_digest(file),
+        model=folder_digest(folder),
+        columns=repr((options, task.text_columns, task.choice_columns)),
+        batch_size=batch_size,
+        precision=precision,
+        device=device or best_device(),
+        chunk_rows=chunk_rows,
+        versions=library_versions(),
+    )
+    with partial_folder(out, job) as partial:
+        num_resumed = _answer(folder, rows, checked, job, partial, progress)
+        num_truncated = _write(rows, checked, partial, added, out)
+    return Written(num_rows=checked.num_rows, num_resumed=num_resumed, num_truncated=num_truncated)
+
+
+def evaluate_file(
+    folder: Path,
+    file: str,
+    *,
+    options: FileOptions = AS_GUESSED,
+    batch_size: int = PREDICTION_BATCH_SIZE,
+    precision: str = "fp32",
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Return the metrics of the model's task on a labelled file.
+
+    Args:
+        folder: a saved model.
+        file: a labelled table; its labels are among the model's classes.
+        options: how it is read; columns that are not named are those that the model was trained on.
+        batch_size: sequences per forward pass.
+        precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
+        progress: called after each batch with rows done and rows in all.
+
+    Raises:
+        UsageError: if the folder is no model.
+        DataError: if rows cannot be read or a label is unknown; all faults at once.
+    """
+    split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
+    return evaluate(
+        load_saved_model(folder), split, batch_size=batch_size, precision=precision, device=device, progress=progress
+    )
+
+
+def evaluate_task(
+    folder: Path,
+    name: str,
+    *,
+    data_root: Path | None = None,
+    batch_size: int = PREDICTION_BATCH_SIZE,
+    precision: str = "fp32",
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Return a task's metrics on its evaluation split, for a model that was trained on another task or on a file.
+
+    Args:
+        folder: a saved model.
+        name: of a task with the model's kind of answer and the same class names, in any order.
+        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+        batch_size: sequences per forward pass.
+        precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
+        progress: called after each batch with rows done and rows in all.
+
+    Raises:
+        UsageError: if the folder is no model, the task is unknown or has other answers, or its rows cannot be found.
+        DataError: if rows are faulty.
+    """
+    own, task = read_info(folder)[1].task, TASKS.get(name)
+    require_same_answers(own, task)
+    data = load_task(name, data_root=data_root, splits=(task.evaluation_split,))
+    return evaluate(
+        load_saved_model(folder),
+        relabelled(data.evaluation, task, own),
+        metric_names=task.metrics,
+        batch_size=batch_size,
+        precision=precision,
+        device=device,
+        progress=progress,
+    )
+
+
+def _answer(
+    folder: Path, rows: Rows, checked: Checked, job: Job, partial: PartialFolder, progress: Progress | None
+) -> int:
+    """Answer every chunk that is not answered yet; return the number of rows that were."""
+    schema = prediction_schema(rows.task, num_choices=checked.num_choices)
+    num_done = num_resumed = 0
+    saved = None
+    for number, (_, split) in enumerate(rows.chunks()):
+        if partial.read(number, len(split)) is not None:
+            num_resumed += len(split)
+        else:
+            saved = saved or load_saved_model(folder)
+            predictions = predict(
+                saved,
+                split,
+                batch_size=job.batch_size,
+                precision=job.precision,
+                device=job.device,
+                progress=_counted_on(progress, num_done, checked.num_rows),
+            )
+            num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
+            columns = prediction_columns(predictions, schema, num_choices)
+            partial.write(number, Piece(columns=columns, num_truncated=predictions.num_truncated))
+        num_done += len(split)
+        if progress is not None:
+            progress(num_done, checked.num_rows)
+    return num_resumed
+
+
+def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> int:
+    """Write all rows with their answers; return how many were truncated."""
+    num_truncated = 0
+    whole = partial.whole(format_suffix(out) or "")
+    schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
+    with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
+        for number, (table, split) in enumerate(rows.chunks()):
+            piece = partial.read(number, len(split))
+            if piece is None:
+                raise CheckpointError(f"answers that were finished are no longer in {partial.folder}")
+            write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
+            num_truncated += piece.num_truncated
+    require_writable(out)
+    os.replace(whole, out)
+    return num_truncated
+
+
+def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:
+    return None if progress is None else lambda done, total: progress(num_before + done, num_rows)

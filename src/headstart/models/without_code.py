@@ -1,0 +1,123 @@
+"""The one door to transformers' loading: configuration, tokenizer and weights are read from a folder, code never is.
+
+transformers asks on the terminal whether a folder's code may run when nobody has said so. Here it is always told no,
+and a folder that cannot be read without its code is refused before transformers sees it. A folder that names code
+beside an architecture that transformers has itself is read with transformers' own classes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
+
+from headstart.errors import UsageError
+
+CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
+
+
+def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfig:
+    """Return a folder's configuration, without what it says of code.
+
+    Raises:
+        UsageError: if only the folder's code could read it.
+    """
+    _refuse_needed_code(folder)
+    config: PretrainedConfig = config_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    _forget_code(config)
+    return config
+
+
+def read_tokenizer(folder: Path, **options: str) -> PreTrainedTokenizerBase:
+    """Return a folder's tokenizer, without what it says of code.
+
+    Raises:
+        UsageError: if only the folder's code could make it.
+    """
+    _refuse_needed_code(folder)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, **options
+    )
+    tokenizer.init_kwargs.pop("auto_map", None)
+    return tokenizer
+
+
+def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **options: Any) -> tuple[PreTrainedModel, Any]:
+    """Return a folder's model in fp32 whatever the files' dtype, and what transformers says of its loading.
+
+    Args:
+        model_class: one of transformers' Auto classes, or a class of ours.
+        folder: holds safetensors.
+        config: as `read_config` returns it.
+        options: of `from_pretrained`.
+    """
+    _forget_code(config)
+    model, info = model_class.from_pretrained(
+        folder,
+        config=config,
+        dtype=torch.float32,
+        output_loading_info=True,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        **options,
+    )
+    return model, info
+
+
+def untrained_model(config: PretrainedConfig) -> PreTrainedModel:
+    """Return a backbone as its configuration says, with transformers' own class and no checkpoint's weights."""
+    _forget_code(config)
+    model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
+    return model
+
+
+def _refuse_needed_code(folder: Path) -> None:
+    config, tokenizer = _json(folder / CONFIG), _json(folder / TOKENIZER_CONFIG)
+    architecture = str(config.get("model_type"))
+    if config.get("auto_map") and architecture not in CONFIG_MAPPING:
+        raise _refusal(folder, CONFIG, config["auto_map"])
+    name = str(tokenizer.get("tokenizer_class")).removesuffix("Fast")
+    is_known = tokenizer_class_from_name(name) is not None or tokenizer_class_from_name(f"{name}Fast") is not None
+    is_data = (folder / "tokenizer.json").is_file() and architecture in TOKENIZER_MAPPING_NAMES
+    if tokenizer.get("auto_map") and not is_known and not is_data:
+        raise _refusal(folder, TOKENIZER_CONFIG, tokenizer["auto_map"])
+
+
+def _refusal(folder: Path, file: str, named: object) -> UsageError:
+    return UsageError(
+        f"the model in {folder} can only be read by code of its own: {file} names {json.dumps(named)}",
+        allowed="  headstart reads architectures and tokenizers that transformers has itself; it runs no model's code.",
+        remedy="  Use a model that needs no code of its own, or convert this one in a place where you trust its code.",
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return what a file says; what cannot be read says nothing here, and transformers complains of it."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _forget_code(config: PretrainedConfig) -> None:
+    """Take the names of code off a configuration and all that lie in it: models are built from both."""
+    vars(config).pop("auto_map", None)
+    for value in vars(config).values():
+        if isinstance(value, PretrainedConfig):
+            _forget_code(value)
+        elif isinstance(value, dict):
+            value.pop("auto_map", None)

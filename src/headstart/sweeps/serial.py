@@ -1,0 +1,106 @@
+"""Runs done one after another in this process, sharing a store with any number of others that do the same."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from headstart.errors import DivergedError, HeadstartError
+from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.run import describe_run, run_one
+from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.store.json_records import write_record
+from headstart.store.local import LocalStore
+from headstart.store.provenance import collect
+from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.executor import Event, SweepEvent, SweepListener
+from headstart.training.config import RunOptions
+
+POLL_SECONDS = 2.0
+
+
+def _ignore(event: SweepEvent) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialExecutor:
+    """An `Executor` without workers.
+
+    Attributes:
+        store: where runs are kept.
+        options: of all runs.
+        listener: told of every run.
+        cache: what the runs share; planning may have filled it.
+    """
+
+    store: LocalStore
+    options: RunOptions = field(default_factory=RunOptions)
+    listener: SweepListener = _ignore
+    cache: RunDataCache = field(default_factory=RunDataCache)
+
+    def elsewhere(self, store: LocalStore, options: RunOptions) -> SerialExecutor:
+        """Return an executor with the same listener and cache that keeps its runs in another store."""
+        return replace(self, store=store, options=options)
+
+    def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
+        """Have all runs finished, as `Executor.execute` says."""
+        for run in {run.experiment.digest: run for run in runs}.values():
+            self.store.write_experiment(
+                run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
+            )
+        records: dict[int, RunRecord] = {}
+        waiting = list(enumerate(runs))
+        while waiting:
+            still_waiting = []
+            for index, run in waiting:
+                record = self._try(run)
+                if record is None:
+                    still_waiting.append((index, run))
+                else:
+                    records[index] = record
+            if len(still_waiting) == len(waiting):
+                time.sleep(POLL_SECONDS)
+            waiting = still_waiting
+        return [records[index] for index in range(len(runs))]
+
+    def _try(self, run: Run) -> RunRecord | None:
+        """Return the run's record, or None while another process has it."""
+        digest = run.experiment.digest
+        with self.store.claim(digest, run.seed) as claimed:
+            if not claimed:
+                self.listener(SweepEvent(kind=Event.ELSEWHERE, run=run))
+                return None
+            done = self.store.record(digest, run.seed)
+            if done is not None and done.status is not RunStatus.ERROR:
+                self.listener(SweepEvent(kind=Event.SKIPPED, run=run, record=done))
+                return done
+            self.listener(SweepEvent(kind=Event.STARTED, run=run))
+            record = self._run(run)
+            if record.status is RunStatus.FINISHED:
+                self.store.finish(record)
+            else:
+                self.store.fail(record)
+            self.listener(SweepEvent(kind=Event.ENDED, run=run, record=record))
+            return record
+
+    def _run(self, run: Run) -> RunRecord:
+        """Run and return the record, also of a run that failed."""
+        folder = self.store.run_folder(run.experiment.digest, run.seed)
+        write_record(folder.started_json, collect())
+        data = RunData.of(run, self.cache)
+        try:
+            return run_one(
+                data,
+                folder,
+                self.options,
+                lambda progress: self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress)),
+            )
+        except DivergedError as error:
+            diverged = describe_run(data, RunStatus.DIVERGED)
+            return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
+        except Exception as error:
+            told = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
+            return replace(describe_run(data, RunStatus.ERROR), error=told)

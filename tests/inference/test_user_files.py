@@ -1,0 +1,182 @@
+"""From a user's file to predictions in a file: order, columns, refusals, and nothing left behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.data.file_options import FileOptions
+from headstart.errors import DataError, UsageError
+from headstart.inference import user_files
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
+from headstart.tasks.super_glue import RTE
+from headstart.tasks.task import Task
+from tests.support.paths import SHARED_DATA, needs_shared_data
+from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
+from tests.support.tiny import make_checkpoint
+
+NEW_COLUMNS = ["predicted_label", "probability_bad", "probability_fair", "probability_good"]
+
+
+def save(folder: Path, task: Task) -> Path:
+    example = make_example(make_checkpoint(folder / "source", "bert"), task=task)
+    save_model_folder(example.classifier, example.tokenizer, folder / "model", info=example.info)
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tmp_path_factory.mktemp("texts"), TEXT_TASK)
+
+
+@pytest.fixture(scope="module")
+def pair_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(tmp_path_factory.mktemp("pairs"), PAIR_TASK)
+
+
+def user_rows() -> list[dict[str, Any]]:
+    return [{"id": row, "text": text, "note": 'a "quoted", note'} for row, (text,) in enumerate(texts(TEXT_TASK).texts)]
+
+
+def write_rows(rows: list[dict[str, Any]], path: Path) -> str:
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path)
+    return str(path)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return pyarrow.parquet.read_table(path).to_pylist()
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("given", ["in.csv", "in.jsonl", "in.parquet"])
+def test_rows_keep_their_order_and_columns(model: Path, tmp_path: Path, given: str, out: str) -> None:
+    written = predict_file(model, write_rows(user_rows(), tmp_path / given), tmp_path / out)
+    rows = read_rows(tmp_path / out)
+    expected = predict(load_saved_model(model), texts(TEXT_TASK))
+    assert written.num_rows == len(rows) == 23
+    assert list(rows[0]) == ["id", "text", "note", *NEW_COLUMNS]
+    assert [int(row["id"]) for row in rows] == list(range(23))
+    assert [row["text"] for row in rows] == [row["text"] for row in user_rows()]
+    assert {row["note"] for row in rows} == {'a "quoted", note'}
+    assert [row["predicted_label"] for row in rows] == expected.predicted_labels
+    for row, probabilities in zip(rows, expected.answers.tolist(), strict=True):
+        assert [float(row[name]) for name in NEW_COLUMNS[1:]] == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_numbers_stay_numbers_where_the_formats_have_them(model: Path, tmp_path: Path) -> None:
+    predict_file(model, write_rows(user_rows(), tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
+    assert [type(value) for value in read_rows(tmp_path / "out.jsonl")[0].values()] == [int, *[str] * 3, *[float] * 3]
+
+
+def test_pairs_read_both_columns_in_the_task_order(pair_model: Path, tmp_path: Path) -> None:
+    rows = [{"second": second, "first": first} for first, second in texts(PAIR_TASK).texts]
+    predict_file(pair_model, write_rows(rows, tmp_path / "in.csv"), tmp_path / "out.csv")
+    expected = predict(load_saved_model(pair_model), texts(PAIR_TASK))
+    assert [row["predicted_label"] for row in read_rows(tmp_path / "out.csv")] == expected.predicted_labels
+
+
+def test_columns_can_be_named(pair_model: Path, tmp_path: Path) -> None:
+    rows = [{"p": first, "q": second} for first, second in texts(PAIR_TASK).texts]
+    given = write_rows(rows, tmp_path / "in.csv")
+    predict_file(pair_model, given, tmp_path / "out.csv", options=FileOptions(text="p", text_pair="q"), prefix="my_")
+    rows = read_rows(tmp_path / "out.csv")
+    assert list(rows[0]) == ["p", "q", "my_predicted_label", "my_probability_no", "my_probability_yes"]
+    expected = predict(load_saved_model(pair_model), texts(PAIR_TASK))
+    assert [row["my_predicted_label"] for row in rows] == expected.predicted_labels
+
+
+def test_a_second_text_that_the_model_cannot_read_is_refused(model: Path, tmp_path: Path) -> None:
+    given = write_rows(user_rows(), tmp_path / "in.csv")
+    with pytest.raises(UsageError, match="--text-pair"):
+        predict_file(model, given, tmp_path / "out.csv", options=FileOptions(text_pair="note"))
+
+
+def test_a_clash_names_the_prefix_before_the_model_is_loaded(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row | {"predicted_label": "mine"} for row in user_rows()]
+    given = write_rows(rows, tmp_path / "in.csv")
+    monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    with pytest.raises(UsageError, match=r"predicted_label(.|\n)*--prefix"):
+        predict_file(model, given, tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("out", ["in.csv", "out.xlsx"])
+def test_an_output_that_cannot_be_written_is_refused_first(model: Path, tmp_path: Path, out: str) -> None:
+    given = write_rows(user_rows(), tmp_path / "in.csv")
+    before = Path(given).read_bytes()
+    with pytest.raises(UsageError):
+        predict_file(model, given, tmp_path / out)
+    assert Path(given).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_nothing_is_left_when_prediction_breaks(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*args: object, **options: object) -> None:
+        raise RuntimeError("out of memory")
+
+    given = write_rows(user_rows(), tmp_path / "in.csv")
+    monkeypatch.setattr(user_files, "predict", out_of_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        predict_file(model, given, tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_missing_column_is_named(model: Path, tmp_path: Path) -> None:
+    given = write_rows([{"body": "the cat"}], tmp_path / "in.csv")
+    with pytest.raises(UsageError, match="'text'"):
+        predict_file(model, given, tmp_path / "out.csv")
+
+
+def test_evaluation_reads_labels_by_name(model: Path, tmp_path: Path) -> None:
+    answers = predict(load_saved_model(model), texts(TEXT_TASK)).predicted_labels
+    wrong = {"bad": "good", "fair": "bad", "good": "fair"}
+    rows = [
+        row | {"verdict": wrong[answer] if number < 5 else answer}
+        for number, (row, answer) in enumerate(zip(user_rows(), answers, strict=True))
+    ]
+    found = evaluate_file(model, write_rows(rows, tmp_path / "test.csv"))
+    assert found.num_rows == 23
+    assert found.scores["accuracy"] == pytest.approx(18 / 23)
+
+
+def test_evaluation_refuses_a_label_that_the_model_lacks(model: Path, tmp_path: Path) -> None:
+    rows = [row | {"verdict": "bad" if row["id"] else "superb"} for row in user_rows()]
+    given = write_rows(rows, tmp_path / "test.csv")
+    with pytest.raises(DataError, match=r"test\.csv:2: (.|\n)*superb"):
+        evaluate_file(model, given)
+
+
+@pytest.mark.real
+@needs_shared_data
+def test_evaluation_on_another_task_with_the_same_labels(tmp_path: Path) -> None:
+    """AX-g has RTE's labels and metrics of its own; sizes are the official ones."""
+    model = save(tmp_path, RTE)
+    scores = evaluate_task(model, "super_glue/axg", data_root=SHARED_DATA)
+    assert list(scores.scores) == ["accuracy", "gender_parity"]
+    assert scores.num_rows == 356
+    with pytest.raises(UsageError, match="their answers differ"):
+        evaluate_task(model, "super_glue/cb", data_root=SHARED_DATA)
