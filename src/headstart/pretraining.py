@@ -8,6 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
 
-from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.errors import InvariantError, UsageError
-from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
-from headstart.experiments.saved_adapters import require_storable
+from headstart.experiments.options import MethodOptions, TrainingOptions
+from headstart.experiments.plan_checks import check_plan_fits
+from headstart.experiments.recipes import get_preset, rates_for, stage_optimizers
+from headstart.experiments.saved_adapters import keep_start, saved_adapter_digest
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, digests
@@ -27,12 +29,13 @@ from headstart.registry import Spec
 from headstart.store.record import StageRecord
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.linear_probe import probe_stage
+from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
 from headstart.training.invariants import require_equal
-from headstart.training.job import StageJob, StageOutcome, StageRows
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome, StageRows
 
 DEFAULT_EPOCHS = 2.0
 """A tenth of the default preset's 20 epochs, as the paper gives Stage 1 a tenth of all."""
@@ -89,33 +92,24 @@ def pretrain_head(
 
     Source: Yang et al. (EMNLP 2022), section 3.
     """
+    method = MethodOptions(adapter=Spec.parse(adapter) if adapter is not None else None, learning_rate=learning_rate)
+    training = TrainingOptions(
+        epochs=DEFAULT_EPOCHS if epochs is None and steps is None else epochs,
+        steps=steps,
+        batch_size=batch_size,
+        precision=precision,
+        adapter_from=Path(adapter_from) if adapter_from else None,
+    )
     with _random_states_kept():
         private = classifier_from_model(copy.deepcopy(model).float(), head)
-        rows = _rows(private, train_dataset, data_collator, processing_class, batch_size)
-        stage = _plan(private, rows, adapter, epochs, steps, batch_size, learning_rate)
+        rows = _rows(private, train_dataset, data_collator, processing_class)
+        stage = _stage(private, rows, method, training)
         before = digests(_outside_head(model, private))
-        start = _start_of_adapter(stage, adapter_from)
-        outcome = _train(private, stage, rows, batch_size, precision, seed, progress, start)
+        outcome = _train(private, stage, rows, training, seed, progress)
         trained = outcome.head_tensors()
         _write_head(model, trained)
     require_equal("the model's backbone after pretrain_head", before, digests(_outside_head(model, private)))
-    return StageRecord(
-        name=stage.name,
-        role=stage.role,
-        num_steps=stage.num_steps,
-        scores={},
-        start_loss=outcome.start_loss,
-        end_loss=outcome.end_loss,
-        trained=outcome.trained,
-        moved=outcome.moved,
-        backbone_restored=True,
-        seconds=outcome.seconds,
-        evaluation_seconds=0.0,
-        checks_seconds=outcome.checks_seconds,
-        num_examples_seen=outcome.num_examples_seen,
-        num_tokens_seen=outcome.num_tokens_seen,
-        dtypes=outcome.dtypes,
-    )
+    return outcome.record(stage, backbone_restored=True)
 
 
 class _ModelRows(Dataset[dict[str, Any]]):
@@ -136,14 +130,11 @@ def _rows(
     dataset: Any,
     data_collator: Collator | None,
     processing_class: PreTrainedTokenizerBase | None,
-    batch_size: int,
 ) -> StageRows:
     if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__") or len(dataset) == 0:
         raise UsageError(
             "train_dataset has no rows to count", allowed="  It has a length above 0 and gives a dictionary per row."
         )
-    if batch_size < 1:
-        raise UsageError(f"batch_size was given as {batch_size}", allowed="  It is at least 1.")
     columns = frozenset(inspect.signature(classifier.model.forward).parameters) | {"label", "labels", "label_ids"}
     rows = _ModelRows(dataset, columns)
     if not {"label", "labels", "label_ids"} & set(rows[0]):
@@ -164,66 +155,53 @@ def _lengths(dataset: Any) -> list[int]:
     return [len(dataset[row]["input_ids"]) for row in range(len(dataset))]
 
 
-def _plan(
+def _stage(
     classifier: Classifier,
     rows: StageRows,
-    adapter: str | None,
-    epochs: float | None,
-    steps: int | None,
-    batch_size: int,
-    learning_rate: float | None,
+    method: MethodOptions,
+    training: TrainingOptions,
 ) -> Stage:
-    preset = get_preset("default")
-    spec = Spec.parse(adapter) if adapter is not None else None
+    """Return the stage to train, which this model can carry out."""
+    preset, spec = get_preset(training.preset), method.adapter
     optimizers = stage_optimizers(
         preset,
         rates_for(preset, "", count(classifier.backbone_tensors())),
         spec,
-        stage1_learning_rate=learning_rate,
+        stage1_learning_rate=method.learning_rate,
     )
-    if epochs is None and steps is None:
-        epochs = DEFAULT_EPOCHS
-    num_steps = resolve_num_steps(preset, "", len(rows.lengths), batch_size, epochs=epochs, steps=steps)
+    num_steps = training.num_steps("", len(rows.lengths))
     if spec is None or optimizers.adapter is None:
-        return probe_stage(optimizers.probe, num_steps)
-    refusal = build_adapter(spec).refusal(classifier)
-    if refusal is not None:
-        working = [name for name, reason in working_adapters(classifier).items() if reason is None]
-        raise UsageError(
-            f"the adapter {adapter!r} does not work on this model: {refusal}",
-            allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
-        )
-    return adapter_stage(optimizers.adapter, num_steps, spec)
-
-
-def _start_of_adapter(stage: Stage, folder: str | Path | None) -> Path | None:
-    if folder is None:
-        return None
-    if stage.adapter is None:
-        raise UsageError("adapter_from would have no effect without an adapter")
-    require_storable(stage.adapter, "adapter_from")
-    return Path(folder)
+        stage = probe_stage(optimizers.probe, num_steps)
+    else:
+        stage = adapter_stage(optimizers.adapter, num_steps, spec)
+    checkpointed = (stage.kind,) if classifier.model.is_gradient_checkpointing else ()
+    check_plan_fits((stage,), classifier, "this model", checkpointed)
+    if training.adapter_from is None:
+        return stage
+    if spec is None:
+        raise UsageError("`adapter_from` would have no effect without an adapter")
+    on_copy = replace(classifier, model=copy.deepcopy(classifier.model))
+    digest = saved_adapter_digest(spec, training.adapter_from, on_copy)
+    return replace(stage, trainable=AdapterAndHead(spec, saved=digest))
 
 
 def _train(
     classifier: Classifier,
     stage: Stage,
     rows: StageRows,
-    batch_size: int,
-    precision: str,
+    training: TrainingOptions,
     seed: int,
     progress: ProgressListener | None,
-    adapter_from: Path | None,
 ) -> StageOutcome:
     device = resolve_device()
-    config = TrainingConfig(batch_size=batch_size, precision=resolve_precision(precision, device), device=device)
+    precision = resolve_precision(training.precision, device)
+    config = TrainingConfig(batch_size=training.rows_per_update, precision=precision, device=device)
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         return train_stage(
-            StageJob(
+            StageInputs(
                 stage=stage,
                 classifier=classifier,
-                adapter=build_adapter(stage.adapter) if stage.adapter else None,
-                adapter_from=adapter_from,
+                adapter_from=keep_start(stage, training.adapter_from, Path(folder)),
                 rows=rows,
                 config=config,
                 options=RunOptions(checkpoint_seconds=float("inf")),

@@ -21,7 +21,8 @@ from headstart.artifacts.model_folder import (
     save_model_folder,
 )
 from headstart.errors import CheckpointError, NewerError, UsageError
-from headstart.models.outputs import answers
+from headstart.store.json_records import read_record
+from headstart.store.record import RunRecord
 from headstart.store.schema import SCHEMA_VERSION
 from tests.conftest import CheckpointMaker
 from tests.support.records import run_record
@@ -56,7 +57,7 @@ def test_the_paper_head_s_one_logit_makes_two_probabilities(tiny_checkpoint: Che
     saved = load_model_folder(save(example, tmp_path / "model"))
     logits = logits_of(saved.model, saved.tokenizer, texts(PAIR_TASK))
     assert saved.classifier.head_tensors()["head.2.weight"].shape[0] == 1
-    assert answers(saved.classifier.kind, logits).shape == (23, 2)
+    assert saved.classifier.kind.answers(logits).shape == (23, 2)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -68,7 +69,7 @@ def test_transformers_loads_a_native_folder_as_it_is(
     folder = save(example, tmp_path / "model")
     said = pipeline("text-classification", model=str(folder), top_k=None)([text for (text,) in split.texts][:1])
     logits = logits_of(example.classifier.model, example.tokenizer, split)
-    probabilities = answers(example.classifier.kind, logits)[0]
+    probabilities = example.classifier.kind.answers(logits)[0]
     found = {answer["label"]: answer["score"] for answer in said[0]}
     assert found == pytest.approx(dict(zip(TEXT_TASK.labels, probabilities.tolist(), strict=True)), abs=1e-5)
 
@@ -82,7 +83,7 @@ def test_the_folder_holds_the_head_alone_and_its_origin(tiny_checkpoint: Checkpo
     origin = json.loads((folder / "head.json").read_text())
     assert origin["model_revision"] == example.info.model_revision
     assert origin["tensor_names"] == list(example.classifier.head_names)
-    assert json.loads((folder / RUN_FILE).read_text()) == {"seed": 3}
+    assert read_record(RunRecord, folder / RUN_FILE) == run_record()
     assert read_info(folder) == ("model", example.info)
 
 

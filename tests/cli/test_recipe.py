@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from headstart.experiments.options import MethodOptions
-from headstart.experiments.recipes import get_preset, resolve_num_steps
 from headstart.registry import Spec
 from headstart.sweeps.plan import Sweep
 from headstart.tasks.catalogue import TASKS
@@ -45,9 +44,7 @@ def test_a_recipe_is_understood(recipe: Path, monkeypatch: pytest.MonkeyPatch, c
     assert sweep.columns.methods()
     for source in sweep.sources:
         assert source.name in TASKS
-        training = sweep.training
-        preset = get_preset(training.preset)
-        assert resolve_num_steps(preset, source.name, 1000, 32, epochs=training.epochs, steps=training.steps) > 0
+        assert sweep.training.num_steps(source.name, 1000) > 0
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

@@ -85,7 +85,7 @@ def test_missing_columns_files_and_bytes_are_said(tmp_path: Path) -> None:
     (root / "glue" / "rte" / "train.jsonl").write_bytes(b'{"sentence1": "\xff"}\nx\n')
     with pytest.raises(DataError, match=r"train.jsonl:1: the byte 0xFF(.|\n)*train.jsonl:2: is not JSON"):
         load_task("glue/rte", data_root=root)
-    with pytest.raises(UsageError, match=r"cb.train.jsonl is missing(.|\n)*--data-root"):
+    with pytest.raises(UsageError, match=r"cb.train.jsonl is missing(.|\n)*`data_root`"):
         load_task("super_glue/cb", data_root=root)
 
 
@@ -96,7 +96,7 @@ def test_a_hub_out_of_reach_points_to_the_local_folder(monkeypatch: pytest.Monke
         raise ConnectionError("Couldn't reach the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(UsageError, match=r"Couldn't reach the Hub(.|\n)*--data-root"):
+    with pytest.raises(UsageError, match=r"Couldn't reach the Hub(.|\n)*`data_root`"):
         load_task("glue/rte")
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from headstart.adapters.files import ADAPTER_FILE, read_adapter
+from headstart.adapters.stored_adapter import ADAPTER_FILE, read_adapter
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
@@ -116,7 +116,7 @@ def test_what_changed_since_the_plan_was_made_is_found(tiny_checkpoint: Checkpoi
         ("eh_ft", "lora:rank=3", "holds the adapter 'lora:"),
         ("eh_ft", "bitfit", "wanted is 'bitfit'"),
         ("eh_ft", "pissa", "begins by changing the backbone"),
-        ("finetune", None, "--adapter-from would have no effect"),
+        ("finetune", None, "adapter.from`? would have no effect"),
     ],
 )
 def test_a_saved_adapter_that_cannot_be_used_is_refused_before_training(
@@ -162,7 +162,7 @@ def test_a_run_keeps_what_it_started_from_and_can_be_done_again(
 def test_a_stage_whose_saved_adapter_is_nowhere_says_so(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
     choices = tiny_choices(tiny_checkpoint("bert"), "adapter", "lora:rank=2", adapter_from=saved, steps=2)
-    with pytest.raises(UsageError, match="Give --adapter-from"):
+    with pytest.raises(UsageError, match="Give `adapter_from`"):
         do_run(choices, tmp_path / "second")
 
 

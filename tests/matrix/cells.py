@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 import headstart as hs
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
 from headstart.experiments.options import Options
 from headstart.registry import Spec

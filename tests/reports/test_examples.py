@@ -15,7 +15,8 @@ from headstart.reports.evidence import weigh
 from headstart.reports.examples import ExampleEvidence
 from headstart.reports.frame import Frame
 from headstart.reports.tables import build_comparison
-from headstart.stats.per_example import mcnemar, paired_bootstrap
+from headstart.stats.crossed import crossed_bootstrap
+from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
 from tests.support.stores import make_record, write_store
 
@@ -67,7 +68,7 @@ def test_pairs_of_runs_are_compared_row_by_row(tmp_path: Path):
     for pair in found.pairs:
         ours, theirs = (answers[label, pair.seed] == LABELS for label in ("lp_ft", "finetune"))
         assert pair.mcnemar == mcnemar(ours, theirs)
-        alone = paired_bootstrap(ours, theirs)
+        alone = crossed_bootstrap((ours.astype(float) - theirs)[None])
         assert pair.difference == pytest.approx(alone.mean)
         assert pair.interval.low == pytest.approx(alone.interval.low, abs=0.15 * alone.interval.width)
         assert pair.interval.high == pytest.approx(alone.interval.high, abs=0.15 * alone.interval.width)

@@ -89,9 +89,11 @@ def test_a_run_is_named_by_its_name(made: Made) -> None:
 
 
 def test_several_experiments_are_asked_back(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"2 experiments fit tiny\n.*eh_ft\(lora\).*finetune(.|\n)*--run") as caught:
+    asked = r"2 experiments fit tiny\n(?=.*eh_ft\(lora\))(?=.*finetune)(.|\n)*`run`"
+    with pytest.raises(UsageError, match=asked) as caught:
         choose_runs(made.store, SUITE, RunChoice())
     assert str(caught.value).count("experiments fit") == 1
+    assert all(f" {label}" in str(caught.value) for label in ("finetune", "eh_ft(lora)"))
 
 
 def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
@@ -119,9 +121,9 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
 
 
 def test_all_that_is_missing_is_listed(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"Tiny.tsv \(tiny\), Tiny-2.tsv \(tiny\)\n.*--fill-missing"):
+    with pytest.raises(UsageError, match=r"Tiny.tsv \(tiny\), Tiny-2.tsv \(tiny\)\n.*`fill_missing`"):
         plan_submission(made.store, SUITE, RunChoice(seed=9), data_root=made.root, fill_missing=False)
-    with pytest.raises(UsageError, match="--fill-missing would have no effect"):
+    with pytest.raises(UsageError, match="`fill_missing` would have no effect"):
         plan_submission(made.store, SUITE, RunChoice(seed=0), data_root=made.root, fill_missing=True)
 
 

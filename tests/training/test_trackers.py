@@ -16,7 +16,7 @@ from headstart.errors import UsageError
 from headstart.experiments.options import TrainingOptions
 from headstart.experiments.planning import run_options
 from headstart.training.config import PrivacyConfig, RunOptions
-from headstart.training.trackers import TRACKERS, check_trackers, close_trackers
+from headstart.training.trackers import TRACKERS, check_tracker, close_trackers
 from tests.support.runs import do_run, stage_tensors, tiny_choices
 
 CheckpointMaker = Callable[..., Path]
@@ -24,11 +24,11 @@ CheckpointMaker = Callable[..., Path]
 
 def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="unknown tracker 'tensorbord': did you mean 'tensorboard'"):
-        check_trackers(["tensorbord"])
+        check_tracker("tensorbord")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for name in TRACKERS:
         with pytest.raises(UsageError, match=f"tracker '{name}' needs a package") as caught:
-            check_trackers([name])
+            check_tracker(name)
         assert f"pip install {name}" in str(caught.value)
 
 

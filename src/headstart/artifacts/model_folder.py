@@ -28,7 +28,7 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
-from headstart.models.memory import own_memory
+from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
 from headstart.models.without_code import read_config, read_model
 from headstart.registry import Spec

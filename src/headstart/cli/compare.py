@@ -98,7 +98,7 @@ def compare(
     columns.check(training)
     rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
-    session = open_session(*found)
+    session = open_session(training, *found)
     from headstart.cli.comparing import run_comparison
     from headstart.sweeps.plan import Sweep
 

@@ -57,7 +57,7 @@ def fit(
 
     check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
-    session = open_session(source)
+    session = open_session(training, source)
     from headstart.cli.fitting import run_fit
 
     run_fit(

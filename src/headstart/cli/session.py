@@ -11,7 +11,8 @@ from headstart.data.file_options import LABELLED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.options import TaskOptions
+from headstart.experiments.options import TaskOptions, TrainingOptions
+from headstart.experiments.table_facts import check_rows
 from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
 from headstart.tasks.catalogue import TASKS
@@ -31,15 +32,21 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session(*sources: TaskSource) -> RunDataCache:
-    """Return what planning and the runs of one call share, with the rows of these sources read.
+def open_session(training: TrainingOptions | None = None, *sources: TaskSource) -> RunDataCache:
+    """Return what planning and the runs of one call share; what can be refused without torch is refused first.
+
+    Args:
+        training: how `sources` are trained on.
+        sources: their rows are read.
 
     Raises:
-        UsageError: if rows cannot be found or are faulty: torch is imported only afterwards.
+        UsageError: if rows cannot be found, are faulty, or cannot be trained on in this way.
     """
     rows = TaskRows()
     for source in sources:
-        rows.of(source)
+        data = rows.of(source)
+        if training is not None:
+            check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
 
     quiet_transformers()

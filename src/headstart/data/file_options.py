@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.errors import UsageError, unknown_name
-from headstart.kinds import TaskKind
+from headstart.errors import UsageError
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import Kind
 from headstart.option import option, options_of, split_list
-
-
-def _kind(name: str) -> TaskKind:
-    known = [kind.value for kind in TaskKind]
-    if name not in known:
-        raise unknown_name("kind of task", name, known)
-    return TaskKind(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +27,10 @@ class FileOptions:
         "from 0, or the name of its column.",
         read=split_list,
     )
-    kind: TaskKind | None = option(
+    kind: Kind | None = option(
         None,
         "classification, multi_label, regression or multiple_choice. (Inferred from the column of the label.)",
-        read=_kind,
+        read=kind_named,
     )
     separator: str | None = option(None, "What stands between the labels of one cell, for multi-label: '|' or ';'.")
     no_header: bool = option(False, "The file has no header; `columns` names its columns.")

@@ -10,13 +10,12 @@ from typing import TypeVar
 
 from headstart.errors import UsageError, for_each
 from headstart.experiments.options import MethodOptions, TrainingOptions
-from headstart.experiments.recipes import get_preset
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Strategy
 from headstart.training.arguments import check_stages
-from headstart.training.config import DEFAULT_FIRST_FRACTION, check_precision
+from headstart.training.config import DEFAULT_FIRST_FRACTION
 
 T = TypeVar("T")
 
@@ -131,8 +130,6 @@ class ComparedMethods:
         """
         if not self.strategies:
             raise UsageError("no strategy was given", remedy="  Give `strategy`, such as finetune or eh_ft.")
-        get_preset(training.preset)
-        check_precision(training.precision)
         strategies = [build_strategy(spec) for spec in self.strategies]
         _refuse_unused(self._given(training), strategies)
         check_stages(training.trainer, _stage_names(strategies))

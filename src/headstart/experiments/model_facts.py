@@ -6,11 +6,11 @@ import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
-from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.experiments.options import Options
+from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer, longest_input
 from headstart.models.parameters import count
@@ -30,8 +30,6 @@ class ModelFacts:
         classifier: names, shapes and types of all tensors, which are on the meta device.
         longest_input: tokens that it reads, special tokens included.
         num_backbone_parameters: scalars of the backbone.
-        adapter_refusal: why the model cannot carry the adapter that is asked for; None when it can.
-        working_adapters: those that it can carry; looked for only where it refuses one.
         saved_adapter: digest of the saved adapter that adapters start from; None for fresh ones.
         device: "cpu" or "cuda".
         precision: what "auto" means here, "fp32" or "bf16".
@@ -43,8 +41,6 @@ class ModelFacts:
     classifier: Classifier
     longest_input: int
     num_backbone_parameters: int
-    adapter_refusal: str | None
-    working_adapters: tuple[str, ...]
     saved_adapter: str | None
     device: str
     precision: str
@@ -64,9 +60,9 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         source, task.kind, task.labels, task.has_spans, head, options.model.keep_head, resolve_attention(device)
     )
     adapter, folder = options.method.adapter, options.training.adapter_from
-    refusal = None if adapter is None else build_adapter(adapter).refusal(classifier)
     saved = None
-    if adapter is not None and folder is not None and refusal is None:
+    if adapter is not None and folder is not None:
+        check_adapter(adapter, classifier, repr(source.name))
         saved = saved_adapter_digest(adapter, folder, copy.deepcopy(classifier))
     return ModelFacts(
         source=source,
@@ -74,8 +70,6 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         classifier=classifier,
         longest_input=_longest_input(source),
         num_backbone_parameters=count(classifier.backbone_tensors()),
-        adapter_refusal=refusal,
-        working_adapters=() if refusal is None else _working(classifier),
         saved_adapter=saved,
         device=device,
         precision=resolve_precision("auto", device),
@@ -86,7 +80,7 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
 @lru_cache(maxsize=8)
 def _without_weights(
     source: ModelSource,
-    kind: TaskKind,
+    kind: Kind,
     labels: tuple[str, ...],
     reads_spans: bool,
     head: Spec,
@@ -109,7 +103,3 @@ def _without_weights(
 @lru_cache(maxsize=8)
 def _longest_input(source: ModelSource) -> int:
     return longest_input(source, load_tokenizer(source))
-
-
-def _working(classifier: Classifier) -> tuple[str, ...]:
-    return tuple(name for name, reason in working_adapters(classifier).items() if reason is None)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from headstart.option import option, split_list
+from headstart.adapters.names import check_adapter_name
+from headstart.errors import UsageError, unknown_name
+from headstart.experiments.recipes import get_preset, steps_per_epoch, usual_steps
+from headstart.losses import LossConfig
+from headstart.option import named, option, split_list
 from headstart.registry import Spec
+from headstart.strategies.catalogue import build_strategy
 from headstart.training.arguments import parse_overrides
-from headstart.training.config import PrivacyConfig, TrainerOverride
+from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride, check_precision
 from headstart.training.private.budget import parse_privacy
+from headstart.training.trackers import check_tracker
 
 DEFAULT_MODEL = "embedded:minilm-l6"
 CROSS_ENTROPY = Spec("cross_entropy")
+LONG_TEXTS = ("truncate", "head_tail", "window")
+MIN_LENGTH = 3
+"""Tokens of the shortest example: two special ones and one of the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,19 @@ class MethodOptions:
         None, "Stage 1's share of all updates: 0 or more, and under 1. (Default: 0.1.)"
     )
 
+    def __post_init__(self) -> None:
+        build_strategy(self.strategy)
+        if self.adapter is not None:
+            check_adapter_name(self.adapter)
+        _hold(self, "learning_rate", lambda value: value > 0, "It is above 0.")
+        _hold(self, "stage1_learning_rate", lambda value: value > 0, "It is above 0.")
+        _hold(
+            self,
+            "stage1_fraction",
+            lambda value: 0 <= value < 1,
+            "It is Stage 1's share of all steps: 0 (plain fine-tuning) or more, and under 1.",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOptions:
@@ -124,6 +148,51 @@ class TrainingOptions:
         read=parse_overrides,
     )
 
+    def __post_init__(self) -> None:
+        get_preset(self.preset)
+        check_precision(self.precision)
+        LossConfig(spec=self.loss).loss  # noqa: B018 - raises where it is unknown
+        for tracker in self.tracker:
+            check_tracker(tracker)
+        if self.long is not None and self.long not in LONG_TEXTS:
+            raise unknown_name("way with long texts", self.long, LONG_TEXTS)
+        if self.stride is not None and self.long != "window":
+            raise UsageError(
+                "`stride` would have no effect: it is for sliding windows", remedy="  Give `long` as window."
+            )
+        ways = [name for name in ("epochs", "steps", "budget_factor") if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise UsageError(f"{named(ways)} were given", allowed="  One of them decides the length.")
+        for name in ways:
+            _hold(self, name, lambda value: value > 0, "It is above 0.")
+        _hold(self, "batch_size", lambda value: value >= 1, "It is at least 1.")
+        _hold(self, "max_length", lambda value: value >= MIN_LENGTH, f"It is at least {MIN_LENGTH}.")
+        _hold(self, "stride", lambda value: value >= 0, "Two windows share 0 or more tokens.")
+        _hold(self, "label_smoothing", lambda value: 0 <= value < 1, "It is 0 or more, and under 1.")
+        _hold(self, "quantise_stage1", lambda value: value in WIDTHS, f"Known: {', '.join(WIDTHS)}.")
+
+    @property
+    def rows_per_update(self) -> int:
+        """`batch_size`, or the preset's."""
+        return get_preset(self.preset).batch_size if self.batch_size is None else self.batch_size
+
+    def num_steps(self, task: str, num_rows: int) -> int:
+        """Return the optimiser updates of all stages together.
+
+        Args:
+            task: its name.
+            num_rows: to train on.
+
+        Raises:
+            UsageError: if the paper's preset says nothing about this task.
+        """
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, round(self.epochs * steps_per_epoch(num_rows, self.rows_per_update)))
+        usual = usual_steps(get_preset(self.preset), task, num_rows, self.rows_per_update)
+        return usual if self.budget_factor is None else max(1, round(self.budget_factor * usual))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -132,3 +201,10 @@ class Options:
     model: ModelOptions = ModelOptions()
     method: MethodOptions = MethodOptions()
     training: TrainingOptions = TrainingOptions()
+
+
+def _hold(options: object, name: str, is_allowed: Callable[[Any], bool], allowed: str) -> None:
+    """Refuse a value that is not allowed; None is always."""
+    value = getattr(options, name)
+    if value is not None and not is_allowed(value):
+        raise UsageError(f"`{name}` was given as {value}", allowed=f"  {allowed}")

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headstart.data.examples import class_counts
 from headstart.errors import UsageError
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, Run, TaskSource
+from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, Run, TaskSource
 from headstart.experiments.methods import with_default_adapter
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.options import Options, TrainingOptions
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.resolve import overrides_of, resolve
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.experiments.table_facts import TableFacts
+from headstart.experiments.table_facts import table_facts
 from headstart.experiments.task_rows import TaskRows
 from headstart.strategies.catalogue import build_strategy
-from headstart.strategies.strategy import Stage, Strategy
+from headstart.strategies.strategy import Stage
 from headstart.training.arguments import check_fields, split_neutral
 from headstart.training.config import RunOptions
-from headstart.training.trackers import check_trackers
 
 
 def plan_experiment(
@@ -47,21 +45,6 @@ def plan_experiment(
     return experiment
 
 
-def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluation: Evaluation) -> TableFacts:
-    """Return what planning needs to know of the rows, those set aside on which a strategy chooses something itself."""
-    if strategy.selection_fraction:
-        chosen_on = "holdout" if evaluation.chosen_on == NOTHING_CHOSEN else evaluation.chosen_on
-        evaluation = replace(evaluation, selection_fraction=strategy.selection_fraction, chosen_on=chosen_on)
-    data, train = rows.of(source), rows.parts(source, evaluation).train
-    return TableFacts(
-        task=data.task,
-        fingerprint=data.fingerprint,
-        num_rows=len(train),
-        class_counts=class_counts(data.task, train),
-        evaluation=evaluation,
-    )
-
-
 def default_evaluation(source: TaskSource, rows: TaskRows) -> Evaluation:
     """Return the evaluation on the task's own split, and on the other rows that the source names."""
     others = tuple(
@@ -77,9 +60,8 @@ def run_options(
     """Return what may differ between two calls without a different result.
 
     Raises:
-        UsageError: if a tracker is unknown or not installed, or private runs are to record what they cannot.
+        UsageError: if private runs are to record what they cannot.
     """
-    check_trackers(training.tracker)
     if training.dp is not None and training.dp.stages == "all" and training.tracker:
         raise UsageError("`tracker` would have no effect: private stages pass nothing on", remedy="  Leave it out.")
     _, neutral = split_neutral(overrides_of(training, plan))

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from headstart.adapters.peft_kinds import plain_name
+from headstart.adapters.rates import ModelSize
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
-from headstart.option import named
 from headstart.registry import Spec
 from headstart.strategies.strategy import Optimizer, ScheduleName, StageOptimizers
 from headstart.tasks.task import Task
-
-Number = TypeVar("Number", int, float)
 
 DEFAULT_EPOCHS = 20
 DEFAULT_MIN_STEPS, DEFAULT_MAX_STEPS, DEFAULT_MIN_EPOCHS = 500, 5_000, 3
@@ -48,51 +43,21 @@ PAPER_ADAM = Optimizer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Peak learning rates by role. An adapter that is not named gets LoRA's."""
+    """Peak learning rates of stages without an adapter, and the size by which adapters choose theirs."""
 
     finetune: float
     probe: float
-    adapter: Mapping[str, float]
-    adapter_alone: Mapping[str, float]
-
-    def stage1(self, adapter: str) -> float:
-        """Return the rate of an adapter as Stage 1."""
-        return self.adapter.get(adapter, self.adapter["lora"])
-
-    def alone(self, adapter: str) -> float:
-        """Return the rate of an adapter as the whole training."""
-        return self.adapter_alone.get(adapter, self.adapter_alone["lora"])
+    size: ModelSize
 
 
-OF_PEFT = {"ia3": 3e-3, "vera": 4e-3, "ln_tuning": 1e-3, "prompt": 1e-2, "p_tuning": 1e-3}
-"""Guesses from the papers' ranges, not searched: what scales or shifts takes more than what adds matrices."""
+SMALL = Rates(finetune=1e-4, probe=3e-2, size="small")
+"""Under 60 M parameters. The search is in docs/LOG.md."""
 
-SMALL = Rates(
-    finetune=1e-4,
-    probe=3e-2,
-    adapter={"lora": 5e-3, "bitfit": 1e-2, "prefix": 3e-2, "bottleneck": 3e-3}
-    | {"ia3": 3e-2, "vera": 3e-2, "ln_tuning": 1e-2, "prompt": 3e-2, "p_tuning": 5e-3},
-    adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2, "bottleneck": 1e-3}
-    | {"ia3": 1e-2, "vera": 1e-2, "ln_tuning": 3e-3, "prompt": 3e-2, "p_tuning": 3e-3},
-)
-"""Under 60 M parameters. The search is in docs/LOG.md. The rates of bottleneck and of all after it are guesses, as are
-those of bitfit and prefix alone, and of prefix as Stage 1."""
-
-BASE = Rates(
-    finetune=2e-5,
-    probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
-)
+BASE = Rates(finetune=2e-5, probe=1e-3, size="base")
 """60 to 200 M parameters: the literature's usual values, not searched by us yet."""
 
-LARGE = Rates(
-    finetune=1e-5,
-    probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
-)
-"""Above 200 M parameters: the paper's; peft's and bottleneck's are guesses within the literature's ranges."""
+LARGE = Rates(finetune=1e-5, probe=1e-3, size="large")
+"""Above 200 M parameters: the paper's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,23 +149,19 @@ def stage_optimizers(
         adapter: the adapter to train, if any.
         learning_rate: replaces the rate of stages that train the backbone.
         stage1_learning_rate: replaces the rate of stages that train head or adapter, alone or as Stage 1.
-
-    Raises:
-        UsageError: if a rate is not above 0.
     """
+    from headstart.adapters.catalogue import build_adapter
 
     def at(rate: float) -> Optimizer:
         return replace(preset.optimizer, learning_rate=rate)
 
-    for field, rate in (("learning_rate", learning_rate), ("stage1_learning_rate", stage1_learning_rate)):
-        if rate is not None:
-            _positive(field, rate)
     first = stage1_learning_rate
+    tuned = build_adapter(adapter) if adapter else None
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
         probe=at(first or rates.probe),
-        adapter=at(first or rates.stage1(plain_name(adapter))) if adapter else None,
-        adapter_alone=at(first or rates.alone(plain_name(adapter))) if adapter else None,
+        adapter=at(first or tuned.rate(rates.size, "adapter")) if tuned else None,
+        adapter_alone=at(first or tuned.rate(rates.size, "adapter_alone")) if tuned else None,
     )
 
 
@@ -209,42 +170,19 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     return math.ceil(num_rows / batch_size)
 
 
-def resolve_num_steps(
-    preset: Preset,
-    task: str,
-    num_rows: int,
-    batch_size: int,
-    *,
-    epochs: float | None,
-    steps: int | None,
-    budget_factor: float | None = None,
-) -> int:
-    """Return a run's optimiser updates, whichever way the user said them.
+def usual_steps(preset: Preset, task: str, num_rows: int, batch_size: int) -> int:
+    """Return a run's optimiser updates, all stages together, where nothing else is asked for.
 
     Args:
-        preset: decides when neither epochs nor steps are given.
+        preset: says how many.
         task: its name, for the paper's table of epochs.
-        num_rows: training examples.
-        batch_size: examples per update.
-        epochs: passes over the training split, above 0.
-        steps: updates, above 0.
-        budget_factor: the preset's own number of updates times this, above 0.
+        num_rows: to train on.
+        batch_size: rows per update.
 
     Raises:
-        UsageError: if several are given, one is not above 0, or the paper says nothing about this task.
+        UsageError: if the paper says nothing about this task.
     """
-    ways = {"epochs": epochs, "steps": steps, "budget_factor": budget_factor}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"{named(given)} were given", allowed="  One of them decides the length.")
-    if budget_factor is not None:
-        usual = resolve_num_steps(preset, task, num_rows, batch_size, epochs=None, steps=None)
-        return max(1, round(_positive("budget_factor", budget_factor) * usual))
-    if steps is not None:
-        return _positive("steps", steps)
     per_epoch = steps_per_epoch(num_rows, batch_size)
-    if epochs is not None:
-        return max(1, round(_positive("epochs", epochs) * per_epoch))
     if preset.paper:
         if task not in PAPER_EPOCHS:
             raise UsageError(
@@ -255,9 +193,3 @@ def resolve_num_steps(
         return PAPER_EPOCHS[task] * per_epoch
     clamped = min(max(DEFAULT_EPOCHS * per_epoch, DEFAULT_MIN_STEPS), DEFAULT_MAX_STEPS)
     return max(clamped, DEFAULT_MIN_EPOCHS * per_epoch)
-
-
-def _positive(field: str, value: Number) -> Number:
-    if not value > 0:
-        raise UsageError(f"`{field}` was given as {value}", allowed="  It is above 0.")
-    return value

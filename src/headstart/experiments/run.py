@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from headstart.experiments.consumption import Consumption
+from headstart.experiments.evaluation import Evaluation
+from headstart.experiments.observer import Observer
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
+from headstart.experiments.witness import Witness
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
 from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
-from headstart.training.memory import peak_memory
+from headstart.training.peak_memory import peak_memory
 
 
 def run_one(
@@ -27,9 +31,19 @@ def run_one(
     finished: list[EarlierStage] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, folder, options, index, tuple(finished))
-        stored = stage_run.load() or stage_run.train(listener)
+        stored = stage_run.load() or stage_run.train(witnesses_of(data, folder, options), listener)
         finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
     return describe_run(data, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
+
+
+def witnesses_of(data: RunData, folder: RunFolder, options: RunOptions) -> tuple[Witness, ...]:
+    """Return what looks at a stage of a run: the evaluation, and what is measured beside it where that is wanted."""
+    evaluation = Evaluation(data, folder)
+    # What is measured on private rows would leave them without any noise.
+    if not options.diagnostics or data.run.experiment.training.privacy is not None:
+        return (evaluation,)
+    consumption = Consumption(data.run.experiment.training.device)
+    return (Observer(data, evaluation, consumption), evaluation, consumption)
 
 
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.adapters.catalogue import build_adapter
-from headstart.adapters.files import read_adapter, write_adapter
+from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
 from headstart.registry import Spec
@@ -54,13 +54,14 @@ def keep_start(stage: Stage, given: Path | None, folder: Path) -> Path | None:
     Raises:
         UsageError: if it is neither there nor given, or what is given is not what the plan was made with.
     """
-    if stage.adapter_from is None:
+    tuned = stage.trainable.tuned
+    if tuned is None or tuned.saved is None:
         return None
     kept = folder / START_FOLDER
     if not kept.is_dir():
         if given is None:
             raise UsageError(f"stage {stage.name!r} starts from a saved adapter", remedy="  Give `adapter_from`.")
         write_adapter(read_adapter(given), kept)
-    if read_adapter(kept).digest != stage.adapter_from:
+    if read_adapter(kept).digest != tuned.saved:
         raise UsageError(f"{given or kept} does not hold the adapter that stage {stage.name!r} was planned with")
     return kept

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 
+from headstart.models.parameters import Digests, Tensors
 from headstart.store.json_records import read_record
 from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
-from headstart.training.invariants import Digests
-
-Tensors = dict[str, torch.Tensor]
 
 HEAD_FILE, BACKBONE_FILE, ADAPTER_FOLDER = "head.safetensors", "backbone.safetensors", "adapter"
 
@@ -43,6 +40,16 @@ class EarlierStage:
     stage: Stage
     stored: StoredStage
     folder: Path
+
+    @property
+    def head_digests(self) -> Digests:
+        """Digests of `head()`."""
+        return self.stored.head
+
+    @property
+    def backbone_digests(self) -> Digests:
+        """Digests of the backbone that the stage ended with."""
+        return self.stored.backbone
 
     def head(self) -> Tensors:
         """Return the head that the stage ended with."""

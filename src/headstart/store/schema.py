@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from headstart.store.older_stages import upgraded_stage
+
 SCHEMA_VERSION = 3
-"""2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top."""
+"""2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
+stage starts from and trains are values of their own."""
 
 Values = dict[str, Any]
 
@@ -44,9 +47,10 @@ def _experiment_from_1(values: Values) -> Values:
 
 
 def _experiment_from_2(values: Values) -> Values:
-    """The schema stands at the file's top."""
+    """The schema stands at the file's top, and a stage's start, head and selection have names and numbers."""
     experiment = {key: value for key, value in values["experiment"].items() if key != "schema_version"}
-    return values | {"experiment": experiment}
+    plan = [upgraded_stage(stage) for stage in experiment["plan"]]
+    return values | {"experiment": experiment | {"plan": plan}}
 
 
 UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from headstart.adapters.catalogue import build_adapter
-from headstart.adapters.files import read_adapter, write_adapter
+from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError

@@ -19,7 +19,7 @@ from headstart.inference.submissions import (
     SubmissionFile,
     Suite,
     answers_of,
-    most_frequent,
+    best_constant,
     read_hidden_rows,
     write_archive,
 )
@@ -30,8 +30,8 @@ from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_run, find_run
 
 REPORTED = "report"
-FILL_REMEDY = "  Train models for them, or give --fill-missing for the answer that is most frequent in training."
-CHOICE_REMEDY = "  Name one with --strategy, --adapter or --run <digest>/<seed>."
+FILL_REMEDY = "  Train models for them, or give `fill_missing` for the best constant answer to the training rows."
+CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Part:
     """One file and who answers it.
 
     Attributes:
-        run: None where the answer that is most frequent in the training rows fills the file.
+        run: None where the best constant answer to the training rows fills the file.
         rows: what is asked.
         constant: that answer.
     """
@@ -94,7 +94,7 @@ def choose_runs(store: LocalStore, suite: Suite, choice: RunChoice) -> dict[str,
             chosen[file.name] = run
     asked = {task for file in suite.files for task, _ in file.answered_by}
     errors += [
-        UsageError(f"--run {name} is of {run.experiment.task}, which is no part of the suite")
+        UsageError(f"`run` {name} is of {run.experiment.task}, which the suite does not ask for")
         for name, run in named
         if run.experiment.task not in asked
     ]
@@ -113,7 +113,7 @@ def plan_submission(
         suite: names the files.
         choice: of runs.
         data_root: where test rows are; None takes that of each run's own training rows.
-        fill_missing: answer files that no run fits with the most frequent training label.
+        fill_missing: fill files that no run fits with the best constant answer to the training rows.
 
     Raises:
         UsageErrors: if files have no run and are not to be filled, or test rows are missing, faulty or too few.
@@ -123,7 +123,7 @@ def plan_submission(
     if missing and not fill_missing:
         raise UsageError(f"no finished run for: {', '.join(map(_wanted, missing))}", remedy=FILL_REMEDY)
     if fill_missing and not missing:
-        raise UsageError("--fill-missing would have no effect: every file has a run", remedy="  Leave it out.")
+        raise UsageError("`fill_missing` would have no effect: every file has a run", remedy="  Leave it out.")
     parts, errors = [], []
     for file in suite.files:
         try:
@@ -199,7 +199,7 @@ def _fits(record: RunRecord, choice: RunChoice) -> bool:
 def _named_run(named: list[tuple[str, Run]], tasks: list[str], store: LocalStore) -> Run | None:
     fitting = [(name, run) for name, run in named if run.experiment.task in tasks]
     if len(fitting) > 1:
-        raise UsageError(f"--run names two for {' or '.join(tasks)}: {', '.join(name for name, _ in fitting)}")
+        raise UsageError(f"`run` names two for {' or '.join(tasks)}: {', '.join(name for name, _ in fitting)}")
     for name, run in fitting:
         if not store.is_finished(run.experiment.digest, run.seed):
             raise UsageError(f"the run {name} is not finished in {store.root}")
@@ -227,7 +227,7 @@ def _part(file: SubmissionFile, run: Run | None, data_root: Path | None) -> Part
     model_task, asked = file.answered_by[0]
     rows = read_hidden_rows(asked, data_root)
     data = load_task(model_task, data_root=data_root, splits=("train",))
-    return Part(file=file, run=None, rows=rows, constant=most_frequent(data.task, data.training))
+    return Part(file=file, run=None, rows=rows, constant=best_constant(data.task, data.training))
 
 
 def _wanted(file: SubmissionFile) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
 from headstart.errors import unknown_name
-from headstart.registry import Spec
+from headstart.losses import LossConfig
 
 PRECISIONS = ("auto", "fp32", "bf16")
+WIDTHS = ("8bit", "4bit")
+"""Of a quantised backbone."""
 DEFAULT_FIRST_FRACTION = 0.5
 """Of a privacy budget, for the first of two stages."""
 
@@ -21,23 +23,6 @@ class TrainerOverride:
     field: str
     value: bool | int | float | str
     stage: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossConfig:
-    """What is minimised, with the numbers that it takes from the training rows.
-
-    Attributes:
-        spec: name and options of a loss in `headstart.training.losses`.
-        label_smoothing: share of a target that is spread over all classes, 0 to 1.
-        class_weights: one per class; empty for none.
-        frequencies: share of the training rows by class, where the loss needs it.
-    """
-
-    spec: Spec = field(default_factory=lambda: Spec("cross_entropy"))
-    label_smoothing: float = 0.0
-    class_weights: tuple[float, ...] = ()
-    frequencies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
-from headstart.training.job import StageJob, StageOutcome
 from headstart.training.private import loop
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome
 from tests.support.kinds import kind_source
 from tests.support.privacy import by_opacus
 from tests.support.records import as_stored
@@ -64,11 +64,11 @@ class Spy:
     """Keeps each stage's job, its tensors before the first update, and its outcome."""
 
     def __init__(self) -> None:
-        self.jobs: list[StageJob] = []
+        self.jobs: list[StageInputs] = []
         self.starts: list[dict[str, torch.Tensor]] = []
         self.outcomes: list[StageOutcome] = []
 
-    def __call__(self, job: StageJob) -> StageOutcome:
+    def __call__(self, job: StageInputs) -> StageOutcome:
         self.jobs.append(job)
         self.starts.append({name: tensor.clone() for name, tensor in job.classifier.model.state_dict().items()})
         self.outcomes.append(train_stage(job))

@@ -7,9 +7,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from headstart.adapters.files import ADAPTER_FILE, ADAPTER_RECORD_FILE, StoredAdapter, read_adapter, write_adapter
 from headstart.adapters.lora import Lora
 from headstart.adapters.prefix import Prefix
+from headstart.adapters.stored_adapter import (
+    ADAPTER_FILE,
+    ADAPTER_RECORD_FILE,
+    StoredAdapter,
+    read_adapter,
+    write_adapter,
+)
 from headstart.errors import CheckpointError, UsageError
 from headstart.registry import Spec
 from tests.adapters.architectures import make_classifier

@@ -7,23 +7,24 @@ import json
 import numpy as np
 import pytest
 
-from headstart.inference.columns import prediction_columns, prediction_schema
 from headstart.inference.predict import Predictions
-from headstart.kinds import TaskKind
+from headstart.inference.prediction_columns import prediction_columns, prediction_schema
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
 
 
-def task(kind: TaskKind) -> Task:
+def task(kind: Kind) -> Task:
     labels = ("ham", "spam") if kind.has_classes else ()
     return Task(name="t", kind=kind, text_columns=("text",), label_column="y", labels=labels)
 
 
-def predictions(kind: TaskKind, answers: list[list[float]]) -> Predictions:
+def predictions(kind: Kind, answers: list[list[float]]) -> Predictions:
     return Predictions(kind=kind, labels=task(kind).labels, answers=np.asarray(answers, np.float32), num_truncated=0)
 
 
 def test_classes_have_a_name_and_a_probability_each() -> None:
-    kind = TaskKind.CLASSIFICATION
+    kind = kind_named("classification")
     schema = prediction_schema(task(kind), "my_")
     rows = prediction_columns(predictions(kind, [[0.25, 0.75], [0.5, 0.5]]), schema, None).to_pylist()
     assert rows == [
@@ -33,7 +34,7 @@ def test_classes_have_a_name_and_a_probability_each() -> None:
 
 
 def test_several_classes_are_a_list_with_those_at_a_half_or_more() -> None:
-    kind = TaskKind.MULTI_LABEL
+    kind = kind_named("multi_label")
     schema = prediction_schema(task(kind))
     rows = prediction_columns(predictions(kind, [[0.5, 0.75], [0.25, 0.125]]), schema, None).to_pylist()
     assert [row["predicted_labels"] for row in rows] == [["ham", "spam"], []]
@@ -41,13 +42,13 @@ def test_several_classes_are_a_list_with_those_at_a_half_or_more() -> None:
 
 
 def test_numbers_stand_alone_and_are_as_short_as_they_can_be() -> None:
-    kind = TaskKind.REGRESSION
+    kind = kind_named("regression")
     table = prediction_columns(predictions(kind, [[0.1], [-3.0]]), prediction_schema(task(kind)), None)
     assert json.dumps(table.to_pylist()) == '[{"predicted_value": 0.1}, {"predicted_value": -3.0}]'
 
 
 def test_choices_that_a_row_does_not_have_are_null_even_where_no_row_of_the_piece_has_them() -> None:
-    kind = TaskKind.MULTIPLE_CHOICE
+    kind = kind_named("multiple_choice")
     schema = prediction_schema(task(kind), num_choices=4)
     rows = prediction_columns(predictions(kind, [[0.25, 0.75, 0], [0.5, 0.25, 0.25]]), schema, [2, 3]).to_pylist()
     assert [row.pop("predicted_choice") for row in rows] == [1, 0]
@@ -57,7 +58,7 @@ def test_choices_that_a_row_does_not_have_are_null_even_where_no_row_of_the_piec
 
 @pytest.mark.parametrize("value", [1e-45, 0.1, 1 / 3, 0.9999999, 1.1754944e-38])
 def test_the_digits_give_back_the_same_fp32_number(value: float) -> None:
-    kind = TaskKind.REGRESSION
+    kind = kind_named("regression")
     table = prediction_columns(predictions(kind, [[value]]), prediction_schema(task(kind)), None)
     (row,) = table.to_pylist()
     assert np.float32(row["predicted_value"]) == np.float32(value)

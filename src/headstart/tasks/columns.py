@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
 
 LABEL_NAMES = ("label", "labels", "class", "category", "target", "gold_label", "sentiment", "intent", "stars", "rating")
@@ -86,8 +86,8 @@ def choose_columns(
         label: column of the label, or None.
         choices: columns of the choices; the text that stands before them is then not guessed.
     """
-    named = {"--text": text, "--text-pair": text_pair, "--label": label}
-    named |= {f"--choices {number}": name for number, name in enumerate(choices, 1)}
+    named = {"text": text, "text_pair": text_pair, "label": label}
+    named |= {f"choices {number}": name for number, name in enumerate(choices, 1)}
     problems = (*column_problems(names, named), *_choice_problems(choices, text_pair))
     if problems:
         return ColumnChoice(columns=None, problems=problems)
@@ -97,9 +97,9 @@ def choose_columns(
     if choices:
         texts = (text,) if text is not None else ()
     if label_guess is None:
-        problems += (_unknown("the label", "--label", names),)
+        problems += (_unknown("the label", "label", names),)
     if texts is None:
-        problems += (_unknown("the text", "--text", names),)
+        problems += (_unknown("the text", "text", names),)
     if label_guess is None or texts is None:
         return ColumnChoice(columns=None, problems=problems)
     columns = Columns(text=texts, label=label_guess, choices=tuple(choices))
@@ -111,7 +111,7 @@ def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tupl
 
     Args:
         names: all columns of the table.
-        wanted: option -> the column given with it, None where it was not given.
+        wanted: field -> the column given for it, None where it was not given.
     """
     problems = []
     options_of: dict[str, str] = {}
@@ -119,9 +119,11 @@ def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tupl
         if name is None:
             continue
         if name not in names:
-            problems.append(f"there is no column {name!r} ({option}){_hint(name, names)}; there are: {_listed(names)}")
+            problems.append(
+                f"there is no column {name!r} (`{option}`){_hint(name, names)}; there are: {_listed(names)}"
+            )
         elif name in options_of:
-            problems.append(f"the column {name!r} is given twice, for {options_of[name]} and {option}")
+            problems.append(f"the column {name!r} is given twice, for `{options_of[name]}` and `{option}`")
         options_of[name] = option
     return tuple(problems)
 
@@ -134,17 +136,8 @@ def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct, key=_natural))
 
 
-METRICS = {
-    TaskKind.CLASSIFICATION: ("accuracy", "macro_f1"),
-    TaskKind.MULTI_LABEL: ("micro_f1", "macro_f1", "accuracy"),
-    TaskKind.REGRESSION: ("pearson", "spearman"),
-    TaskKind.MULTIPLE_CHOICE: ("accuracy",),
-}
-"""What a user's own task is judged by, the main metric first."""
-
-
 def file_task(
-    name: str, columns: Columns, *, kind: TaskKind, labels: tuple[str, ...], num_rows: tuple[tuple[str, int], ...]
+    name: str, columns: Columns, *, kind: Kind, labels: tuple[str, ...], num_rows: tuple[tuple[str, int], ...]
 ) -> Task:
     """Return the task of a user's table."""
     return Task(
@@ -154,16 +147,16 @@ def file_task(
         choice_columns=columns.choices,
         label_column=columns.label,
         labels=labels,
-        metrics=METRICS[kind],
+        metrics=kind.metrics,
         num_rows=num_rows,
     )
 
 
 def _choice_problems(choices: Sequence[str], text_pair: str | None) -> tuple[str, ...]:
     if len(choices) == 1:
-        return ("one choice is none: --choices names two columns or more",)
+        return ("one choice is not enough: `choices` names two columns or more",)
     if choices and text_pair is not None:
-        return ("--text-pair has no place: before the choices stands one text",)
+        return ("`text_pair` has no place: only one text stands before the choices",)
     return ()
 
 
@@ -193,15 +186,15 @@ def _guess_texts(free: Sequence[str], text: str | None, text_pair: str | None) -
 def _notes(columns: Columns, text: str | None, label: str | None) -> tuple[str, ...]:
     guessed = []
     if text is None:
-        places = ("--text", "--text-pair")
-        guessed += [f"{place} {name!r}" for place, name in zip(places, columns.text, strict=False)]
+        places = ("text", "text_pair")
+        guessed += [f"`{place}` {name!r}" for place, name in zip(places, columns.text, strict=False)]
     if label is None:
-        guessed.append(f"--label {columns.label!r}")
+        guessed.append(f"`label` {columns.label!r}")
     return (f"columns guessed from their names: {', '.join(guessed)}",) if guessed else ()
 
 
 def _unknown(what: str, option: str, names: Sequence[str]) -> str:
-    return f"which column is {what}? name it with {option}; there are: {_listed(names)}"
+    return f"which column is {what}? name it with `{option}`; there are: {_listed(names)}"
 
 
 def _hint(given: str, names: Sequence[str]) -> str:

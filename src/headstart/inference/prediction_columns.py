@@ -1,4 +1,4 @@
-"""The new columns: what a model says of a user's rows, by the kind of answer.
+"""The new columns: what a model says of a user's rows.
 
 Letters: n examples, c classes, m choices.
 """
@@ -12,17 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headstart.inference.predict import Predictions
-from headstart.kinds import TaskKind
 from headstart.tasks.task import Task
-
-DECISION_FIELDS = {
-    TaskKind.CLASSIFICATION: ("predicted_label", pa.string()),
-    TaskKind.MULTI_LABEL: ("predicted_labels", pa.list_(pa.string())),
-    TaskKind.REGRESSION: ("predicted_value", pa.float64()),
-    TaskKind.MULTIPLE_CHOICE: ("predicted_choice", pa.int64()),
-}
-"""Name and type of the column that holds the decision."""
-PROBABILITY_COLUMN = "probability_"
 
 
 def prediction_schema(task: Task, prefix: str = "", num_choices: int = 0) -> pa.Schema:
@@ -33,10 +23,8 @@ def prediction_schema(task: Task, prefix: str = "", num_choices: int = 0) -> pa.
         prefix: put before each name.
         num_choices: m, for multiple choice.
     """
-    name, kind = DECISION_FIELDS[task.kind]
-    answers = task.labels if task.kind.has_classes else tuple(str(number) for number in range(num_choices))
-    probabilities = [pa.field(f"{prefix}{PROBABILITY_COLUMN}{answer}", pa.float64()) for answer in answers]
-    return pa.schema([pa.field(f"{prefix}{name}", kind), *probabilities])
+    fields = task.kind.prediction_fields(task.labels, num_choices)
+    return pa.schema([pa.field(prefix + field.name, field.type) for field in fields])
 
 
 def prediction_columns(predictions: Predictions, schema: pa.Schema, num_choices: Sequence[int] | None) -> pa.Table:
@@ -51,23 +39,11 @@ def prediction_columns(predictions: Predictions, schema: pa.Schema, num_choices:
         schema: as `prediction_schema` gives it, for at least as many choices as any of these examples has.
         num_choices: [n], for multiple choice.
     """
-    columns = [_decisions(predictions)]
+    columns = [pa.array(predictions.predicted_labels, schema.types[0])]
     for index in range(len(schema) - 1):
         has_it = None if num_choices is None else [count > index for count in num_choices]
         columns.append(_shortest(predictions.answers[:, index : index + 1], has_it))
     return pa.table(columns, schema=schema)
-
-
-def _decisions(predictions: Predictions) -> pa.Array:
-    _, kind = DECISION_FIELDS[predictions.kind]
-    if predictions.kind is TaskKind.CLASSIFICATION:
-        return pa.array(predictions.predicted_labels, kind)
-    if predictions.kind is TaskKind.MULTI_LABEL:
-        chosen = [[predictions.labels[index] for index in np.flatnonzero(row)] for row in predictions.decisions]
-        return pa.array(chosen, kind)
-    if predictions.kind is TaskKind.REGRESSION:
-        return _shortest(predictions.answers, None)
-    return pa.array(predictions.decisions, kind)
 
 
 def _shortest(values: npt.NDArray[np.float32], is_there: Sequence[bool] | None) -> pa.Array:

@@ -1,16 +1,26 @@
-"""Greedy soups: the average of several fine-tuned models, an ingredient at a time."""
+"""Averages of weights: the mean of several, and the greedy soup of fine-tuned models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headstart.experiments.starts import mean_of
-from headstart.experiments.stored_stage import EarlierStage, Tensors
+import torch
+
 from headstart.models.classifier import Classifier
+from headstart.models.parameters import Tensors
+from headstart.strategies.site import FinishedStage
 
 Scorer = Callable[[], float]
 """Returns the main metric of the model as it stands, on the rows that the soup is chosen on."""
+
+
+def mean_of(tensors: Sequence[Tensors]) -> Tensors:
+    """Return the mean of several sets of tensors, name by name, computed in fp64."""
+    return {
+        name: torch.stack([each[name].double() for each in tensors]).mean(dim=0).to(first.dtype)
+        for name, first in tensors[0].items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +31,7 @@ class Weights:
     backbone: Tensors
 
     @classmethod
-    def of(cls, stage: EarlierStage) -> Weights:
+    def of(cls, stage: FinishedStage) -> Weights:
         """Read what a stage ended with.
 
         Raises:
@@ -43,7 +53,7 @@ class Weights:
         classifier.load_backbone(self.backbone)
 
 
-def greedy_soup(classifier: Classifier, ingredients: Sequence[EarlierStage], score: Scorer) -> list[str]:
+def greedy_soup(classifier: Classifier, ingredients: Sequence[FinishedStage], score: Scorer) -> list[str]:
     """Average fine-tuned models greedily, leave the soup on the model, and return the names of what is in it.
 
     The best ingredient comes first; each further one, in the order of its own score, stays in when the average is not

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.tasks.files import Columns, choose_columns, sorted_labels
+from headstart.tasks.columns import Columns, choose_columns, sorted_labels
 
 
 @pytest.mark.parametrize(
@@ -33,23 +33,23 @@ def test_obvious_columns_are_taken(
 
 def test_what_was_guessed_is_said_and_nothing_else() -> None:
     (note,) = choose_columns(["review", "stars"], label="stars").notes
-    assert "--text 'review'" in note
-    assert "--label" not in note
+    assert "`text` 'review'" in note
+    assert "`label`" not in note
     assert choose_columns(["review", "stars"], text="review", label="stars").notes == ()
 
 
 @pytest.mark.parametrize(
     ("names", "options", "problems"),
     [
-        (["a", "b", "c"], {}, ["--label", "--text"]),
-        (["text", "review", "label"], {}, ["--text"]),
-        (["text", "label", "target"], {}, ["--label"]),
-        (["premise", "hypothesis", "text1", "text2", "label"], {}, ["--text"]),
-        (["a", "b"], {}, ["--label", "--text"]),
-        (["question", "passage", "context", "label"], {}, ["--text"]),
+        (["a", "b", "c"], {}, ["`label`", "`text`"]),
+        (["text", "review", "label"], {}, ["`text`"]),
+        (["text", "label", "target"], {}, ["`label`"]),
+        (["premise", "hypothesis", "text1", "text2", "label"], {}, ["`text`"]),
+        (["a", "b"], {}, ["`label`", "`text`"]),
+        (["question", "passage", "context", "label"], {}, ["`text`"]),
         (["text", "label"], {"text": "txt"}, ["did you mean 'text'"]),
         (["text", "label"], {"text": "txt", "label": "lable"}, ["'txt'", "'lable'"]),
-        (["text", "label"], {"text": "text", "label": "text"}, ["given twice, for --text and --label"]),
+        (["text", "label"], {"text": "text", "label": "text"}, ["given twice, for `text` and `label`"]),
     ],
 )
 def test_what_is_not_obvious_is_asked(names: list[str], options: dict[str, str], problems: list[str]) -> None:

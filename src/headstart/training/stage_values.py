@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from headstart.adapters.adapter import Adapter, AttachedAdapter
+from headstart.adapters.adapter import AttachedAdapter
 from headstart.models.classifier import Classifier
+from headstart.models.parameters import Digests, Tensors
+from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
 from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
-from headstart.training.invariants import Digests
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.trainables import GROUPS
 
@@ -32,7 +33,7 @@ class StageRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageJob:
+class StageInputs:
     """Everything that a stage is a function of.
 
     Attributes:
@@ -49,7 +50,6 @@ class StageJob:
 
     stage: Stage
     classifier: Classifier
-    adapter: Adapter | None
     rows: StageRows
     config: TrainingConfig
     options: RunOptions
@@ -89,9 +89,29 @@ class StageOutcome:
     num_examples_seen: int
     num_tokens_seen: int
 
-    def head_tensors(self) -> dict[str, torch.Tensor]:
+    def head_tensors(self) -> Tensors:
         """Return the head under the plain model's names."""
         return self.attached.head_tensors() if self.attached else self.classifier.head_tensors()
+
+    def record(self, stage: Stage, *, backbone_restored: bool) -> StageRecord:
+        """Return what the stage's record says without evaluation or any other look at it."""
+        return StageRecord(
+            name=stage.name,
+            role=stage.role,
+            num_steps=stage.num_steps,
+            scores={},
+            start_loss=self.start_loss,
+            end_loss=self.end_loss,
+            trained=self.trained,
+            moved=self.moved,
+            backbone_restored=backbone_restored,
+            seconds=self.seconds,
+            evaluation_seconds=0.0,
+            checks_seconds=self.checks_seconds,
+            num_examples_seen=self.num_examples_seen,
+            num_tokens_seen=self.num_tokens_seen,
+            dtypes=self.dtypes,
+        )
 
 
 def untrained(classifier: Classifier, seconds: float) -> StageOutcome:

@@ -1,46 +1,39 @@
-"""What a model's configuration says of its classes, and of what its logits mean."""
+"""What a model's configuration says of its classes and of its kind of answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES
 
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import KINDS, Kind
 from headstart.models.classifier import HeadstartConfig
 from headstart.models.source import ModelSource
 
-ProblemType = Literal["regression", "single_label_classification", "multi_label_classification"]
-PROBLEM_TYPES: dict[TaskKind, ProblemType | None] = {
-    TaskKind.CLASSIFICATION: "single_label_classification",
-    TaskKind.MULTI_LABEL: "multi_label_classification",
-    TaskKind.REGRESSION: "regression",
-    TaskKind.MULTIPLE_CHOICE: None,
-}
-"""transformers' words. It has none for choices that are scored one by one."""
 
-
-def check_labels(kind: TaskKind, labels: Sequence[str]) -> None:
+def check_labels(kind: Kind, labels: Sequence[str]) -> None:
     """Hold the classes to what the kind of task needs.
 
     Raises:
-        UsageError: if there are fewer than two, but for several classes at once; none; or some where answers are none.
+        UsageError: if there are fewer than it needs, or some where answers are not classes.
     """
-    if kind is TaskKind.CLASSIFICATION and len(labels) < 2:
-        raise UsageError(f"a classifier needs two classes or more, given: {', '.join(labels) or 'none'}")
-    if kind.has_classes != bool(labels):
-        raise UsageError(f"a task of kind {kind} was given {len(labels)} classes")
+    if len(labels) < kind.min_classes:
+        needed = "one class" if kind.min_classes == 1 else f"{kind.min_classes} classes"
+        raise UsageError(f"a task of kind {kind} needs {needed} or more, given: {', '.join(labels) or 'none'}")
+    if labels and not kind.has_classes:
+        raise UsageError(f"a task of kind {kind} has no classes, given: {', '.join(labels)}")
 
 
-def set_labels(config: PretrainedConfig, kind: TaskKind, labels: Sequence[str]) -> None:
-    """Write the classes into a model's configuration; a logit that is no class is called as transformers calls it."""
+def set_labels(config: PretrainedConfig, kind: Kind, labels: Sequence[str]) -> None:
+    """Write the classes into a model's configuration; other logits are called as transformers calls them."""
     names = labels or ("LABEL_0",)
     config.id2label = dict(enumerate(names))
     config.label2id = {label: index for index, label in enumerate(names)}
-    config.problem_type = PROBLEM_TYPES[kind]
+    config.problem_type = kind.problem_type
 
 
 def label_names(config: PretrainedConfig) -> tuple[str, ...]:
@@ -49,16 +42,15 @@ def label_names(config: PretrainedConfig) -> tuple[str, ...]:
     return tuple(names[index] for index in range(len(names)))
 
 
-def kind_of(model: PreTrainedModel) -> TaskKind:
+def kind_of(model: PreTrainedModel) -> Kind:
     """Return what a live model's logits mean, as transformers decides it when it computes a loss."""
     config = model.config
     if isinstance(config, HeadstartConfig):
-        return TaskKind(config.kind)
-    if type(model).__name__ in MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES.values():
-        return TaskKind.MULTIPLE_CHOICE
-    if config.problem_type is None:
-        return TaskKind.REGRESSION if config.num_labels == 1 else TaskKind.CLASSIFICATION
-    return next(kind for kind, problem_type in PROBLEM_TYPES.items() if problem_type == config.problem_type)
+        return kind_named(config.kind)
+    has_choices = type(model).__name__ in MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES.values()
+    usual = "regression" if config.num_labels == 1 else "single_label_classification"
+    word = None if has_choices else config.problem_type or usual
+    return next(kind for kind in map(kind_named, KINDS) if kind.problem_type == word)
 
 
 def check_label_order(source: ModelSource, config: PretrainedConfig, labels: Sequence[str]) -> None:

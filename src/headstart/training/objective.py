@@ -1,0 +1,29 @@
+"""What a stage minimises, by the task's kind and the user's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from headstart.kinds.kind import Kind
+from headstart.losses import LossConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """The loss of a batch, in nats (squared units for regression)."""
+
+    kind: Kind
+    config: LossConfig
+
+    def __call__(self, logits: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the mean loss of examples.
+
+        Args:
+            logits: per sequence, [s, k].
+            targets: `labels` as `PaddingCollator` makes them, and `num_sequences` where examples have several.
+        """
+        per_example = self.kind.example_logits(logits.float(), targets.get("num_sequences"))
+        return self.kind.loss(per_example, targets["labels"], self.config)
