@@ -26,6 +26,13 @@ MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
 
 
+def _hold(options: object, name: str, is_allowed: Callable[[Any], bool], allowed: str) -> None:
+    """Refuse a value that is not allowed; None is always."""
+    value = getattr(options, name)
+    if value is not None and not is_allowed(value):
+        raise UsageError(f"`{name}` was given as {value}", allowed=f"  {allowed}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
     """Where tasks are found, and what else the finished model is scored on."""
@@ -201,10 +208,3 @@ class Options:
     model: ModelOptions = ModelOptions()
     method: MethodOptions = MethodOptions()
     training: TrainingOptions = TrainingOptions()
-
-
-def _hold(options: object, name: str, is_allowed: Callable[[Any], bool], allowed: str) -> None:
-    """Refuse a value that is not allowed; None is always."""
-    value = getattr(options, name)
-    if value is not None and not is_allowed(value):
-        raise UsageError(f"`{name}` was given as {value}", allowed=f"  {allowed}")
