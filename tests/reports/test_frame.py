@@ -137,5 +137,5 @@ def test_at_equal_compute_the_baseline_is_the_matched_one_and_its_fewer_updates_
 
 
 def test_without_a_matched_run_equal_compute_is_an_error():
-    with pytest.raises(UsageError, match="compare` with --match-compute first"):
+    with pytest.raises(UsageError, match="compare` with `match_compute` first"):
         Frame.from_records([make_record()]).at_equal_compute()

@@ -24,7 +24,7 @@ class HeadRecord:
     Attributes:
         architecture: the transformers class that it is part of.
         model: name of the pretrained model; `model_revision` pins it.
-        head: with its options, as `--head` takes it.
+        head: with its options, as the option `head` takes it.
         strategy: how it was trained, and on which task, with which root seed.
         labels: class names by index of the logits.
         tensor_names: keys in that class's state dict, sorted.

@@ -49,7 +49,7 @@ class ModelInfo:
 
     Attributes:
         task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
-        head: with its options, as `--head` takes it.
+        head: with its options, as the option `head` takes it.
         model: name of the pretrained model; `model_revision` pins its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         seed: the run's root seed.

@@ -52,9 +52,12 @@ def fit(
 
     [bold]Example[/]: headstart fit reviews.csv --text text --label stars --model roberta-base --out my-model
     """
+    from headstart.artifacts.new_folder import require_empty
     from headstart.cli.session import open_session, sources
     from headstart.experiments.methods import check_method
 
+    for folder in (out, *((save_adapter,) if save_adapter is not None else ())):
+        require_empty(folder)
     check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     session = open_session(training, source)

@@ -43,7 +43,6 @@ def inspect(
     from headstart.errors import UsageError
     from headstart.experiments.task_rows import TaskRows
     from headstart.inspection.data import inspect_data
-    from headstart.inspection.data_page import write_data_page
 
     if where.evaluate_on:
         raise UsageError("`evaluate_on` would have no effect: nothing is evaluated", remedy="  Leave it out.")
@@ -57,6 +56,8 @@ def inspect(
         max_length=max_length,
     )
     if out is not None:
+        from headstart.inspection.data_page import write_data_page
+
         write_data_page(report, out)
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))

@@ -34,6 +34,7 @@ def plan(
 
     [bold]Example[/]: headstart plan runs --difference 0.5
     """
+    options.require_store(store)
     from rich.console import Console
 
     from headstart.reports.frame import frame_to_report

@@ -73,6 +73,7 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
+    options.require_store(store)
     chosen = format_ or _format_of(out)
     if chosen is Format.HTML:
         from headstart.reports.html import write_html

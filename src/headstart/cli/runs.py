@@ -25,12 +25,10 @@ def runs(
     from rich.table import Column, Table
 
     from headstart.cli.printing import columns_that_fold
-    from headstart.errors import UsageError
     from headstart.store.json_records import dump
     from headstart.store.local import LocalStore
 
-    if not store.is_dir():
-        raise UsageError(f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`.")
+    options.require_store(store)
     records = LocalStore(store).records()
     if as_json:
         typer.echo(json.dumps([dump(record) for record in records], indent=2))

@@ -56,9 +56,8 @@ def submit(
         raise UsageError(f"{out} would be a zip archive", remedy=f"  Give --out {out.with_suffix('.zip')}.")
     if out.exists():
         raise UsageError(f"{out} is there already", remedy="  Give another name, or remove it.")
+    options.require_store(store)
     opened = LocalStore(store)
-    if not opened.exists:
-        raise UsageError(f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`.")
     choice = RunChoice(
         strategy=Spec.parse(strategy) if strategy else None,
         adapter=Spec.parse(adapter) if adapter else None,

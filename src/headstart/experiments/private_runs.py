@@ -106,22 +106,22 @@ def _faults(
     training = experiment.training
     if tokens.num_sequences is not None:
         yield UsageError(
-            "--dp clips examples of one sequence each, and here they have several (choices, or windows)",
-            remedy="  Use --long truncate, or leave --dp out.",
+            "`dp` clips examples of one sequence each, and here they have several (choices, or windows)",
+            remedy="  Give `long` as truncate, or leave `dp` out.",
         )
     if training.precision != "fp32":
-        yield UsageError(f"--dp needs exact norms, not {training.precision}", remedy="  Give --precision fp32.")
+        yield UsageError(f"`dp` needs exact norms, not {training.precision}", remedy="  Give `precision` as fp32.")
     private = private_stages(privacy, experiment.plan)
     fields = sorted({each.field for each in overrides if each.stage in (None, *(s.kind for s in private))})
     if fields:
         yield UsageError(
-            f"--trainer {', '.join(fields)} would have no effect: private stages have a training loop of their own",
+            f"`trainer` {', '.join(fields)} would have no effect: private stages have a training loop of their own",
             remedy="  Leave it out, or name a stage that is not private.",
         )
     for stage in private:
         if stage.regulariser is not None:
             yield UsageError(
-                f"{stage.regulariser} has no private version", remedy="  Use another strategy, or leave --dp out."
+                f"{stage.regulariser} has no private version", remedy="  Use another strategy, or leave `dp` out."
             )
 
 
@@ -129,17 +129,17 @@ def _budget_faults(experiment: Experiment, privacy: PrivacyConfig, num_rows: int
     batch_size = experiment.training.batch_size
     if batch_size > num_rows:
         yield UsageError(
-            f"an update of {batch_size} rows cannot be sampled from {num_rows}", remedy="  Give a smaller --batch-size."
+            f"an update of {batch_size} rows cannot be sampled from {num_rows}", remedy="  Give a smaller `batch_size`."
         )
     if privacy.delta >= 1 / num_rows:
         yield UsageError(
-            f"delta of --dp was given as {privacy.delta:g}",
+            f"delta of `dp` was given as {privacy.delta:g}",
             allowed=f"  It is below one over the number of training rows, {1 / num_rows:.2g}: a delta that large would "
             "allow to publish a whole row.",
         )
     if sum(stage.num_steps > 0 for stage in experiment.plan) > 2:
         yield UsageError(
-            f"--dp splits its budget between two stages, and {experiment.label} trains more",
+            f"`dp` splits its budget between two stages, and {experiment.label} trains more",
             remedy="  Use finetune, linear_probe, lp_ft, eh_ft or adapter.",
         )
 
@@ -149,27 +149,27 @@ def _row_faults(experiment: Experiment) -> Iterator[UsageError]:
     loss = experiment.training.loss
     if loss.class_weights:
         yield UsageError(
-            "--class-weights does not go with --dp: a weighted mean ties the rows of a batch together, and balanced "
+            "`class_weights` does not go with `dp`: a weighted mean ties the rows of a batch together, and balanced "
             "weights are counted on the private rows",
             remedy="  Leave it out.",
         )
     if loss.frequencies:
         yield UsageError(
-            f"the loss {loss.spec.name!r} does not go with --dp: it needs counts of the private rows",
+            f"the loss {loss.spec.name!r} does not go with `dp`: it needs counts of the private rows",
             remedy="  Use cross_entropy or focal.",
         )
     if experiment.evaluation.selection_fraction:
-        yield UsageError(f"{experiment.label} chooses on private rows: --dp cannot account for that")
+        yield UsageError(f"{experiment.label} chooses on private rows: `dp` cannot account for that")
     for stage in experiment.plan:
         if stage.head_from.calibrates:
-            yield UsageError("head_calibration is fitted to the private rows without noise: --dp cannot account for it")
+            yield UsageError("head_calibration is fitted to the private rows without noise: `dp` cannot account for it")
 
 
 def _check_gradients(experiment: Experiment, stage: Stage, classifier: Classifier) -> None:
     attached = build_adapter(stage.adapter).attach(classifier, seed=0) if stage.adapter is not None else None
     if attached is not None and attached.hooks is not None:
         raise UsageError(
-            f"the adapter {str(stage.adapter)!r} steers itself by gradients of whole batches: --dp cannot do it",
+            f"the adapter {str(stage.adapter)!r} steers itself by gradients of whole batches: `dp` cannot do it",
             remedy="  Use another adapter, such as lora.",
         )
     trainables = declare(stage, classifier, attached)

@@ -119,7 +119,8 @@ def _file_name(group: ComparisonGroup) -> str:
 def _read_predictions(path: Path, num_examples: int) -> tuple[Values, Values] | None:
     try:
         table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
-        label, predicted = (table.column(name).cast(pyarrow.float64()).to_numpy() for name in ("label", "predicted"))
+        numbers = (table.column(name).cast(pyarrow.float64()).combine_chunks() for name in ("label", "predicted"))
+        label, predicted = map(numpy.from_dlpack, numbers)  # to_numpy would import pandas
     except (OSError, KeyError, pyarrow.ArrowException):  # no file, a damaged one, or several classes at once
         return None
     return (label, predicted) if len(label) == num_examples else None

@@ -187,7 +187,7 @@ class Frame:
         """
         if not store.is_dir():
             raise UsageError(
-                f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`."
+                f"no such store: {store}", remedy="  Give the folder that `headstart compare` wrote: its `store`."
             )
         local_store = LocalStore(store)
         records = local_store.records()
@@ -210,7 +210,7 @@ class Frame:
         if not any(cell.first.strategy == MATCHED_STRATEGY for cell in self.cells):
             raise UsageError(
                 f"no run of {MATCHED_STRATEGY} is here to compare with",
-                remedy="  Run `headstart compare` with --match-compute first.",
+                remedy="  Run `headstart compare` with `match_compute` first.",
             )
         cells = [replace(cell, baseline=MATCHED_STRATEGY) for cell in self.cells]
         return replace(self, cells=tuple(sorted(cells, key=_cell_order)))
@@ -275,7 +275,7 @@ def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equa
     """
     frame = Frame.from_store(store, digests)
     if not frame.cells:
-        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this --store first.")
+        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this `store` first.")
     return frame.at_equal_compute() if equal_compute else frame
 
 

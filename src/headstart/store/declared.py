@@ -42,7 +42,7 @@ def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
         raise UsageError(
             f"this comparison was declared otherwise when it began: {_describe(before)}; now it is {_describe(looks)}",
             allowed="  Looks are declared once: changed after the fact they would not keep the error rate.",
-            remedy="  Give the options of the first call, or another --store.",
+            remedy="  Give the options of the first call, or another `store`.",
         )
 
 

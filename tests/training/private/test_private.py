@@ -345,14 +345,14 @@ def test_choices_are_refused(tiny_checkpoint: CheckpointMaker) -> None:
 @pytest.mark.parametrize(
     ("strategy", "adapter", "options", "said"),
     [
-        ("finetune", None, {"class_weights": "balanced"}, "--class-weights does not go with --dp"),
+        ("finetune", None, {"class_weights": "balanced"}, "`class_weights` does not go with `dp`"),
         ("finetune", None, {"loss": Spec("balanced_softmax")}, "needs counts of the private rows"),
         ("finetune", None, {"precision": "bf16"}, "needs exact norms, not bf16"),
         ("finetune", None, {"long": "window", "max_length": 8}, "examples of one sequence each"),
         ("finetune", None, {"trainer": ("max_grad_norm=3",)}, "--trainer max_grad_norm would have no effect"),
         ("finetune", None, {"trainer": ("logging_steps=3",)}, "--trainer logging_steps would have no effect"),
         ("finetune", None, {"batch_size": 25}, "an update of 25 rows cannot be sampled from 24"),
-        ("finetune", None, {"privacy": replace(BUDGET, delta=0.05)}, "delta of --dp was given as 0.05"),
+        ("finetune", None, {"dp": replace(BUDGET, delta=0.05)}, "delta of `dp` was given as 0.05"),
         ("mixout", None, {}, "mixout.* has no private version"),
         ("soup", None, {}, "chooses on private rows"),
         ("head_soup", "lora", {"stage1_fraction": 0.2, "steps": 20}, "trains more"),

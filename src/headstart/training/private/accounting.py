@@ -106,7 +106,7 @@ def require_opacus() -> None:
         UsageError: if opacus is not installed.
     """
     if importlib.util.find_spec("opacus") is None:
-        raise UsageError("--dp needs opacus, which is not installed", remedy="  pip install 'headstart[dp]'")
+        raise UsageError("`dp` needs opacus, which is not installed", remedy="  pip install 'headstart[dp]'")
 
 
 def _least_noise(noiseless: Mechanism, earlier: Sequence[Mechanism], epsilon: float, delta: float) -> Mechanism:
