@@ -72,7 +72,7 @@ def pretrain_head(
         adapter: name with options (`lora:rank=16`); None trains the head alone (LP-FT's first stage).
         adapter_from: folder of a saved adapter that the adapter starts from.
         head: names of the head's modules; found by the architecture when not given.
-        data_collator: makes a batch; by default pads with `processing_class`, or stacks where there is none.
+        data_collator: makes a batch; by default pads with `processing_class`, or stacks without one.
         processing_class: the tokenizer.
         epochs: passes over the rows, above 0; 2 by default.
         steps: updates instead of epochs.
@@ -83,7 +83,7 @@ def pretrain_head(
         progress: called after each update.
 
     Returns:
-        What moved in Stage 1 and whether the backbone was restored. `scores` is empty: there is no split to score.
+        What moved in Stage 1 and whether the backbone was restored. `scores` is empty: no split is scored.
 
     Raises:
         UsageError: for a dataset without rows or lengths, an adapter that this architecture cannot carry, and the like.

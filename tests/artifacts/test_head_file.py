@@ -14,9 +14,9 @@ from headstart.artifacts.head_file import (
     read_head,
     read_head_record,
     write_head,
-    write_head_record,
 )
 from headstart.errors import CheckpointError
+from headstart.store.json_records import write_record
 
 TENSORS = {"out.weight": torch.arange(6.0).reshape(2, 3), "out.bias": torch.tensor([0.1, -0.2])}
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
         tensor_names=tuple(sorted(TENSORS)),
         sha256=sha256,
     )
-    write_head_record(record, tmp_path)
+    write_record(tmp_path / HEAD_RECORD_FILE, record)
     return tmp_path
 
 

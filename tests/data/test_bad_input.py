@@ -36,7 +36,7 @@ CHOICES = {"choices": ("a", "b", "c"), "label": "right"}
 
 CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     # the file
-    "no such file": ("t.csv", "", {"__missing__": True}, "t.csv: there is no such file"),
+    "no such file": ("t.csv", "", {"__missing__": True}, "t.csv: the file does not exist"),
     "empty": ("t.csv", "", {}, "t.csv: is empty"),
     "a header alone": ("t.csv", "text,label\n", {}, "t.csv: has a header and no rows"),
     "unknown suffix": ("t.xlsx", "x", {}, "the suffix '.xlsx' names no known format"),

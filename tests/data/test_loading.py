@@ -120,6 +120,9 @@ def test_the_fingerprint_covers_label_names_texts_and_labels() -> None:
     split = Split.of(texts=(("a", "b"),), labels=(0,))
     written = json.dumps(task.labels) + json.dumps(["train", [["a", "b"]], [0]])
     assert fingerprint(task, {"train": split}) == hashlib.sha256(written.encode()).hexdigest()
+    spans = split.with_columns(spans=((Span(text=0, begin=0, end=1), Span(text=1, begin=0, end=1)),))
+    written = json.dumps(task.labels) + json.dumps(["train", [["a", "b"]], [0], {"spans": [[[0, 0, 1], [1, 0, 1]]]}])
+    assert fingerprint(task, {"train": spans}) == hashlib.sha256(written.encode()).hexdigest()
     others = (
         fingerprint(task, {"train": Split.of(texts=(("a", "c"),), labels=(0,))}),
         fingerprint(task, {"train": Split.of(texts=(("a", "b"),), labels=(1,))}),
@@ -138,6 +141,7 @@ def test_the_fingerprint_covers_choices_places_and_groups() -> None:
         Split.of(texts=(("a", "b"),), labels=(0,), spans=((here, there),)),
         Split.of(texts=(("a", "b"),), labels=(0,), spans=((there, here),)),
         Split.of(texts=(("a", "b"),), labels=(0,), groups=("g",)),
+        Split.of(texts=(("a", "b"),), labels=(0,), weights=(0.5,)),
         Split(texts=(("a", "b"),)),
     ]
     assert len({fingerprint(task, {"train": split}) for split in splits}) == len(splits)

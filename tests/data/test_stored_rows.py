@@ -33,6 +33,7 @@ ROWS = {
     "choices": (CHOICES, Split.of(((), ()), labels=(1, 0), choices=(("a", "b"), ("c",)))),
     "spans": (CLASSES, Split.of((("ab",),), labels=(1,), spans=((SPAN, Span(text=0, begin=0, end=2)),))),
     "groups": (CLASSES, Split.of((("ab",), ("c",)), labels=(1, 0), groups=("g", "h"))),
+    "a column that nobody knows yet": (CLASSES, Split.of((("ab",), ("c",)), labels=(1, 0), weights=(0.5, 1 / 3))),
     "unlabelled": (CLASSES, Split.of((("ab",),))),
     "none": (CLASSES, Split.of((), labels=())),
 }

@@ -358,7 +358,7 @@ def test_a_live_multiple_choice_model_is_one() -> None:
 def test_unknown_heads_and_options_are_mistakes(tiny_checkpoint: CheckpointMaker) -> None:
     with pytest.raises(UsageError, match="did you mean 'native'"):
         load(tiny_checkpoint("bert"), head="nativ")
-    with pytest.raises(UsageError, match="unknown option of the head 'mlp'"):
+    with pytest.raises(UsageError, match="unknown option of head 'mlp'"):
         load_classifier(
             resolve_model(str(tiny_checkpoint("bert"))), labels=LABELS, head=Spec.parse("mlp:width=3"), seed=0
         )

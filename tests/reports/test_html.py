@@ -234,7 +234,7 @@ def test_only_failed_runs_are_a_report_too(tmp_path: Path):
 def test_scores_on_other_rows_take_nothing_from_the_tasks_own_section(tmp_path: Path):
     """Both sections are of the same runs: each has its own scores, and both the curve and the plan of the training."""
     other = OtherResult(
-        name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, majority_score=0.4, num_examples=50
+        name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, constant_score=0.4, num_examples=50
     )
     records = [replace(record, others=(other,)) for record in some_records()]
     alone = render_html(write_store(tmp_path / "a" / "runs", some_records(), with_metrics=True))

@@ -29,7 +29,7 @@ def changed(**changes: object) -> dict[str, Any]:
 def test_everything_comes_back() -> None:
     curve = CalibrationRecord(expected_error=0.1, brier=0.2, log_loss=0.3, bins=((0.5, 1.0, 3),))
     other = OtherResult(
-        name="b", split="test", metric="accuracy", scores={"accuracy": 0.5}, majority_score=0.5, num_examples=4
+        name="b", split="test", metric="accuracy", scores={"accuracy": 0.5}, constant_score=0.5, num_examples=4
     )
     record = replace(
         run_record(),

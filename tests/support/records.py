@@ -42,7 +42,7 @@ def run_record(digest: str = "abc", seed: int = 0, status: RunStatus = RunStatus
         adapter=None,
         metric="accuracy",
         scores={"accuracy": 0.75},
-        majority_score=0.5,
+        constant_score=0.5,
         num_evaluation_examples=20,
         reported_split="validation",
         chosen_on="none",

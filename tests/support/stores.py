@@ -58,7 +58,7 @@ def make_record(
         adapter=label.partition("(")[2].strip(")") or None,
         metric="accuracy",
         scores={"accuracy": score},
-        majority_score=0.34,
+        constant_score=0.34,
         num_evaluation_examples=300,
         reported_split="validation",
         chosen_on="none",

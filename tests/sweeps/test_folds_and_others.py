@@ -13,8 +13,8 @@ from headstart.data.file_options import FileOptions
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunDataCache
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.export import find_run

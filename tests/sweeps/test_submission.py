@@ -17,7 +17,7 @@ from headstart.inference.submissions import GLUE, SubmissionFile, Suite, tab_sep
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord
+from headstart.store.record import Purpose, RunRecord
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.submission import RunChoice, choose_runs, plan_submission, write_submission
 from headstart.tasks.task import Task
@@ -100,7 +100,7 @@ def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
     names = {name: f"{run.experiment.digest}/{run.seed}" for name, run in made.runs.items()}
     with pytest.raises(UsageError, match="names two for tiny"):
         choose_runs(made.store, SUITE, RunChoice(runs=(names["finetune/1"], names["eh_ft/0"])))
-    with pytest.raises(UsageError, match="is of tiny, which is no part of the suite"):
+    with pytest.raises(UsageError, match="is of tiny, which the suite does not ask for"):
         choose_runs(made.store, GLUE, RunChoice(runs=(names["finetune/1"],)))
     with pytest.raises(UsageError, match="is not finished"):
         choose_runs(made.store, SUITE, RunChoice(runs=(f"{made.runs['finetune/1'].experiment.digest}/7",)))
@@ -113,7 +113,7 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     record = made.store.record(digest, 1)
     assert record is not None
     store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
-    store.finish(replace(record, purpose="selection"))
+    store.finish(replace(record, purpose=Purpose.SELECTION))
     assert choose_runs(store, SUITE, RunChoice()) == {}
     write_record(store.run_folder(digest, 1).run_json, replace(record, seed=1))
     assert read_record(RunRecord, store.run_folder(digest, 1).run_json).purpose == "report"

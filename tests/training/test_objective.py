@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
 from headstart.errors import UsageError
 from headstart.experiments.resolved_loss import balanced_weights, resolve_loss
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
-from headstart.losses import LOSSES, LossConfig
+from headstart.losses import LOSSES, Focal, LossConfig
 from headstart.registry import Spec
 from headstart.training.objective import Objective
 
@@ -146,3 +147,16 @@ def test_every_loss_has_a_gradient_that_lowers_it() -> None:
         assert logits.grad is not None
         after = objective(logits.detach() - 0.1 * logits.grad, {"labels": LABELS})
         assert after < before, name
+
+
+def test_a_stored_loss_is_read_back_with_whole_numbers_where_fractions_are_meant() -> None:
+    stored = {
+        "spec": {"name": "focal", "options": [["gamma", 1]]},
+        "label_smoothing": 0.0,
+        "class_weights": [0.5, 2.0],
+        "frequencies": [],
+    }
+    config = TypeAdapter(LossConfig).validate_python(stored)
+    assert config.loss == Focal(gamma=1.0)
+    assert config == LossConfig(spec=Spec.parse("focal:gamma=1"), class_weights=(0.5, 2.0))
+    assert TypeAdapter(LossConfig).dump_python(config, mode="json") == stored

@@ -118,7 +118,7 @@ NOT_OFFERED = {
 """Types of peft that do not fit, and why."""
 
 NOT_MERGING = frozenset({"BEFT", "LILY"})
-"""Types whose effect the backbone's weights cannot hold: a router between maps, a bias where there is none."""
+"""Types whose effect the backbone's weights cannot hold: a router between maps, a bias that the map does not have."""
 
 TYPE_DEFAULTS: dict[str, dict[str, Scalar]] = {"SHIRA": {"random_seed": 0}}
 """Where ours are not peft's: which weights SHIRA trains is a random choice that a stored adapter must find again."""

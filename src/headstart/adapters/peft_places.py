@@ -24,7 +24,7 @@ class Targets:
 
 
 def targets_of(classifier: Classifier, places: Places, *, attention_only: bool) -> Targets:
-    """Return where an adapter goes; no modules where the layers have none of the kind."""
+    """Return where an adapter goes; empty where the layers have no modules of the kind."""
     if places == "norms":
         return Targets(modules=tuple(_norms(classifier)))
     if places == "linears":

@@ -215,7 +215,7 @@ def _shape(module: nn.Module) -> tuple[int, ...]:
 
 
 def _plain_name(name: str, plain: frozenset[str]) -> str | None:
-    """Map a name back to the one before attaching; what did not exist then has none."""
+    """Map a name back to the one before attaching; None for what did not exist then."""
     before = name.replace(".base_layer.", ".")
     return before if before in plain else None
 
@@ -296,7 +296,7 @@ def _of_type(peft_type: str) -> type[PeftAdapter]:
 
 
 def _with_options(adapter: type[PeftAdapter], given: dict[str, Scalar]) -> PeftAdapter:
-    """Build an adapter; what its kind fixes, and a place where it has none to choose, cannot be given."""
+    """Build an adapter; what its kind fixes, and a place where there is no choice, cannot be given."""
     kind = adapter.kind
     places = {"targets": str(given.pop("targets"))} if "targets" in given and kind.places == "linears" else {}
     closed = sorted(set(given) & set(kind.fixed))

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import CheckpointError
-from headstart.store.json_records import read_record, write_record
+from headstart.store.json_records import read_record
 
 HEAD_FILE, HEAD_RECORD_FILE = "head.safetensors", "head.json"
 
@@ -47,11 +47,6 @@ def write_head(tensors: Mapping[str, torch.Tensor], path: Path) -> str:
     """Write a head's tensors; return the file's SHA-256."""
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path, {"format": "pt"})
     return _sha256(path)
-
-
-def write_head_record(record: HeadRecord, folder: Path) -> None:
-    """Write `head.json`."""
-    write_record(folder / HEAD_RECORD_FILE, record)
 
 
 def read_head_record(folder: Path) -> HeadRecord:

@@ -18,11 +18,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 from headstart.artifacts.head_file import (
     HEAD_FILE,
+    HEAD_RECORD_FILE,
     HeadRecord,
     read_head,
     read_head_record,
     write_head,
-    write_head_record,
 )
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
@@ -182,7 +182,7 @@ def load_model_folder(folder: Path) -> SavedModel:
     """Read a whole model back: the same logits, bit for bit, on the same machine.
 
     Raises:
-        UsageError: if the folder is no whole model that headstart wrote.
+        UsageError: if the folder is not a whole model that headstart wrote.
         CheckpointError: if it is damaged or not complete.
     """
     kind, info = read_info(folder)
@@ -256,7 +256,7 @@ def _write_around(
         tensor_names=tuple(sorted(head_tensors)),
         sha256=sha256,
     )
-    write_head_record(head, folder)
+    write_record(folder / HEAD_RECORD_FILE, head)
     write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info))
     if run is not None:
         write_record(folder / RUN_FILE, run)

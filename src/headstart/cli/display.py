@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.reports.formats import duration, last_line
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _Clock:
         if self._begin is None or self._seen < 5:
             return "time left: measuring"
         per_step = (time.monotonic() - self._begin) / self._seen
-        return f"{_duration(per_step * (self.num_steps - self.num_steps_done))} left"
+        return f"{duration(per_step * (self.num_steps - self.num_steps_done))} left"
 
 
 class _LiveDisplay:
@@ -188,9 +189,9 @@ def outcome_line(event: SweepEvent) -> str:
     if record is None:
         raise ValueError("the run has not ended")
     if record.status is not RunStatus.FINISHED:
-        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {_last_line(record.error)}')}"
+        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(record.error)}')}"
     score = _scores(record)
-    again = " (was finished before)" if event.kind == "skipped" else f" in {_duration(record.seconds)}"
+    again = " (was finished before)" if event.kind == "skipped" else f" in {duration(record.seconds)}"
     return f"[green]✓[/] {escape(f'{event.run}: {score}{again}')}"
 
 
@@ -202,16 +203,3 @@ def _scores(record: RunRecord) -> str:
         first = record.stages[0]
         text += f" (Stage 1, {first.name}: {100 * first.scores[record.metric]:.2f})"
     return text
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -68,7 +68,7 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}", markup=False)
     console.print(
         f"on {record.num_evaluation_examples} rows of {record.reported_split}; the best constant answer: "
-        f"{record.metric} {100 * record.majority_score:.2f}",
+        f"{record.metric} {100 * record.constant_score:.2f}",
         markup=False,
     )
     if record.privacy is not None:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from headstart.errors import UsageError
-
 MODEL_HELP = "A hub id, a local folder, or embedded:minilm-l6 (which comes with the extra 'demo')."
 FILE_HELP = (
     "A table of your own: CSV, TSV, JSON, JSON lines, Parquet or Arrow, a folder of the library datasets, or "
@@ -29,15 +27,3 @@ PredictionBatchSize = Annotated[int, typer.Option(min=1, help="Texts per forward
 PredictionPrecision = Annotated[str, typer.Option(help="fp32, bf16 or auto.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel="Output")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]
-
-
-def require_store(store: Path) -> None:
-    """Hold a folder of runs to be there.
-
-    Raises:
-        UsageError: if it is not.
-    """
-    if not store.is_dir():
-        raise UsageError(
-            f"no such store: {store}", remedy="  Give the folder that `headstart compare` wrote: its --store."
-        )

@@ -26,10 +26,9 @@ def runs(
 
     from headstart.cli.printing import columns_that_fold
     from headstart.store.json_records import dump
-    from headstart.store.local import LocalStore
+    from headstart.store.local import existing_store
 
-    options.require_store(store)
-    records = LocalStore(store).records()
+    records = existing_store(store).records()
     if as_json:
         typer.echo(json.dumps([dump(record) for record in records], indent=2))
         return

@@ -46,7 +46,7 @@ def submit(
     from headstart.cli.session import open_session
     from headstart.inference.submissions import SUITES
     from headstart.registry import Spec
-    from headstart.store.local import LocalStore
+    from headstart.store.local import existing_store
     from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
     from headstart.training.config import RunOptions, resolve_device, resolve_precision
@@ -56,8 +56,7 @@ def submit(
         raise UsageError(f"{out} would be a zip archive", remedy=f"  Give --out {out.with_suffix('.zip')}.")
     if out.exists():
         raise UsageError(f"{out} is there already", remedy="  Give another name, or remove it.")
-    options.require_store(store)
-    opened = LocalStore(store)
+    opened = existing_store(store)
     choice = RunChoice(
         strategy=Spec.parse(strategy) if strategy else None,
         adapter=Spec.parse(adapter) if adapter else None,

@@ -69,15 +69,13 @@ def fingerprint(task: Task, splits: Mapping[str, Split]) -> str:
     """Return the SHA-256 over label names, texts and labels of all splits, and over what else their examples have."""
     whole = hashlib.sha256()
     for part in (task.labels, *(_parts(name, split) for name, split in sorted(splits.items()))):
-        whole.update(json.dumps(part, ensure_ascii=False).encode())
+        whole.update(json.dumps(part, ensure_ascii=False, default=astuple).encode())
     return whole.hexdigest()
 
 
 def _parts(name: str, split: Split) -> tuple[object, ...]:
-    spans = None if split.spans is None else [(astuple(first), astuple(second)) for first, second in split.spans]
-    extras = {"choices": split.choices, "spans": spans, "groups": split.groups}
-    given = {key: value for key, value in extras.items() if value is not None}
-    return (name, split.texts, split.labels, *([given] if given else []))
+    extras = {key: split.columns[key] for key in sorted(split.columns) if key != "labels"}
+    return (name, split.texts, split.labels, *([extras] if extras else []))
 
 
 def _demo_rows(task: Task, split: str) -> Table:

@@ -11,10 +11,9 @@ from typing import Any
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.json_records import dump
+from headstart.store.record import NOTHING_CHOSEN, Purpose
 from headstart.strategies.strategy import Stage
 from headstart.training.config import TrainingConfig
-
-NOTHING_CHOSEN = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ class Evaluation:
     Attributes:
         split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
         holdout_fraction: share of the training split that is held out, 0 for none.
-        chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
+        chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.
         selection_fraction: share of the training rows that nothing is trained on because a strategy chooses on them.
         others: what the finished model is scored on beside the task's own split.
@@ -87,7 +86,6 @@ class Experiment:
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         plan: the stages, resolved to the last number.
         recorded_digest: what an older headstart stored it under; "" for one that is planned now.
-        purpose: "report", or "selection" for a trial that helps to choose learning rates.
     """
 
     task: str
@@ -101,7 +99,7 @@ class Experiment:
     plan: tuple[Stage, ...]
     training: TrainingConfig
     evaluation: Evaluation = Evaluation()
-    purpose: str = "report"
+    purpose: Purpose = Purpose.REPORT
     recorded_digest: str = ""
 
     @property

@@ -75,11 +75,11 @@ class StageRun:
 
     def train(self, witnesses: Sequence[Witness], listener: ProgressListener | None) -> StoredStage:
         """Do the stage, have witnesses look at it and store it."""
-        begin = time.perf_counter()
         self.folder.mkdir(parents=True, exist_ok=True)
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
         site = self._site(classifier, pretrained)
+        begin = time.perf_counter()
         backbone, head = self.stage.start.place(site), self.stage.head_from.place(site)
         if not self.stage.trainable.has_updates:
             return self._store(untrained(classifier, time.perf_counter() - begin), pretrained, witnesses)

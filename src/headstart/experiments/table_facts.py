@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headstart.data.examples import TaskData, class_counts
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, TaskSource
+from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.experiments.options import TrainingOptions
 from headstart.experiments.resolved_loss import resolve_class_weights, resolve_loss
 from headstart.experiments.task_rows import TaskRows
 from headstart.losses import LossConfig
+from headstart.store.record import NOTHING_CHOSEN
 from headstart.strategies.strategy import Strategy
 from headstart.tasks.task import Task
 

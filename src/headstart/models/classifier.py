@@ -115,7 +115,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
             labels: class or choice numbers [b]; 0 or 1 [b, c] for multi-label; numbers [b] for regression.
 
         Raises:
-            ValueError: if there are spans and the head reads none, or there are none and it does.
+            ValueError: if there are spans and the head does not read them, or spans are missing and it does.
         """
         if (spans is not None) != self.config.reads_spans:
             raise ValueError(f"this head reads {'spans: pass them' if spans is None else 'no spans'}")
@@ -152,11 +152,11 @@ def design_of(config: HeadstartConfig) -> OwnHead:
     """Return the head that a configuration names.
 
     Raises:
-        UsageError: if it is none of ours.
+        UsageError: if it is not one of ours.
     """
     design = own_head(Spec(config.head, tuple(config.head_options.items())))
     if design is None:
-        raise UsageError(f"{config.head!r} is no head of headstart's own")
+        raise UsageError(f"{config.head!r} is not one of headstart's own heads")
     return design
 
 

@@ -43,7 +43,7 @@ def find_new_head(
     """Return the names of the head's tensors, given the keys that loading newly initialised.
 
     A module that is new in part is new as a whole. A checkpoint whose head is of another size has a head: the rest of
-    that one is no backbone, so the architecture's whole head is returned, as it is when nothing is new.
+    that one is not the backbone's, so the architecture's whole head is returned, as it is when nothing is new.
 
     Raises:
         CheckpointError: if keys outside every head are new: the checkpoint is damaged, or of another architecture.
@@ -64,7 +64,7 @@ def architecture_head(model: PreTrainedModel) -> tuple[str, ...]:
     """Return the names of the tensors that are this architecture's head: what stands outside the backbone.
 
     Raises:
-        UsageError: if nothing does, or the backbone is no module of its own.
+        UsageError: if nothing does, or the backbone is not a module of its own.
     """
     outside = [name for name, _ in model.named_children() if name != model.base_model_prefix]
     listed = HEAD_MODULES.get(str(model.config.model_type), ())
@@ -79,7 +79,7 @@ def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str
     """Return the names of all tensors in the named modules.
 
     Raises:
-        UsageError: if these hold no tensor, or one is no module of the model.
+        UsageError: if these hold no tensor, or one of them is not in the model.
     """
     known = dict(model.named_modules())
     for module in modules:

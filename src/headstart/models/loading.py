@@ -68,7 +68,7 @@ def load_classifier(
     Args:
         source: the pretrained checkpoint.
         kind: what kind of answer the task wants.
-        labels: class names by index: two or more, for several classes at once one or more; none where answers are no
+        labels: class names by index: two or more, for multi-label one or more; empty where answers are not
             classes.
         head: with its options, as `headstart.models.own_heads` has them.
         reads_spans: the head reads two places in the text beside the text.

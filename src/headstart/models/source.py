@@ -48,7 +48,7 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
     Only safetensors, configuration and tokenizer files are ever downloaded; code from a model repository never runs.
 
     Raises:
-        UsageError: if there is no such model, or it has no safetensors.
+        UsageError: if the model cannot be found, or it has no safetensors.
         CheckpointError: if an embedded model's files are not the pinned ones.
     """
     if name.startswith("embedded:"):
@@ -124,7 +124,7 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
         raise UsageError(f"no model {name!r}: neither a local folder nor on the hub") from error
     except (LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
-            f"no model {name!r}: it is no local folder, and the hub could not be reached",
+            f"no model {name!r}: there is no such local folder, and the hub could not be reached",
             remedy="  Download it where there is a network, then give the folder; or use embedded:minilm-l6.",
         ) from error
     _require_safe_weights(name, folder)

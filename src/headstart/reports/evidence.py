@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from headstart.reports.comparison_table import ComparisonTable
 from headstart.reports.examples import ExampleEvidence, example_evidence
-from headstart.reports.tables import ComparisonTable
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
 from headstart.stats.evidence import Evidence, weigh_difference
@@ -78,13 +78,13 @@ def _examples(table: ComparisonTable, store: LocalStore) -> dict[Key, ExampleEvi
 
 def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
     """Return the sign-flip p values of all comparisons after Holm's correction, by the rows' keys."""
-    keys = {
-        " ".join(row.key): row
-        for row in table.rows
-        if row.difference is not None and row.verdict is not None and not row.difference.is_sequential
-    }
-    p_values = {name: row.difference.p_value for name, row in keys.items() if row.difference is not None}
-    return {keys[name].key: value for name, value in holm(p_values).items()}
+    return holm(
+        {
+            row.key: row.difference.p_value
+            for row in table.rows
+            if row.difference is not None and row.verdict is not None and not row.difference.is_sequential
+        }
+    )
 
 
 def joint_gains(table: ComparisonTable) -> dict[str, JointGain]:

@@ -12,7 +12,7 @@ import numpy
 import pyarrow
 import pyarrow.parquet
 
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.stats.crossed import CrossedInterval, Sides, crossed_bootstraps
 from headstart.stats.example_scores import EXAMPLE_SCORES, ExampleScore
 from headstart.stats.intervals import Interval
@@ -60,8 +60,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is no function of means over rows (rank correlations, groups, several classes
-    at once).
+    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
+    tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -120,8 +120,9 @@ def _read_predictions(path: Path, num_examples: int) -> tuple[Values, Values] | 
     try:
         table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
         numbers = (table.column(name).cast(pyarrow.float64()).combine_chunks() for name in ("label", "predicted"))
-        label, predicted = map(numpy.from_dlpack, numbers)  # to_numpy would import pandas
-    except (OSError, KeyError, pyarrow.ArrowException):  # no file, a damaged one, or several classes at once
+        # to_numpy would import pandas.
+        label, predicted = (numpy.asarray(numpy.from_dlpack(each), dtype=numpy.float64) for each in numbers)
+    except (OSError, KeyError, pyarrow.ArrowException):  # no file, a damaged one, or multi-label answers
         return None
     return (label, predicted) if len(label) == num_examples else None
 

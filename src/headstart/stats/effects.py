@@ -34,7 +34,7 @@ class EffectSize:
 
 
 def effect_size(differences: Sequence[float], confidence: float = 0.95) -> EffectSize | None:
-    """Return the standardised mean difference; None for differences without spread, for which there is none.
+    """Return the standardised mean difference; None for differences without spread.
 
     The interval holds the effects under which the observed t value is neither too large nor too small by the
     noncentral t distribution.

@@ -160,6 +160,19 @@ class LocalStore:
         return self.root / "store.json"
 
 
+def existing_store(root: Path) -> LocalStore:
+    """Return the store in a folder that is there.
+
+    Raises:
+        UsageError: if the folder does not exist or is not a store.
+    """
+    if not root.is_dir():
+        raise UsageError(
+            f"no such store: {root}", remedy="  Give the folder that `headstart compare` wrote its runs to."
+        )
+    return LocalStore(root)
+
+
 def _require_store(root: Path) -> None:
     marker = root / "store.json"
     if marker.is_file():

@@ -8,9 +8,24 @@ from enum import StrEnum
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 
+NOTHING_CHOSEN = "none"
+"""What `chosen_on` says where nothing was chosen."""
+NOT_REPORTED = "none"
+"""What `reported_split` says where the task has no rows to report on."""
+
+
+class Purpose(StrEnum):
+    """What a run is for; only reported ones stand in a table."""
+
+    REPORT = "report"
+    SELECTION = "selection"
+    """A trial that helps to choose a learning rate."""
+    SMOKE = "smoke"
+    """Only shows that something runs."""
+
 
 class RunStatus(StrEnum):
-    """How a run ended. Diverged is a result and is counted; an error is none and is tried again."""
+    """How a run ended. Diverged is a result and is counted; an error is not one, and is tried again."""
 
     FINISHED = "finished"
     DIVERGED = "diverged"
@@ -63,14 +78,14 @@ class OtherResult:
     Attributes:
         name: of the task or file.
         metric: its main metric, one of `scores`.
-        majority_score: the main metric of the best constant answer by the training split.
+        constant_score: the main metric of the best constant answer by the training split.
     """
 
     name: str
     split: str
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_examples: int
 
 
@@ -82,13 +97,13 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        majority_score: the main metric of always answering what is most frequent in the training split (for numbers:
+        constant_score: the main metric of always answering what is most frequent in the training split (for numbers:
             its mean).
         others: the same model on rows of other tasks or files.
         is_degenerate: whether every answer was the same.
         folds: number of folds that the seeds go through, None where all of them share one split.
         reported_split: the split that `scores` come from.
-        chosen_on: the split that anything was chosen on, "none" by default.
+        chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
         privacy: what private stages spent; None for a run without any.
     """
 
@@ -102,13 +117,11 @@ class RunRecord:
     adapter: str | None
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_evaluation_examples: int
     reported_split: str
     chosen_on: str
-    purpose: str = "report"
-    """"report"; "selection" for the trials that chose a learning rate, "smoke" for runs that only show that something
-    runs: these are never averaged into a table."""
+    purpose: Purpose = Purpose.REPORT
     others: tuple[OtherResult, ...] = ()
     is_degenerate: bool = False
     folds: int | None = None
@@ -138,7 +151,7 @@ class RunRecord:
                 task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
                 metric=other.metric,
                 scores=other.scores,
-                majority_score=other.majority_score,
+                constant_score=other.constant_score,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),

@@ -9,7 +9,7 @@ from headstart.store.older_stages import upgraded_stage
 
 SCHEMA_VERSION = 3
 """2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
-stage starts from and trains are values of their own."""
+stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`."""
 
 Values = dict[str, Any]
 
@@ -47,14 +47,33 @@ def _experiment_from_1(values: Values) -> Values:
 
 
 def _experiment_from_2(values: Values) -> Values:
-    """The schema stands at the file's top, and a stage's start, head and selection have names and numbers."""
+    """The schema is at the file's top, a stage's values have names, and nothing sets the seed of a cut."""
     experiment = {key: value for key, value in values["experiment"].items() if key != "schema_version"}
     plan = [upgraded_stage(stage) for stage in experiment["plan"]]
-    return values | {"experiment": experiment | {"plan": plan}}
+    return values | {"experiment": experiment | {"plan": plan}, "source": _source_from_2(values["source"])}
+
+
+def _source_from_2(source: Values) -> Values:
+    options = {key: value for key, value in source["options"].items() if key != "seed"}  # Always 0.
+    return source | {
+        "options": options,
+        "evaluate_on": [_source_from_2(each) for each in source.get("evaluate_on", ())],
+    }
+
+
+def _run_from_2(values: Values) -> Values:
+    """The best constant answer's score has its name, in a run and on other rows."""
+    others = [_renamed(other) for other in values.get("others", ())]
+    return _renamed(values) | ({"others": others} if others else {})
+
+
+def _renamed(values: Values) -> Values:
+    return {"constant_score" if name == "majority_score" else name: value for name, value in values.items()}
 
 
 UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {
     ("StoredExperiment", 1): _experiment_from_1,
     ("StoredExperiment", 2): _experiment_from_2,
+    ("RunRecord", 2): _run_from_2,
 }
 """By the type that a file holds and the schema that it has; each returns the values in the next schema."""

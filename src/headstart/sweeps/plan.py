@@ -11,7 +11,7 @@ from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import default_evaluation, plan_experiment
 from headstart.experiments.run_data import RunDataCache
-from headstart.store.record import RunRecord
+from headstart.store.record import Purpose, RunRecord
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.selection import CHOSEN_ON, choose, trials
 
@@ -99,7 +99,7 @@ def chosen_experiments(sweep: Sweep, source: TaskSource, executor: Executor, cac
 
 def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -> list[Run]:
     """Return the runs of one task, seed by seed."""
-    purposed = [replace(each, purpose="smoke") for each in experiments] if sweep.is_smoke else experiments
+    purposed = [replace(each, purpose=Purpose.SMOKE) for each in experiments] if sweep.is_smoke else experiments
     return [Run(experiment, seed, source.at(seed)) for seed in sweep.seeds for experiment in purposed]
 
 

@@ -15,7 +15,7 @@ from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.options import MethodOptions, Options
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunDataCache
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 
 HOLDOUT_FRACTION = 0.2
 FIRST_TRIAL_SEED = 1_000_000
@@ -30,7 +30,7 @@ def trials(
     runs = []
     for options in candidates:
         experiment = plan_experiment(options, source, cache, evaluation)
-        experiment = replace(experiment, purpose="selection")
+        experiment = replace(experiment, purpose=Purpose.SELECTION)
         for index in range(num_trials // len(candidates)):
             seed = FIRST_TRIAL_SEED + index
             runs.append((options.method, Run(experiment, seed, source.at(seed))))
@@ -51,5 +51,5 @@ def choose(candidates: Sequence[MethodOptions], records: Sequence[RunRecord]) ->
                 remedy="  Call again: finished trials are kept, this one is tried again.",
             )
         diverged = record.status is RunStatus.DIVERGED
-        scores.setdefault(candidate, []).append(record.majority_score if diverged else record.scores[record.metric])
+        scores.setdefault(candidate, []).append(record.constant_score if diverged else record.scores[record.metric])
     return max(scores, key=lambda candidate: fmean(scores[candidate]))

@@ -25,22 +25,21 @@ from headstart.inference.submissions import (
 )
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_run, find_run
 
-REPORTED = "report"
 FILL_REMEDY = "  Train models for them, or give `fill_missing` for the best constant answer to the training rows."
 CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoice:
-    """Which of a store's runs answer. No score is looked at; the lowest seed is taken where none is named.
+    """Which of a store's runs answer. Scores do not count; where no seed is named, the lowest is taken.
 
     Attributes:
         strategy: with its options; None where only one experiment of a task is there.
-        adapter: with its options; None likewise.
+        adapter: with its options; None where only one experiment of a task is there.
         seed: None takes the lowest that finished.
         runs: names `<digest>/<seed>` that are taken for their tasks, whatever else is said.
     """
@@ -80,7 +79,7 @@ def choose_runs(store: LocalStore, suite: Suite, choice: RunChoice) -> dict[str,
         UsageErrors: if several experiments fit one file, or a named run fits none, is not finished or fits twice.
     """
     named = [(name, find_run(store, name)) for name in choice.runs]
-    records = [record for record in store.records() if record.purpose == REPORTED and _fits(record, choice)]
+    records = [record for record in store.records() if record.purpose is Purpose.REPORT and _fits(record, choice)]
     errors: list[UsageError] = []
     chosen: dict[str, Run] = {}
     for file in suite.files:

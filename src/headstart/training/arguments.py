@@ -154,22 +154,31 @@ def overrides_for(stage_name: str, overrides: Sequence[TrainerOverride]) -> dict
 
 
 def build_arguments(values: dict[str, Any]) -> TrainingArguments:
-    """Return `TrainingArguments`, translating what it refuses.
+    """Return `TrainingArguments` for one device, the current one; what transformers refuses is translated.
 
     Raises:
         UsageError: if transformers refuses a value.
     """
+    import torch
     from transformers import TrainingArguments
 
     if CHECKPOINTING in values and CHECKPOINTING_NOW in {each.name for each in fields(TrainingArguments)}:
         values = values | {CHECKPOINTING_NOW: values[CHECKPOINTING]}
         del values[CHECKPOINTING]
+    uses_gpu = torch.cuda.is_available() and not values.get("use_cpu", False)
+    device = torch.device("cuda", torch.cuda.current_device()) if uses_gpu else torch.device("cpu")
     try:
-        return TrainingArguments(**values)
+        arguments = TrainingArguments(**values)
     except (ValueError, TypeError) as error:
         raise UsageError(
             f"transformers refuses these training arguments: {error}", remedy="  Change the value given to `trainer`."
         ) from error
+    if uses_gpu:
+        # transformers takes the first GPU, and splits and multiplies batches over all that it sees.
+        torch.cuda.set_device(device)
+        arguments._setup_devices = device
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _parse_override(text: str) -> TrainerOverride:

@@ -72,7 +72,7 @@ def _number_in(file: Path) -> Callable[[], int]:
 
 
 def _gpu() -> tuple[_Counter, ...]:
-    """Return the counter of the GPU that torch works on; none where NVML or the GPU has none."""
+    """Return the counter of the GPU that torch works on; empty where NVML or the GPU offers no counter."""
     try:
         nvml: Any = importlib.import_module("pynvml")
     except ImportError:

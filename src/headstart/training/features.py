@@ -34,7 +34,7 @@ class Features:
 
     Attributes:
         first_token: [n, h], the final layer's output at the first token.
-        pooled: [n, h], the pooler's output; None where the backbone has none.
+        pooled: [n, h], the pooler's output; None where the backbone has no pooler.
     """
 
     first_token: torch.Tensor

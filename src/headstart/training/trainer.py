@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
 from headstart.data.batching import NOT_INPUTS
-from headstart.errors import CheckpointError, DivergedError
+from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.objective import Objective
@@ -99,6 +99,8 @@ class StageTrainer(Trainer):
             data_collator=data.collate,
             callbacks=list(callbacks),
         )
+        if self.args.n_gpu > 1:
+            raise InvariantError(f"stage {stage}: one process trains on one device, not on {self.args.n_gpu}")
         self.model_accepts_loss_kwargs = False
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)

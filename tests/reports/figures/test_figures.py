@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.reports.comparison_table import ComparisonGroup, build_comparison
 from headstart.reports.curves import CurvePoint, LearningCurve, StageCurve
 from headstart.reports.figures.best_of import best_of_figure
 from headstart.reports.figures.cost import cost_figure, time_unit
@@ -20,7 +21,6 @@ from headstart.reports.figures.slope import slope_figure
 from headstart.reports.figures.strip import STRIP_WIDTH, strip
 from headstart.reports.formats import MINUS
 from headstart.reports.frame import Frame
-from headstart.reports.tables import ComparisonGroup, build_comparison
 from headstart.stats.across_tasks import gain_across_tasks
 from tests.support.stores import make_record
 
@@ -59,7 +59,7 @@ def test_a_forest_says_differences_and_intervals():
     figure = forest_of_strategies("forest", group, series_numbers([group]))
     assert figure is not None
     half = 4.302652729911275 * 1.0 / math.sqrt(3)  # Student's t, two degrees of freedom, sd of 1 point
-    assert f"lp_ft: +2.00 [{MINUS}{half - 2:.2f}, +{2 + half:.2f}]" in figure.description
+    assert f"lp_ft: +2.00 [{MINUS}{half - 2:.2f},\N{NO-BREAK SPACE}+{2 + half:.2f}]" in figure.description
     assert "eh_ft(lora): 0.00" in figure.description
     assert figure.numbers is not None
     assert len(figure.numbers.rows) == 2

@@ -15,8 +15,8 @@ import torch
 from headstart.errors import DivergedError, InvariantError, UsageError
 from headstart.experiments import stage_run
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
@@ -349,8 +349,8 @@ def test_choices_are_refused(tiny_checkpoint: CheckpointMaker) -> None:
         ("finetune", None, {"loss": Spec("balanced_softmax")}, "needs counts of the private rows"),
         ("finetune", None, {"precision": "bf16"}, "needs exact norms, not bf16"),
         ("finetune", None, {"long": "window", "max_length": 8}, "examples of one sequence each"),
-        ("finetune", None, {"trainer": ("max_grad_norm=3",)}, "--trainer max_grad_norm would have no effect"),
-        ("finetune", None, {"trainer": ("logging_steps=3",)}, "--trainer logging_steps would have no effect"),
+        ("finetune", None, {"trainer": ("max_grad_norm=3",)}, "`trainer` max_grad_norm would have no effect"),
+        ("finetune", None, {"trainer": ("logging_steps=3",)}, "`trainer` logging_steps would have no effect"),
         ("finetune", None, {"batch_size": 25}, "an update of 25 rows cannot be sampled from 24"),
         ("finetune", None, {"dp": replace(BUDGET, delta=0.05)}, "delta of `dp` was given as 0.05"),
         ("mixout", None, {}, "mixout.* has no private version"),

@@ -40,7 +40,7 @@ class PerExampleGradients:
         self._num_examples = 0
 
     def __call__(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Return each trainable parameter's gradients, [b, *its shape]; what has none is left out."""
+        """Return each trainable parameter's gradients, [b, *its shape]; a parameter without any is left out."""
         self._num_examples = len(batch["labels"])
         self._forget()
         with _whole_numbers_allowed():

@@ -101,6 +101,6 @@ def trace(parameters: Iterable[torch.nn.Parameter]) -> float:
 
 
 def drop_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Take the gradients away: an optimiser passes over what has none."""
+    """Take the gradients away: an optimiser passes over a parameter without one."""
     for parameter in parameters:
         parameter.grad = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from headstart.reports.distinct_labels import distinct_labels, namesake_identity
 from headstart.reports.formats import plural
 from headstart.reports.frame import MATCHED_STRATEGY, Cell, Frame
-from headstart.reports.labels import distinct_labels, namesake_identity
 from headstart.reports.words import (
     cautions,
     is_undertrained,
@@ -19,8 +19,7 @@ from headstart.reports.words import (
 from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, Summary, summarise
-
-NOTHING_CHOSEN = "none"
+from headstart.store.record import NOTHING_CHOSEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class ComparisonRow:
     metric: str
     reported_split: str
     chosen_on: str
-    majority_score: float
+    constant_score: float
     num_evaluation_examples: int
     num_steps: int
     scores: tuple[tuple[int, float], ...]
@@ -102,7 +101,7 @@ class ComparisonGroup:
     metric: str
     reported_split: str
     num_evaluation_examples: int
-    majority_score: float
+    constant_score: float
     caption: str
     rows: tuple[ComparisonRow, ...]
 
@@ -152,7 +151,7 @@ def _row(frame: Frame, cell: Cell, label: str) -> ComparisonRow:
         metric=record.metric,
         reported_split=record.reported_split,
         chosen_on=record.chosen_on,
-        majority_score=record.majority_score,
+        constant_score=record.constant_score,
         num_evaluation_examples=record.num_evaluation_examples,
         num_steps=record.num_steps,
         scores=tuple(sorted(scores.items())),
@@ -179,7 +178,7 @@ def _group(rows: list[ComparisonRow], identity: str) -> ComparisonGroup:
         metric=first.metric,
         reported_split=first.reported_split,
         num_evaluation_examples=first.num_evaluation_examples,
-        majority_score=first.majority_score,
+        constant_score=first.constant_score,
         caption=_caption(rows) + identity,
         rows=tuple(rows),
     )

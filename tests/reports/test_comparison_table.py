@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.reports.comparison_table import ComparisonRow, ComparisonTable, build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import ComparisonRow, ComparisonTable, build_comparison
 from headstart.stats.comparisons import Verdict
 from headstart.store.declared import DeclaredLooks
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from tests.support.stores import fail, make_record
 
 
@@ -86,7 +86,7 @@ def test_divergences_are_counted_and_the_mean_shown_with_them():
     row = row_of(records, "eh_ft(lora)")
     assert (row.n, row.num_diverged, row.num_failed) == (2, 1, 1)
     assert row.mean_with_failures == pytest.approx((0.75 + 0.752 + 0.34) / 3)
-    assert "1 of 3 runs diverged: the mean is 61.40 with the majority score 34.00 for each" in row.words
+    assert "1 of 3 runs diverged: the mean is 61.40 with the best constant answer's score 34.00 for each" in row.words
     assert "1 pair with a missing side" in row.words
 
 
@@ -152,7 +152,7 @@ def test_namesakes_are_told_apart():
 
 
 def test_selection_trials_are_named_in_the_notes():
-    table = table_of([make_record(), make_record(experiment="t", purpose="selection")])
+    table = table_of([make_record(), make_record(experiment="t", purpose=Purpose.SELECTION)])
     assert "Left out: 1 run that only chose a learning rate." in table.notes
 
 
@@ -171,7 +171,7 @@ def test_poor_runs_are_counted_and_stay_in_the_mean():
     records[5] = make_record("eh_ft(lora)", 2, 0.34, stage1=0.6, is_degenerate=True)
     records[3] = make_record("eh_ft(lora)", 1, 0.30, stage1=0.6)
     outcomes = row_of(records, "eh_ft(lora)").outcomes
-    assert (outcomes.num_constant, outcomes.num_at_majority, outcomes.num_degenerate) == (1, 2, 2)
+    assert (outcomes.num_constant, outcomes.num_at_constant_score, outcomes.num_degenerate) == (1, 2, 2)
     assert outcomes.summary is not None
     assert outcomes.summary.mean == pytest.approx((0.75 + 0.30 + 0.34) / 3)
     words = row_of(records, "eh_ft(lora)").words

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
-from headstart.reports.figures.files import standalone_svg, write_store_figures
+from headstart.reports.figures.figure_files import standalone_svg, write_store_figures
 from headstart.reports.figures.gallery import all_figures
 from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore

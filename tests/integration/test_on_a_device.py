@@ -1,0 +1,148 @@
+"""Stages, prediction and diagnostics with the model on another device than the rows, by a stand-in for a GPU."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import headstart as hs
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.experiments.run import run_one
+from headstart.inference.predict import predict
+from headstart.registry import Spec
+from headstart.store.layout import RunFolder
+from headstart.store.record import RunStatus
+from headstart.training.arguments import build_arguments
+from headstart.training.callbacks import Progress
+from headstart.training.config import RunOptions
+from tests.conftest import CheckpointMaker
+from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
+from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
+from tests.support.stand_in_device import StandInDevice, stand_in_gpu
+from tests.support.tiny import make_model, make_tokenizer
+
+EVERY_KIND_OF_STAGE = {
+    "all": ("finetune", None, "native"),
+    "head_on_cached_features": ("linear_probe", None, "native"),
+    "head_of_our_own_on_all_tokens": ("linear_probe", None, "linear:pooling=mean"),
+    "lora_then_all": ("eh_ft", "lora", "native"),
+    "calibrated_head": ("eh_ft:head_calibration", "bitfit", "native"),
+    "merged_adapter": ("eh_ft:reserve", "lora", "native"),
+    "adapter_that_cannot_merge": ("adapter", "prefix", "native"),
+    "top_layers": ("top_k:layers=1", None, "native"),
+    "soup": ("soup", None, "native"),
+    "regularised": ("mixout", None, "native"),
+    "masked_by_gradients": ("child_tuning", None, "native"),
+}
+
+
+@pytest.fixture
+def gpu() -> Iterator[StandInDevice]:
+    with stand_in_gpu() as device:
+        yield device
+
+
+@pytest.mark.parametrize(("strategy", "adapter", "head"), EVERY_KIND_OF_STAGE.values(), ids=EVERY_KIND_OF_STAGE)
+def test_every_kind_of_stage_comes_to_its_end(
+    strategy: str, adapter: str | None, head: str, gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """With diagnostics, evaluation and stored predictions."""
+    choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter, head=Spec.parse(head))
+    run, record = do_run(choices, tmp_path, options=RunOptions(keep_backbone=True, diagnostics=True))
+    assert run.experiment.training.device == "cuda"
+    assert record.status is RunStatus.FINISHED
+    assert all(stage.diagnostics is not None for stage in record.stages if stage.num_steps)
+    assert (tmp_path / "predictions.validation.parquet").exists()
+
+
+def test_a_killed_stage_goes_on(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")))
+    options = RunOptions(checkpoint_seconds=0.0)
+
+    def kill(progress: Progress) -> None:
+        if (progress.stage, progress.step) == ("finetune", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_one(data, RunFolder(tmp_path), options, kill)
+    assert (tmp_path / "2-finetune" / "checkpoint-2").is_dir()
+    assert run_one(data, RunFolder(tmp_path), options).status is RunStatus.FINISHED
+
+
+def test_the_same_answers_as_on_a_cpu(gpu: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    example = make_example(tiny_checkpoint("bert"))
+    save_model_folder(example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
+    rows = texts(TEXT_TASK)
+    expected = torch.softmax(logits_of(example.classifier.model, example.tokenizer, rows), dim=-1)
+    loaded = hs.load(tmp_path / "model")
+    torch.testing.assert_close(torch.from_numpy(predict(loaded, rows).answers), expected)
+    assert all(gpu.holds(parameter) for parameter in loaded.model.parameters())
+    assert not any(gpu.holds(parameter) for parameter in example.classifier.model.parameters())
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("adapter", ["lora", None])
+def test_pretrain_head_leaves_the_model_where_it_was(adapter: str | None, is_there: bool, gpu: StandInDevice) -> None:
+    model, tokenizer = make_model("bert"), make_tokenizer("bert")
+    model.to("cuda" if is_there else "cpu")
+    rows = [dict(tokenizer(text)) | {"labels": label} for text, label in tiny_rows(12)]
+    options = {"adapter": adapter, "processing_class": tokenizer, "precision": "fp32"}
+    record = hs.pretrain_head(model, rows, steps=4, batch_size=4, **options)
+    assert record.moved["head"] > 0
+    assert {gpu.holds(parameter) for parameter in model.parameters()} == {is_there}
+
+
+class SmallWeights(torch.nn.Parameter):
+    """Stands in for what bitsandbytes packs; remembers what the device held when it was made."""
+
+    device: StandInDevice
+    met_on_the_device: list[bool]
+
+    def __new__(cls, weight: torch.Tensor, requires_grad: bool = False, **_: object) -> torch.nn.Parameter:
+        cls.met_on_the_device.append(cls.device.holds(weight))
+        return torch.nn.Parameter(weight, requires_grad=requires_grad)
+
+
+class SmallLinear(torch.nn.Linear):
+    """Stands in for a linear map of bitsandbytes."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool, has_fp16_weights: bool) -> None:
+        super().__init__(inputs, outputs, bias)
+
+
+def test_a_backbone_is_quantised_before_it_is_on_the_device(
+    gpu: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SmallWeights.device, SmallWeights.met_on_the_device = gpu, []
+    stub = types.ModuleType("bitsandbytes")
+    stub.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
+    stub.nn = types.SimpleNamespace(Linear8bitLt=SmallLinear, Int8Params=SmallWeights)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "bitsandbytes", stub)
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "bitfit", quantise_stage1="8bit")
+    _, record = do_run(choices, tmp_path, options=RunOptions(keep_backbone=True, diagnostics=True))
+    assert record.status is RunStatus.FINISHED
+    assert len(SmallWeights.met_on_the_device) == 12, "two layers of six maps"
+    assert not any(SmallWeights.met_on_the_device)
+
+
+def test_of_several_devices_one_is_used(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """transformers would wrap the model in DataParallel and multiply the batch."""
+    with stand_in_gpu(num_devices=2):
+        arguments = build_arguments({"output_dir": str(tmp_path), "per_device_train_batch_size": 4})
+        assert (arguments.n_gpu, arguments.train_batch_size) == (1, 4)
+        _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=4), tmp_path)
+    assert record.stages[0].num_examples_seen == 16
+
+
+def test_the_current_device_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stand_in_gpu(num_devices=2):
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+        arguments = build_arguments({"output_dir": str(tmp_path)})
+        assert arguments.device == torch.device("cuda", 1)
+        assert build_arguments({"output_dir": str(tmp_path), "use_cpu": True}).device == torch.device("cpu")
