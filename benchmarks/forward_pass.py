@@ -10,9 +10,9 @@ import json
 import time
 
 from headstart.cli.session import open_session
-from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import build_experiment
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunData
 from headstart.inference.forward import batched_logits
 from headstart.registry import Spec
@@ -26,14 +26,12 @@ def main() -> None:
     arguments = parser.parse_args()
     cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
-    choices = Choices(
-        model=arguments.model,
-        strategies=(Spec("finetune"),),
-        steps=1,
-        max_length=128,
-        precision=arguments.precision,
+    options = Options(
+        model=ModelOptions(model=arguments.model),
+        method=MethodOptions(strategy=Spec("finetune")),
+        training=TrainingOptions(steps=1, max_length=128, precision=arguments.precision),
     )
-    experiment = build_experiment(choices, Spec("finetune"), None, source, cache)
+    experiment = plan_experiment(options, source, cache)
     data = RunData.of(Run(experiment, 0, source), cache)
     tokens, model = data.tokens("train"), data.load_classifier().model
     begin = time.perf_counter()

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from headstart.cli.session import open_session
-from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import build_experiment
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import RunData
 from headstart.registry import Spec
@@ -27,18 +27,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     arguments = parser.parse_args()
-    choices = Choices(
-        model=arguments.model,
-        strategies=(Spec.parse(arguments.strategy),),
-        steps=arguments.steps,
-        batch_size=arguments.batch_size,
-        max_length=128,
-        precision=arguments.precision,
+    options = Options(
+        model=ModelOptions(model=arguments.model),
+        method=MethodOptions(strategy=Spec.parse(arguments.strategy)),
+        training=TrainingOptions(
+            steps=arguments.steps,
+            batch_size=arguments.batch_size,
+            max_length=128,
+            precision=arguments.precision,
+        ),
     )
     cache = open_session()
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
-    ((strategy, adapter),) = pairings(choices)
-    run = Run(build_experiment(choices, strategy, adapter, source, cache), 0, source)
+    run = Run(plan_experiment(options, source, cache), 0, source)
     with tempfile.TemporaryDirectory() as folder:
         record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions())
     print(

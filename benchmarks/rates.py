@@ -21,9 +21,9 @@ from headstart.cli.session import open_session
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
-from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import build_experiment
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
 from headstart.seeding import numpy_generator
@@ -84,17 +84,19 @@ def _ask(
 ) -> None:
     adapter = Spec(question.adapter) if question.adapter else None
     tunes_backbone = question.strategy == "finetune"
-    choices = Choices(
-        model=model,
-        strategies=(Spec(question.strategy),),
-        adapters=(adapter,) if adapter else (),
-        steps=question.steps,
-        learning_rate=rate if tunes_backbone else None,
-        stage1_learning_rate=None if tunes_backbone else rate,
+    options = Options(
+        model=ModelOptions(model=model),
+        method=MethodOptions(
+            strategy=Spec(question.strategy),
+            adapter=adapter,
+            learning_rate=rate if tunes_backbone else None,
+            stage1_learning_rate=None if tunes_backbone else rate,
+        ),
+        training=TrainingOptions(steps=question.steps),
     )
     means = []
     for source in sources:
-        experiment = build_experiment(choices, Spec(question.strategy), adapter, source, cache)
+        experiment = plan_experiment(options, source, cache)
         runs = [Run(experiment, seed, source) for seed in SEEDS]
         with sweep_display(runs, quiet=True) as listener:
             records = SerialExecutor(store, listener=listener, cache=cache).execute(runs)

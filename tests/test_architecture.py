@@ -20,7 +20,7 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry", "seeding", "costs"),
+    ("registry", "seeding", "option", "costs"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tasks", "stats", "store"),
@@ -38,7 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "registry", "seeding", "losses", "kinds", "costs", "metrics"),
+    *("errors", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
     *("tasks", "stats", "store", "reports", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")

@@ -13,7 +13,7 @@ __all__ = ["HeadstartClassifier", "HeadstartRegressor", "load", "pretrain_head"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the library's face on first use: `import headstart` and `--help` stay light."""
+    """Import the library's face on first use: `import headstart` and the help stay light."""
     if name in __all__:
         from headstart import api
 

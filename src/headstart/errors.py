@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class HeadstartError(Exception):
@@ -30,6 +34,23 @@ class UsageErrors(UsageError):  # noqa: N818 - several of them
     def __init__(self, errors: Sequence[UsageError]) -> None:
         self.errors = tuple(errors)
         HeadstartError.__init__(self, "\n\n".join(str(error) for error in errors))
+
+
+def for_each(things: Iterable[T], do: Callable[[T], U]) -> list[U]:
+    """Return what `do` makes of each thing.
+
+    Raises:
+        UsageErrors: the usage errors of all things, together.
+    """
+    made, errors = [], list[UsageError]()
+    for thing in things:
+        try:
+            made.append(do(thing))
+        except UsageError as error:
+            errors.append(error)
+    if errors:
+        raise UsageErrors(errors)
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,13 +19,15 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
-from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
-from headstart.experiments.grid import build_experiment, run_options
+from headstart.experiments.methods import check_method
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.planning import plan_experiment, run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind, Label
+from headstart.option import MEANING, options_of, read_options
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -34,89 +37,53 @@ from headstart.tasks.task import Task
 
 TASK_NAME = "in memory"
 
+GROUPS = (ModelOptions, MethodOptions, TrainingOptions)
+OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).items() if name != "class_weights"}
+"""The estimators' options by name; `class_weights` has scikit-learn's name."""
+
+
+def _signature() -> inspect.Signature:
+    """Return the signature of an estimator, which scikit-learn reads its parameters from."""
+    kinds = inspect.Parameter
+    defaults = {name: _as_written(field.default) for name, field in OFFERED.items()}
+    defaults |= {"class_weight": None, "random_state": 0}
+    parameters = [kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in defaults.items() if name != "model"]
+    model = kinds("model", kinds.POSITIONAL_OR_KEYWORD, default=defaults["model"])
+    return inspect.Signature([kinds("self", kinds.POSITIONAL_OR_KEYWORD), model, *parameters])
+
+
+def _as_written(default: Any) -> Any:
+    return str(default) if isinstance(default, Spec) else default
+
 
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A pretrained model, fine-tuned on texts; by default by EH-FT with LoRA.
 
     X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, a `Dataset`).
+    The options are those of the command line, written as there; None is the preset's choice.
 
     Args:
-        model: a hub id, a local folder, or `embedded:minilm-l6`.
-        strategy: with its options, such as `eh_ft`, `eh_ft:reserve`, `finetune`, `lp_ft`, `linear_probe`, `adapter`.
-        adapter: with its options, such as `lora:rank=16`; None is LoRA where the strategy takes one.
-        adapter_from: folder of a saved adapter that the adapter starts from.
-        head: such as `native`, `linear` or `mlp`; None is the preset's.
-        preset: `default`, `paper` or `paper_code`.
-        epochs: passes over the rows, all stages together; None is the preset's.
-        steps: updates instead of epochs.
-        batch_size: rows per update; None is the preset's.
-        learning_rate: of stages that train the backbone; None is the preset's.
-        stage1_fraction: Stage 1's share of the updates; None is 0.1 where there is a Stage 1.
-        stage1_learning_rate: of stages that train head or adapter; None is the preset's.
-        max_length: tokens per row; None is the preset's.
-        long: what happens to longer rows: `truncate`, `head_tail` or `window`; None is the preset's.
-        stride: tokens that two windows share; None is a quarter of `max_length`.
-        loss: `cross_entropy`, `focal`, `balanced_softmax` or `logit_adjusted`, with its options.
-        label_smoothing: share of each target that is spread over all classes, 0 to 1.
-        class_weight: `balanced`, or None for none.
-        precision: of training: `auto`, `fp32` or `bf16`. Prediction is in fp32.
+    {options}
+        class_weight: `balanced`, or None for equal weights.
         random_state: the root seed.
 
     Attributes:
         run_: the run's record: stages, losses, cost.
     """
 
-    def __init__(
-        self,
-        model: str = "embedded:minilm-l6",
-        *,
-        strategy: str = "eh_ft",
-        adapter: str | None = None,
-        adapter_from: str | None = None,
-        head: str | None = None,
-        preset: str = "default",
-        epochs: float | None = None,
-        steps: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        stage1_fraction: float | None = None,
-        stage1_learning_rate: float | None = None,
-        max_length: int | None = None,
-        long: str | None = None,
-        stride: int | None = None,
-        loss: str = "cross_entropy",
-        label_smoothing: float = 0.0,
-        class_weight: str | None = None,
-        precision: str = "auto",
-        random_state: int = 0,
-    ) -> None:
-        self.model = model
-        self.strategy = strategy
-        self.adapter = adapter
-        self.adapter_from = adapter_from
-        self.head = head
-        self.preset = preset
-        self.epochs = epochs
-        self.steps = steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.stage1_fraction = stage1_fraction
-        self.stage1_learning_rate = stage1_learning_rate
-        self.max_length = max_length
-        self.long = long
-        self.stride = stride
-        self.loss = loss
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
-        self.precision = precision
-        self.random_state = random_state
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        given = SIGNATURE.bind(self, *arguments, **options)
+        given.apply_defaults()
+        for name, value in given.arguments.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def _fit(self, X: Any, kind: Kind, labels: Sequence[Label], classes: Sequence[str]) -> Self:
         """Train on rows with labels as a `Split` has them."""
         texts = _texts(X)
         if len(labels) != len(texts):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
-        self.run_, self._saved = _train(_task_data(texts, kind, labels, classes), self._choices(), self.random_state)
+        self.run_, self._saved = _train(_task_data(texts, kind, labels, classes), self._options(), self.random_state)
         self.n_texts_ = len(texts[0])
         return self
 
@@ -127,27 +94,12 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             raise ValueError(f"X has {len(texts[0])} texts a row, but the model was fitted on {self.n_texts_}")
         return predict(self._saved, Split(texts=texts))
 
-    def _choices(self) -> Choices:
-        return Choices(
-            model=self.model,
-            strategies=(Spec.parse(self.strategy),),
-            adapters=(Spec.parse(self.adapter),) if self.adapter else (),
-            adapter_from=Path(self.adapter_from) if self.adapter_from else None,
-            head=Spec.parse(self.head) if self.head else None,
-            preset=self.preset,
-            epochs=self.epochs,
-            steps=self.steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            stage1_fraction=self.stage1_fraction,
-            stage1_learning_rate=self.stage1_learning_rate,
-            max_length=self.max_length,
-            long=self.long,
-            stride=self.stride,
-            loss=Spec.parse(self.loss),
-            label_smoothing=self.label_smoothing,
-            class_weights=self.class_weight or "none",
-            precision=self.precision,
+    def _options(self) -> Options:
+        values = {name: getattr(self, name) for name in OFFERED} | {"class_weights": self.class_weight or "none"}
+        return Options(
+            model=read_options(ModelOptions, values),
+            method=read_options(MethodOptions, values),
+            training=read_options(TrainingOptions, values),
         )
 
     def __sklearn_tags__(self) -> Any:
@@ -157,6 +109,13 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         return tags
+
+
+SIGNATURE = _signature()
+HeadstartEstimator.__init__.__signature__ = SIGNATURE  # type: ignore[attr-defined]  # scikit-learn reads it
+HeadstartEstimator.__doc__ = str(HeadstartEstimator.__doc__).format(
+    options="\n".join(f"        {name}: {field.metadata[MEANING]}" for name, field in OFFERED.items())
+)
 
 
 class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -236,18 +195,18 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         return values
 
 
-def _train(data: TaskData, choices: Choices, seed: int) -> tuple[RunRecord, SavedModel]:
+def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
-    ((strategy, adapter),) = pairings(choices)
+    check_method(options.method, options.training)
     cache = RunDataCache()
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         out = Path(folder) / "model"
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
-        experiment = build_experiment(choices, strategy, adapter, source, cache, Evaluation(split=None))
-        options = run_options(choices, experiment.plan, keep_backbone=True)
-        executor = SerialExecutor(store, options, cache=cache)
+        experiment = plan_experiment(options, source, cache, Evaluation(split=None))
+        may = run_options(options.training, experiment.plan, keep_backbone=True, diagnostics=False)
+        executor = SerialExecutor(store, may, cache=cache)
         record = fit_model(RunData.of(Run(experiment, seed, source), cache), store, out, executor)
         if record.status is not RunStatus.FINISHED:
             raise HeadstartError(f"the run ended as {record.status}: {record.error}")

@@ -18,8 +18,9 @@ from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
 
 from headstart.errors import InvariantError, UsageError
+from headstart.experiments.options import MethodOptions, TrainingOptions
 from headstart.experiments.plan_checks import check_plan_fits
-from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
+from headstart.experiments.recipes import get_preset, rates_for, stage_optimizers
 from headstart.experiments.saved_adapters import keep_start, saved_adapter_digest
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
@@ -91,12 +92,20 @@ def pretrain_head(
 
     Source: Yang et al. (EMNLP 2022), section 3.
     """
+    method = MethodOptions(adapter=Spec.parse(adapter) if adapter is not None else None, learning_rate=learning_rate)
+    training = TrainingOptions(
+        epochs=DEFAULT_EPOCHS if epochs is None and steps is None else epochs,
+        steps=steps,
+        batch_size=batch_size,
+        precision=precision,
+        adapter_from=Path(adapter_from) if adapter_from else None,
+    )
     with _random_states_kept():
         private = classifier_from_model(copy.deepcopy(model).float(), head)
-        rows = _rows(private, train_dataset, data_collator, processing_class, batch_size)
-        stage = _stage(private, rows, adapter, epochs, steps, batch_size, learning_rate, adapter_from)
+        rows = _rows(private, train_dataset, data_collator, processing_class)
+        stage = _stage(private, rows, method, training)
         before = digests(_outside_head(model, private))
-        outcome = _train(private, stage, rows, batch_size, precision, seed, progress, adapter_from)
+        outcome = _train(private, stage, rows, training, seed, progress)
         trained = outcome.head_tensors()
         _write_head(model, trained)
     require_equal("the model's backbone after pretrain_head", before, digests(_outside_head(model, private)))
@@ -121,14 +130,11 @@ def _rows(
     dataset: Any,
     data_collator: Collator | None,
     processing_class: PreTrainedTokenizerBase | None,
-    batch_size: int,
 ) -> StageRows:
     if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__") or len(dataset) == 0:
         raise UsageError(
             "train_dataset has no rows to count", allowed="  It has a length above 0 and gives a dictionary per row."
         )
-    if batch_size < 1:
-        raise UsageError(f"batch_size was given as {batch_size}", allowed="  It is at least 1.")
     columns = frozenset(inspect.signature(classifier.model.forward).parameters) | {"label", "labels", "label_ids"}
     rows = _ModelRows(dataset, columns)
     if not {"label", "labels", "label_ids"} & set(rows[0]):
@@ -152,37 +158,30 @@ def _lengths(dataset: Any) -> list[int]:
 def _stage(
     classifier: Classifier,
     rows: StageRows,
-    adapter: str | None,
-    epochs: float | None,
-    steps: int | None,
-    batch_size: int,
-    learning_rate: float | None,
-    adapter_from: str | Path | None,
+    method: MethodOptions,
+    training: TrainingOptions,
 ) -> Stage:
     """Return the stage to train, which this model can carry out."""
-    preset = get_preset("default")
-    spec = Spec.parse(adapter) if adapter is not None else None
+    preset, spec = get_preset(training.preset), method.adapter
     optimizers = stage_optimizers(
         preset,
         rates_for(preset, "", count(classifier.backbone_tensors())),
         spec,
-        stage1_learning_rate=learning_rate,
+        stage1_learning_rate=method.learning_rate,
     )
-    if epochs is None and steps is None:
-        epochs = DEFAULT_EPOCHS
-    num_steps = resolve_num_steps(preset, "", len(rows.lengths), batch_size, epochs=epochs, steps=steps)
+    num_steps = training.num_steps("", len(rows.lengths))
     if spec is None or optimizers.adapter is None:
         stage = probe_stage(optimizers.probe, num_steps)
     else:
         stage = adapter_stage(optimizers.adapter, num_steps, spec)
     checkpointed = (stage.kind,) if classifier.model.is_gradient_checkpointing else ()
     check_plan_fits((stage,), classifier, "this model", checkpointed)
-    if adapter_from is None:
+    if training.adapter_from is None:
         return stage
     if spec is None:
         raise UsageError("`adapter_from` would have no effect without an adapter")
     on_copy = replace(classifier, model=copy.deepcopy(classifier.model))
-    digest = saved_adapter_digest(spec, Path(adapter_from), on_copy)
+    digest = saved_adapter_digest(spec, training.adapter_from, on_copy)
     return replace(stage, trainable=AdapterAndHead(spec, saved=digest))
 
 
@@ -190,20 +189,19 @@ def _train(
     classifier: Classifier,
     stage: Stage,
     rows: StageRows,
-    batch_size: int,
-    precision: str,
+    training: TrainingOptions,
     seed: int,
     progress: ProgressListener | None,
-    adapter_from: str | Path | None,
 ) -> StageOutcome:
     device = resolve_device()
-    config = TrainingConfig(batch_size=batch_size, precision=resolve_precision(precision, device), device=device)
+    precision = resolve_precision(training.precision, device)
+    config = TrainingConfig(batch_size=training.rows_per_update, precision=precision, device=device)
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         return train_stage(
             StageInputs(
                 stage=stage,
                 classifier=classifier,
-                adapter_from=keep_start(stage, Path(adapter_from) if adapter_from else None, Path(folder)),
+                adapter_from=keep_start(stage, training.adapter_from, Path(folder)),
                 rows=rows,
                 config=config,
                 options=RunOptions(checkpoint_seconds=float("inf")),

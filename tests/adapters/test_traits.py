@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.adapters.rates import ModelSize
 from headstart.registry import Spec
 

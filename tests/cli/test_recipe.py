@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.experiments.choices import pairings
-from headstart.experiments.recipes import get_preset, resolve_num_steps
+from headstart.experiments.options import MethodOptions
 from headstart.registry import Spec
-from headstart.strategies.catalogue import build_strategy
 from headstart.sweeps.plan import Sweep
 from headstart.tasks.catalogue import TASKS
 from tests.support.paths import REPOSITORY
@@ -33,6 +31,7 @@ def read(recipe: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Sweep:
     monkeypatch.setattr(
         "headstart.cli.comparing.run_comparison", lambda sweep, *_args, **_options: caught.append(sweep)
     )
+    monkeypatch.setattr("headstart.cli.session.open_session", lambda *_sources: None)
     code, _, err = cli("compare", recipe)
     assert code == 0, err
     (sweep,) = caught
@@ -42,23 +41,17 @@ def read(recipe: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Sweep:
 @pytest.mark.parametrize("recipe", RECIPES, ids=[path.stem for path in RECIPES])
 def test_a_recipe_is_understood(recipe: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     sweep = read(recipe, monkeypatch, cli)
-    assert pairings(sweep.choices)
+    assert sweep.columns.methods()
     for source in sweep.sources:
         assert source.name in TASKS
-        choices = sweep.choices
-        preset = get_preset(choices.preset)
-        assert resolve_num_steps(preset, source.name, 1000, 32, epochs=choices.epochs, steps=choices.steps) > 0
+        assert sweep.training.num_steps(source.name, 1000) > 0
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_an_ablation_compares_what_it_says(name: str, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
     sweep = read(REPOSITORY / "recipes" / f"{name}.yaml", monkeypatch, cli)
-    columns = [
-        (strategy, share)
-        for strategy, _ in pairings(sweep.choices)
-        for share in (sweep.stage1_fractions if build_strategy(strategy).has_first_stage else ()) or (None,)
-    ]
+    columns = sweep.columns.methods()
     assert len(columns) == ABLATIONS[name]
-    assert columns[0] == (Spec("finetune"), None)
+    assert columns[0] == MethodOptions(strategy=Spec("finetune"))
     assert len(sweep.seeds) == 10
-    assert sweep.choices.stage1_on_top == (name == "stage1-on-top")
+    assert sweep.training.stage1_on_top == (name == "stage1-on-top")

@@ -6,9 +6,12 @@ import pytest
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import UsageError
-from headstart.experiments.recipes import PAPER_EPOCHS, get_preset, rates_for, resolve_num_steps, stage_optimizers
+from headstart.experiments.options import TrainingOptions
+from headstart.experiments.recipes import PAPER_EPOCHS, get_preset, rates_for, stage_optimizers
 from headstart.registry import Spec
 from headstart.strategies.strategy import ScheduleName
+
+PAPER = TrainingOptions(preset="paper")
 
 
 @pytest.mark.parametrize(
@@ -21,30 +24,25 @@ from headstart.strategies.strategy import ScheduleName
     ],
 )
 def test_the_default_length(num_rows: int, expected: int) -> None:
-    assert resolve_num_steps(get_preset("default"), "x", num_rows, 16, epochs=None, steps=None) == expected
+    assert TrainingOptions().num_steps("x", num_rows) == expected
 
 
 @pytest.mark.parametrize(
     ("task", "num_rows", "expected"), [("glue/rte", 2490, 60 * 78), ("super_glue/cb", 250, 400 * 8)]
 )
 def test_the_papers_length(task: str, num_rows: int, expected: int) -> None:
-    assert resolve_num_steps(get_preset("paper"), task, num_rows, 32, epochs=None, steps=None) == expected
+    assert PAPER.num_steps(task, num_rows) == expected
 
 
 def test_a_factor_multiplies_what_the_preset_says() -> None:
-    preset = get_preset("default")
-    assert resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=4) == 2_000
-    assert resolve_num_steps(preset, "x", 2_490, 16, epochs=None, steps=None, budget_factor=0.5) == 1_560
-    with pytest.raises(UsageError, match="--steps and --budget-factor were given"):
-        resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=5, budget_factor=4)
-    with pytest.raises(UsageError, match="above 0"):
-        resolve_num_steps(preset, "x", 250, 16, epochs=None, steps=None, budget_factor=0)
+    assert TrainingOptions(budget_factor=4.0).num_steps("x", 250) == 2_000
+    assert TrainingOptions(budget_factor=0.5).num_steps("x", 2_490) == 1_560
 
 
 def test_the_paper_knows_no_other_task() -> None:
     with pytest.raises(UsageError, match="no number of epochs for 'reviews'"):
-        resolve_num_steps(get_preset("paper"), "reviews", 100, 32, epochs=None, steps=None)
-    assert resolve_num_steps(get_preset("paper"), "reviews", 100, 32, epochs=2, steps=None) == 8
+        PAPER.num_steps("reviews", 100)
+    assert TrainingOptions(preset="paper", epochs=2).num_steps("reviews", 100) == 8
 
 
 def test_the_papers_recipe_is_the_table() -> None:
@@ -64,10 +62,3 @@ def test_the_papers_recipe_is_the_table() -> None:
     assert (preset.batch_size, preset.head, preset.truncation) == (32, Spec("mlp"), "only_first")
     assert get_preset("paper_code").optimizer.schedule is ScheduleName.PAPER_CODE
     assert (PAPER_EPOCHS["glue/qnli"], PAPER_EPOCHS["super_glue/copa"]) == (10, 400)
-
-
-@pytest.mark.parametrize("rate", [0.0, -1e-4])
-def test_a_rate_is_above_zero(rate: float) -> None:
-    preset = get_preset("default")
-    with pytest.raises(UsageError, match="--learning-rate was given as"):
-        stage_optimizers(preset, rates_for(preset, "x", 10), None, learning_rate=rate)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from headstart.adapters.catalogue import ADAPTERS, adapter_names, build_adapter
+from headstart.adapters.catalogue import ADAPTERS, build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.errors import CheckpointError
 from headstart.inspection.doctor import ModelReport, inspect_model
 from headstart.models.loading import load_classifier

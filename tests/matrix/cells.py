@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 import headstart as hs
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
-from headstart.experiments.choices import Choices
+from headstart.experiments.options import Options
 from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from tests.adapters.architectures import OTHER_MODELS, make_classifier
@@ -110,8 +111,8 @@ def outcome(cell: Cell, folder: Path) -> str | None:
     return None
 
 
-def choices_of(cell: Cell, folder: Path, **options: Any) -> Choices:
-    """Return the choices of a short run; `options` are further fields of `Choices`."""
+def choices_of(cell: Cell, folder: Path, **options: Any) -> Options:
+    """Return the options of a short run; `options` are further ones by name."""
     strategy = ONE_LAYER.get(cell.strategy, cell.strategy)
     fraction = 0.25 if build_strategy(Spec.parse(strategy)).has_first_stage else None
     return tiny_choices(

@@ -212,7 +212,7 @@ def test_spans_are_neither_forgotten_nor_ignored(tiny_checkpoint: CheckpointMake
 
 
 def test_the_native_head_reads_no_spans(tiny_checkpoint: CheckpointMaker) -> None:
-    with pytest.raises(UsageError, match=r"--head linear.*_marked"):
+    with pytest.raises(UsageError, match=r"`head` linear.*_marked"):
         load(tiny_checkpoint("bert"), "native", reads_spans=True)
 
 

@@ -13,19 +13,22 @@ from safetensors.torch import load_file
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
-from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Experiment, Run, TaskSource
-from headstart.experiments.grid import build_experiment
+from headstart.experiments.methods import ComparedMethods, check_method
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier
+from headstart.option import options_of, read_options
 from headstart.registry import Spec
 from headstart.seeding import numpy_generator
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy
+from headstart.sweeps.plan import Sweep
 from headstart.tasks.task import Task
 from headstart.training.config import RunOptions
 
@@ -72,23 +75,48 @@ def tiny_source(num_train: int = 24, num_validation: int = 10) -> TaskSource:
 SOURCE = tiny_source()
 
 
-def tiny_choices(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Choices:
-    """Return the choices of one short run in fp32."""
+def tiny_choices(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Options:
+    """Return the options of one short run in fp32."""
     values = {"steps": 8, "batch_size": 4, "stage1_fraction": 0.5, "precision": "fp32", "max_length": 32} | options
     if not build_strategy(Spec.parse(strategy)).has_first_stage:
         values["stage1_fraction"] = None
-    return Choices(
-        model=str(model),
-        strategies=(Spec.parse(strategy),),
-        adapters=(Spec.parse(adapter),) if adapter else (),
-        **values,
+    values |= {"model": str(model), "strategy": strategy, "adapter": adapter}
+    kinds = (ModelOptions, MethodOptions, TrainingOptions)
+    unknown = set(values) - {name for kind in kinds for name in options_of(kind)}
+    assert not unknown, f"no such options: {unknown}"
+    groups = (read_options(kind, values) for kind in kinds)
+    return Options(**dict(zip(("model", "method", "training"), groups, strict=True)))
+
+
+def tiny_sweep(
+    options: Options,
+    *strategies: str,
+    sources: tuple[TaskSource, ...] = (SOURCE,),
+    seeds: tuple[int, ...] = (0,),
+    is_smoke: bool = False,
+    **columns: Any,
+) -> Sweep:
+    """Return a sweep over the strategies, or that of the options, with their model and training."""
+    method = options.method
+    compared = ComparedMethods(
+        strategies=tuple(map(Spec.parse, strategies)) or (method.strategy,),
+        adapters=(method.adapter,) if method.adapter else (),
+        **({"stage1_fraction": () if method.stage1_fraction is None else (method.stage1_fraction,)} | columns),
+    )
+    return Sweep(
+        model=options.model,
+        columns=compared,
+        training=options.training,
+        sources=sources,
+        seeds=seeds,
+        is_smoke=is_smoke,
     )
 
 
-def tiny_experiment(choices: Choices, source: TaskSource = SOURCE) -> Experiment:
-    """Return the one experiment that the choices mean."""
-    ((strategy, adapter),) = pairings(choices)
-    return build_experiment(choices, strategy, adapter, source, RunDataCache())
+def tiny_experiment(options: Options, source: TaskSource = SOURCE) -> Experiment:
+    """Return the experiment that options mean."""
+    check_method(options.method, options.training)
+    return plan_experiment(options, source, RunDataCache())
 
 
 def data_of(experiment: Experiment, source: TaskSource = SOURCE, *, seed: int = 0) -> RunData:
@@ -97,7 +125,7 @@ def data_of(experiment: Experiment, source: TaskSource = SOURCE, *, seed: int = 
 
 
 def do_run(
-    choices: Choices,
+    choices: Options,
     folder: Path,
     source: TaskSource = SOURCE,
     *,

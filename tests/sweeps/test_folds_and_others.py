@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet
@@ -22,7 +21,7 @@ from headstart.sweeps.export import find_run
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
 from tests.support.records import as_stored
-from tests.support.runs import tiny_choices, tiny_rows
+from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep
 
 CheckpointMaker = Callable[..., Path]
 
@@ -45,8 +44,7 @@ def test_seeds_go_through_the_folds_and_stay_paired(
     file = rows_file(tmp_path / "rows.csv", 30)
     source = TaskSource(name="rows.csv", file=str(file), options=FileOptions(folds=3))
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)
-    choices = replace(choices, strategies=(*choices.strategies, *tiny_choices(Path(), "finetune").strategies))
-    sweep = Sweep(choices=choices, sources=(source,), seeds=(0, 1, 2))
+    sweep = tiny_sweep(choices, "eh_ft", "finetune", sources=(source,), seeds=(0, 1, 2))
     readings: list[Path] = []
     scan = table_reading.SCANS[".csv"]
     monkeypatch.setitem(table_reading.SCANS, ".csv", lambda path, *rest: (readings.append(path), scan(path, *rest))[1])
@@ -74,7 +72,7 @@ def test_seeds_go_through_the_folds_and_stay_paired(
 def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     other = TaskSource(name="shifted.csv", file=str(rows_file(tmp_path / "shifted.csv", 14, seed=5)))
     source = TaskSource(name="rows.csv", file=str(rows_file(tmp_path / "rows.csv", 30)), evaluate_on=(other,))
-    sweep = Sweep(choices=tiny_choices(tiny_checkpoint("bert"), "finetune", steps=4), sources=(source,), seeds=(0, 1))
+    sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=4), sources=(source,), seeds=(0, 1))
     records = run(sweep, tmp_path / "store")
     for record in records:
         (result,) = record.others
@@ -96,18 +94,14 @@ def test_other_rows_with_other_answers_are_refused_before_training(
         file=str(rows_file(tmp_path / "rows.csv", 30)),
         evaluate_on=(TaskSource(name="demo"),),
     )
-    sweep = Sweep(choices=tiny_choices(tiny_checkpoint("bert"), "finetune"), sources=(source,), seeds=(0,))
+    sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "finetune"), sources=(source,))
     with pytest.raises(UsageError, match="their answers differ"):
         check_sweep(sweep, RunDataCache())
 
 
 def test_smoke_runs_are_never_reported(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    sweep = Sweep(
-        choices=tiny_choices(tiny_checkpoint("bert"), "finetune", steps=2, max_length=64),
-        sources=(TaskSource(name="demo"),),
-        seeds=(0,),
-        is_smoke=True,
-    )
+    options = tiny_choices(tiny_checkpoint("bert"), "finetune", steps=2, max_length=64)
+    sweep = tiny_sweep(options, sources=(TaskSource(name="demo"),), is_smoke=True)
     records = run(sweep, tmp_path / "store")
     assert [record.purpose for record in records] == ["smoke"]
     assert Frame.from_records(records).cells == ()

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
-from headstart.registry import Spec
 from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
-from tests.support.runs import SOURCE, tiny_choices
+from tests.support.runs import tiny_choices, tiny_sweep
 
 CheckpointMaker = Callable[..., Path]
 
 
 def sweep_of(model: Path, strategies: tuple[str, ...], *shares: float, on_top: bool = False) -> Sweep:
     choices = tiny_choices(model, "lp_ft", steps=10, stage1_fraction=None, stage1_on_top=on_top)
-    choices = replace(choices, strategies=tuple(Spec.parse(name) for name in strategies))
-    return Sweep(choices=choices, sources=(SOURCE,), seeds=(0,), stage1_fractions=shares)
+    return tiny_sweep(choices, *strategies, stage1_fraction=shares)
 
 
 def plans(sweep: Sweep) -> list[tuple[str, list[int]]]:
@@ -53,5 +50,6 @@ def test_a_table_tells_them_apart_by_their_split(tiny_checkpoint: CheckpointMake
 def test_without_a_first_stage_they_would_have_no_effect(
     shares: tuple[float, ...], on_top: bool, tiny_checkpoint: CheckpointMaker
 ) -> None:
-    with pytest.raises(UsageError, match=r"--stage1-.* would have no effect"):
-        check_sweep(sweep_of(tiny_checkpoint("bert"), ("finetune",), *shares, on_top=on_top), RunDataCache())
+    sweep = sweep_of(tiny_checkpoint("bert"), ("finetune",), *shares, on_top=on_top)
+    with pytest.raises(UsageError, match=r"`stage1_.* would have no effect"):
+        check_sweep(sweep, RunDataCache())

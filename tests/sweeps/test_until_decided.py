@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
+from headstart.experiments.options import TrainingOptions
 from headstart.experiments.run_data import RunDataCache
-from headstart.registry import Spec
 from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
 from headstart.stats.comparisons import Verdict
@@ -20,9 +21,10 @@ from headstart.store.declared import read_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep
-from headstart.sweeps.until_decided import StoppingRule, check_until_decided, run_until_decided
+from headstart.sweeps.stopping import StoppingRule
+from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.config import PrivacyConfig, RunOptions
-from tests.support.runs import SOURCE, tiny_choices
+from tests.support.runs import tiny_choices, tiny_sweep
 from tests.support.stores import fail, make_record
 
 CheckpointMaker = Callable[..., Path]
@@ -30,10 +32,7 @@ NOISE = numpy.random.default_rng(6).standard_normal(60)
 
 
 def sweep_of(model: Path, *strategies: str) -> Sweep:
-    choices = tiny_choices(model, "finetune")
-    specs = tuple(map(Spec.parse, strategies or ("finetune", "lp_ft")))
-    object.__setattr__(choices, "strategies", specs)
-    return Sweep(choices=choices, sources=(SOURCE,), seeds=tuple(range(6)))
+    return tiny_sweep(tiny_choices(model, "finetune"), *(strategies or ("finetune", "lp_ft")), seeds=tuple(range(6)))
 
 
 class Executor:
@@ -216,15 +215,16 @@ def test_it_needs_fine_tuning_and_one_more(tiny_checkpoint: CheckpointMaker, str
 
 def test_private_runs_pair_nothing(tiny_checkpoint: CheckpointMaker):
     sweep = sweep_of(tiny_checkpoint("bert"))
-    object.__setattr__(sweep.choices, "privacy", PrivacyConfig(epsilon=3.0, delta=1e-5, max_grad_norm=1.0))
+    private = TrainingOptions(dp=PrivacyConfig(epsilon=3.0, delta=1e-5, max_grad_norm=1.0))
+    sweep = dataclasses.replace(sweep, training=private)
     with pytest.raises(UsageError, match="equal seeds pair nothing"):
         check_until_decided(sweep)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"max_seeds": 5}, "leaves nothing to decide"), ({"narrower_than": 0.0}, "no width"),
-     ({"narrower_than": 1.5}, "no width")],
+    [({"max_seeds": 5}, "given as 5"), ({"narrower_than": 0.0}, "above 0 and at most 100"),
+     ({"narrower_than": 1.5}, "above 0 and at most 100")],
 )  # fmt: skip
 def test_rules_have_their_ranges(values: dict[str, float], message: str):
     with pytest.raises(UsageError, match=message):

@@ -1,4 +1,4 @@
-"""`--trainer`: what is refused, what is guessed, what stays out of the digest."""
+"""The option `trainer`: what is refused, what is guessed, what stays out of the digest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from headstart.training.arguments import (
     NEUTRAL,
     OWNED,
     build_arguments,
+    check_fields,
+    check_stages,
     overrides_for,
     parse_overrides,
     split_neutral,
@@ -20,7 +22,7 @@ STAGES = ("probe", "adapter", "finetune")
 
 
 def test_fields_are_read_with_their_types() -> None:
-    parsed = parse_overrides(["gradient_checkpointing=true", "finetune.gradient_accumulation_steps=4"], STAGES)
+    parsed = parse_overrides(["gradient_checkpointing=true", "finetune.gradient_accumulation_steps=4"])
     assert parsed == (
         TrainerOverride(field="gradient_checkpointing", value=True),
         TrainerOverride(field="gradient_accumulation_steps", value=4, stage="finetune"),
@@ -28,29 +30,36 @@ def test_fields_are_read_with_their_types() -> None:
 
 
 def test_a_stage_of_its_own_wins() -> None:
-    parsed = parse_overrides(["optim=adamw_torch", "probe.optim=sgd"], STAGES)
+    parsed = parse_overrides(["optim=adamw_torch", "probe.optim=sgd"])
     assert overrides_for("probe", parsed) == {"optim": "sgd"}
     assert overrides_for("finetune", parsed) == {"optim": "adamw_torch"}
 
 
 def test_all_faults_are_shown_at_once_with_what_was_meant() -> None:
     with pytest.raises(UsageErrors) as caught:
-        parse_overrides(["gradient_acumulation_steps=2", "seed=3", "fintune.optim=sgd", "nonsense"], STAGES)
+        parse_overrides(["seed=3", "nonsense", ".optim=sgd"])
     text = str(caught.value)
-    assert "did you mean 'gradient_accumulation_steps'" in text
-    assert "--trainer seed is set by headstart itself\n  Use instead: --seed." in text
-    assert "unknown stage 'fintune': did you mean 'finetune'" in text
-    assert "cannot read --trainer 'nonsense'" in text
+    assert "`trainer` seed is set by headstart itself\n  Use instead: `seed`." in text
+    assert "cannot read `trainer` 'nonsense'" in text
+    assert "cannot read `trainer` '.optim=sgd'" in text
+
+
+def test_stages_and_fields_that_are_not_known_are_refused_with_what_was_meant() -> None:
+    overrides = parse_overrides(["gradient_acumulation_steps=2", "fintune.optim=sgd", "finetune.optm=sgd"])
+    with pytest.raises(UsageErrors, match="unknown stage 'fintune': did you mean 'finetune'"):
+        check_stages(overrides, STAGES)
+    with pytest.raises(UsageErrors, match=r"(?s)'gradient_accumulation_steps'.*did you mean 'optim'"):
+        check_fields(overrides)
 
 
 @pytest.mark.parametrize("field", ["output_dir", "max_steps", "save_steps", "load_best_model_at_end", "eval_strategy"])
 def test_what_the_engine_owns_is_refused(field: str) -> None:
     with pytest.raises(UsageErrors, match="set by headstart itself"):
-        parse_overrides([f"{field}=1"], STAGES)
+        parse_overrides([f"{field}=1"])
 
 
 def test_only_neutral_fields_stay_out_of_the_digest() -> None:
-    changing, neutral = split_neutral(parse_overrides(["logging_steps=5", "optim=sgd"], STAGES))
+    changing, neutral = split_neutral(parse_overrides(["logging_steps=5", "optim=sgd"]))
     assert [override.field for override in changing] == ["optim"]
     assert [override.field for override in neutral] == ["logging_steps"]
 
@@ -71,6 +80,6 @@ def test_a_value_that_transformers_refuses_is_no_traceback() -> None:
 
 
 def test_both_names_of_checkpointing_are_one_option() -> None:
-    old, new = (parse_overrides([f"{name}=true"], STAGES) for name in (CHECKPOINTING, "activation_checkpointing"))
+    old, new = (parse_overrides([f"{name}=true"]) for name in (CHECKPOINTING, "activation_checkpointing"))
     assert old == new
     assert build_arguments({CHECKPOINTING: True}).activation_checkpointing

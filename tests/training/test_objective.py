@@ -7,11 +7,12 @@ from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
 from headstart.errors import UsageError
+from headstart.experiments.resolved_loss import balanced_weights, resolve_loss
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
 from headstart.losses import LOSSES, Focal, LossConfig
 from headstart.registry import Spec
-from headstart.training.objective import Objective, balanced_weights, resolve_loss
+from headstart.training.objective import Objective
 
 LOGITS = torch.tensor([[1.5, -0.5, 0.2], [0.1, 0.3, -2.0], [-1.0, 2.0, 0.5], [0.0, 0.0, 1.0]])
 LABELS = torch.tensor([0, 2, 1, 1])

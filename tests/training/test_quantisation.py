@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
 from headstart.experiments import quantised_stages
 from headstart.models.parameters import digests
@@ -27,24 +28,20 @@ READING_OUTPUTS = [name for name in adapter_names() if build_adapter(Spec(name))
 @pytest.fixture
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let plans be made without a GPU, and keep bitsandbytes from its own packing of 4-bit weights on some CPUs."""
-    monkeypatch.setattr(quantised_stages, "require_quantisation", lambda width, device: None)
+    monkeypatch.setattr(quantised_stages, "require_quantisation", lambda device: None)
     if importlib.util.find_spec("bitsandbytes") is not None:
         monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: False)
 
 
-@pytest.mark.parametrize(
-    ("width", "device", "message"),
-    [("2bit", "cuda", "Known: 8bit, 4bit"), ("8bit", "cpu", "needs a GPU")],
-)
-def test_what_cannot_be_quantised_is_refused(width: str, device: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        require_quantisation(width, device)
+def test_what_cannot_be_quantised_is_refused() -> None:
+    with pytest.raises(UsageError, match="needs a GPU"):
+        require_quantisation("cpu")
 
 
 def test_a_missing_bitsandbytes_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="pip install bitsandbytes"):
-        require_quantisation("8bit", "cuda")
+        require_quantisation("cuda")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

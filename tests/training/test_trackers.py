@@ -8,17 +8,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
 from headstart.errors import UsageError
-from headstart.experiments.choices import Choices
-from headstart.experiments.grid import run_options
-from headstart.registry import Spec
+from headstart.experiments.options import TrainingOptions
+from headstart.experiments.planning import run_options
 from headstart.training.config import PrivacyConfig, RunOptions
-from headstart.training.trackers import TRACKERS, check_trackers, close_trackers
+from headstart.training.trackers import TRACKERS, check_tracker, close_trackers
 from tests.support.runs import do_run, stage_tensors, tiny_choices
 
 CheckpointMaker = Callable[..., Path]
@@ -26,11 +24,11 @@ CheckpointMaker = Callable[..., Path]
 
 def test_a_tracker_that_is_not_known_or_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="unknown tracker 'tensorbord': did you mean 'tensorboard'"):
-        check_trackers(["tensorbord"])
+        check_tracker("tensorbord")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for name in TRACKERS:
         with pytest.raises(UsageError, match=f"tracker '{name}' needs a package") as caught:
-            check_trackers([name])
+            check_tracker(name)
         assert f"pip install {name}" in str(caught.value)
 
 
@@ -41,17 +39,11 @@ def test_a_run_that_a_tracker_keeps_open_is_closed_after_every_stage(monkeypatch
     assert calls == ["wandb"]
 
 
-@pytest.mark.parametrize(
-    ("options", "refused"), [({"diagnostics": False}, "--no-diagnostics"), ({"trackers": ("mlflow",)}, "--tracker")]
-)
-def test_private_runs_refuse_what_would_have_no_effect(
-    options: dict[str, Any], refused: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_private_runs_refuse_what_would_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
-    privacy = PrivacyConfig(epsilon=8.0, delta=1e-5)
-    choices = Choices(model="unused", strategies=(Spec("finetune"),), privacy=privacy, **options)
-    with pytest.raises(UsageError, match=f"{refused} would have no effect"):
-        run_options(choices, (), keep_backbone=False)
+    options = TrainingOptions(dp=PrivacyConfig(epsilon=8.0, delta=1e-5), tracker=("mlflow",))
+    with pytest.raises(UsageError, match="`tracker` would have no effect"):
+        run_options(options, (), keep_backbone=False, diagnostics=False)
 
 
 def test_tensorboard_gets_every_logged_value_and_changes_nothing(

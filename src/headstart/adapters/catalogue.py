@@ -6,22 +6,17 @@ from headstart.adapters.adapter import Adapter
 from headstart.adapters.bitfit import BitFit
 from headstart.adapters.bottleneck import Bottleneck
 from headstart.adapters.lora import Lora
+from headstart.adapters.names import adapter_names, check_adapter_name
 from headstart.adapters.peft_kinds import PEFT
 from headstart.adapters.peft_types import PEFT_ADAPTERS, build_peft_adapter
 from headstart.adapters.prefix import Prefix
 from headstart.adapters.prompt import Prompt, PTuning
-from headstart.errors import unknown_name
 from headstart.models.classifier import Classifier
 from headstart.registry import Registry, Spec, build_from
 
 ADAPTERS: Registry[type[Adapter]] = Registry("adapter")
 for _adapter in (Lora, BitFit, Prefix, Bottleneck, Prompt, PTuning):
     ADAPTERS.add(_adapter.name, _adapter)
-
-
-def adapter_names() -> tuple[str, ...]:
-    """Return all names that need no options, those of peft's types with a plain name among them, sorted."""
-    return tuple(sorted((*ADAPTERS, *PEFT_ADAPTERS)))
 
 
 def build_adapter(spec: Spec) -> Adapter:
@@ -32,8 +27,7 @@ def build_adapter(spec: Spec) -> Adapter:
     """
     if spec.name == PEFT or spec.name in PEFT_ADAPTERS:
         return build_peft_adapter(spec)
-    if spec.name not in ADAPTERS:
-        raise unknown_name("adapter", spec.name, (*adapter_names(), PEFT))
+    check_adapter_name(spec)
     return build_from("adapter", ADAPTERS.get(spec.name), spec)
 
 

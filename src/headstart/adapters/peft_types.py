@@ -169,7 +169,7 @@ class PeftAdapter(Adapter):
             shapes.setdefault((type(module), _shape(module), name in targets.feed_forward), name)
         chosen = {f"m{index}": name for index, name in enumerate(shapes.values())}
         stand_in = nn.ModuleDict(
-            {key: copy.deepcopy(classifier.model.get_submodule(name)) for key, name in chosen.items()}
+            {key: _with_values(classifier.model.get_submodule(name)) for key, name in chosen.items()}
         )
         feed_forward = tuple(key for key, name in chosen.items() if name in targets.feed_forward)
         try:
@@ -183,10 +183,21 @@ class PeftAdapter(Adapter):
         return None
 
 
+def _with_values(module: nn.Module) -> nn.Module:
+    """Return a copy of a module; one without values, on the meta device, gets small ones."""
+    if not any(tensor.is_meta for tensor in module.parameters()):
+        return copy.deepcopy(module)
+    filled = copy.deepcopy(module).to_empty(device="cpu")
+    with torch_stream(0), torch.no_grad():
+        for tensor in filled.parameters():
+            tensor.normal_(std=0.02)
+    return filled
+
+
 def _try_module(adapted: nn.Module, plain: nn.Module) -> None:
     """Run one adapted module forwards and backwards."""
     width = _input_width(plain)
-    inputs = torch.randn(2, 4, width, device=next(plain.parameters()).device)
+    inputs = torch.randn(2, 4, width, device=next(adapted.parameters()).device)
     with _quiet():
         adapted.train()(inputs).square().sum().backward()
     trained = [p for p in adapted.parameters() if p.requires_grad]

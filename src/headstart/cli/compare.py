@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +11,14 @@ import typer
 from headstart.cli import options
 from headstart.cli.groups import grouped
 from headstart.cli.recipe import recipe_defaults
+from headstart.data.file_options import FileOptions
+from headstart.experiments.methods import ComparedMethods
+from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
+from headstart.option import split_list
+from headstart.registry import Spec
 
-RATES_HELP = (
-    "Peak rate of stages that train the backbone; of several, one is chosen per strategy on held-out training rows."
-)
 UNTIL_DECIDED = "Seeds until it is decided"
-MATCHED = ",finetune:match_compute"
+MATCHED = Spec("finetune", (("match_compute", True),))
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +27,11 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    data: options.DataOptions,
-    model: options.ModelOptions,
-    training: options.TrainingOptions,
+    reading: FileOptions,
+    where: TaskOptions,
+    model: ModelOptions,
+    columns: ComparedMethods,
+    training: TrainingOptions,
     file: Annotated[
         str | None,
         typer.Argument(
@@ -36,24 +41,10 @@ def compare(
     tasks: Annotated[
         str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA)
     ] = None,
-    strategies: Annotated[
-        str,
-        typer.Option(
-            help="Comma-separated, with options: finetune,lp_ft,eh_ft:reserve,mixout:head=adapter. "
-            "(docs/strategies has a card for each.)"
-        ),
-    ] = "finetune,lp_ft,eh_ft",
     match_compute: Annotated[
         bool,
         typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs."),
     ] = False,
-    adapters: Annotated[
-        str | None,
-        typer.Option(
-            help="Comma-separated: lora,bitfit,dora,peft:LOHA:r=4 (docs/adapters.md); crossed with strategies that "
-            "take one."
-        ),
-    ] = None,
     seeds: Annotated[
         int | None,
         typer.Option(help="Number of paired seeds; 6 or more for a verdict. (Default: 3, with --folds their number.)"),
@@ -81,31 +72,15 @@ def compare(
             help="Stop also where the interval is narrower than so many points.", rich_help_panel=UNTIL_DECIDED
         ),
     ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(help="Cut a file into this many folds; seed n holds out fold n.", rich_help_panel=options.DATA),
-    ] = None,
     store: Annotated[Path, typer.Option(help="Folder of runs: finished ones are not repeated.")] = Path("runs"),
-    learning_rates: Annotated[
-        str | None,
-        typer.Option("--learning-rates", "--learning-rate", help=RATES_HELP, rich_help_panel=options.TRAINING),
-    ] = None,
-    stage1_learning_rates: Annotated[
-        str | None,
+    no_diagnostics: Annotated[
+        bool,
         typer.Option(
-            "--stage1-learning-rates",
-            "--stage1-learning-rate",
-            help="The same for stages that train head or adapter without the backbone.",
+            "--no-diagnostics",
+            help="Do not measure what stages do to features, weights and probabilities.",
             rich_help_panel=options.TRAINING,
         ),
-    ] = None,
-    stage1_fraction: Annotated[
-        str | None,
-        typer.Option(
-            help="Stage 1's share of all updates, 0 to 1; several are compared: 0.1,0.3,0.5. (Default: 0.1.)",
-            rich_help_panel=options.TRAINING,
-        ),
-    ] = None,
+    ] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Only show that everything runs: nothing is compared or reported.")
     ] = False,
@@ -116,29 +91,26 @@ def compare(
 
     [bold]Example[/]: headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
     """
-    from headstart.cli.comparing import run_comparison
-    from headstart.cli.session import choices, num_seeds, open_session, sources, stopping_rule
-    from headstart.sweeps.plan import Sweep
-    from headstart.sweeps.selection import RateLists
+    from headstart.cli.session import num_seeds, open_session, sources, stopping_rule
 
+    if match_compute:
+        columns = replace(columns, strategies=(*columns.strategies, MATCHED))
+    columns.check(training)
     rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
+    found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
+    session = open_session(training, *found)
+    from headstart.cli.comparing import run_comparison
+    from headstart.sweeps.plan import Sweep
 
     sweep = Sweep(
-        choices=choices(
-            model,
-            training,
-            strategies=options.specs(strategies + MATCHED * match_compute),
-            adapters=options.specs(adapters or ""),
-        ),
-        sources=sources(data, file=file, tasks=options.split_list(tasks or ""), folds=folds),
-        seeds=tuple(range(num_seeds(seeds, folds) if rule is None else rule.design.looks[0])),
-        stage1_fractions=options.shares("--stage1-fraction", stage1_fraction),
-        rates=RateLists(
-            learning_rates=options.rates("--learning-rates", learning_rates),
-            stage1_learning_rates=options.rates("--stage1-learning-rates", stage1_learning_rates),
-        ),
+        model=model,
+        columns=columns,
+        training=training,
+        sources=found,
+        seeds=tuple(range(num_seeds(seeds, reading.folds) if rule is None else rule.design.looks[0])),
+        diagnostics=not no_diagnostics,
         is_smoke=smoke,
     )
-    run_comparison(sweep, open_session(), store, quiet=quiet, json=as_json, until_decided=rule)
+    run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule)
     if not (quiet or as_json or smoke):
         typer.echo(f"Next: headstart report {store} --out report.html")

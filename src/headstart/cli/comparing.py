@@ -12,7 +12,7 @@ from rich.text import Text
 from headstart.cli.display import sweep_display
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
-from headstart.experiments.grid import run_options
+from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.reports.frame import Frame, read_declared
 from headstart.reports.renderings import answer_lines, as_rich
@@ -22,7 +22,8 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
-from headstart.sweeps.until_decided import StoppingRule, check_until_decided, run_until_decided
+from headstart.sweeps.stopping import StoppingRule
+from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 
 
 def run_comparison(
@@ -49,7 +50,7 @@ def run_comparison(
         typer.Exit: with code 1 when a run failed.
     """
     if sweep.is_smoke and json:
-        raise UsageError("--json would have no effect: --smoke compares nothing", remedy="  Leave one out.")
+        raise UsageError("`json` would have no effect: `smoke` compares nothing", remedy="  Leave one out.")
     silent = quiet or json
     store = LocalStore(store_path)
     if until_decided is not None:
@@ -57,10 +58,9 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-    with sweep_display(runs, quiet=silent, is_settled=not sweep.rates.is_choice) as listener:
-        options = run_options(
-            sweep.choices, [stage for run in runs for stage in run.experiment.plan], keep_backbone=False
-        )
+    with sweep_display(runs, quiet=silent, is_settled=not sweep.columns.choose_rates) as listener:
+        plans = [stage for run in runs for stage in run.experiment.plan]
+        options = run_options(sweep.training, plans, keep_backbone=False, diagnostics=sweep.diagnostics)
         executor = SerialExecutor(store, options, listener, cache)
         if until_decided is None:
             records = run_sweep(sweep, executor, cache)

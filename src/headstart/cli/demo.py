@@ -32,22 +32,21 @@ def demo(
     """Run the main job on built-in data: three strategies, three paired seeds, the table, the report."""
     from headstart.cli.comparing import run_comparison
     from headstart.cli.session import open_session
-    from headstart.experiments.choices import Choices
     from headstart.experiments.experiment import TaskSource
+    from headstart.experiments.methods import ComparedMethods
+    from headstart.experiments.options import ModelOptions, TrainingOptions
     from headstart.reports.html import write_html
     from headstart.sweeps.plan import Sweep
 
     if not quiet:
         typer.echo(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), err=True)
-    choices = Choices(
-        model="embedded:minilm-l6",
-        strategies=(Spec("finetune"), Spec("lp_ft"), Spec("eh_ft")),
-        adapters=(Spec("lora"),),
-        epochs=EPOCHS,
-        stage1_fraction=STAGE1_FRACTION,
-        max_length=64,
+    sweep = Sweep(
+        model=ModelOptions(),
+        columns=ComparedMethods(adapters=(Spec("lora"),), stage1_fraction=(STAGE1_FRACTION,)),
+        training=TrainingOptions(epochs=EPOCHS, max_length=64),
+        sources=(TaskSource(name="demo"),),
+        seeds=(0, 1, 2),
     )
-    sweep = Sweep(choices=choices, sources=(TaskSource(name="demo"),), seeds=(0, 1, 2))
     run_comparison(sweep, open_session(), store, quiet=quiet, json=False)
     write_html(store, out)
     typer.echo(f"Report: {out.resolve()}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import grouped
+from headstart.cli.groups import Only, grouped
+from headstart.data.file_options import LABELLED, FileOptions
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    reading: options.LabelledOptions,
+    reading: Annotated[FileOptions, Only(LABELLED)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
     file: Annotated[
-        str | None, typer.Argument(help="CSV, TSV, JSONL, Parquet or Arrow with labels; text formats plain or .gz.")
+        str | None,
+        typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}"),
     ] = None,
     task: Annotated[
         str | None,
@@ -45,7 +47,7 @@ def evaluate(
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import labelled_options, quiet_transformers
+    from headstart.cli.session import quiet_transformers
     from headstart.inference.user_files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
@@ -61,7 +63,7 @@ def evaluate(
             else evaluate_file(
                 folder,
                 str(file),
-                options=labelled_options(reading),
+                options=reading,
                 batch_size=batch_size,
                 precision=computed,
                 progress=progress,
@@ -73,20 +75,18 @@ def evaluate(
         _print(found, task or str(file))
 
 
-def _require_one_source(
-    reading: options.LabelledOptions, file: str | None, task: str | None, data_root: Path | None
-) -> None:
-    """Refuse calls with two sources or none, and options that the one given has no use for."""
+def _require_one_source(reading: FileOptions, file: str | None, task: str | None, data_root: Path | None) -> None:
+    """Refuse calls with both sources or neither, and options that the one given has no use for."""
+    from headstart.cli.session import refuse_reading
+
     if (file is None) == (task is None):
         given = "neither a file nor a task was given" if file is None else "both a file and a task were given"
-        raise UsageError(given, remedy="  Give a labelled file, or name a task with --task.")
+        raise UsageError(given, remedy="  Give a labelled file, or name a `task`.")
     if task is None and data_root is not None:
-        raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
-    if task is not None and reading.given():
-        raise UsageError(
-            f"{' and '.join(reading.given())} would have no effect: a task by name knows its columns",
-            remedy="  Leave it out, or give a file.",
-        )
+        raise UsageError("`data_root` would have no effect: it holds tasks by name, and a file was given")
+    if task is not None:
+        refuse_reading(reading, "a task by name knows its columns")
+    reading.require_names()
 
 
 def _print(found: Scores, source: str) -> None:
@@ -96,4 +96,4 @@ def _print(found: Scores, source: str) -> None:
     if found.num_truncated:
         typer.echo(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:
-        typer.echo("the model answers the same to every row: these numbers say nothing of it")
+        typer.echo("the model gives the same answer to every row: these numbers say nothing about it")

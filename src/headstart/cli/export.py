@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")],
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)],
     run: Annotated[str, typer.Argument(help="The run's name, as `headstart runs` lists it: <digest>/<seed>.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")],
     quiet: options.Quiet = False,

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import grouped
-from headstart.registry import Spec
+from headstart.cli.groups import Only, grouped
+from headstart.data.file_options import CUTTING, FileOptions
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -18,28 +19,14 @@ def register(app: typer.Typer) -> None:
 
 
 def fit(
-    data: options.DataOptions,
-    model: options.ModelOptions,
-    training: options.TrainingOptions,
+    reading: Annotated[FileOptions, Only(CUTTING)],
+    where: TaskOptions,
+    model: ModelOptions,
+    method: MethodOptions,
+    training: TrainingOptions,
     file: Annotated[str | None, typer.Argument(help=options.FILE_HELP)] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")] = Path("model"),
-    task: Annotated[
-        str | None,
-        typer.Option(help="A task by name, such as glue/rte, instead of a file.", rich_help_panel=options.DATA),
-    ] = None,
-    strategy: Annotated[
-        str, typer.Option(help="finetune, linear_probe, lp_ft, eh_ft, eh_ft:reserve or adapter.")
-    ] = "eh_ft",
-    adapter: Annotated[
-        str | None,
-        typer.Option(
-            help="lora, bitfit, prefix, bottleneck, dora, ia3, ... or peft:TYPE (docs/adapters.md); options as in "
-            "lora:rank=16. (Default: lora where one is used.)"
-        ),
-    ] = None,
-    learning_rate: options.LearningRate = None,
-    stage1_learning_rate: options.Stage1LearningRate = None,
-    stage1_fraction: options.Stage1Fraction = None,
+    task: options.Task = None,
     seed: Annotated[int, typer.Option(help="Root of every random choice.", rich_help_panel=options.TRAINING)] = 0,
     save_adapter: Annotated[
         Path | None,
@@ -48,6 +35,14 @@ def fit(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    diagnostics: Annotated[
+        bool,
+        typer.Option(
+            "--diagnostics",
+            help="Also measure what each stage does to features, weights and probabilities; costs time and memory.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -57,17 +52,25 @@ def fit(
 
     [bold]Example[/]: headstart fit reviews.csv --text text --label stars --model roberta-base --out my-model
     """
-    from headstart.cli.fitting import run_fit
-    from headstart.cli.session import choices, open_session, sources
+    from headstart.artifacts.new_folder import require_empty
+    from headstart.cli.session import open_session, sources
+    from headstart.experiments.methods import check_method
 
-    chosen = choices(
-        model,
-        training,
-        strategies=(Spec.parse(strategy),),
-        adapters=(Spec.parse(adapter),) if adapter else (),
-        learning_rate=learning_rate,
-        stage1_learning_rate=stage1_learning_rate,
-        stage1_fraction=stage1_fraction,
+    for folder in (out, *((save_adapter,) if save_adapter is not None else ())):
+        require_empty(folder)
+    check_method(method, training)
+    (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
+    session = open_session(training, source)
+    from headstart.cli.fitting import run_fit
+
+    run_fit(
+        Options(model=model, method=method, training=training),
+        source,
+        seed,
+        out,
+        session,
+        adapter_out=save_adapter,
+        diagnostics=diagnostics,
+        quiet=quiet,
+        json=as_json,
     )
-    (source,) = sources(data, file=file, tasks=(task,) if task else ())
-    run_fit(chosen, source, seed, out, open_session(), adapter_out=save_adapter, quiet=quiet, json=as_json)

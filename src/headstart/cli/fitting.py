@@ -11,9 +11,9 @@ from rich.console import Console
 
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
-from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.grid import run_options
+from headstart.experiments.options import Options
+from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
@@ -23,13 +23,14 @@ from headstart.sweeps.serial import SerialExecutor
 
 
 def run_fit(
-    choices: Choices,
+    options: Options,
     source: TaskSource,
     seed: int,
     out: Path,
     cache: RunDataCache,
     *,
     adapter_out: Path | None = None,
+    diagnostics: bool,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -40,13 +41,13 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(choices, source, seed, out, cache, adapter_out=adapter_out)
+    run = plan_fit(options, source, seed, out, cache, adapter_out=adapter_out)
+    may = run_options(options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics)
     if not silent:
         announce([run], cache)
     with sweep_display([run], quiet=silent) as listener:
-        options = run_options(choices, run.experiment.plan, keep_backbone=True)
         store = LocalStore(working_store(out))
-        executor = SerialExecutor(store, options, listener, cache)
+        executor = SerialExecutor(store, may, listener, cache)
         record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
     if json:
         print(json_module.dumps(dump(record), indent=2))

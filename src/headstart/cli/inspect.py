@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import grouped
+from headstart.cli.groups import Only, grouped
+from headstart.data.file_options import CUTTING, FileOptions
+from headstart.experiments.options import TaskOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def register(app: typer.Typer) -> None:
@@ -17,14 +22,13 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    data: options.DataOptions,
+    reading: Annotated[FileOptions, Only(CUTTING)],
+    where: TaskOptions,
     file: Annotated[str | None, typer.Argument(help=options.FILE_HELP)] = None,
-    task: Annotated[
-        str | None, typer.Option(help="A task by name instead of a file.", rich_help_panel=options.DATA)
-    ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Count the tokens of this model.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Also say how many texts this many tokens would cut.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write a page with plots.")] = None,
+    task: options.Task = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Also count this model's tokens.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Also count the texts that are longer.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write a page with plots to this file.")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show kind, classes, repeats, leaks and token lengths of a table or task.
@@ -35,24 +39,25 @@ def inspect(
     from dataclasses import asdict
 
     from headstart.cli.printing import print_data_report
-    from headstart.cli.session import open_session, sources
+    from headstart.cli.session import sources
     from headstart.errors import UsageError
+    from headstart.experiments.task_rows import TaskRows
     from headstart.inspection.data import inspect_data
-    from headstart.inspection.data_page import write_data_page
 
-    if data.evaluate_on is not None:
-        raise UsageError("--evaluate-on would have no effect: nothing is evaluated", remedy="  Leave it out.")
+    if where.evaluate_on:
+        raise UsageError("`evaluate_on` would have no effect: nothing is evaluated", remedy="  Leave it out.")
     if max_length is not None and model is None:
-        raise UsageError("--max-length counts tokens, and no model was named", remedy="  Give --model.")
-    cache = open_session()
-    (source,) = sources(data, file=file, tasks=(task,) if task else ())
+        raise UsageError("`max_length` counts tokens, and no model was named", remedy="  Give `model`.")
+    (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     report = inspect_data(
-        cache.rows.of(source),
-        tokenizer=cache.tokenizer(model) if model else None,
+        TaskRows().of(source),
+        tokenizer=_tokenizer(model) if model else None,
         model=model,
         max_length=max_length,
     )
     if out is not None:
+        from headstart.inspection.data_page import write_data_page
+
         write_data_page(report, out)
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
@@ -60,3 +65,12 @@ def inspect(
     print_data_report(report)
     if out is not None:
         typer.echo(f"Page: {out.resolve()}")
+
+
+def _tokenizer(model: str) -> PreTrainedTokenizerBase:
+    from headstart.cli.session import quiet_transformers
+    from headstart.models.loading import load_tokenizer
+    from headstart.models.source import resolve_model
+
+    quiet_transformers()
+    return load_tokenizer(resolve_model(model))

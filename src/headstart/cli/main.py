@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+import typer.core
 
 from headstart.cli import (
     compare,
@@ -21,12 +23,28 @@ from headstart.cli import (
     submit,
     tasks,
 )
+from headstart.cli.flags import flags_of, in_flags
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
 """How typer ends on control-C."""
 
+
+class Verbs(typer.core.TyperGroup):
+    """All verbs; a mistake ends with its message, in the flags of the verb."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run a verb; a person's mistake ends with its message and exit code 2, never with a traceback."""
+        try:
+            return super().invoke(context)
+        except HeadstartError as error:
+            verb = self.get_command(context, context.invoked_subcommand or "")
+            print(f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}", file=sys.stderr)
+            sys.exit(error.exit_code)
+
+
 app = typer.Typer(
+    cls=Verbs,
     name="headstart",
     no_args_is_help=True,
     add_completion=False,
@@ -44,12 +62,9 @@ for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs,
 
 
 def main() -> None:
-    """Run the command line; a person's mistake ends with its message and exit code 2, never with a traceback."""
+    """Run the command line."""
     try:
         app()
-    except HeadstartError as error:
-        print(f"headstart: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print("headstart: interrupted; the same command again goes on from here", file=sys.stderr)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     difference: Annotated[
         float, typer.Option("--difference", "-d", help="A difference worth showing, in points of the task's metric.")
     ] = 1.0,

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import grouped
+from headstart.cli.groups import Only, grouped
+from headstart.data.file_options import READING, FileOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -19,11 +20,17 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    reading: options.ReadingOptions,
+    reading: Annotated[FileOptions, Only(READING)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
-    file: Annotated[str, typer.Argument(help="CSV, TSV, JSONL, Parquet or Arrow; text formats plain or .gz.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Likewise, by its suffix; must not exist.")],
-    prefix: Annotated[str, typer.Option(help="Put before the names of the new columns.")] = "",
+    file: Annotated[
+        str,
+        typer.Argument(help=f"The rows: {options.ROWS_HELP}"),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="A new file; its suffix says in which of these formats."),
+    ],
+    prefix: Annotated[str, typer.Option(help="Text to put before the names of the new columns.")] = "",
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "fp32",
     quiet: options.Quiet = False,
@@ -31,25 +38,27 @@ def predict(
 ) -> None:
     """Add the model's answers to every row, in the rows' order.
 
-    Classes: predicted_label and probability_<class>. Several at once: predicted_labels, as a list. Numbers:
-    predicted_value. Choices: predicted_choice and probability_<n>, counted from 0.
+    Classes give the columns predicted_label and probability_<class>, multi-label answers give predicted_labels (a list)
+    and probability_<class>, numbers give predicted_value, and choices give predicted_choice and probability_<n>, where
+    n counts from 0.
 
-    Files of any length need the same memory. A killed call, called again in the same words, goes on where it was.
+    A long file needs no more memory than a short one. A call that was killed goes on where it was when you repeat it.
 
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import quiet_transformers, reading_options
+    from headstart.cli.session import quiet_transformers
     from headstart.inference.user_files import predict_file
     from headstart.training.config import resolve_device, resolve_precision
 
+    reading.require_names()
     quiet_transformers()
     with row_display("predicting", quiet=quiet or as_json) as progress:
         written = predict_file(
             folder,
             file,
             out,
-            options=reading_options(reading),
+            options=reading,
             prefix=prefix,
             batch_size=batch_size,
             precision=resolve_precision(precision, resolve_device()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headstart.cli import options
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     out: Annotated[
         Path | None,
         typer.Option(

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(
-    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")] = Path("runs"),
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     as_json: options.AsJson = False,
 ) -> None:
     """List the runs of a store: how each ended, its score, and the name that `export` takes."""

@@ -7,26 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.cli.options import (
-    DataOptions,
-    LabelledOptions,
-    ModelOptions,
-    ReadingOptions,
-    TrainingOptions,
-    split_list,
-)
-from headstart.data.file_options import AS_GUESSED, FileOptions
+from headstart.data.file_options import LABELLED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
-from headstart.kinds.catalogue import kind_named
-from headstart.registry import Spec
+from headstart.experiments.options import TaskOptions, TrainingOptions
+from headstart.experiments.table_facts import check_rows
+from headstart.experiments.task_rows import TaskRows
+from headstart.option import given, named
 from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
-    from headstart.experiments.choices import Choices
     from headstart.experiments.run_data import RunDataCache
-    from headstart.sweeps.until_decided import StoppingRule
+    from headstart.sweeps.stopping import StoppingRule
 
 DEFAULT_NUM_SEEDS = 3
 
@@ -39,57 +32,25 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session() -> RunDataCache:
-    """Return what planning and the runs of one call share."""
+def open_session(training: TrainingOptions | None = None, *sources: TaskSource) -> RunDataCache:
+    """Return what planning and the runs of one call share; what can be refused without torch is refused first.
+
+    Args:
+        training: how `sources` are trained on.
+        sources: their rows are read.
+
+    Raises:
+        UsageError: if rows cannot be found, are faulty, or cannot be trained on in this way.
+    """
+    rows = TaskRows()
+    for source in sources:
+        data = rows.of(source)
+        if training is not None:
+            check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
 
     quiet_transformers()
-    return RunDataCache()
-
-
-def choices(
-    model: ModelOptions,
-    training: TrainingOptions,
-    *,
-    strategies: tuple[Spec, ...],
-    adapters: tuple[Spec, ...],
-    learning_rate: float | None = None,
-    stage1_learning_rate: float | None = None,
-    stage1_fraction: float | None = None,
-) -> Choices:
-    """Return what model and training options choose."""
-    from headstart.experiments.choices import Choices
-    from headstart.training.private.options import parse_privacy
-
-    return Choices(
-        model=model.model,
-        strategies=strategies,
-        adapters=adapters,
-        adapter_from=training.adapter_from,
-        quantise_stage1=training.quantise_stage1,
-        head=Spec.parse(model.head) if model.head else None,
-        keep_head=model.keep_head,
-        preset=training.preset,
-        epochs=training.epochs,
-        steps=training.steps,
-        budget_factor=training.budget_factor,
-        batch_size=training.batch_size,
-        learning_rate=learning_rate,
-        stage1_learning_rate=stage1_learning_rate,
-        stage1_fraction=stage1_fraction,
-        stage1_on_top=training.stage1_on_top,
-        max_length=training.max_length,
-        long=training.long,
-        stride=training.stride,
-        loss=Spec.parse(training.loss),
-        label_smoothing=training.label_smoothing,
-        class_weights=training.class_weights,
-        precision=training.precision,
-        privacy=parse_privacy(training.dp) if training.dp else None,
-        diagnostics=not training.no_diagnostics,
-        trackers=tuple(dict.fromkeys(split_list(training.tracker or ""))),
-        trainer=tuple(training.trainer or ()),
-    )
+    return RunDataCache(rows)
 
 
 def num_seeds(seeds: int | None, folds: int | None) -> int:
@@ -102,7 +63,7 @@ def num_seeds(seeds: int | None, folds: int | None) -> int:
         return DEFAULT_NUM_SEEDS if seeds is None else seeds
     if seeds is not None and seeds % folds:
         raise UsageError(
-            f"--seeds {seeds} does not go through {folds} folds a whole number of times",
+            f"`seeds` {seeds} does not go through {folds} folds a whole number of times",
             allowed=f"  Seed n holds out fold n modulo {folds}: give {folds}, {2 * folds}, {3 * folds} seeds or so.",
         )
     return folds if seeds is None else seeds
@@ -116,20 +77,19 @@ def stopping_rule(
     Raises:
         UsageError: if an option would have no effect beside the others.
     """
-    from headstart.sweeps.until_decided import DEFAULT_MAX_SEEDS, StoppingRule
-
-    bounds = {"--max-seeds": max_seeds is not None, "--narrower-than": narrower_than is not None}
-    fixed = {"--seeds": seeds is not None, "--smoke": smoke}
+    bounds = {"max_seeds": max_seeds is not None, "narrower_than": narrower_than is not None}
+    fixed = {"seeds": seeds is not None, "smoke": smoke}
     unused = [name for name, is_given in (fixed if until_decided else bounds).items() if is_given]
     if unused:
-        reason = "it runs as many seeds as it takes" if until_decided else "they bound --until-decided"
+        reason = "it runs as many seeds as it takes" if until_decided else "they bound `until_decided`"
         raise UsageError(
-            f"{' and '.join(unused)} would have no effect {'with' if until_decided else 'without'} --until-decided: "
-            f"{reason}",
+            f"{named(unused)} would have no effect {'with' if until_decided else 'without'} `until_decided`: {reason}",
             remedy="  Leave it out.",
         )
     if not until_decided:
         return None
+    from headstart.sweeps.stopping import DEFAULT_MAX_SEEDS, StoppingRule
+
     return StoppingRule(
         max_seeds=DEFAULT_MAX_SEEDS if max_seeds is None else max_seeds,
         narrower_than=None if narrower_than is None else narrower_than / 100,
@@ -137,7 +97,7 @@ def stopping_rule(
 
 
 def sources(
-    data: DataOptions, *, file: str | None, tasks: Sequence[str], folds: int | None = None
+    reading: FileOptions, where: TaskOptions, *, file: str | None, tasks: Sequence[str]
 ) -> tuple[TaskSource, ...]:
     """Return the sources that a file or task names mean.
 
@@ -146,64 +106,39 @@ def sources(
     """
     names = list(dict.fromkeys(tasks))
     if (file is None) == (not names):
-        given = "neither a file nor a task was given" if file is None else "both a file and a task were given"
-        raise UsageError(given, remedy="  Give a file with --text and --label, or name tasks such as glue/rte.")
-    root = str(data.data_root) if data.data_root else None
-    elsewhere = tuple(_other_source(name, data, root) for name in split_list(data.evaluate_on or ""))
+        problem = "neither a file nor a task was given" if file is None else "both a file and a task were given"
+        raise UsageError(problem, remedy="  Give a file with `text` and `label`, or name a `task` such as glue/rte.")
+    reading.require_names()
+    root = str(where.data_root) if where.data_root else None
+    elsewhere = tuple(_other_source(name, reading, root) for name in where.evaluate_on)
     if file is not None:
         if root is not None and all(other.file is not None for other in elsewhere):
-            raise UsageError("--data-root would have no effect: it holds tasks by name, and a file was given")
-        return (
-            TaskSource(
-                name=name_of(file), file=_absolute(file), options=_file_options(data, folds), evaluate_on=elsewhere
-            ),
-        )
-    unused = data.given() + (["--folds"] if folds is not None else [])
-    if unused:
-        raise UsageError(
-            f"{' and '.join(unused)} would have no effect: a task by name knows its columns and splits",
-            remedy="  Leave it out, or give a file.",
-        )
+            raise UsageError("`data_root` would have no effect: it holds tasks by name, and a file was given")
+        validation = _absolute(reading.validation) if reading.validation else None
+        options = replace(reading, validation=validation)
+        return (TaskSource(name=name_of(file), file=_absolute(file), options=options, evaluate_on=elsewhere),)
+    refuse_reading(reading, "a task by name knows its columns and splits")
     return tuple(TaskSource(name=name, data_root=root, evaluate_on=elsewhere) for name in names)
 
 
-def reading_options(options: ReadingOptions) -> FileOptions:
-    """Return how a file is read, whatever is done with its rows."""
-    return FileOptions(
-        text=options.text,
-        text_pair=options.text_pair,
-        choices=tuple(split_list(options.choices or "")),
-        columns=options.column_names(),
-        encoding=options.encoding,
-    )
+def refuse_reading(reading: FileOptions, reason: str) -> None:
+    """Refuse options that say how a file is read, where none is.
+
+    Raises:
+        UsageError: naming them.
+    """
+    if given(reading):
+        raise UsageError(
+            f"{named(given(reading))} would have no effect: {reason}", remedy="  Leave it out, or give a file."
+        )
 
 
-def labelled_options(options: LabelledOptions) -> FileOptions:
-    """Return how a file of labelled rows is read."""
-    return replace(reading_options(options), label=options.label, separator=options.separator)
-
-
-def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
-    fraction = data.validation_fraction
-    return replace(
-        labelled_options(data),
-        kind=kind_named(data.kind) if data.kind is not None else None,
-        config=data.config,
-        revision=data.revision,
-        validation=_absolute(str(data.validation)) if data.validation else None,
-        split_column=data.split_column,
-        group=data.group,
-        validation_fraction=AS_GUESSED.validation_fraction if fraction is None else fraction,
-        folds=folds,
-        drop_leaks=data.drop_leaks,
-    )
-
-
-def _other_source(name: str, data: DataOptions, root: str | None) -> TaskSource:
+def _other_source(name: str, reading: FileOptions, root: str | None) -> TaskSource:
     """A task's name has no suffix; anything else is a file, read as the training file is."""
     if name in TASKS or not Path(name).suffix:
         return TaskSource(name=name, data_root=root)
-    return TaskSource(name=Path(name).name, file=_absolute(name), options=labelled_options(data))
+    options = FileOptions(**{option: getattr(reading, option) for option in LABELLED})
+    return TaskSource(name=Path(name).name, file=_absolute(name), options=options)
 
 
 def _absolute(file: str) -> str:

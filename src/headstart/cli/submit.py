@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    store: Annotated[Path, typer.Argument(help="The folder that was --store of compare.")],
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The archive, such as submission.zip; must not exist.")],
     suite: Annotated[str, typer.Option(help="glue or super_glue.")],
     strategy: Annotated[str | None, typer.Option(help="Of the runs to take, such as eh_ft.")] = None,

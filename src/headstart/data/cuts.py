@@ -12,6 +12,9 @@ from headstart.errors import UsageError
 
 Key = tuple[str, ...]
 
+CUT_SEED = 0
+"""Root of the stream `subsample`, from which cuts are drawn: the same rows are cut the same way in every run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
@@ -64,8 +67,8 @@ def text_keys(split: Split) -> list[Key]:
 
 def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
     if options.folds is not None:
-        return fold_of(training, options.folds, options.fold, options.seed, training.groups)
-    return hold_out(training, options.validation_fraction, options.seed, training.groups)
+        return fold_of(training, options.folds, options.fold, CUT_SEED, training.groups)
+    return hold_out(training, options.validation_fraction, CUT_SEED, training.groups)
 
 
 def _how(options: FileOptions, num_held: int, num_rows: int) -> str:

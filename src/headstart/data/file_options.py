@@ -1,10 +1,13 @@
-"""How a user's own data is to be read: what the command line says of it, as one value."""
+"""How a user's own data is to be read, as one value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headstart.errors import UsageError
+from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
+from headstart.option import option, options_of, split_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,43 +15,61 @@ class FileOptions:
     """How to read a user's data and cut it into splits; None leaves it to be guessed, or not done.
 
     Attributes:
-        text: column of the (first) text; `text_pair`: of the second.
-        label: column of the label.
-        choices: columns of the choices, for multiple choice; the label is then the right one's number from 0, or its
-            column's name.
-        kind: the kind of answer, where it is not to be inferred.
-        separator: between the labels of one cell, for multi-label answers.
-        columns: names of the columns, for a file without a header.
-        encoding: of a text file; UTF-8 by default.
-        config, revision: of a data set on the hub.
-        validation: a further file with the same columns.
-        split_column: column that says which split a row belongs to.
-        group: column of rows that must not be torn apart between splits.
-        validation_fraction: share of the rows to hold out where no validation rows are given, above 0 and under 1.
-        folds: number of folds, 2 or more; `fold` from 0 is the one that is held out.
-        drop_leaks: drop training rows whose texts stand in the evaluation rows too.
-        seed: root of the stream `subsample`, from which cuts are drawn.
+        fold: the fold that is held out, from 0: each run has its own.
     """
 
-    text: str | None = None
-    text_pair: str | None = None
-    label: str | None = None
-    choices: tuple[str, ...] = ()
-    kind: Kind | None = None
-    separator: str | None = None
-    columns: tuple[str, ...] = ()
-    encoding: str | None = None
-    config: str | None = None
-    revision: str | None = None
-    validation: str | None = None
-    split_column: str | None = None
-    group: str | None = None
-    validation_fraction: float = 0.2
-    folds: int | None = None
+    text: str | None = option(None, "Column of the text. (Guessed where it is obvious.)")
+    text_pair: str | None = option(None, "Column of a second text.")
+    label: str | None = option(None, "Column of the label. (Guessed where it is obvious.)")
+    choices: tuple[str, ...] = option(
+        (),
+        "Columns of the choices, for multiple choice: a,b,c. The label is then the number of the right one, counted "
+        "from 0, or the name of its column.",
+        read=split_list,
+    )
+    kind: Kind | None = option(
+        None,
+        "classification, multi_label, regression or multiple_choice. (Inferred from the column of the label.)",
+        read=kind_named,
+    )
+    separator: str | None = option(None, "What stands between the labels of one cell, for multi-label: '|' or ';'.")
+    no_header: bool = option(False, "The file has no header; `columns` names its columns.")
+    columns: tuple[str, ...] = option(
+        (), "Names of the columns of a file without a header: label,text.", read=split_list
+    )
+    encoding: str | None = option(None, "Encoding of a text file. (Default: UTF-8.)")
+    config: str | None = option(None, "Configuration of a data set on the hub (hub:OWNER/NAME).")
+    revision: str | None = option(None, "Revision of a data set on the hub.")
+    validation: str | None = option(
+        None, "A file with the validation rows. (Default: a fifth of the rows is held out, stratified.)"
+    )
+    split_column: str | None = option(None, "Column that says for each row: train, validation or test.")
+    group: str | None = option(None, "Column of what keeps rows together, such as a customer's number.")
+    validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
+    folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
+    drop_leaks: bool = option(False, "Drop the training rows whose texts are in the validation rows too.")
     fold: int = 0
-    drop_leaks: bool = False
-    seed: int = 0
+
+    def require_names(self) -> None:
+        """Hold a file without a header to have names for its columns.
+
+        Raises:
+            UsageError: if only one of `no_header` and `columns` is given.
+        """
+        if self.no_header and not self.columns:
+            raise UsageError("`no_header` needs the columns' names", remedy="  Give `columns`, such as label,text.")
+        if self.columns and not self.no_header:
+            raise UsageError(
+                "`columns` would have no effect: a header names the columns", remedy="  Give `no_header` too."
+            )
 
 
 AS_GUESSED = FileOptions()
 """Nothing was said: everything is guessed, or not done."""
+
+READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding")
+"""The options that say how any file is read, also one without labels."""
+LABELLED = (*READING, "label", "separator")
+"""The options that say how any file of labelled rows is read."""
+CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
+"""The options that say how a file is read and cut once."""

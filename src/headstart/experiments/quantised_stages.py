@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.strategy import Stage
@@ -16,10 +17,10 @@ def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: 
     """Return the plan with the backbone of its adapter stages quantised; all others load it in full precision.
 
     Raises:
-        UsageError: if the width is unknown, there is no GPU or no bitsandbytes, no first stage trains an adapter, the
+        UsageError: if there is no GPU or no bitsandbytes, no first stage trains an adapter, the
             adapter computes with the weights, or it is to be merged into them.
     """
-    require_quantisation(width, device)
+    require_quantisation(device)
     firsts = [stage for stage in plan[:-1] if stage.trainable.tuned]
     if adapter is None or not firsts:
         raise UsageError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from headstart.adapters.rates import ModelSize
 from headstart.data.tokenisation import Truncation
@@ -12,8 +11,6 @@ from headstart.errors import UsageError, unknown_name
 from headstart.registry import Spec
 from headstart.strategies.strategy import Optimizer, ScheduleName, StageOptimizers
 from headstart.tasks.task import Task
-
-Number = TypeVar("Number", int, float)
 
 DEFAULT_EPOCHS = 20
 DEFAULT_MIN_STEPS, DEFAULT_MAX_STEPS, DEFAULT_MIN_EPOCHS = 500, 5_000, 3
@@ -152,18 +149,12 @@ def stage_optimizers(
         adapter: the adapter to train, if any.
         learning_rate: replaces the rate of stages that train the backbone.
         stage1_learning_rate: replaces the rate of stages that train head or adapter, alone or as Stage 1.
-
-    Raises:
-        UsageError: if a rate is not above 0.
     """
     from headstart.adapters.catalogue import build_adapter
 
     def at(rate: float) -> Optimizer:
         return replace(preset.optimizer, learning_rate=rate)
 
-    for option, rate in (("--learning-rate", learning_rate), ("--stage1-learning-rate", stage1_learning_rate)):
-        if rate is not None:
-            _positive(option, rate)
     first = stage1_learning_rate
     tuned = build_adapter(adapter) if adapter else None
     return StageOptimizers(
@@ -179,55 +170,26 @@ def steps_per_epoch(num_rows: int, batch_size: int) -> int:
     return math.ceil(num_rows / batch_size)
 
 
-def resolve_num_steps(
-    preset: Preset,
-    task: str,
-    num_rows: int,
-    batch_size: int,
-    *,
-    epochs: float | None,
-    steps: int | None,
-    budget_factor: float | None = None,
-) -> int:
-    """Return a run's optimiser updates, whichever way the user said them.
+def usual_steps(preset: Preset, task: str, num_rows: int, batch_size: int) -> int:
+    """Return a run's optimiser updates, all stages together, where nothing else is asked for.
 
     Args:
-        preset: decides when neither epochs nor steps are given.
+        preset: says how many.
         task: its name, for the paper's table of epochs.
-        num_rows: training examples.
-        batch_size: examples per update.
-        epochs: passes over the training split, above 0.
-        steps: updates, above 0.
-        budget_factor: the preset's own number of updates times this, above 0.
+        num_rows: to train on.
+        batch_size: rows per update.
 
     Raises:
-        UsageError: if several are given, one is not above 0, or the paper says nothing about this task.
+        UsageError: if the paper says nothing about this task.
     """
-    ways = {"--epochs": epochs, "--steps": steps, "--budget-factor": budget_factor}
-    given = [name for name, value in ways.items() if value is not None]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} were given", allowed="  One of them decides the length.")
-    if budget_factor is not None:
-        usual = resolve_num_steps(preset, task, num_rows, batch_size, epochs=None, steps=None)
-        return max(1, round(_positive("--budget-factor", budget_factor) * usual))
-    if steps is not None:
-        return _positive("--steps", steps)
     per_epoch = steps_per_epoch(num_rows, batch_size)
-    if epochs is not None:
-        return max(1, round(_positive("--epochs", epochs) * per_epoch))
     if preset.paper:
         if task not in PAPER_EPOCHS:
             raise UsageError(
                 f"the preset {preset.name!r} has no number of epochs for {task!r}",
                 allowed=f"  The paper's tasks: {', '.join(sorted(PAPER_EPOCHS))}.",
-                remedy="  Give --epochs or --steps.",
+                remedy="  Give `epochs` or `steps`.",
             )
         return PAPER_EPOCHS[task] * per_epoch
     clamped = min(max(DEFAULT_EPOCHS * per_epoch, DEFAULT_MIN_STEPS), DEFAULT_MAX_STEPS)
     return max(clamped, DEFAULT_MIN_EPOCHS * per_epoch)
-
-
-def _positive(option: str, value: Number) -> Number:
-    if not value > 0:
-        raise UsageError(f"{option} was given as {value}", allowed="  It is above 0.")
-    return value

@@ -14,7 +14,8 @@ import torch
 from safetensors import safe_open
 
 from headstart.adapters.adapter import Adapter
-from headstart.adapters.catalogue import adapter_names, build_adapter
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
 from headstart.models.classifier import Classifier
 from headstart.models.loading import (
     NATIVE,

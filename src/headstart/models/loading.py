@@ -61,6 +61,7 @@ def load_classifier(
     seed: int,
     attention: str | None = None,
     keep_head: bool = False,
+    with_weights: bool = True,
 ) -> Classifier:
     """Return a classifier in fp32 and eval mode, with a head fresh from the stream `head_init`.
 
@@ -74,6 +75,7 @@ def load_classifier(
         seed: the root seed.
         attention: implementation inside transformers; None leaves the default.
         keep_head: keep a head that the checkpoint has for these classes.
+        with_weights: False reads names, shapes and types alone: all tensors are on the meta device.
 
     Raises:
         UsageError: if the architecture has no sequence classifier or cannot carry the head, or there is no head to
@@ -82,7 +84,14 @@ def load_classifier(
     """
     design = own_head(head)
     check_labels(kind, labels)
-    request = _Request(kind=kind, labels=tuple(labels), reads_spans=reads_spans, seed=seed, attention=attention)
+    request = _Request(
+        kind=kind,
+        labels=tuple(labels),
+        reads_spans=reads_spans,
+        seed=seed,
+        attention=attention,
+        device=None if with_weights else "meta",
+    )
     with quiet_loading(), torch_stream(request.head_seed):
         if design is None:
             return _load_native(source, request, keep_head)
@@ -99,6 +108,7 @@ class _Request:
     reads_spans: bool
     seed: int
     attention: str | None
+    device: str | None
 
     @property
     def head_seed(self) -> int:
@@ -173,13 +183,13 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
     if request.reads_spans:
         raise UsageError(
             "the head 'native' does not read the two places that the task's examples point at",
-            remedy="  Use --head linear, or the task whose name ends in _marked.",
+            remedy="  Use the `head` linear, or the task whose name ends in _marked.",
         )
     config = load_config(source)
     if keep_head:
         check_label_order(source, config, request.labels)
     set_labels(config, request.kind, request.labels)
-    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request.attention)
+    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
     if model.config.pad_token_id is None:
         model.config.pad_token_id = load_tokenizer(source).pad_token_id
     head_names = find_new_head(model, missing, mismatched)
@@ -191,7 +201,7 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
 
 
 def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
-    whole, missing, mismatched = _from_pretrained(AutoModel, source, load_config(source), request.attention)
+    whole, missing, mismatched = _from_pretrained(AutoModel, source, load_config(source), request)
     backbone = without_pooler(encoder_of(whole))
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
     state = whole.state_dict(keep_vars=True)
@@ -210,7 +220,7 @@ def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Class
         raise _no_head_to_keep(source, request)
     check_label_order(source, config, request.labels)
     set_labels(config, request.kind, request.labels)
-    model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request.attention)
+    model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request)
     damaged = sorted(missing | mismatched)
     if damaged:
         raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
@@ -241,7 +251,7 @@ def _classifier(model: PreTrainedModel, head_names: tuple[str, ...], request: _R
 
 
 def _from_pretrained(
-    auto_class: Any, source: ModelSource, config: PretrainedConfig, attention: str | None
+    auto_class: Any, source: ModelSource, config: PretrainedConfig, request: _Request
 ) -> tuple[PreTrainedModel, set[str], set[str]]:
     """Load in fp32 whatever the checkpoint's dtype; return the model, its missing keys and its mismatched keys."""
     is_whole = isinstance(config, HeadstartConfig)
@@ -250,7 +260,8 @@ def _from_pretrained(
             auto_class,
             source.path,
             config,
-            attn_implementation=attention,
+            attn_implementation=request.attention,
+            device_map=request.device,
             ignore_mismatched_sizes=True,
             key_mapping=None if is_whole else backbone_key_mapping(own_config(source)),
         )
@@ -267,8 +278,8 @@ def _from_pretrained(
 def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:
     wanted = f"{len(request.labels)} classes" if request.labels else f"the answers of {request.kind}"
     return UsageError(
-        f"--keep-head: {source.name!r} has no head of this kind for {wanted}",
-        remedy="  Leave --keep-head out; a fresh head is drawn.",
+        f"`keep_head`: {source.name!r} has no head of this kind for {wanted}",
+        remedy="  Leave `keep_head` out; a fresh head is drawn.",
     )
 
 

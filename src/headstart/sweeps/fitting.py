@@ -7,9 +7,9 @@ from pathlib import Path
 
 from headstart.artifacts.new_folder import require_empty
 from headstart.errors import UsageError
-from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.grid import build_experiment
+from headstart.experiments.options import Options
+from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import require_storable
 from headstart.store.local import LocalStore
@@ -24,13 +24,7 @@ def working_store(out: Path) -> Path:
 
 
 def plan_fit(
-    choices: Choices,
-    source: TaskSource,
-    seed: int,
-    out: Path,
-    cache: RunDataCache,
-    *,
-    adapter_out: Path | None = None,
+    options: Options, source: TaskSource, seed: int, out: Path, cache: RunDataCache, *, adapter_out: Path | None = None
 ) -> Run:
     """Return the run of a fit, after every check that needs no training.
 
@@ -39,13 +33,12 @@ def plan_fit(
             that is wanted but not trained, or cannot be stored alone.
     """
     require_empty(out)
-    ((strategy, adapter),) = pairings(choices)
-    experiment = build_experiment(choices, strategy, adapter, source, cache)
+    experiment = plan_experiment(options, source, cache)
     if adapter_out is not None:
         require_empty(adapter_out)
-        if adapter is None or all(stage.adapter is None for stage in experiment.plan):
-            raise UsageError("--save-adapter would have no effect: no stage here trains an adapter")
-        require_storable(adapter, "save_adapter")
+        if experiment.adapter is None or all(stage.adapter is None for stage in experiment.plan):
+            raise UsageError("`save_adapter` would have no effect: no stage here trains an adapter")
+        require_storable(experiment.adapter, "save_adapter")
     return Run(experiment, seed, source.at(seed))
 
 

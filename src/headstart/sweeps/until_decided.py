@@ -15,48 +15,13 @@ from headstart.experiments.run_data import RunDataCache
 from headstart.reports.frame import BASELINE_STRATEGY, Cell, Frame
 from headstart.reports.words import is_undertrained
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
-from headstart.stats.sequential import SequentialDesign, look_every
+from headstart.stats.sequential import SequentialDesign
 from headstart.store.declared import DeclaredLooks, declare_looks, read_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.plan import Sweep, chosen_experiments
-
-DEFAULT_MAX_SEEDS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoppingRule:
-    """When no more seeds are added: looks come after every seed from six on.
-
-    Attributes:
-        max_seeds: the most that are run.
-        narrower_than: width of an interval that is narrow enough, in the scores' unit; None asks that zero be left out.
-
-    Raises:
-        UsageError: if a value is outside its range.
-    """
-
-    max_seeds: int = DEFAULT_MAX_SEEDS
-    narrower_than: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_seeds < MIN_SEEDS_FOR_VERDICT:
-            raise UsageError(
-                f"--max-seeds {self.max_seeds} leaves nothing to decide",
-                allowed=f"  The first look is at {MIN_SEEDS_FOR_VERDICT} paired seeds.",
-                remedy=f"  Give {MIN_SEEDS_FOR_VERDICT} or more.",
-            )
-        if self.narrower_than is not None and not 0.0 < self.narrower_than <= 1.0:
-            raise UsageError(
-                f"--narrower-than {100 * self.narrower_than:g} is no width of an interval",
-                allowed="  Points are from above 0 to 100.",
-            )
-
-    @property
-    def design(self) -> SequentialDesign:
-        """The looks."""
-        return look_every(1, max_pairs=self.max_seeds)
+from headstart.sweeps.stopping import StoppingRule
 
 
 def check_until_decided(sweep: Sweep) -> None:
@@ -65,18 +30,18 @@ def check_until_decided(sweep: Sweep) -> None:
     Raises:
         UsageError: if there is no plain fine-tuning or nothing beside it, seeds pair nothing, or they go through folds.
     """
-    names = [str(spec) for spec in sweep.choices.strategies]
+    names = [str(spec) for spec in sweep.columns.strategies]
     if BASELINE_STRATEGY not in names or len(names) < 2:
         raise UsageError(
-            f"--until-decided compares with plain fine-tuning; the strategies are {', '.join(names) or 'none'}",
-            remedy=f"  Give --strategies with {BASELINE_STRATEGY} and one more, such as {BASELINE_STRATEGY},eh_ft.",
+            f"`until_decided` compares with plain fine-tuning; the strategies are {', '.join(names) or 'none'}",
+            remedy=f"  Give `strategies` with {BASELINE_STRATEGY} and one more, such as {BASELINE_STRATEGY},eh_ft.",
         )
-    if sweep.choices.privacy is not None:
-        raise UsageError("--until-decided needs pairs of runs, and with --dp equal seeds pair nothing")
+    if sweep.training.dp is not None:
+        raise UsageError("`until_decided` needs pairs of runs, and with `dp` equal seeds pair nothing")
     if any(source.options.folds for source in sweep.sources):
         raise UsageError(
-            "--until-decided does not go with --folds: seeds that share training rows keep no error rate",
-            remedy="  Leave out --folds.",
+            "`until_decided` does not go with `folds`: seeds that share training rows keep no error rate",
+            remedy="  Leave out `folds`.",
         )
 
 
@@ -119,7 +84,7 @@ def _refuse_seen(store: LocalStore, digest: str, rule: StoppingRule) -> None:
         raise UsageError(
             f"{store.root} holds {num_seen} seeds of this comparison, run before any look was declared",
             allowed=f"  With {MIN_SEEDS_FOR_VERDICT} or more a verdict could be seen: looks declared now keep no rate.",
-            remedy="  Give another --store, or compare with a fixed number of --seeds.",
+            remedy="  Give another `store`, or compare with a fixed number of `seeds`.",
         )
 
 
@@ -146,7 +111,7 @@ class _SequentialTask:
         comparable = [each for each in experiments if each is not baseline and each.num_steps == baseline.num_steps]
         if not comparable:
             raise UsageError(
-                f"--until-decided has nothing to decide on {source.name}: no strategy has as many updates as "
+                f"`until_decided` has nothing to decide on {source.name}: no strategy has as many updates as "
                 f"{BASELINE_STRATEGY}",
                 remedy="  Add a strategy with the same budget, such as eh_ft.",
             )

@@ -22,7 +22,7 @@ class Task:
     """What is known of a task without its rows.
 
     Attributes:
-        name: as `--tasks` takes it, such as `glue/rte`.
+        name: as `headstart compare` takes it, such as `glue/rte`.
         kind: what kind of answer it wants.
         text_columns: one or two, in the order in which the model reads them; a row format may read more columns.
         choice_columns: one per choice, for multiple choice; empty otherwise.

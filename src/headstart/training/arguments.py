@@ -1,4 +1,4 @@
-"""`--trainer KEY=VALUE`: which `TrainingArguments` fields a user may set, and which of them change results."""
+"""The option `trainer`: which `TrainingArguments` fields a user may set, and which of them change results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from headstart.errors import UsageError, UsageErrors, unknown_name
+from headstart.errors import UsageError, for_each, unknown_name
 from headstart.registry import parse_scalar
 from headstart.training.config import TrainerOverride
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 OWNED = {
-    "output_dir": "--out or --store",
-    "seed": "--seed",
-    "data_seed": "--seed",
-    "max_steps": "--steps",
-    "num_train_epochs": "--epochs",
-    "per_device_train_batch_size": "--batch-size",
-    "learning_rate": "--learning-rate",
-    "bf16": "--precision",
-    "fp16": "--precision",
-    "use_cpu": "the machine: headstart takes a GPU where there is one",
-    "warmup_steps": "--preset",
-    "lr_scheduler_type": "--preset",
-    "lr_scheduler_kwargs": "--preset",
+    "output_dir": "`out` or `store`",
+    "seed": "`seed`",
+    "data_seed": "`seed`",
+    "max_steps": "`steps`",
+    "num_train_epochs": "`epochs`",
+    "per_device_train_batch_size": "`batch_size`",
+    "learning_rate": "`learning_rate`",
+    "bf16": "`precision`",
+    "fp16": "`precision`",
+    "use_cpu": "nothing: headstart uses a GPU where there is one",
+    "warmup_steps": "`preset`",
+    "lr_scheduler_type": "`preset`",
+    "lr_scheduler_kwargs": "`preset`",
     "train_sampling_strategy": "nothing: batches are bucketed by length, in an order drawn from the seed",
     "length_column_name": "nothing: lengths are known",
     "dataloader_drop_last": "nothing: every row is trained on",
@@ -35,9 +35,9 @@ OWNED = {
     "ignore_data_skip": "nothing: a resumed run is bit-identical",
     "resume_from_checkpoint": "nothing: calling again resumes",
     "restore_callback_states_from_checkpoint": "nothing: calling again resumes",
-    "auto_find_batch_size": "--batch-size",
+    "auto_find_batch_size": "`batch_size`",
     "logging_nan_inf_filter": "nothing: a loss that is not finite ends the run as diverged",
-    "disable_tqdm": "--quiet",
+    "disable_tqdm": "`quiet`",
     "full_determinism": "nothing: see docs/guides/reproducibility.md",
     "local_rank": "nothing: one process trains a run",
     "deepspeed": "nothing: one process trains a run",
@@ -45,7 +45,7 @@ OWNED = {
     "fsdp_config": "nothing: one process trains a run",
     "parallelism_config": "nothing: one process trains a run",
     "accelerator_config": "nothing: one process trains a run",
-    "label_smoothing_factor": "nothing yet: losses come with their own option",
+    "label_smoothing_factor": "`label_smoothing`",
 }
 """Fields that the engine sets itself, and the option of ours that says the same."""
 
@@ -93,27 +93,49 @@ NEUTRAL = frozenset(
 """Fields that cannot change a result: they stay out of the digest."""
 
 
-def parse_overrides(texts: Sequence[str], stage_names: Iterable[str]) -> tuple[TrainerOverride, ...]:
+def parse_overrides(texts: Sequence[str]) -> tuple[TrainerOverride, ...]:
     """Read `KEY=VALUE` and `stage.KEY=VALUE`, sorted by stage and field.
 
-    Args:
-        texts: what the user wrote.
-        stage_names: stages that the call plans; a prefix must be one of them.
+    Raises:
+        UsageErrors: all faults at once: texts without "=", and fields that headstart owns, with the option that sets
+            them.
+    """
+    overrides = for_each(texts, _parse_override)
+    return tuple(sorted(overrides, key=lambda override: (override.stage or "", override.field)))
+
+
+def check_stages(overrides: Sequence[TrainerOverride], stages: Iterable[str]) -> None:
+    """Refuse overrides of stages that the call does not plan.
 
     Raises:
-        UsageErrors: all faults at once: unknown fields and stages with the nearest known name, fields that headstart
-            owns with the option that sets them, texts without "=".
+        UsageErrors: all of them at once, with the nearest known stage.
     """
-    known_stages = tuple(dict.fromkeys(stage_names))
-    overrides, errors = [], []
-    for text in texts:
-        try:
-            overrides.append(_parse_override(text, known_stages))
-        except UsageError as error:
-            errors.append(error)
-    if errors:
-        raise UsageErrors(errors)
-    return tuple(sorted(overrides, key=lambda override: (override.stage or "", override.field)))
+    known = tuple(dict.fromkeys(stages))
+
+    def check(override: TrainerOverride) -> None:
+        if override.stage is not None and override.stage not in known:
+            raise unknown_name("stage", override.stage, known)
+
+    for_each(overrides, check)
+
+
+def check_fields(overrides: Sequence[TrainerOverride]) -> None:
+    """Refuse overrides of what is not a field of `TrainingArguments`; imports transformers if there are any.
+
+    Raises:
+        UsageErrors: all of them at once, with the nearest known field.
+    """
+    if not overrides:
+        return
+    from transformers import TrainingArguments
+
+    known = [each.name for each in fields(TrainingArguments)]
+
+    def check(override: TrainerOverride) -> None:
+        if override.field not in known:
+            raise unknown_name("TrainingArguments field", override.field, known)
+
+    for_each(overrides, check)
 
 
 def split_neutral(
@@ -126,7 +148,7 @@ def split_neutral(
 
 
 def overrides_for(stage_name: str, overrides: Sequence[TrainerOverride]) -> dict[str, Any]:
-    """Return the fields to set for one stage; what names the stage wins over what names none."""
+    """Return the fields to set for one stage; an override of this stage wins over one of all stages."""
     chosen = {override.field: override.value for override in overrides if override.stage is None}
     return chosen | {override.field: override.value for override in overrides if override.stage == stage_name}
 
@@ -149,7 +171,7 @@ def build_arguments(values: dict[str, Any]) -> TrainingArguments:
         arguments = TrainingArguments(**values)
     except (ValueError, TypeError) as error:
         raise UsageError(
-            f"transformers refuses these training arguments: {error}", remedy="  Change the value given to --trainer."
+            f"transformers refuses these training arguments: {error}", remedy="  Change the value given to `trainer`."
         ) from error
     if uses_gpu:
         # transformers takes the first GPU, and splits and multiplies batches over all that it sees.
@@ -159,24 +181,13 @@ def build_arguments(values: dict[str, Any]) -> TrainingArguments:
     return arguments
 
 
-def _parse_override(text: str, stage_names: tuple[str, ...]) -> TrainerOverride:
+def _parse_override(text: str) -> TrainerOverride:
     key, has_value, value = text.partition("=")
     stage, has_stage, field = key.strip().rpartition(".")
-    if not has_value or not field:
-        raise UsageError(f"cannot read --trainer {text!r}", allowed="  It is written KEY=VALUE or stage.KEY=VALUE.")
-    if has_stage and stage not in stage_names:
-        raise unknown_name("stage", stage, stage_names)
-    _refuse_owned(field)
-    field = CHECKPOINTING if field == CHECKPOINTING_NOW else field
-    return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)
-
-
-def _refuse_owned(field: str) -> None:
-    from transformers import TrainingArguments
-
-    known = [each.name for each in fields(TrainingArguments)]
-    if field not in known:
-        raise unknown_name("TrainingArguments field", field, known)
+    if not has_value or not field or (has_stage and not stage):
+        raise UsageError(f"cannot read `trainer` {text!r}", allowed="  It is written KEY=VALUE or stage.KEY=VALUE.")
     ours = OWNED.get(field) or next((way for prefix, way in OWNED_PREFIXES.items() if field.startswith(prefix)), None)
     if ours is not None:
-        raise UsageError(f"--trainer {field} is set by headstart itself", remedy=f"  Use instead: {ours}.")
+        raise UsageError(f"`trainer` {field} is set by headstart itself", remedy=f"  Use instead: {ours}.")
+    field = CHECKPOINTING if field == CHECKPOINTING_NOW else field
+    return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)

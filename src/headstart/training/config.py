@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
-from headstart.errors import UsageError
+from headstart.errors import unknown_name
 from headstart.losses import LossConfig
 
 PRECISIONS = ("auto", "fp32", "bf16")
+WIDTHS = ("8bit", "4bit")
+"""Of a quantised backbone."""
 DEFAULT_FIRST_FRACTION = 0.5
 """Of a privacy budget, for the first of two stages."""
 
@@ -98,14 +100,23 @@ def resolve_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def check_precision(precision: str) -> None:
+    """Hold a precision to be known.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+
+
 def resolve_precision(precision: str, device: str) -> str:
     """Return "fp32" or "bf16"; "auto" is bf16 where the hardware computes it natively.
 
     Raises:
         UsageError: if the name is unknown.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision {precision!r}", allowed=f"  Known: {', '.join(PRECISIONS)}.")
+    check_precision(precision)
     if precision != "auto":
         return precision
     return "bf16" if _computes_bf16(device) else "fp32"

@@ -13,17 +13,13 @@ from headstart.adapters.layer_modules import layer_linears
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 
-WIDTHS = ("8bit", "4bit")
 
-
-def require_quantisation(width: str, device: str) -> None:
+def require_quantisation(device: str) -> None:
     """Refuse what cannot be quantised here.
 
     Raises:
-        UsageError: if the width is unknown, there is no GPU, or bitsandbytes is not installed.
+        UsageError: if there is no GPU, or bitsandbytes is not installed.
     """
-    if width not in WIDTHS:
-        raise UsageError(f"`quantise_stage1` was given as {width!r}", allowed=f"  Known: {', '.join(WIDTHS)}.")
     if device != "cuda":
         raise UsageError(
             "`quantise_stage1` needs a GPU: on a CPU it would be slower and save nothing", remedy="  Leave it out."

@@ -16,19 +16,16 @@ KEPT_OPEN = ("wandb",)
 """Trackers whose integration leaves a run open at the end of training: a second stage would go on in the first's."""
 
 
-def check_trackers(names: Sequence[str]) -> None:
-    """Hold trackers to be known and installed.
+def check_tracker(name: str) -> None:
+    """Hold a tracker to be known and installed.
 
     Raises:
-        UsageError: if one is not.
+        UsageError: if it is not.
     """
-    for name in names:
-        if name not in TRACKERS:
-            raise unknown_name("tracker", name, TRACKERS)
-        if importlib.util.find_spec(name) is None:
-            raise UsageError(
-                f"the tracker {name!r} needs a package that is not installed", remedy=f"  pip install {name}"
-            )
+    if name not in TRACKERS:
+        raise unknown_name("tracker", name, TRACKERS)
+    if importlib.util.find_spec(name) is None:
+        raise UsageError(f"the tracker {name!r} needs a package that is not installed", remedy=f"  pip install {name}")
 
 
 def close_trackers(names: Sequence[str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from headstart.errors import UsageError
-from headstart.experiments.choices import pairings
+from headstart.experiments.methods import check_method
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
@@ -91,9 +92,9 @@ def test_nothing_trained_has_spent_nothing() -> None:
 
 
 def test_a_split_without_two_stages_is_refused() -> None:
-    choices = tiny_choices("model", "finetune", privacy=replace(BUDGET, first_fraction=0.2))  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="first_fraction of --dp would have no effect"):
-        pairings(choices)
+    options = tiny_choices(Path("model"), "finetune", dp=replace(BUDGET, first_fraction=0.2))
+    with pytest.raises(UsageError, match="`first_fraction` would have no effect"):
+        check_method(options.method, options.training)
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,6 @@ from headstart.registry import Spec
 from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
 from headstart.seeding import numpy_generator
-from headstart.sweeps.plan import Sweep
-from headstart.sweeps.selection import RateLists
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
 from headstart.training.private import loop
@@ -29,13 +27,13 @@ from tests.support.kinds import kind_source
 from tests.support.privacy import by_opacus
 from tests.support.records import as_stored
 from tests.support.runs import (
-    SOURCE,
     do_run,
     load_without_dropout,
     stage_tensors,
     tiny_choices,
     tiny_experiment,
     tiny_source,
+    tiny_sweep,
 )
 
 pytest.importorskip("opacus", reason="private training needs the extra 'dp'")
@@ -94,7 +92,7 @@ def inject(monkeypatch: pytest.MonkeyPatch) -> Callable[[Injected], Injected]:
 
 
 def private(model: Path, strategy: str, adapter: str | None = None, **options: Any) -> Any:
-    return tiny_choices(model, strategy, adapter, **({"privacy": BUDGET} | options))
+    return tiny_choices(model, strategy, adapter, **({"dp": BUDGET} | options))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +150,7 @@ def test_the_noise_has_the_deviation_that_the_record_says(
     budget = replace(BUDGET, max_grad_norm=0.7)
     for noise in (1.0, 0.0):
         inject(Injected(noise))
-        _, record = do_run(private(model, "finetune", privacy=budget, steps=1), tmp_path / str(noise))
+        _, record = do_run(private(model, "finetune", dp=budget, steps=1), tmp_path / str(noise))
     assert record.stages[0].privacy is not None
     difference = (gradients[0] - gradients[1]).double()
     deviation = record.stages[0].privacy.noise_multiplier * 0.7 / 4
@@ -194,7 +192,7 @@ def test_without_noise_and_bound_it_is_plain_training(
     options = {"steps": 3, "batch_size": 8, "stage1_learning_rate": 1e-2}
     results = []
     for name, budget in (("private", replace(BUDGET, max_grad_norm=1e6)), ("plain", None)):
-        choices = tiny_choices(model, "adapter", "bitfit", privacy=budget, **options)
+        choices = tiny_choices(model, "adapter", "bitfit", dp=budget, **options)
         run, _ = do_run(choices, tmp_path / name, tiny_source(num_train=8))
         assert run.experiment.plan[0].optimizer.weight_decay > 0
         results.append(stage_tensors(tmp_path / name, "1-adapter", "head.safetensors"))
@@ -255,7 +253,7 @@ def test_the_record_tells_what_was_spent_and_nothing_of_the_rows(
 def test_one_private_stage_does_not_make_the_model_private(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy
 ) -> None:
-    choices = private(tiny_checkpoint("bert"), "lp_ft", privacy=replace(BUDGET, stages="first"))
+    choices = private(tiny_checkpoint("bert"), "lp_ft", dp=replace(BUDGET, stages="first"))
     _, record = do_run(choices, tmp_path)
     assert [job.mechanism is not None for job in spy.jobs] == [True, False]
     assert [stage.privacy is not None for stage in record.stages] == [True, False]
@@ -297,7 +295,7 @@ def test_a_stage_that_was_cut_off_starts_anew(
 def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
     model = tiny_checkpoint("bert")
     budgets = [None, BUDGET, *(replace(BUDGET, **{name: 0.9}) for name in ("epsilon", "max_grad_norm"))]
-    digests = {tiny_experiment(private(model, "linear_probe", privacy=each)).digest for each in budgets}
+    digests = {tiny_experiment(private(model, "linear_probe", dp=each)).digest for each in budgets}
     assert len(digests) == len(budgets)
     experiment = tiny_experiment(private(model, "linear_probe"))
     assert as_stored(experiment) == experiment
@@ -354,7 +352,7 @@ def test_choices_are_refused(tiny_checkpoint: CheckpointMaker) -> None:
         ("finetune", None, {"trainer": ("max_grad_norm=3",)}, "`trainer` max_grad_norm would have no effect"),
         ("finetune", None, {"trainer": ("logging_steps=3",)}, "`trainer` logging_steps would have no effect"),
         ("finetune", None, {"batch_size": 25}, "an update of 25 rows cannot be sampled from 24"),
-        ("finetune", None, {"privacy": replace(BUDGET, delta=0.05)}, "delta of `dp` was given as 0.05"),
+        ("finetune", None, {"dp": replace(BUDGET, delta=0.05)}, "delta of `dp` was given as 0.05"),
         ("mixout", None, {}, "mixout.* has no private version"),
         ("soup", None, {}, "chooses on private rows"),
         ("head_soup", "lora", {"stage1_fraction": 0.2, "steps": 20}, "trains more"),
@@ -378,10 +376,5 @@ def test_a_later_stage_that_cannot_be_private_is_refused_before_the_first(tiny_c
 
 
 def test_learning_rates_are_not_chosen_on_private_rows(tiny_checkpoint: CheckpointMaker) -> None:
-    with pytest.raises(UsageError, match="learning rates cannot be chosen with --dp"):
-        Sweep(
-            choices=private(tiny_checkpoint("bert"), "finetune"),
-            sources=(SOURCE,),
-            seeds=(0,),
-            rates=RateLists(learning_rates=(1e-4, 1e-3)),
-        )
+    with pytest.raises(UsageError, match="learning rates cannot be chosen with `dp`"):
+        tiny_sweep(private(tiny_checkpoint("bert"), "finetune"), learning_rates=(1e-4, 1e-3))

@@ -4,7 +4,7 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.training.config import PrivacyConfig
-from headstart.training.private.options import parse_privacy
+from headstart.training.private.budget import parse_privacy
 
 
 def test_a_budget_is_read() -> None:
@@ -21,7 +21,7 @@ def test_a_budget_is_read() -> None:
         ("epsilon=8", "needs delta"),
         ("8", "cannot read '8'"),
         ("epsilon=8,delta=1e-5,epsilon=9", "cannot read 'epsilon=9'"),
-        ("epsilon=8,delta=1e-5,sigma=1", "unknown option of --dp 'sigma'"),
+        ("epsilon=8,delta=1e-5,sigma=1", "unknown option of `dp` 'sigma'"),
         ("epsilon=0,delta=1e-5", "It is a number above 0"),
         ("epsilon=inf,delta=1e-5", "It is a number above 0"),
         ("epsilon=8,delta=1", "above 0 and below 1"),

@@ -1,4 +1,4 @@
-"""`--dp`: a budget of privacy as people write it."""
+"""The option `dp`: a budget of differential privacy as people write it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headstart.registry import Scalar, parse_scalar
 from headstart.training.config import PrivacyConfig
 
 STAGES = ("all", "first", "last")
-EXAMPLE = "  Such as --dp epsilon=8,delta=1e-5."
+EXAMPLE = "  Such as epsilon=8,delta=1e-5."
 
 
 def _is_above_zero(value: Scalar) -> bool:
@@ -41,21 +41,21 @@ def parse_privacy(text: str) -> PrivacyConfig:
     for part in text.split(","):
         key, has_value, value = (each.strip() for each in part.partition("="))
         if not has_value or key in values:
-            errors.append(UsageError(f"cannot read {part!r} in --dp {text!r}", allowed=EXAMPLE))
+            errors.append(UsageError(f"cannot read {part!r} in `dp` {text!r}", allowed=EXAMPLE))
         elif key not in KNOWN:
-            errors.append(unknown_name("option of --dp", key, KNOWN))
+            errors.append(unknown_name("option of `dp`", key, KNOWN))
         else:
             values[key] = parse_scalar(value)
             is_allowed, wanted = KNOWN[key]
             if not is_allowed(values[key]):
-                errors.append(UsageError(f"{key} of --dp was given as {value!r}", allowed=f"  It is {wanted}."))
+                errors.append(UsageError(f"{key} of `dp` was given as {value!r}", allowed=f"  It is {wanted}."))
     for needed in ("epsilon", "delta"):
         if needed not in values:
-            errors.append(UsageError(f"--dp needs {needed}", allowed=EXAMPLE))
+            errors.append(UsageError(f"`dp` needs {needed}", allowed=EXAMPLE))
     if "first_fraction" in values and values.get("stages", "all") != "all":
         errors.append(
             UsageError(
-                "first_fraction of --dp would have no effect: one stage has the whole budget",
+                "first_fraction of `dp` would have no effect: one stage has the whole budget",
                 remedy="  Leave it out, or give stages=all.",
             )
         )

@@ -1,0 +1,105 @@
+"""What planning needs to know of a model, read off the names and shapes of its files: no weights are loaded for it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import lru_cache
+
+from headstart.experiments.options import Options
+from headstart.experiments.plan_checks import check_adapter
+from headstart.experiments.recipes import get_preset, head_for
+from headstart.experiments.saved_adapters import saved_adapter_digest
+from headstart.kinds.kind import Kind
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier, load_tokenizer, longest_input
+from headstart.models.parameters import count
+from headstart.models.source import ModelSource, resolve_model
+from headstart.registry import Spec
+from headstart.tasks.task import Task
+from headstart.training.config import resolve_attention, resolve_device, resolve_precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model with the head that a task asks for, as this machine would train it.
+
+    Attributes:
+        source: its files; `source.revision` is what it counts by.
+        head: with its options.
+        classifier: names, shapes and types of all tensors, which are on the meta device.
+        longest_input: tokens that it reads, special tokens included.
+        num_backbone_parameters: scalars of the backbone.
+        saved_adapter: digest of the saved adapter that adapters start from; None for fresh ones.
+        device: "cpu" or "cuda".
+        precision: what "auto" means here, "fp32" or "bf16".
+        attention: implementation inside transformers, such as "eager".
+    """
+
+    source: ModelSource
+    head: Spec
+    classifier: Classifier
+    longest_input: int
+    num_backbone_parameters: int
+    saved_adapter: str | None
+    device: str
+    precision: str
+    attention: str
+
+
+def model_facts(options: Options, task: Task) -> ModelFacts:
+    """Return what planning needs to know of the model that options name.
+
+    Raises:
+        UsageError: if there is no such model, or it cannot carry the head, or the saved adapter is not one for it.
+        CheckpointError: if its files are damaged.
+    """
+    source, device = resolve_model(options.model.model), resolve_device()
+    head = options.model.head or head_for(get_preset(options.training.preset), task)
+    classifier = _without_weights(
+        source, task.kind, task.labels, task.has_spans, head, options.model.keep_head, resolve_attention(device)
+    )
+    adapter, folder = options.method.adapter, options.training.adapter_from
+    saved = None
+    if adapter is not None and folder is not None:
+        check_adapter(adapter, classifier, repr(source.name))
+        saved = saved_adapter_digest(adapter, folder, copy.deepcopy(classifier))
+    return ModelFacts(
+        source=source,
+        head=head,
+        classifier=classifier,
+        longest_input=_longest_input(source),
+        num_backbone_parameters=count(classifier.backbone_tensors()),
+        saved_adapter=saved,
+        device=device,
+        precision=resolve_precision("auto", device),
+        attention=str(classifier.model.config._attn_implementation),
+    )
+
+
+@lru_cache(maxsize=8)
+def _without_weights(
+    source: ModelSource,
+    kind: Kind,
+    labels: tuple[str, ...],
+    reads_spans: bool,
+    head: Spec,
+    keep_head: bool,
+    attention: str | None,
+) -> Classifier:
+    return load_classifier(
+        source,
+        kind=kind,
+        labels=labels,
+        reads_spans=reads_spans,
+        head=head,
+        seed=0,
+        attention=attention,
+        keep_head=keep_head,
+        with_weights=False,
+    )
+
+
+@lru_cache(maxsize=8)
+def _longest_input(source: ModelSource) -> int:
+    return longest_input(source, load_tokenizer(source))

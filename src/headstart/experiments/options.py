@@ -1,0 +1,210 @@
+"""What a person may ask of a training: the same options on the command line, in recipes and in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headstart.adapters.names import check_adapter_name
+from headstart.errors import UsageError, unknown_name
+from headstart.experiments.recipes import get_preset, steps_per_epoch, usual_steps
+from headstart.losses import LossConfig
+from headstart.option import named, option, split_list
+from headstart.registry import Spec
+from headstart.strategies.catalogue import build_strategy
+from headstart.training.arguments import parse_overrides
+from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride, check_precision
+from headstart.training.private.budget import parse_privacy
+from headstart.training.trackers import check_tracker
+
+DEFAULT_MODEL = "embedded:minilm-l6"
+CROSS_ENTROPY = Spec("cross_entropy")
+LONG_TEXTS = ("truncate", "head_tail", "window")
+MIN_LENGTH = 3
+"""Tokens of the shortest example: two special ones and one of the text."""
+
+
+def _hold(options: object, name: str, is_allowed: Callable[[Any], bool], allowed: str) -> None:
+    """Refuse a value that is not allowed; None is always."""
+    value = getattr(options, name)
+    if value is not None and not is_allowed(value):
+        raise UsageError(f"`{name}` was given as {value}", allowed=f"  {allowed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """Where tasks are found, and what else the finished model is scored on."""
+
+    data_root: Path | None = option(
+        None, "Folder with tasks as <suite>/<task>/<split>.jsonl, in place of the hub.", read=Path
+    )
+    evaluate_on: tuple[str, ...] = option(
+        (),
+        "Further tasks or files with the same labels that the finished model is scored on: super_glue/axg.",
+        read=split_list,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """The model and its head."""
+
+    model: str = option(
+        DEFAULT_MODEL, "A hub id, a local folder, or embedded:minilm-l6 (which comes with the extra 'demo')."
+    )
+    head: Spec | None = option(
+        None,
+        "native (the model's own), linear, mlp (the paper's) or fourier_kan; with options as in mlp:hidden_size=1024. "
+        "(Default: the preset's.)",
+        read=Spec.parse,
+    )
+    keep_head: bool = option(False, "Start from the checkpoint's own head instead of a fresh one.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodOptions:
+    """One way to fine-tune: a column of a comparison."""
+
+    strategy: Spec = option(
+        Spec("eh_ft"),
+        "finetune, linear_probe, lp_ft, eh_ft, adapter, ... with options as in eh_ft:reserve (docs/strategies has a "
+        "card for each).",
+        read=Spec.parse,
+    )
+    adapter: Spec | None = option(
+        None,
+        "lora, bitfit, prefix, bottleneck, dora, ia3, ... or peft:TYPE (docs/adapters.md); with options as in "
+        "lora:rank=16. (Default: lora, where the strategy takes an adapter.)",
+        read=Spec.parse,
+    )
+    learning_rate: float | None = option(
+        None, "Peak learning rate of the stages that train the backbone. (Default: the preset's.)"
+    )
+    stage1_learning_rate: float | None = option(
+        None,
+        "Peak learning rate of the stages that train only a head or an adapter. (Default: the preset's.)",
+    )
+    stage1_fraction: float | None = option(
+        None, "Stage 1's share of all updates: 0 or more, and under 1. (Default: 0.1.)"
+    )
+
+    def __post_init__(self) -> None:
+        build_strategy(self.strategy)
+        if self.adapter is not None:
+            check_adapter_name(self.adapter)
+        _hold(self, "learning_rate", lambda value: value > 0, "It is above 0.")
+        _hold(self, "stage1_learning_rate", lambda value: value > 0, "It is above 0.")
+        _hold(
+            self,
+            "stage1_fraction",
+            lambda value: 0 <= value < 1,
+            "It is Stage 1's share of all steps: 0 (plain fine-tuning) or more, and under 1.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """How long, on what batches, and what is minimised: all columns of a comparison share this."""
+
+    preset: str = option("default", "default, paper or paper_code.")
+    epochs: float | None = option(None, "Passes over the training rows, all stages together.")
+    steps: int | None = option(None, "Updates, all stages together, instead of `epochs`.")
+    budget_factor: float | None = option(None, "Multiply the preset's number of updates by this.")
+    batch_size: int | None = option(None, "Rows per update. (Default: the preset's.)")
+    stage1_on_top: bool = option(
+        False, "Add Stage 1's updates to the others: Stage 2 keeps all of `epochs` or `steps`."
+    )
+    adapter_from: Path | None = option(
+        None, "Folder of a saved adapter (`save_adapter`) that the adapter starts from.", read=Path
+    )
+    quantise_stage1: str | None = option(
+        None, "8bit or 4bit: quantise the frozen backbone of a first stage with an adapter. Needs a GPU."
+    )
+    max_length: int | None = option(None, "Tokens per row. (Default: the preset's, or what the model can read.)")
+    long: str | None = option(
+        None,
+        "What happens to texts that are longer: truncate, head_tail (the middle is cut out) or window (read in "
+        "windows, whose logits are averaged).",
+    )
+    stride: int | None = option(
+        None, "Tokens that two neighbouring windows share. (Default: a quarter of `max_length`.)"
+    )
+    loss: Spec = option(
+        CROSS_ENTROPY,
+        "cross_entropy, focal[:gamma=2], balanced_softmax or logit_adjusted[:tau=1]. Regression always uses the mean "
+        "squared error.",
+        read=Spec.parse,
+    )
+    label_smoothing: float = option(0.0, "Share of each target that is spread over all classes: 0 or more, under 1.")
+    class_weights: str = option("none", "none, balanced, or a JSON file that maps each label to its weight.")
+    precision: str = option("auto", "auto (bf16 where the hardware computes it natively), fp32 or bf16.")
+    dp: PrivacyConfig | None = option(
+        None,
+        "Train with differential privacy: epsilon=8,delta=1e-5, and where wanted stages=all, first or last, "
+        "first_fraction=0.5, max_grad_norm=1.0. Needs the extra 'dp'.",
+        read=parse_privacy,
+    )
+    tracker: tuple[str, ...] = option(
+        (), "Pass what is logged on to tensorboard, mlflow, wandb or trackio; several as a,b.", read=split_list
+    )
+    trainer: tuple[TrainerOverride, ...] = option(
+        (),
+        "Set a field of transformers' TrainingArguments: KEY=VALUE, or stage.KEY=VALUE for one stage. May be repeated.",
+        read=parse_overrides,
+    )
+
+    def __post_init__(self) -> None:
+        get_preset(self.preset)
+        check_precision(self.precision)
+        LossConfig(spec=self.loss).loss  # noqa: B018 - raises where it is unknown
+        for tracker in self.tracker:
+            check_tracker(tracker)
+        if self.long is not None and self.long not in LONG_TEXTS:
+            raise unknown_name("way with long texts", self.long, LONG_TEXTS)
+        if self.stride is not None and self.long != "window":
+            raise UsageError(
+                "`stride` would have no effect: it is for sliding windows", remedy="  Give `long` as window."
+            )
+        ways = [name for name in ("epochs", "steps", "budget_factor") if getattr(self, name) is not None]
+        if len(ways) > 1:
+            raise UsageError(f"{named(ways)} were given", allowed="  One of them decides the length.")
+        for name in ways:
+            _hold(self, name, lambda value: value > 0, "It is above 0.")
+        _hold(self, "batch_size", lambda value: value >= 1, "It is at least 1.")
+        _hold(self, "max_length", lambda value: value >= MIN_LENGTH, f"It is at least {MIN_LENGTH}.")
+        _hold(self, "stride", lambda value: value >= 0, "Two windows share 0 or more tokens.")
+        _hold(self, "label_smoothing", lambda value: 0 <= value < 1, "It is 0 or more, and under 1.")
+        _hold(self, "quantise_stage1", lambda value: value in WIDTHS, f"Known: {', '.join(WIDTHS)}.")
+
+    @property
+    def rows_per_update(self) -> int:
+        """`batch_size`, or the preset's."""
+        return get_preset(self.preset).batch_size if self.batch_size is None else self.batch_size
+
+    def num_steps(self, task: str, num_rows: int) -> int:
+        """Return the optimiser updates of all stages together.
+
+        Args:
+            task: its name.
+            num_rows: to train on.
+
+        Raises:
+            UsageError: if the paper's preset says nothing about this task.
+        """
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, round(self.epochs * steps_per_epoch(num_rows, self.rows_per_update)))
+        usual = usual_steps(get_preset(self.preset), task, num_rows, self.rows_per_update)
+        return usual if self.budget_factor is None else max(1, round(self.budget_factor * usual))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """All that is asked of one experiment, beside its data."""
+
+    model: ModelOptions = ModelOptions()
+    method: MethodOptions = MethodOptions()
+    training: TrainingOptions = TrainingOptions()

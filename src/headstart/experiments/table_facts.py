@@ -1,0 +1,75 @@
+"""What planning needs to know of the rows. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from headstart.data.examples import TaskData, class_counts
+from headstart.experiments.experiment import Evaluation, TaskSource
+from headstart.experiments.options import TrainingOptions
+from headstart.experiments.resolved_loss import resolve_class_weights, resolve_loss
+from headstart.experiments.task_rows import TaskRows
+from headstart.losses import LossConfig
+from headstart.store.record import NOTHING_CHOSEN
+from headstart.strategies.strategy import Strategy
+from headstart.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """A task and its training rows, without those that are held out.
+
+    Attributes:
+        task: kind of answer, classes, columns.
+        fingerprint: SHA-256 of all rows and labels.
+        num_rows: to train on.
+        class_counts: rows to train on of each class; empty where answers are not classes.
+        evaluation: the rows to report on, and those that were set aside.
+    """
+
+    task: Task
+    fingerprint: str
+    num_rows: int
+    class_counts: tuple[int, ...]
+    evaluation: Evaluation
+
+
+def check_rows(training: TrainingOptions, data: TaskData) -> None:
+    """Refuse a training that these rows do not allow, whatever the model.
+
+    Raises:
+        UsageError: if the loss does not fit the kind of answer, or the preset says nothing about the task.
+    """
+    loss_of(training, data.task, class_counts(data.task, data.training))
+    training.num_steps(data.task.name, len(data.training))
+
+
+def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int]) -> LossConfig:
+    """Return the loss that options name, for a task with so many training rows of each class.
+
+    Raises:
+        UsageError: if it does not fit the kind of answer, or the class weights do not fit the classes.
+    """
+    return resolve_loss(
+        task.kind,
+        training.loss,
+        label_smoothing=training.label_smoothing,
+        class_weights=resolve_class_weights(training.class_weights, task, counts),
+        class_counts=counts,
+    )
+
+
+def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluation: Evaluation) -> TableFacts:
+    """Return what planning needs to know of the rows, those set aside on which a strategy chooses something itself."""
+    if strategy.selection_fraction:
+        chosen_on = "holdout" if evaluation.chosen_on == NOTHING_CHOSEN else evaluation.chosen_on
+        evaluation = replace(evaluation, selection_fraction=strategy.selection_fraction, chosen_on=chosen_on)
+    data, train = rows.of(source), rows.parts(source, evaluation).train
+    return TableFacts(
+        task=data.task,
+        fingerprint=data.fingerprint,
+        num_rows=len(train),
+        class_counts=class_counts(data.task, train),
+        evaluation=evaluation,
+    )

@@ -1,0 +1,65 @@
+"""Planning reads names and shapes; weights are loaded by runs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.names import adapter_names
+from headstart.errors import UsageError
+from headstart.experiments import model_facts
+from headstart.experiments.run_data import RunDataCache
+from headstart.models.loading import load_classifier
+from headstart.models.parameters import count
+from headstart.models.source import resolve_model
+from headstart.registry import Spec
+from headstart.sweeps.plan import check_sweep
+from tests.support.runs import tiny_choices, tiny_experiment, tiny_sweep
+from tests.support.tiny import ARCHITECTURES
+
+CheckpointMaker = Callable[..., Path]
+
+
+def test_a_sweep_reads_its_model_once_and_loads_no_weights(
+    tiny_checkpoint: CheckpointMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[bool] = []
+
+    def load(*arguments: object, with_weights: bool, **options: object) -> object:
+        loaded.append(with_weights)
+        return load_classifier(*arguments, with_weights=with_weights, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(model_facts, "load_classifier", load)
+    model_facts._without_weights.cache_clear()
+    sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora"), "finetune", "lp_ft", "eh_ft")
+    assert len(check_sweep(sweep, RunDataCache())) == 3
+    assert loaded == [False]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("head", ["native", "mlp"])
+def test_without_weights_a_model_is_known_as_well(
+    architecture: str, head: str, tiny_checkpoint: CheckpointMaker
+) -> None:
+    """Names, shapes, head, size, and which adapters fit, as on the loaded model."""
+    source = resolve_model(str(tiny_checkpoint(architecture)))
+    full, bare = (
+        load_classifier(source, labels=("a", "b", "c"), head=Spec(head), seed=0, attention="eager", with_weights=each)
+        for each in (True, False)
+    )
+    assert (bare.head_names, bare.newly_initialised) == (full.head_names, full.newly_initialised)
+    assert count(bare.backbone_tensors()) == count(full.backbone_tensors())
+    assert all(tensor.is_meta for tensor in bare.backbone_tensors().values())
+    shapes = [{name: tensor.shape for name, tensor in each.model.state_dict().items()} for each in (full, bare)]
+    assert shapes[0] == shapes[1]
+    for name in adapter_names():
+        adapter = build_adapter(Spec(name))
+        assert adapter.refusal(bare) == adapter.refusal(full), name
+
+
+def test_an_adapter_that_does_not_fit_is_refused_without_weights(tiny_checkpoint: CheckpointMaker) -> None:
+    with pytest.raises(UsageError, match="the adapter 'prompt' does not work on"):
+        tiny_experiment(tiny_choices(tiny_checkpoint("deberta-v2"), "eh_ft", "prompt"))
