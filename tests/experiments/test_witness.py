@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,3 +89,23 @@ def test_the_evaluation_s_answers_are_kept_where_something_is_reported(
     record = StageRun(data, RunFolder(tmp_path), RunOptions(), 0, ()).train([witness], None).record
     assert (witness.scored is not None) == bool(record.scores) == (split is not None)
     assert (tmp_path / "predictions.validation.parquet").exists() == (split is not None)
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "adapter"])
+def test_a_finished_stage_leaves_no_model_behind(
+    strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """The next stage loads its own: a model that waited for the garbage collector would be in memory beside it."""
+    models: list[weakref.ref[torch.nn.Module]] = []
+
+    class Sees(Witness):
+        def before(self, start: StageStart) -> None:
+            models.append(weakref.ref(start.classifier.model))
+
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy)))
+    gc.disable()
+    try:
+        StageRun(data, RunFolder(tmp_path), RunOptions(), 0, ()).train([Sees()], None)
+        assert models[0]() is None
+    finally:
+        gc.enable()

@@ -49,8 +49,8 @@ class AttachedAdapter:
         head_names: the head's tensors, named likewise.
         plain_name: from a name in `model` to the name before attaching; None for what the adapter brought along.
         kept_names: tensors that it brought along and does not train; they are stored with it.
-        merged: from a share of the adapter's effect to the backbone that has it in its weights; None where no weights
-            can hold it.
+        merged: from this and a share of the adapter's effect to the backbone that has it in its weights; None where no
+            weights can hold it.
         hooks: what it does around a stage's updates, if anything.
         is_storable: its tensors mean the same on any copy of the pretrained backbone.
     """
@@ -61,7 +61,7 @@ class AttachedAdapter:
     head_names: frozenset[str]
     plain_name: Callable[[str], str | None]
     kept_names: frozenset[str] = frozenset()
-    merged: Callable[[float], Tensors] | None = None
+    merged: Callable[[AttachedAdapter, float], Tensors] | None = None
     hooks: UpdateHooks | None = None
     is_storable: bool = True
 
@@ -93,7 +93,7 @@ class AttachedAdapter:
         """
         if self.merged is None:
             raise ValueError("this adapter cannot be merged into weights")
-        return self.merged(fraction)
+        return self.merged(self, fraction)
 
     def save(self, folder: Path) -> None:
         """Write the adapter alone into a folder; neither head nor backbone is in it."""

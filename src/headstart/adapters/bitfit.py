@@ -50,15 +50,14 @@ class BitFit(Adapter):
         pretrained = {
             name: tensor.detach().clone() for name, tensor in classifier.backbone_tensors().items() if name in names
         }
-        attached = AttachedAdapter(
+        return AttachedAdapter(
             spec=self.spec,
             model=classifier.model,
             adapter_names=names,
             head_names=frozenset(classifier.head_names),
             plain_name=lambda name: name,
-            merged=lambda fraction: _merged(attached.backbone_tensors(), pretrained, fraction),
+            merged=lambda attached, fraction: _merged(attached.backbone_tensors(), pretrained, fraction),
         )
-        return attached
 
 
 def bitfit_names(classifier: Classifier) -> frozenset[str]:

@@ -78,15 +78,14 @@ class Lora(Adapter):
         with torch_stream(derive_seed(seed, "adapter_init")):
             model = inject_adapter_in_model(config, classifier.model).train(was_training)
         names = frozenset(name for name, _ in model.named_parameters() if _is_lora(name))
-        attached = AttachedAdapter(
+        return AttachedAdapter(
             spec=self.spec,
             model=model,
             adapter_names=names,
             head_names=frozenset(classifier.head_names),
             plain_name=_plain_name,
-            merged=lambda fraction: _merged(attached, fraction),
+            merged=_merged,
         )
-        return attached
 
     def _targets(self, classifier: Classifier) -> list[str]:
         return layer_linears(classifier, attention_only=self.targets == "attention")

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, cast
 
 import torch
@@ -124,7 +124,7 @@ class PeftAdapter(Adapter):
         model.train(was_training)
         brought = [name for name, _ in model.named_parameters() if _plain_name(name, plain) is None]
         trained = frozenset(name for name in brought if model.get_parameter(name).requires_grad)
-        attached = AttachedAdapter(
+        return AttachedAdapter(
             spec=self.spec,
             model=model,
             adapter_names=trained,
@@ -133,9 +133,8 @@ class PeftAdapter(Adapter):
             plain_name=lambda name: _plain_name(name, plain),
             is_storable=not self.rewrites_backbone,
             hooks=AdaLoraUpdates(tuner) if self.kind.type == "ADALORA" else None,
-            merged=(lambda fraction: _merged(attached, targets, pretrained, fraction)) if self.kind.merges else None,
+            merged=partial(_merged, targets, pretrained) if self.kind.merges else None,
         )
-        return attached
 
     def _targets(self, classifier: Classifier) -> Targets:
         return targets_of(classifier, self.kind.places, attention_only=self.targets == "attention")
@@ -220,7 +219,7 @@ def _plain_name(name: str, plain: frozenset[str]) -> str | None:
     return before if before in plain else None
 
 
-def _merged(attached: AttachedAdapter, targets: Targets, pretrained: Tensors, fraction: float) -> Tensors:
+def _merged(targets: Targets, pretrained: Tensors, attached: AttachedAdapter, fraction: float) -> Tensors:
     """Return the backbone on the line from the pretrained weights to those that peft's own merging gives."""
     tensors = attached.backbone_tensors() | pretrained
     for name in targets.modules:
