@@ -100,7 +100,7 @@ def _ask(
             records = SerialExecutor(store, listener=listener, cache=cache).execute(runs)
         means.append(
             fmean(
-                record.scores["accuracy"] if record.status is RunStatus.FINISHED else record.majority_score
+                record.scores["accuracy"] if record.status is RunStatus.FINISHED else record.constant_score
                 for record in records
             )
         )

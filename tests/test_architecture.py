@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
+import headstart.kinds.catalogue  # noqa: F401, fills KINDS
+from headstart.kinds.kind import KINDS
 from tests.support.paths import REPOSITORY
 
 SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("registry", "seeding", "kinds", "costs"),
-    ("metrics",),
+    ("registry", "seeding", "costs"),
+    ("losses",),
+    ("kinds", "metrics"),
     ("models", "tasks", "stats", "store"),
     ("adapters", "data", "artifacts", "reports"),
     ("strategies", "inference", "inspection"),
@@ -34,7 +37,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """From the ground up: a part imports from lines before its own, and from itself."""
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
-NO_TORCH_PARTS = ("errors", "registry", "seeding", "kinds", "costs", "metrics", "tasks", "stats", "store", "reports")
+NO_TORCH_PARTS = (
+    *("errors", "registry", "seeding", "losses", "kinds", "costs", "metrics"),
+    *("tasks", "stats", "store", "reports", "data", "inspection"),
+)
+TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
+"""What makes batches or looks into a model, in parts that otherwise read tables."""
+KINDS_FACE = ("headstart.kinds.kind", "headstart.kinds.catalogue", "headstart.kinds.cells")
+"""What others may know of kinds; the rest is one kind each."""
 WALLS = {
     "peft": ("headstart.adapters",),
     "ray": ("headstart.sweeps.ray_executor",),
@@ -228,10 +238,13 @@ def test_the_face_and_the_command_line_load_nothing_heavy(module: str) -> None:
     assert result.stdout.split() == []
 
 
-def test_tables_can_be_rebuilt_without_torch() -> None:
-    modules = [module for module in trees() if module != "headstart" and part(module) in NO_TORCH_PARTS]
-    blocked = "for name in ('torch', 'transformers', 'peft', 'accelerate'): sys.modules[name] = None"
-    result = run_python(f"{blocked}\nimport importlib\nfor module in {modules!r}: importlib.import_module(module)")
+BLOCKED = "for name in ('torch', 'transformers', 'peft', 'accelerate'): sys.modules[name] = None\n"
+
+
+def test_tables_can_be_read_and_rebuilt_without_torch() -> None:
+    parts = [module for module in trees() if module != "headstart" and part(module) in NO_TORCH_PARTS]
+    modules = [module for module in parts if module not in TORCH_MODULES]
+    result = run_python(f"{BLOCKED}import importlib\nfor module in {modules!r}: importlib.import_module(module)")
     assert result.returncode == 0, result.stderr
 
 
@@ -245,3 +258,61 @@ def test_models_are_read_through_one_door() -> None:
     ]
     assert len(calls) == 4, calls
     assert {call.partition(":")[0] for call in calls} == {"headstart.models.without_code"}, calls
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"), [("a", "classification"), ("a|b", "multi_label"), (".5", "regression"), ("0", "multiple_choice")]
+)
+def test_a_file_of_any_kind_is_read_and_inspected_without_torch(label: str, kind: str, tmp_path: Path) -> None:
+    other = {"classification": "b", "multi_label": "", "regression": "2", "multiple_choice": "1"}[kind]
+    rows = "".join(f"t{row},x,y,{label if row % 2 else other}\n" for row in range(12))
+    (tmp_path / "t.csv").write_text(f"text,left,right,label\n{rows}")
+    options = {"multi_label": "separator='|'", "multiple_choice": "choices=('left', 'right')"}.get(kind, "")
+    result = run_python(
+        f"""{BLOCKED}
+from headstart.data.user_rows import load_file
+from headstart.data.file_options import FileOptions
+from headstart.inspection.data import inspect_data
+data = load_file({str(tmp_path / "t.csv")!r}, FileOptions(text='text', label='label', {options}))
+task, rows = data.task, data.training
+labels = task.kind.label_array(rows.labels, task.num_labels)
+print(inspect_data(data).kind, len(labels), task.kind.best_constant(labels).shape == labels.shape[1:])
+print(task.kind.prediction_fields(task.labels, 2)[0].name, task.metrics)
+"""
+    )
+    assert result.stdout.split()[:3] == [kind, "10", "True"], result.stdout + result.stderr
+
+
+def test_what_a_kind_is_stands_in_its_file_alone() -> None:
+    faults = [
+        found
+        for found in own_imports()
+        if part(found.module) == "kinds" and part(found.importer) != "kinds" and found.module not in KINDS_FACE
+    ]
+    assert not faults, listed(faults)
+
+
+def test_no_kind_is_compared_with_another() -> None:
+    names = {path.stem for path in (SOURCE / "headstart" / "kinds").glob("*.py")} & set(KINDS)
+    assert names == set(KINDS)
+    faults = [
+        f"{module}:{node.lineno}: {ast.unparse(node)}"
+        for module, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare | ast.match_case) and asks_for_a_kind(node, names)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def asks_for_a_kind(node: ast.AST, names: set[str]) -> bool:
+    """Tell whether a comparison names a kind: by its name, or through the catalogue."""
+    leaves = list(ast.walk(node))
+    by_name = any(isinstance(leaf, ast.Constant) and leaf.value in names for leaf in leaves)
+    through = any(isinstance(leaf, ast.Name) and leaf.id in ("kind_named", "DEFAULT_KIND") for leaf in leaves)
+    return by_name or through
+
+
+def test_a_comparison_of_kinds_would_be_found() -> None:
+    for code in ("kind == kind_named('x')", "kind in (DEFAULT_KIND,)", "kind.name == 'regression'"):
+        assert asks_for_a_kind(ast.parse(code, mode="eval").body, {"regression"})
+    assert not asks_for_a_kind(ast.parse("event.kind == 'started'", mode="eval").body, {"regression"})

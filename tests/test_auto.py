@@ -9,12 +9,11 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import headstart.auto  # noqa: F401, for its effect
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.memory import own_memory
-from headstart.models.outputs import answers
-from headstart.models.parameters import digests
+from headstart.models.parameters import digests, own_memory
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
@@ -25,7 +24,7 @@ HEADS = ("linear:pooling=mean", "mlp:hidden_size=24", "fourier_kan:grid_size=3")
 TEXT = "the dog runs"
 
 
-def saved(checkpoint: Path, folder: Path, head: str, labels: tuple[str, ...], kind: TaskKind) -> Classifier:
+def saved(checkpoint: Path, folder: Path, head: str, labels: tuple[str, ...], kind: Kind) -> Classifier:
     """Save a classifier and its tokenizer as transformers does."""
     source = resolve_model(str(checkpoint))
     classifier = load_classifier(source, kind=kind, labels=labels, head=Spec.parse(head), seed=0)
@@ -39,7 +38,7 @@ def saved(checkpoint: Path, folder: Path, head: str, labels: tuple[str, ...], ki
 def test_the_auto_classes_load_our_heads_bit_for_bit(
     architecture: str, head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    classifier = saved(tiny_checkpoint(architecture), tmp_path, head, ("no", "yes"), TaskKind.CLASSIFICATION)
+    classifier = saved(tiny_checkpoint(architecture), tmp_path, head, ("no", "yes"), kind_named("classification"))
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
     assert isinstance(model, HeadstartForSequenceClassification)
     assert AutoConfig.from_pretrained(tmp_path).head == Spec.parse(head).name
@@ -53,15 +52,15 @@ def test_the_auto_classes_load_our_heads_bit_for_bit(
 @pytest.mark.parametrize(
     ("kind", "labels"),
     [
-        (TaskKind.CLASSIFICATION, ("no", "yes")),
-        (TaskKind.CLASSIFICATION, ("no", "maybe", "yes")),
-        (TaskKind.MULTI_LABEL, ("no", "maybe", "yes")),
-        (TaskKind.REGRESSION, ()),
+        (kind_named("classification"), ("no", "yes")),
+        (kind_named("classification"), ("no", "maybe", "yes")),
+        (kind_named("multi_label"), ("no", "maybe", "yes")),
+        (kind_named("regression"), ()),
     ],
     ids=["two classes", "three classes", "several at once", "number"],
 )
 def test_a_pipeline_says_what_headstart_says(
-    kind: TaskKind, labels: tuple[str, ...], head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+    kind: Kind, labels: tuple[str, ...], head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     classifier = saved(tiny_checkpoint("bert"), tmp_path, head, labels, kind)
     with torch.no_grad():
@@ -71,14 +70,14 @@ def test_a_pipeline_says_what_headstart_says(
     classify = pipeline("text-classification", model=str(tmp_path), top_k=None)
     said = {answer["label"]: answer["score"] for answer in classify(TEXT)[0]}
     inputs = AutoTokenizer.from_pretrained(tmp_path)(TEXT, return_tensors="pt")
-    expected = answers(kind, classifier.model(**inputs).logits)[0].tolist()
+    expected = kind.answers(classifier.model(**inputs).logits)[0].tolist()
     assert said == pytest.approx(dict(zip(labels or ("LABEL_0",), expected, strict=True)), abs=1e-6)
 
 
 def test_without_the_import_the_auto_classes_know_nothing_of_our_heads(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    saved(tiny_checkpoint("bert"), tmp_path, "linear", ("no", "yes"), TaskKind.CLASSIFICATION)
+    saved(tiny_checkpoint("bert"), tmp_path, "linear", ("no", "yes"), kind_named("classification"))
     load = f"AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})"
     code = f"from transformers import AutoModelForSequenceClassification\n{{}}\nprint(type({load}).__name__)"
     path = f"import sys; sys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
-from headstart.metrics import KNOWN, compute, degenerate, label_array
+from headstart.kinds.catalogue import kind_named
+from headstart.metrics import KNOWN, compute, degenerate
 
 LABELS = np.array([0, 1, 1, 0, 1])
 ANSWERS = np.array([0, 1, 0, 1, 1])
@@ -84,7 +84,7 @@ def test_groups_count_as_one() -> None:
 
 
 def test_several_classes_at_once() -> None:
-    labels = label_array(TaskKind.MULTI_LABEL, [(0, 2), (), (1,)], 3)
+    labels = kind_named("multi_label").label_array([(0, 2), (), (1,)], 3)
     assert labels.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
     answers = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 1]])
     scores = compute(["accuracy", "micro_f1", "macro_f1"], labels, answers)
@@ -103,11 +103,3 @@ def test_an_answer_that_is_no_number_is_degenerate_and_a_single_answer_is_not() 
     assert degenerate(np.array([0.0, np.nan]))
     assert degenerate(np.array([np.inf, 1.0]))
     assert not degenerate(np.array([1]))
-
-
-def test_labels_become_arrays_by_kind() -> None:
-    assert label_array(TaskKind.CLASSIFICATION, [2, 0], 3).tolist() == [2, 0]
-    assert label_array(TaskKind.MULTIPLE_CHOICE, [1, 0], 0).tolist() == [1, 0]
-    numbers = label_array(TaskKind.REGRESSION, [1, 2.5], 0)
-    assert numbers.dtype == np.dtype("float64")
-    assert numbers.tolist() == [1.0, 2.5]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class HeadstartError(Exception):
@@ -63,6 +64,17 @@ class InvariantError(HeadstartError):
 
 class CheckpointError(HeadstartError):
     """A saved file or pretrained checkpoint is damaged, foreign or not what its record says."""
+
+
+class NewerError(UsageError):
+    """A file that a newer headstart wrote: not damaged, but not to be read here."""
+
+    def __init__(self, path: Path, schema: int, readable: int) -> None:
+        super().__init__(
+            f"{path} was written by a newer headstart (schema {schema})",
+            allowed=f"  This one reads schemas up to {readable}.",
+            remedy="  Upgrade with `pip install -U headstart`.",
+        )
 
 
 class DivergedError(HeadstartError):

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.examples import Label, Split, TaskData
+from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
@@ -23,7 +23,8 @@ from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.grid import build_experiment, run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import Kind, Label
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -110,7 +111,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         self.precision = precision
         self.random_state = random_state
 
-    def _fit(self, X: Any, kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]) -> Self:
+    def _fit(self, X: Any, kind: Kind, labels: Sequence[Label], classes: Sequence[str]) -> Self:
         """Train on rows with labels as a `Split` has them."""
         texts = _texts(X)
         if len(labels) != len(texts):
@@ -185,12 +186,12 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
             chosen = np.asarray(y)
             self.classes_ = np.arange(chosen.shape[1])
             rows = [tuple(int(index) for index in np.flatnonzero(row)) for row in chosen]
-            return self._fit(X, TaskKind.MULTI_LABEL, rows, [str(index) for index in self.classes_])
+            return self._fit(X, kind_named("multi_label"), rows, [str(index) for index in self.classes_])
         self.classes_, indices = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         if len(self.classes_) == 1:
             raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]!r}")
         names = [str(name) for name in self.classes_]
-        return self._fit(X, TaskKind.CLASSIFICATION, [int(index) for index in indices], names)
+        return self._fit(X, kind_named("classification"), [int(index) for index in indices], names)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Return probabilities [n, c], columns as in `classes_`; rows add up to 1 but for several classes at once."""
@@ -199,9 +200,8 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Return the most probable class of each row [n], or 0 and 1 for each of several classes [n, c]."""
         predictions = self._predict(X)
-        if predictions.kind is TaskKind.MULTI_LABEL:
-            return predictions.decisions
-        return self.classes_[predictions.decisions]
+        decided = predictions.decisions
+        return self.classes_[decided] if predictions.kind.picks_one else decided
 
 
 class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -228,7 +228,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         values = column_or_1d(y, dtype=np.float64, warn=True)
         if not np.isfinite(values).all():
             raise ValueError("y holds NaN or infinity")
-        return self._fit(X, TaskKind.REGRESSION, [float(value) for value in values], ())
+        return self._fit(X, kind_named("regression"), [float(value) for value in values], ())
 
     def predict(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the number of each row [n]."""
@@ -286,7 +286,7 @@ def _rows(X: Any) -> Iterator[Any]:
 
 
 def _task_data(
-    texts: tuple[tuple[str, ...], ...], kind: TaskKind, labels: Sequence[Label], classes: Sequence[str]
+    texts: tuple[tuple[str, ...], ...], kind: Kind, labels: Sequence[Label], classes: Sequence[str]
 ) -> TaskData:
     task = Task(
         name=TASK_NAME,

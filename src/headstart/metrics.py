@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
 from headstart.registry import Registry
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ GroupMetric = Callable[["Values", "Values", Sequence[str]], float]
 
 
 def accuracy(labels: Values, predictions: Values) -> float:
-    """Return the share of right answers, 0 to 1; with several classes at once all of them must be right."""
+    """Return the share of right answers, 0 to 1; multi-label answers must be right as a whole."""
     from sklearn.metrics import accuracy_score
 
     return float(accuracy_score(labels, predictions))
@@ -36,7 +35,7 @@ def f1(labels: Values, predictions: Values) -> float:
 def macro_f1(labels: Values, predictions: Values) -> float:
     """Return the mean F1 over the classes that are there or answered, 0 to 1; a class never hit counts 0.
 
-    With several classes at once the mean is over all of them.
+    With multi-label answers the mean is over all classes.
     """
     from sklearn.metrics import f1_score
 
@@ -46,7 +45,7 @@ def macro_f1(labels: Values, predictions: Values) -> float:
 def micro_f1(labels: Values, predictions: Values) -> float:
     """Return F1 over all decisions together, 0 to 1; 0 when nothing is there or answered.
 
-    With one class per example this is the accuracy; it is meant for several classes at once.
+    With one class per example this is the accuracy; it is meant for multi-label answers.
     """
     from sklearn.metrics import f1_score
 
@@ -112,7 +111,7 @@ def compute(
 
     Args:
         names: of `KNOWN`.
-        labels: right classes, choices or numbers [n], or 0 and 1 for each of several classes [n, c]; n above 0.
+        labels: right classes, choices or numbers [n], or 0 and 1 for each class [n, c] (multi-label); n above 0.
         predictions: what was answered, of the same shape.
         groups: [n], the group of each example, for metrics of `BY_GROUP`.
 
@@ -136,37 +135,8 @@ def compute(
     return scores
 
 
-def label_array(kind: TaskKind, labels: Sequence[int | float | tuple[int, ...]], num_labels: int) -> Values:
-    """Return labels as metrics read them: indices [n], numbers [n], or 0 and 1 for each of several classes [n, c]."""
-    import numpy as np
-
-    if kind is TaskKind.REGRESSION:
-        return np.asarray(labels, dtype=np.float64)
-    if kind is not TaskKind.MULTI_LABEL:
-        return np.asarray(labels, dtype=np.int64)
-    chosen = np.zeros((len(labels), num_labels), dtype=np.int64)
-    for row, classes in enumerate(labels):
-        chosen[row, list(classes if isinstance(classes, tuple) else (int(classes),))] = 1
-    return chosen
-
-
-def constant_answer(kind: TaskKind, labels: Values) -> Values:
-    """Return the one answer that suits labels best, of the shape of one of them.
-
-    The most frequent class or choice, the first of equals; 1 for each of several classes that at least half of the
-    examples have, [c]; of numbers the mean.
-    """
-    import numpy as np
-
-    if kind is TaskKind.REGRESSION:
-        return np.asarray(labels.mean())
-    if kind is TaskKind.MULTI_LABEL:
-        return np.asarray(labels.mean(axis=0) >= 0.5, dtype=np.int64)
-    return np.asarray(np.bincount(labels.astype(np.int64)).argmax())
-
-
 def degenerate(predictions: Values) -> bool:
-    """Return whether a score says nothing of the model: all answers are the same, or some are no finite numbers.
+    """Return whether a score says nothing of the model: all answers are the same, or some are not finite.
 
     Args:
         predictions: n answers as `compute` takes them; a single one is not called the same as all.

@@ -8,6 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
 
-from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.errors import InvariantError, UsageError
+from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.recipes import get_preset, rates_for, resolve_num_steps, stage_optimizers
-from headstart.experiments.saved_adapters import require_storable
+from headstart.experiments.saved_adapters import keep_start, saved_adapter_digest
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, digests
@@ -27,12 +28,13 @@ from headstart.registry import Spec
 from headstart.store.record import StageRecord
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.linear_probe import probe_stage
+from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
 from headstart.training.invariants import require_equal
-from headstart.training.job import StageJob, StageOutcome, StageRows
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome, StageRows
 
 DEFAULT_EPOCHS = 2.0
 """A tenth of the default preset's 20 epochs, as the paper gives Stage 1 a tenth of all."""
@@ -92,30 +94,13 @@ def pretrain_head(
     with _random_states_kept():
         private = classifier_from_model(copy.deepcopy(model).float(), head)
         rows = _rows(private, train_dataset, data_collator, processing_class, batch_size)
-        stage = _plan(private, rows, adapter, epochs, steps, batch_size, learning_rate)
+        stage = _stage(private, rows, adapter, epochs, steps, batch_size, learning_rate, adapter_from)
         before = digests(_outside_head(model, private))
-        start = _start_of_adapter(stage, adapter_from)
-        outcome = _train(private, stage, rows, batch_size, precision, seed, progress, start)
+        outcome = _train(private, stage, rows, batch_size, precision, seed, progress, adapter_from)
         trained = outcome.head_tensors()
         _write_head(model, trained)
     require_equal("the model's backbone after pretrain_head", before, digests(_outside_head(model, private)))
-    return StageRecord(
-        name=stage.name,
-        role=stage.role,
-        num_steps=stage.num_steps,
-        scores={},
-        start_loss=outcome.start_loss,
-        end_loss=outcome.end_loss,
-        trained=outcome.trained,
-        moved=outcome.moved,
-        backbone_restored=True,
-        seconds=outcome.seconds,
-        evaluation_seconds=0.0,
-        checks_seconds=outcome.checks_seconds,
-        num_examples_seen=outcome.num_examples_seen,
-        num_tokens_seen=outcome.num_tokens_seen,
-        dtypes=outcome.dtypes,
-    )
+    return outcome.record(stage, backbone_restored=True)
 
 
 class _ModelRows(Dataset[dict[str, Any]]):
@@ -164,7 +149,7 @@ def _lengths(dataset: Any) -> list[int]:
     return [len(dataset[row]["input_ids"]) for row in range(len(dataset))]
 
 
-def _plan(
+def _stage(
     classifier: Classifier,
     rows: StageRows,
     adapter: str | None,
@@ -172,7 +157,9 @@ def _plan(
     steps: int | None,
     batch_size: int,
     learning_rate: float | None,
+    adapter_from: str | Path | None,
 ) -> Stage:
+    """Return the stage to train, which this model can carry out."""
     preset = get_preset("default")
     spec = Spec.parse(adapter) if adapter is not None else None
     optimizers = stage_optimizers(
@@ -185,24 +172,18 @@ def _plan(
         epochs = DEFAULT_EPOCHS
     num_steps = resolve_num_steps(preset, "", len(rows.lengths), batch_size, epochs=epochs, steps=steps)
     if spec is None or optimizers.adapter is None:
-        return probe_stage(optimizers.probe, num_steps)
-    refusal = build_adapter(spec).refusal(classifier)
-    if refusal is not None:
-        working = [name for name, reason in working_adapters(classifier).items() if reason is None]
-        raise UsageError(
-            f"the adapter {adapter!r} does not work on this model: {refusal}",
-            allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
-        )
-    return adapter_stage(optimizers.adapter, num_steps, spec)
-
-
-def _start_of_adapter(stage: Stage, folder: str | Path | None) -> Path | None:
-    if folder is None:
-        return None
-    if stage.adapter is None:
-        raise UsageError("adapter_from would have no effect without an adapter")
-    require_storable(stage.adapter, "adapter_from")
-    return Path(folder)
+        stage = probe_stage(optimizers.probe, num_steps)
+    else:
+        stage = adapter_stage(optimizers.adapter, num_steps, spec)
+    checkpointed = (stage.kind,) if classifier.model.is_gradient_checkpointing else ()
+    check_plan_fits((stage,), classifier, "this model", checkpointed)
+    if adapter_from is None:
+        return stage
+    if spec is None:
+        raise UsageError("`adapter_from` would have no effect without an adapter")
+    on_copy = replace(classifier, model=copy.deepcopy(classifier.model))
+    digest = saved_adapter_digest(spec, Path(adapter_from), on_copy)
+    return replace(stage, trainable=AdapterAndHead(spec, saved=digest))
 
 
 def _train(
@@ -213,17 +194,16 @@ def _train(
     precision: str,
     seed: int,
     progress: ProgressListener | None,
-    adapter_from: Path | None,
+    adapter_from: str | Path | None,
 ) -> StageOutcome:
     device = resolve_device()
     config = TrainingConfig(batch_size=batch_size, precision=resolve_precision(precision, device), device=device)
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         return train_stage(
-            StageJob(
+            StageInputs(
                 stage=stage,
                 classifier=classifier,
-                adapter=build_adapter(stage.adapter) if stage.adapter else None,
-                adapter_from=adapter_from,
+                adapter_from=keep_start(stage, Path(adapter_from) if adapter_from else None, Path(folder)),
                 rows=rows,
                 config=config,
                 options=RunOptions(checkpoint_seconds=float("inf")),

@@ -3,7 +3,7 @@
 Every random choice draws from a stream of its own, named by what it decides, never from a shared generator: so two
 strategies at one root seed get the same fresh head and the same data order, whatever else they draw.
 
-Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<epoch>`, `subsample`.
+Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<step>`, `subsample`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy
-
-MAX_SEED = 2**32 - 1
 
 
 def derive_seed(root_seed: int, stream: str) -> int:

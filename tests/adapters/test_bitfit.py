@@ -7,7 +7,7 @@ import pytest
 from transformers import AlbertConfig, AlbertForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
 
 from headstart.adapters.bitfit import BitFit, bitfit_names
-from headstart.adapters.layers import layer_number
+from headstart.adapters.layer_modules import layer_number
 from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer
 from headstart.models.source import resolve_model
 from headstart.registry import Spec

@@ -9,7 +9,7 @@ from transformers.pytorch_utils import Conv1D
 
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.bottleneck import Bottleneck
-from headstart.adapters.layers import layer_number, layer_sites
+from headstart.adapters.layer_modules import layer_number, layer_sites
 from headstart.models.parameters import count, set_trainable
 from tests.adapters.architectures import (
     ALL,

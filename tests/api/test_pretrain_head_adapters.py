@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from headstart.adapters.catalogue import build_adapter
+from headstart.adapters.stored_adapter import StoredAdapter, write_adapter
 from headstart.errors import UsageError
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import digests
@@ -58,3 +59,9 @@ def test_it_starts_from_a_saved_adapter(tmp_path: Path) -> None:
         pretrain_head(make_model("bert"), Rows(), adapter=None, adapter_from=tmp_path, steps=1)
     with pytest.raises(UsageError, match="begins by changing"):
         pretrain_head(make_model("bert"), Rows(), adapter="pissa", adapter_from=tmp_path, steps=1)
+
+
+def test_another_adapter_than_the_saved_one_is_refused(tmp_path: Path) -> None:
+    write_adapter(StoredAdapter(spec=Spec.parse("lora:rank=3"), tensors={}), tmp_path)
+    with pytest.raises(UsageError, match="wanted is 'lora"):
+        pretrain_head(make_model("bert"), Rows(), adapter="lora:rank=2", adapter_from=tmp_path, steps=1)

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase, pipeline
 
 from headstart.artifacts.model_folder import (
-    FOLDER_SCHEMA_VERSION,
     INFO_FILE,
     RUN_FILE,
     ModelInfo,
@@ -21,16 +20,19 @@ from headstart.artifacts.model_folder import (
     read_info,
     save_model_folder,
 )
-from headstart.errors import CheckpointError, UsageError
-from headstart.models.outputs import answers
+from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.store.json_records import read_record
+from headstart.store.record import RunRecord
+from headstart.store.schema import SCHEMA_VERSION
 from tests.conftest import CheckpointMaker
+from tests.support.records import run_record
 from tests.support.saved import PAIR_TASK, TEXT_TASK, Example, logits_of, make_example, texts
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
 
 
 def save(example: Example, folder: Path) -> Path:
-    save_model_folder(example.classifier, example.tokenizer, folder, info=example.info, run_json={"seed": 3})
+    save_model_folder(example.classifier, example.tokenizer, folder, info=example.info, record=run_record())
     return folder
 
 
@@ -55,7 +57,7 @@ def test_the_paper_head_s_one_logit_makes_two_probabilities(tiny_checkpoint: Che
     saved = load_model_folder(save(example, tmp_path / "model"))
     logits = logits_of(saved.model, saved.tokenizer, texts(PAIR_TASK))
     assert saved.classifier.head_tensors()["head.2.weight"].shape[0] == 1
-    assert answers(saved.classifier.kind, logits).shape == (23, 2)
+    assert saved.classifier.kind.answers(logits).shape == (23, 2)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -67,7 +69,7 @@ def test_transformers_loads_a_native_folder_as_it_is(
     folder = save(example, tmp_path / "model")
     said = pipeline("text-classification", model=str(folder), top_k=None)([text for (text,) in split.texts][:1])
     logits = logits_of(example.classifier.model, example.tokenizer, split)
-    probabilities = answers(example.classifier.kind, logits)[0]
+    probabilities = example.classifier.kind.answers(logits)[0]
     found = {answer["label"]: answer["score"] for answer in said[0]}
     assert found == pytest.approx(dict(zip(TEXT_TASK.labels, probabilities.tolist(), strict=True)), abs=1e-5)
 
@@ -81,7 +83,7 @@ def test_the_folder_holds_the_head_alone_and_its_origin(tiny_checkpoint: Checkpo
     origin = json.loads((folder / "head.json").read_text())
     assert origin["model_revision"] == example.info.model_revision
     assert origin["tensor_names"] == list(example.classifier.head_names)
-    assert json.loads((folder / RUN_FILE).read_text()) == {"seed": 3}
+    assert read_record(RunRecord, folder / RUN_FILE) == run_record()
     assert read_info(folder) == ("model", example.info)
 
 
@@ -136,8 +138,8 @@ def test_a_foreign_folder_is_a_mistake_that_says_what_to_do(tiny_checkpoint: Che
 
 def test_a_newer_folder_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     folder = save(make_example(tiny_checkpoint("bert")), tmp_path / "model")
-    change_info(folder, {"schema_version": FOLDER_SCHEMA_VERSION + 1})
-    with pytest.raises(UsageError, match="newer headstart"):
+    change_info(folder, {"schema_version": SCHEMA_VERSION + 1})
+    with pytest.raises(NewerError, match="newer headstart"):
         load_model_folder(folder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.adapters.files import read_adapter
+from headstart.adapters.stored_adapter import read_adapter
 from tests.support.runs import tiny_rows
 
 CheckpointMaker = Callable[..., Path]

@@ -14,7 +14,7 @@ from headstart.cli.display import sweep_display
 from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.experiments.experiment import Experiment, Run
 from headstart.reports.formats import MINUS, NOTHING
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
 from headstart.training.callbacks import Progress
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
@@ -82,7 +82,7 @@ def test_standings_count_runs_and_take_means_and_differences(runs: list[Run]):
 
 
 def test_trials_that_choose_a_rate_are_no_strategy(runs: list[Run]):
-    trial = Run(replace(runs[0].experiment, purpose="selection"), 1_000_000, SOURCE)
+    trial = Run(replace(runs[0].experiment, purpose=Purpose.SELECTION), 1_000_000, SOURCE)
     standings = Standings([])
     standings.note(SweepEvent(kind=Event.STARTED, run=trial))
     assert standings.all() == []

@@ -86,7 +86,7 @@ BAD_CALLS = {
     "column of a task": (["evaluate", "demo", "--task", "demo", "--text", "x"], "--text would have no effect"),
     "unknown task": (["evaluate", "texts", "--task", "glue/rtee"], "did you mean 'glue/rte'"),
     "other answers": (["evaluate", "texts", "--task", "demo"], "their answers differ"),
-    "no model": (["predict", ".", "in.csv", "--out", "out.csv"], "no model folder"),
+    "no model": (["predict", ".", "in.csv", "--out", "out.csv"], "not a model folder"),
     "no such file": (["predict", "texts", "other.csv", "--out", "out.csv"], "other.csv"),
     "a folder": (["predict", "texts", ".", "--out", "out.csv"], "folder"),
     "unknown format": (["predict", "texts", "in.csv", "--out", "out.xlsx"], ".csv.gz"),

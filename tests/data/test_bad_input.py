@@ -20,7 +20,7 @@ from headstart.data.file_options import FileOptions
 from headstart.data.table_reading import read_table, scan_table
 from headstart.data.user_rows import load_file
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 
 ROWS = [("one fine day", "yes"), ("two cold nights", "no"), ("three old men", "yes"), ("four young men", "no")]
 GOOD = "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS)
@@ -36,14 +36,14 @@ CHOICES = {"choices": ("a", "b", "c"), "label": "right"}
 
 CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     # the file
-    "no such file": ("t.csv", "", {"__missing__": True}, "t.csv: there is no such file"),
+    "no such file": ("t.csv", "", {"__missing__": True}, "t.csv: the file does not exist"),
     "empty": ("t.csv", "", {}, "t.csv: is empty"),
     "a header alone": ("t.csv", "text,label\n", {}, "t.csv: has a header and no rows"),
     "unknown suffix": ("t.xlsx", "x", {}, "the suffix '.xlsx' names no known format"),
     "not UTF-8": ("t.csv", GOOD.encode() + b"caf\xe9,yes\n", {}, "t.csv:6: the byte 0xE9 at character 4 is not UTF-8"),
-    "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give --encoding utf-16"),
+    "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give `encoding` utf-16"),
     "another encoding than said": ("t.csv", b"text,label\n\x81,a\n", {"encoding": "cp1252"}, "is not cp1252"),
-    "an encoding that nobody knows": ("t.csv", GOOD, {"encoding": "utf-9"}, "unknown --encoding 'utf-9'"),
+    "an encoding that nobody knows": ("t.csv", GOOD, {"encoding": "utf-9"}, "unknown `encoding` 'utf-9'"),
     "truncated gzip": ("t.csv.gz", gzip.compress(GOOD.encode() * 50, mtime=0)[:-20], {}, "truncated gzip file"),
     "no gzip": ("t.csv.gz", GOOD, {}, "damaged or truncated gzip file"),
     "no Parquet": ("t.parquet", GOOD, {}, "t.parquet: cannot be read as Parquet"),
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "a missing header": ("t.csv", GOOD.partition("\n")[2], {}, "there are: 'one fine day', 'yes'"),
     "too few cells": ("t.csv", GOOD + "alone\n", {}, "t.csv:6: has 1 cell, the header has 2"),
     "too many cells": ("t.csv", GOOD + "a,b,c\n", {}, "t.csv:6: has 3 cells, the header has 2"),
-    "other columns than named": ("t.csv", "a,b,c\n", {"columns": ("text", "label")}, "the list of --columns has 2"),
+    "other columns than named": ("t.csv", "a,b,c\n", {"columns": ("text", "label")}, "the list of `columns` has 2"),
     "an open quotation mark": ("t.csv", GOOD + '"never closed,yes\n', {}, "t.csv:6: a quotation mark is opened"),
     "text after a quotation": ("t.csv", GOOD + '"a"b,yes\n', {}, "t.csv:6: is not well-formed CSV"),
     "an array in JSON lines": ("t.jsonl", json.dumps(LABELLED), {}, "t.jsonl:1: is one JSON array"),
@@ -81,11 +81,11 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv",
         GOOD,
         {"label": "lable"},
-        "there is no column 'lable' (--label): did you mean 'label'?",
+        "there is no column 'lable' (`label`): did you mean 'label'?",
     ),
-    "a column twice": ("t.csv", GOOD, {"text": "label", "label": "label"}, "given twice, for --text and --label"),
-    "no obvious text": ("t.csv", "a,b,label\nx,y,z\n", {}, "which column is the text? name it with --text"),
-    "no obvious label": ("t.csv", "text,b,c\nx,y,z\n", {}, "which column is the label? name it with --label"),
+    "a column twice": ("t.csv", GOOD, {"text": "label", "label": "label"}, "given twice, for `text` and `label`"),
+    "no obvious text": ("t.csv", "a,b,label\nx,y,z\n", {}, "which column is the text? name it with `text`"),
+    "no obvious label": ("t.csv", "text,b,c\nx,y,z\n", {}, "which column is the label? name it with `label`"),
     "an empty text": ("t.csv", GOOD + " ,yes\n", {}, "t.csv:6: the text ('text') is empty"),
     "a text that is a number": ("t.jsonl", json_lines(*LABELLED, {"text": 5, "label": "no"}), {}, "is not text but 5"),
     "mixed types": (
@@ -101,36 +101,46 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "labels that differ by case": ("t.csv", GOOD + "five,YES\n", {}, "'yes' and 'YES' differ by case or spaces only"),
     "labels that differ by spaces": ("t.csv", GOOD + "a,no way\nb,no  way\n", {}, "did you mean to merge them?"),
     "NaN in a target": ("t.csv", "text,label\na,1.5\nb,nan\n", {}, "t.csv:3: the label ('label') is 'nan'"),
-    "infinity in a target": ("t.jsonl", '{"text":"a","label":1.5}\n{"text":"b","label":-Infinity}\n', {}, "no finite"),
-    "a word in a target": ("t.csv", GOOD, {"kind": TaskKind.REGRESSION}, "t.csv:2: the label ('label') is no number"),
+    "infinity in a target": (
+        "t.jsonl",
+        '{"text":"a","label":1.5}\n{"text":"b","label":-Infinity}\n',
+        {},
+        "not a finite",
+    ),
+    "a word in a target": (
+        "t.csv",
+        GOOD,
+        {"kind": kind_named("regression")},
+        "t.csv:2: the label ('label') is not a number",
+    ),
     "a constant target": ("t.csv", "text,label\na,1.5\nb,1.5\n", {}, "all rows have the number 1.5"),
     "no label at all": ("t.csv", "text,label\na,\nb,\n", {"separator": "|"}, "no row has any label"),
     "an unknown label in validation": (
         "t.csv",
         GOOD,
         {"validation": "a,maybe"},
-        "'maybe' is none of the training file's",
+        "'maybe' is not one of the training file's",
     ),
     # choices
     "a choice missing": ("t.csv", "a,b,c,right\nx,,z,0\n", CHOICES, "t.csv:2: the choice 'b' is missing"),
     "one choice left": ("t.csv", "a,b,c,right\nx,,,0\n", CHOICES, "has 1 choices of a, b, c; two are needed"),
-    "a right choice that is none": ("t.csv", "a,b,c,right\nx,y,z,3\n", CHOICES, "is '3', and names no choice"),
+    "a right choice that is none": ("t.csv", "a,b,c,right\nx,y,z,3\n", CHOICES, "is '3', and does not name a choice"),
     "a right choice that is missing": ("t.csv", "a,b,c,right\nx,y,,2\n", CHOICES, "is 2, and the row has 2 choices"),
-    "one column of choices": ("t.csv", GOOD, {"choices": ("text",)}, "--choices names two columns or more"),
+    "one column of choices": ("t.csv", GOOD, {"choices": ("text",)}, "`choices` names two columns or more"),
     # splits
     "a split of another name": ("t.csv", "text,label,s\na,x,train\nb,y,maybe\n", {"split_column": "s"}, "is 'maybe'"),
     "no training rows": ("t.csv", "text,label,s\na,x,dev\n", {"split_column": "s"}, "calls no row 'train'"),
-    "a group without effect": ("t.csv", GOOD, {"validation": "a,yes", "group": "text"}, "--group would have no effect"),
+    "a group without effect": ("t.csv", GOOD, {"validation": "a,yes", "group": "text"}, "`group` would have no effect"),
     "a group that is missing": (
         "t.csv",
         "text,label,g\na,x,1\nb,y,\nc,y,2\n",
         {"group": "g"},
         "the group ('g') is miss",
     ),
-    "more folds than rows": ("t.csv", GOOD, {"folds": 9}, "--folds was given as 9"),
-    "one fold": ("t.csv", GOOD, {"folds": 1}, "--folds was given as 1"),
+    "more folds than rows": ("t.csv", GOOD, {"folds": 9}, "`folds` was given as 9"),
+    "one fold": ("t.csv", GOOD, {"folds": 1}, "`folds` was given as 1"),
     "a fraction of everything": ("t.csv", GOOD, {"validation_fraction": 1.0}, "1.0 of the rows cannot be held out"),
-    "a revision of a file": ("t.csv", GOOD, {"revision": "main"}, "--revision would have no effect"),
+    "a revision of a file": ("t.csv", GOOD, {"revision": "main"}, "`revision` would have no effect"),
 }
 
 

@@ -14,11 +14,10 @@ from headstart.data.batching import (
     LengthBucketSampler,
     PaddingCollator,
     TokenizedDataset,
-    label_tensor,
 )
 from headstart.data.examples import Span, Split
 from headstart.data.tokenisation import tokenize
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
@@ -125,7 +124,7 @@ def test_choices_stand_one_after_another_and_are_counted(tokenizer: PreTrainedTo
     dataset = TokenizedDataset(tokens)
     assert len(dataset) == 2
     assert dataset[1]["input_ids"] == tokens.features["input_ids"][2:]
-    batch = PaddingCollator(tokenizer, kind=TaskKind.MULTIPLE_CHOICE)([dataset[1], dataset[0]])
+    batch = PaddingCollator(tokenizer, kind=kind_named("multiple_choice"))([dataset[1], dataset[0]])
     assert batch["num_sequences"].tolist() == [3, 2]
     assert batch["labels"].tolist() == [2, 1]
     expected = tokens.features["input_ids"][2:] + tokens.features["input_ids"][:2]
@@ -134,20 +133,9 @@ def test_choices_stand_one_after_another_and_are_counted(tokenizer: PreTrainedTo
     assert {"input_ids", "attention_mask", *tokens.features} == batch.keys() - set(NOT_INPUTS)
 
 
-def test_labels_are_written_as_their_kind_is_learned() -> None:
-    classes = label_tensor(TaskKind.CLASSIFICATION, [2, 0], 3)
-    assert (classes.dtype, classes.tolist()) == (torch.int64, [2, 0])
-    choices = label_tensor(TaskKind.MULTIPLE_CHOICE, [1, 3], 0)
-    assert (choices.dtype, choices.tolist()) == (torch.int64, [1, 3])
-    numbers = label_tensor(TaskKind.REGRESSION, [2.5, 1], 0)
-    assert (numbers.dtype, numbers.tolist()) == (torch.float32, [2.5, 1.0])
-    several = label_tensor(TaskKind.MULTI_LABEL, [(0, 2), (), (1,)], 3)
-    assert (several.dtype, several.tolist()) == (torch.float32, [[1, 0, 1], [0, 0, 0], [0, 1, 0]])
-
-
 def test_a_batch_has_labels_of_its_kind(tokenizer: PreTrainedTokenizerBase) -> None:
     split = Split.of(texts=(("a",), ("b",)), labels=((1,), (0, 1)))
     dataset = TokenizedDataset(tokenize(split, tokenizer, max_length=8))
-    batch = PaddingCollator(tokenizer, kind=TaskKind.MULTI_LABEL, num_labels=2)([dataset[0], dataset[1]])
+    batch = PaddingCollator(tokenizer, kind=kind_named("multi_label"), num_labels=2)([dataset[0], dataset[1]])
     assert batch["labels"].tolist() == [[0, 1], [1, 1]]
     assert "num_sequences" not in batch

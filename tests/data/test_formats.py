@@ -10,7 +10,7 @@ from headstart.data.examples import Span, Split
 from headstart.data.formats import FORMATS, read_split
 from headstart.data.table import Table
 from headstart.errors import DataError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 
@@ -144,10 +144,10 @@ def test_hidden_labels_are_not_looked_at(name: str) -> None:
         ("super_glue/copa", {"choice2": " "}, "'choice2' is empty"),
         ("super_glue/copa", {"question": "why"}, "'question' is 'why', and neither 'cause' nor 'effect'"),
         ("super_glue/copa", {"label": 2}, "the label is 2, and not one of 0 to 1"),
-        ("super_glue/wic", {"end2": 99}, "the span 11 to 99 is no place in its text of 23 characters"),
-        ("super_glue/wic", {"start1": 14}, "the span 14 to 14 is no place"),
-        ("super_glue/wic", {"start1": -1}, "the span -1 to 14 is no place"),
-        ("super_glue/wic", {"start1": 8, "end1": 9}, "the span 8 to 9 is no place"),
+        ("super_glue/wic", {"end2": 99}, "the span 11 to 99 is not a place in its text of 23 characters"),
+        ("super_glue/wic", {"start1": 14}, "the span 14 to 14 is not a place"),
+        ("super_glue/wic", {"start1": -1}, "the span -1 to 14 is not a place"),
+        ("super_glue/wic", {"start1": 8, "end1": 9}, "the span 8 to 9 is not a place"),
         ("super_glue/wic", {"start1": "9"}, "'start1' is not a whole number but '9'"),
         ("super_glue/wic", {"start1": True}, "'start1' is not a whole number but True"),
         ("super_glue/wsc", {"span2_index": 40}, "the word 40 of the span 'He' is outside its text of 10 words"),
@@ -158,10 +158,10 @@ def test_hidden_labels_are_not_looked_at(name: str) -> None:
         ("super_glue/multirc", {"answer": ""}, "'answer' is empty"),
         ("super_glue/axg", {"idx": None}, "'idx' is not a whole number but None"),
         ("super_glue/axg", {"label": -1}, "the label is -1, and not one of 0 to 1"),
-        ("glue/stsb", {"label": "good"}, "the label is 'good', and no finite number"),
-        ("glue/stsb", {"label": float("nan")}, "the label is nan, and no finite number"),
-        ("glue/stsb", {"label": float("inf")}, "the label is inf, and no finite number"),
-        ("glue/stsb", {"label": None}, "the label is None, and no finite number"),
+        ("glue/stsb", {"label": "good"}, "the label is 'good', and not a finite number"),
+        ("glue/stsb", {"label": float("nan")}, "the label is nan, and not a finite number"),
+        ("glue/stsb", {"label": float("inf")}, "the label is inf, and not a finite number"),
+        ("glue/stsb", {"label": None}, "the label is None, and not a finite number"),
         ("glue/stsb", {"sentence2": 3}, "'sentence2' is not text but 3"),
     ],
 )
@@ -185,7 +185,7 @@ def test_missing_columns_are_said_together(name: str) -> None:
 
 CHOICES = Task(
     name="quiz",
-    kind=TaskKind.MULTIPLE_CHOICE,
+    kind=kind_named("multiple_choice"),
     text_columns=("text",),
     choice_columns=("a", "b", "c"),
     label_column="right",

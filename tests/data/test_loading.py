@@ -85,7 +85,7 @@ def test_missing_columns_files_and_bytes_are_said(tmp_path: Path) -> None:
     (root / "glue" / "rte" / "train.jsonl").write_bytes(b'{"sentence1": "\xff"}\nx\n')
     with pytest.raises(DataError, match=r"train.jsonl:1: the byte 0xFF(.|\n)*train.jsonl:2: is not JSON"):
         load_task("glue/rte", data_root=root)
-    with pytest.raises(UsageError, match=r"cb.train.jsonl is missing(.|\n)*--data-root"):
+    with pytest.raises(UsageError, match=r"cb.train.jsonl is missing(.|\n)*`data_root`"):
         load_task("super_glue/cb", data_root=root)
 
 
@@ -96,7 +96,7 @@ def test_a_hub_out_of_reach_points_to_the_local_folder(monkeypatch: pytest.Monke
         raise ConnectionError("Couldn't reach the Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(UsageError, match=r"Couldn't reach the Hub(.|\n)*--data-root"):
+    with pytest.raises(UsageError, match=r"Couldn't reach the Hub(.|\n)*`data_root`"):
         load_task("glue/rte")
 
 
@@ -120,6 +120,9 @@ def test_the_fingerprint_covers_label_names_texts_and_labels() -> None:
     split = Split.of(texts=(("a", "b"),), labels=(0,))
     written = json.dumps(task.labels) + json.dumps(["train", [["a", "b"]], [0]])
     assert fingerprint(task, {"train": split}) == hashlib.sha256(written.encode()).hexdigest()
+    spans = split.with_columns(spans=((Span(text=0, begin=0, end=1), Span(text=1, begin=0, end=1)),))
+    written = json.dumps(task.labels) + json.dumps(["train", [["a", "b"]], [0], {"spans": [[[0, 0, 1], [1, 0, 1]]]}])
+    assert fingerprint(task, {"train": spans}) == hashlib.sha256(written.encode()).hexdigest()
     others = (
         fingerprint(task, {"train": Split.of(texts=(("a", "c"),), labels=(0,))}),
         fingerprint(task, {"train": Split.of(texts=(("a", "b"),), labels=(1,))}),
@@ -138,6 +141,7 @@ def test_the_fingerprint_covers_choices_places_and_groups() -> None:
         Split.of(texts=(("a", "b"),), labels=(0,), spans=((here, there),)),
         Split.of(texts=(("a", "b"),), labels=(0,), spans=((there, here),)),
         Split.of(texts=(("a", "b"),), labels=(0,), groups=("g",)),
+        Split.of(texts=(("a", "b"),), labels=(0,), weights=(0.5,)),
         Split(texts=(("a", "b"),)),
     ]
     assert len({fingerprint(task, {"train": split}) for split in splits}) == len(splits)

@@ -152,7 +152,7 @@ def test_a_text_that_leaves_the_other_no_room_is_refused_with_all_such_rows() ->
         tokenize(split, tokenizer_of("bert"), max_length=16, truncation="window", stride=2)
     assert [fault.file for fault in caught.value.faults] == ["row 2", "row 4"]
     assert "the shorter of its texts has 12 tokens" in str(caught.value)
-    assert "--max-length" in str(caught.value)
+    assert "`max_length`" in str(caught.value)
 
 
 @pytest.mark.parametrize("stride", [14, 15, 500, -1])
@@ -164,13 +164,13 @@ def test_an_overlap_that_leaves_windows_nothing_new_is_refused(stride: int) -> N
 def test_options_without_effect_and_without_meaning_are_refused() -> None:
     single, choices = Split(texts=(("a",),)), Split.of(texts=((),), choices=(("a", "b"),))
     tokenizer = tokenizer_of("bert")
-    with pytest.raises(UsageError, match="--stride 4 would have no effect"):
+    with pytest.raises(UsageError, match="`stride` 4 would have no effect"):
         tokenize(single, tokenizer, max_length=16, stride=4)
-    with pytest.raises(UsageError, match="--long window cannot be used for multiple choice"):
+    with pytest.raises(UsageError, match="`long` window cannot be used for multiple choice"):
         tokenize(choices, tokenizer, max_length=16, truncation="window")
-    with pytest.raises(UsageError, match=r"--max-length 2 leaves no room[\s\S]*3 or more"):
+    with pytest.raises(UsageError, match=r"`max_length` 2 leaves no room[\s\S]*3 or more"):
         tokenize(single, tokenizer, max_length=2)
-    with pytest.raises(UsageError, match=r"--max-length 4 leaves no room[\s\S]*5 or more"):
+    with pytest.raises(UsageError, match=r"`max_length` 4 leaves no room[\s\S]*5 or more"):
         tokenize(Split(texts=(("a", "b"),)), tokenizer, max_length=4)
 
 
@@ -179,7 +179,7 @@ TRUNCATIONS: tuple[Truncation, ...] = ("head_tail", "window")
 
 @pytest.mark.parametrize("truncation", TRUNCATIONS)
 def test_long_texts_need_a_fast_tokenizer_and_no_rows_need_nothing(truncation: Truncation) -> None:
-    with pytest.raises(UsageError, match=f"--long {truncation} needs a fast tokenizer"):
+    with pytest.raises(UsageError, match=f"`long` {truncation} needs a fast tokenizer"):
         tokenize(Split(texts=(("a",),)), ByT5Tokenizer(), max_length=16, truncation=truncation)
     empty = tokenize(Split(texts=()), tokenizer_of("bert"), max_length=16, truncation=truncation)
     assert (len(empty), empty.num_sequences_in_all) == (0, 0)

@@ -11,15 +11,19 @@ from headstart.data.examples import Span, Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import read_rows, write_rows
 from headstart.errors import CheckpointError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.store.local import LocalStore
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 
 CLASSES = Task(name="t", text_columns=("text",), label_column="label", labels=("no", "yes"))
-NUMBERS = Task(name="t", kind=TaskKind.REGRESSION, text_columns=("text",), label_column="score")
-SEVERAL = Task(name="t", kind=TaskKind.MULTI_LABEL, text_columns=("a", "b"), label_column="l", labels=("x", "y", "z"))
-CHOICES = Task(name="t", kind=TaskKind.MULTIPLE_CHOICE, text_columns=(), choice_columns=("a", "b"), label_column="l")
+NUMBERS = Task(name="t", kind=kind_named("regression"), text_columns=("text",), label_column="score")
+SEVERAL = Task(
+    name="t", kind=kind_named("multi_label"), text_columns=("a", "b"), label_column="l", labels=("x", "y", "z")
+)
+CHOICES = Task(
+    name="t", kind=kind_named("multiple_choice"), text_columns=(), choice_columns=("a", "b"), label_column="l"
+)
 SPAN = Span(text=0, begin=1, end=2)
 ROWS = {
     "classes": (CLASSES, Split.of((("a\r\n\x00 \N{SNOWMAN}",), ("",)), labels=(1, 0))),
@@ -29,6 +33,7 @@ ROWS = {
     "choices": (CHOICES, Split.of(((), ()), labels=(1, 0), choices=(("a", "b"), ("c",)))),
     "spans": (CLASSES, Split.of((("ab",),), labels=(1,), spans=((SPAN, Span(text=0, begin=0, end=2)),))),
     "groups": (CLASSES, Split.of((("ab",), ("c",)), labels=(1, 0), groups=("g", "h"))),
+    "a column that nobody knows yet": (CLASSES, Split.of((("ab",), ("c",)), labels=(1, 0), weights=(0.5, 1 / 3))),
     "unlabelled": (CLASSES, Split.of((("ab",),))),
     "none": (CLASSES, Split.of((), labels=())),
 }

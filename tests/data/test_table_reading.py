@@ -114,7 +114,7 @@ def test_faults_of_a_file(tmp_path: Path, name: str, content: str | bytes, expec
 
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
-    assert messages(read_table(tmp_path / "none.csv")) == [": there is no such file"]
+    assert messages(read_table(tmp_path / "none.csv")) == [": the file does not exist"]
     for folder in (tmp_path, tmp_path / "folder.csv"):
         (message,) = messages(read_table(folder))
         assert message.startswith(": is a folder; name a file in it")

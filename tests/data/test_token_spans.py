@@ -137,7 +137,7 @@ def test_a_span_that_is_cut_is_refused_with_its_row(truncation: Truncation, plac
     with pytest.raises(DataError, match=r"'nbrk' .* is cut off: the row is longer than 16 tokens") as caught:
         tokenize(split_with_a_word_at(place), make_tokenizer("bert"), max_length=MAX_LENGTH, truncation=truncation)
     assert [fault.file for fault in caught.value.faults] == ["row 2", "row 2"]
-    assert "--max-length" in str(caught.value)
+    assert "`max_length`" in str(caught.value)
 
 
 def test_a_span_without_a_token_is_refused() -> None:
@@ -150,7 +150,7 @@ def test_a_span_without_a_token_is_refused() -> None:
 @pytest.mark.parametrize("truncation", ["head_tail", "window"])
 def test_spans_go_with_plain_truncation_only(truncation: Truncation) -> None:
     span = Span(text=0, begin=0, end=1)
-    with pytest.raises(UsageError, match=f"--long {truncation} cannot be used"):
+    with pytest.raises(UsageError, match=f"`long` {truncation} cannot be used"):
         tokenize(
             Split.of((("a",),), spans=((span, span),)),
             make_tokenizer("bert"),
@@ -161,7 +161,7 @@ def test_spans_go_with_plain_truncation_only(truncation: Truncation) -> None:
 
 def test_a_tokenizer_without_offsets_is_refused() -> None:
     span = Span(text=0, begin=0, end=1)
-    with pytest.raises(UsageError, match="needs a fast tokenizer, and ByT5Tokenizer is none"):
+    with pytest.raises(UsageError, match="needs a fast tokenizer, which ByT5Tokenizer is not"):
         tokenize(Split.of(texts=(("a",),), spans=((span, span),)), ByT5Tokenizer(), max_length=16)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
 
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
+from headstart.kinds.kind import Label
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker

@@ -16,7 +16,7 @@ from headstart.data.file_options import FileOptions
 from headstart.data.table_reading import read_table
 from headstart.data.user_rows import load_file, read_labelled, unlabelled_chunk
 from headstart.errors import DataError, UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
 
@@ -112,10 +112,10 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         "t.csv:3: the text ('text') is empty",
         "t.csv:4: has 3 cells, the header has 2",
         "t.csv:5: the label ('label') is missing",
-        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its --encoding, such as cp1252, or save the file as "
+        "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its `encoding`, such as cp1252, or save the file as "
         "UTF-8",
         "t.csv:9: a quotation mark is opened in this row and never closed",
-        "v.csv:3: the label 'zz' is none of the training file's",
+        "v.csv:3: the label 'zz' is not one of the training file's",
         "v.csv:4: the text ('text') is empty",
     ]
 
@@ -130,10 +130,10 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         (
             GOOD,
             {"text": "txt"},
-            "t.csv: there is no column 'txt' (--text): did you mean 'text'?; there are: 'text', 'label'",
+            "t.csv: there is no column 'txt' (`text`): did you mean 'text'?; there are: 'text', 'label'",
         ),
-        (GOOD, {"text": "label", "label": "label"}, "t.csv: the column 'label' is given twice, for --text and --label"),
-        ("a,b,c\n1,2,3\n", {}, "t.csv: which column is the label? name it with --label; there are: 'a', 'b', 'c'"),
+        (GOOD, {"text": "label", "label": "label"}, "t.csv: the column 'label' is given twice, for `text` and `label`"),
+        ("a,b,c\n1,2,3\n", {}, "t.csv: which column is the label? name it with `label`; there are: 'a', 'b', 'c'"),
     ],
 )
 def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], expected: str) -> None:
@@ -172,7 +172,7 @@ def test_a_class_whose_only_row_is_faulty_is_not_called_missing(tmp_path: Path) 
 def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
     validation = write(tmp_path / "v.csv", "txt,label\nd,no\n")
     (fault,) = faults_of(write(tmp_path / "t.csv", GOOD), validation=validation)
-    assert fault.startswith("v.csv: there is no column 'text' (--text): did you mean 'txt'?")
+    assert fault.startswith("v.csv: there is no column 'text' (`text`): did you mean 'txt'?")
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match="no column 'body'"):
         unlabelled_chunk(read_table(path), replace(TASK, text_columns=("body",)))
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="does not exist"):
         unlabelled_chunk(read_table(tmp_path / "none.csv"), TASK)
 
 
@@ -203,7 +203,7 @@ def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_labelled(str(write(path, "text,label\na,maybe\n,yes\nc,2\n")), TASK)
     assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
-    assert "'maybe' is none of the classes 'no', 'yes'" in str(caught.value)
+    assert "'maybe' is not one of the classes 'no', 'yes'" in str(caught.value)
     with pytest.raises(DataError, match="no column 'label'"):
         read_labelled(str(write(path, "text,verdict\na,yes\n")), TASK)
 
@@ -212,7 +212,7 @@ def test_a_number_is_a_class_and_no_index_where_classes_are_numbers(tmp_path: Pa
     task = Task(name="t", text_columns=("text",), label_column="label", labels=("1", "2", "3"))
     path = write(tmp_path / "t.csv", "text,label\na,1\nb,3\n")
     assert read_labelled(path, task).labels == (0, 2)
-    with pytest.raises(DataError, match="'0' is none of the classes"):
+    with pytest.raises(DataError, match="'0' is not one of the classes"):
         read_labelled(write(path, "text,label\na,0\n"), task)
 
 
@@ -236,26 +236,26 @@ def kinds_of(tmp_path: Path, content: str, **options: object) -> tuple[TaskData,
 def test_numbers_that_are_not_whole_are_a_regression_and_it_is_said(tmp_path: Path) -> None:
     content = "text,label\n" + "".join(f"row {row},{row / 4}\n" for row in range(10))
     data, labels = kinds_of(tmp_path, content)
-    assert data.task.kind is TaskKind.REGRESSION
+    assert data.task.kind is kind_named("regression")
     assert data.task.metrics == ("pearson", "spearman")
     assert sorted(labels) == [row / 4 for row in range(10)]  # type: ignore[type-var]
-    assert any(note.startswith("kind: regression, since 'label' holds numbers") for note in data.notes)
+    assert any(note.startswith("kind: regression, since the labels are numbers") for note in data.notes)
     halves = "text,label\n" + "".join(f"row {row},{row % 2 / 2}\n" for row in range(10))
-    assert kinds_of(tmp_path, halves, kind=TaskKind.CLASSIFICATION)[0].task.labels == ("0.0", "0.5")
+    assert kinds_of(tmp_path, halves, kind=kind_named("classification"))[0].task.labels == ("0.0", "0.5")
 
 
 def test_whole_numbers_are_classes_unless_it_is_said_otherwise(tmp_path: Path) -> None:
     content = "text,label\n" + "".join(f"row {row},{row % 3}\n" for row in range(12))
     assert kinds_of(tmp_path, content)[0].task.labels == ("0", "1", "2")
-    forced, labels = kinds_of(tmp_path, content, kind=TaskKind.REGRESSION)
-    assert forced.task.kind is TaskKind.REGRESSION
+    forced, labels = kinds_of(tmp_path, content, kind=kind_named("regression"))
+    assert forced.task.kind is kind_named("regression")
     assert sorted(labels) == sorted(float(row % 3) for row in range(12))  # type: ignore[type-var]
 
 
 def test_several_labels_come_as_lists_or_between_separators(tmp_path: Path) -> None:
     rows = [{"text": f"row {row}", "label": [["a"], ["b", "a"], [], ["c"]][row % 4]} for row in range(8)]
     from_lists, labels = kinds_of(tmp_path, "".join(json.dumps(row) + "\n" for row in rows))
-    assert from_lists.task.kind is TaskKind.MULTI_LABEL
+    assert from_lists.task.kind is kind_named("multi_label")
     assert from_lists.task.labels == ("a", "b", "c")
     assert set(labels) == {(0,), (0, 1), (), (2,)}
     lines = "".join(f"{row['text']},{'|'.join(row['label'])}\n" for row in rows)  # type: ignore[arg-type]
@@ -267,7 +267,7 @@ def test_several_labels_come_as_lists_or_between_separators(tmp_path: Path) -> N
 def test_choices_may_differ_in_number_and_the_right_one_has_a_number_or_a_name(tmp_path: Path) -> None:
     content = "q,a,b,c,right\n" + "why?,x,y,z,c\n" * 3 + "who?,x,y,,1\n" * 3
     data, labels = kinds_of(tmp_path, content, text="q", choices=("a", "b", "c"), label="right")
-    assert data.task.kind is TaskKind.MULTIPLE_CHOICE
+    assert data.task.kind is kind_named("multiple_choice")
     assert data.task.choice_columns == ("a", "b", "c")
     rows = [*zip(data.training.choices or (), data.training.labels or (), strict=True)]
     assert set(rows) <= {(("x", "y", "z"), 2), (("x", "y"), 1)}

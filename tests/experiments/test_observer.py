@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.experiments.observer import Observer, calibrations, steps_to
+from headstart.experiments.consumption import Consumption
+from headstart.experiments.observer import calibrations, steps_to
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import SAMPLE_SIZE, RunData
 from headstart.experiments.scoring import Scored
-from headstart.kinds import TaskKind
+from headstart.experiments.witness import StageEnd, StageStart
+from headstart.kinds.catalogue import kind_named
 from headstart.models.loading import load_classifier
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
@@ -26,7 +28,9 @@ from headstart.store.record import StageRecord
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from headstart.training.energy import EnergyMeter
+from headstart.training.stage_values import untrained
 from tests.support.kinds import TASKS, kind_data, kind_source
+from tests.support.records import as_stored
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
 
 CheckpointMaker = Callable[..., Path]
@@ -89,18 +93,15 @@ def test_the_energy_of_a_stage_that_was_cut_off_is_not_known(
     classifier = load_classifier(
         resolve_model(str(tiny_checkpoint("bert"))), labels=("bad", "good"), head=Spec("native"), seed=0
     )
-    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
-    sample = data_of(experiment).sample
+    stage = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune")).plan[0]
+    outcome = untrained(classifier, 0.0)
+    end = StageEnd(stage=stage, outcome=outcome, folder=Path(), is_last=True, final_model=lambda: classifier.model)
     joules = []
     for is_resumed in (False, True):
-        observer = Observer.before(
-            classifier.model,
-            classifier.head_tensors(),
-            sample,
-            lambda features: features,
-            is_resumed=is_resumed,
-        )
-        joules.append(observer.trained().joules)
+        witness = Consumption("cpu")
+        witness.before(StageStart(stage=stage, classifier=classifier, is_pretrained=True, is_resumed=is_resumed))
+        witness.after(end, outcome.record(stage, backbone_restored=True))
+        joules.append(witness.joules)
     assert joules == [3.0, None]
 
 
@@ -117,7 +118,7 @@ def test_every_kind_of_task_has_a_feature_per_sequence(
     assert found.feature_change_mean is not None
     num_sequences = sum(len(each) for each in rows.choices) if rows.choices else len(rows)
     assert found.feature_change == pytest.approx(found.feature_change_mean * num_sequences)
-    has_classes = TASKS[name].kind in (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
+    has_classes = TASKS[name].kind in (kind_named("classification"), kind_named("multiple_choice"))
     assert (found.sample_accuracy_start is not None) == has_classes
     assert (found.calibration is not None) == has_classes
 
@@ -198,7 +199,7 @@ def test_the_start_of_stage_2_is_measured_with_the_head_that_it_starts_with(
 def test_the_record_survives_json(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     _, record = do_run(tiny_choices(tiny_checkpoint("bert"), "eh_ft"), tmp_path)
     for stage in record.stages:
-        assert StageRecord.from_json(json.loads(json.dumps(asdict(stage)))) == stage
+        assert as_stored(stage) == stage
     assert record.stages[-1].diagnostics is not None
     assert record.stages[-1].diagnostics.calibration is not None
     assert record.stages[0].diagnostics is not None
@@ -233,7 +234,7 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     scored = Scored(
         scores={}, labels=right, decisions=overconfident.argmax(axis=1), answers=overconfident.astype(np.float32)
     )
-    before, after = calibrations(scored, TaskKind.CLASSIFICATION)
+    before, after = calibrations(scored, kind_named("classification"))
     assert before is not None
     assert after is not None
     assert after.expected_error < before.expected_error / 2

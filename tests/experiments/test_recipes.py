@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headstart.adapters.catalogue import build_adapter
 from headstart.errors import UsageError
 from headstart.experiments.recipes import PAPER_EPOCHS, get_preset, rates_for, resolve_num_steps, stage_optimizers
 from headstart.registry import Spec
@@ -57,7 +58,9 @@ def test_the_papers_recipe_is_the_table() -> None:
     assert optimizers.adapter is not None
     assert optimizers.adapter.learning_rate == 5e-3
     assert rates_for(preset, "super_glue/wic", 355_000_000).finetune == 3e-5
-    assert (rates.stage1("bitfit"), rates.stage1("lora"), rates.alone("bitfit")) == (5e-4, 5e-4, 1e-3)
+    bitfit, lora = (build_adapter(Spec(name)) for name in ("bitfit", "lora"))
+    found = (bitfit.rate(rates.size, "adapter"), lora.rate(rates.size, "adapter"))
+    assert (*found, bitfit.rate(rates.size, "adapter_alone")) == (5e-4, 5e-4, 1e-3)
     assert (preset.batch_size, preset.head, preset.truncation) == (32, Spec("mlp"), "only_first")
     assert get_preset("paper_code").optimizer.schedule is ScheduleName.PAPER_CODE
     assert (PAPER_EPOCHS["glue/qnli"], PAPER_EPOCHS["super_glue/copa"]) == (10, 400)

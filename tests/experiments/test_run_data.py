@@ -55,7 +55,7 @@ def test_runs_share_what_is_made_once(tiny_checkpoint: CheckpointMaker) -> None:
         for name, seed in (("finetune", 0), ("linear_probe", 1))
     )
     assert first.tokens("train") is second.tokens("train")
-    assert first.tokens("train") is not first.tokens("sample")
+    assert first.tokens("train") is not first.tokens("sample_rows")
     assert first.tokenizer is second.tokenizer
     classifier = first.load_classifier()
     assert first.pretrained_digests(classifier) is second.pretrained_digests(classifier)
@@ -69,7 +69,7 @@ def test_without_room_everything_is_made_again_equal(tiny_checkpoint: Checkpoint
     roomy, tight = RunData.of(run), RunData.of(run, RunDataCache(TaskRows(BoundedCache(max_bytes=1))))
     classifier = roomy.load_classifier()
     for _ in range(2):
-        for which in ("train", "report", "sample"):
+        for which in ("train", "report", "sample_rows"):
             assert tight.tokens(which).features == roomy.tokens(which).features
         assert tight.pretrained_digests(classifier) == roomy.pretrained_digests(classifier)
         assert torch.equal(tight.pretrained_features(), roomy.pretrained_features())

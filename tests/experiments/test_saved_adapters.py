@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from headstart.adapters.files import ADAPTER_FILE, read_adapter
+from headstart.adapters.stored_adapter import ADAPTER_FILE, read_adapter
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
@@ -22,6 +22,7 @@ from headstart.sweeps.export import export_adapter, export_run
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
+from tests.support.records import as_stored
 from tests.support.runs import SOURCE, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 
@@ -89,7 +90,7 @@ def test_the_content_of_a_saved_adapter_counts_and_its_place_does_not(
 
     assert experiment(saved).digest == experiment(elsewhere).digest != experiment(None).digest
     assert experiment(saved).plan[1] == experiment(None).plan[1]
-    assert Experiment.from_json(experiment(saved).to_json()) == experiment(saved)
+    assert as_stored(experiment(saved)) == experiment(saved)
     tensors = load_file(elsewhere / ADAPTER_FILE)
     name = next(iter(tensors))
     save_file(tensors | {name: tensors[name] + 1e-7}, elsewhere / ADAPTER_FILE)
@@ -115,7 +116,7 @@ def test_what_changed_since_the_plan_was_made_is_found(tiny_checkpoint: Checkpoi
         ("eh_ft", "lora:rank=3", "holds the adapter 'lora:"),
         ("eh_ft", "bitfit", "wanted is 'bitfit'"),
         ("eh_ft", "pissa", "begins by changing the backbone"),
-        ("finetune", None, "--adapter-from would have no effect"),
+        ("finetune", None, "adapter.from`? would have no effect"),
     ],
 )
 def test_a_saved_adapter_that_cannot_be_used_is_refused_before_training(
@@ -161,7 +162,7 @@ def test_a_run_keeps_what_it_started_from_and_can_be_done_again(
 def test_a_stage_whose_saved_adapter_is_nowhere_says_so(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
     choices = tiny_choices(tiny_checkpoint("bert"), "adapter", "lora:rank=2", adapter_from=saved, steps=2)
-    with pytest.raises(UsageError, match="Give --adapter-from"):
+    with pytest.raises(UsageError, match="Give `adapter_from`"):
         do_run(choices, tmp_path / "second")
 
 

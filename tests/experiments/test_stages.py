@@ -12,8 +12,9 @@ import torch
 from headstart.errors import UsageError
 from headstart.experiments import stage_run
 from headstart.experiments.run_data import RunData
-from headstart.training.job import StageJob, StageOutcome
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome
+from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
     data_of,
@@ -42,7 +43,7 @@ class Spy:
         self.heads: list[tuple[str, ...]] = []
         self.outcomes: list[StageOutcome] = []
 
-    def __call__(self, job: StageJob) -> StageOutcome:
+    def __call__(self, job: StageInputs) -> StageOutcome:
         self.starts.append({name: tensor.clone() for name, tensor in job.classifier.model.state_dict().items()})
         self.heads.append(job.classifier.head_names)
         self.outcomes.append(train_stage(job))
@@ -132,15 +133,14 @@ def test_stage_2_is_a_function_of_its_start_alone(tiny_checkpoint: CheckpointMak
     from headstart.data.batching import TokenizedDataset
     from headstart.models.parameters import digests
     from headstart.training.config import RunOptions
-    from headstart.training.job import StageRows
+    from headstart.training.stage_values import StageRows
 
     alone = tmp_path / "alone"
     alone.mkdir()
     outcome = train_stage(
-        StageJob(
+        StageInputs(
             stage=stage,
             classifier=classifier,
-            adapter=None,
             rows=StageRows(
                 dataset=TokenizedDataset(tokens),
                 collate=data.collator,
@@ -279,13 +279,10 @@ def test_the_digest_knows_what_changes_results(tiny_checkpoint: CheckpointMaker)
 
 
 def test_an_experiment_survives_json(tiny_checkpoint: CheckpointMaker) -> None:
-    import json
-
-    from headstart.experiments.experiment import Experiment
 
     experiment = tiny_experiment(
         tiny_choices(tiny_checkpoint("bert"), "eh_ft:reserve", "lora:rank=4", trainer=("finetune.optim=sgd",))
     )
-    again = Experiment.from_json(json.loads(json.dumps(experiment.to_json())))
+    again = as_stored(experiment)
     assert again == experiment
     assert again.digest == experiment.digest

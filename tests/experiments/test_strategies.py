@@ -12,11 +12,10 @@ import torch
 
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
-from headstart.experiments.soups import Weights, greedy_soup
-from headstart.experiments.starts import mean_of
 from headstart.experiments.stored_stage import EarlierStage
 from headstart.models.layers import Layers
 from headstart.registry import Spec
+from headstart.strategies.averages import Weights, greedy_soup, mean_of
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from headstart.training.regularisers import mixout
 from headstart.training.trainer import StageTrainer, scale_rates

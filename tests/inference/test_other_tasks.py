@@ -9,7 +9,7 @@ import pytest
 from headstart.data.examples import Split
 from headstart.errors import UsageError
 from headstart.inference.other_tasks import relabelled, require_same_answers
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.task import Task
 
 
@@ -27,14 +27,14 @@ def test_labels_are_matched_by_name() -> None:
 
 
 def test_several_labels_are_matched_one_by_one() -> None:
-    own = task(kind=TaskKind.MULTI_LABEL, labels=("a", "b", "c"))
-    other = task(kind=TaskKind.MULTI_LABEL, labels=("c", "b", "a"))
+    own = task(kind=kind_named("multi_label"), labels=("a", "b", "c"))
+    other = task(kind=kind_named("multi_label"), labels=("c", "b", "a"))
     split = Split.of(texts=(("a", "b"),) * 2, labels=((0, 1), ()))
     assert relabelled(split, other, own).labels == ((1, 2), ())
 
 
 def test_numbers_stay_what_they_are() -> None:
-    numbers = task(kind=TaskKind.REGRESSION, labels=())
+    numbers = task(kind=kind_named("regression"), labels=())
     require_same_answers(numbers, numbers)
     split = Split.of(texts=(("a", "b"),), labels=(2.5,))
     assert relabelled(split, numbers, numbers) == split
@@ -45,7 +45,7 @@ OTHERS = {
         task("other", labels=("no", "maybe")),
         r"own has the labels no, yes, other has the labels no, maybe",
     ),
-    "another kind": (task("other", kind=TaskKind.REGRESSION, labels=()), "answers of kind regression"),
+    "another kind": (task("other", kind=kind_named("regression"), labels=()), "answers of kind regression"),
     "one text": (task("other", text_columns=("a",)), "own has two texts, other has one text"),
     "spans": (task("other", has_spans=True), "other has two texts and places in them"),
 }

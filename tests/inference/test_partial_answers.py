@@ -1,4 +1,4 @@
-"""Finished pieces outlive a call, belong to one job, and are one process's at a time."""
+"""Finished pieces outlive a call, belong to one key, and are one process's at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from headstart.errors import UsageError
-from headstart.inference.partial_answers import JOB_FILE, WORDS, Job, Piece, partial_folder
+from headstart.inference.partial_answers import KEY_FILE, WORDS, AnswerKey, Piece, partial_folder
 
-JOB = Job(
+KEY = AnswerKey(
     input="1",
     model="2",
     columns="text",
@@ -25,9 +25,9 @@ JOB = Job(
 PIECE = Piece(columns=pa.table({"predicted_label": ["a", "b"], "probability_a": [0.75, 0.25]}), num_truncated=1)
 
 
-def break_off(out: Path, job: Job = JOB) -> None:
+def break_off(out: Path, key: AnswerKey = KEY) -> None:
     """Finish piece 3 and stop."""
-    with suppress(KeyboardInterrupt), partial_folder(out, job) as partial:
+    with suppress(KeyboardInterrupt), partial_folder(out, key) as partial:
         partial.write(3, PIECE)
         raise KeyboardInterrupt
 
@@ -35,7 +35,7 @@ def break_off(out: Path, job: Job = JOB) -> None:
 def test_pieces_come_back_in_the_next_call_and_go_with_its_end(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     break_off(out)
-    with partial_folder(out, JOB) as partial:
+    with partial_folder(out, KEY) as partial:
         found = partial.read(3, 2)
         assert found is not None
         assert found.columns.equals(PIECE.columns)
@@ -46,7 +46,7 @@ def test_pieces_come_back_in_the_next_call_and_go_with_its_end(tmp_path: Path) -
 
 
 def test_a_call_that_finished_nothing_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), partial_folder(tmp_path / "out.csv", JOB):
+    with pytest.raises(KeyboardInterrupt), partial_folder(tmp_path / "out.csv", KEY):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -56,39 +56,39 @@ def test_a_damaged_piece_does_not_count(tmp_path: Path, damage: bytes | None) ->
     break_off(tmp_path / "out.csv")
     (piece,) = tmp_path.glob("*/answers-*")
     piece.write_bytes(piece.read_bytes()[:-20] if damage is None else damage)
-    with partial_folder(tmp_path / "out.csv", JOB) as partial:
+    with partial_folder(tmp_path / "out.csv", KEY) as partial:
         assert partial.read(3, 2) is None
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Job)])
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(AnswerKey)])
 def test_another_job_is_refused_and_what_changed_is_said(tmp_path: Path, field: str) -> None:
     out = tmp_path / "out.csv"
     break_off(out)
-    value = getattr(JOB, field)
-    other = dataclasses.replace(JOB, **{field: value + 1 if isinstance(value, int) else value + "x"})
+    value = getattr(KEY, field)
+    other = dataclasses.replace(KEY, **{field: value + 1 if isinstance(value, int) else value + "x"})
     with pytest.raises(UsageError, match=rf"since then changed: {WORDS[field]}\n.*remove .*out\.csv\.partial"):
         partial_folder(out, other).__enter__()
-    with partial_folder(out, JOB) as partial:
+    with partial_folder(out, KEY) as partial:
         assert partial.read(3, 2) is not None, "refused, not thrown away"
 
 
 def test_pieces_of_nobody_knows_what_are_thrown_away(tmp_path: Path) -> None:
     break_off(tmp_path / "out.csv")
-    (tmp_path / "out.csv.partial" / JOB_FILE).write_text("{")
-    with partial_folder(tmp_path / "out.csv", JOB) as partial:
+    (tmp_path / "out.csv.partial" / KEY_FILE).write_text("{")
+    with partial_folder(tmp_path / "out.csv", KEY) as partial:
         assert partial.read(3, 2) is None
 
 
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    with partial_folder(out, JOB) as partial:
+    with partial_folder(out, KEY) as partial:
         partial.write(0, PIECE)
         with pytest.raises(UsageError, match="another process"):
-            partial_folder(out, JOB).__enter__()
+            partial_folder(out, KEY).__enter__()
         assert partial.read(0, 2) is not None, "the refused call left the other's pieces"
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*out\.csv: Not a directory"):
-        partial_folder(tmp_path / "file" / "out.csv", JOB).__enter__()
+        partial_folder(tmp_path / "file" / "out.csv", KEY).__enter__()

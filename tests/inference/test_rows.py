@@ -97,9 +97,9 @@ def test_columns_are_taken_by_name(example: Example) -> None:
 
 NO_TEXT = dataclasses.replace(TASKS["multiple_choice"], text_columns=())
 UNUSED = {
-    "--text-pair": (TEXT_TASK, FileOptions(text_pair="q"), "the model reads one text"),
-    "--text": (NO_TEXT, FileOptions(text="q"), "the model reads choices only"),
-    "--choices": (TEXT_TASK, FileOptions(choices=("a", "b")), "the model reads no choices"),
+    "`text_pair`": (TEXT_TASK, FileOptions(text_pair="q"), "the model reads one text"),
+    "`text`": (NO_TEXT, FileOptions(text="q"), "the model reads choices only"),
+    "`choices`": (TEXT_TASK, FileOptions(choices=("a", "b")), "the model reads no choices"),
 }
 
 

@@ -14,11 +14,11 @@ from headstart.inference.submissions import (
     SUITES,
     SubmissionFile,
     answers_of,
-    most_frequent,
+    best_constant,
     read_hidden_rows,
     write_archive,
 )
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.super_glue import CB
 
@@ -80,7 +80,7 @@ def test_whoever_answers_has_the_answers_that_the_file_has_words_for(suite: str,
         assert trained.train_split is not None
         assert asked.name.startswith(f"{suite}/")
         assert len(file.words) == (
-            0 if asked.kind is TaskKind.REGRESSION else len(asked.choice_columns or asked.labels)
+            0 if asked.kind is kind_named("regression") else len(asked.choice_columns or asked.labels)
         )
         spelled = tuple(word.lower() for word in file.words if isinstance(word, str))
         assert spelled in ((), asked.labels)
@@ -134,7 +134,7 @@ def test_test_rows_are_read_with_their_numbers(tmp_path: Path) -> None:
     [
         ({}, 249, UsageError, "the test split of super_glue/cb has 249 rows here, officially 250"),
         ({"idx": 0}, 250, DataError, "two rows have the same 'idx'"),
-        ({"idx": "x"}, 250, DataError, r"test.jsonl:1: 'idx' is 'x', and no row number"),
+        ({"idx": "x"}, 250, DataError, r"test.jsonl:1: 'idx' is 'x', and not a row number"),
         ({"premise": 3}, 250, DataError, "'premise' is not text but 3"),
     ],
 )
@@ -151,11 +151,11 @@ def test_a_file_without_row_numbers_is_refused(tmp_path: Path) -> None:
         read_hidden_rows(CB, write_test_rows(tmp_path, [{"premise": "a", "hypothesis": "b"}]))
 
 
-def test_the_most_frequent_answer_is_that_of_the_training_rows() -> None:
+def test_the_best_constant_answer_is_that_of_the_training_rows() -> None:
     split = Split.of(texts=(("a",),) * 5, labels=(2, 1, 1, 0, 0))
-    assert most_frequent(CB, split) == 0
+    assert best_constant(CB, split) == 0
     numbers = Split.of(texts=(("a",),) * 2, labels=(1.0, 4.0))
-    assert most_frequent(TASKS.get("glue/stsb"), numbers) == 2.5
+    assert best_constant(TASKS.get("glue/stsb"), numbers) == 2.5
 
 
 def test_the_same_answers_make_the_same_archive(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_no_rows_still_have_a_header(tmp_path: Path) -> None:
 
 
 def test_a_taken_name_is_refused_and_the_way_out_named() -> None:
-    with pytest.raises(UsageError, match=r"called: ok, id(.|\n)*--prefix"):
+    with pytest.raises(UsageError, match=r"called: ok, id(.|\n)*`prefix`"):
         require_new_columns(TABLE.column_names, ["ok", "new", "id"])
 
 

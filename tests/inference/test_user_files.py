@@ -109,7 +109,7 @@ def test_columns_can_be_named(pair_model: Path, tmp_path: Path) -> None:
 
 def test_a_second_text_that_the_model_cannot_read_is_refused(model: Path, tmp_path: Path) -> None:
     given = write_rows(user_rows(), tmp_path / "in.csv")
-    with pytest.raises(UsageError, match="--text-pair"):
+    with pytest.raises(UsageError, match="`text_pair`"):
         predict_file(model, given, tmp_path / "out.csv", options=FileOptions(text_pair="note"))
 
 
@@ -119,7 +119,7 @@ def test_a_clash_names_the_prefix_before_the_model_is_loaded(
     rows = [row | {"predicted_label": "mine"} for row in user_rows()]
     given = write_rows(rows, tmp_path / "in.csv")
     monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
-    with pytest.raises(UsageError, match=r"predicted_label(.|\n)*--prefix"):
+    with pytest.raises(UsageError, match=r"predicted_label(.|\n)*`prefix`"):
         predict_file(model, given, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 

@@ -22,7 +22,7 @@ from headstart.training.arguments import build_arguments
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
-from tests.support.runs import SOURCE, data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
+from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
 from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
 from tests.support.stand_in_device import StandInDevice, stand_in_gpu
 from tests.support.tiny import make_model, make_tokenizer
@@ -55,7 +55,7 @@ def test_every_kind_of_stage_comes_to_its_end(
     """With diagnostics, evaluation and stored predictions."""
     choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter, head=Spec.parse(head))
     run, record = do_run(choices, tmp_path, options=RunOptions(keep_backbone=True, diagnostics=True))
-    assert run.experiment.training.device == "cuda"
+    assert (run.experiment.training.device, run.experiment.training.attention) == ("cuda", "sdpa")
     assert record.status is RunStatus.FINISHED
     assert all(stage.diagnostics is not None for stage in record.stages if stage.num_steps)
     assert (tmp_path / "predictions.validation.parquet").exists()

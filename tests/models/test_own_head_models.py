@@ -10,11 +10,11 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import DEFAULT_KIND, kind_named
+from headstart.kinds.kind import KINDS, Kind
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.memory import own_memory
-from headstart.models.parameters import digests
+from headstart.models.parameters import digests, own_memory
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
@@ -25,10 +25,10 @@ OWN = ("linear", "mlp", "fourier_kan")
 POOLINGS = ("first", "mean", "last")
 THREE = ("no", "maybe", "yes")
 LABELS = {
-    TaskKind.CLASSIFICATION: THREE,
-    TaskKind.MULTI_LABEL: THREE,
-    TaskKind.REGRESSION: (),
-    TaskKind.MULTIPLE_CHOICE: (),
+    kind_named("classification"): THREE,
+    kind_named("multi_label"): THREE,
+    kind_named("regression"): (),
+    kind_named("multiple_choice"): (),
 }
 WITHOUT_OWN_HEADS = "squeezebert"
 READ_FROM_LEFT = ("gpt2", "llama", "qwen3", "xlnet")
@@ -36,13 +36,11 @@ READS_ITS_PADDING = "funnel"
 """It halves sequences by pooling over neighbours, padding included: its native classifier depends on it, too."""
 TEXTS = ("the dog runs", "an animal eats the red fish", "no")
 
-kinds = pytest.mark.parametrize("kind", TaskKind)
+kinds = pytest.mark.parametrize("kind", [KINDS.get(name) for name in KINDS], ids=str)
 own_heads = pytest.mark.parametrize("head", OWN)
 
 
-def load(
-    source: ModelSource | Path, head: str, kind: TaskKind = TaskKind.CLASSIFICATION, reads_spans: bool = False
-) -> Classifier:
+def load(source: ModelSource | Path, head: str, kind: Kind = DEFAULT_KIND, reads_spans: bool = False) -> Classifier:
     source = source if isinstance(source, ModelSource) else resolve_model(str(source))
     return load_classifier(
         source, kind=kind, labels=LABELS[kind], head=Spec.parse(head), reads_spans=reads_spans, seed=0
@@ -129,7 +127,7 @@ def test_longformer_s_first_token_attends_to_all_of_a_long_text(checkpoints: Map
 
 @own_heads
 @kinds
-def test_one_logit_per_class_or_one_in_all(kind: TaskKind, head: str, tiny_checkpoint: CheckpointMaker) -> None:
+def test_one_logit_per_class_or_one_in_all(kind: Kind, head: str, tiny_checkpoint: CheckpointMaker) -> None:
     source = resolve_model(str(tiny_checkpoint("bert")))
     for name in (head, "native"):
         classifier = load(source, name, kind)
@@ -138,26 +136,26 @@ def test_one_logit_per_class_or_one_in_all(kind: TaskKind, head: str, tiny_check
         assert logits.shape == (len(TEXTS), 3 if kind.has_classes else 1)
 
 
-def labels_and_loss(kind: TaskKind, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def labels_and_loss(kind: Kind, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return labels for logits of three sequences, and the loss by its formula."""
-    match kind:
-        case TaskKind.CLASSIFICATION:
+    match kind.name:
+        case "classification":
             labels = torch.tensor([0, 2, 1])
             return labels, -torch.log_softmax(logits, dim=1)[torch.arange(3), labels].mean()
-        case TaskKind.MULTI_LABEL:
+        case "multi_label":
             labels = torch.eye(3)
             return labels, -torch.where(labels == 1, torch.sigmoid(logits), 1 - torch.sigmoid(logits)).log().mean()
-        case TaskKind.REGRESSION:
+        case "regression":
             labels = torch.tensor([0.5, -1.0, 3.0])
             return labels, ((logits[:, 0] - labels) ** 2).mean()
-        case TaskKind.MULTIPLE_CHOICE:
+        case _:
             # One example with three choices, the second of which is right.
             return torch.tensor([1]), -torch.log_softmax(logits[:, 0], dim=0)[1]
 
 
 @own_heads
 @kinds
-def test_the_model_s_own_loss_is_its_kind_s(kind: TaskKind, head: str, tiny_checkpoint: CheckpointMaker) -> None:
+def test_the_model_s_own_loss_is_its_kind_s(kind: Kind, head: str, tiny_checkpoint: CheckpointMaker) -> None:
     source = resolve_model(str(tiny_checkpoint("bert")))
     model = load(source, head, kind).model
     batch = encode(load_tokenizer(source))
@@ -222,7 +220,7 @@ def test_the_native_head_reads_no_spans(tiny_checkpoint: CheckpointMaker) -> Non
 @kinds
 @pytest.mark.parametrize("reads_spans", [False, True])
 def test_saved_with_its_full_configuration_and_loaded_bit_for_bit(
-    head: str, kind: TaskKind, reads_spans: bool, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+    head: str, kind: Kind, reads_spans: bool, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     source = resolve_model(str(tiny_checkpoint("bert")))
     size = {"linear": "", "mlp": ":hidden_size=20", "fourier_kan": ":grid_size=2"}[head]
@@ -235,4 +233,4 @@ def test_saved_with_its_full_configuration_and_loaded_bit_for_bit(
     if reads_spans:
         batch["spans"] = torch.tensor([[1, 2, 2, 3]] * 3)
     assert torch.equal(loaded(**batch).logits, model(**batch).logits)
-    assert (loaded.config.kind, loaded.config.reads_spans) == (kind, reads_spans)
+    assert (loaded.config.kind, loaded.config.reads_spans) == (str(kind), reads_spans)

@@ -7,7 +7,8 @@ import torch
 from transformers import BertConfig, GPT2Config
 
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import KINDS, Kind
 from headstart.models.own_heads import HEADS, FourierKan, FourierKanHead, LinearHead, MlpHead, OwnHead, own_head
 from headstart.registry import Spec
 
@@ -37,7 +38,7 @@ def test_options_are_set() -> None:
         ("linaer", "did you mean 'linear'"),
         ("native:pooling=mean", "has no options"),
         ("mlp:hiden_size=3", "did you mean 'hidden_size'"),
-        ("linear:grid_size=3", "unknown option of the head 'linear'"),
+        ("linear:grid_size=3", "unknown option of head 'linear'"),
         ("mlp:hidden_size=wide", "a whole number"),
         ("mlp:hidden_size=2.5", "a whole number"),
         ("mlp:hidden_size", "a whole number"),
@@ -81,12 +82,12 @@ def test_sizes(text: str, num_logits: int, expected: int) -> None:
     assert module(torch.randn(2, 8)).shape == (2, num_logits)
 
 
-@pytest.mark.parametrize("kind", TaskKind)
+@pytest.mark.parametrize("kind", [KINDS.get(name) for name in KINDS], ids=str)
 @pytest.mark.parametrize("name", OWN)
-def test_only_the_paper_head_has_one_logit_for_two_classes(name: str, kind: TaskKind) -> None:
+def test_only_the_paper_head_has_one_logit_for_two_classes(name: str, kind: Kind) -> None:
     for num_labels in (2, 3) if kind.has_classes else (0,):
         expected = num_labels if kind.has_classes else 1
-        if name == "mlp" and kind is TaskKind.CLASSIFICATION and num_labels == 2:
+        if name == "mlp" and kind is kind_named("classification") and num_labels == 2:
             expected = 1
         assert head_of(name).num_logits(kind, num_labels) == expected
 

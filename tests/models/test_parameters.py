@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from headstart.models.parameters import changed, count, digest, digests, set_trainable
+from headstart.models.parameters import count, digest, digests, own_memory, set_trainable
 
 
 def test_equal_tensors_have_equal_digests_wherever_they_lie() -> None:
@@ -42,13 +43,6 @@ def test_empty_and_scalar_tensors_and_bf16_have_digests() -> None:
     assert len(set(digests(tensors).values())) == 3
 
 
-def test_changed_names_what_differs_and_what_one_side_lacks() -> None:
-    before = digests({"a": torch.zeros(2), "b": torch.zeros(2), "gone": torch.zeros(1)})
-    after = digests({"a": torch.zeros(2), "b": torch.ones(2), "new": torch.zeros(1)})
-    assert changed(before, after) == {"b", "gone", "new"}
-    assert changed(before, before) == set()
-
-
 def test_set_trainable_lets_exactly_the_named_train() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
     model[0].weight.requires_grad_(False)
@@ -58,3 +52,34 @@ def test_set_trainable_lets_exactly_the_named_train() -> None:
 
 def test_count_counts_scalars() -> None:
     assert count({"a": torch.zeros(2, 3), "b": torch.zeros(()), "c": torch.zeros(0)}) == 7
+
+
+ALIGNMENT_BYTES = 64
+
+
+def test_weights_keep_their_values_and_leave_their_old_memory() -> None:
+    layer = nn.Linear(3, 2)
+    buffer = torch.arange(20.0)
+    layer.weight.data = buffer[1:7].view(2, 3)
+    before = layer.weight.detach().clone()
+    own_memory(layer)
+    buffer.zero_()
+    assert torch.equal(layer.weight, before)
+    assert layer.weight.data_ptr() % ALIGNMENT_BYTES == 0
+
+
+def test_tied_weights_stay_tied() -> None:
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    own_memory(nn.ModuleList([first, second]))
+    assert second.weight is first.weight
+
+
+def test_buffers_move_too() -> None:
+    norm = nn.BatchNorm1d(4)
+    shared = torch.ones(9)
+    assert norm.running_mean is not None
+    norm.running_mean.data = shared[1:5]
+    own_memory(norm)
+    shared.zero_()
+    assert torch.equal(norm.running_mean, torch.ones(4))

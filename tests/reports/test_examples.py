@@ -11,12 +11,13 @@ import pyarrow.parquet
 import pytest
 
 from headstart import metrics
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.evidence import weigh
 from headstart.reports.examples import ExampleEvidence
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
-from headstart.stats.per_example import mcnemar, paired_bootstrap
+from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
+from tests.support.crossed import crossed_bootstrap
 from tests.support.stores import make_record, write_store
 
 NUM_EXAMPLES = 120
@@ -38,7 +39,7 @@ def write_runs(root: Path, metric: str = "accuracy", num_seeds: int = 4) -> dict
     records = []
     for (label, seed), given in answers.items():
         score = metrics.compute([metric], LABELS, given)[metric]
-        record = make_record(label, seed, metric=metric, num_evaluation_examples=NUM_EXAMPLES, majority_score=0.1)
+        record = make_record(label, seed, metric=metric, num_evaluation_examples=NUM_EXAMPLES, constant_score=0.1)
         object.__setattr__(record, "scores", {metric: score})
         records.append(record)
     write_store(root, records)
@@ -67,7 +68,7 @@ def test_pairs_of_runs_are_compared_row_by_row(tmp_path: Path):
     for pair in found.pairs:
         ours, theirs = (answers[label, pair.seed] == LABELS for label in ("lp_ft", "finetune"))
         assert pair.mcnemar == mcnemar(ours, theirs)
-        alone = paired_bootstrap(ours, theirs)
+        alone = crossed_bootstrap((ours.astype(float) - theirs)[None])
         assert pair.difference == pytest.approx(alone.mean)
         assert pair.interval.low == pytest.approx(alone.interval.low, abs=0.15 * alone.interval.width)
         assert pair.interval.high == pytest.approx(alone.interval.high, abs=0.15 * alone.interval.width)
@@ -123,7 +124,7 @@ def test_numbers_are_neither_right_nor_wrong(tmp_path: Path):
         for seed in range(3):
             answers[label, seed] = labels + noise * generator.normal(size=NUM_EXAMPLES)
             score = metrics.compute(["pearson"], labels, answers[label, seed])["pearson"]
-            record = make_record(label, seed, metric="pearson", num_evaluation_examples=NUM_EXAMPLES, majority_score=0)
+            record = make_record(label, seed, metric="pearson", num_evaluation_examples=NUM_EXAMPLES, constant_score=0)
             object.__setattr__(record, "scores", {"pearson": score})
             records.append(record)
     write_store(tmp_path / "runs", records)

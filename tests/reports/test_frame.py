@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
-from headstart.store.record import RunStatus
+from headstart.store.record import Purpose, RunStatus
 from tests.support.stores import fail, make_record, write_store
 
 
@@ -32,7 +32,7 @@ def test_a_missing_store_is_an_error_of_the_user(tmp_path: Path):
 
 
 def test_trials_that_chose_a_learning_rate_are_left_out_and_counted():
-    records = [make_record(), make_record(experiment="trial", purpose="selection")]
+    records = [make_record(), make_record(experiment="trial", purpose=Purpose.SELECTION)]
     frame = Frame.from_records(records)
     assert [cell.experiment_digest for cell in frame.cells] == ["demo-finetune"]
     assert frame.num_selection_runs == 1

@@ -203,10 +203,10 @@ def test_provenance_is_shown_once_a_setting(store: Path):
         cpu="A processor",
         num_cores=2,
     )
-    from headstart.store.layout import write_json
+    from headstart.store.json_records import write_record
 
     for folder in store.glob("*/seed-*"):
-        write_json(folder / "started.json", provenance.to_json())
+        write_record(folder / "started.json", provenance)
     page = render_html(store)
     assert page.count("A processor") == 1
     assert page.count('<pre tabindex="0">headstart compare --tasks demo --store runs</pre>') == 1
@@ -234,7 +234,7 @@ def test_only_failed_runs_are_a_report_too(tmp_path: Path):
 def test_scores_on_other_rows_take_nothing_from_the_tasks_own_section(tmp_path: Path):
     """Both sections are of the same runs: each has its own scores, and both the curve and the plan of the training."""
     other = OtherResult(
-        name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, majority_score=0.4, num_examples=50
+        name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, constant_score=0.4, num_examples=50
     )
     records = [replace(record, others=(other,)) for record in some_records()]
     alone = render_html(write_store(tmp_path / "a" / "runs", some_records(), with_metrics=True))

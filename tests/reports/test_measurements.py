@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.formats import NOTHING
 from headstart.reports.frame import Frame
 from headstart.reports.html import render_html
 from headstart.reports.measurements import measurement_table, values_of
-from headstart.reports.tables import build_comparison
 from headstart.store.record import RunRecord
 from tests.support.stores import fail, make_record, measured, write_store
 

@@ -8,8 +8,9 @@ import numpy
 import pytest
 from sklearn.metrics import f1_score
 
-from headstart.stats.crossed import Sides, crossed_bootstrap, crossed_bootstraps
+from headstart.stats.crossed import Sides, crossed_bootstraps
 from headstart.stats.example_scores import EXAMPLE_SCORES, the_mean
+from tests.support.crossed import crossed_bootstrap
 
 
 def _table(generator: numpy.random.Generator, num_seeds: int, num_examples: int) -> numpy.ndarray:

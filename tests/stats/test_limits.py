@@ -16,10 +16,13 @@ def test_t_limits_agree_with_scipy(confidence: float):
     assert t_limits(samples, confidence) == pytest.approx(numpy.stack([expected.low, expected.high], axis=1), rel=1e-9)
 
 
-def test_percentile_limits_are_numpys_quantiles():
-    means = numpy.random.default_rng(1).normal(size=(3, 501))
-    expected = numpy.quantile(means, [0.025, 0.975], axis=1).T
-    assert percentile_limits(means, 0.95) == pytest.approx(expected, rel=1e-12)
+def test_percentile_limits_by_hand():
+    """41 numbers 0, 1, ..., 40 in any order: 5 % of the way is 2, 95 % is 38; of their squares 4 and 1,444."""
+    order = numpy.random.default_rng(1).permutation(41).astype(float)
+    limits = percentile_limits(numpy.stack([order, order**2]), 0.9)
+    assert limits == pytest.approx(numpy.array([[2.0, 38.0], [4.0, 1444.0]]))
+    # Between two numbers in proportion: a quarter of the way from 0 to 2, and from 4 to 6.
+    assert percentile_limits(numpy.array([[6.0, 0.0, 4.0, 2.0]]), 11 / 12) == pytest.approx(numpy.array([[0.25, 5.75]]))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,4 +1,4 @@
-"""McNemar's test against SciPy and a published table; the paired bootstrap against the normal interval."""
+"""McNemar's test against SciPy and a published table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.stats.per_example import mcnemar, paired_bootstrap
+from headstart.stats.per_example import mcnemar
 
 
 def _sides(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[bool], list[bool]]:
@@ -47,23 +47,7 @@ def test_under_the_null_it_rejects_at_most_at_the_nominal_rate():
     assert rejected <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / num_samples)
 
 
-def test_paired_bootstrap_is_near_the_normal_interval():
-    generator = numpy.random.default_rng(1)
-    a, b = generator.random(800) < 0.8, generator.random(800) < 0.7
-    result = paired_bootstrap(a, b)
-    differences = a.astype(float) - b.astype(float)
-    error = differences.std() / math.sqrt(800)
-    assert result.mean == pytest.approx(differences.mean())
-    assert result.example_standard_error == pytest.approx(error, rel=0.03)
-    assert (result.interval.low, result.interval.high) == pytest.approx(
-        (result.mean - 1.96 * error, result.mean + 1.96 * error), abs=0.1 * error
-    )
-    assert result.seed_standard_error == 0.0
-
-
 @pytest.mark.parametrize("sides", [([], []), ([1.0], [1.0, 0.0]), ([[1.0]], [[1.0]])])
 def test_other_examples_on_the_two_sides_are_refused(sides):
-    with pytest.raises(ValueError, match="same examples"):
-        paired_bootstrap(*sides)
     with pytest.raises(ValueError, match="same examples"):
         mcnemar(*sides)

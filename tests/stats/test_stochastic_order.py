@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from headstart.stats.stochastic_order import almost_stochastic_order
 
+BETTER = 0.2
+"""The bound under which Ulmer et al. call a side better; 0.5, the bare meaning of "almost", errs too often."""
+
 
 def _normal_violation(shift: float, extra_spread: float) -> float:
     """Violation of N(shift, (1 + extra_spread)^2) against N(0, 1).
@@ -61,8 +64,8 @@ def test_the_two_directions_add_up_to_one(a: list[int], b: list[int]):
 def test_claims():
     generator = numpy.random.default_rng(0)
     a, b = generator.normal(3.0, 1.0, size=10), generator.normal(size=10)
-    assert almost_stochastic_order(list(a), list(b)).claims_a
-    assert not almost_stochastic_order(list(b), list(a)).claims_a
+    assert almost_stochastic_order(list(a), list(b)).upper_bound < BETTER
+    assert not almost_stochastic_order(list(b), list(a)).upper_bound < BETTER
     result = almost_stochastic_order(list(a), list(b))
     assert result == almost_stochastic_order(list(a), list(b))
     assert result.violation <= result.upper_bound <= 1.0
@@ -74,7 +77,7 @@ def test_equal_distributions_are_rarely_told_apart(n: int):
     generator, num_samples = numpy.random.default_rng(1), 400
     wrong = numpy.mean(
         [
-            almost_stochastic_order(list(a), list(b), num_resamples=300).claims_a
+            almost_stochastic_order(list(a), list(b), num_resamples=300).upper_bound < BETTER
             for a, b in generator.standard_normal((num_samples, 2, n))
         ]
     )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from headstart.errors import CheckpointError, UsageError
-from headstart.store.layout import TEMPORARY_PREFIX, write_json
+from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.store.layout import TEMPORARY_PREFIX, read_json, write_json
 from headstart.store.local import LocalStore
-from headstart.store.record import SCHEMA_VERSION, RunStatus
+from headstart.store.record import RunRecord, RunStatus
+from headstart.store.schema import SCHEMA_VERSION
 from tests.support.paths import REPOSITORY
 from tests.support.records import run_record
 
@@ -90,13 +91,13 @@ class TestRecords:
 
 class TestExperiments:
     def test_an_experiment_is_written_once(self, store: LocalStore) -> None:
-        store.write_experiment("abc", {"model": "first"})
-        store.write_experiment("abc", {"model": "the same under another name"})
-        assert store.read_experiment("abc") == {"model": "first"}
+        store.write_experiment("abc", run_record(seed=1))
+        store.write_experiment("abc", run_record(seed=2))
+        assert store.read_experiment(RunRecord, "abc") == run_record(seed=1)
 
     def test_an_unknown_one_is_a_mistake(self, store: LocalStore) -> None:
         with pytest.raises(UsageError, match="no experiment 'abc'"):
-            store.read_experiment("abc")
+            store.read_experiment(RunRecord, "abc")
 
 
 class TestOpening:
@@ -128,8 +129,33 @@ class TestOpening:
     def test_a_newer_store_is_refused(self, store: LocalStore) -> None:
         store.finish(run_record())
         write_json(store.root / "store.json", {"kind": "headstart store", "schema_version": SCHEMA_VERSION + 1})
-        with pytest.raises(UsageError, match="newer headstart"):
+        with pytest.raises(NewerError, match="newer headstart"):
             LocalStore(store.root)
+
+    @pytest.mark.parametrize("file", ["run.json", "failed.json"])
+    def test_a_newer_record_is_neither_damaged_nor_repeated(self, store: LocalStore, file: str) -> None:
+        """Another process may have written it into a store that we had opened before."""
+        store.finish(run_record())
+        path = store.run_folder("abc", 0).folder / file
+        write_json(path, {"schema_version": SCHEMA_VERSION + 1, "spin": "up"})
+        if file == "failed.json":
+            store.run_folder("abc", 0).run_json.unlink()
+        for read in (lambda: store.record("abc", 0), store.records):
+            with pytest.raises(NewerError, match=rf"{file} was written by a newer headstart \(schema 4\)"):
+                read()
+
+    def test_writing_into_an_older_store_raises_its_schema_and_says_so(
+        self, store: LocalStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        write_json(store.root / "store.json", {"kind": "headstart store", "schema_version": 2})
+        assert LocalStore(store.root).records() == []
+        assert read_json(store.root / "store.json")["schema_version"] == 2
+        store.finish(run_record())
+        store.finish(run_record(seed=1))
+        assert read_json(store.root / "store.json")["schema_version"] == SCHEMA_VERSION
+        assert [record.message for record in caplog.records] == [
+            f"{store.root} holds runs of an older headstart (schema 2): reports show them, new runs do not reuse them"
+        ]
 
     def test_somebody_elses_store_json_is_refused(self, tmp_path: Path) -> None:
         write_json(tmp_path / "store.json", {"shop": "open"})

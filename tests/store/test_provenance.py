@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from headstart.store import provenance
-from headstart.store.provenance import Provenance, collect, command_line
+from headstart.store.provenance import collect, command_line
+from tests.support.records import as_stored
 
 
 def test_it_says_what_ran_where() -> None:
@@ -24,7 +24,7 @@ def test_it_says_what_ran_where() -> None:
 
 def test_it_survives_json() -> None:
     found = collect()
-    assert Provenance.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert as_stored(found) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,10 @@ import pytest
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
-from headstart.strategies.strategy import Budget, HeadOrigin, Optimizer, Selection, Stage, StageOptimizers, Start
+from headstart.strategies.head_origins import FirstHead, FreshHead, HeadOfStart, MeanHead, PreviousHead
+from headstart.strategies.selections import AdapterAndHead, All, Head, Nothing
+from headstart.strategies.starts import GreedySoup, Merged, Pretrained, Previous, Reinitialised
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
 
 OPTIMIZERS = StageOptimizers(
     finetune=Optimizer(learning_rate=1e-5),
@@ -35,10 +38,10 @@ def test_steps_add_up_to_the_budget(name: str, num_steps: int, fraction: float) 
 @pytest.mark.parametrize("name", STRATEGIES.names())
 def test_a_plan_starts_fresh_and_its_stages_have_names_of_their_own(name: str) -> None:
     stages = plan(name)
-    assert stages[0].start is Start.PRETRAINED
-    assert stages[0].head_from is HeadOrigin.FRESH
+    assert stages[0].start in (Pretrained(), Reinitialised(2))
+    assert stages[0].head_from == FreshHead()
     assert len({stage.name for stage in stages}) == len(stages)
-    assert all(stage.num_steps > 0 for stage in stages if stage.trainable is not Selection.NOTHING)
+    assert all(stage.num_steps > 0 for stage in stages if stage.trainable != Nothing())
 
 
 @pytest.mark.parametrize("name", ["lp_ft", "eh_ft", "eh_ft:reserve", "eh_ft:head_calibration", "head_soup"])
@@ -48,18 +51,18 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
 
 def test_eh_ft_restores_the_backbone_and_keeps_the_head() -> None:
     first, second = plan("eh_ft")
-    assert (first.trainable, first.adapter, first.num_steps) == (Selection.ADAPTER_AND_HEAD, LORA, 10)
+    assert (first.trainable, first.adapter, first.num_steps) == (AdapterAndHead(LORA), LORA, 10)
     assert (second.start, second.head_from, second.trainable) == (
-        Start.PRETRAINED,
-        HeadOrigin.PREVIOUS,
-        Selection.ALL,
+        Pretrained(),
+        PreviousHead(),
+        All(),
     )
     assert first.optimizer.learning_rate == 5e-4
     assert second.optimizer.learning_rate == 1e-5
 
 
 def test_reserve_keeps_what_the_adapter_learned() -> None:
-    assert plan("eh_ft:reserve")[1].start is Start.MERGED
+    assert plan("eh_ft:reserve")[1].start == Merged(1.0)
 
 
 def test_stage_2_of_every_two_stage_strategy_is_paired_with_fine_tuning() -> None:
@@ -68,8 +71,8 @@ def test_stage_2_of_every_two_stage_strategy_is_paired_with_fine_tuning() -> Non
 
 def test_lp_ft_trains_the_head_alone_first() -> None:
     first, second = plan("lp_ft")
-    assert first.trainable is Selection.HEAD
-    assert second.start is Start.PREVIOUS
+    assert first.trainable == Head()
+    assert second.start == Previous()
 
 
 def test_options_are_checked() -> None:
@@ -93,8 +96,8 @@ def test_a_variant_changes_one_thing_about_fine_tuning(name: str) -> None:
     assert differing in (
         {"regulariser"},
         {"optimizer"},
-        {"num_redrawn_layers"},
-        {"trainable", "num_top_layers"},
+        {"start"},
+        {"trainable"},
     )
 
 
@@ -103,16 +106,16 @@ def test_a_variant_changes_one_thing_about_fine_tuning(name: str) -> None:
 def test_a_variant_takes_a_pretrained_head_on_the_restored_backbone(name: str, head: str, first: str) -> None:
     stages = plan(f"{name}:head={head}")
     assert [stage.role for stage in stages] == [first, "finetune"]
-    assert (stages[1].start, stages[1].head_from) == (Start.PRETRAINED, HeadOrigin.PREVIOUS)
     (alone,) = plan(name)
-    assert dataclasses.replace(stages[1], num_steps=100, head_from=HeadOrigin.FRESH) == alone
+    assert (stages[1].start, stages[1].head_from) == (alone.start, PreviousHead())
+    assert dataclasses.replace(stages[1], num_steps=100, head_from=FreshHead()) == alone
 
 
 def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:
     assert plan("eh_ft:adapter_kept_fraction=1") == plan("eh_ft:reserve")
     assert plan("eh_ft:adapter_kept_fraction=0") == plan("eh_ft")
     half = plan("eh_ft:adapter_kept_fraction=0.5")[1]
-    assert (half.start, half.merged_fraction) == (Start.MERGED, 0.5)
+    assert half.start == Merged(0.5)
 
 
 def test_matched_compute_counts_an_adapter_update_as_two_thirds() -> None:
@@ -125,8 +128,8 @@ def test_head_soup_averages_stage_1s_that_differ_in_their_streams_alone() -> Non
     assert [stage.num_steps for stage in (*first, last)] == [10, 10, 80]
     assert [stage.role for stage in first] == ["adapter", "adapter/2"]
     assert {stage.kind for stage in first} == {"adapter"}
-    assert last.head_from is HeadOrigin.MEAN
-    assert last.start is Start.PRETRAINED
+    assert last.head_from == MeanHead()
+    assert last.start == Pretrained()
 
 
 def test_head_soup_without_steps_for_stage_2_is_refused() -> None:
@@ -138,9 +141,10 @@ def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
     first, *tuned, last = plan("soup:ingredients=3", num_steps=100, fraction=0.1)
     assert first.kind == "adapter"
     assert [stage.num_steps for stage in tuned] == [30, 30, 30]
-    assert {(stage.start, stage.head_from) for stage in tuned} == {(Start.PRETRAINED, HeadOrigin.FIRST)}
+    assert {(stage.start, stage.head_from) for stage in tuned} == {(Pretrained(), FirstHead())}
     assert len({stage.role for stage in tuned}) == 3
-    assert (last.num_steps, last.trainable, last.start) == (0, Selection.NOTHING, Start.SOUP)
+    assert (last.num_steps, last.trainable, last.start) == (0, Nothing(), GreedySoup())
+    assert last.head_from == HeadOfStart()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart.data.examples import Label, Span, Split, TaskData
+from headstart.data.examples import Span, Split, TaskData
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.task_rows import TaskRows
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
+from headstart.kinds.kind import Label
 from headstart.seeding import numpy_generator
 from headstart.tasks.task import Task
 from tests.support.runs import stored
@@ -18,7 +19,7 @@ NUM_TRAIN, NUM_VALIDATION = 24, 10
 TASKS = {
     "multi_label": Task(
         name="tiny",
-        kind=TaskKind.MULTI_LABEL,
+        kind=kind_named("multi_label"),
         text_columns=("text",),
         label_column="labels",
         labels=("cat", "dog", "fish"),
@@ -26,14 +27,14 @@ TASKS = {
     ),
     "regression": Task(
         name="tiny",
-        kind=TaskKind.REGRESSION,
+        kind=kind_named("regression"),
         text_columns=("text",),
         label_column="score",
         metrics=("pearson", "spearman"),
     ),
     "multiple_choice": Task(
         name="tiny",
-        kind=TaskKind.MULTIPLE_CHOICE,
+        kind=kind_named("multiple_choice"),
         text_columns=("text",),
         choice_columns=("a", "b", "c"),
         label_column="right",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from headstart.store.json_records import dump, load
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 
 
@@ -37,10 +42,18 @@ def run_record(digest: str = "abc", seed: int = 0, status: RunStatus = RunStatus
         adapter=None,
         metric="accuracy",
         scores={"accuracy": 0.75},
-        majority_score=0.5,
+        constant_score=0.5,
         num_evaluation_examples=20,
         reported_split="validation",
         chosen_on="none",
         stages=(stage_record(),),
         warnings=("short",),
     )
+
+
+T = TypeVar("T")
+
+
+def as_stored(value: T) -> T:
+    """Return a dataclass written as JSON and read back."""
+    return load(type(value), json.loads(json.dumps(dump(value))), Path("values.json"))

@@ -1,4 +1,4 @@
-"""A device that is not there: everything is computed on the CPU, and what meets across devices is an error all the same.
+"""A device that is not there: everything is computed on the CPU, and what meets across devices is still an error.
 
 Memory that was sent to "cuda", and what is computed from it, is remembered. A call in which such a tensor meets an
 ordinary one raises, as it would on a GPU; `.cpu()` leads back, by a copy. Views, parameters and results in place share

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
+from headstart.store.json_records import dump
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 
 
@@ -57,7 +58,7 @@ def make_record(
         adapter=label.partition("(")[2].strip(")") or None,
         metric="accuracy",
         scores={"accuracy": score},
-        majority_score=0.34,
+        constant_score=0.34,
         num_evaluation_examples=300,
         reported_split="validation",
         chosen_on="none",
@@ -112,12 +113,12 @@ def measured(record: RunRecord, scale: float = 1.0) -> RunRecord:
 def write_store(root: Path, records: Iterable[RunRecord], *, with_metrics: bool = False) -> Path:
     """Write records in the store's layout."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / "store.json").write_text('{"kind": "headstart store", "schema_version": 1}', encoding="utf-8")
+    (root / "store.json").write_text('{"kind": "headstart store", "schema_version": 3}', encoding="utf-8")
     for record in records:
         folder = root / record.experiment_digest / f"seed-{record.seed}"
         folder.mkdir(parents=True)
         name = "run.json" if record.status is RunStatus.FINISHED else "failed.json"
-        (folder / name).write_text(json.dumps(record.to_json()), encoding="utf-8")
+        (folder / name).write_text(json.dumps(dump(record)), encoding="utf-8")
         for index, stage in enumerate(record.stages if with_metrics else ()):
             _save_metrics(folder / f"{index + 1}-{stage.name}", stage, record)
     return root

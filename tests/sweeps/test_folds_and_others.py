@@ -14,13 +14,14 @@ from headstart.data.file_options import FileOptions
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunDataCache
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.export import find_run
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
+from tests.support.records import as_stored
 from tests.support.runs import tiny_choices, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
@@ -78,7 +79,7 @@ def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMak
     for record in records:
         (result,) = record.others
         assert (result.name, result.num_examples, tuple(result.scores)) == ("shifted.csv", 14, ("accuracy", "macro_f1"))
-        assert RunRecord.from_json(record.to_json()) == record
+        assert as_stored(record) == record
     (path,) = (tmp_path / "store").glob("*/seed-0/predictions.shifted.csv.parquet")
     stored = pyarrow.parquet.read_table(path).to_pydict()
     right = sum(a == b for a, b in zip(stored["label"], stored["predicted"], strict=True))

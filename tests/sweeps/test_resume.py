@@ -26,6 +26,7 @@ from headstart.sweeps.export import export_run, find_run
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.trainer import StageTrainer
 from tests.support.paths import REPOSITORY
+from tests.support.records import as_stored
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
@@ -199,4 +200,4 @@ def test_a_users_file_is_found_again(tiny_checkpoint: CheckpointMaker, tmp_path:
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *tiny_rows(40)])
     source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"))
-    assert TaskSource.from_json(json.loads(json.dumps(source.to_json()))) == source
+    assert as_stored(source) == source

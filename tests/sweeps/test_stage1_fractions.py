@@ -11,8 +11,8 @@ import pytest
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor

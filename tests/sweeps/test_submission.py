@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import GLUE, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
-from headstart.store.layout import read_json, write_json
+from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord
+from headstart.store.record import Purpose, RunRecord
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.submission import RunChoice, choose_runs, plan_submission, write_submission
 from headstart.tasks.task import Task
@@ -89,9 +89,11 @@ def test_a_run_is_named_by_its_name(made: Made) -> None:
 
 
 def test_several_experiments_are_asked_back(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"2 experiments fit tiny\n.*eh_ft\(lora\).*finetune(.|\n)*--run") as caught:
+    asked = r"2 experiments fit tiny\n(?=.*eh_ft\(lora\))(?=.*finetune)(.|\n)*`run`"
+    with pytest.raises(UsageError, match=asked) as caught:
         choose_runs(made.store, SUITE, RunChoice())
     assert str(caught.value).count("experiments fit") == 1
+    assert all(f" {label}" in str(caught.value) for label in ("finetune", "eh_ft(lora)"))
 
 
 def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
@@ -110,18 +112,18 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     store = LocalStore(tmp_path / "store")
     record = made.store.record(digest, 1)
     assert record is not None
-    store.write_experiment(digest, made.store.read_experiment(digest))
-    store.finish(replace(record, purpose="selection"))
+    store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
+    store.finish(replace(record, purpose=Purpose.SELECTION))
     assert choose_runs(store, SUITE, RunChoice()) == {}
-    write_json(store.run_folder(digest, 1).run_json, replace(record, seed=1).to_json())
-    assert RunRecord.from_json(read_json(store.run_folder(digest, 1).run_json)).purpose == "report"
+    write_record(store.run_folder(digest, 1).run_json, replace(record, seed=1))
+    assert read_record(RunRecord, store.run_folder(digest, 1).run_json).purpose == "report"
     assert set(choose_runs(store, SUITE, RunChoice())) == {"Tiny.tsv", "Tiny-2.tsv"}
 
 
 def test_all_that_is_missing_is_listed(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"Tiny.tsv \(tiny\), Tiny-2.tsv \(tiny\)\n.*--fill-missing"):
+    with pytest.raises(UsageError, match=r"Tiny.tsv \(tiny\), Tiny-2.tsv \(tiny\)\n.*`fill_missing`"):
         plan_submission(made.store, SUITE, RunChoice(seed=9), data_root=made.root, fill_missing=False)
-    with pytest.raises(UsageError, match="--fill-missing would have no effect"):
+    with pytest.raises(UsageError, match="`fill_missing` would have no effect"):
         plan_submission(made.store, SUITE, RunChoice(seed=0), data_root=made.root, fill_missing=True)
 
 

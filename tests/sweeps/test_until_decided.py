@@ -12,8 +12,8 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.stats.comparisons import Verdict
 from headstart.stats.sequential import Decision, decide, look_every
 from headstart.store.declared import read_looks
@@ -59,7 +59,7 @@ class Executor:
         self.trained.append((label, run.seed))
         record = make_record(
             label, run.seed, self.baseline + self._extra(label, run.seed), experiment=digest, task="tiny",
-            majority_score=0.5, num_steps=run.experiment.num_steps,
+            constant_score=0.5, num_steps=run.experiment.num_steps,
         )  # fmt: skip
         if label != "finetune" and run.seed in self.broken:
             record = fail(record, self.broken[run.seed])

@@ -10,8 +10,8 @@ import pytest
 from headstart.data.examples import Span, Split, TaskData
 from headstart.data.formats import FORMATS
 from headstart.data.loading import load_task
-from headstart.kinds import TaskKind
-from headstart.metrics import BY_GROUP, FOR_TWO_CLASSES, KNOWN, compute, label_array
+from headstart.kinds.catalogue import kind_named
+from headstart.metrics import BY_GROUP, FOR_TWO_CLASSES, KNOWN, compute
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 from tests.support.paths import REPOSITORY, SHARED_DATA, needs_shared_data
@@ -30,8 +30,8 @@ PAPER = {
 }
 """The paper's nine tasks and what it reports of each (PAPER.md, section 2)."""
 METRICS_OF_KIND = {
-    TaskKind.REGRESSION: {"pearson", "spearman"},
-    TaskKind.MULTIPLE_CHOICE: {"accuracy"},
+    kind_named("regression"): {"pearson", "spearman"},
+    kind_named("multiple_choice"): {"accuracy"},
 }
 CUT_HERE = {("super_glue/boolq", "train"): 1000}
 """Real copies that are only the first rows of a split."""
@@ -57,8 +57,8 @@ def test_a_task_is_described_in_full(name: str) -> None:
     columns = (*task.text_columns, *task.choice_columns, task.label_column)
     assert len(set(columns)) == len(columns)
     assert len(set(task.labels)) == task.num_labels
-    assert (task.num_labels >= 2) == (task.kind is TaskKind.CLASSIFICATION)
-    assert bool(task.choice_columns) == (task.kind is TaskKind.MULTIPLE_CHOICE)
+    assert (task.num_labels >= 2) == (task.kind is kind_named("classification"))
+    assert bool(task.choice_columns) == (task.kind is kind_named("multiple_choice"))
     assert task.main_metric == task.metrics[0]
     assert {task.train_split, task.evaluation_split} - {None} <= dict(task.num_rows).keys()
     assert task.row_format in FORMATS
@@ -70,7 +70,7 @@ def test_a_task_is_described_in_full(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_metrics_fit_the_kind(name: str) -> None:
     task = TASKS.get(name)
-    assert set(task.metrics) <= METRICS_OF_KIND.get(task.kind, set(KNOWN) - METRICS_OF_KIND[TaskKind.REGRESSION])
+    assert set(task.metrics) <= METRICS_OF_KIND.get(task.kind, set(KNOWN) - METRICS_OF_KIND[kind_named("regression")])
     assert task.num_labels == 2 or not set(task.metrics) & set(FOR_TWO_CLASSES)
 
 
@@ -125,7 +125,7 @@ def test_the_rows_are_as_described(name: str) -> None:
         require_labels(data.task, rows)
         num_texts = 0 if data.task.row_format == "copa" else len(data.task.text_columns)
         assert all(len(texts) == num_texts and all(text.strip() for text in texts) for texts in rows.texts)
-        assert (rows.choices is not None) == (data.task.kind is TaskKind.MULTIPLE_CHOICE)
+        assert (rows.choices is not None) == (data.task.kind is kind_named("multiple_choice"))
         assert all(all(choice.strip() for choice in choices) for choices in rows.choices or ())
         assert (rows.spans is not None) == data.task.has_spans
         assert rows.groups is not None or not set(data.task.metrics) & set(BY_GROUP)
@@ -133,7 +133,7 @@ def test_the_rows_are_as_described(name: str) -> None:
 
 def require_labels(task: Task, rows: Split) -> None:
     assert rows.labels is not None
-    if task.kind is TaskKind.REGRESSION:
+    if task.kind is kind_named("regression"):
         assert (min(rows.labels), max(rows.labels)) == (0.0, 5.0)
         assert all(isinstance(label, float) for label in rows.labels)
     else:
@@ -148,7 +148,7 @@ def test_the_right_answers_have_the_best_scores(name: str) -> None:
     data = real(name)
     rows = data.splits.get(data.task.evaluation_split)
     assert rows is not None
-    right = label_array(data.task.kind, rows.labels or (), data.task.num_labels)
+    right = data.task.kind.label_array(rows.labels or (), data.task.num_labels)
     scores = compute(data.task.metrics, right, right, rows.groups)
     # The pairs of AX-g have equal labels, so the right answers have full parity too.
     assert scores == pytest.approx(dict.fromkeys(data.task.metrics, 1.0))

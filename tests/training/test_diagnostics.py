@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from headstart.registry import Spec
-from headstart.training import memory
+from headstart.training import peak_memory as memory
 from headstart.training.diagnostics import angle, feature_change, flat, layer_distances, linear_cka
 from headstart.training.energy import EnergyMeter
 from tests.support.other_architectures import make_other_checkpoint

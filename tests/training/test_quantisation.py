@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from headstart.adapters.catalogue import adapter_names, build_adapter
 from headstart.errors import UsageError
 from headstart.experiments import quantised_stages
 from headstart.models.parameters import digests
-from headstart.training import quantisation
+from headstart.registry import Spec
 from headstart.training.quantisation import quantise, require_quantisation
 from tests.conftest import CheckpointMaker
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
@@ -20,6 +21,7 @@ needs_bitsandbytes = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed"
 )
 WIDTHS = ("8bit", "4bit")
+READING_OUTPUTS = [name for name in adapter_names() if build_adapter(Spec(name)).reads_outputs_only]
 
 
 @pytest.fixture
@@ -97,9 +99,7 @@ def test_logits_stay_close_and_only_the_layers_maps_shrink(width: str, tiny_chec
 @pytest.mark.parametrize(
     "adapter",
     ["lora"]
-    + [
-        pytest.param(name, marks=pytest.mark.slow) for name in quantisation.ADAPTERS if name not in ("lora", "p_tuning")
-    ],
+    + [pytest.param(name, marks=pytest.mark.slow) for name in READING_OUTPUTS if name not in ("lora", "p_tuning")],
 )
 def test_stage_1_trains_on_a_quantised_backbone_and_stage_2_on_the_full_one(
     adapter: str, width: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path

@@ -14,13 +14,12 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from headstart.adapters.files import StoredAdapter, read_adapter, write_adapter
+from headstart.adapters.rates import DEFAULT_ALONE, DEFAULT_FIRST, ModelSize, Rates, Role
+from headstart.adapters.stored_adapter import StoredAdapter, read_adapter, write_adapter
 from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import own_tensors
+from headstart.models.parameters import Tensors, own_tensors
 from headstart.registry import Spec
-
-Tensors = dict[str, torch.Tensor]
 
 
 class UpdateHooks:
@@ -137,7 +136,13 @@ class Adapter(ABC):
     name: ClassVar[str]
     merges: ClassVar[bool]
     source: ClassVar[str]
-    works_with_gradient_checkpointing: ClassVar[bool] = True
+    reads_outputs_only: ClassVar[bool] = False
+    """Whether it only reads what a linear module gives and never computes with its weights, so that these can be
+    quantised."""
+    first_rates: ClassVar[Rates] = DEFAULT_FIRST
+    """Peak learning rates as Stage 1. An adapter that sets none has LoRA's, of which nobody knows whether they suit."""
+    alone_rates: ClassVar[Rates] = DEFAULT_ALONE
+    """Peak learning rates as the whole training, likewise."""
 
     @property
     def spec(self) -> Spec:
@@ -152,6 +157,18 @@ class Adapter(ABC):
     @property
     def rewrites_backbone(self) -> bool:
         """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
+        return False
+
+    def rate(self, size: ModelSize, role: Role) -> float:
+        """Return the peak learning rate for a model of this size."""
+        return (self.first_rates if role == "adapter" else self.alone_rates).at(size)
+
+    def starts_behind_zero(self, name: str) -> bool:
+        """Whether a parameter gets a gradient only after another one, that it is multiplied by, has left zero."""
+        return False
+
+    def never_gets_gradient(self, name: str) -> bool:
+        """Whether a parameter may rightly never get a gradient."""
         return False
 
     @abstractmethod

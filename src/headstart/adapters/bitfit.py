@@ -9,13 +9,15 @@ from typing import ClassVar, final
 
 import torch
 
-from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
-from headstart.adapters.layers import is_unread, layer_number, num_layers
+from headstart.adapters.adapter import Adapter, AttachedAdapter
+from headstart.adapters.layer_modules import is_unread, layer_number, num_layers
+from headstart.adapters.rates import Rates
 from headstart.models.classifier import Classifier
+from headstart.models.parameters import Tensors
 
 BIAS = "bias"
 """How a bias's name ends: DeBERTa's first version has q_bias and v_bias, XLNet r_w_bias; T5's and MPNet's
-relative_attention_bias.weight is a table of positions and none."""
+relative_attention_bias.weight is a table of positions, not a bias."""
 
 EMBEDDING_NORM = re.compile(r"(^|\.)(embeddings\.(LayerNorm|norm|layer_norm)|layernorm_embedding)\.bias$")
 LAST_OUTPUT_NORM = re.compile(r"(?<!attention\.)(output\.LayerNorm|output_layer_norm)\.bias$")
@@ -28,12 +30,15 @@ class BitFit(Adapter):
 
     Source: Ben Zaken et al. (ACL 2022); the exact set is that of Yang et al.'s code (PAPER.md section 3): the
     embeddings' LayerNorm bias is in, the last layer's output LayerNorm bias is out (where a layer ends with one, as
-    RoBERTa's do). Biases of a pooler are none of it.
+    RoBERTa's do). Biases of a pooler stay out.
     """
 
     name: ClassVar[str] = "bitfit"
     merges: ClassVar[bool] = True
     source: ClassVar[str] = "Ben Zaken et al. (2022)"
+    reads_outputs_only: ClassVar[bool] = True
+    first_rates: ClassVar[Rates] = Rates(1e-2, 1e-3, 5e-4)
+    alone_rates: ClassVar[Rates] = Rates(3e-3, 1e-3, 1e-3)
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""

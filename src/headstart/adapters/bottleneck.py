@@ -11,7 +11,8 @@ from torch import nn
 from transformers.activations import ACT2FN
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
-from headstart.adapters.layers import layer_sites, output_width
+from headstart.adapters.layer_modules import layer_sites, output_width
+from headstart.adapters.rates import Rates
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.seeding import derive_seed, torch_stream
@@ -50,6 +51,9 @@ class Bottleneck(Adapter):
     name: ClassVar[str] = "bottleneck"
     merges: ClassVar[bool] = False
     source: ClassVar[str] = "Houlsby et al. (2019)"
+    reads_outputs_only: ClassVar[bool] = True
+    first_rates: ClassVar[Rates] = Rates(3e-3, 3e-4, 3e-4)
+    alone_rates: ClassVar[Rates] = Rates(1e-3, 3e-4, 3e-4)
 
     def __post_init__(self) -> None:
         for option, given, known in (
@@ -69,6 +73,10 @@ class Bottleneck(Adapter):
                 "bottleneck was given both reduction_factor and bottleneck_size",
                 allowed="  One of them decides the width.",
             )
+
+    def starts_behind_zero(self, name: str) -> bool:
+        """Whether a parameter belongs to a way down, which stands behind its way up."""
+        return f".{CHILD}.down." in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""

@@ -11,10 +11,11 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from transformers.pytorch_utils import Conv1D
 
-from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
-from headstart.adapters.layers import layer_linears
+from headstart.adapters.adapter import Adapter, AttachedAdapter
+from headstart.adapters.layer_modules import layer_linears
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
+from headstart.models.parameters import Tensors
 from headstart.seeding import derive_seed, torch_stream
 
 TARGETS = ("attention", "all_linear")
@@ -43,6 +44,7 @@ class Lora(Adapter):
     name: ClassVar[str] = "lora"
     merges: ClassVar[bool] = True
     source: ClassVar[str] = "Hu et al. (2022)"
+    reads_outputs_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not 0 < self.alpha < math.inf or not 0 <= self.dropout < 1:
@@ -52,6 +54,10 @@ class Lora(Adapter):
             )
         if self.targets not in TARGETS:
             raise UsageError(f"lora was given targets {self.targets!r}", allowed=f"  Known: {', '.join(TARGETS)}.")
+
+    def starts_behind_zero(self, name: str) -> bool:
+        """Whether a parameter is an A, which stands behind its B."""
+        return ".lora_A." in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from headstart.registry import Scalar, Spec
+from headstart.adapters.rates import DEFAULT_ALONE, DEFAULT_FIRST, Rates
+from headstart.registry import Scalar
 
 Places = Literal["linears", "norms", "scalings"]
 """Which modules a type goes to: linear maps, normalisations, or IA3's keys, values and feed-forward outputs."""
@@ -27,6 +28,8 @@ class PeftKind:
         defaults: where ours are not peft's.
         places: which modules it goes to.
         merges: whether its effect can be written into the backbone's weights.
+        reads_outputs_only: whether it never computes with the weights beside it.
+        first_rates: peak learning rates as Stage 1; `alone_rates`: as the whole training.
     """
 
     name: str
@@ -36,6 +39,9 @@ class PeftKind:
     defaults: Mapping[str, Scalar] = field(default_factory=dict)
     places: Places = "linears"
     merges: bool = True
+    reads_outputs_only: bool = False
+    first_rates: Rates = DEFAULT_FIRST
+    alone_rates: Rates = DEFAULT_ALONE
 
 
 LORA_DEFAULTS: dict[str, Scalar] = {"r": 8, "lora_alpha": 16}
@@ -44,7 +50,12 @@ LORA_DEFAULTS: dict[str, Scalar] = {"r": 8, "lora_alpha": 16}
 PLAIN_KINDS = (
     PeftKind(name="dora", type="LORA", source="Liu et al. (2024)", fixed={"use_dora": True}, defaults=LORA_DEFAULTS),
     PeftKind(
-        name="rslora", type="LORA", source="Kalajdzievski (2023)", fixed={"use_rslora": True}, defaults=LORA_DEFAULTS
+        name="rslora",
+        type="LORA",
+        source="Kalajdzievski (2023)",
+        fixed={"use_rslora": True},
+        defaults=LORA_DEFAULTS,
+        reads_outputs_only=True,
     ),
     PeftKind(
         name="pissa",
@@ -61,12 +72,34 @@ PLAIN_KINDS = (
         defaults=LORA_DEFAULTS,
     ),
     PeftKind(name="adalora", type="ADALORA", source="Zhang et al. (2023)"),
-    PeftKind(name="ia3", type="IA3", source="Liu et al. (2022)", places="scalings"),
-    PeftKind(name="vera", type="VERA", source="Kopiczko et al. (2024)"),
+    PeftKind(
+        name="ia3",
+        type="IA3",
+        source="Liu et al. (2022)",
+        places="scalings",
+        reads_outputs_only=True,
+        first_rates=Rates(3e-2, 3e-3, 3e-3),
+        alone_rates=Rates(1e-2, 3e-3, 3e-3),
+    ),
+    PeftKind(
+        name="vera",
+        type="VERA",
+        source="Kopiczko et al. (2024)",
+        first_rates=Rates(3e-2, 4e-3, 4e-3),
+        alone_rates=Rates(1e-2, 4e-3, 4e-3),
+    ),
     PeftKind(name="oft", type="OFT", source="Qiu et al. (2023)"),
     PeftKind(name="boft", type="BOFT", source="Liu et al. (2024)"),
     PeftKind(name="hra", type="HRA", source="Yuan et al. (2024)"),
-    PeftKind(name="ln_tuning", type="LN_TUNING", source="Zhao et al. (2024)", places="norms"),
+    PeftKind(
+        name="ln_tuning",
+        type="LN_TUNING",
+        source="Zhao et al. (2024)",
+        places="norms",
+        reads_outputs_only=True,
+        first_rates=Rates(1e-2, 1e-3, 1e-3),
+        alone_rates=Rates(3e-3, 1e-3, 1e-3),
+    ),
 )
 
 NOT_OFFERED = {
@@ -89,10 +122,3 @@ NOT_MERGING = frozenset({"BEFT", "LILY"})
 
 TYPE_DEFAULTS: dict[str, dict[str, Scalar]] = {"SHIRA": {"random_seed": 0}}
 """Where ours are not peft's: which weights SHIRA trains is a random choice that a stored adapter must find again."""
-
-
-def plain_name(adapter: Spec) -> str:
-    """Return the name of an adapter; for `peft:IA3` that is `ia3`."""
-    types = {kind.type: kind.name for kind in PLAIN_KINDS if not kind.fixed}
-    named = (types[option] for option in adapter.option_dict() if option in types)
-    return next(named, adapter.name) if adapter.name == PEFT else adapter.name

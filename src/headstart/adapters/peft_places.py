@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from headstart.adapters.layers import layer_linears, layer_number, layer_sites
+from headstart.adapters.layer_modules import layer_linears, layer_number, layer_sites
 from headstart.adapters.peft_kinds import Places
 from headstart.models.classifier import Classifier
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +19,27 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from headstart.adapters.adalora import AdaLoraUpdates
-from headstart.adapters.adapter import Adapter, AttachedAdapter, Tensors
+from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.lora import TARGETS, no_linears
 from headstart.adapters.peft_kinds import NOT_MERGING, NOT_OFFERED, PEFT, PLAIN_KINDS, TYPE_DEFAULTS, PeftKind
 from headstart.adapters.peft_options import check_options, peft_types
 from headstart.adapters.peft_places import Targets, targets_of
 from headstart.errors import UsageError, unknown_name
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import own_tensors
+from headstart.models.parameters import Tensors, own_tensors
 from headstart.registry import Registry, Scalar, Spec
 from headstart.seeding import derive_seed, torch_stream
 
 REWRITING = ("olora", "pissa")
 """Ways for LoRA to begin that take their share out of the backbone's weights."""
+
+BEHIND_A_ZERO = re.compile(
+    r"\.lora_A\.|\.lora_B\.default$|\.(adamss|delora|gralora|hira|lily|peanut)_A\.|\.delora_lambda\.|\.glora_[ABC]\."
+    r"|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
+)
+"""LoRA's A stands behind B, AdaLoRA's A and B behind E, and so on."""
+NEVER_A_GRADIENT = ".glora_D."
+"""GLoRA's D is multiplied by a bias that may be zero."""
 
 UNKNOWN_STEPS = 1_000_000
 """AdaLoRA wants to know a stage's length before it is known; its schedule is set when the stage begins."""
@@ -76,6 +85,14 @@ class PeftAdapter(Adapter):
         """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
         beginning = (dict(self.kind.fixed) | dict(self.options)).get("init_lora_weights")
         return isinstance(beginning, str) and beginning in REWRITING
+
+    def starts_behind_zero(self, name: str) -> bool:
+        """Whether a parameter stands behind one that starts at zero."""
+        return BEHIND_A_ZERO.search(name) is not None
+
+    def never_gets_gradient(self, name: str) -> bool:
+        """Whether a parameter may rightly never get a gradient."""
+        return NEVER_A_GRADIENT in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can.
@@ -215,7 +232,8 @@ def _quiet() -> Iterator[None]:
 
 def _as_class(kind: PeftKind) -> type[PeftAdapter]:
     doc = f"{kind.type} of peft.\n\nSource: {kind.source}."
-    members = {"name": kind.name, "merges": kind.merges, "source": kind.source, "kind": kind, "__doc__": doc}
+    traits = ("name", "merges", "source", "reads_outputs_only", "first_rates", "alone_rates")
+    members = {"kind": kind, "__doc__": doc} | {trait: getattr(kind, trait) for trait in traits}
     return cast(type[PeftAdapter], type(f"Peft{kind.type}", (PeftAdapter,), members))
 
 

@@ -11,8 +11,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
-from headstart.adapters.layers import output_width
+from headstart.adapters.layer_modules import output_width
 from headstart.adapters.prefixed_attention import PREFIXED, add_prefix, is_prefix, widen_softmax
+from headstart.adapters.rates import Rates
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.seeding import derive_seed, torch_stream
@@ -49,6 +50,9 @@ class Prefix(Adapter):
     name: ClassVar[str] = "prefix"
     merges: ClassVar[bool] = False
     source: ClassVar[str] = "Li and Liang (2021)"
+    reads_outputs_only: ClassVar[bool] = True
+    first_rates: ClassVar[Rates] = Rates(3e-2, 1e-2, 5e-3)
+    alone_rates: ClassVar[Rates] = Rates(1e-2, 1e-2, 5e-3)
 
     def __post_init__(self) -> None:
         if self.num_tokens < 1:

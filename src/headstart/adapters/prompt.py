@@ -12,6 +12,7 @@ from peft import PromptEmbedding, PromptEncoder, PromptEncoderConfig, PromptTuni
 from torch import nn
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
+from headstart.adapters.rates import Rates
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.seeding import derive_seed, torch_stream
@@ -35,6 +36,7 @@ class SoftPrompt(Adapter):
     num_tokens: int = 20
 
     merges: ClassVar[bool] = False
+    reads_outputs_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.num_tokens < 1:
@@ -93,6 +95,8 @@ class Prompt(SoftPrompt):
 
     name: ClassVar[str] = "prompt"
     source: ClassVar[str] = "Lester et al. (2021)"
+    first_rates: ClassVar[Rates] = Rates(3e-2, 1e-2, 1e-2)
+    alone_rates: ClassVar[Rates] = Rates(3e-2, 1e-2, 1e-2)
 
     def _encoder(self, words: nn.Embedding) -> nn.Module:
         config = PromptTuningConfig(
@@ -124,6 +128,8 @@ class PTuning(SoftPrompt):
 
     name: ClassVar[str] = "p_tuning"
     source: ClassVar[str] = "Liu et al. (2021)"
+    first_rates: ClassVar[Rates] = Rates(5e-3, 1e-3, 1e-3)
+    alone_rates: ClassVar[Rates] = Rates(3e-3, 1e-3, 1e-3)
 
     def __post_init__(self) -> None:
         SoftPrompt.__post_init__(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import CheckpointError
-from headstart.store.layout import read_json, write_json
+from headstart.store.json_records import read_record, write_record
 
 HEAD_FILE, HEAD_RECORD_FILE = "head.safetensors", "head.json"
 
@@ -51,7 +51,7 @@ def write_head(tensors: Mapping[str, torch.Tensor], path: Path) -> str:
 
 def write_head_record(record: HeadRecord, folder: Path) -> None:
     """Write `head.json`."""
-    write_json(folder / HEAD_RECORD_FILE, asdict(record))
+    write_record(folder / HEAD_RECORD_FILE, record)
 
 
 def read_head_record(folder: Path) -> HeadRecord:
@@ -62,12 +62,9 @@ def read_head_record(folder: Path) -> HeadRecord:
     """
     path = folder / HEAD_RECORD_FILE
     try:
-        values = read_json(path)
-        return HeadRecord(**values | {"labels": tuple(values["labels"]), "tensor_names": tuple(values["tensor_names"])})
+        return read_record(HeadRecord, path)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: the model folder is not complete") from error
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a head's record: {error}") from error
 
 
 def read_head(folder: Path) -> dict[str, torch.Tensor]:

@@ -8,12 +8,11 @@ Adapters that cannot merge: the adapter and the head; the backbone stays where i
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -29,15 +28,15 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
-from headstart.models.memory import own_memory
+from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, SourceKind, resolve_model
 from headstart.models.without_code import read_config, read_model
 from headstart.registry import Spec
-from headstart.store.layout import read_json, write_json
+from headstart.store.json_records import read_record, write_record
+from headstart.store.record import RunRecord
 from headstart.tasks.task import Task
 
 INFO_FILE, RUN_FILE = "headstart.json", "run.json"
-FOLDER_SCHEMA_VERSION = 2
 PORTABLE_ATTENTION = ("eager", "sdpa")
 """Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
 
@@ -46,7 +45,7 @@ FolderKind = Literal["model", "adapter"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """How a model came about and how it wants its inputs: the content of `headstart.json`.
+    """How a model came about and how it wants its inputs.
 
     Attributes:
         task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
@@ -73,6 +72,14 @@ class ModelInfo:
     stride: int = 0
     precision: str = "fp32"
     attention: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderInfo:
+    """The content of `headstart.json`: a whole model or an adapter, and how it came about."""
+
+    kind: FolderKind
+    info: ModelInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +115,7 @@ def save_model_folder(
     folder: Path,
     *,
     info: ModelInfo,
-    run_json: dict[str, Any] | None = None,
+    record: RunRecord | None = None,
 ) -> None:
     """Write a classifier to a new folder, whole or not at all.
 
@@ -117,14 +124,14 @@ def save_model_folder(
         tokenizer: the model's.
         folder: new or empty.
         info: how the model came about.
-        run_json: the run's record; None for models that no run made.
+        record: of the run; None for models that no run made.
 
     Raises:
         UsageError: if the folder is not empty.
     """
     with new_folder(folder) as temporary, quiet_loading():
         classifier.model.save_pretrained(temporary)
-        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, run_json)
+        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, record)
 
 
 def save_adapter_folder(
@@ -134,7 +141,7 @@ def save_adapter_folder(
     folder: Path,
     *,
     info: ModelInfo,
-    run_json: dict[str, Any] | None = None,
+    record: RunRecord | None = None,
 ) -> None:
     """Write an adapter that cannot merge, and its head, to a new folder, whole or not at all.
 
@@ -150,37 +157,32 @@ def save_adapter_folder(
     with new_folder(folder) as temporary, quiet_loading():
         attached.save(temporary)
         found_again = replace(info, model=_absolute(info.model))
-        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, run_json)
+        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, record)
 
 
 def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
     """Return what `headstart.json` says: whole model or adapter, and how it came about.
 
     Raises:
-        UsageError: if the folder is no model that headstart wrote, or a newer headstart wrote it.
+        UsageError: if the folder is not a model that headstart wrote.
+        NewerError: if a newer headstart wrote it.
         CheckpointError: if the file is damaged.
     """
     path = folder / INFO_FILE
     if not path.is_file():
         raise UsageError(
-            f"{folder} is no model folder of headstart: it has no {INFO_FILE}",
+            f"{folder} is not a model folder of headstart: it has no {INFO_FILE}",
             remedy="  Give a folder that `headstart fit` or `headstart export` wrote.",
         )
-    values = read_json(path)
-    if values.get("schema_version", 0) > FOLDER_SCHEMA_VERSION:
-        raise UsageError(f"{folder} was written by a newer headstart", remedy="  Upgrade headstart to read it.")
-    try:
-        kind: FolderKind = TypeAdapter(FolderKind).validate_python(values.get("kind"))
-        return kind, TypeAdapter(ModelInfo).validate_python(values.get("info"))
-    except ValidationError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
+    found = read_record(FolderInfo, path)
+    return found.kind, found.info
 
 
 def load_model_folder(folder: Path) -> SavedModel:
     """Read a whole model back: the same logits, bit for bit, on the same machine.
 
     Raises:
-        UsageError: if the folder is no whole model that headstart wrote.
+        UsageError: if the folder is not a whole model that headstart wrote.
         CheckpointError: if it is damaged or not complete.
     """
     kind, info = read_info(folder)
@@ -237,12 +239,12 @@ def _write_around(
     folder: Path,
     kind: FolderKind,
     info: ModelInfo,
-    run_json: dict[str, Any] | None,
+    run: RunRecord | None,
 ) -> None:
     """Write all that stands beside the weights; `run.json` comes last."""
     _at_rest(tokenizer).save_pretrained(folder)
     sha256 = write_head(head_tensors, folder / HEAD_FILE)
-    record = HeadRecord(
+    head = HeadRecord(
         architecture=type(classifier.model).__name__,
         model=info.model,
         model_revision=info.model_revision,
@@ -254,10 +256,10 @@ def _write_around(
         tensor_names=tuple(sorted(head_tensors)),
         sha256=sha256,
     )
-    write_head_record(record, folder)
-    write_json(folder / INFO_FILE, {"schema_version": FOLDER_SCHEMA_VERSION, "kind": kind, "info": asdict(info)})
-    if run_json is not None:
-        write_json(folder / RUN_FILE, run_json)
+    write_head_record(head, folder)
+    write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info))
+    if run is not None:
+        write_record(folder / RUN_FILE, run)
 
 
 def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.errors import UsageError
-from headstart.store.layout import TEMPORARY_PREFIX
+from headstart.store.layout import TEMPORARY_PREFIX, flush_to_disk
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         yield temporary
         for path in temporary.rglob("*"):
             if path.is_file():
-                _flush_to_disk(path)
+                flush_to_disk(path)
         require_empty(folder)
         if folder.is_dir():
             folder.rmdir()
@@ -51,8 +51,3 @@ def require_empty(folder: Path) -> None:
             allowed="  A model is written into a new or an empty folder.",
             remedy="  Name another folder, or remove this one.",
         )
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

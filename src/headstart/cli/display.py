@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.reports.formats import last_line
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def outcome_line(event: SweepEvent) -> str:
     if record is None:
         raise ValueError("the run has not ended")
     if record.status is not RunStatus.FINISHED:
-        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {_last_line(record.error)}')}"
+        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(record.error)}')}"
     score = _scores(record)
     again = " (was finished before)" if event.kind == "skipped" else f" in {_duration(record.seconds)}"
     return f"[green]✓[/] {escape(f'{event.run}: {score}{again}')}"
@@ -202,11 +203,6 @@ def _scores(record: RunRecord) -> str:
         first = record.stages[0]
         text += f" (Stage 1, {first.name}: {100 * first.scores[record.metric]:.2f})"
     return text
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _duration(seconds: float) -> str:

@@ -27,6 +27,7 @@ def export(
     from headstart.cli.display import sweep_display
     from headstart.cli.session import open_session
     from headstart.experiments.run_data import RunData
+    from headstart.store.json_records import dump
     from headstart.store.local import LocalStore
     from headstart.sweeps.export import export_run, find_run
     from headstart.sweeps.serial import SerialExecutor
@@ -38,4 +39,4 @@ def export(
     with sweep_display([found], quiet=quiet or as_json) as listener:
         executor = SerialExecutor(opened, RunOptions(), listener, cache)
         record = export_run(RunData.of(found, cache), opened, out, executor)
-    typer.echo(json.dumps(record.to_json(), indent=2) if as_json else f"model: {out}")
+    typer.echo(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")

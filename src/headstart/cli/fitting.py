@@ -15,6 +15,7 @@ from headstart.experiments.choices import Choices
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.grid import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
@@ -48,7 +49,7 @@ def run_fit(
         executor = SerialExecutor(store, options, listener, cache)
         record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
     if json:
-        print(json_module.dumps(record.to_json(), indent=2))
+        print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
         print(f"headstart: the run ended as {record.status}: {record.error}", file=sys.stderr)
         print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)
@@ -66,7 +67,7 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}", markup=False)
     console.print(
         f"on {record.num_evaluation_examples} rows of {record.reported_split}; the best constant answer: "
-        f"{record.metric} {100 * record.majority_score:.2f}",
+        f"{record.metric} {100 * record.constant_score:.2f}",
         markup=False,
     )
     if record.privacy is not None:

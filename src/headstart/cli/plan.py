@@ -36,6 +36,9 @@ def plan(
     """
     from rich.console import Console
 
+    from headstart.store.local import existing_store
+
+    existing_store(store)  # Before the numbers' packages are imported.
     from headstart.reports.frame import frame_to_report
     from headstart.reports.planning import plan_json, plan_seeds
 

@@ -72,7 +72,10 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
+    from headstart.store.local import existing_store
+
     chosen = format_ or _format_of(out)
+    existing_store(store)  # Before the numbers' packages are imported.
     if chosen is Format.HTML:
         from headstart.reports.html import write_html
 
@@ -87,7 +90,7 @@ def report(
     if out is not None:
         typer.echo(f"report: {out}")
     if figures is not None:
-        from headstart.reports.figures.files import write_store_figures
+        from headstart.reports.figures.figure_files import write_store_figures
 
         typer.echo(
             f"figures: {len(write_store_figures(store, figures, equal_compute=match_compute))} files in {figures}",

@@ -25,14 +25,12 @@ def runs(
     from rich.table import Column, Table
 
     from headstart.cli.printing import columns_that_fold
-    from headstart.errors import UsageError
-    from headstart.store.local import LocalStore
+    from headstart.store.json_records import dump
+    from headstart.store.local import existing_store
 
-    if not store.is_dir():
-        raise UsageError(f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`.")
-    records = LocalStore(store).records()
+    records = existing_store(store).records()
     if as_json:
-        typer.echo(json.dumps([record.to_json() for record in records], indent=2))
+        typer.echo(json.dumps([dump(record) for record in records], indent=2))
         return
     table = Table(
         Column("run", no_wrap=True),

@@ -17,9 +17,9 @@ from headstart.cli.options import (
 )
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.sources import HUB_PREFIX, name_of
-from headstart.errors import UsageError, unknown_name
+from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.registry import Spec
 from headstart.tasks.catalogue import TASKS
 
@@ -187,7 +187,7 @@ def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
     fraction = data.validation_fraction
     return replace(
         labelled_options(data),
-        kind=_kind(data.kind),
+        kind=kind_named(data.kind) if data.kind is not None else None,
         config=data.config,
         revision=data.revision,
         validation=_absolute(str(data.validation)) if data.validation else None,
@@ -197,15 +197,6 @@ def _file_options(data: DataOptions, folds: int | None) -> FileOptions:
         folds=folds,
         drop_leaks=data.drop_leaks,
     )
-
-
-def _kind(name: str | None) -> TaskKind | None:
-    if name is None:
-        return None
-    known = [kind.value for kind in TaskKind]
-    if name not in known:
-        raise unknown_name("kind of task", name, known)
-    return TaskKind(name)
 
 
 def _other_source(name: str, data: DataOptions, root: str | None) -> TaskSource:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
+from headstart.reports.comparison_table import ComparisonRow, build_comparison
 from headstart.reports.formats import NOTHING, bracket, plural, points, signed_points
-from headstart.reports.frame import SELECTION_PURPOSE, Frame
-from headstart.reports.tables import ComparisonRow, build_comparison
-from headstart.store.record import RunRecord
+from headstart.reports.frame import Frame
+from headstart.store.record import Purpose, RunRecord
 
 if TYPE_CHECKING:
     from headstart.experiments.experiment import Run
@@ -70,7 +70,7 @@ class Standings:
         return self._standing(_key(run)) if _key(run) in self._seeds else None
 
     def _expect(self, run: Run) -> None:
-        if run.experiment.purpose == SELECTION_PURPOSE:
+        if run.experiment.purpose is Purpose.SELECTION:
             return
         self._seeds.setdefault(_key(run), set()).add(run.seed)
         self._labels[_key(run)] = run.experiment.label

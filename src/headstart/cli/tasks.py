@@ -55,7 +55,7 @@ def _used_splits(task: Task) -> tuple[str | None, ...]:
 def _facts(task: Task) -> dict[str, object]:
     return {
         "name": task.name,
-        "kind": task.kind,
+        "kind": str(task.kind),
         "text_columns": task.text_columns,
         "choice_columns": task.choice_columns,
         "label_column": task.label_column,

@@ -45,7 +45,7 @@ def dataset_tables(file: str, hub_name: str | None, options: FileOptions) -> dic
     """Return the splits by name of a data set on disk (`save_to_disk`), or on the hub where it has a name there.
 
     Raises:
-        UsageError: if there is none, or it cannot be fetched.
+        UsageError: if it does not exist, or cannot be fetched.
     """
     import datasets
 

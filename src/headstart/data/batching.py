@@ -11,10 +11,9 @@ import torch
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from headstart.data.examples import Label
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.kinds import TaskKind
-from headstart.metrics import label_array
+from headstart.kinds.catalogue import DEFAULT_KIND
+from headstart.kinds.kind import Kind
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
@@ -105,19 +104,19 @@ class PaddingCollator:
 
     Attributes:
         kind: of the answers, which says how labels are written.
-        num_labels: c, which only several classes at once need.
+        num_labels: c, which only multi-label answers need.
     """
 
     tokenizer: PreTrainedTokenizerBase
-    kind: TaskKind = TaskKind.CLASSIFICATION
+    kind: Kind = DEFAULT_KIND
     num_labels: int = 0
     pad_to_multiple_of: int = PADDING_MULTIPLE
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
 
-        That is `labels` as `label_tensor` makes them; `num_sequences` [b]; and `spans` [b, 4], counted in the padded
-        sequences. All that is no input of a model stands in `NOT_INPUTS`.
+        That is `labels` as `Kind.label_tensor` makes them, `num_sequences` [b], and `spans` [b, 4], counted in the
+        padded sequences. What a model does not take stands in `NOT_INPUTS`.
         """
         padded = self.tokenizer.pad(
             [sequence for row in rows for sequence in _sequences(row)],
@@ -134,18 +133,8 @@ class PaddingCollator:
                 lengths = torch.tensor([len(row["input_ids"]) for row in rows])
                 batch["spans"] += (batch["input_ids"].shape[1] - lengths).unsqueeze(1)
         if "labels" in rows[0]:
-            batch["labels"] = label_tensor(self.kind, [row["labels"] for row in rows], self.num_labels)
+            batch["labels"] = self.kind.label_tensor([row["labels"] for row in rows], self.num_labels)
         return batch
-
-
-def label_tensor(kind: TaskKind, labels: Sequence[Label], num_labels: int) -> torch.Tensor:
-    """Return labels as a loss reads them.
-
-    Indices [b] in int64 for classes and choices, numbers [b] in float32 for regression, and for several classes at once
-    a row of 0 and 1 per example, [b, c] in float32.
-    """
-    tensor = torch.from_numpy(label_array(kind, labels, num_labels))
-    return tensor.float() if kind in (TaskKind.REGRESSION, TaskKind.MULTI_LABEL) else tensor
 
 
 def _sequences(row: dict[str, Any]) -> list[dict[str, list[int]]]:

@@ -45,7 +45,7 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
             f"{len(keys['train']) - len(kept)} training rows were dropped: their texts stand in validation too"
         )
         if not kept:
-            raise UsageError("--drop-leaks leaves no training row: all of their texts stand in validation")
+            raise UsageError("`drop_leaks` leaves no training rows: all of their texts stand in validation")
         given["train"], keys["train"] = given["train"].take(kept), [keys["train"][row] for row in kept]
     exact, folded = set(given["train"].texts), set(keys["train"])
     for name in [name for name in given if name != "train"]:
@@ -85,9 +85,9 @@ def refuse_cutting(options: FileOptions) -> None:
     unused = [
         option
         for option, given in (
-            ("--folds", options.folds is not None),
-            ("--group", options.group is not None),
-            ("--validation-fraction", options.validation_fraction != AS_GUESSED.validation_fraction),
+            ("`folds`", options.folds is not None),
+            ("`group`", options.group is not None),
+            ("`validation_fraction`", options.validation_fraction != AS_GUESSED.validation_fraction),
         )
         if given
     ]
@@ -106,5 +106,5 @@ def _shared(name: str, num_rows: int, num_exact: int, num_folded: int) -> list[s
     if not num_folded:
         return []
     near = f", {num_folded - num_exact} of them but for case and spaces" if num_folded > num_exact else ""
-    remedy = "; --drop-leaks drops them from training" if name == "validation" else ""
+    remedy = "; `drop_leaks` drops them from training" if name == "validation" else ""
     return [f"{num_folded} of {num_rows} {name} rows have texts that stand in training too{near}{remedy}"]

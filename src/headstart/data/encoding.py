@@ -67,7 +67,7 @@ def require_fast(tokenizer: PreTrainedTokenizerBase, purpose: str) -> None:
     """
     if not tokenizer.is_fast:
         raise UsageError(
-            f"{purpose} needs a fast tokenizer, and {type(tokenizer).__name__} is none",
+            f"{purpose} needs a fast tokenizer, which {type(tokenizer).__name__} is not",
             remedy="  Use a model whose folder holds a tokenizer.json.",
         )
 

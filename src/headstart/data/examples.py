@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 from headstart.tasks.task import Task
-
-Label = int | float | tuple[int, ...]
-"""A class or choice by its index, a number, or the indices of several classes in ascending order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ class TaskData:
         if self.task.train_split is None:
             raise UsageError(
                 f"the task {self.task.name!r} has no training rows",
-                remedy=f"  Train on a task with the same labels, and give --evaluate-on {self.task.name}.",
+                remedy=f"  Train on a task with the same labels, and give `evaluate_on` {self.task.name}.",
             )
         return self.splits[self.task.train_split]
 
@@ -121,7 +119,7 @@ class TaskData:
 
 
 def class_counts(task: Task, split: Split) -> tuple[int, ...]:
-    """Return the rows of each class, none where the task has no classes; with several at once a row counts for each."""
+    """Return the rows of each class, nothing where the task has no classes; a row counts for each of its own."""
     counter: Counter[int] = Counter()
     for label in (split.labels or ()) if task.kind.has_classes else ():
         counter.update(label if isinstance(label, tuple) else (int(label),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class FileOptions:
         choices: columns of the choices, for multiple choice; the label is then the right one's number from 0, or its
             column's name.
         kind: the kind of answer, where it is not to be inferred.
-        separator: between the labels of one cell, for several labels at once.
+        separator: between the labels of one cell, for multi-label answers.
         columns: names of the columns, for a file without a header.
         encoding: of a text file; UTF-8 by default.
         config, revision: of a data set on the hub.
@@ -34,7 +34,7 @@ class FileOptions:
     text_pair: str | None = None
     label: str | None = None
     choices: tuple[str, ...] = ()
-    kind: TaskKind | None = None
+    kind: Kind | None = None
     separator: str | None = None
     columns: tuple[str, ...] = ()
     encoding: str | None = None

@@ -6,15 +6,14 @@ Another format is another entry of `FORMATS`, and another kind of row another li
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from headstart.data.examples import Label, Span, Split
+from headstart.data.examples import Span, Split
 from headstart.data.table import Table
 from headstart.errors import DataError, DataFault
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Label
 from headstart.registry import Registry
 from headstart.tasks.task import Task
 
@@ -75,7 +74,8 @@ def read_split(task: Task, table: Table, *, labelled: bool = True) -> Split:
             example = row_format.read(task, row)
             if labelled:
                 _require_filled(row)
-                labels.append(_label(task, row[task.label_column], example))
+                size = len(example.choices) if task.kind.has_choices else task.num_labels
+                labels.append(task.kind.indexed_label(row[task.label_column], size))
             examples.append(example)
         except ValueError as error:
             faults.append(table.fault(str(error), number))
@@ -89,26 +89,10 @@ def _split(task: Task, examples: list[Example], labels: tuple[Label, ...] | None
     return Split.of(
         texts=tuple(example.texts for example in examples),
         labels=labels,
-        choices=tuple(each.choices for each in examples) if task.kind is TaskKind.MULTIPLE_CHOICE else None,
+        choices=tuple(each.choices for each in examples) if task.kind.has_choices else None,
         spans=tuple(each.spans for each in examples if each.spans) if task.has_spans else None,
         groups=tuple(example.group for example in examples) if has_groups else None,
     )
-
-
-def _label(task: Task, value: object, example: Example) -> Label:
-    """Return a label as the task's kind has it.
-
-    Raises:
-        ValueError: if it is none.
-    """
-    if task.kind is TaskKind.REGRESSION:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"the label is {value!r}, and no finite number")
-        return float(value)
-    size = len(example.choices) if task.kind is TaskKind.MULTIPLE_CHOICE else task.num_labels
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < size:
-        raise ValueError(f"the label is {value!r}, and not one of 0 to {size - 1}")
-    return value
 
 
 def _require_filled(row: Row) -> None:
@@ -215,7 +199,7 @@ def _with_marks(text: str, number: int, marks: tuple[tuple[Span, str], ...]) -> 
 
 def _span(number: int, text: str, begin: int, end: int) -> Span:
     if not 0 <= begin < end <= len(text) or not text[begin:end].strip():
-        raise ValueError(f"the span {begin} to {end} is no place in its text of {len(text)} characters: {text!r}")
+        raise ValueError(f"the span {begin} to {end} is not a place in its text of {len(text)} characters: {text!r}")
     return Span(text=number, begin=begin, end=end)
 
 

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 from headstart.seeding import numpy_generator
 
 Key = TypeVar("Key", int, str)
@@ -16,8 +17,8 @@ Key = TypeVar("Key", int, str)
 def hold_out(split: Split, fraction: float, seed: int, groups: Sequence[str] | None = None) -> tuple[Split, Split]:
     """Return the rest and the held-out part, both in the split's order.
 
-    Every class keeps at least one row in the rest, and gives at least one where it has two. Numbers are no classes:
-    their rows are cut at random. A row with several classes counts for its first.
+    Every class keeps at least one row in the rest, and gives at least one where it has two. Numbers are not
+    classes: their rows are cut at random. A row with several classes counts for its first.
 
     Args:
         split: labelled rows.
@@ -58,7 +59,7 @@ def fold_of(split: Split, folds: int, fold: int, seed: int, groups: Sequence[str
     num_units = len(set(groups)) if groups is not None else len(split)
     if not 2 <= folds <= num_units:
         units = "groups" if groups is not None else "rows"
-        raise UsageError(f"--folds was given as {folds}", allowed=f"  2 to {num_units}: there are {num_units} {units}.")
+        raise UsageError(f"`folds` was given as {folds}", allowed=f"  2 to {num_units}: there are {num_units} {units}.")
     dealt = _dealt(split.labels or (), folds, seed) if groups is None else _dealt_groups(groups, folds, seed)
     return _parted(split, {row for row, number in enumerate(dealt) if number == fold})
 

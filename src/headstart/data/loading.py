@@ -17,7 +17,7 @@ from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows
 from headstart.tasks.task import HubSource, Task
 
-DATA_ROOT_REMEDY = "  Give --data-root, a folder with <suite>/<task>/<split>.jsonl, one JSON object a line."
+DATA_ROOT_REMEDY = "  Give `data_root`, a folder with <suite>/<task>/<split>.jsonl, one JSON object per line."
 
 
 def load_task(name: str, *, data_root: Path | None = None, splits: Sequence[str] | None = None) -> TaskData:
@@ -51,7 +51,7 @@ def load_table(task: Task, split: str, *, data_root: Path | None = None) -> Tabl
         data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
 
     Raises:
-        UsageError: if there is no such split, or the rows cannot be found or fetched.
+        UsageError: if the task does not have the split, or the rows cannot be found or fetched.
     """
     known = [name for name, _ in task.num_rows]
     if split not in known:
@@ -69,15 +69,13 @@ def fingerprint(task: Task, splits: Mapping[str, Split]) -> str:
     """Return the SHA-256 over label names, texts and labels of all splits, and over what else their examples have."""
     whole = hashlib.sha256()
     for part in (task.labels, *(_parts(name, split) for name, split in sorted(splits.items()))):
-        whole.update(json.dumps(part, ensure_ascii=False).encode())
+        whole.update(json.dumps(part, ensure_ascii=False, default=astuple).encode())
     return whole.hexdigest()
 
 
 def _parts(name: str, split: Split) -> tuple[object, ...]:
-    spans = None if split.spans is None else [(astuple(first), astuple(second)) for first, second in split.spans]
-    extras = {"choices": split.choices, "spans": spans, "groups": split.groups}
-    given = {key: value for key, value in extras.items() if value is not None}
-    return (name, split.texts, split.labels, *([given] if given else []))
+    extras = {key: split.columns[key] for key in sorted(split.columns) if key != "labels"}
+    return (name, split.texts, split.labels, *([extras] if extras else []))
 
 
 def _demo_rows(task: Task, split: str) -> Table:
@@ -89,7 +87,7 @@ def _demo_rows(task: Task, split: str) -> Table:
 def _local_rows(path: Path, task: Task) -> Table:
     if not path.is_file():
         raise UsageError(
-            f"{path} is missing: --data-root holds no such split of {task.name!r}", remedy=DATA_ROOT_REMEDY
+            f"{path} is missing: `data_root` does not hold this split of {task.name!r}", remedy=DATA_ROOT_REMEDY
         )
     return read_table(path)
 

@@ -65,7 +65,7 @@ def windows(
     if not 0 <= stride < room:
         raise UsageError(
             f"windows of {max_length} tokens cannot share {stride}",
-            allowed=f"  Allowed for --stride: 0 to {room - 1}, which leaves each window a token of its own.",
+            allowed=f"  Allowed for `stride`: 0 to {room - 1}, which leaves each window a token of its own.",
         )
     second_slides = _second_slides(columns, tokenizer, room, stride)
     parts: list[Features] = []
@@ -139,5 +139,5 @@ def _second_slides(columns: Columns, tokenizer: PreTrainedTokenizerBase, room: i
         if sum(pair) > room and room - min(pair) <= stride
     ]
     if faults:
-        raise DataError(faults, remedy="  Give a larger --max-length, a smaller --stride, or --long head_tail.")
+        raise DataError(faults, remedy="  Give a larger `max_length`, a smaller `stride`, or `long` head_tail.")
     return [second > first for first, second in lengths]

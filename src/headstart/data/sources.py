@@ -29,7 +29,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     """Return the tables by split, "train" among them.
 
     Raises:
-        UsageError: if options have no effect on such a source, or there is no training split.
+        UsageError: if options have no effect on such a source, or the training split is missing.
         DataError: if a column of splits holds something else.
     """
     hub_name = file.removeprefix(HUB_PREFIX) if file.startswith(HUB_PREFIX) else None
@@ -45,7 +45,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     if options.validation is not None:
         if "validation" in tables:
             raise UsageError(
-                f"--validation was given, and {file} has validation rows already", remedy="  Leave it out."
+                f"`validation` was given, and {file} has validation rows already", remedy="  Leave it out."
             )
         tables["validation"] = read_table(options.validation, options)
     return tables
@@ -55,7 +55,7 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None]
     if unused and not file.startswith(HUB_PREFIX):
         raise UsageError(
-            f"{' and '.join(f'--{name}' for name in unused)} would have no effect: {file} is not on the hub",
+            f"{' and '.join(f'`{name}`' for name in unused)} would have no effect: {file} is not on the hub",
             remedy="  Leave it out, or write hub:OWNER/NAME.",
         )
 

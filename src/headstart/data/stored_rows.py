@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ def write_rows(store: LocalStore, data: TaskData) -> Path:
 
     `read_rows` gives the same back, bit for bit. What is there already is not written again.
     """
+    from pydantic import TypeAdapter
+
     values = {
-        "task": asdict(data.task),
+        "task": TypeAdapter(Task).dump_python(data.task, mode="json"),
         "fingerprint": data.fingerprint,
         "notes": data.notes,
         "splits": list(data.splits),

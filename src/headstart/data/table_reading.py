@@ -54,7 +54,7 @@ def _problem(path: Path) -> str:
         return "is a folder; name a file in it, or a folder that datasets' save_to_disk wrote"
     if _suffix(path) not in SCANS:
         return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
-    return "" if path.exists() else "there is no such file"
+    return "" if path.exists() else "the file does not exist"
 
 
 def _suffix(path: Path) -> str:

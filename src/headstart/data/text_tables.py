@@ -53,7 +53,7 @@ def scan_tsv(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tabl
 
 
 def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
-    """Yield a file of one JSON object a line piece by piece; blank lines are none."""
+    """Yield a file with one JSON object per line piece by piece; blank lines are skipped."""
     with _lines(path, options) as lines:
         rows = _json_rows(lines)
         while True:
@@ -101,13 +101,13 @@ class _Lines(Iterator[str]):
             self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
             raise StopIteration from error
         except UnicodeError as error:
-            self.add(f"is not {self._encoding}: {error}; give its --encoding")
+            self.add(f"is not {self._encoding}: {error}; give its `encoding`")
             raise StopIteration from error
         self.number += 1
         if bad := UNDECODABLE.search(line):
             byte = ord(bad.group()) - 0xDC00
             self.add(
-                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its --encoding, such as "
+                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its `encoding`, such as "
                 "cp1252, or save the file as UTF-8"
             )
             return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
@@ -130,11 +130,11 @@ def _lines(path: Path, options: FileOptions) -> Iterator[_Lines]:
         codecs.lookup(encoding)
     except LookupError:
         raise UsageError(
-            f"unknown --encoding {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
+            f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
         ) from None
     with _binary(path) as binary:
         if options.encoding is None and _begins_as_utf_16(binary):
-            yield _with_fault(path, "is UTF-16; give --encoding utf-16, or save it as UTF-8")
+            yield _with_fault(path, "is UTF-16; give `encoding` utf-16, or save it as UTF-8")
             return
         is_utf_8 = codecs.lookup(encoding).name == "utf-8"
         text = io.TextIOWrapper(
@@ -206,7 +206,7 @@ def _good_rows(
     path: Path, lines: _Lines, rows: Iterator[NumberedRow], header: list[str], *, has_header: bool
 ) -> Iterator[NumberedRow]:
     """Yield the rows that have as many cells as the header; what is wrong with the others goes to the faults."""
-    named_by = "header" if has_header else "list of --columns"
+    named_by = "header" if has_header else "list of `columns`"
     for line, row in rows:
         if not row and len(header) > 1:
             continue
@@ -272,7 +272,7 @@ def _json_rows(lines: _Lines) -> Iterator[tuple[int, dict[str, object]]]:
 def _row_problem(row: object, line: str) -> str:
     if not isinstance(row, dict):
         return "is not a JSON object"
-    # Decoded text holds no surrogates, so only an escape can make one: look no further where there is none.
+    # Decoded text holds no surrogates, so only an escape can make one: without an escape there is nothing to look for.
     if "\\ud" in line.lower() and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
         return "holds half of a character (an unpaired surrogate)"
     return ""

@@ -59,7 +59,7 @@ def cached_tokens(
         min_rows: splits with fewer examples are not cached.
 
     Raises:
-        UsageError, DataError: as `tokenize` does. A cache that cannot be written is no error.
+        UsageError, DataError: as `tokenize` does. A cache that cannot be written is not an error.
     """
     folder = cache_folder() if len(split) >= min_rows and tokenizer.is_fast else None
     if folder is None:
@@ -77,7 +77,7 @@ def cached_tokens(
 def cache_folder() -> Path | None:
     """Return the cache's folder: `$HEADSTART_CACHE`, else `headstart` in `$XDG_CACHE_HOME`, else in `~/.cache`.
 
-    None where there is no home.
+    None for a user without a home.
     """
     if own := os.environ.get("HEADSTART_CACHE"):
         return Path(own).absolute()
@@ -121,7 +121,7 @@ def _write(path: Path, key: str, tokens: TokenizedSplit) -> None:
 
 
 def _read(path: Path, key: str, split: Split) -> TokenizedSplit | None:
-    """Return a file's tokens, or None where there is none, or it is damaged or another's."""
+    """Return a file's tokens, or None if it is missing, damaged, or another's."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})

@@ -28,7 +28,7 @@ def locate_spans(
     *,
     max_length: int,
 ) -> list[TokenSpans]:
-    """Return the tokens of both spans of every example: all that share a character with it that is no space.
+    """Return the tokens of both spans of every example: all that share a character with it other than a space.
 
     Args:
         spans: per example.
@@ -50,7 +50,7 @@ def locate_spans(
         for fault in _faults(row, spans[row], columns, places, uncut.get(row, places), max_length)
     ]
     if faults:
-        raise DataError(faults, remedy="  Give a larger --max-length, or leave these rows out.")
+        raise DataError(faults, remedy="  Give a larger `max_length`, or leave these rows out.")
     return [(*first, *second) for first, second in found]
 
 

@@ -21,10 +21,11 @@ from headstart.data.encoding import (
     take_rows,
     without_places,
 )
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.data.long_texts import head_and_tail, windows
 from headstart.data.token_spans import TokenSpans, locate_spans
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -41,7 +42,7 @@ class TokenizedSplit:
         features: model input name -> one list of integers per sequence; an example's sequences follow one another.
         labels: per example; None for rows without labels.
         num_sequences: per example; None where each has one.
-        spans: per example the first token and the one after the last of both spans; None where there are none.
+        spans: per example the first token and the one after the last of both spans; None without spans.
         num_truncated: examples that lost tokens to the maximum length.
     """
 
@@ -139,19 +140,19 @@ def _tokenized(
 def _check_options(split: Split, tokenizer: PreTrainedTokenizerBase, truncation: Truncation, stride: int) -> None:
     if stride and truncation != "window":
         raise UsageError(
-            f"--stride {stride} would have no effect: only windows overlap", remedy="  Give --long window."
+            f"`stride` {stride} would have no effect: only windows overlap", remedy="  Give `long` window."
         )
     if truncation in ("head_tail", "window"):
         if split.spans is not None:
             raise UsageError(
-                f"--long {truncation} cannot be used where the question is about places in the text",
-                remedy="  Leave it out, and give a --max-length that keeps these places.",
+                f"`long` {truncation} cannot be used where the question is about places in the text",
+                remedy="  Leave it out, and give a `max_length` that keeps these places.",
             )
-        require_fast(tokenizer, f"--long {truncation}")
+        require_fast(tokenizer, f"`long` {truncation}")
     if truncation == "window" and split.choices is not None:
         raise UsageError(
-            "--long window cannot be used for multiple choice: every choice is a sequence of its own",
-            remedy="  Leave it out, or give --long head_tail.",
+            "`long` window cannot be used for multiple choice: every choice is a sequence of its own",
+            remedy="  Leave it out, or give `long` head_tail.",
         )
     if split.spans is not None:
         require_fast(tokenizer, "a question about places in the text")
@@ -161,7 +162,7 @@ def _check_room(columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length
     if room_for_texts(tokenizer, max_length, len(columns)) < len(columns):
         least = max_length - room_for_texts(tokenizer, max_length, len(columns)) + len(columns)
         raise UsageError(
-            f"--max-length {max_length} leaves no room for the text beside the special tokens",
+            f"`max_length` {max_length} leaves no room for the text beside the special tokens",
             allowed=f"  Allowed: {least} or more.",
         )
 

@@ -11,14 +11,14 @@ from headstart.data.cuts import cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.formats import read_split, trimmed_choices
-from headstart.data.labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.data.loading import fingerprint
 from headstart.data.sources import name_of, tables_of
 from headstart.data.table import Table
 from headstart.data.table_reading import read_table
+from headstart.data.written_labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.errors import DataError, DataFault
-from headstart.kinds import TaskKind
-from headstart.tasks.files import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
+from headstart.kinds.kind import Kind
+from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class Rows:
         """Return the rows with each label by its place in `index`."""
         columns = self.table.columns
         texts = [columns[name] for name in self.columns.text]
-        is_choice = self.written.kind is TaskKind.MULTIPLE_CHOICE
+        kind, cells = self.written.kind, self.written.cells
         return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
-            labels=tuple(self.written.label(row, index) for row in self.numbers),
-            choices=tuple(self.choices[row] for row in self.numbers) if is_choice else None,
+            labels=tuple(kind.label(cells[row], index) for row in self.numbers),
+            choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
             groups=tuple(str(columns[group][row]) for row in self.numbers) if group is not None else None,
         )
 
@@ -67,7 +67,7 @@ class UncutRows:
 
     name: str
     columns: Columns
-    kind: TaskKind
+    kind: Kind
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     notes: tuple[str, ...]
@@ -174,7 +174,7 @@ def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Sp
         separator: between the labels of one cell.
 
     Raises:
-        DataError: with all faults of the rows; a label that is none of the task's is one.
+        DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
     if task.row_format != "texts":
         return read_split(task, table)
@@ -186,9 +186,9 @@ def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Sp
         index |= {str(number): number for number in range(task.num_labels)}
     known = ", ".join(repr(name) for name in task.labels)
     faults += [
-        table.fault(f"the label {name!r} is none of the classes {known}", row)
-        for row, names in rows.written.names.items()
-        for name in names
+        table.fault(f"the label {name!r} is not one of the classes {known}", row)
+        for row, cell in rows.written.cells.items()
+        for name in cell.names
         if name not in index
     ]
     if faults:
@@ -209,7 +209,7 @@ def _choose(table: Table, options: FileOptions) -> ColumnChoice:
     choice = choose_columns(
         free, text=options.text, text_pair=options.text_pair, label=options.label, choices=options.choices
     )
-    wanted = {"--group": options.group, "--split-column": options.split_column}
+    wanted = {"group": options.group, "split_column": options.split_column}
     problems = column_problems(tuple(table.columns), wanted)
     return ColumnChoice(columns=None, problems=(*choice.problems, *problems)) if problems else choice
 
@@ -219,27 +219,27 @@ def _missing_columns(
 ) -> list[DataFault]:
     if not table.columns:
         return []
-    wanted = {**dict(zip(("--text", "--text-pair"), texts, strict=False)), "--label": label}
-    wanted |= {f"--choices {number}": name for number, name in enumerate(choices, 1)}
+    wanted = {**dict(zip(("text", "text_pair"), texts, strict=False)), "label": label}
+    wanted |= {f"choices {number}": name for number, name in enumerate(choices, 1)}
     return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
 
 
-def _rows(table: Table, columns: Columns, kind: TaskKind, separator: str | None, faults: list[DataFault]) -> Rows:
+def _rows(table: Table, columns: Columns, kind: Kind, separator: str | None, faults: list[DataFault]) -> Rows:
     """Return the rows that are whole; what is wrong with the others goes to `faults`."""
     missing = _missing_columns(table, columns.text, columns.choices, columns.label)
     faults += [fault for fault in missing if fault not in faults]
     if missing or not table.columns:
-        nothing = WrittenLabels(kind=kind, names={}, numbers={}, first_rows={})
+        nothing = WrittenLabels(kind=kind, cells={}, first_rows={})
         return Rows(table=table, columns=columns, written=nothing)
     good = _good_texts(table, columns.text, faults)
     choices = _good_choices(table, columns.choices, faults)
     written = read_labels(table, columns, kind, separator, faults)
-    readable = written.rows
-    if kind is TaskKind.MULTIPLE_CHOICE:
+    readable = set(written.cells)
+    if kind.has_choices:
         faults += [
-            table.fault(f"the label is {number:g}, and the row has {len(choices[row])} choices", row)
-            for row, number in written.numbers.items()
-            if row in choices and number >= len(choices[row])
+            table.fault(f"the label is {cell.number:g}, and the row has {len(choices[row])} choices", row)
+            for row, cell in written.cells.items()
+            if row in choices and cell.number >= len(choices[row])
         ]
         readable &= choices.keys()
     numbers = tuple(row for row in good if row in readable)

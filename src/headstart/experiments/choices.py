@@ -10,7 +10,6 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
-from headstart.strategies.eh_ft import EhFt
 from headstart.strategies.strategy import Strategy
 from headstart.training.arguments import parse_overrides
 from headstart.training.config import DEFAULT_FIRST_FRACTION, PrivacyConfig
@@ -134,7 +133,7 @@ def _splits_otherwise(privacy: PrivacyConfig | None) -> bool:
 
 
 def _check_merging(spec: Spec, strategy: Strategy, adapter: Spec) -> None:
-    if isinstance(strategy, EhFt) and strategy.kept_fraction and not build_adapter(adapter).merges:
+    if strategy.merges_adapter and not build_adapter(adapter).merges:
         raise UsageError(
             f"{spec} keeps what Stage 1's adapter learned by merging it into the weights, and {adapter.name!r} "
             "cannot be merged",

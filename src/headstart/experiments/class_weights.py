@@ -1,4 +1,4 @@
-"""Weights of the classes in the loss: none, balanced by their frequencies, or from a file."""
+"""Weights of the classes in the loss: all equal, balanced by their frequencies, or from a file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from headstart.errors import UsageError, unknown_name
 from headstart.tasks.task import Task
-from headstart.training.losses import balanced_weights
+from headstart.training.objective import balanced_weights
 
 
 def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tuple[float, ...] | None:
-    """Return one weight per class; None for none.
+    """Return one weight per class; None where all are equal.
 
     Args:
         choice: "none", "balanced", or a JSON file that holds an object of label: weight.
@@ -21,13 +21,13 @@ def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tup
         counts: training rows of each class.
 
     Raises:
-        UsageError: if the file cannot be read, or lacks a class, or holds something that is no weight.
+        UsageError: if the file cannot be read, or lacks a class, or holds something that is not a weight.
     """
     if choice == "none":
         return None
     if not task.kind.has_classes:
         raise UsageError(
-            f"--class-weights would have no effect: {task.name!r} is of kind {task.kind}", remedy="  Leave it out."
+            f"`class_weights` would have no effect: {task.name!r} is of kind {task.kind}", remedy="  Leave it out."
         )
     return balanced_weights(counts) if choice == "balanced" else _read(Path(choice), task.labels)
 
@@ -35,7 +35,7 @@ def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tup
 def _read(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
     if not path.is_file():
         raise UsageError(
-            f"--class-weights was given as {str(path)!r}, and there is no such file",
+            f"`class_weights` was given as {str(path)!r}, and there is no such file",
             allowed="  Allowed: none, balanced, or a JSON file that holds an object of label: weight.",
         )
     try:

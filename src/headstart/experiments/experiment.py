@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
-from headstart.store.record import SCHEMA_VERSION
+from headstart.store.json_records import dump
+from headstart.store.record import NOTHING_CHOSEN, Purpose
 from headstart.strategies.strategy import Stage
 from headstart.training.config import TrainingConfig
-
-NOTHING_CHOSEN = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,21 +46,6 @@ class TaskSource:
             return self
         return replace(self, options=replace(self.options, fold=seed % self.options.folds))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> TaskSource:
-        """Read a source back.
-
-        Raises:
-            ValueError: if the values are not a source.
-        """
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls).validate_python(values)
-
 
 @dataclass(frozen=True, kw_only=True)
 class OtherRows:
@@ -78,7 +62,7 @@ class Evaluation:
     Attributes:
         split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
         holdout_fraction: share of the training split that is held out, 0 for none.
-        chosen_on: what the learning rates were chosen on; "none" when nothing was chosen.
+        chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.
         selection_fraction: share of the training rows that nothing is trained on because a strategy chooses on them.
         others: what the finished model is scored on beside the task's own split.
@@ -101,7 +85,7 @@ class Experiment:
         model: its name; `model_revision` is a commit or the SHA-256 of its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         plan: the stages, resolved to the last number.
-        purpose: "report", or "selection" for a trial that helps to choose learning rates.
+        recorded_digest: what an older headstart stored it under; "" for one that is planned now.
     """
 
     task: str
@@ -115,8 +99,8 @@ class Experiment:
     plan: tuple[Stage, ...]
     training: TrainingConfig
     evaluation: Evaluation = Evaluation()
-    purpose: str = "report"
-    schema_version: int = SCHEMA_VERSION
+    purpose: Purpose = Purpose.REPORT
+    recorded_digest: str = ""
 
     @property
     def label(self) -> str:
@@ -131,8 +115,10 @@ class Experiment:
     @cached_property
     def digest(self) -> str:
         """Return the SHA-256 over all that changes results: a model counts by its revision, not by its name."""
-        values = self.to_json()
-        del values["model"]
+        if self.recorded_digest:
+            return self.recorded_digest
+        values = dump(self)
+        del values["model"], values["recorded_digest"]
         return _digest(values)
 
     @cached_property
@@ -140,21 +126,6 @@ class Experiment:
         """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
         training = self.training
         return _digest([training.batch_size, training.precision, training.attention, training.device])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values; `from_json` reads them back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Experiment:
-        """Read an experiment back.
-
-        Raises:
-            ValueError: if the values are not an experiment of this schema.
-        """
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(cls).validate_python(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +144,20 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.experiment.task} {self.experiment.label} seed {self.seed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredExperiment:
+    """The content of an `experiment.json`: an experiment, and where the rows of its first fold were found."""
+
+    experiment: Experiment
+    source: TaskSource
+
+    def run(self, digest: str, seed: int) -> Run:
+        """Return the run with this seed; `digest` is what the experiment is stored under."""
+        same = self.experiment.digest == digest
+        experiment = self.experiment if same else replace(self.experiment, recorded_digest=digest)
+        return Run(experiment, seed, self.source.at(seed))
 
 
 def _digest(values: Any) -> str:

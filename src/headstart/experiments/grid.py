@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headstart.adapters.adapter import Adapter
-from headstart.adapters.catalogue import build_adapter, working_adapters
+from headstart.adapters.catalogue import build_adapter
 from headstart.data.batching import PADDING_MULTIPLE
 from headstart.data.examples import Split, class_counts
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.choices import STAGE_NAMES, Choices
 from headstart.experiments.class_weights import resolve_class_weights
-from headstart.experiments.experiment import NOTHING_CHOSEN, Evaluation, Experiment, OtherRows, Run, TaskSource
-from headstart.experiments.plan_checks import check_gradient_checkpointing, check_plan_fits
+from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, Run, TaskSource
+from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import (
@@ -27,25 +27,25 @@ from headstart.experiments.recipes import (
     stage_optimizers,
 )
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.experiments.saved_adapters import with_saved_adapter
-from headstart.models.classifier import Classifier
+from headstart.experiments.saved_adapters import saved_adapter_digest
+from headstart.losses import LossConfig
+from headstart.models.attention import resolve_attention
 from headstart.models.loading import longest_input
 from headstart.models.parameters import count
 from headstart.registry import Spec
+from headstart.store.record import NOTHING_CHOSEN
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.tasks.task import Task
 from headstart.training.arguments import CHECKPOINTING, parse_overrides, split_neutral
 from headstart.training.config import (
-    LossConfig,
     RunOptions,
     TrainerOverride,
     TrainingConfig,
-    resolve_attention,
     resolve_device,
     resolve_precision,
 )
-from headstart.training.losses import resolve_loss
+from headstart.training.objective import resolve_loss
 from headstart.training.trackers import check_trackers
 
 DEFAULT_STAGE1_FRACTION = 0.1
@@ -84,7 +84,7 @@ def build_experiment(
         training=replace(_training(choices, task, cache), loss=_loss(choices, task, training_rows)),
         evaluation=evaluation,
     )
-    classifier = _probed_classifier(draft, adapter, source, cache)
+    classifier = RunData.of(Run(draft, 0, source), cache).load_classifier()
     optimizers = stage_optimizers(
         preset,
         rates_for(preset, task.name, count(classifier.backbone_tensors())),
@@ -104,11 +104,16 @@ def build_experiment(
     if adapter is not None:
         _check_adapter_fits(build_adapter(adapter), draft.training, choices, cache)
     plan = kind.plan(_budget(choices, kind, num_steps), optimizers, adapter)
-    check_plan_fits(plan, classifier, choices.model)
     changing, neutral = trainer_overrides(choices, plan)
-    check_gradient_checkpointing(plan, _checkpointed(changing), classifier)
+    check_plan_fits(plan, classifier, repr(choices.model), _checkpointed(changing))
     if adapter is not None and choices.adapter_from is not None:
-        plan = with_saved_adapter(plan, adapter, choices.adapter_from, classifier)
+        if all(stage.adapter is None for stage in plan):
+            raise UsageError("`adapter_from` would have no effect: no stage here trains an adapter")
+        digest = saved_adapter_digest(adapter, choices.adapter_from, classifier)
+        plan = tuple(
+            replace(stage, trainable=replace(tuned, saved=digest)) if (tuned := stage.trainable.tuned) else stage
+            for stage in plan
+        )
     if adapter is not None and choices.quantise_stage1 is not None:
         plan = with_quantised_backbone(plan, adapter, choices.quantise_stage1, draft.training.device)
     experiment = replace(draft, plan=plan, training=replace(draft.training, overrides=changing))
@@ -179,23 +184,6 @@ def _checkpointed(overrides: Sequence[TrainerOverride]) -> tuple[str, ...]:
     return STAGE_NAMES if any(each.stage is None for each in wanted) else tuple(str(each.stage) for each in wanted)
 
 
-def _probed_classifier(
-    experiment: Experiment, adapter: Spec | None, source: TaskSource, cache: RunDataCache
-) -> Classifier:
-    """Load the model once, and refuse an adapter that it cannot carry."""
-    classifier = RunData.of(Run(experiment, 0, source), cache).load_classifier()
-    if adapter is not None:
-        refusal = build_adapter(adapter).refusal(classifier)
-        if refusal is not None:
-            working = [name for name, reason in working_adapters(classifier).items() if reason is None]
-            raise UsageError(
-                f"the adapter {str(adapter)!r} does not work on {experiment.model!r}: {refusal}",
-                allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
-                remedy=f"  `headstart doctor {experiment.model}` says more.",
-            )
-    return classifier
-
-
 def _training(choices: Choices, task: Task, cache: RunDataCache) -> TrainingConfig:
     preset = get_preset(choices.preset)
     device = resolve_device()
@@ -219,26 +207,20 @@ def _training(choices: Choices, task: Task, cache: RunDataCache) -> TrainingConf
         precision="fp32"
         if choices.privacy and choices.precision == "auto"
         else resolve_precision(choices.precision, device),
-        attention=resolve_attention(device),
+        attention=resolve_attention(model, device),
         device=device,
         privacy=choices.privacy,
     )
 
 
 def _check_adapter_fits(adapter: Adapter, training: TrainingConfig, choices: Choices, cache: RunDataCache) -> None:
-    """Refuse lengths and helpers with which an adapter would break or silently train nothing."""
+    """Refuse lengths and positions with which an adapter would break."""
     longest = longest_input(cache.model(choices.model), cache.tokenizer(choices.model))
     if training.max_length > _longest(longest - adapter.num_positions):
         raise UsageError(
             f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {longest} positions that "
             f"{choices.model!r} has",
             remedy=f"  Give --max-length {_longest(longest - adapter.num_positions)} or less.",
-        )
-    checkpointed = _checkpointed(parse_overrides(choices.trainer, STAGE_NAMES))
-    if "adapter" in checkpointed and not adapter.works_with_gradient_checkpointing:
-        raise UsageError(
-            f"with gradient checkpointing the adapter {adapter.name!r} gets no gradient: only the head would learn",
-            remedy="  Leave gradient_checkpointing out, or use another adapter.",
         )
 
 

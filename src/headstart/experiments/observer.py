@@ -4,173 +4,127 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from headstart.data.batching import PaddingCollator, label_tensor
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.experiments.consumption import Consumption
+from headstart.experiments.evaluation import Evaluation
+from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored
-from headstart.kinds import TaskKind
-from headstart.models.outputs import answers, decisions
+from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.kinds.kind import Kind
+from headstart.models.checkpoint_tensors import CheckpointTensors
+from headstart.models.parameters import Digests
 from headstart.stats.calibration import Calibration, calibration, cross_fitted_probabilities
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
-from headstart.training.callbacks import read_metrics
-from headstart.training.diagnostics import (
-    Snapshot,
-    Tensors,
-    angle,
-    feature_change,
-    flat,
-    linear_cka,
-    take_snapshot,
-)
-from headstart.training.energy import EnergyMeter
-from headstart.training.losses import Objective
-from headstart.training.memory import peak_memory, reset_peak_memory
+from headstart.store.metrics_log import METRICS_FILE, read_metrics
+from headstart.store.record import StageRecord
+from headstart.training.diagnostics import Snapshot, angle, feature_change, flat, layer_distances, linear_cka
+from headstart.training.stage_values import StageOutcome
 
 TARGET_ACCURACY = 0.9
-ONE_OF_SEVERAL = (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE)
 NUM_FOLDS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """The rows that are measured, and how they become batches."""
+class Observer(Witness):
+    """Measures what a stage does to features, head, layers and probabilities."""
 
-    tokens: TokenizedSplit
-    collate: PaddingCollator
-    precision: str
-    device: str
+    def __init__(self, data: RunData, evaluation: Evaluation, consumption: Consumption) -> None:
+        """Take the witnesses whose findings stand in the same record; they look right around the updates."""
+        self._data, self._evaluation, self._consumption = data, evaluation, consumption
+        self._seen: _Seen | None = None
 
-    def snapshot(self, model: torch.nn.Module) -> Snapshot:
-        """Return what a model says of the sample."""
-        return take_snapshot(model, self.tokens, self.collate, precision=self.precision, device=self.device)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observer:
-    """What was seen before a stage's first update.
-
-    Attributes:
-        pretrained: features of the sample [n, h], from the untouched backbone.
-        start: what the model said of the sample.
-        head: the head's tensors as one vector.
-        energy: counts since then; `joules`: what it said after the last update.
-        seconds: wall time that looking took.
-    """
-
-    sample: Sample
-    pretrained: torch.Tensor
-    start: Snapshot
-    head: torch.Tensor
-    energy: EnergyMeter
-    seconds: float
-    joules: float | None = None
-
-    @classmethod
-    def before(
-        cls,
-        model: torch.nn.Module,
-        head: Tensors,
-        sample: Sample,
-        at_start: Sample,
-        pretrained: Callable[[torch.Tensor], torch.Tensor],
-        *,
-        is_resumed: bool,
-    ) -> Observer:
-        """Look at a model before its first update.
-
-        Args:
-            model: as the stage starts with it, without an adapter.
-            head: its tensors.
-            sample: what to look at.
-            at_start: the same rows, and where they are computed before the first update.
-            pretrained: gives the untouched backbone's features, from those at the start where they are the same.
-            is_resumed: some of the updates were done in an earlier call; what they used of energy is not known.
-        """
+    def before(self, start: StageStart) -> None:
+        """Look at the sample through the stage's model."""
         begin = time.perf_counter()
-        start = at_start.snapshot(model)
-        features = pretrained(start.features)
-        reset_peak_memory(sample.device)
-        return cls(
-            sample=sample,
-            pretrained=features,
-            start=start,
-            head=flat(head),
-            energy=EnergyMeter() if is_resumed else EnergyMeter.started(sample.device),
+        sample, classifier = self._data.sample, start.classifier
+        if start.stage.trainable.tuned and start.stage.trainable.tuned.width:
+            # The device never holds the backbone in full precision.
+            sample = replace(sample, precision="fp32", device="cpu")
+        snapshot = sample.snapshot(classifier.model)
+        self._seen = _Seen(
+            pretrained=self._data.pretrained_features(snapshot.features if start.is_pretrained else None),
+            start=snapshot,
+            head=flat(classifier.head_tensors()),
+            digests=self._data.pretrained_digests(classifier),
             seconds=time.perf_counter() - begin,
         )
 
-    def trained(self) -> Observer:
-        """Read the energy, right after the last update."""
-        return replace(self, joules=self.energy.joules())
+    def after(self, end: StageEnd, record: StageRecord) -> StageRecord:
+        """Look again, through the trained model with its adapter."""
+        return record if self._seen is None else replace(record, diagnostics=self._measured(self._seen, end))
 
-    def after(
-        self,
-        model: torch.nn.Module,
-        head: Tensors,
-        distances: Callable[[], dict[str, float]],
-        objective: Objective,
-        metrics_file: Path,
-        scored: Scored | None,
-    ) -> StageDiagnostics:
-        """Look again after the last update.
-
-        Args:
-            model: as trained, adapter included.
-            head: its tensors.
-            distances: gives those of each layer from the pretrained weights; none where the backbone was not trained.
-            objective: what was minimised.
-            metrics_file: the stage's log.
-            scored: the answers on the reported split; None where nothing is reported or the run goes on.
-        """
-        peak = peak_memory(self.sample.device)
+    def _measured(self, seen: _Seen, end: StageEnd) -> StageDiagnostics:
         begin = time.perf_counter()
-        features = self.sample.snapshot(model).features
-        change = feature_change(self.pretrained, features)
-        end = flat(head)
-        entries = read_metrics(metrics_file)
+        outcome, sample = end.outcome, self._data.sample
+        features = sample.snapshot(outcome.model).features
+        change = feature_change(seen.pretrained, features)
+        head = flat(outcome.head_tensors())
+        entries = read_metrics(end.folder / METRICS_FILE)
         norms = [entry["grad_norm"] for entry in entries if entry.get("grad_norm") is not None]
-        before, scaled = calibrations(scored, self.sample.collate.kind)
+        before, scaled = calibrations(self._evaluation.scored if end.is_last else None, sample.collate.kind)
         return StageDiagnostics(
-            num_sample_rows=len(self.sample.tokens),
+            num_sample_rows=len(sample.tokens),
             feature_change=change,
             feature_change_mean=change / len(features),
-            feature_similarity=linear_cka(self.pretrained, features),
-            head_norm_start=float(torch.linalg.vector_norm(self.head)),
-            head_norm_end=float(torch.linalg.vector_norm(end)),
-            head_distance=float(torch.linalg.vector_norm(end - self.head)),
-            head_angle=angle(self.head, end),
-            layer_distances=distances(),
-            sample_loss_start=self._loss(objective),
-            sample_accuracy_start=self._accuracy(),
+            feature_similarity=linear_cka(seen.pretrained, features),
+            head_norm_start=float(torch.linalg.vector_norm(seen.head)),
+            head_norm_end=float(torch.linalg.vector_norm(head)),
+            head_distance=float(torch.linalg.vector_norm(head - seen.head)),
+            head_angle=angle(seen.head, head),
+            layer_distances=self._distances(seen, outcome) if outcome.trained["backbone"] else {},
+            sample_loss_start=float(self._data.objective(outcome.classifier)(seen.start.logits, self._labels())),
+            sample_accuracy_start=self._accuracy(seen.start.logits),
             steps_to_90=steps_to(TARGET_ACCURACY, entries),
             mean_gradient_norm=statistics.fmean(norms) if norms else None,
             max_gradient_norm=max(norms, default=None),
             calibration=before,
             calibration_scaled=scaled,
-            energy_joules=self.joules,
-            peak_memory_bytes=peak,
-            seconds=self.seconds + time.perf_counter() - begin,
+            energy_joules=self._consumption.joules,
+            peak_memory_bytes=self._consumption.peak_bytes,
+            seconds=seen.seconds + time.perf_counter() - begin,
         )
 
-    def _loss(self, objective: Objective) -> float:
-        return float(objective(self.start.logits, {"labels": self._labels()}))
+    def _distances(self, seen: _Seen, outcome: StageOutcome) -> dict[str, float]:
+        """Compare with the checkpoint's file, a tensor at a time; with a second model where the file's names differ."""
+        trained = outcome.classifier.backbone_tensors()
+        try:
+            return layer_distances(CheckpointTensors(self._data.model, seen.digests), trained)
+        except KeyError:
+            return layer_distances(self._data.load_classifier().backbone_tensors(), trained)
 
-    def _accuracy(self) -> float | None:
-        kind = self.sample.collate.kind
-        if kind not in ONE_OF_SEVERAL:
+    def _accuracy(self, logits: torch.Tensor) -> float | None:
+        kind = self._data.task.kind
+        if not kind.picks_one:
             return None
-        return float((decisions(kind, answers(kind, self.start.logits)) == self._labels()).float().mean())
+        return float((kind.decisions(kind.answers(logits)) == self._labels()["labels"]).float().mean())
 
-    def _labels(self) -> torch.Tensor:
-        collate = self.sample.collate
-        return label_tensor(collate.kind, self.sample.tokens.labels or [], collate.num_labels)
+    def _labels(self) -> dict[str, torch.Tensor]:
+        task, tokens = self._data.task, self._data.sample.tokens
+        return {"labels": task.kind.label_tensor(tokens.labels or [], task.num_labels)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What was there before a stage's first update.
+
+    Attributes:
+        pretrained: features of the sample [n, h], from the untouched backbone.
+        start: what the model said of the sample.
+        head: the head's tensors as one vector.
+        digests: of the pretrained backbone.
+        seconds: wall time that looking took.
+    """
+
+    pretrained: torch.Tensor
+    start: Snapshot
+    head: torch.Tensor
+    digests: Digests
+    seconds: float
 
 
 def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
@@ -178,12 +132,12 @@ def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
     return next((int(entry["step"]) for entry in entries if (entry.get("accuracy") or 0.0) >= accuracy), None)
 
 
-def calibrations(scored: Scored | None, kind: TaskKind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
+def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
     """Return the calibration of probabilities on the reported split, as they are and after temperature scaling.
 
-    The temperature for each fifth of the rows is fitted on the other four: none is judged by rows it was fitted on.
+    The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit.
     """
-    if scored is None or kind not in ONE_OF_SEVERAL or len(scored.answers) < NUM_FOLDS:
+    if scored is None or not kind.picks_one or len(scored.answers) < NUM_FOLDS:
         return None, None
     probabilities, labels = scored.answers.astype(np.float64), scored.labels.astype(np.int64)
     if not (probabilities > 0).all():

@@ -4,54 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headstart.adapters.catalogue import build_adapter, working_adapters
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.layers import Layers
+from headstart.registry import Spec
 from headstart.strategies.strategy import Stage
 from headstart.training import head_calibration
 from headstart.training.regularisers.catalogue import build_regulariser
 
 
-def check_plan_fits(plan: Sequence[Stage], classifier: Classifier, model: str) -> None:
+def check_plan_fits(
+    plan: Sequence[Stage], classifier: Classifier, model: str, checkpointed: Sequence[str] = ()
+) -> None:
     """Refuse a plan that the model cannot carry out.
-
-    Raises:
-        UsageError: if there are fewer layers than the plan speaks of, or the head cannot be calibrated.
-    """
-    layers = Layers.of(classifier.backbone_tensors())
-    for stage in plan:
-        wanted = max(stage.num_top_layers, stage.num_redrawn_layers)
-        if wanted > len(layers):
-            raise UsageError(
-                f"stage {stage.name!r} is about the last {wanted} layers, and {model!r} has {len(layers)}",
-                remedy=f"  Give layers={len(layers)} or less.",
-            )
-        if stage.calibrates_head and (reason := head_calibration.refusal(classifier)) is not None:
-            raise UsageError(f"head_calibration does not work here: {reason}", remedy="  Leave it out.")
-
-
-def check_gradient_checkpointing(plan: Sequence[Stage], stage_kinds: Sequence[str], classifier: Classifier) -> None:
-    """Refuse gradient checkpointing where the architecture has none, or a stage's regulariser would break with it.
 
     Args:
         plan: the stages.
-        stage_kinds: kinds of the stages that gradient checkpointing is switched on for.
         classifier: the model.
+        model: what a message calls it.
+        checkpointed: kinds of the stages that gradient checkpointing is switched on for.
 
     Raises:
-        UsageError: naming the architecture or the regulariser.
+        UsageError: if there are fewer layers than the plan speaks of, the head cannot be calibrated, an adapter or
+            gradient checkpointing does not work on this architecture, or one with a stage's regulariser.
     """
+    num_layers = len(Layers.of(classifier.backbone_tensors()))
+    for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
+        check_adapter(spec, classifier, model)
     for stage in plan:
-        if stage.kind not in stage_kinds:
-            continue
-        if not classifier.model.supports_gradient_checkpointing:
-            raise UsageError(
-                f"transformers has no gradient checkpointing for {classifier.model.config.model_type!r}",
-                remedy="  Leave gradient_checkpointing out.",
-            )
-        if not build_regulariser(stage.regulariser).works_with_gradient_checkpointing:
-            raise UsageError(
-                f"{stage.regulariser} does not work with gradient checkpointing: the second forward pass would see "
-                "other weights",
-                remedy="  Leave gradient_checkpointing out.",
-            )
+        _check_layers(stage, num_layers, model)
+        if stage.head_from.calibrates and (reason := head_calibration.refusal(classifier)) is not None:
+            raise UsageError(f"head_calibration does not work here: {reason}", remedy="  Leave it out.")
+        if stage.kind in checkpointed:
+            _check_gradient_checkpointing(stage, classifier)
+
+
+def check_adapter(spec: Spec, classifier: Classifier, model: str) -> None:
+    """Refuse an adapter that a model cannot carry.
+
+    Raises:
+        UsageError: with the reason, and the adapters that it can carry.
+    """
+    refusal = build_adapter(spec).refusal(classifier)
+    if refusal is None:
+        return
+    working = [name for name, reason in working_adapters(classifier).items() if reason is None]
+    raise UsageError(
+        f"the adapter {str(spec)!r} does not work on {model}: {refusal}",
+        allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
+        remedy="  `headstart doctor MODEL` says more.",
+    )
+
+
+def _check_layers(stage: Stage, num_layers: int, model: str) -> None:
+    wanted = max(stage.start.num_layers, stage.trainable.num_layers)
+    if wanted > num_layers:
+        raise UsageError(
+            f"stage {stage.name!r} is about the last {wanted} layers, and {model} has {num_layers}",
+            remedy=f"  Give layers={num_layers} or less.",
+        )
+
+
+def _check_gradient_checkpointing(stage: Stage, classifier: Classifier) -> None:
+    if not classifier.model.supports_gradient_checkpointing:
+        raise UsageError(
+            f"transformers has no gradient checkpointing for {classifier.model.config.model_type!r}",
+            remedy="  Leave gradient_checkpointing out.",
+        )
+    if not build_regulariser(stage.regulariser).works_with_gradient_checkpointing:
+        raise UsageError(
+            f"{stage.regulariser} does not work with gradient checkpointing: the second forward pass would see "
+            "other weights",
+            remedy="  Leave gradient_checkpointing out.",
+        )

@@ -13,7 +13,7 @@ from headstart.models.classifier import Classifier
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.strategies.strategy import Stage
 from headstart.training.config import PrivacyConfig, TrainerOverride
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import (
     ACCOUNTANT,
     Mechanism,
@@ -86,8 +86,7 @@ def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> S
 
 def run_privacy(data: RunData) -> RunPrivacy | None:
     """Return what a run's record says of its privacy; None for a run without."""
-    run = data.run
-    privacy = run.experiment.training.privacy
+    privacy = data.run.experiment.training.privacy
     if privacy is None:
         return None
     mechanisms = mechanisms_of(data)
@@ -95,7 +94,7 @@ def run_privacy(data: RunData) -> RunPrivacy | None:
         epsilon=spent_epsilon(list(mechanisms.values()), privacy.delta),
         delta=privacy.delta,
         accountant=ACCOUNTANT,
-        covers_all_stages=all(stage.name in mechanisms for stage in run.experiment.plan if stage.num_steps),
+        covers_all_stages=all(stage.name in mechanisms for stage in data.run.experiment.plan if stage.num_steps),
     )
 
 
@@ -162,7 +161,7 @@ def _row_faults(experiment: Experiment) -> Iterator[UsageError]:
     if experiment.evaluation.selection_fraction:
         yield UsageError(f"{experiment.label} chooses on private rows: --dp cannot account for that")
     for stage in experiment.plan:
-        if stage.calibrates_head:
+        if stage.head_from.calibrates:
             yield UsageError("head_calibration is fitted to the private rows without noise: --dp cannot account for it")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from headstart.adapters.peft_kinds import plain_name
+from headstart.adapters.catalogue import adapter_names, build_adapter
 from headstart.errors import UsageError
 from headstart.registry import Spec
-from headstart.strategies.strategy import Stage, Start
-from headstart.training.quantisation import ADAPTERS, require_quantisation
+from headstart.strategies.strategy import Stage
+from headstart.training.quantisation import require_quantisation
 
 
 def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: str, device: str) -> tuple[Stage, ...]:
@@ -20,20 +20,26 @@ def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: 
             adapter computes with the weights, or it is to be merged into them.
     """
     require_quantisation(width, device)
-    firsts = [stage for stage in plan[:-1] if stage.adapter is not None]
+    firsts = [stage for stage in plan[:-1] if stage.trainable.tuned]
     if adapter is None or not firsts:
         raise UsageError(
-            "--quantise-stage1 would have no effect: no stage before the last trains an adapter",
+            "`quantise_stage1` would have no effect: no stage before the last trains an adapter",
             remedy="  Use a strategy such as eh_ft.",
         )
-    if plain_name(adapter) not in ADAPTERS:
+    if not build_adapter(adapter).reads_outputs_only:
+        working = [name for name in adapter_names() if build_adapter(Spec(name)).reads_outputs_only]
         raise UsageError(
-            f"--quantise-stage1 does not work with {adapter.name!r}, which computes with the weights",
-            allowed=f"  Adapters: {', '.join(ADAPTERS)}.",
+            f"`quantise_stage1` does not work with {adapter.name!r}, which computes with the weights",
+            allowed=f"  Adapters: {', '.join(working)}.",
         )
-    if any(stage.start is Start.MERGED for stage in plan):
+    if any(stage.start.merges_adapter for stage in plan):
         raise UsageError(
-            "--quantise-stage1 trains on other weights than the adapter would be merged into",
+            "`quantise_stage1` trains on other weights than the adapter would be merged into",
             remedy="  Leave reserve or adapter_kept_fraction out.",
         )
-    return tuple(replace(stage, quantised=width) if stage in firsts else stage for stage in plan)
+    return tuple(
+        replace(stage, trainable=replace(tuned, width=width))
+        if stage in firsts and (tuned := stage.trainable.tuned)
+        else stage
+        for stage in plan
+    )

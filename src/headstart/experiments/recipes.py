@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from headstart.adapters.peft_kinds import plain_name
+from headstart.adapters.rates import ModelSize
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError, unknown_name
 from headstart.registry import Spec
@@ -47,51 +46,21 @@ PAPER_ADAM = Optimizer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Peak learning rates by role. An adapter that is not named gets LoRA's."""
+    """Peak learning rates of stages without an adapter, and the size by which adapters choose theirs."""
 
     finetune: float
     probe: float
-    adapter: Mapping[str, float]
-    adapter_alone: Mapping[str, float]
-
-    def stage1(self, adapter: str) -> float:
-        """Return the rate of an adapter as Stage 1."""
-        return self.adapter.get(adapter, self.adapter["lora"])
-
-    def alone(self, adapter: str) -> float:
-        """Return the rate of an adapter as the whole training."""
-        return self.adapter_alone.get(adapter, self.adapter_alone["lora"])
+    size: ModelSize
 
 
-OF_PEFT = {"ia3": 3e-3, "vera": 4e-3, "ln_tuning": 1e-3, "prompt": 1e-2, "p_tuning": 1e-3}
-"""Guesses from the papers' ranges, not searched: what scales or shifts takes more than what adds matrices."""
+SMALL = Rates(finetune=1e-4, probe=3e-2, size="small")
+"""Under 60 M parameters. The search is in docs/LOG.md."""
 
-SMALL = Rates(
-    finetune=1e-4,
-    probe=3e-2,
-    adapter={"lora": 5e-3, "bitfit": 1e-2, "prefix": 3e-2, "bottleneck": 3e-3}
-    | {"ia3": 3e-2, "vera": 3e-2, "ln_tuning": 1e-2, "prompt": 3e-2, "p_tuning": 5e-3},
-    adapter_alone={"lora": 1e-3, "bitfit": 3e-3, "prefix": 1e-2, "bottleneck": 1e-3}
-    | {"ia3": 1e-2, "vera": 1e-2, "ln_tuning": 3e-3, "prompt": 3e-2, "p_tuning": 3e-3},
-)
-"""Under 60 M parameters. The search is in docs/LOG.md; guesses are bottleneck's and all after it, bitfit and prefix
-alone, and prefix as Stage 1."""
-
-BASE = Rates(
-    finetune=2e-5,
-    probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 1e-2, "bottleneck": 3e-4} | OF_PEFT,
-)
+BASE = Rates(finetune=2e-5, probe=1e-3, size="base")
 """60 to 200 M parameters: the literature's usual values, not searched by us yet."""
 
-LARGE = Rates(
-    finetune=1e-5,
-    probe=1e-3,
-    adapter={"lora": 5e-4, "bitfit": 5e-4, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
-    adapter_alone={"lora": 5e-4, "bitfit": 1e-3, "prefix": 5e-3, "bottleneck": 3e-4} | OF_PEFT,
-)
-"""Above 200 M parameters: the paper's; peft's and bottleneck's are guesses within the literature's ranges."""
+LARGE = Rates(finetune=1e-5, probe=1e-3, size="large")
+"""Above 200 M parameters: the paper's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +156,7 @@ def stage_optimizers(
     Raises:
         UsageError: if a rate is not above 0.
     """
+    from headstart.adapters.catalogue import build_adapter
 
     def at(rate: float) -> Optimizer:
         return replace(preset.optimizer, learning_rate=rate)
@@ -195,11 +165,12 @@ def stage_optimizers(
         if rate is not None:
             _positive(option, rate)
     first = stage1_learning_rate
+    tuned = build_adapter(adapter) if adapter else None
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
         probe=at(first or rates.probe),
-        adapter=at(first or rates.stage1(plain_name(adapter))) if adapter else None,
-        adapter_alone=at(first or rates.alone(plain_name(adapter))) if adapter else None,
+        adapter=at(first or tuned.rate(rates.size, "adapter")) if tuned else None,
+        adapter_alone=at(first or tuned.rate(rates.size, "adapter_alone")) if tuned else None,
     )
 
 

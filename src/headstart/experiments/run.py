@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from headstart.experiments.consumption import Consumption
+from headstart.experiments.evaluation import Evaluation
+from headstart.experiments.observer import Observer
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
+from headstart.experiments.witness import Witness
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
-from headstart.store.record import OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
-from headstart.training.memory import peak_memory
+from headstart.training.peak_memory import peak_memory
 
 
 def run_one(
@@ -27,15 +31,25 @@ def run_one(
     finished: list[EarlierStage] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, folder, options, index, tuple(finished))
-        stored = stage_run.load() or stage_run.train(listener)
+        stored = stage_run.load() or stage_run.train(witnesses_of(data, folder, options), listener)
         finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
     return describe_run(data, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
+
+
+def witnesses_of(data: RunData, folder: RunFolder, options: RunOptions) -> tuple[Witness, ...]:
+    """Return what looks at a stage of a run: the evaluation, and what is measured beside it where that is wanted."""
+    evaluation = Evaluation(data, folder)
+    # What is measured on private rows would leave them without any noise.
+    if not options.diagnostics or data.run.experiment.training.privacy is not None:
+        return (evaluation,)
+    consumption = Consumption(data.run.experiment.training.device)
+    return (Observer(data, evaluation, consumption), evaluation, consumption)
 
 
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
     run, experiment, task = data.run, data.run.experiment, data.task
-    majority = constant_score(task, data.train, data.report) if len(data.report) else 0.0
+    constant = constant_score(task, data.train, data.report) if len(data.report) else 0.0
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
@@ -51,10 +65,10 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
         others=_other_results(data, last.other_scores if last else {}),
-        majority_score=majority,
+        constant_score=constant,
         num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
-        reported_split=experiment.evaluation.split or "none",
+        reported_split=experiment.evaluation.split or NOT_REPORTED,
         chosen_on=experiment.evaluation.chosen_on,
         purpose=experiment.purpose,
         learning_rates={stage.name: stage.optimizer.learning_rate for stage in experiment.plan if stage.num_steps},
@@ -68,7 +82,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
             0,
         ),
         privacy=run_privacy(data),
-        warnings=_warnings(stages, task.main_metric, majority, len(data.report)),
+        warnings=_warnings(stages, task.main_metric, constant, len(data.report)),
     )
 
 
@@ -83,14 +97,14 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> tuple[
                 split=other.task.evaluation_split,
                 metric=other.task.main_metric,
                 scores=scores.get(source.name, {}),
-                majority_score=constant_score(other.task, data.train, other.evaluation),
+                constant_score=constant_score(other.task, data.train, other.evaluation),
                 num_examples=len(other.evaluation),
             )
         )
     return tuple(results)
 
 
-def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num_examples: int) -> tuple[str, ...]:
+def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> tuple[str, ...]:
     """Say what a reader of the score should know: answers that are all the same, a first stage that learned nothing."""
     warnings = []
     if stages and stages[-1].is_degenerate:
@@ -98,10 +112,10 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, majority: float, num
     if (
         len(stages) > 1
         and num_examples
-        and not clearly_above(summarise([stages[0].scores[metric]]), majority, num_examples)
+        and not clearly_above(summarise([stages[0].scores[metric]]), constant, num_examples)
     ):
         warnings.append(
             f"Stage 1 ({stages[0].name}) reached {100 * stages[0].scores[metric]:.2f} {metric}, not clearly above the "
-            f"best constant answer ({100 * majority:.2f}): the head it hands over may be poor"
+            f"best constant answer ({100 * constant:.2f}): the head it hands over may be poor"
         )
     return tuple(warnings)

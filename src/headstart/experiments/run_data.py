@@ -14,15 +14,15 @@ from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.observer import Sample
 from headstart.experiments.task_rows import Parts, TaskRows
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.parameters import digests
+from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
+from headstart.training.diagnostics import Sample
 from headstart.training.features import Features, extract, reads_one_vector
-from headstart.training.invariants import Digests
+from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +34,8 @@ SAMPLE_SIZE = 128
 TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 36, 200, 1 << 24
 """What Python needs for a token in a list and for a tensor's name and digest; a tokenizer is this large at most."""
 
-Which = Literal["train", "report", "choose", "sample"]
-"""Rows to train on, to report on, training rows that a strategy chooses on; and those that diagnostics look at."""
+Which = Literal["train", "report", "choose", "sample_rows"]
+"""The rows that a run has, by the names of the properties of `RunData`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,8 @@ class RunData:
 
     def tokens(self, which: Which) -> TokenizedSplit:
         """Return the tokens of some of the rows."""
-        attribute = "sample_rows" if which == "sample" else which
         rows = (self.run.source, self.run.experiment.evaluation, which)
-        return self._tokenized(rows, lambda: getattr(self, attribute))
+        return self._tokenized(rows, lambda: getattr(self, which))
 
     def other(self, source: TaskSource) -> TaskData:
         """Return the rows of another task or file that the finished model is scored on."""
@@ -133,11 +132,20 @@ class RunData:
         """What makes the model's batches of the task's rows."""
         return PaddingCollator(self.tokenizer, kind=self.task.kind, num_labels=self.task.num_labels)
 
+    @property
+    def model(self) -> ModelSource:
+        """Where the model's files are."""
+        return self.cache.model(self.run.experiment.model)
+
+    def objective(self, classifier: Classifier) -> Objective:
+        """Return what stages minimise."""
+        return Objective(kind=classifier.kind, config=self.run.experiment.training.loss)
+
     def load_classifier(self) -> Classifier:
         """Return the pretrained model with a fresh head of the run's seed, loaded anew."""
         experiment, task = self.run.experiment, self.task
         return load_classifier(
-            self.cache.model(experiment.model),
+            self.model,
             kind=task.kind,
             labels=task.labels,
             reads_spans=task.has_spans,
@@ -169,7 +177,7 @@ class RunData:
         """What diagnostics look at."""
         training = self.run.experiment.training
         return Sample(
-            tokens=self.tokens("sample"),
+            tokens=self.tokens("sample_rows"),
             collate=self.collator,
             precision=training.precision,
             device=training.device,

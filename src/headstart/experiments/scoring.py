@@ -16,8 +16,8 @@ import pyarrow.parquet
 import torch
 
 from headstart import metrics
-from headstart.data.examples import Label, Split
-from headstart.models.outputs import answers, decisions
+from headstart.data.examples import Split
+from headstart.kinds.kind import Label
 from headstart.store.layout import atomic_path
 from headstart.tasks.task import Task
 
@@ -30,7 +30,7 @@ class Scored:
 
     Attributes:
         scores: the task's metrics, the main one first.
-        labels: [n], or [n, c] for several classes at once.
+        labels: [n], or [n, c] for multi-label.
         decisions: what is scored, of the same shape.
         answers: probabilities [n, c] or [n, m], or values [n, 1].
     """
@@ -43,9 +43,9 @@ class Scored:
 
 def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Sequence[str] | None) -> Scored:
     """Return a split's answers and metrics from its logits [n, k] or [n, m]."""
-    said = answers(task.kind, logits)
-    decided = decisions(task.kind, said).numpy()
-    right = metrics.label_array(task.kind, labels, task.num_labels)
+    said = task.kind.answers(logits)
+    decided = task.kind.decisions(said).numpy()
+    right = task.kind.label_array(labels, task.num_labels)
     return Scored(
         scores=metrics.compute(task.metrics, right, decided, groups),
         labels=right,
@@ -55,16 +55,16 @@ def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Seq
 
 
 def constant_score(task: Task, training: Split, evaluation: Split) -> float:
-    """Return the main metric of the constant answer that is most frequent in the training rows; of numbers the mean."""
-    seen = metrics.label_array(task.kind, training.labels or (), task.num_labels)
-    right = metrics.label_array(task.kind, evaluation.labels or (), task.num_labels)
+    """Return the main metric of the best constant answer to the training rows."""
+    seen = task.kind.label_array(training.labels or (), task.num_labels)
+    right = task.kind.label_array(evaluation.labels or (), task.num_labels)
     constant = np.empty_like(right)
-    constant[:] = metrics.constant_answer(task.kind, seen)
+    constant[:] = task.kind.best_constant(seen)
     return metrics.compute((task.main_metric,), right, constant, evaluation.groups)[task.main_metric]
 
 
 def write_predictions(scored: Scored, path: Path) -> None:
-    """Write one row per example: label, decision and probabilities, or the number; several classes as lists."""
+    """Write one row per example: label, decision and probabilities, or the number; multi-label ones as lists."""
     columns = {"label": _column(scored.labels), "predicted": _column(scored.decisions)}
     if scored.answers.shape[1] > 1:
         columns |= {f"probability_{index}": pa.array(column) for index, column in enumerate(scored.answers.T)}

@@ -1,55 +1,38 @@
-"""One stage of one run: place what it starts from, train it, evaluate it, store it."""
+"""One stage of one run: place what it starts from, train it, store what it ends with; witnesses look on."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from headstart import metrics
-from headstart.adapters.catalogue import build_adapter
-from headstart.data.batching import TokenizedDataset, label_tensor
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.batching import TokenizedDataset
+from headstart.experiments.evaluation import fp32_logits
 from headstart.experiments.experiment import Run
-from headstart.experiments.observer import Observer
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
 from headstart.experiments.run_data import RunData, TimedFeatures
 from headstart.experiments.saved_adapters import keep_start
-from headstart.experiments.scoring import Scored, score, write_predictions
-from headstart.experiments.soups import greedy_soup
-from headstart.experiments.starts import place_start
-from headstart.experiments.stored_stage import (
-    ADAPTER_FOLDER,
-    BACKBONE_FILE,
-    HEAD_FILE,
-    EarlierStage,
-    StoredStage,
-    read_stored_stage,
-    save_tensors,
-)
-from headstart.inference.forward import batched_logits
+from headstart.experiments.scoring import score
+from headstart.experiments.stage_end import End
+from headstart.experiments.stored_stage import EarlierStage, StoredStage, read_stored_stage
+from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import digests
-from headstart.store.diagnostics import StageDiagnostics
+from headstart.models.parameters import Digests, Tensors
+from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
-from headstart.store.record import StageRecord
-from headstart.strategies.strategy import Selection, Stage, Start
-from headstart.tasks.task import Task
-from headstart.training.callbacks import METRICS_FILE, ProgressListener, trusted_checkpoint
+from headstart.strategies.site import Site
+from headstart.strategies.strategy import Stage
+from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
-from headstart.training.diagnostics import layer_distances
 from headstart.training.features import FeatureCollator, FeatureRows
 from headstart.training.head_calibration import calibrate
-from headstart.training.invariants import Digests
-from headstart.training.job import StageJob, StageOutcome, StageRows, untrained
-from headstart.training.losses import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
-
-EVALUATION_BATCH_SIZE = 32
-SOUP_FILE, CALIBRATION_FILE = "soup.json", "head_calibration.json"
+from headstart.training.stage_values import StageInputs, StageOutcome, StageRows, untrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,7 @@ class StageRun:
 
     @property
     def run(self) -> Run:
-        """The run."""
+        """The run that it is part of."""
         return self.data.run
 
     @property
@@ -82,10 +65,6 @@ class StageRun:
         """Where it is stored."""
         return self.run_folder.stage_folder(self.index, self.stage.name)
 
-    @property
-    def _mechanisms(self) -> dict[str, Mechanism]:
-        return mechanisms_of(self.data)
-
     def load(self) -> StoredStage | None:
         """Return the stage if an earlier call finished it."""
         stored = read_stored_stage(self.run_folder.stage_json(self.index, self.stage.name))
@@ -94,246 +73,111 @@ class StageRun:
         lacks_weights = not stored.restored and not stored.backbone_stored
         return None if self.is_last and self.options.keep_backbone and lacks_weights else stored
 
-    def train(self, listener: ProgressListener | None) -> StoredStage:
-        """Train, evaluate and store the stage."""
+    def train(self, witnesses: Sequence[Witness], listener: ProgressListener | None) -> StoredStage:
+        """Do the stage, have witnesses look at it and store it."""
+        begin = time.perf_counter()
         self.folder.mkdir(parents=True, exist_ok=True)
-        experiment, seed = self.run.experiment, self.run.seed
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
-        if self.stage.trainable is Selection.NOTHING:
-            return self._store(self._soup(classifier), pretrained, features=None)
-        placed = place_start(classifier, self.stage, self.earlier, pretrained, seed)
-        objective = Objective(kind=classifier.kind, config=experiment.training.loss)
-        if self.stage.calibrates_head:
-            self._calibrate_head(classifier, objective)
-            placed = replace(placed, head=digests(classifier.head_tensors()))
-        observer = self._observer(classifier, is_pretrained=dict(placed.backbone) == dict(pretrained))
-        features = self._features(classifier)
+        site = self._site(classifier, pretrained)
+        backbone, head = self.stage.start.place(site), self.stage.head_from.place(site)
+        if not self.stage.trainable.has_updates:
+            return self._store(untrained(classifier, time.perf_counter() - begin), pretrained, witnesses)
+        is_pretrained = dict(backbone) == dict(pretrained)
+        fixed = is_pretrained and self.stage.trainable.features_are_fixed
+        features = self.data.features(classifier) if fixed else None
+        start = StageStart(
+            stage=self.stage,
+            classifier=classifier,
+            is_pretrained=is_pretrained,
+            is_resumed=trusted_checkpoint(self.folder) is not None,
+        )
+        for witness in witnesses:
+            witness.before(start)
         outcome = train_stage(
-            StageJob(
+            StageInputs(
                 stage=self.stage,
                 classifier=classifier,
-                adapter=build_adapter(self.stage.adapter) if self.stage.adapter else None,
                 adapter_from=keep_start(self.stage, self.options.adapter_from, self.folder),
                 rows=self._rows(features),
-                objective=objective,
-                config=experiment.training,
+                objective=self.data.objective(classifier),
+                config=self.run.experiment.training,
                 options=self.options,
-                seed=seed,
+                seed=self.run.seed,
                 folder=self.folder,
-                expected_backbone=placed.backbone,
-                expected_head=placed.head,
+                expected_backbone=backbone,
+                expected_head=head,
                 features=features.features if features else None,
                 mechanism=self._mechanisms.get(self.stage.name),
                 run_name=f"{self.run} {self.stage.name}",
                 listener=listener,
             )
         )
-        return self._store(outcome, pretrained, features, observer.trained() if observer else None)
-
-    def _observer(self, classifier: Classifier, *, is_pretrained: bool) -> Observer | None:
-        # What is measured on private rows would leave them without any noise.
-        if not self.options.diagnostics or self.run.experiment.training.privacy is not None:
-            return None
-        sample = self.data.sample
-        # The device never holds a backbone in full precision that is to be quantised.
-        on_cpu = replace(sample, precision="fp32", device="cpu")
-        return Observer.before(
-            classifier.model,
-            classifier.head_tensors(),
-            sample,
-            on_cpu if self.stage.quantised is not None else sample,
-            lambda start: self.data.pretrained_features(start if is_pretrained else None),
-            is_resumed=trusted_checkpoint(self.folder) is not None,
-        )
-
-    def _diagnostics(
-        self, observer: Observer | None, outcome: StageOutcome, scored: Scored | None
-    ) -> StageDiagnostics | None:
-        if observer is None:
-            return None
-        return observer.after(
-            outcome.model,
-            outcome.head_tensors(),
-            lambda: self._layer_distances(outcome),
-            Objective(kind=outcome.classifier.kind, config=self.run.experiment.training.loss),
-            self.folder / METRICS_FILE,
-            scored if self.is_last else None,
-        )
-
-    def _layer_distances(self, outcome: StageOutcome) -> dict[str, float]:
-        if not outcome.trained["backbone"]:
-            return {}
-        pretrained = self.data.load_classifier()
-        return layer_distances(pretrained.backbone_tensors(), outcome.classifier.backbone_tensors())
-
-    def _soup(self, classifier: Classifier) -> StageOutcome:
-        """Average the run's fine-tuned models greedily, chosen on rows that none of them was trained on."""
-        begin = time.perf_counter()
-        task, tokens, groups = self.data.task, self.data.tokens("choose"), self.data.choose.groups
-
-        def main_metric() -> float:
-            return self._score(classifier.model, task, tokens, groups).scores[task.main_metric]
-
-        tuned = [each for each in self.earlier if each.stage.trainable is Selection.ALL]
-        names = greedy_soup(classifier, tuned, main_metric)
-        write_json(self.folder / SOUP_FILE, {"ingredients": names})
-        return untrained(classifier, time.perf_counter() - begin)
-
-    def _calibrate_head(self, classifier: Classifier, objective: Objective) -> None:
-        """Refit the head's scale and biases on the training rows' logits, and keep what was found."""
-        tokens = self.data.tokens("train")
-        logits = self._logits(classifier.model, tokens)
-        targets = {"labels": label_tensor(classifier.kind, tokens.labels or [], len(classifier.labels))}
-        found = calibrate(classifier, logits, lambda changed: objective(changed, targets))
-        write_json(self.folder / CALIBRATION_FILE, asdict(found))
-
-    def _features(self, classifier: Classifier) -> TimedFeatures | None:
-        if self.stage.trainable is not Selection.HEAD or self.stage.start is not Start.PRETRAINED:
-            return None
-        return self.data.features(classifier)
-
-    def _rows(self, features: TimedFeatures | None) -> StageRows:
-        tokens = self.data.tokens("train")
         if features is not None:
-            task = self.data.task
-            collate = FeatureCollator(task.kind, task.num_labels, tokens.num_sequences is not None)
-            return StageRows(dataset=FeatureRows(tokens), collate=collate, lengths=tokens.lengths)
-        return StageRows(
-            dataset=TokenizedDataset(tokens),
-            collate=self.data.collator,
-            lengths=tokens.lengths,
-        )
+            outcome = replace(outcome, seconds=outcome.seconds + features.seconds)
+        return self._store(outcome, pretrained, witnesses)
 
-    def _store(
-        self,
-        outcome: StageOutcome,
-        pretrained: Digests,
-        features: TimedFeatures | None,
-        observer: Observer | None = None,
-    ) -> StoredStage:
-        """Evaluate what the stage ends with, write its tensors, then its record: with that it is finished."""
-        head = outcome.head_tensors()
-        backbone = self._end_backbone(outcome)
-        begin = time.perf_counter()
-        end_model = self._end_model(outcome, head, backbone)
-        scored = self._evaluate(end_model)
-        other_scores = self._evaluate_elsewhere(end_model)
-        evaluation_seconds = time.perf_counter() - begin
-        end_digests = dict(pretrained if backbone is None else digests(backbone))
-        restored = end_digests == dict(pretrained)
-        keep = backbone is not None and not restored and self._backbone_is_needed()
-        save_tensors(head, self.folder / HEAD_FILE)
-        if keep and backbone is not None:
-            save_tensors(backbone, self.folder / BACKBONE_FILE)
-        if outcome.attached is not None and outcome.attached.is_storable:
-            outcome.attached.save(self.folder / ADAPTER_FOLDER)
-        record = self._stage_record(outcome, scored, other_scores, evaluation_seconds, features, restored)
-        stored = StoredStage(
-            record=replace(record, diagnostics=self._diagnostics(observer, outcome, scored)),
-            head=digests(head),
-            backbone=end_digests,
-            backbone_stored=keep,
-            restored=restored,
+    def _store(self, outcome: StageOutcome, pretrained: Digests, witnesses: Sequence[Witness]) -> StoredStage:
+        """Write the stage's tensors, then its record with what witnesses saw: with that it is finished."""
+        # What a private stage made can be had only once.
+        keeps_last = self.options.keep_backbone or self.stage.name in self._mechanisms
+        end = End.of(self.run.experiment.plan, self.index, keeps_last=keeps_last)
+        backbone = end.backbone(outcome)
+        stored = end.store(self.stage, outcome, backbone, pretrained, self.folder)
+        seen = StageEnd(
+            stage=self.stage,
+            outcome=outcome,
+            folder=self.folder,
+            is_last=self.is_last,
+            final_model=lambda: self._final_model(outcome, backbone),
         )
-        write_json(self.run_folder.stage_json(self.index, self.stage.name), asdict(stored))
+        record = replace(stored.record, privacy=stage_privacy(self.run, self.stage, self._mechanisms))
+        for witness in reversed(witnesses):
+            record = witness.after(seen, record)
+        stored = replace(stored, record=record)
+        write_record(self.run_folder.stage_json(self.index, self.stage.name), stored)
         return stored
 
-    def _stage_record(
-        self,
-        outcome: StageOutcome,
-        scored: Scored | None,
-        other_scores: dict[str, dict[str, float]],
-        evaluation_seconds: float,
-        features: TimedFeatures | None,
-        restored: bool,
-    ) -> StageRecord:
-        return StageRecord(
-            name=self.stage.name,
-            role=self.stage.role,
-            num_steps=self.stage.num_steps,
-            scores=scored.scores if scored else {},
-            other_scores=other_scores,
-            is_degenerate=scored is not None and metrics.degenerate(scored.decisions),
-            start_loss=outcome.start_loss,
-            end_loss=outcome.end_loss,
-            trained=outcome.trained,
-            moved=outcome.moved,
-            backbone_restored=restored,
-            seconds=outcome.seconds + (features.seconds if features else 0.0),
-            evaluation_seconds=evaluation_seconds,
-            checks_seconds=outcome.checks_seconds,
-            num_examples_seen=outcome.num_examples_seen,
-            num_tokens_seen=outcome.num_tokens_seen,
-            dtypes=outcome.dtypes,
-            privacy=stage_privacy(self.run, self.stage, self._mechanisms),
-        )
-
-    def _merged_fraction(self) -> float:
-        return 1.0 if self.is_last else self.run.experiment.plan[self.index + 1].merged_fraction
-
-    def _successor_start(self) -> Start | None:
-        return None if self.is_last else self.run.experiment.plan[self.index + 1].start
-
-    def _backbone_is_needed(self) -> bool:
-        if self.is_last:
-            # What a private stage made can be had only once.
-            return self.options.keep_backbone or self.stage.name in self._mechanisms
-        later = {stage.start for stage in self.run.experiment.plan[self.index + 1 :]}
-        return self._successor_start() is not Start.PRETRAINED or Start.SOUP in later
-
-    def _end_backbone(self, outcome: StageOutcome) -> dict[str, torch.Tensor] | None:
-        """Return the backbone that the stage ends with; None when it is the pretrained one and an adapter beside it."""
-        if outcome.attached is None:
-            return outcome.classifier.backbone_tensors()
-        if outcome.attached.merges and self._successor_start() is not Start.PRETRAINED:
-            return outcome.attached.merged_backbone(self._merged_fraction())
-        return None
-
-    def _end_model(
-        self, outcome: StageOutcome, head: dict[str, torch.Tensor], backbone: dict[str, torch.Tensor] | None
-    ) -> torch.nn.Module:
-        """Return the model to evaluate: as trained, but a merged one at the run's end, so that evaluated = saved."""
+    def _final_model(self, outcome: StageOutcome, backbone: Tensors | None) -> torch.nn.Module:
+        """Return the model as trained, but a merged one at the end: what is evaluated is what is saved."""
         if outcome.attached is None or backbone is None or not self.is_last:
             return outcome.model
         merged = self.data.load_classifier()
-        merged.load_head(head)
+        merged.load_head(outcome.head_tensors())
         merged.load_backbone(backbone)
         return merged.model
 
-    def _evaluate(self, model: torch.nn.Module) -> Scored | None:
-        """Return the answers on the reported split, in fp32; the last stage's are stored."""
-        split = self.run.experiment.evaluation.split
-        if split is None:
-            return None
-        scored = self._score(model, self.data.task, self.data.tokens("report"), self.data.report.groups)
-        if self.is_last:
-            write_predictions(scored, self.run_folder.predictions(split))
-        return scored
+    @property
+    def _mechanisms(self) -> dict[str, Mechanism]:
+        return mechanisms_of(self.data)
 
-    def _evaluate_elsewhere(self, model: torch.nn.Module) -> dict[str, dict[str, float]]:
-        """Return the metrics of the finished model on other tasks' rows, by the task's name."""
-        if not self.is_last:
-            return {}
-        scores = {}
-        for other in self.run.evaluate_on:
-            data = self.data.other(other)
-            scored = self._score(model, data.task, self.data.other_tokens(other), data.evaluation.groups)
-            write_predictions(scored, self.run_folder.predictions(other.name.replace("/", "-")))
-            scores[other.name] = scored.scores
-        return scores
+    def _rows(self, features: TimedFeatures | None) -> StageRows:
+        tokens, task = self.data.tokens("train"), self.data.task
+        if features is None:
+            return StageRows(dataset=TokenizedDataset(tokens), collate=self.data.collator, lengths=tokens.lengths)
+        collate = FeatureCollator(task.kind, task.num_labels, tokens.num_sequences is not None)
+        return StageRows(dataset=FeatureRows(tokens), collate=collate, lengths=tokens.lengths)
 
-    def _score(
-        self, model: torch.nn.Module, task: Task, tokens: TokenizedSplit, groups: tuple[str, ...] | None
-    ) -> Scored:
-        return score(task, self._logits(model, tokens), tokens.labels or [], groups)
+    def _site(self, classifier: Classifier, pretrained: Digests) -> Site:
+        data, objective = self.data, self.data.objective(classifier)
 
-    def _logits(self, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
-        return batched_logits(
-            model,
-            tokens,
-            self.data.collator,
-            batch_size=EVALUATION_BATCH_SIZE,
-            precision="fp32",
-            device=self.run.experiment.training.device,
+        def main_metric() -> float:
+            tokens = data.tokens("choose")
+            logits = fp32_logits(data, classifier.model, tokens)
+            return score(data.task, logits, tokens.labels or [], data.choose.groups).scores[data.task.main_metric]
+
+        def calibrated() -> Mapping[str, Any]:
+            tokens = data.tokens("train")
+            targets = {"labels": classifier.kind.label_tensor(tokens.labels or [], len(classifier.labels))}
+            logits = fp32_logits(data, classifier.model, tokens)
+            return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
+
+        return Site(
+            classifier=classifier,
+            pretrained=pretrained,
+            earlier=self.earlier,
+            seed=self.run.seed,
+            score=main_metric,
+            calibrate=calibrated,
+            note=lambda name, values: write_json(self.folder / f"{name}.json", values),
         )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 
-from headstart.store.layout import atomic_path, read_json
+from headstart.models.parameters import Digests, Tensors
+from headstart.store.json_records import read_record
+from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
-from headstart.training.invariants import Digests
-
-Tensors = dict[str, torch.Tensor]
 
 HEAD_FILE, BACKBONE_FILE, ADAPTER_FOLDER = "head.safetensors", "backbone.safetensors", "adapter"
 
@@ -43,6 +41,16 @@ class EarlierStage:
     stored: StoredStage
     folder: Path
 
+    @property
+    def head_digests(self) -> Digests:
+        """Digests of `head()`."""
+        return self.stored.head
+
+    @property
+    def backbone_digests(self) -> Digests:
+        """Digests of the backbone that the stage ended with."""
+        return self.stored.backbone
+
     def head(self) -> Tensors:
         """Return the head that the stage ended with."""
         return load_file(self.folder / HEAD_FILE)
@@ -58,10 +66,7 @@ def read_stored_stage(path: Path) -> StoredStage | None:
     Raises:
         CheckpointError: if the file is damaged.
     """
-    if not path.exists():
-        return None
-    values = read_json(path)
-    return StoredStage(**values | {"record": StageRecord.from_json(values["record"])})
+    return read_record(StoredStage, path) if path.exists() else None
 
 
 def save_tensors(tensors: Tensors, path: Path) -> None:

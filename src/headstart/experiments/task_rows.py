@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,8 +53,12 @@ class TaskRows:
         """
         source = replace(source, evaluate_on=())
         if source.file is None:
-            return self.kept.get(("rows", source), lambda: _read(source), _rows_bytes)
-        return self.kept.get(("cut", source), lambda: self._uncut(source).cut(source.options), _cut_bytes)
+            return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
+        # Asked for every time: what cuts refer to is as much in use as they are.
+        uncut = self._uncut(source)
+        return self.kept.get(
+            ("cut", source), lambda: uncut.cut(source.options), lambda data: _reference_bytes(data.splits.values())
+        )
 
     def other(self, source: TaskSource, other: TaskSource) -> TaskData:
         """Return the rows of another task or file that models of `source` are scored on.
@@ -62,27 +67,32 @@ class TaskRows:
             UsageError: if they cannot be found or are faulty, or their labels are not the task's.
         """
         source = source.at(0)
-        return self.kept.get(("other", source, other), lambda: _read_other(self.of(source).task, other), _rows_bytes)
+        return self.kept.get(("other", source, other), lambda: _read_other(self.of(source).task, other), _text_bytes)
 
     def parts(self, source: TaskSource, evaluation: Evaluation) -> Parts:
         """Return the rows to train on, to report on and to choose on."""
-        return self.kept.get(("parts", source, evaluation), lambda: self._cut(source, evaluation), _parts_bytes)
+        data = self.of(source)
+        return self.kept.get(
+            ("parts", source, evaluation),
+            lambda: _parts(data, evaluation),
+            lambda parts: _reference_bytes((parts.train, parts.report, parts.choose)),
+        )
 
     def _uncut(self, source: TaskSource) -> UncutRows:
         source = source.at(0)
-        return self.kept.get(("uncut", source), lambda: read_file(str(source.file), source.options), _rows_bytes)
+        return self.kept.get(("uncut", source), lambda: read_file(str(source.file), source.options), _text_bytes)
 
-    def _cut(self, source: TaskSource, evaluation: Evaluation) -> Parts:
-        data = self.of(source)
-        rest, held_out, choose = data.training, EMPTY, EMPTY
-        if evaluation.holdout_fraction > 0:
-            rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
-        if evaluation.selection_fraction > 0:
-            rest, choose = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
-        if evaluation.split is None:
-            return Parts(train=rest, report=EMPTY, choose=choose)
-        report = held_out if evaluation.split == "holdout" else data.splits[evaluation.split]
-        return Parts(train=rest, report=report, choose=choose)
+
+def _parts(data: TaskData, evaluation: Evaluation) -> Parts:
+    rest, held_out, choose = data.training, EMPTY, EMPTY
+    if evaluation.holdout_fraction > 0:
+        rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
+    if evaluation.selection_fraction > 0:
+        rest, choose = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
+    if evaluation.split is None:
+        return Parts(train=rest, report=EMPTY, choose=choose)
+    report = held_out if evaluation.split == "holdout" else data.splits[evaluation.split]
+    return Parts(train=rest, report=report, choose=choose)
 
 
 def _read(source: TaskSource) -> TaskData:
@@ -103,19 +113,11 @@ def _read_other(task: Task, other: TaskSource) -> TaskData:
     return replace(data, task=replace(data.task, labels=task.labels), splits=splits)
 
 
-def _rows_bytes(data: TaskData | UncutRows) -> int:
+def _text_bytes(data: TaskData | UncutRows) -> int:
     texts = (text for split in data.splits.values() for row in split.texts for text in row)
     return sum(TEXT_BYTES + len(text) for text in texts)
 
 
-def _cut_bytes(data: TaskData) -> int:
-    """Return the size of tuples that refer to rows kept elsewhere."""
-    return sum(_references(split) for split in data.splits.values())
-
-
-def _parts_bytes(parts: Parts) -> int:
-    return sum(_references(split) for split in (parts.train, parts.report, parts.choose))
-
-
-def _references(split: Split) -> int:
-    return REFERENCE_BYTES * len(split) * (1 + len(split.columns))
+def _reference_bytes(splits: Iterable[Split]) -> int:
+    """Return the size of splits whose rows are kept elsewhere."""
+    return sum(REFERENCE_BYTES * len(split) * (1 + len(split.columns)) for split in splits)

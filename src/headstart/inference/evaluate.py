@@ -50,14 +50,14 @@ def evaluate(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        ValueError: if there are no examples or no labels.
+        ValueError: if there are no rows, or they have no labels.
         DataError: with the examples that the model cannot read.
     """
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     task = saved.info.task
     predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
-    right = metrics.label_array(task.kind, split.labels, task.num_labels)
+    right = task.kind.label_array(split.labels, task.num_labels)
     return Scores(
         scores=metrics.compute(metric_names or task.metrics, right, predictions.decisions, split.groups),
         num_rows=len(split),

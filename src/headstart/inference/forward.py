@@ -14,7 +14,6 @@ import torch
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.models.outputs import example_logits
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 Progress = Callable[[int, int], None]
@@ -79,7 +78,7 @@ def batched_logits(
     logits = torch.empty_like(unordered)
     logits[in_turn] = unordered
     counts = None if tokenized.num_sequences is None else torch.tensor(tokenized.num_sequences)
-    return example_logits(collate.kind, logits, counts)
+    return collate.kind.example_logits(logits, counts)
 
 
 @contextmanager

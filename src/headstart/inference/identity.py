@@ -21,7 +21,7 @@ class InputState:
 
     Attributes:
         file: its path.
-        size: in bytes; None where there is no such file.
+        size: in bytes; None if the file does not exist.
         changed_ns: when it was last written.
     """
 
@@ -39,7 +39,7 @@ class InputState:
         return cls(file=file, size=status.st_size, changed_ns=status.st_mtime_ns)
 
     def require_unchanged(self) -> None:
-        """Refuse to go on with a file that is no longer what it was.
+        """Refuse to go on with a file that has changed.
 
         Raises:
             DataError: if it was written or removed since.

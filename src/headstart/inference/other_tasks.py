@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from headstart.data.examples import Label, Split
+from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.kinds.kind import Label
 from headstart.tasks.task import Task
 
 
 def require_same_answers(own: Task, other: Task) -> None:
-    """Refuse a task whose examples or answers are none of the model's.
+    """Refuse a task whose examples or answers are not the model's.
 
     Args:
         own: what the model was trained on.
@@ -17,7 +18,7 @@ def require_same_answers(own: Task, other: Task) -> None:
     Raises:
         UsageError: if they differ in kind, in the class names, or in what an example consists of.
     """
-    if own.kind is not other.kind or set(own.labels) != set(other.labels):
+    if own.kind != other.kind or set(own.labels) != set(other.labels):
         raise UsageError(
             f"a model of {own.name!r} cannot be evaluated on {other.name!r}: their answers differ",
             allowed=f"  {own.name} has {_answers(own)}, {other.name} has {_answers(other)}.",

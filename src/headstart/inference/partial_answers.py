@@ -17,14 +17,14 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.store.layout import atomic_path, read_json, write_json
 
 SUFFIX = ".partial"
-JOB_FILE, LOCK_FILE = "job.json", ".lock"
+KEY_FILE, LOCK_FILE = "key.json", ".lock"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TRUNCATED = b"num_truncated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What answers follow from: equal jobs give equal answers.
+class AnswerKey:
+    """What answers follow from: equal keys give equal answers.
 
     Attributes:
         input: digest of the rows; `model`: of the model's folder.
@@ -48,13 +48,13 @@ WORDS = {
     "input": "the rows",
     "model": "the model",
     "columns": "the columns, or how the file is read",
-    "batch_size": "--batch-size",
-    "precision": "--precision",
+    "batch_size": "`batch_size`",
+    "precision": "`precision`",
     "device": "the device",
     "chunk_rows": "the rows per piece",
     "versions": "the versions of the libraries",
 }
-"""What a job's fields are called in sentences."""
+"""What a key's fields are called in sentences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +72,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class PartialFolder:
-    """The folder `<out>.partial`: the job, and one Parquet file per finished chunk."""
+    """The folder `<out>.partial`: the key of its answers, and one Parquet file per finished chunk."""
 
     folder: Path
 
     def read(self, chunk: int, num_rows: int) -> Piece | None:
-        """Return the finished answers to a chunk; None where there are none, or the file is damaged."""
+        """Return the finished answers to a chunk; None if the file is missing or damaged."""
         try:
             columns = pyarrow.parquet.read_table(self._path(chunk))
             num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
@@ -106,13 +106,13 @@ class PartialFolder:
 
 
 @contextmanager
-def partial_folder(out: Path, job: Job) -> Iterator[PartialFolder]:
+def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
     """Open what an earlier call left beside `out`, or begin anew; no other process may do so at the same time.
 
     A block that ends well leaves nothing; one that raises leaves the finished chunks, for the next call.
 
     Raises:
-        UsageError: if another process is at it, the folder is of another job or cannot be made, or the disk is full.
+        UsageError: if another process is at it, the folder has another key or cannot be made, or the disk is full.
     """
     partial = PartialFolder(out.with_name(out.name + SUFFIX))
     with said_as_usage_errors(out):
@@ -121,7 +121,7 @@ def partial_folder(out: Path, job: Job) -> Iterator[PartialFolder]:
     _acquire(lock, out)
     is_finished = False
     try:
-        _require_same_job(partial, job, out)
+        _require_same_key(partial, key, out)
         yield partial
         is_finished = True
     finally:
@@ -157,21 +157,21 @@ def _acquire(lock: FileLock, out: Path) -> None:
         raise UsageError(f"another process is writing {out}", remedy="  Wait for it, or name another file.") from None
 
 
-def _require_same_job(partial: PartialFolder, job: Job, out: Path) -> None:
-    path = partial.folder / JOB_FILE
+def _require_same_key(partial: PartialFolder, key: AnswerKey, out: Path) -> None:
+    path = partial.folder / KEY_FILE
     try:
         before = read_json(path)
     except (FileNotFoundError, CheckpointError):
         before = {}
         _remove_pieces(partial)
-    changed = [WORDS[field.name] for field in fields(job) if before.get(field.name) != getattr(job, field.name)]
+    changed = [WORDS[field.name] for field in fields(key) if before.get(field.name) != getattr(key, field.name)]
     if changed and partial.has_pieces():
         raise UsageError(
             f"{partial.folder} holds an unfinished prediction, and since then changed: {', '.join(changed)}",
             remedy=f"  Call again as before to finish it, or remove {partial.folder} to begin anew.",
         )
     with said_as_usage_errors(out):
-        write_json(path, asdict(job))
+        write_json(path, asdict(key))
 
 
 def _remove_pieces(partial: PartialFolder) -> None:

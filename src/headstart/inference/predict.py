@@ -6,6 +6,7 @@ Letters: n examples, c classes, m choices of the example that has the most.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,7 @@ from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError
 from headstart.inference.forward import Progress, batched_logits
-from headstart.kinds import TaskKind
-from headstart.models import outputs
+from headstart.kinds.kind import Kind
 
 PREDICTION_BATCH_SIZE = 32
 
@@ -29,13 +29,13 @@ class Predictions:
 
     Attributes:
         kind: of the answers.
-        labels: class names by index; empty where answers are no classes.
-        answers: in fp32: probabilities of classes [n, c] or choices [n, m], whose rows add up to 1 but for several
-            classes at once; for regression the values [n, 1].
+        labels: class names by index; empty where answers are not classes.
+        answers: in fp32: probabilities of classes [n, c] or choices [n, m], whose rows add up to 1 but for
+            multi-label; for regression the values [n, 1].
         num_truncated: examples that lost tokens to the maximum length.
     """
 
-    kind: TaskKind
+    kind: Kind
     labels: tuple[str, ...]
     answers: npt.NDArray[np.float32]
     num_truncated: int
@@ -47,18 +47,16 @@ class Predictions:
     def decisions(self) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
         """What is scored against labels.
 
-        The most probable class or choice [n], the first of equals; for several classes at once 1 for each that is at
+        The most probable class or choice [n], the first of equals; for multi-label 1 for each class that is at
         least as probable as not, [n, c]; for regression the values [n].
         """
-        decided = outputs.decisions(self.kind, torch.from_numpy(self.answers)).numpy()
-        return decided.astype(np.float64) if self.kind is TaskKind.REGRESSION else decided.astype(np.int64)
+        decided = self.kind.decisions(torch.from_numpy(self.answers)).numpy()
+        return decided.astype(np.float64) if decided.dtype.kind == "f" else decided
 
     @property
-    def predicted_labels(self) -> list[str]:
-        """The most probable class of each example by name, where one of several classes is right."""
-        if self.kind is not TaskKind.CLASSIFICATION:
-            raise ValueError(f"answers of kind {self.kind} are not one class each")
-        return [self.labels[index] for index in self.decisions]
+    def predicted_labels(self) -> list[Any]:
+        """The decisions as a table shows them: class names, lists of class names, choice numbers or numbers."""
+        return [self.kind.written(decision, self.labels) for decision in self.decisions]
 
 
 def predict(
@@ -82,11 +80,11 @@ def predict(
 
     Raises:
         DataError: with the examples that the model cannot read: a place in the text that the maximum length cuts off.
-        CheckpointError: if the model answers with something that is no number.
+        CheckpointError: if the model answers with something that is not a number.
     """
     task, info = saved.info.task, saved.info
     if not len(split):
-        nothing = np.empty((0, outputs.num_logits(task.kind, task.num_labels)), np.float32)
+        nothing = np.empty((0, task.kind.num_logits(task.num_labels)), np.float32)
         return Predictions(kind=task.kind, labels=task.labels, answers=nothing, num_truncated=0)
     tokenized = tokenize(
         split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
@@ -100,7 +98,7 @@ def predict(
         device=device or best_device(),
         progress=progress,
     )
-    answers = outputs.answers(task.kind, logits).numpy()
+    answers = task.kind.answers(logits).numpy()
     if not np.isfinite(answers).all():
         raise CheckpointError(
             f"the model answers with NaN or infinity; it was trained on {task.name} from {info.model}"

@@ -132,7 +132,7 @@ def with_columns(task: Task, options: FileOptions) -> Task:
         UsageError: if columns are named for texts or choices that the model does not read.
     """
     first, second = (*task.text_columns, None, None)[:2]
-    given = {"--text": (options.text, first), "--text-pair": (options.text_pair, second)}
+    given = {"`text`": (options.text, first), "`text_pair`": (options.text_pair, second)}
     for option, (name, own) in given.items():
         if name is not None and own is None:
             read = "one text" if first else "choices only"
@@ -141,7 +141,7 @@ def with_columns(task: Task, options: FileOptions) -> Task:
             )
     if options.choices and not task.choice_columns:
         raise UsageError(
-            f"--choices {','.join(options.choices)} would have no effect: the model reads no choices",
+            f"`choices` {','.join(options.choices)} would have no effect: the model reads no choices",
             remedy="  Leave it out.",
         )
     return replace(

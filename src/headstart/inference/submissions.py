@@ -15,7 +15,6 @@ from headstart.data.examples import Split
 from headstart.data.formats import read_split
 from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
-from headstart.metrics import constant_answer, label_array
 from headstart.registry import Registry
 from headstart.store.layout import atomic_path
 from headstart.tasks import glue, super_glue
@@ -86,7 +85,7 @@ def read_hidden_rows(task: Task, data_root: Path | None) -> HiddenRows:
         raise DataError([table.fault(f"has no column {INDEX_COLUMN!r}, which numbers the rows of a submission")])
     indices = [_index(value) for value in numbers]
     faults = [
-        table.fault(f"{INDEX_COLUMN!r} is {numbers[row]!r}, and no row number", row)
+        table.fault(f"{INDEX_COLUMN!r} is {numbers[row]!r}, and not a row number", row)
         for row, index in enumerate(indices)
         if not index
     ]
@@ -114,9 +113,9 @@ def answers_of(file: SubmissionFile, decisions: Sequence[float]) -> list[Answer]
     return [file.words[int(index)] for index in decisions]
 
 
-def most_frequent(task: Task, training: Split) -> float:
-    """Return the constant answer that suits the training rows best: the most frequent label, of numbers the mean."""
-    return float(constant_answer(task.kind, label_array(task.kind, training.labels or (), task.num_labels)))
+def best_constant(task: Task, training: Split) -> float:
+    """Return the best constant answer to the training rows, where an answer is one class, choice or number."""
+    return float(task.kind.best_constant(task.kind.label_array(training.labels or (), task.num_labels)))
 
 
 def write_archive(out: Path, texts: Mapping[str, str]) -> None:
@@ -141,7 +140,7 @@ def write_archive(out: Path, texts: Mapping[str, str]) -> None:
 
 
 def _index(value: object) -> Index:
-    """Return a row's number, or nothing where the value is none."""
+    """Return a row's number, or () where the value is not one."""
     parts = [value.get(part) for part in INDEX_PARTS] if isinstance(value, dict) else [value]
     whole = tuple(part for part in parts if isinstance(part, int) and not isinstance(part, bool))
     return whole if len(whole) == len(parts) else ()
@@ -218,7 +217,7 @@ SUPER_GLUE = Suite(
         _super_glue_file("AX-b", {super_glue.RTE.name: super_glue.AXB}, super_glue.RTE.labels),
         _super_glue_file("AX-g", {super_glue.RTE.name: super_glue.AXG}, super_glue.RTE.labels),
     ),
-    lacking="ReCoRD.jsonl is not in it: ReCoRD picks a word of a passage, which is no classification",
+    lacking="ReCoRD.jsonl is not in it: ReCoRD picks a word of a passage, which is not classification",
 )
 
 SUITES: Registry[Suite] = Registry("suite")

@@ -39,14 +39,14 @@ def require_new_columns(taken: Iterable[str], names: Iterable[str]) -> None:
     """Refuse names of new columns that are taken.
 
     Raises:
-        UsageError: naming the clashes and --prefix.
+        UsageError: naming the clashes.
     """
     columns = set(taken)
     clashes = [name for name in names if name in columns]
     if clashes:
         raise UsageError(
             f"the file has columns already that the predictions would be called: {', '.join(clashes)}",
-            remedy="  Give --prefix, which is put before the names of the new columns.",
+            remedy="  Give `prefix`, which is put before the names of the new columns.",
         )
 
 

@@ -13,13 +13,13 @@ from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
 from headstart.errors import CheckpointError
-from headstart.inference.columns import prediction_columns, prediction_schema
 from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
-from headstart.inference.partial_answers import Job, PartialFolder, Piece, partial_folder, said_as_usage_errors
+from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
+from headstart.inference.prediction_columns import prediction_columns, prediction_schema
 from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
@@ -83,8 +83,8 @@ def predict_file(
         chunk_rows: rows in memory at a time.
 
     Raises:
-        UsageError: if the folder is no model, the output cannot be written, a new column's name is taken, or a call
-            with other rows or options left an unfinished output of this name.
+        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken, or
+            a call with other rows or options left an unfinished output of this name.
         DataError: if rows cannot be read; all faults at once.
     """
     require_writable(out)
@@ -94,7 +94,7 @@ def predict_file(
     checked = check_rows(rows, info, load_folder_tokenizer(folder) if needs_tokens(info) else None)
     added = prediction_schema(task, prefix, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
-    job = Job(
+    key = AnswerKey(
         input=input_digest(file),
         model=folder_digest(folder),
         columns=repr((options, task.text_columns, task.choice_columns)),
@@ -104,8 +104,8 @@ def predict_file(
         chunk_rows=chunk_rows,
         versions=library_versions(),
     )
-    with partial_folder(out, job) as partial:
-        num_resumed = _answer(folder, rows, checked, job, partial, progress)
+    with partial_folder(out, key) as partial:
+        num_resumed = _answer(folder, rows, checked, key, partial, progress)
         num_truncated = _write(rows, checked, partial, added, out)
     return Written(num_rows=checked.num_rows, num_resumed=num_resumed, num_truncated=num_truncated)
 
@@ -132,7 +132,7 @@ def evaluate_file(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        UsageError: if the folder is no model.
+        UsageError: if the folder does not hold a model.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
     split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
@@ -163,7 +163,8 @@ def evaluate_task(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        UsageError: if the folder is no model, the task is unknown or has other answers, or its rows cannot be found.
+        UsageError: if the folder does not hold a model, the task is unknown or has other answers, or its rows cannot be
+            found.
         DataError: if rows are faulty.
     """
     own, task = read_info(folder)[1].task, TASKS.get(name)
@@ -181,7 +182,7 @@ def evaluate_task(
 
 
 def _answer(
-    folder: Path, rows: Rows, checked: Checked, job: Job, partial: PartialFolder, progress: Progress | None
+    folder: Path, rows: Rows, checked: Checked, key: AnswerKey, partial: PartialFolder, progress: Progress | None
 ) -> int:
     """Answer every chunk that is not answered yet; return the number of rows that were."""
     schema = prediction_schema(rows.task, num_choices=checked.num_choices)
@@ -195,9 +196,9 @@ def _answer(
             predictions = predict(
                 saved,
                 split,
-                batch_size=job.batch_size,
-                precision=job.precision,
-                device=job.device,
+                batch_size=key.batch_size,
+                precision=key.precision,
+                device=key.device,
                 progress=_counted_on(progress, num_done, checked.num_rows),
             )
             num_choices = None if split.choices is None else [len(choices) for choices in split.choices]

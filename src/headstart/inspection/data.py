@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from headstart.data.cuts import text_keys
 from headstart.data.examples import Split, TaskData, class_counts
 from headstart.data.tokenisation import tokenize
-from headstart.kinds import TaskKind
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 SHORT_TEXT = 3
-"""Texts of fewer characters than this are probably no texts."""
+"""Texts of fewer characters than this are probably not texts."""
 USUAL_LENGTHS = (128, 256, 512)
 UNBOUNDED = 100_000
 """Tokens: longer than any text that is measured."""
@@ -46,7 +45,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassCount:
-    """Rows of one class by split; with several classes at once a row counts for each of its own."""
+    """Rows of one class by split; a multi-label row counts for each of its own."""
 
     name: str
     counts: dict[str, int]
@@ -94,14 +93,14 @@ class DataReport:
     """What `headstart inspect` knows of a task.
 
     Attributes:
-        imbalance: rows of the most frequent class over those of the rarest, in training; None without classes.
+        imbalance: rows of the most frequent class over those of the rarest, in training; None for no classes.
         num_unlabelled: training rows without any class, where a row may have several.
         model: whose tokens were counted; None where none was named.
         max_length: tokens that training would keep of each example by default.
     """
 
     task: str
-    kind: TaskKind
+    kind: str
     text_columns: tuple[str, ...]
     choice_columns: tuple[str, ...]
     label_column: str
@@ -136,14 +135,12 @@ def inspect_data(
     lengths = tuple(sorted({*USUAL_LENGTHS, *([max_length] if max_length else [])}))
     return DataReport(
         task=task.name,
-        kind=task.kind,
+        kind=str(task.kind),
         text_columns=task.text_columns,
         choice_columns=task.choice_columns,
         label_column=task.label_column,
         notes=data.notes,
-        splits=tuple(
-            _split_report(name, split, training, task.kind, tokenizer, lengths) for name, split in data.splits.items()
-        ),
+        splits=tuple(_split_report(name, split, training, tokenizer, lengths) for name, split in data.splits.items()),
         classes=classes,
         imbalance=max(counts) / max(1, min(counts)) if counts else None,
         num_unlabelled=sum(label == () for label in (training.labels or ())) if training else 0,
@@ -184,22 +181,20 @@ def _split_report(
     name: str,
     split: Split,
     training: Split | None,
-    kind: TaskKind,
     tokenizer: PreTrainedTokenizerBase | None,
     max_lengths: tuple[int, ...],
 ) -> SplitReport:
     keys = text_keys(split)
     known = set(text_keys(training)) if training is not None and split is not training else None
     values = [float(label) for label in split.labels or () if isinstance(label, float)]
-    is_regression = kind is TaskKind.REGRESSION and bool(values)
     return SplitReport(
         name=name,
         num_rows=len(split),
         num_repeated=len(keys) - len(set(keys)),
         num_leaks=None if known is None else sum(key in known for key in keys),
         num_short=sum(any(len(text.strip()) < SHORT_TEXT for text in texts) for texts in split.texts),
-        values=quantiles(values) if is_regression else None,
-        value_histogram=histogram(values) if is_regression else (),
+        values=quantiles(values) if values else None,
+        value_histogram=histogram(values) if values else (),
         lengths=_lengths(split, tokenizer, max_lengths) if tokenizer is not None and len(split) else None,
     )
 

@@ -13,7 +13,9 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import DEFAULT_KIND, kind_named
+from headstart.kinds.kind import Kind
+from headstart.losses import PLAIN
 from headstart.models.heads import INITIALISED
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.parameters import own_tensors
@@ -33,7 +35,7 @@ class HeadstartConfig(PretrainedConfig):
         head: name of the head in the registry.
         head_options: all of the head's options.
         num_logits: width of the head's output, kept apart from the number of labels.
-        kind: what kind of answer the task wants, a value of `TaskKind`.
+        kind: what kind of answer the task wants, by its name.
         reads_spans: the head reads two places in the text beside the text.
     """
 
@@ -45,7 +47,7 @@ class HeadstartConfig(PretrainedConfig):
         head: str = MlpHead.name,
         head_options: dict[str, Scalar] | None = None,
         num_logits: int = 2,
-        kind: str = TaskKind.CLASSIFICATION.value,
+        kind: str = str(DEFAULT_KIND),
         reads_spans: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -77,7 +79,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         attention = config._attn_implementation
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.kind = TaskKind(config.kind)
+        self.kind = kind_named(config.kind)
         backbone_config = configuration_of_backbone(config)
         self.backbone = backbone if backbone is not None else build_backbone(backbone_config, attention)
         # What attention there is, the backbone decides: not every one has what this class could pass on.
@@ -110,7 +112,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
             attention_mask: 1 for tokens, 0 for padding on either side.
             token_type_ids: which text a token belongs to, where the backbone wants to know.
             spans: [b, 4], first token and end (exclusive) of two places; for heads that read them, and only for these.
-            labels: as `plain_loss` takes them.
+            labels: class or choice numbers [b]; 0 or 1 [b, c] for multi-label; numbers [b] for regression.
 
         Raises:
             ValueError: if there are spans and the head reads none, or there are none and it does.
@@ -122,9 +124,12 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         if spans is not None:
             features = torch.cat([features, compare_spans(hidden, spans)], dim=-1)
         logits = self.head(features)
-        if self.kind is TaskKind.CLASSIFICATION and logits.shape[-1] == 1:
+        if logits.shape[-1] < self.num_labels:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=-1)
-        loss = None if labels is None else plain_loss(self.kind, logits, labels)
+        loss = None
+        if labels is not None:
+            # The choices of an example stand after one another, and all examples have as many.
+            loss = self.kind.loss(logits.float().view(len(labels), -1), labels, PLAIN)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
     def _hidden_states(
@@ -203,33 +208,13 @@ def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:
     return backbone
 
 
-def plain_loss(kind: TaskKind, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the mean loss in fp32: nats, for regression squared units.
-
-    Args:
-        kind: cross-entropy over classes or choices, the mean of c binary ones for several classes at once, mean
-            squared error for regression.
-        logits: per sequence [b, c], or [b, 1] where there are no classes. For multiple choice the sequences of one
-            example stand after one another, and all examples have as many.
-        labels: class or choice numbers [b]; 0 or 1 [b, c] for several classes at once; numbers [b] for regression.
-    """
-    logits = logits.float()
-    if kind is TaskKind.REGRESSION:
-        return nn.functional.mse_loss(logits.squeeze(-1), labels.float())
-    if kind is TaskKind.MULTI_LABEL:
-        return nn.functional.binary_cross_entropy_with_logits(logits, labels.float())
-    if kind is TaskKind.MULTIPLE_CHOICE:
-        logits = logits.view(len(labels), -1)
-    return nn.functional.cross_entropy(logits, labels)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
     """A model with the knowledge of which tensors are its head.
 
     Attributes:
         head_names: keys of the head's tensors in the state dict, sorted.
-        labels: class names by index; empty where answers are no classes.
+        labels: class names by index; empty where answers are not classes.
         kind: what its logits mean.
         newly_initialised: keys that the checkpoint did not hold in this shape.
     """
@@ -237,7 +222,7 @@ class Classifier:
     model: PreTrainedModel
     head_names: tuple[str, ...]
     labels: tuple[str, ...]
-    kind: TaskKind = TaskKind.CLASSIFICATION
+    kind: Kind = DEFAULT_KIND
     newly_initialised: tuple[str, ...] = ()
 
     def head_tensors(self) -> dict[str, torch.Tensor]:

@@ -21,7 +21,9 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import DEFAULT_KIND
+from headstart.kinds.kind import Kind
+from headstart.models.class_names import check_label_order, check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
     Classifier,
     HeadstartConfig,
@@ -31,10 +33,9 @@ from headstart.models.classifier import (
     without_pooler,
 )
 from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
-from headstart.models.labels import check_label_order, check_labels, kind_of, label_names, set_labels
-from headstart.models.memory import own_memory
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
+from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
 from headstart.models.without_code import read_config, read_model, read_tokenizer
 from headstart.registry import Spec
@@ -53,7 +54,7 @@ READS_THE_END = ("xlnet",)
 def load_classifier(
     source: ModelSource,
     *,
-    kind: TaskKind = TaskKind.CLASSIFICATION,
+    kind: Kind = DEFAULT_KIND,
     labels: Sequence[str],
     head: Spec = NATIVE,
     reads_spans: bool = False,
@@ -66,7 +67,7 @@ def load_classifier(
     Args:
         source: the pretrained checkpoint.
         kind: what kind of answer the task wants.
-        labels: class names by index: two or more, for several classes at once one or more; none where answers are no
+        labels: class names by index: two or more, for multi-label one or more; empty where answers are not
             classes.
         head: with its options, as `headstart.models.own_heads` has them.
         reads_spans: the head reads two places in the text beside the text.
@@ -93,7 +94,7 @@ def load_classifier(
 class _Request:
     """What a classifier is to be, beside its checkpoint and head."""
 
-    kind: TaskKind
+    kind: Kind
     labels: tuple[str, ...]
     reads_spans: bool
     seed: int
@@ -222,7 +223,7 @@ def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> H
         head=design.name,
         head_options=design.options(),
         num_logits=design.num_logits(request.kind, len(request.labels)),
-        kind=request.kind.value,
+        kind=str(request.kind),
         reads_spans=request.reads_spans,
     )
     set_labels(config, request.kind, request.labels)

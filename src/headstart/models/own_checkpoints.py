@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transformers import PretrainedConfig
 
-from headstart.kinds import TaskKind
+from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
@@ -26,12 +26,10 @@ def backbone_key_mapping(config: HeadstartConfig | None) -> dict[str, str] | Non
     return {r"^backbone\.": within}
 
 
-def has_head(
-    config: HeadstartConfig, design: OwnHead, kind: TaskKind, labels: Sequence[str], reads_spans: bool
-) -> bool:
+def has_head(config: HeadstartConfig, design: OwnHead, kind: Kind, labels: Sequence[str], reads_spans: bool) -> bool:
     """Whether a checkpoint's head is this one, made for this kind of answer and as many classes."""
     return (
         (config.head, config.head_options) == (design.name, design.options())
-        and (config.kind, config.reads_spans) == (kind, reads_spans)
+        and (config.kind, config.reads_spans) == (str(kind), reads_spans)
         and (not kind.has_classes or config.num_labels == len(labels))
     )

@@ -8,17 +8,16 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, final
+from typing import ClassVar, Self, final
 
 import torch
 from torch import nn
 from transformers import PretrainedConfig
 
 from headstart.errors import UsageError, unknown_name
-from headstart.kinds import TaskKind
-from headstart.models import outputs
+from headstart.kinds.kind import Kind
 from headstart.models.pooling import Pooling, check_pooling, default_pooling
-from headstart.registry import Registry, Scalar, Spec
+from headstart.registry import Registry, Scalar, Spec, build_from
 
 BY_ARCHITECTURE = "auto"
 
@@ -48,9 +47,9 @@ class OwnHead(ABC):
     def draw(self, module: nn.Module) -> None:
         """Draw the parameters of a part of the head from torch's global generator."""
 
-    def num_logits(self, kind: TaskKind, num_labels: int) -> int:
+    def num_logits(self, kind: Kind, num_labels: int) -> int:
         """Return how many logits the head computes per sequence."""
-        return outputs.num_logits(kind, num_labels)
+        return kind.num_logits(num_labels)
 
     def on(self, config: PretrainedConfig) -> Self:
         """Return the head with the pooling that it has on a backbone of this configuration.
@@ -111,10 +110,9 @@ class MlpHead(OwnHead):
         OwnHead.__post_init__(self)
         _check_at_least_one(self.name, "hidden_size", self.hidden_size)
 
-    def num_logits(self, kind: TaskKind, num_labels: int) -> int:
+    def num_logits(self, kind: Kind, num_labels: int) -> int:
         """Return how many logits the head computes: one for two classes."""
-        is_binary = kind is TaskKind.CLASSIFICATION and num_labels == 2
-        return 1 if is_binary else outputs.num_logits(kind, num_labels)
+        return 1 if kind.picks_one and num_labels == 2 else kind.num_logits(num_labels)
 
     def build(self, input_size: int, num_logits: int) -> nn.Module:
         """Return the two maps."""
@@ -203,17 +201,7 @@ def own_head(spec: Spec) -> OwnHead | None:
         if spec.options:
             raise UsageError(f"the head {spec.name!r} has no options, but {str(spec)!r} was given")
         return None
-    kinds = {option.name: type(option.default) for option in dataclasses.fields(design)}
-    values: dict[str, Any] = spec.option_dict()
-    for option, value in values.items():
-        if option not in kinds:
-            raise unknown_name(f"option of the head {spec.name!r}", option, kinds)
-        if type(value) is not kinds[option]:
-            wanted = "a whole number" if kinds[option] is int else "a word"
-            raise UsageError(
-                f"option {option!r} of the head {spec.name!r} was given as {value!r}", allowed=f"  It is {wanted}."
-            )
-    return design(**values)
+    return build_from("head", design, spec)
 
 
 def _check_at_least_one(head: str, option: str, value: int) -> None:

@@ -1,11 +1,19 @@
-"""Parameters as values: digests, counts, and which of them train."""
+"""A model's tensors as values: digests, counts, which of them train, and where they lie in memory."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import torch
 import xxhash
+
+Tensors = dict[str, torch.Tensor]
+Digests = Mapping[str, str]
+
+NEVER_A_GRADIENT = re.compile(r"(key|k_proj|key_proj|k_lin|key_global)\.bias$|mask_emb|r_s_bias|seg_embed")
+"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, some of XLNet's do
+nothing in classification."""
 
 
 def own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -29,11 +37,6 @@ def digests(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
     return {name: digest(tensor) for name, tensor in tensors.items()}
 
 
-def changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
-    """Return the names whose checksums differ, or that only one side has."""
-    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
-
-
 def set_trainable(model: torch.nn.Module, names: Iterable[str]) -> None:
     """Let exactly the named parameters of `model` train; freeze all others."""
     wanted = set(names)
@@ -44,3 +47,17 @@ def set_trainable(model: torch.nn.Module, names: Iterable[str]) -> None:
 def count(tensors: Mapping[str, torch.Tensor]) -> int:
     """Return the number of scalars in all tensors."""
     return sum(tensor.numel() for tensor in tensors.values())
+
+
+def own_memory(model: torch.nn.Module) -> None:
+    """Copy every parameter and buffer into memory that torch allocates; tied ones stay tied.
+
+    Loaded tensors are views of a mapped file, at whatever address the file's header leaves them. That has two effects
+    which must not be: overwriting the file changes a live model, and the last bit of a matrix product depends on the
+    address (measured on CPU: equal weights at another offset gave logits that differ by 4e-9). torch's own memory
+    is aligned to 64 bytes.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    for buffer in model.buffers():
+        buffer.data = buffer.data.clone()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.evidence import ReportEvidence
 from headstart.reports.formats import NO_BREAK, bracket, plural, points, signed_points
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 from headstart.reports.words import UNDERTRAINED
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL, PairedDifference, Verdict
 from headstart.stats.power import seeds_needed, smallest_difference
@@ -98,7 +98,7 @@ def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
         tone=Tone.WARNING,
         sentence=(
             f"{BASELINE.capitalize()} reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the best "
-            f"constant answer ({points(group.majority_score)}) by two standard errors."
+            f"constant answer ({points(group.constant_score)}) by two standard errors."
         ),
     )
 
@@ -131,7 +131,7 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
         return f"No run of {row.label} finished."
     if row.difference is None or row.verdict is None:
         reached = f"{row.label} reached {points(row.summary.mean)} {row.metric} over {plural(row.n, 'seed')}"
-        return f"{reached}; the best constant answer reaches {points(group.majority_score)}."
+        return f"{reached}; the best constant answer reaches {points(group.constant_score)}."
     return _comparison(group, row.label, row.verdict, row.difference)
 
 

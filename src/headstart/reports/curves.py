@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from headstart.reports.frame import Cell
 from headstart.store.local import LocalStore
+from headstart.store.metrics_log import METRICS_FILE, read_metrics
 
 MAX_POINTS_PER_STAGE = 120
 
@@ -49,7 +49,7 @@ def learning_curve(store: LocalStore, cell: Cell) -> LearningCurve | None:
     stages, first_step = [], 0
     for index, stage in enumerate(cell.finished[0].stages):
         folders = (store.run_folder(record.experiment_digest, record.seed) for record in cell.finished)
-        losses = [read_losses(folder.stage_folder(index, stage.name) / "metrics.jsonl") for folder in folders]
+        losses = [read_losses(folder.stage_folder(index, stage.name) / METRICS_FILE) for folder in folders]
         points = _over_seeds(losses, first_step)
         if points:
             stages.append(StageCurve(name=stage.name, first_step=first_step, points=_thin(points)))
@@ -58,19 +58,9 @@ def learning_curve(store: LocalStore, cell: Cell) -> LearningCurve | None:
 
 
 def read_losses(path: Path) -> dict[int, float]:
-    """Return finite losses by step of one stage's `metrics.jsonl`; empty without the file, a torn line is left out."""
-    if not path.is_file():
-        return {}
-    losses = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-            step, loss = int(entry["step"]), float(entry["loss"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        if math.isfinite(loss):
-            losses[step] = loss
-    return losses
+    """Return finite losses by step of one stage's log; empty without the file."""
+    losses = {int(entry["step"]): entry.get("loss") for entry in read_metrics(path)}
+    return {step: float(loss) for step, loss in losses.items() if loss is not None and math.isfinite(loss)}
 
 
 def _over_seeds(losses: Iterable[dict[int, float]], first_step: int) -> list[CurvePoint]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.evidence import ReportEvidence
 from headstart.reports.examples import ExampleEvidence, RunPair
 from headstart.reports.figures.drawing import DataTable
 from headstart.reports.formats import MINUS, NOTHING, bracket, plural, points, signed_points
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 from headstart.stats.evidence import BootstrapInterval, Evidence
 from headstart.stats.intervals import Interval
 from headstart.stats.power import seeds_needed
@@ -62,7 +62,7 @@ def _spread(row: ComparisonRow) -> tuple[str, ...]:
          summary.minimum, summary.maximum)
         if summary else (None,) * 7
     )  # fmt: skip
-    counts = (row.n, outcomes.num_failed, outcomes.num_constant, outcomes.num_at_majority)
+    counts = (row.n, outcomes.num_failed, outcomes.num_constant, outcomes.num_at_constant_score)
     return (row.label, *map(str, counts), *map(points, values))
 
 
@@ -128,7 +128,7 @@ CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (
     ("standard error from rows, points", lambda found: points(found.crossed.example_standard_error)),
 )
 SPREAD_HEADINGS = (
-    "", "finished", "failed", "constant", "at majority", "mean", "sd", "median", "lower quartile", "upper quartile",
+    "", "finished", "failed", "constant", "at constant", "mean", "sd", "median", "lower quartile", "upper quartile",
     "lowest", "highest",
 )  # fmt: skip
 RUN_HEADINGS = (

@@ -12,7 +12,7 @@ import numpy
 import pyarrow
 import pyarrow.parquet
 
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.stats.crossed import CrossedInterval, Sides, crossed_bootstraps
 from headstart.stats.example_scores import EXAMPLE_SCORES, ExampleScore
 from headstart.stats.intervals import Interval
@@ -60,8 +60,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is no function of means over rows (rank correlations, groups, several classes
-    at once).
+    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
+    tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:

@@ -57,6 +57,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}{NO_BREAK}min"
 
 
+def last_line(text: str) -> str:
+    """Return what a traceback ends with: the error itself."""
+    return text.strip().rpartition("\n")[2].strip()
+
+
 def plural(number: int, singular: str, plural_form: str | None = None) -> str:
     """Write a number with its noun: 1 seed, 3 seeds."""
     return f"{number:,} {singular if number == 1 else plural_form or singular + 's'}"

@@ -12,12 +12,12 @@ from headstart.errors import HeadstartError, UsageError
 from headstart.stats.comparisons import PairedDifference, compare_paired
 from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
 from headstart.store.declared import DeclaredLooks, read_looks
-from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.layout import read_json
+from headstart.store.local import LocalStore, existing_store
+from headstart.store.record import Purpose, RunRecord, RunStatus
 
 BASELINE_STRATEGY = "finetune"
 MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
-REPORT_PURPOSE, SELECTION_PURPOSE = "report", "selection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +162,8 @@ class Frame:
         for record in sorted(records, key=_failed_first):
             if digests is not None and record.experiment_digest not in digests:
                 continue
-            if record.purpose != REPORT_PURPOSE:
-                num_selection_runs += record.purpose == SELECTION_PURPOSE
+            if record.purpose is not Purpose.REPORT:
+                num_selection_runs += record.purpose is Purpose.SELECTION
                 continue
             for each in (record, *record.on_other_rows()):
                 groups[each.experiment_digest, each.task][each.seed] = each
@@ -184,11 +184,7 @@ class Frame:
         Raises:
             UsageError: if the folder does not exist or is not a store.
         """
-        if not store.is_dir():
-            raise UsageError(
-                f"no such store: {store}", remedy="  Give the folder that was --store of `headstart compare`."
-            )
-        local_store = LocalStore(store)
+        local_store = existing_store(store)
         records = local_store.records()
         known = {record.experiment_digest for record in records}
         return cls.from_records(
@@ -288,8 +284,8 @@ def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]
     identities = {}
     for digest in digests:
         try:
-            values = store.read_experiment(digest)
-        except HeadstartError:
+            values = read_json(store.experiment_json(digest))
+        except (HeadstartError, OSError):
             continue
         identities[digest] = (
             f"rows {str(values.get('task_fingerprint', ''))[:8]}, model {str(values.get('model_revision', ''))[:16]}"

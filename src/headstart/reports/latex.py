@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS, bracket, points, signed_points
 from headstart.reports.renderings import mean_and_deviation, runs_text
 from headstart.reports.report import Report
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 
 HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
 _ESCAPES = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from headstart.reports.comparison_table import ComparisonGroup
 from headstart.reports.figures.drawing import DataTable
 from headstart.reports.formats import NOTHING, PLUS_MINUS
 from headstart.reports.frame import Cell
-from headstart.reports.tables import ComparisonGroup
 from headstart.stats.summary import summarise
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.record import RunRecord

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from headstart.errors import HeadstartError
 from headstart.reports.frame import Frame
-from headstart.store.layout import read_json
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance
 
@@ -69,8 +69,8 @@ def _provenances(store: LocalStore, frame: Frame) -> Iterable[Provenance]:
         for record in cell.records:
             path = store.run_folder(record.experiment_digest, record.seed).started_json
             try:
-                yield Provenance.from_json(read_json(path))
-            except (HeadstartError, OSError, TypeError):
+                yield read_record(Provenance, path)
+            except (HeadstartError, OSError):
                 continue
 
 

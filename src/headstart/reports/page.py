@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
 from headstart.reports.evidence import ReportEvidence, weigh
 from headstart.reports.evidence_table import evidence_table, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.strip import strip, strip_limit
-from headstart.reports.formats import NOTHING, bracket, count, duration, points, short_count, signed_points
+from headstart.reports.formats import NOTHING, bracket, count, duration, last_line, points, short_count, signed_points
 from headstart.reports.frame import Cell, Frame
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
 from headstart.reports.measurements import measurement_table
 from headstart.reports.origins import Origins, read_origins
 from headstart.reports.overall import OverallAnswer, overall_answers
 from headstart.reports.renderings import mean_and_deviation, runs_text
-from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
@@ -207,7 +207,7 @@ def _failure(row: ComparisonRow, run: RunRecord) -> FailureView:
         seed=run.seed,
         kind=failure_word(run.status),
         place=", ".join(part for part in (run.failed_stage, step) if part),
-        error=_last_line(run.error),
+        error=last_line(run.error),
     )
 
 
@@ -219,9 +219,3 @@ def _warnings(frame: Frame) -> tuple[str, ...]:
         for warning in run.warnings
     )
     return tuple(dict.fromkeys(found))
-
-
-def _last_line(text: str) -> str:
-    """Return what a traceback ends with: the error itself."""
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""

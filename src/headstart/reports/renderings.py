@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
 from headstart.reports.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
 from headstart.reports.report import Report
-from headstart.reports.tables import ComparisonGroup, ComparisonRow, ComparisonTable
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod, RenderableType
@@ -145,6 +145,6 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is no link
+    for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is not a link
         text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split("\n"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
+from headstart.reports.comparison_table import ComparisonTable, build_comparison
 from headstart.reports.evidence import ReportEvidence, weigh
 from headstart.reports.frame import Frame
 from headstart.reports.overall import OverallAnswer, overall_answers
-from headstart.reports.tables import ComparisonTable, build_comparison
 from headstart.store.local import LocalStore
 
 

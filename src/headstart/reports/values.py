@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.examples import ExampleEvidence
 from headstart.reports.report import Report
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 from headstart.stats.evidence import Evidence
 
-SCHEMA_VERSION = 2
-"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number."""
+SCHEMA_VERSION = 3
+"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number. 3: `constant_score`."""
 
 
 def as_csv(report: Report) -> str:
@@ -93,14 +93,14 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "num_diverged": lambda row: row.num_diverged,
     "num_errors": lambda row: row.num_errors,
     "num_constant": lambda row: row.outcomes.num_constant,
-    "num_at_majority": lambda row: row.outcomes.num_at_majority,
+    "num_at_constant_score": lambda row: row.outcomes.num_at_constant_score,
     "mean": lambda row: row.summary and row.summary.mean,
     "standard_deviation": lambda row: row.summary and row.summary.standard_deviation,
     "median": lambda row: row.summary and row.summary.median,
     "lower_quartile": lambda row: row.summary and row.summary.lower_quartile,
     "upper_quartile": lambda row: row.summary and row.summary.upper_quartile,
     "mean_with_failures": lambda row: row.mean_with_failures,
-    "majority_score": lambda row: row.majority_score,
+    "constant_score": lambda row: row.constant_score,
     "stage1_mean": lambda row: row.stage1 and row.stage1.mean,
     "seconds": lambda row: row.seconds,
     "num_trained_parameters": lambda row: row.num_trained_parameters,

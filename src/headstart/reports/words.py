@@ -18,7 +18,7 @@ def is_undertrained(cell: Cell) -> bool:
     scores = cell.scores()
     if not scores:
         return True
-    return not clearly_above(summarise(scores.values()), cell.first.majority_score, cell.first.num_evaluation_examples)
+    return not clearly_above(summarise(scores.values()), cell.first.constant_score, cell.first.num_evaluation_examples)
 
 
 def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
@@ -57,7 +57,7 @@ def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
         found.append(_divergence_caution(cell))
     if cell.num_degenerate:
         found.append(f"{cell.num_degenerate} of {plural(len(cell.records), 'run')} answered the same to every row")
-    if num_poor := outcomes_of(cell).num_at_majority:
+    if num_poor := outcomes_of(cell).num_at_constant_score:
         found.append(f"{num_poor} of {plural(len(cell.records), 'run')} scored no higher than the best constant answer")
     if cell.num_errors:
         found.append(f"{cell.num_errors} of {plural(len(cell.records), 'run')} stopped by an error")
@@ -80,7 +80,7 @@ def outcomes_of(cell: Cell) -> Outcomes:
     """Return how a cell's runs ended."""
     return count_outcomes(
         cell.scores(),
-        majority_score=cell.first.majority_score,
+        constant_score=cell.first.constant_score,
         constant_seeds=[run.seed for run in cell.finished if run.is_degenerate],
         num_failed=len(cell.failed),
     )
@@ -99,8 +99,8 @@ def _sequential_caution(comparison: SequentialComparison) -> str:
 
 def _divergence_caution(cell: Cell) -> str:
     share = f"{cell.num_diverged} of {plural(len(cell.records), 'run')} diverged"
-    mean, majority = points(mean_with_failures(cell)), points(cell.first.majority_score)
-    return f"{share}: the mean is {mean} with the majority score {majority} for each"
+    mean, constant = points(mean_with_failures(cell)), points(cell.first.constant_score)
+    return f"{share}: the mean is {mean} with the best constant answer's score {constant} for each"
 
 
 def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
@@ -109,7 +109,7 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
     if not scores or cell.finished[0].stages[0].role != _ADAPTER_ROLE:
         return []
     stage1, num_examples = summarise(scores.values()), cell.first.num_evaluation_examples
-    if not clearly_above(stage1, cell.first.majority_score, num_examples):
+    if not clearly_above(stage1, cell.first.constant_score, num_examples):
         return ["Stage 1 is not clearly above the best constant answer"]
     probe = _probe_scores(frame, cell)
     if probe and not clearly_above(stage1, summarise(probe.values()).mean, num_examples):
@@ -131,4 +131,4 @@ def mean_with_failures(cell: Cell) -> float | None:
     """Return the mean with diverged runs at the best constant answer's score; None when none diverged."""
     if not cell.num_diverged:
         return None
-    return summarise([*cell.scores().values(), *[cell.first.majority_score] * cell.num_diverged]).mean
+    return summarise([*cell.scores().values(), *[cell.first.constant_score] * cell.num_diverged]).mean

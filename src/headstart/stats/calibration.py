@@ -16,7 +16,6 @@ from headstart.stats.limits import Values
 
 NUM_BINS = 15
 _SMALLEST_TEMPERATURE, _LARGEST_TEMPERATURE = 1e-2, 1e2
-_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 Labels = NDArray[numpy.integer]
 
@@ -89,9 +88,8 @@ def softmax(logits: Values, temperature: float = 1.0) -> Values:
 def fit_temperature(logits: Values, labels: Labels) -> float:
     """Return the temperature that makes the right classes most probable, from 0.01 to 100.
 
-    The loss falls and then rises along the inverse temperature, so golden-section search finds the least. Where every
-    answer is right the best temperature is zero and the smallest one is returned. Fit it on rows that nothing is
-    reported on, or use `cross_fitted_probabilities`.
+    The loss falls and then rises along the temperature. Where every answer is right the best temperature is zero and
+    the smallest one is returned. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`.
 
     Args:
         logits: [n, c].
@@ -102,15 +100,16 @@ def fit_temperature(logits: Values, labels: Labels) -> float:
 
     Source: Guo et al. (2017), section 4.2.
     """
+    from scipy import optimize
+
     values, right = _checked(logits, labels)
-    low, high = math.log(_SMALLEST_TEMPERATURE), math.log(_LARGEST_TEMPERATURE)
-    while high - low > 1e-7:
-        left, far = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if _log_loss(values, right, math.exp(left)) <= _log_loss(values, right, math.exp(far)):
-            high = far
-        else:
-            low = left
-    return math.exp((low + high) / 2.0)
+    bounds = (math.log(_SMALLEST_TEMPERATURE), math.log(_LARGEST_TEMPERATURE))
+
+    def loss(log_temperature: float) -> float:
+        return _log_loss(values, right, math.exp(log_temperature))
+
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7})
+    return _SMALLEST_TEMPERATURE if loss(bounds[0]) <= found.fun else math.exp(found.x)
 
 
 def cross_fitted_probabilities(logits: Values, labels: Labels, *, num_folds: int = 5, seed: int = 0) -> Values:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import NDArray
 
-from headstart.stats.example_scores import ScoreOfMeans, the_mean
+from headstart.stats.example_scores import ScoreOfMeans
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
 
@@ -48,27 +47,6 @@ class Sides:
     def __post_init__(self) -> None:
         if self.a.shape != self.b.shape or self.a.ndim != 3 or not self.a.size:
             raise ValueError(f"both sides are tables of seeds by examples, got {self.a.shape} and {self.b.shape}")
-
-
-def crossed_bootstrap(
-    differences: NDArray[numpy.floating], confidence: float = 0.95, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
-) -> CrossedInterval:
-    """Return the interval of a difference of scores that are means over examples, such as accuracy.
-
-    Args:
-        differences: of what each example adds to the score [s, e]: right by a (1 or 0) less right by b.
-        confidence: 0 to 1, both excluded.
-        num_resamples: draws of seeds and examples.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if there is no seed or no example, or `confidence` is not between 0 and 1.
-    """
-    values = numpy.asarray(differences, dtype=numpy.float64)
-    if values.ndim != 2 or not values.size:
-        raise ValueError(f"differences are a table of seeds by examples, got the shape {values.shape}")
-    sides = Sides(a=values[..., None], b=numpy.zeros((*values.shape, 1)))
-    return crossed_bootstraps([sides], the_mean, confidence, num_resamples=num_resamples, seed=seed)[0]
 
 
 def crossed_bootstraps(

@@ -11,10 +11,9 @@ from scipy import special
 
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
-from headstart.stats.noncentral import noncentral_t_probability
+from headstart.stats.noncentral import noncentral_t_probability, smallest_enough
 from headstart.stats.summary import summarise
 
-_TOLERANCE = 1e-10
 _ROUNDING = 1e-12
 """Equal differences of decimal fractions differ by this share at most."""
 
@@ -35,7 +34,7 @@ class EffectSize:
 
 
 def effect_size(differences: Sequence[float], confidence: float = 0.95) -> EffectSize | None:
-    """Return the standardised mean difference; None for differences without spread, for which there is none.
+    """Return the standardised mean difference; None for differences without spread.
 
     The interval holds the effects under which the observed t value is neither too large nor too small by the
     noncentral t distribution.
@@ -114,16 +113,12 @@ def _hedges_factor(degrees: int) -> float:
 
 
 def _noncentrality(degrees: int, t_value: float, level: float) -> float:
-    """Return the noncentrality under which a t value is at most `t_value` with probability `level`, by bisection."""
+    """Return the noncentrality under which a t value is at most `t_value` with probability `level`."""
     if t_value < 0.0:
         return -_noncentrality(degrees, -t_value, 1.0 - level)
     # A numerator below zero has this probability at least, whatever the denominator.
     low = -float(special.ndtri(level))
-    high = low + 1.0 + t_value
-    while noncentral_t_probability(degrees, high, t_value) > level:
-        high += high - low
-    while high - low > _TOLERANCE * max(1.0, high):
-        middle = (low + high) / 2.0
-        # The larger the noncentrality, the rarer so small a t value.
-        low, high = (middle, high) if noncentral_t_probability(degrees, middle, t_value) > level else (low, middle)
-    return low
+    # The larger the noncentrality, the rarer so small a t value.
+    return smallest_enough(
+        lambda middle: noncentral_t_probability(degrees, middle, t_value) <= level, low, 1.0 + t_value
+    )

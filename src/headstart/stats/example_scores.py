@@ -105,4 +105,4 @@ EXAMPLE_SCORES: Mapping[str, ExampleScore] = {
     "matthews": ExampleScore(parts=_hits_by_class, score=_matthews),
     "pearson": ExampleScore(parts=_moments, score=_pearson),
 }
-"""By the metric's name. Rank correlations and metrics of groups are no functions of means over examples."""
+"""By the metric's name. Rank correlations and metrics of groups are not functions of means over examples."""

@@ -80,7 +80,7 @@ def interval_of_draws(draws: Values, confidence: float) -> Interval:
 
 
 def check_confidence(confidence: float) -> None:
-    """Refuse what is no confidence.
+    """Refuse a confidence outside its range.
 
     Raises:
         ValueError: if it is not between 0 and 1.

@@ -42,7 +42,7 @@ def percentile_limits(means: Values, confidence: float) -> Values:
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", section 13.3.
     """
     tail = (1.0 - confidence) / 2.0
-    return _quantiles(means, numpy.full((len(means), 2), (tail, 1.0 - tail)))
+    return numpy.quantile(means, (tail, 1.0 - tail), axis=1).T
 
 
 def bca_limits(samples: Values, means: Values, confidence: float) -> Values:
@@ -67,7 +67,7 @@ def bca_limits(samples: Values, means: Values, confidence: float) -> Values:
     bias = special.ndtri((below + not_above) / 2.0)
     shifted = bias[:, None] + special.ndtri([(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0])
     levels: Values = special.ndtr(bias[:, None] + shifted / (1.0 - _accelerations(samples)[:, None] * shifted))
-    return _quantiles(means, levels)
+    return numpy.stack([numpy.quantile(row, level) for row, level in zip(means, levels, strict=True)])
 
 
 def _accelerations(samples: Values) -> Values:
@@ -78,14 +78,3 @@ def _accelerations(samples: Values) -> Values:
         (deviations**3).sum(axis=1), 6.0 * scale, out=numpy.zeros(len(samples)), where=scale > 0.0
     )
     return accelerations
-
-
-def _quantiles(values: Values, levels: Values) -> Values:
-    """Return row i of `values` [s, b] at row i of `levels` [s, 2], between order statistics as NumPy does."""
-    ordered = numpy.sort(values, axis=1)
-    positions = levels * (values.shape[1] - 1)
-    below = numpy.floor(positions).astype(numpy.int64)
-    above = numpy.minimum(below + 1, values.shape[1] - 1)
-    low = numpy.take_along_axis(ordered, below, axis=1)
-    quantiles: Values = low + (positions - below) * (numpy.take_along_axis(ordered, above, axis=1) - low)
-    return quantiles

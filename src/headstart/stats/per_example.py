@@ -10,8 +10,6 @@ import numpy
 from numpy.typing import NDArray
 from scipy import special
 
-from headstart.stats.crossed import CrossedInterval, crossed_bootstrap
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McNemar:
@@ -41,37 +39,11 @@ def mcnemar(
     Research Methodology 13:91.
     """
     a, b = numpy.asarray(a_is_right, dtype=bool), numpy.asarray(b_is_right, dtype=bool)
-    _check_shapes(a.shape, b.shape)
+    if a.shape != b.shape or a.ndim != 1 or not a.size:
+        raise ValueError(f"two models are compared on the same examples, got the shapes {a.shape} and {b.shape}")
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     p_value, mid_p_value = _coin_p_values(only_a, only_b)
     return McNemar(num_only_a=only_a, num_only_b=only_b, p_value=p_value, mid_p_value=mid_p_value)
-
-
-def paired_bootstrap(
-    a: Sequence[float] | NDArray[numpy.floating],
-    b: Sequence[float] | NDArray[numpy.floating],
-    confidence: float = 0.95,
-    *,
-    num_resamples: int = 10_000,
-    seed: int = 0,
-) -> CrossedInterval:
-    """Return the difference of two models' mean scores with its interval over examples.
-
-    Args:
-        a: what each example adds to the score of a [e]: 1 or 0 for accuracy.
-        b: the same for b, at the same examples.
-        confidence: 0 to 1, both excluded.
-        num_resamples: draws of examples.
-        seed: of the draws.
-
-    Raises:
-        ValueError: if there is no example, the sides are of different length, or `confidence` is not between 0 and 1.
-
-    Source: Koehn (2004), "Statistical Significance Tests for Machine Translation Evaluation".
-    """
-    left, right = numpy.asarray(a, dtype=numpy.float64), numpy.asarray(b, dtype=numpy.float64)
-    _check_shapes(left.shape, right.shape)
-    return crossed_bootstrap((left - right)[None], confidence, num_resamples=num_resamples, seed=seed)
 
 
 def _coin_p_values(heads: int, tails: int) -> tuple[float, float]:
@@ -85,8 +57,3 @@ def _coin_p_values(heads: int, tails: int) -> tuple[float, float]:
         return 1.0, 1.0 - chance / 2.0
     p_value = 2.0 * float(special.bdtr(fewer, total, 0.5))
     return p_value, p_value - chance
-
-
-def _check_shapes(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    if a != b or len(a) != 1 or not a[0]:
-        raise ValueError(f"two models are compared on the same examples, got the shapes {a} and {b}")

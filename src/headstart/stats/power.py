@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 
 from scipy import special
 
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL
 from headstart.stats.intervals import Interval, check_confidence
-from headstart.stats.noncentral import noncentral_t_probability
+from headstart.stats.noncentral import noncentral_t_probability, smallest_enough
 
 MAX_SEEDS = 1_000_000
 POWER = 0.8
-_PRECISION = 1e-10
 
 
 def power_of_t_test(effect: float, n: int, *, level: float = SIGNIFICANCE_LEVEL) -> float:
@@ -50,13 +50,8 @@ def smallest_difference(
     _check(standard_deviation, power, level)
     if n < 2:
         raise ValueError(f"a spread needs at least two pairs, got {n}")
-    low, high = 0.0, 1.0
-    while power_of_t_test(high, n, level=level) < power:
-        low, high = high, 2.0 * high
-    while high - low > _PRECISION * high:
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if power_of_t_test(middle, n, level=level) < power else (low, middle)
-    return high * standard_deviation
+    effect = smallest_enough(lambda effect: power_of_t_test(effect, n, level=level) >= power, 0.0, 1.0)
+    return effect * standard_deviation
 
 
 def seeds_needed(
@@ -87,13 +82,8 @@ def seeds_needed(
 
     if not is_enough(MAX_SEEDS):
         return None
-    low, high = MIN_SEEDS_FOR_VERDICT - 1, MIN_SEEDS_FOR_VERDICT
-    while not is_enough(high):
-        low, high = high, min(2 * high, MAX_SEEDS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+    numbers = range(MIN_SEEDS_FOR_VERDICT, MAX_SEEDS + 1)
+    return numbers[bisect_left(numbers, True, key=is_enough)]
 
 
 def spread_interval(standard_deviation: float, n: int, confidence: float = 0.8) -> Interval:

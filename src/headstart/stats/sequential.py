@@ -41,7 +41,7 @@ class SequentialDesign:
         confidence: of all intervals together, 0 to 1.
 
     Raises:
-        ValueError: if the looks do not rise, begin under six pairs, or are none.
+        ValueError: if the looks do not rise, begin under six pairs, or if there are none.
     """
 
     looks: tuple[int, ...]

@@ -62,36 +62,36 @@ class Outcomes:
         summary: of the finished runs' scores, degenerate ones included; None when none finished.
         num_failed: runs without a score.
         num_constant: finished runs that gave every example the same answer.
-        num_at_majority: finished runs that scored no higher than the majority class.
+        num_at_constant_score: finished runs that scored no higher than the best constant answer.
         num_degenerate: finished runs to which either applies.
     """
 
     summary: Summary | None
     num_failed: int
     num_constant: int
-    num_at_majority: int
+    num_at_constant_score: int
     num_degenerate: int
 
 
 def count_outcomes(
-    scores: Mapping[int, float], *, majority_score: float, constant_seeds: Collection[int] = (), num_failed: int = 0
+    scores: Mapping[int, float], *, constant_score: float, constant_seeds: Collection[int] = (), num_failed: int = 0
 ) -> Outcomes:
     """Count how the runs of one experiment ended.
 
     Args:
         scores: of the finished runs, by seed.
-        majority_score: of always answering the majority class.
+        constant_score: of the best constant answer.
         constant_seeds: of the finished runs that gave every example the same answer.
         num_failed: runs without a score.
     """
     constant = scores.keys() & set(constant_seeds)
-    at_majority = {seed for seed, score in scores.items() if score <= majority_score}
+    at_constant_score = {seed for seed, score in scores.items() if score <= constant_score}
     return Outcomes(
         summary=summarise(scores.values()) if scores else None,
         num_failed=num_failed,
         num_constant=len(constant),
-        num_at_majority=len(at_majority),
-        num_degenerate=len(constant | at_majority),
+        num_at_constant_score=len(at_constant_score),
+        num_degenerate=len(constant | at_constant_score),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from headstart.errors import CheckpointError, UsageError
-from headstart.store.layout import read_json, write_json
+from headstart.errors import UsageError
+from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 
 FILE_NAME = "looks.json"
@@ -37,7 +37,7 @@ def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
     before = read_looks(store, digest)
     if before is None:
         store.mark()
-        write_json(store.root / digest / FILE_NAME, asdict(looks))
+        write_record(store.root / digest / FILE_NAME, looks)
     elif before != looks:
         raise UsageError(
             f"this comparison was declared otherwise when it began: {_describe(before)}; now it is {_describe(looks)}",
@@ -52,14 +52,10 @@ def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
     Raises:
         CheckpointError: if the file is damaged.
     """
-    path = store.root / digest / FILE_NAME
     try:
-        values = read_json(path)
-        return DeclaredLooks(**values | {"looks": tuple(values["looks"])})
+        return read_record(DeclaredLooks, store.root / digest / FILE_NAME)
     except FileNotFoundError:
         return None
-    except (TypeError, KeyError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
 def _describe(looks: DeclaredLooks) -> str:

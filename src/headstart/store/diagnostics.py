@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +20,6 @@ class CalibrationRecord:
     brier: float
     log_loss: float
     bins: tuple[tuple[float, float, int], ...]
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> CalibrationRecord:
-        """Read a record back."""
-        bins = tuple((float(low), float(high), int(count)) for low, high, count in values["bins"])
-        return cls(**values | {"bins": bins})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +69,3 @@ class StageDiagnostics:
     energy_joules: float | None = None
     peak_memory_bytes: int = 0
     seconds: float = 0.0
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> StageDiagnostics:
-        """Read a record back; the inverse of `dataclasses.asdict`."""
-        nested = {
-            name: CalibrationRecord.from_json(values[name])
-            for name in ("calibration", "calibration_scaled")
-            if values.get(name)
-        }
-        return cls(**values | nested)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.store.json_records import T, read_record, write_record
 from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
-from headstart.store.record import SCHEMA_VERSION, RunRecord, RunStatus
+from headstart.store.record import RunRecord, RunStatus
+from headstart.store.schema import SCHEMA_VERSION
 
 KIND = "headstart store"
 _log = logging.getLogger(__name__)
@@ -26,7 +28,8 @@ class LocalStore:
     Several processes may share one store: each claims a run before it works on it.
 
     Raises:
-        UsageError: if `root` is something else than a store, or was written by a newer headstart.
+        UsageError: if `root` is something else than a store.
+        NewerError: if a newer headstart wrote it.
     """
 
     root: Path
@@ -41,9 +44,17 @@ class LocalStore:
         return self._marker.is_file()
 
     def mark(self) -> None:
-        """Make the folder a store, if it is none yet."""
-        if not self.exists:
-            write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+        """Make the folder a store of this schema, so that an older headstart does not take new runs for damaged."""
+        schema = _schema_of(self._marker) if self.exists else None
+        if schema == SCHEMA_VERSION:
+            return
+        if schema is not None:
+            _log.warning(
+                "%s holds runs of an older headstart (schema %s): reports show them, new runs do not reuse them",
+                self.root,
+                schema,
+            )
+        write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
 
     def run_folder(self, digest: str, seed: int) -> RunFolder:
         """Return the folder of a run, which need not exist."""
@@ -77,16 +88,28 @@ class LocalStore:
             lock.release()
 
     def is_finished(self, digest: str, seed: int) -> bool:
-        """Return whether a run has its result. A damaged result does not count: the run is done again."""
+        """Return whether a run has its result. A damaged result does not count: the run is done again.
+
+        Raises:
+            NewerError: if a newer headstart wrote the result, which is then not repeated.
+        """
         return _read_record(self.run_folder(digest, seed).run_json) is not None
 
     def record(self, digest: str, seed: int) -> RunRecord | None:
-        """Return how a run ended, None when it has not or its record is damaged."""
+        """Return how a run ended, None when it has not or its record is damaged.
+
+        Raises:
+            NewerError: if a newer headstart wrote the record.
+        """
         folder = self.run_folder(digest, seed)
         return _read_record(folder.run_json) or _read_record(folder.failed_json)
 
     def records(self) -> list[RunRecord]:
-        """Return the records of all ended runs by experiment and seed; damaged ones are named in a logged warning."""
+        """Return the records of all ended runs by experiment and seed; damaged ones are named in a logged warning.
+
+        Raises:
+            NewerError: if a newer headstart wrote one of them.
+        """
         found = (_read_record(folder.run_json) or _read_record(folder.failed_json) for folder in self.run_folders())
         return [record for record in found if record is not None]
 
@@ -96,7 +119,7 @@ class LocalStore:
             raise ValueError(f"the run did not finish: {record.status}")
         folder = self.run_folder(record.experiment_digest, record.seed)
         self.mark()
-        write_json(folder.run_json, record.to_json())
+        write_record(folder.run_json, record)
         folder.failed_json.unlink(missing_ok=True)
 
     def fail(self, record: RunRecord) -> None:
@@ -104,38 +127,56 @@ class LocalStore:
         if record.status is RunStatus.FINISHED:
             raise ValueError("the run finished")
         self.mark()
-        write_json(self.run_folder(record.experiment_digest, record.seed).failed_json, record.to_json())
+        write_record(self.run_folder(record.experiment_digest, record.seed).failed_json, record)
 
-    def write_experiment(self, digest: str, values: Mapping[str, Any]) -> None:
-        """Store what an experiment is; what is there already stays, for equal digests mean equal results."""
-        path = self.root / digest / "experiment.json"
+    def experiment_json(self, digest: str) -> Path:
+        """Return the file that says what an experiment is."""
+        return self.root / digest / "experiment.json"
+
+    def write_experiment(self, digest: str, experiment: Any) -> None:
+        """Store what an experiment is, a dataclass; what is there already stays: equal digests mean equal results."""
+        path = self.experiment_json(digest)
         if not path.is_file():
             self.mark()
-            write_json(path, dict(values))
+            write_record(path, experiment)
 
-    def read_experiment(self, digest: str) -> dict[str, Any]:
-        """Return what `write_experiment` stored.
+    def read_experiment(self, kind: type[T], digest: str) -> T:
+        """Return what `write_experiment` stored, of the type `kind`.
 
         Raises:
             UsageError: if the store knows no such experiment.
+            NewerError: if a newer headstart wrote the file.
             CheckpointError: if the file is damaged.
         """
-        path = self.root / digest / "experiment.json"
+        path = self.experiment_json(digest)
         if not path.is_file():
             raise UsageError(
                 f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
             )
-        return read_json(path)
+        return read_record(kind, path)
 
     @property
     def _marker(self) -> Path:
         return self.root / "store.json"
 
 
+def existing_store(root: Path) -> LocalStore:
+    """Return the store in a folder that is there.
+
+    Raises:
+        UsageError: if the folder does not exist or is not a store.
+    """
+    if not root.is_dir():
+        raise UsageError(
+            f"no such store: {root}", remedy="  Give the folder that `headstart compare` wrote its runs to."
+        )
+    return LocalStore(root)
+
+
 def _require_store(root: Path) -> None:
     marker = root / "store.json"
     if marker.is_file():
-        _require_readable(marker)
+        _schema_of(marker)
     elif root.exists() and not root.is_dir():
         raise UsageError(f"{root} is a file, not a store", remedy="  Give a folder that is new, empty or a store.")
     # A store that another process is just making holds only names that start with a dot.
@@ -146,17 +187,15 @@ def _require_store(root: Path) -> None:
         )
 
 
-def _require_readable(marker: Path) -> None:
+def _schema_of(marker: Path) -> int:
+    """Return the schema of a store, which is one that we read."""
     values = read_json(marker)
-    version = values.get("schema_version")
-    if values.get("kind") != KIND or not isinstance(version, int):
+    schema = values.get("schema_version")
+    if values.get("kind") != KIND or not isinstance(schema, int):
         raise UsageError(f"{marker} is not from headstart", remedy="  Give a folder that is new, empty or a store.")
-    if version > SCHEMA_VERSION:
-        raise UsageError(
-            f"the store {marker.parent} was written by a newer headstart (schema {version})",
-            allowed=f"  This one reads schemas up to {SCHEMA_VERSION}.",
-            remedy="  Upgrade headstart, or give another folder.",
-        )
+    if schema > SCHEMA_VERSION:
+        raise NewerError(marker.parent, schema, SCHEMA_VERSION)
+    return schema
 
 
 def _seed(folder: Path) -> int | None:
@@ -173,11 +212,9 @@ def _remove_leftovers(folder: RunFolder) -> None:
 def _read_record(path: Path) -> RunRecord | None:
     """Return the record in a file; None when there is none, or, after a warning, when it is damaged."""
     try:
-        return RunRecord.from_json(read_json(path))
+        return read_record(RunRecord, path)
     except FileNotFoundError:
         return None
     except CheckpointError as error:
         _log.warning("%s; it does not count", error)
-    except (TypeError, KeyError, ValueError) as error:
-        _log.warning("%s is damaged: %s; it does not count", path, error)
     return None

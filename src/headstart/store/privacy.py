@@ -28,7 +28,7 @@ class RunPrivacy:
     """What the private stages of a run spend together.
 
     Attributes:
-        epsilon: spent at `delta` when all of them are done; what a failed run spent is no more.
+        epsilon: spent at `delta` when all of them are done; a failed run spent at most this.
         accountant: how it was computed.
         covers_all_stages: whether every stage that trained was private; if not, the finished model is not.
     """

@@ -8,13 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy", "scikit-learn")
 """Packages whose version can change a result."""
@@ -47,15 +46,6 @@ class Provenance:
     platform: str
     cpu: str
     num_cores: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Provenance:
-        """Read a provenance back; the inverse of `to_json`."""
-        return cls(**values)
 
 
 def collect() -> Provenance:

@@ -1,20 +1,31 @@
-"""The records of a run: what is stored, and all that a report may use. Plain values, JSON both ways, no torch."""
+"""The records of a run: what is stored, and all that a report may use. Plain values, no torch."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 
-SCHEMA_VERSION = 2
-"""2: kinds of tasks, losses, folds and scores on other rows; records of 1 are read as they are."""
+NOTHING_CHOSEN = "none"
+"""What `chosen_on` says where nothing was chosen."""
+NOT_REPORTED = "none"
+"""What `reported_split` says where the task has no rows to report on."""
+
+
+class Purpose(StrEnum):
+    """What a run is for; only reported ones stand in a table."""
+
+    REPORT = "report"
+    SELECTION = "selection"
+    """A trial that helps to choose a learning rate."""
+    SMOKE = "smoke"
+    """Only shows that something runs."""
 
 
 class RunStatus(StrEnum):
-    """How a run ended. Diverged is a result and is counted; an error is none and is tried again."""
+    """How a run ended. Diverged is a result and is counted; an error is not one, and is tried again."""
 
     FINISHED = "finished"
     DIVERGED = "diverged"
@@ -59,18 +70,6 @@ class StageRecord:
     diagnostics: StageDiagnostics | None = None
     privacy: StagePrivacy | None = None
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> StageRecord:
-        """Read a record back; the inverse of `dataclasses.asdict`."""
-        diagnostics, privacy = values.get("diagnostics"), values.get("privacy")
-        return cls(
-            **values
-            | {
-                "diagnostics": StageDiagnostics.from_json(diagnostics) if diagnostics else None,
-                "privacy": StagePrivacy(**privacy) if privacy else None,
-            }
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherResult:
@@ -79,14 +78,14 @@ class OtherResult:
     Attributes:
         name: of the task or file.
         metric: its main metric, one of `scores`.
-        majority_score: the main metric of the best constant answer by the training split.
+        constant_score: the main metric of the best constant answer by the training split.
     """
 
     name: str
     split: str
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_examples: int
 
 
@@ -98,17 +97,16 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        majority_score: the main metric of always answering what is most frequent in the training split (for numbers:
+        constant_score: the main metric of always answering what is most frequent in the training split (for numbers:
             its mean).
         others: the same model on rows of other tasks or files.
         is_degenerate: whether every answer was the same.
         folds: number of folds that the seeds go through, None where all of them share one split.
         reported_split: the split that `scores` come from.
-        chosen_on: the split that anything was chosen on, "none" by default.
+        chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
         privacy: what private stages spent; None for a run without any.
     """
 
-    schema_version: int = SCHEMA_VERSION
     status: RunStatus
     experiment_digest: str
     seed: int
@@ -119,13 +117,11 @@ class RunRecord:
     adapter: str | None
     metric: str
     scores: dict[str, float]
-    majority_score: float
+    constant_score: float
     num_evaluation_examples: int
     reported_split: str
     chosen_on: str
-    purpose: str = "report"
-    """"report"; "selection" for the trials that chose a learning rate, "smoke" for runs that only show that something
-    runs: these are never averaged into a table."""
+    purpose: Purpose = Purpose.REPORT
     others: tuple[OtherResult, ...] = ()
     is_degenerate: bool = False
     folds: int | None = None
@@ -147,21 +143,6 @@ class RunRecord:
         """Whether equal seeds mean equal draws: private training draws rows and noise outside the seeds."""
         return self.privacy is None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> RunRecord:
-        """Read a record back; the inverse of `to_json`."""
-        values = dict(values)
-        values["status"] = RunStatus(values["status"])
-        values["stages"] = tuple(StageRecord.from_json(stage) for stage in values["stages"])
-        values["warnings"] = tuple(values["warnings"])
-        values["privacy"] = RunPrivacy(**values["privacy"]) if values.get("privacy") else None
-        values["others"] = tuple(OtherResult(**other) for other in values.get("others", ()))
-        return cls(**values)
-
     def on_other_rows(self) -> tuple[RunRecord, ...]:
         """Return one record for each of `others`, as if the run had been reported on these rows; its task says both."""
         return tuple(
@@ -170,7 +151,7 @@ class RunRecord:
                 task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
                 metric=other.metric,
                 scores=other.scores,
-                majority_score=other.majority_score,
+                constant_score=other.constant_score,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),

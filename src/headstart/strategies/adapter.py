@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.strategy import (
-    Budget,
-    HeadOrigin,
-    Optimizer,
-    Selection,
-    Stage,
-    StageOptimizers,
-    Start,
-    Strategy,
-)
+from headstart.strategies.head_origins import FreshHead
+from headstart.strategies.selections import AdapterAndHead
+from headstart.strategies.starts import Pretrained
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 
 def adapter_stage(optimizer: Optimizer, num_steps: int, adapter: Spec) -> Stage:
@@ -23,10 +17,9 @@ def adapter_stage(optimizer: Optimizer, num_steps: int, adapter: Spec) -> Stage:
     return Stage(
         name="adapter",
         role="adapter",
-        start=Start.PRETRAINED,
-        head_from=HeadOrigin.FRESH,
-        trainable=Selection.ADAPTER_AND_HEAD,
-        adapter=adapter,
+        start=Pretrained(),
+        head_from=FreshHead(),
+        trainable=AdapterAndHead(adapter),
         optimizer=optimizer,
         num_steps=num_steps,
     )

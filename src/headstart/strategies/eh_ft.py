@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
-from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.head_origins import PreviousHead
+from headstart.strategies.starts import Merged, Pretrained
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 from headstart.strategies.variant import require_share
 
 
@@ -51,6 +53,11 @@ class EhFt(Strategy):
         return True
 
     @property
+    def merges_adapter(self) -> bool:
+        """Whether a stage starts on weights that an adapter was merged into."""
+        return self.kept_fraction > 0
+
+    @property
     def has_first_stage(self) -> bool:
         """Whether `stage1_fraction` means something."""
         return True
@@ -70,11 +77,10 @@ class EhFt(Strategy):
             raise ValueError("the strategy 'eh_ft' needs an adapter and its optimizer")
         adapter_steps, finetune_steps = budget.split()
         first = adapter_stage(optimizers.adapter, adapter_steps, adapter) if adapter_steps else None
-        start = Start.MERGED if self.kept_fraction else Start.PRETRAINED
-        stages = head_start_plan(first, optimizers.finetune, finetune_steps, start)
-        return tuple(stage if stage is first else self._with_options(stage, first) for stage in stages)
-
-    def _with_options(self, stage: Stage, first: Stage | None) -> Stage:
-        if first is None:
-            return stage
-        return replace(stage, merged_fraction=self.kept_fraction or 1.0, calibrates_head=self.head_calibration)
+        return head_start_plan(
+            first,
+            optimizers.finetune,
+            finetune_steps,
+            start=Merged(self.kept_fraction) if self.merges_adapter else Pretrained(),
+            head_from=PreviousHead(calibrated=self.head_calibration),
+        )

@@ -7,22 +7,20 @@ from typing import ClassVar, final
 
 from headstart.costs import STEP_COST, cost
 from headstart.registry import Spec
-from headstart.strategies.strategy import (
-    Budget,
-    HeadOrigin,
-    Optimizer,
-    Selection,
-    Stage,
-    StageOptimizers,
-    Start,
-    Strategy,
-)
+from headstart.strategies.head_origins import AnyHead, FreshHead, PreviousHead
+from headstart.strategies.selections import All
+from headstart.strategies.starts import AnyStart, Pretrained
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 ROLE = "finetune"
 
 
+PRETRAINED = Pretrained()
+FRESH_HEAD, PREVIOUS_HEAD = FreshHead(), PreviousHead()
+
+
 def finetune_stage(
-    optimizer: Optimizer, num_steps: int, *, head_from: HeadOrigin, start: Start = Start.PRETRAINED
+    optimizer: Optimizer, num_steps: int, *, head_from: AnyHead = FRESH_HEAD, start: AnyStart = PRETRAINED
 ) -> Stage:
     """Return the stage that trains backbone and head; every strategy that has one shares its role and so its order."""
     return Stage(
@@ -30,21 +28,28 @@ def finetune_stage(
         role=ROLE,
         start=start,
         head_from=head_from,
-        trainable=Selection.ALL,
+        trainable=All(),
         optimizer=optimizer,
         num_steps=num_steps,
     )
 
 
-def head_start_plan(first: Stage | None, optimizer: Optimizer, num_steps: int, start: Start) -> tuple[Stage, ...]:
-    """Return an optional first stage that hands its head to fine-tuning; a stage without steps is left out."""
-    stages = [] if first is None else [first]
-    if num_steps > 0:
-        head_from = HeadOrigin.FRESH if first is None else HeadOrigin.PREVIOUS
-        stages.append(
-            finetune_stage(optimizer, num_steps, head_from=head_from, start=start if first else Start.PRETRAINED)
-        )
-    return tuple(stages)
+def head_start_plan(
+    first: Stage | None,
+    optimizer: Optimizer,
+    num_steps: int,
+    *,
+    start: AnyStart = PRETRAINED,
+    head_from: AnyHead = PREVIOUS_HEAD,
+) -> tuple[Stage, ...]:
+    """Return an optional first stage that hands its head to fine-tuning; a stage without steps is left out.
+
+    Without a first stage this is plain fine-tuning, whatever `start` and `head_from` are.
+    """
+    if first is None:
+        return (finetune_stage(optimizer, num_steps),)
+    second = (finetune_stage(optimizer, num_steps, head_from=head_from, start=start),) if num_steps > 0 else ()
+    return (first, *second)
 
 
 @final
@@ -80,4 +85,4 @@ class Finetune(Strategy):
         if self.match_compute:
             first, second = budget.split()
             num_steps = max(1, round(cost([("adapter", first), (ROLE, second)]) / STEP_COST[ROLE]))
-        return head_start_plan(None, optimizers.finetune, num_steps, Start.PRETRAINED)
+        return (finetune_stage(optimizers.finetune, num_steps),)

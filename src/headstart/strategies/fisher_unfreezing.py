@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
-from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 from headstart.strategies.variant import require_share
 
 
@@ -62,7 +62,7 @@ class FisherUnfreezing(Strategy):
             return (self._scheduled(adapter_stage(optimizers.adapter_alone, budget.num_steps, adapter)),)
         adapter_steps, finetune_steps = budget.split()
         first = self._scheduled(adapter_stage(optimizers.adapter, adapter_steps, adapter)) if adapter_steps else None
-        return head_start_plan(first, optimizers.finetune, finetune_steps, Start.PRETRAINED)
+        return head_start_plan(first, optimizers.finetune, finetune_steps)
 
     def _scheduled(self, stage: Stage) -> Stage:
         return replace(stage, regulariser=Spec("fisher_unfreezing", (("fraction", self.unfreezing_fraction),)))

@@ -9,7 +9,8 @@ from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import finetune_stage
-from headstart.strategies.strategy import Budget, HeadOrigin, Stage, StageOptimizers, Strategy
+from headstart.strategies.head_origins import MeanHead
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 
 
 @final
@@ -58,17 +59,17 @@ class HeadSoup(Strategy):
             raise ValueError("the strategy 'head_soup' needs an adapter and its optimizer")
         adapter_steps, _ = budget.split()
         if adapter_steps == 0:
-            return (finetune_stage(optimizers.finetune, budget.num_steps, head_from=HeadOrigin.FRESH),)
+            return (finetune_stage(optimizers.finetune, budget.num_steps),)
         finetune_steps = budget.num_steps - self.heads * adapter_steps
         if finetune_steps <= 0:
             raise UsageError(
                 f"{self.heads} first stages of {adapter_steps} updates leave none of {budget.num_steps} for Stage 2",
-                remedy="  Give a smaller --stage1-fraction, fewer heads, or more steps.",
+                remedy="  Give a smaller `stage1_fraction`, fewer heads, or more steps.",
             )
         first = adapter_stage(optimizers.adapter, adapter_steps, adapter)
         return (
             *(copy_of(first, number) for number in range(1, self.heads + 1)),
-            finetune_stage(optimizers.finetune, finetune_steps, head_from=HeadOrigin.MEAN),
+            finetune_stage(optimizers.finetune, finetune_steps, head_from=MeanHead()),
         )
 
 

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.strategy import (
-    Budget,
-    HeadOrigin,
-    Optimizer,
-    Selection,
-    Stage,
-    StageOptimizers,
-    Start,
-    Strategy,
-)
+from headstart.strategies.head_origins import FreshHead
+from headstart.strategies.selections import Head
+from headstart.strategies.starts import Pretrained
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 
 def probe_stage(optimizer: Optimizer, num_steps: int) -> Stage:
@@ -23,9 +17,9 @@ def probe_stage(optimizer: Optimizer, num_steps: int) -> Stage:
     return Stage(
         name="probe",
         role="probe",
-        start=Start.PRETRAINED,
-        head_from=HeadOrigin.FRESH,
-        trainable=Selection.HEAD,
+        start=Pretrained(),
+        head_from=FreshHead(),
+        trainable=Head(),
         optimizer=optimizer,
         num_steps=num_steps,
     )

@@ -8,7 +8,8 @@ from typing import ClassVar, final
 from headstart.registry import Spec
 from headstart.strategies.finetune import head_start_plan
 from headstart.strategies.linear_probe import probe_stage
-from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.starts import Previous
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 
 
 @final
@@ -31,4 +32,4 @@ class LpFt(Strategy):
         """Return probe and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
         probe_steps, finetune_steps = budget.split()
         first = probe_stage(optimizers.probe, probe_steps) if probe_steps else None
-        return head_start_plan(first, optimizers.finetune, finetune_steps, Start.PREVIOUS)
+        return head_start_plan(first, optimizers.finetune, finetune_steps, start=Previous())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
+from headstart.strategies.starts import Reinitialised
 from headstart.strategies.strategy import Stage
 from headstart.strategies.variant import FinetuneVariant, require_count
 
@@ -33,4 +34,4 @@ class Reinit(FinetuneVariant):
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage that starts with new layers."""
-        return replace(stage, num_redrawn_layers=self.layers)
+        return replace(stage, start=Reinitialised(self.layers))

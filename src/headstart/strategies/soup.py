@@ -9,17 +9,11 @@ from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import finetune_stage
+from headstart.strategies.head_origins import FirstHead, FreshHead, HeadOfStart
 from headstart.strategies.head_soup import copy_of
-from headstart.strategies.strategy import (
-    Budget,
-    HeadOrigin,
-    Optimizer,
-    Selection,
-    Stage,
-    StageOptimizers,
-    Start,
-    Strategy,
-)
+from headstart.strategies.selections import Nothing
+from headstart.strategies.starts import GreedySoup
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 
 @final
@@ -75,7 +69,7 @@ class Soup(Strategy):
             raise UsageError(
                 f"{finetune_steps} updates are too few for {self.ingredients} ingredients", remedy="  Give more steps."
             )
-        head_from = HeadOrigin.FIRST if adapter_steps else HeadOrigin.FRESH
+        head_from = FirstHead() if adapter_steps else FreshHead()
         first = [adapter_stage(optimizers.adapter, adapter_steps, adapter)] if adapter_steps else []
         shares = replace(budget, num_steps=finetune_steps).split_evenly(self.ingredients)
         tuned = [
@@ -90,9 +84,9 @@ def soup_stage() -> Stage:
     return Stage(
         name="soup",
         role="soup",
-        start=Start.SOUP,
-        head_from=HeadOrigin.SOUP,
-        trainable=Selection.NOTHING,
+        start=GreedySoup(),
+        head_from=HeadOfStart(),
+        trainable=Nothing(),
         optimizer=Optimizer(learning_rate=0.0),
         num_steps=0,
     )

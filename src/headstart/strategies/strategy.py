@@ -12,43 +12,9 @@ from enum import StrEnum
 from typing import ClassVar
 
 from headstart.registry import Spec
-
-
-class Start(StrEnum):
-    """Where a stage's backbone comes from."""
-
-    PRETRAINED = "pretrained"
-    """The checkpoint's own weights, bit for bit."""
-    PREVIOUS = "previous"
-    """The backbone as the previous stage left it."""
-    MERGED = "merged"
-    """The pretrained weights plus `merged_fraction` of what the previous stage's adapter adds to them."""
-    SOUP = "soup"
-    """The greedy average of all earlier stages that trained the backbone (Wortsman et al. 2022)."""
-
-
-class HeadOrigin(StrEnum):
-    """Where a stage's head comes from."""
-
-    FRESH = "fresh"
-    PREVIOUS = "previous"
-    FIRST = "first"
-    """The one that the plan's first stage ended with."""
-    MEAN = "mean"
-    """The mean of those that all earlier stages ended with."""
-    SOUP = "soup"
-    """The one that belongs to a backbone from `Start.SOUP`."""
-
-
-class Selection(StrEnum):
-    """Which parameters a stage trains."""
-
-    HEAD = "head"
-    ADAPTER_AND_HEAD = "adapter_and_head"
-    TOP_LAYERS_AND_HEAD = "top_layers_and_head"
-    ALL = "all"
-    NOTHING = "nothing"
-    """No update: the stage only puts weights together."""
+from headstart.strategies.head_origins import AnyHead
+from headstart.strategies.selections import AnySelection
+from headstart.strategies.starts import AnyStart
 
 
 class ScheduleName(StrEnum):
@@ -88,36 +54,25 @@ class Stage:
         role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
             in whatever strategy they stand.
         regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
-        merged_fraction: how much of the previous adapter's effect is kept, from above 0 to 1; for `Start.MERGED`.
-        num_top_layers: how many layers are trained; for `Selection.TOP_LAYERS_AND_HEAD`.
-        num_redrawn_layers: how many of the highest layers start as the architecture initialises them.
-        calibrates_head: refit one scale and the biases of the head before the first update.
-        adapter_from: digest of the saved adapter that the stage's starts from; None for a fresh one.
-        quantised: "8bit" or "4bit" for a frozen backbone in that width; None for full precision.
     """
 
     name: str
     role: str
-    start: Start
-    head_from: HeadOrigin
-    trainable: Selection
-    adapter: Spec | None = None
+    start: AnyStart
+    head_from: AnyHead
+    trainable: AnySelection
     optimizer: Optimizer
     num_steps: int
     regulariser: Spec | None = None
-    merged_fraction: float = 1.0
-    num_top_layers: int = 0
-    num_redrawn_layers: int = 0
-    calibrates_head: bool = False
-    adapter_from: str | None = None
-    quantised: str | None = None
 
     def __post_init__(self) -> None:
-        trains = self.trainable is not Selection.NOTHING
-        if (self.num_steps > 0) != trains or self.num_steps < 0:
-            raise ValueError(f"stage {self.name!r} has {self.num_steps} steps; a stage of none is left out of the plan")
-        if (self.trainable is Selection.ADAPTER_AND_HEAD) != (self.adapter is not None):
-            raise ValueError(f"stage {self.name!r}: an adapter is attached exactly when it is trained")
+        if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
+            raise ValueError(f"stage {self.name!r} has {self.num_steps} steps; leave a stage without steps out")
+
+    @property
+    def adapter(self) -> Spec | None:
+        """The adapter that trains; None without one."""
+        return self.trainable.tuned.spec if self.trainable.tuned else None
 
     @property
     def kind(self) -> str:
@@ -174,6 +129,11 @@ class Strategy(ABC):
         return False
 
     @property
+    def merges_adapter(self) -> bool:
+        """Whether a stage starts on weights that an adapter was merged into."""
+        return False
+
+    @property
     def has_first_stage(self) -> bool:
         """Whether `stage1_fraction` means something."""
         return False
@@ -185,4 +145,4 @@ class Strategy(ABC):
 
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return the stages in order; their steps add up to the budget's."""
+        """Return the stages in order; their steps are the budget's, but where a strategy matches another's compute."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
-from headstart.strategies.strategy import Selection, Stage
+from headstart.strategies.selections import TopLayers
+from headstart.strategies.strategy import Stage
 from headstart.strategies.variant import FinetuneVariant, require_count
 
 
@@ -30,4 +31,4 @@ class TopK(FinetuneVariant):
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage that trains the top alone."""
-        return replace(stage, trainable=Selection.TOP_LAYERS_AND_HEAD, num_top_layers=self.layers)
+        return replace(stage, trainable=TopLayers(self.layers))

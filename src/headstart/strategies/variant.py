@@ -10,7 +10,7 @@ from headstart.registry import Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
 from headstart.strategies.linear_probe import probe_stage
-from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Start, Strategy
+from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 
 FRESH, PROBE, ADAPTER = "fresh", "probe", "adapter"
 HEADS = (FRESH, PROBE, ADAPTER)
@@ -55,11 +55,11 @@ class FinetuneVariant(Strategy):
             ValueError: if an adapter is needed and not given.
         """
         if self.head == FRESH:
-            stages = head_start_plan(None, optimizers.finetune, budget.num_steps, Start.PRETRAINED)
+            stages = head_start_plan(None, optimizers.finetune, budget.num_steps)
         else:
             first_steps, finetune_steps = budget.split()
             first = self._first(optimizers, first_steps, adapter) if first_steps else None
-            stages = head_start_plan(first, optimizers.finetune, finetune_steps, Start.PRETRAINED)
+            stages = head_start_plan(first, optimizers.finetune, finetune_steps)
         return tuple(self.changed(stage) if stage.role == "finetune" else stage for stage in stages)
 
     def _first(self, optimizers: StageOptimizers, num_steps: int, adapter: Spec | None) -> Stage:

@@ -8,11 +8,11 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from headstart.adapters.catalogue import build_adapter
-from headstart.adapters.files import read_adapter, write_adapter
+from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError
-from headstart.experiments.experiment import Experiment, Run, TaskSource
+from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import (
@@ -44,10 +44,8 @@ def find_run(store: LocalStore, name: str) -> Run:
     if len(digests) != 1:
         found = "no experiment" if not digests else f"{len(digests)} experiments"
         raise UsageError(f"{found} in {store.root} begins with {digest!r}", remedy="  `headstart runs` lists them.")
-    values = store.read_experiment(digests[0])
-    number = int(seed.removeprefix("seed-"))
-    source = TaskSource.from_json(values["source"]).at(number)
-    return Run(Experiment.from_json(values["experiment"]), number, source)
+    stored = store.read_experiment(StoredExperiment, digests[0])
+    return stored.run(digests[0], int(seed.removeprefix("seed-")))
 
 
 def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
@@ -73,7 +71,7 @@ def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) 
     if _has_weights(run, folder):
         _write(data, folder, record, out)
         return record
-    workspace.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
+    data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
         again = LocalStore(Path(temporary))
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
@@ -140,9 +138,9 @@ def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> No
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
-        save_adapter_folder(attached, classifier, tokenizer, out, info=info, run_json=record.to_json())
+        save_adapter_folder(attached, classifier, tokenizer, out, info=info, record=record)
     else:
-        save_model_folder(classifier, tokenizer, out, info=info, run_json=record.to_json())
+        save_model_folder(classifier, tokenizer, out, info=info, record=record)
 
 
 def _model_info(data: RunData) -> ModelInfo:

@@ -45,7 +45,7 @@ def plan_fit(
         require_empty(adapter_out)
         if adapter is None or all(stage.adapter is None for stage in experiment.plan):
             raise UsageError("--save-adapter would have no effect: no stage here trains an adapter")
-        require_storable(adapter, "--save-adapter")
+        require_storable(adapter, "save_adapter")
     return Run(experiment, seed, source.at(seed))
 
 

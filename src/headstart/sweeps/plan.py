@@ -11,7 +11,7 @@ from headstart.experiments.experiment import Evaluation, Experiment, Run, TaskSo
 from headstart.experiments.grid import build_experiment, default_evaluation
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
-from headstart.store.record import RunRecord
+from headstart.store.record import Purpose, RunRecord
 from headstart.strategies.catalogue import build_strategy
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.selection import CHOSEN_ON, RateLists, choose, trials, with_rates
@@ -113,7 +113,7 @@ def _columns(sweep: Sweep) -> list[tuple[Choices, Spec, Spec | None]]:
 
 def _runs(sweep: Sweep, source: TaskSource, experiments: Sequence[Experiment]) -> list[Run]:
     """Return the runs of one task, seed by seed."""
-    purposed = [replace(each, purpose="smoke") for each in experiments] if sweep.is_smoke else experiments
+    purposed = [replace(each, purpose=Purpose.SMOKE) for each in experiments] if sweep.is_smoke else experiments
     return [Run(experiment, seed, source.at(seed)) for seed in sweep.seeds for experiment in purposed]
 
 

@@ -17,7 +17,7 @@ from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.grid import build_experiment
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.strategies.catalogue import build_strategy
 
 HOLDOUT_FRACTION = 0.2
@@ -63,7 +63,7 @@ def trials(
     for candidate in candidates:
         chosen = with_rates(choices, candidate)
         experiment = build_experiment(chosen, strategy, adapter, source, cache, evaluation)
-        experiment = replace(experiment, purpose="selection")
+        experiment = replace(experiment, purpose=Purpose.SELECTION)
         for index in range(rates.num_trials // len(candidates)):
             runs.append((candidate, Run(experiment, FIRST_TRIAL_SEED + index, source.at(FIRST_TRIAL_SEED + index))))
     return runs
@@ -83,7 +83,7 @@ def choose(candidates: Sequence[Candidate], records: Sequence[RunRecord]) -> Can
                 remedy="  Call again: finished trials are kept, this one is tried again.",
             )
         diverged = record.status is RunStatus.DIVERGED
-        scores.setdefault(candidate, []).append(record.majority_score if diverged else record.scores[record.metric])
+        scores.setdefault(candidate, []).append(record.constant_score if diverged else record.scores[record.metric])
     return max(scores, key=lambda candidate: fmean(scores[candidate]))
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.errors import DivergedError, HeadstartError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.store.layout import write_json
+from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
@@ -49,7 +49,7 @@ class SerialExecutor:
         """Have all runs finished, as `Executor.execute` says."""
         for run in {run.experiment.digest: run for run in runs}.values():
             self.store.write_experiment(
-                run.experiment.digest, {"experiment": run.experiment.to_json(), "source": run.source.at(0).to_json()}
+                run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
             )
         records: dict[int, RunRecord] = {}
         waiting = list(enumerate(runs))
@@ -89,7 +89,7 @@ class SerialExecutor:
     def _run(self, run: Run) -> RunRecord:
         """Run and return the record, also of a run that failed."""
         folder = self.store.run_folder(run.experiment.digest, run.seed)
-        write_json(folder.started_json, collect().to_json())
+        write_record(folder.started_json, collect())
         data = RunData.of(run, self.cache)
         try:
             return run_one(

@@ -19,28 +19,27 @@ from headstart.inference.submissions import (
     SubmissionFile,
     Suite,
     answers_of,
-    most_frequent,
+    best_constant,
     read_hidden_rows,
     write_archive,
 )
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_run, find_run
 
-REPORTED = "report"
-FILL_REMEDY = "  Train models for them, or give --fill-missing for the answer that is most frequent in training."
-CHOICE_REMEDY = "  Name one with --strategy, --adapter or --run <digest>/<seed>."
+FILL_REMEDY = "  Train models for them, or give `fill_missing` for the best constant answer to the training rows."
+CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChoice:
-    """Which of a store's runs answer. No score is looked at; the lowest seed is taken where none is named.
+    """Which of a store's runs answer. Scores do not count; where no seed is named, the lowest is taken.
 
     Attributes:
         strategy: with its options; None where only one experiment of a task is there.
-        adapter: with its options; None likewise.
+        adapter: with its options; None where only one experiment of a task is there.
         seed: None takes the lowest that finished.
         runs: names `<digest>/<seed>` that are taken for their tasks, whatever else is said.
     """
@@ -56,7 +55,7 @@ class Part:
     """One file and who answers it.
 
     Attributes:
-        run: None where the answer that is most frequent in the training rows fills the file.
+        run: None where the best constant answer to the training rows fills the file.
         rows: what is asked.
         constant: that answer.
     """
@@ -80,7 +79,7 @@ def choose_runs(store: LocalStore, suite: Suite, choice: RunChoice) -> dict[str,
         UsageErrors: if several experiments fit one file, or a named run fits none, is not finished or fits twice.
     """
     named = [(name, find_run(store, name)) for name in choice.runs]
-    records = [record for record in store.records() if record.purpose == REPORTED and _fits(record, choice)]
+    records = [record for record in store.records() if record.purpose is Purpose.REPORT and _fits(record, choice)]
     errors: list[UsageError] = []
     chosen: dict[str, Run] = {}
     for file in suite.files:
@@ -94,7 +93,7 @@ def choose_runs(store: LocalStore, suite: Suite, choice: RunChoice) -> dict[str,
             chosen[file.name] = run
     asked = {task for file in suite.files for task, _ in file.answered_by}
     errors += [
-        UsageError(f"--run {name} is of {run.experiment.task}, which is no part of the suite")
+        UsageError(f"`run` {name} is of {run.experiment.task}, which the suite does not ask for")
         for name, run in named
         if run.experiment.task not in asked
     ]
@@ -113,7 +112,7 @@ def plan_submission(
         suite: names the files.
         choice: of runs.
         data_root: where test rows are; None takes that of each run's own training rows.
-        fill_missing: answer files that no run fits with the most frequent training label.
+        fill_missing: fill files that no run fits with the best constant answer to the training rows.
 
     Raises:
         UsageErrors: if files have no run and are not to be filled, or test rows are missing, faulty or too few.
@@ -123,7 +122,7 @@ def plan_submission(
     if missing and not fill_missing:
         raise UsageError(f"no finished run for: {', '.join(map(_wanted, missing))}", remedy=FILL_REMEDY)
     if fill_missing and not missing:
-        raise UsageError("--fill-missing would have no effect: every file has a run", remedy="  Leave it out.")
+        raise UsageError("`fill_missing` would have no effect: every file has a run", remedy="  Leave it out.")
     parts, errors = [], []
     for file in suite.files:
         try:
@@ -199,7 +198,7 @@ def _fits(record: RunRecord, choice: RunChoice) -> bool:
 def _named_run(named: list[tuple[str, Run]], tasks: list[str], store: LocalStore) -> Run | None:
     fitting = [(name, run) for name, run in named if run.experiment.task in tasks]
     if len(fitting) > 1:
-        raise UsageError(f"--run names two for {' or '.join(tasks)}: {', '.join(name for name, _ in fitting)}")
+        raise UsageError(f"`run` names two for {' or '.join(tasks)}: {', '.join(name for name, _ in fitting)}")
     for name, run in fitting:
         if not store.is_finished(run.experiment.digest, run.seed):
             raise UsageError(f"the run {name} is not finished in {store.root}")
@@ -227,7 +226,7 @@ def _part(file: SubmissionFile, run: Run | None, data_root: Path | None) -> Part
     model_task, asked = file.answered_by[0]
     rows = read_hidden_rows(asked, data_root)
     data = load_task(model_task, data_root=data_root, splits=("train",))
-    return Part(file=file, run=None, rows=rows, constant=most_frequent(data.task, data.training))
+    return Part(file=file, run=None, rows=rows, constant=best_constant(data.task, data.training))
 
 
 def _wanted(file: SubmissionFile) -> str:

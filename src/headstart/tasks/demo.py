@@ -189,7 +189,6 @@ def _labelled(triple: Triple) -> dict[Pair, int]:
 DEMO = Task(
     name="demo",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=LABELS,
     num_rows=(("train", NUM_TRAIN), ("validation", NUM_VALIDATION)),
     licence="Apache-2.0",

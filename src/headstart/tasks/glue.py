@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.task import HubSource, Task
 
 REPOSITORY, REVISION = "nyu-mll/glue", "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
@@ -17,7 +17,6 @@ def _source(configuration: str) -> HubSource:
 COLA = Task(
     name="glue/cola",
     text_columns=("sentence",),
-    label_column="label",
     labels=("unacceptable", "acceptable"),
     metrics=("matthews",),
     num_rows=(("train", 8551), ("validation", 1043), ("test", 1063)),
@@ -29,7 +28,6 @@ COLA = Task(
 SST2 = Task(
     name="glue/sst2",
     text_columns=("sentence",),
-    label_column="label",
     labels=("negative", "positive"),
     num_rows=(("train", 67349), ("validation", 872), ("test", 1821)),
     source=_source("sst2"),
@@ -40,7 +38,6 @@ SST2 = Task(
 MRPC = Task(
     name="glue/mrpc",
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     labels=("not_equivalent", "equivalent"),
     metrics=("accuracy", "f1"),
     num_rows=(("train", 3668), ("validation", 408), ("test", 1725)),
@@ -52,7 +49,6 @@ MRPC = Task(
 QQP = Task(
     name="glue/qqp",
     text_columns=("question1", "question2"),
-    label_column="label",
     labels=("not_duplicate", "duplicate"),
     metrics=("accuracy", "f1"),
     num_rows=(("train", 363846), ("validation", 40430), ("test", 390965)),
@@ -63,9 +59,8 @@ QQP = Task(
 
 STSB = Task(
     name="glue/stsb",
-    kind=TaskKind.REGRESSION,
+    kind=kind_named("regression"),
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     metrics=("pearson", "spearman"),
     num_rows=(("train", 5749), ("validation", 1500), ("test", 1379)),
     source=_source("stsb"),
@@ -76,7 +71,6 @@ STSB = Task(
 MNLI = Task(
     name="glue/mnli",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=MNLI_LABELS,
     evaluation_split="validation_matched",
     test_split="test_matched",
@@ -90,7 +84,6 @@ MNLI_MISMATCHED = Task(
     name="glue/mnli_mismatched",
     folder="glue/mnli",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=MNLI_LABELS,
     train_split=None,
     evaluation_split="validation_mismatched",
@@ -105,7 +98,6 @@ QNLI = Task(
     name="glue/qnli",
     # The paper's order, the reverse of the columns': only the first text is cut, and that is the long one.
     text_columns=("sentence", "question"),
-    label_column="label",
     labels=ENTAILMENT,
     num_rows=(("train", 104743), ("validation", 5463), ("test", 5463)),
     source=_source("qnli"),
@@ -116,7 +108,6 @@ QNLI = Task(
 RTE = Task(
     name="glue/rte",
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     labels=ENTAILMENT,
     num_rows=(("train", 2490), ("validation", 277), ("test", 3000)),
     source=_source("rte"),
@@ -127,7 +118,6 @@ RTE = Task(
 WNLI = Task(
     name="glue/wnli",
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     labels=("not_entailment", "entailment"),
     num_rows=(("train", 635), ("validation", 71), ("test", 146)),
     source=_source("wnli"),
@@ -138,7 +128,6 @@ WNLI = Task(
 AX = Task(
     name="glue/ax",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=MNLI_LABELS,
     metrics=("matthews",),
     train_split=None,
@@ -148,6 +137,6 @@ AX = Task(
     licence="none stated",
     citation="Wang et al. (2019), GLUE: diagnostics",
 )
-"""Its labels are not public: it is no task to evaluate on, but submissions hold an MNLI model's answers to it."""
+"""Its labels are not public: it is not a task to evaluate on, but submissions hold an MNLI model's answers to it."""
 
 GLUE = (COLA, SST2, MRPC, QQP, STSB, MNLI, MNLI_MISMATCHED, QNLI, RTE, WNLI)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import kind_named
 from headstart.tasks.task import HubSource, Task
 
 REPOSITORY, REVISION = "aps/super_glue", "3de24cf8022e94f4ee4b9d55a6f539891524d646"
@@ -19,7 +19,6 @@ def _source(configuration: str) -> HubSource:
 BOOLQ = Task(
     name="super_glue/boolq",
     text_columns=("passage", "question"),
-    label_column="label",
     labels=FALSE_TRUE,
     num_rows=(("train", 9427), ("validation", 3270), ("test", 3245)),
     source=_source("boolq"),
@@ -30,7 +29,6 @@ BOOLQ = Task(
 CB = Task(
     name="super_glue/cb",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=("entailment", "contradiction", "neutral"),
     metrics=("accuracy", "macro_f1"),
     num_rows=(("train", 250), ("validation", 56), ("test", 250)),
@@ -41,10 +39,9 @@ CB = Task(
 
 COPA = Task(
     name="super_glue/copa",
-    kind=TaskKind.MULTIPLE_CHOICE,
+    kind=kind_named("multiple_choice"),
     text_columns=("premise",),
     choice_columns=("choice1", "choice2"),
-    label_column="label",
     row_format="copa",
     num_rows=(("train", 400), ("validation", 100), ("test", 500)),
     source=_source("copa"),
@@ -55,7 +52,6 @@ COPA = Task(
 MULTIRC = Task(
     name="super_glue/multirc",
     text_columns=("paragraph", "question"),
-    label_column="label",
     labels=FALSE_TRUE,
     metrics=("f1a", "exact_match"),
     row_format="multirc",
@@ -68,7 +64,6 @@ MULTIRC = Task(
 RTE = Task(
     name="super_glue/rte",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=ENTAILMENT,
     num_rows=(("train", 2490), ("validation", 277), ("test", 3000)),
     source=_source("rte"),
@@ -79,7 +74,6 @@ RTE = Task(
 WIC = Task(
     name="super_glue/wic",
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     labels=FALSE_TRUE,
     row_format="wic",
     has_spans=True,
@@ -92,7 +86,6 @@ WIC = Task(
 WSC = Task(
     name="super_glue/wsc",
     text_columns=("text",),
-    label_column="label",
     labels=FALSE_TRUE,
     row_format="wsc",
     has_spans=True,
@@ -112,7 +105,6 @@ WSC_MARKED = replace(
 AXB = Task(
     name="super_glue/axb",
     text_columns=("sentence1", "sentence2"),
-    label_column="label",
     labels=ENTAILMENT,
     metrics=("matthews", "accuracy"),
     train_split=None,
@@ -126,7 +118,6 @@ AXB = Task(
 AXG = Task(
     name="super_glue/axg",
     text_columns=("premise", "hypothesis"),
-    label_column="label",
     labels=ENTAILMENT,
     metrics=("accuracy", "gender_parity"),
     row_format="axg",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.kinds import TaskKind
+from headstart.kinds.catalogue import DEFAULT_KIND
+from headstart.kinds.kind import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Task:
         kind: what kind of answer it wants.
         text_columns: one or two, in the order in which the model reads them; a row format may read more columns.
         choice_columns: one per choice, for multiple choice; empty otherwise.
-        labels: class names, the index is the integer label; empty where the answer is no class.
+        labels: class names, the index is the integer label; empty where answers are not classes.
         metrics: names in `headstart.metrics`; the first is the main one.
         row_format: how rows become examples, by name in `headstart.data.formats`.
         has_spans: examples point at two places in their texts (words in context, coreference).
@@ -37,10 +38,10 @@ class Task:
     """
 
     name: str
-    kind: TaskKind = TaskKind.CLASSIFICATION
+    kind: Kind = DEFAULT_KIND
     text_columns: tuple[str, ...]
     choice_columns: tuple[str, ...] = ()
-    label_column: str
+    label_column: str = "label"
     labels: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("accuracy",)
     row_format: str = "texts"

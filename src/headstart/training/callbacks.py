@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from headstart.errors import InvariantError
 from headstart.seeding import derive_seed
 from headstart.store.layout import write_json
+from headstart.store.metrics_log import MetricsLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +69,12 @@ class ProgressReport(TrainerCallback):
         )
 
 
-METRICS_FILE = "metrics.jsonl"
 NUM_LOG_ENTRIES = 100
 """Of a stage, where it has as many updates."""
 
 
-class MetricsLog(TrainerCallback):
-    """Append each log entry to `metrics.jsonl`: step, loss (nats), accuracy, learning_rate, grad_norm, seconds.
+class LogMetrics(TrainerCallback):
+    """Pass each log entry on to the stage's log: loss (nats), accuracy, learning_rate, grad_norm.
 
     The accuracy is the share of right answers on the training batches since the entry before, null where there are no
     classes; the gradient's norm is the last batch's, before it is clipped.
@@ -83,23 +82,14 @@ class MetricsLog(TrainerCallback):
 
     fields = ("loss", "accuracy", "learning_rate", "grad_norm")
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._begin = time.perf_counter()
-        self._seconds_before = 0.0
-
-    def elapsed(self) -> float:
-        """Return the wall seconds of the stage's updates so far, those before a kill included."""
-        return self._seconds_before + time.perf_counter() - self._begin
+    def __init__(self, log: MetricsLog) -> None:
+        self._log = log
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Keep the lines of the updates that are not done again."""
-        kept = [entry for entry in read_metrics(self._path) if entry["step"] <= state.global_step]
-        self._seconds_before = kept[-1]["seconds"] if kept else 0.0
-        self._begin = time.perf_counter()
-        self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+        self._log.begin(state.global_step)
 
     def on_log(
         self,
@@ -110,25 +100,8 @@ class MetricsLog(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Write one line."""
-        if logs is None or "loss" not in logs:
-            return
-        entry = {"step": state.global_step} | {name: logs.get(name) for name in self.fields}
-        entry["seconds"] = round(self.elapsed(), 3)
-        with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of a `metrics.jsonl`; a last line cut off by a kill is dropped."""
-    if not path.exists():
-        return []
-    entries = []
-    for line in path.read_text().splitlines():
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return entries
+        if logs is not None and "loss" in logs:
+            self._log.write(state.global_step, {name: logs.get(name) for name in self.fields})
 
 
 class TimedCheckpoints(TrainerCallback):
@@ -176,18 +149,6 @@ def _file_hashes(folder: Path) -> dict[str, str]:
     return hashes
 
 
-NEVER_A_GRADIENT = re.compile(r"(key|k_proj|key_proj|k_lin|key_global)\.bias$|mask_emb|r_s_bias|seg_embed|\.glora_D\.")
-"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, XLNet's do nothing in
-classification, GLoRA's D is multiplied by a bias that may be zero."""
-
-BEHIND_A_ZERO = re.compile(
-    r"\.lora_A\.|\.lora_B\.default$|\.bottleneck\.down\.|\.(adamss|delora|gralora|hira|lily|peanut)_A\.|\.delora_lambda\."
-    r"|\.glora_[ABC]\.|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
-)
-"""Tensors that get one only after others have moved from zero: LoRA's A stands behind B (AdaLoRA's A and B behind E),
-a way down behind its up."""
-
-
 class GradientsArrive:
     """Hold a stage to what it declared: by `warmup + 20` updates every group has had a non-zero gradient.
 
@@ -202,20 +163,23 @@ class GradientsArrive:
         stage: str,
         groups: Mapping[str, str],
         strict_groups: tuple[str, ...],
-        excused: frozenset[str] = frozenset(),
         *,
+        excused: frozenset[str] = frozenset(),
+        behind_zero: frozenset[str] = frozenset(),
         num_steps: int,
         num_warmup_steps: int,
         updates_are_delayed: bool = False,
     ) -> None:
         """Watch `groups` (parameter name -> group); in groups that start with a strict prefix each tensor counts.
 
-        Those that are `excused` need no gradient; where updates are delayed, nor do those that stand behind a zero.
+        Those that are `excused` need no gradient. Those `behind_zero` need none where updates are delayed, or where the
+        stage is too short for others to leave zero first.
         """
         self._stage, self._groups, self._strict = stage, dict(groups), strict_groups
         self._deadline = min(num_warmup_steps + self.grace_steps, num_steps)
-        self._zeros_may_stay = updates_are_delayed or self._deadline < num_warmup_steps + 3
-        self._waiting = set(groups) - excused
+        zeros_may_stay = updates_are_delayed or self._deadline < num_warmup_steps + 3
+        self._excused = excused | behind_zero if zeros_may_stay else excused
+        self._waiting = set(groups)
         self._arrived: set[str] = set()
         self.seconds = 0.0
 
@@ -245,8 +209,7 @@ class GradientsArrive:
                 self._arrived.add(self._groups[name])
 
     def _judge(self) -> None:
-        excused = [NEVER_A_GRADIENT, BEHIND_A_ZERO] if self._zeros_may_stay else [NEVER_A_GRADIENT]
-        missing = {name for name in self._waiting if not any(pattern.search(name) for pattern in excused)}
+        missing = self._waiting - self._excused
         silent_groups = {self._groups[name] for name in missing} - self._arrived
         silent = sorted(
             name

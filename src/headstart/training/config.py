@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.losses import LossConfig
 
 PRECISIONS = ("auto", "fp32", "bf16")
 DEFAULT_FIRST_FRACTION = 0.5
@@ -21,23 +21,6 @@ class TrainerOverride:
     field: str
     value: bool | int | float | str
     stage: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossConfig:
-    """What is minimised, with the numbers that it takes from the training rows.
-
-    Attributes:
-        spec: name and options of a loss in `headstart.training.losses`.
-        label_smoothing: share of a target that is spread over all classes, 0 to 1.
-        class_weights: one per class; empty for none.
-        frequencies: share of the training rows by class, where the loss needs it.
-    """
-
-    spec: Spec = field(default_factory=lambda: Spec("cross_entropy"))
-    label_smoothing: float = 0.0
-    class_weights: tuple[float, ...] = ()
-    frequencies: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +52,8 @@ class TrainingConfig:
         truncation: what happens to longer ones: which text of a pair loses tokens, or how windows are laid over it.
         stride: tokens that two neighbouring windows share.
         precision: "fp32" or "bf16" (autocast; trainable weights stay fp32). Evaluation is always fp32.
-        attention: implementation inside transformers, such as "eager"; None is transformers' own choice.
+        attention: implementation inside transformers, "sdpa" or "eager"; None in older experiments alone, where
+            transformers chose.
         device: "cpu" or "cuda".
         overrides: further `TrainingArguments` fields that can change results.
         privacy: train with differential privacy; None without.
@@ -137,11 +121,3 @@ def _computes_bf16(device: str) -> bool:
     if not capabilities.startswith("AVX512"):
         return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def resolve_attention(device: str) -> str | None:
-    """Return the attention implementation: eager on a CPU, where it trains faster with dropout on.
-
-    On a GPU None: transformers takes sdpa wherever the architecture has it.
-    """
-    return "eager" if device == "cpu" else None

@@ -17,7 +17,6 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
 from headstart.models.classifier import pooling_of
 from headstart.models.layers import Layers
-from headstart.models.outputs import example_logits
 from headstart.models.pooling import Pooling, pool
 
 Tensors = Mapping[str, torch.Tensor]
@@ -26,12 +25,30 @@ BATCH_SIZE = 8
 """Sequences at once: little padding, and what a processor's cache holds; twice as fast as 32 on a CPU."""
 
 
+BLOCK_SIZE = 1 << 20
+"""Numbers of a tensor that are compared at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What a model says of the sample: features [n, h] that a head reads, and logits per example, on the CPU."""
 
     features: torch.Tensor
     logits: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The rows that are measured, and how they become batches."""
+
+    tokens: TokenizedSplit
+    collate: PaddingCollator
+    precision: str
+    device: str
+
+    def snapshot(self, model: torch.nn.Module) -> Snapshot:
+        """Return what a model says of the sample."""
+        return take_snapshot(model, self.tokens, self.collate, precision=self.precision, device=self.device)
 
 
 def take_snapshot(
@@ -68,7 +85,7 @@ def take_snapshot(
     counts = None if tokens.num_sequences is None else torch.tensor(tokens.num_sequences)
     return Snapshot(
         features=torch.cat(features)[back].clone(),
-        logits=example_logits(collate.kind, torch.cat(logits)[back].clone(), counts),
+        logits=collate.kind.example_logits(torch.cat(logits)[back].clone(), counts),
     )
 
 
@@ -125,9 +142,12 @@ def layer_distances(pretrained: Tensors, tensors: Tensors) -> dict[str, float]:
 
 
 def _relative_distance(pretrained: Tensors, tensors: Tensors, names: frozenset[str]) -> float:
+    """Sum over blocks, in a fixed order: an embedding matrix in fp64 would be the largest thing in memory."""
     moved, size = 0.0, 0.0
-    for name in names:
-        before = pretrained[name].detach().cpu().double()
-        moved += float((tensors[name].detach().cpu().double() - before).square().sum())
-        size += float(before.square().sum())
+    for name in sorted(names):
+        pairs = zip(*(each[name].detach().flatten().split(BLOCK_SIZE) for each in (pretrained, tensors)), strict=True)
+        for before, after in pairs:
+            start = before.cpu().double()
+            moved += float((after.cpu().double() - start).square().sum())
+            size += float(start.square().sum())
     return math.sqrt(moved / size) if size else 0.0

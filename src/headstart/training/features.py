@@ -19,10 +19,10 @@ import torch
 from torch.utils.data import Dataset
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from headstart.data.batching import NOT_INPUTS, label_tensor
+from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.inference.forward import autocast, length_ordered_batches
-from headstart.kinds import TaskKind
+from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
+from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -58,7 +58,7 @@ class FeatureRows(Dataset[dict[str, Any]]):
 class FeatureCollator:
     """Make a batch of `FeatureRows` for the replayed backbone."""
 
-    kind: TaskKind
+    kind: Kind
     num_labels: int
     has_several_sequences: bool
 
@@ -66,7 +66,7 @@ class FeatureCollator:
         """Return sequence numbers as `input_ids` [s, 1], labels as `PaddingCollator` makes them, and sequences [b]."""
         batch = {
             "input_ids": torch.tensor([[sequence] for row in rows for sequence in row["sequences"]]),
-            "labels": label_tensor(self.kind, [row["labels"] for row in rows], self.num_labels),
+            "labels": self.kind.label_tensor([row["labels"] for row in rows], self.num_labels),
         }
         if self.has_several_sequences:
             batch["num_sequences"] = torch.tensor([len(row["sequences"]) for row in rows])
@@ -81,7 +81,7 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
         return False
     device = next(model.parameters()).device
     inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
-    with _eval_mode(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad():
         direct = model(**inputs).logits
         rows = torch.arange(len(direct), device=device).unsqueeze(1)
         try:
@@ -116,7 +116,7 @@ def extract(
     torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None
     pooled: torch.Tensor | None = None
-    with _eval_mode(model), torch.no_grad(), autocast(precision, device):
+    with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
         for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
             inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
             part = _read(model.base_model(**inputs))
@@ -170,13 +170,3 @@ def _read(output: Any) -> Features:
         first_token=output.last_hidden_state[:, 0].float().cpu(),
         pooled=None if pooled is None else pooled.float().cpu(),
     )
-
-
-@contextmanager
-def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

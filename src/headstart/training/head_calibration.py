@@ -11,15 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from headstart.kinds import TaskKind
 from headstart.models.classifier import Classifier
 
 RIDGE = 1e-4
 """Weight of (scale - 1)^2 + |shift|^2 beside the mean loss: without it a head that separates the training rows would be
 scaled to infinity."""
 MAX_ITERATIONS = 200
-
-KINDS = (TaskKind.CLASSIFICATION, TaskKind.MULTI_LABEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +44,8 @@ def last_linear(classifier: Classifier) -> tuple[str, nn.Linear] | None:
 
 def refusal(classifier: Classifier) -> str | None:
     """Return why a head cannot be calibrated; None when it can."""
-    if classifier.kind not in KINDS:
-        return f"it is for classes, and the task's kind is {classifier.kind.value}"
+    if not classifier.kind.has_classes:
+        return f"it is for classes, and the task's kind is {classifier.kind}"
     last = last_linear(classifier)
     if last is None:
         return "the head does not end in a linear map"

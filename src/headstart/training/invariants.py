@@ -5,11 +5,11 @@ Digests are integer checksums per tensor (xxh3, 128 bits): exact equality for le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from headstart.errors import InvariantError
+from headstart.models.parameters import Digests
 
-Digests = Mapping[str, str]
 NUM_SHOWN = 8
 
 

@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from headstart.adapters.layers import layer_linears
+from headstart.adapters.layer_modules import layer_linears
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 
 WIDTHS = ("8bit", "4bit")
-ADAPTERS = ("bitfit", "bottleneck", "ia3", "ln_tuning", "lora", "p_tuning", "prefix", "prompt", "rslora")
-"""Those that only read what a linear module gives; the others compute with its weights."""
 
 
 def require_quantisation(width: str, device: str) -> None:
@@ -25,13 +23,13 @@ def require_quantisation(width: str, device: str) -> None:
         UsageError: if the width is unknown, there is no GPU, or bitsandbytes is not installed.
     """
     if width not in WIDTHS:
-        raise UsageError(f"--quantise-stage1 was given as {width!r}", allowed=f"  Known: {', '.join(WIDTHS)}.")
+        raise UsageError(f"`quantise_stage1` was given as {width!r}", allowed=f"  Known: {', '.join(WIDTHS)}.")
     if device != "cuda":
         raise UsageError(
-            "--quantise-stage1 needs a GPU: on a CPU it would be slower and save nothing", remedy="  Leave it out."
+            "`quantise_stage1` needs a GPU: on a CPU it would be slower and save nothing", remedy="  Leave it out."
         )
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise UsageError("--quantise-stage1 needs bitsandbytes", remedy="  pip install bitsandbytes")
+        raise UsageError("`quantise_stage1` needs bitsandbytes", remedy="  pip install bitsandbytes")
 
 
 def quantise(classifier: Classifier, width: str, *, device: str, precision: str) -> None:

@@ -7,21 +7,22 @@ import time
 from pathlib import Path
 
 from headstart.adapters.adapter import AttachedAdapter
+from headstart.adapters.catalogue import build_adapter
 from headstart.errors import InvariantError
-from headstart.kinds import TaskKind
-from headstart.models.parameters import digests, own_tensors
+from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
-from headstart.training.callbacks import METRICS_FILE, GradientsArrive, read_metrics
+from headstart.store.metrics_log import METRICS_FILE, read_metrics
+from headstart.training.callbacks import GradientsArrive
 from headstart.training.invariants import require_equal, require_unchanged
-from headstart.training.job import StageJob, StageOutcome
 from headstart.training.quantisation import quantise
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.schedules import num_warmup_steps
+from headstart.training.stage_values import StageInputs, StageOutcome
 from headstart.training.trainables import Trainables, declare
 from headstart.training.updates import run_private_updates, run_updates
 
 
-def train_stage(job: StageJob) -> StageOutcome:
+def train_stage(inputs: StageInputs) -> StageOutcome:
     """Train one stage and hold it to its declaration.
 
     Raises:
@@ -29,42 +30,46 @@ def train_stage(job: StageJob) -> StageOutcome:
         DivergedError: if a loss is not finite.
     """
     clock = time.perf_counter()
-    _check_start(job)
-    if job.stage.quantised is not None:
-        quantise(job.classifier, job.stage.quantised, device=job.config.device, precision=job.config.precision)
-    attached = _attach(job)
+    _check_start(inputs)
+    tuned = inputs.stage.trainable.tuned
+    if tuned is not None and tuned.width is not None:
+        quantise(inputs.classifier, tuned.width, device=inputs.config.device, precision=inputs.config.precision)
+    attached = _attach(inputs)
     hooks = attached.hooks if attached is not None else None
-    trainables = declare(job.stage, job.classifier, attached)
+    trainables = declare(inputs.stage, inputs.classifier, attached)
     before_all = digests(own_tensors(trainables.model))
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
     gradients = GradientsArrive(
-        job.stage.name,
+        inputs.stage.name,
         trainables.gradient_groups(),
         ("head", "adapter"),
-        _cancelling(job, trainables),
-        num_steps=job.stage.num_steps,
-        num_warmup_steps=num_warmup_steps(job.stage.optimizer, job.stage.num_steps),
-        updates_are_delayed=build_regulariser(job.stage.regulariser).delays_updates,
+        excused=_without_gradient(inputs, trainables),
+        behind_zero=_behind_zero(inputs, trainables),
+        num_steps=inputs.stage.num_steps,
+        num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
+        updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
     )
-    if job.mechanism is None:
-        updates = run_updates(job, trainables, gradients, hooks)
+    if inputs.mechanism is None:
+        updates = run_updates(inputs, trainables, gradients, hooks)
     else:
-        updates = run_private_updates(job, job.mechanism, trainables, gradients)
+        updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
-    require_unchanged(f"stage {job.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
+    require_unchanged(f"stage {inputs.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
-        raise InvariantError(f"stage {job.stage.name}: no trainable tensor changed in {job.stage.num_steps} updates")
+        raise InvariantError(
+            f"stage {inputs.stage.name}: no trainable tensor changed in {inputs.stage.num_steps} updates"
+        )
     checks_seconds += time.perf_counter() - clock + gradients.seconds + updates.checks_seconds
 
-    _drop_checkpoints(job.folder)
-    entries = read_metrics(job.folder / METRICS_FILE)
+    _drop_checkpoints(inputs.folder)
+    entries = read_metrics(inputs.folder / METRICS_FILE)
     return StageOutcome(
-        classifier=job.classifier,
+        classifier=inputs.classifier,
         attached=attached,
         model=trainables.model,
         trained=trainables.counted({name: p.numel() for name, p in trainables.tensors().items()}),
@@ -79,37 +84,51 @@ def train_stage(job: StageJob) -> StageOutcome:
     )
 
 
-def _check_start(job: StageJob) -> None:
-    stage = job.stage.name
-    require_equal(f"stage {stage}: the backbone", job.expected_backbone, digests(job.classifier.backbone_tensors()))
-    if job.expected_head is not None:
-        require_equal(f"stage {stage}: the head", job.expected_head, digests(job.classifier.head_tensors()))
+def _check_start(inputs: StageInputs) -> None:
+    stage = inputs.stage.name
+    require_equal(
+        f"stage {stage}: the backbone", inputs.expected_backbone, digests(inputs.classifier.backbone_tensors())
+    )
+    if inputs.expected_head is not None:
+        require_equal(f"stage {stage}: the head", inputs.expected_head, digests(inputs.classifier.head_tensors()))
 
 
-def _cancelling(job: StageJob, trainables: Trainables) -> frozenset[str]:
-    """Return head tensors that cannot matter: what is added to the one logit of every choice cancels in the softmax."""
-    if job.objective is None or job.objective.kind is not TaskKind.MULTIPLE_CHOICE:
+def _without_gradient(inputs: StageInputs, trainables: Trainables) -> frozenset[str]:
+    """Return what may rightly never get a gradient.
+
+    The architecture and the adapter say what. What is added to the one logit of every choice cancels in the softmax.
+    """
+    names = {name for name in trainables.names if NEVER_A_GRADIENT.search(name)}
+    if inputs.stage.adapter is not None:
+        names.update(filter(build_adapter(inputs.stage.adapter).never_gets_gradient, trainables.adapter))
+    if inputs.objective is not None and inputs.objective.kind.shift_cancels:
+        tensors = trainables.tensors()
+        names.update(name for name in trainables.head if tensors[name].shape == (1,))
+    return frozenset(names)
+
+
+def _behind_zero(inputs: StageInputs, trainables: Trainables) -> frozenset[str]:
+    if inputs.stage.adapter is None:
         return frozenset()
-    tensors = trainables.tensors()
-    return frozenset(name for name in trainables.head if tensors[name].shape == (1,))
+    return frozenset(filter(build_adapter(inputs.stage.adapter).starts_behind_zero, trainables.adapter))
 
 
-def _attach(job: StageJob) -> AttachedAdapter | None:
+def _attach(inputs: StageInputs) -> AttachedAdapter | None:
     """Put the stage's adapter on its model, with what a saved one learned where it starts from that."""
-    if job.adapter is None:
+    if inputs.stage.adapter is None:
         return None
-    attached = job.adapter.attach(job.classifier, seed=_adapter_seed(job))
-    if job.adapter_from is not None:
-        attached.load(job.adapter_from)
+    attached = build_adapter(inputs.stage.adapter).attach(inputs.classifier, seed=_adapter_seed(inputs))
+    if inputs.adapter_from is not None:
+        attached.load(inputs.adapter_from)
     if attached.hooks is not None:
-        attached.hooks.begin(job.stage.num_steps)
+        attached.hooks.begin(inputs.stage.num_steps)
     return attached
 
 
-def _adapter_seed(job: StageJob) -> int:
+def _adapter_seed(inputs: StageInputs) -> int:
     """Return the root of the adapter's stream: a copy of a stage has one of its own."""
-    stage = job.stage
-    return job.seed if stage.role == stage.kind else derive_seed(job.seed, f"copy/{stage.role}")
+    stage = inputs.stage
+    return inputs.seed if stage.role == stage.kind else derive_seed(inputs.seed, f"copy/{stage.role}")
 
 
 def _drop_checkpoints(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from headstart.errors import InvariantError
 from headstart.models.classifier import Classifier
 from headstart.models.layers import Layers
 from headstart.models.parameters import set_trainable
-from headstart.strategies.strategy import Optimizer, Selection, Stage
+from headstart.strategies.strategy import Optimizer, Stage
 from headstart.training.invariants import require_trainable
 
 GROUPS = ("head", "adapter", "backbone")
@@ -92,7 +92,7 @@ def declare(stage: Stage, classifier: Classifier, attached: AttachedAdapter | No
     parameters = [name for name, _ in model.named_parameters()]
     head = frozenset(attached.head_names if attached else classifier.head_names) & set(parameters)
     adapter = frozenset(attached.adapter_names) if attached else frozenset()
-    backbone = _trained_backbone(stage, [name for name in parameters if name not in head | adapter])
+    backbone = stage.trainable.free([name for name in parameters if name not in head | adapter])
     trainables = Trainables(model=model, head=head, adapter=adapter, backbone=backbone)
     set_trainable(model, trainables.names)
     require_trainable(trainables.names, {name for name, p in model.named_parameters() if p.requires_grad})
@@ -100,12 +100,3 @@ def declare(stage: Stage, classifier: Classifier, attached: AttachedAdapter | No
     if low:
         raise InvariantError(f"stage {stage.name}: trainable parameters must be fp32, these are not: {low[:8]}")
     return trainables
-
-
-def _trained_backbone(stage: Stage, names: Sequence[str]) -> frozenset[str]:
-    if stage.trainable is Selection.ALL:
-        return frozenset(names)
-    if stage.trainable is Selection.TOP_LAYERS_AND_HEAD:
-        layers = Layers.of(names)
-        return layers.top(stage.num_top_layers) | layers.above
-    return frozenset()

@@ -17,10 +17,9 @@ from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCall
 
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
-from headstart.kinds import TaskKind
-from headstart.models.outputs import answers, decisions, example_logits
+from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.regularisers.regulariser import RegularisedStage
 
 TRAINABLE_FILE = "trainable.safetensors"
@@ -40,8 +39,8 @@ class StageData:
 class RunningAccuracy:
     """The share of right answers since it was last read, counted where the logits are."""
 
-    def __init__(self, kind: TaskKind | None) -> None:
-        self._kind = kind if kind in (TaskKind.CLASSIFICATION, TaskKind.MULTIPLE_CHOICE) else None
+    def __init__(self, kind: Kind | None) -> None:
+        self._kind = kind if kind is not None and kind.picks_one else None
         self._right: list[torch.Tensor] = []
         self._num_answers = 0
 
@@ -49,8 +48,9 @@ class RunningAccuracy:
         """Count a batch's right answers."""
         if self._kind is None:
             return
-        said = answers(self._kind, example_logits(self._kind, logits.detach(), targets.get("num_sequences")))
-        self._right.append((decisions(self._kind, said) == targets["labels"]).sum())
+        per_example = self._kind.example_logits(logits.detach(), targets.get("num_sequences"))
+        decided = self._kind.decisions(self._kind.answers(per_example))
+        self._right.append((decided == targets["labels"]).sum())
         self._num_answers += len(targets["labels"])
 
     def read(self) -> float | None:
@@ -192,6 +192,12 @@ class StageTrainer(Trainer):
     def leave_autocast(self) -> None:
         """Give the model its own forward pass back: accelerate leaves it wrapped in bf16, and evaluation is in fp32."""
         self.accelerator.unwrap_model(self._model, keep_fp32_wrapper=False)
+
+    def free_memory(self) -> None:
+        """Let go of gradients and of the optimiser's state, so that what follows the last update has their place."""
+        self._model.zero_grad(set_to_none=True)
+        if self.optimizer is not None:
+            self.optimizer.state.clear()
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))

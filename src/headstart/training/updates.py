@@ -12,21 +12,19 @@ import torch
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
-from headstart.strategies.strategy import Selection
+from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
 from headstart.training.adapter_updates import AfterUpdate, HookedStage
 from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
-    METRICS_FILE,
     NUM_LOG_ENTRIES,
     DropoutStream,
     GradientsArrive,
-    MetricsLog,
+    LogMetrics,
     ProgressReport,
     TimedCheckpoints,
     trusted_checkpoint,
 )
-from headstart.training.job import StageJob
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
 from headstart.training.private.loop import PrivateUpdates
@@ -34,6 +32,7 @@ from headstart.training.private.randomness import SecureRandom
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
 from headstart.training.trainer import StageData, StageTrainer
@@ -50,7 +49,7 @@ class Updates:
 
 
 def run_updates(
-    job: StageJob, trainables: Trainables, gradients: GradientsArrive, hooks: UpdateHooks | None
+    inputs: StageInputs, trainables: Trainables, gradients: GradientsArrive, hooks: UpdateHooks | None
 ) -> Updates:
     """Train a stage, going on from its checkpoint where it has one.
 
@@ -58,40 +57,46 @@ def run_updates(
         DivergedError: if a loss is not finite.
         InvariantError: if a declared tensor never had a gradient.
     """
-    log = MetricsLog(job.folder / METRICS_FILE)
-    sampler = LengthBucketSampler(job.rows.lengths, job.config.batch_size, root_seed=job.seed, role=job.stage.role)
-    with _backbone_mode(job), _regularised(job, trainables) as regularised:
+    log = MetricsLog(inputs.folder)
+    sampler = LengthBucketSampler(
+        inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
+    )
+    with _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
         hooked = HookedStage(regularised, hooks) if hooks is not None else regularised
-        trainer = _build_trainer(job, trainables, sampler, gradients, hooked, log)
+        trainer = _build_trainer(inputs, trainables, sampler, gradients, hooked, log)
         if hooks is not None:
             trainer.remove_callback(TimedCheckpoints)  # what hooks remember is in no checkpoint
             trainer.add_callback(AfterUpdate(hooks))
-        checkpoint = trusted_checkpoint(job.folder)
+        checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
-            close_trackers(job.options.trackers)
+            close_trackers(inputs.options.trackers)
         trainer.check_finite()
         trainer.leave_autocast()
-    rows_seen = _rows_seen(sampler, job)
+        trainer.free_memory()
+    rows_seen = _rows_seen(sampler, inputs)
     return Updates(
         seconds=log.elapsed(),
         checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
-        num_tokens_seen=sum(job.rows.lengths[row] for row in rows_seen),
+        num_tokens_seen=sum(inputs.rows.lengths[row] for row in rows_seen),
     )
 
 
 def run_private_updates(
-    job: StageJob, mechanism: Mechanism, trainables: Trainables, gradients: GradientsArrive
+    inputs: StageInputs, mechanism: Mechanism, trainables: Trainables, gradients: GradientsArrive
 ) -> Updates:
     """Train with differential privacy; how many rows were sampled, and how long they are, is not told."""
-    if job.objective is None:
+    if inputs.objective is None:
         raise ValueError("private training needs an objective")
-    device = job.config.device
-    with watched(job.classifier, trainables.model, job.objective, device=device) as examples, _backbone_mode(job):
+    device = inputs.config.device
+    with (
+        watched(inputs.classifier, trainables.model, inputs.objective, device=device) as examples,
+        _backbone_mode(inputs),
+    ):
         seconds = PrivateUpdates(
-            job=job,
+            inputs=inputs,
             mechanism=mechanism,
             trainables=trainables,
             examples=examples,
@@ -101,23 +106,23 @@ def run_private_updates(
     return Updates(
         seconds=seconds,
         checks_seconds=0.0,
-        num_examples_seen=job.stage.num_steps * job.config.batch_size,
+        num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
         num_tokens_seen=0,
     )
 
 
 @contextmanager
-def _regularised(job: StageJob, trainables: Trainables) -> Iterator[RegularisedStage]:
+def _regularised(inputs: StageInputs, trainables: Trainables) -> Iterator[RegularisedStage]:
     """Start the stage's regulariser, and undo at the end what it did to the model beside its parameters."""
-    stage = build_regulariser(job.stage.regulariser).start(
+    stage = build_regulariser(inputs.stage.regulariser).start(
         StageView(
-            model=trainables.model.to(job.config.device),
+            model=trainables.model.to(inputs.config.device),
             backbone=trainables.in_order(trainables.backbone),
             adapter=trainables.in_order(trainables.adapter),
-            num_steps=job.stage.num_steps,
-            folder=job.folder,
-            batches=lambda: _batches(job),
-            loss=lambda model, batch: _loss(job, model, batch),
+            num_steps=inputs.stage.num_steps,
+            folder=inputs.folder,
+            batches=lambda: _batches(inputs),
+            loss=lambda model, batch: _loss(inputs, model, batch),
         )
     )
     try:
@@ -126,49 +131,49 @@ def _regularised(job: StageJob, trainables: Trainables) -> Iterator[RegularisedS
         stage.end()
 
 
-def _batches(job: StageJob) -> Iterator[dict[str, Any]]:
+def _batches(inputs: StageInputs) -> Iterator[dict[str, Any]]:
     """Return the stage's rows once, in their stored order."""
-    rows: Any = job.rows.dataset
-    for first in range(0, len(job.rows.lengths), job.config.batch_size):
-        last = min(first + job.config.batch_size, len(job.rows.lengths))
-        batch = job.rows.collate([rows[row] for row in range(first, last)])
-        yield {name: tensor.to(job.config.device) for name, tensor in batch.items()}
+    rows: Any = inputs.rows.dataset
+    for first in range(0, len(inputs.rows.lengths), inputs.config.batch_size):
+        last = min(first + inputs.config.batch_size, len(inputs.rows.lengths))
+        batch = inputs.rows.collate([rows[row] for row in range(first, last)])
+        yield {name: tensor.to(inputs.config.device) for name, tensor in batch.items()}
 
 
-def _loss(job: StageJob, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
-    if job.objective is None:
+def _loss(inputs: StageInputs, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+    if inputs.objective is None:
         loss: torch.Tensor = model(**batch).loss
         return loss
     logits = model(**{name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}).logits
-    return job.objective(logits, batch)
+    return inputs.objective(logits, batch)
 
 
 @contextmanager
-def _backbone_mode(job: StageJob) -> Iterator[None]:
+def _backbone_mode(inputs: StageInputs) -> Iterator[None]:
     """For a head on a frozen backbone: replay its cached features, or keep it in eval mode."""
-    if job.stage.trainable is not Selection.HEAD:
+    if not inputs.stage.trainable.features_are_fixed:
         yield
-    elif job.features is not None:
-        with cached.replayed(job.classifier, job.features):
+    elif inputs.features is not None:
+        with cached.replayed(inputs.classifier, inputs.features):
             yield
     else:
-        with cached.frozen_in_eval(job.classifier):
+        with cached.frozen_in_eval(inputs.classifier):
             yield
 
 
 def _build_trainer(
-    job: StageJob,
+    inputs: StageInputs,
     trainables: Trainables,
     sampler: LengthBucketSampler,
     gradients: GradientsArrive,
     regularised: RegularisedStage,
     log: MetricsLog,
 ) -> StageTrainer:
-    stage, optimizer = job.stage, job.stage.optimizer
+    stage, optimizer = inputs.stage, inputs.stage.optimizer
     values: dict[str, Any] = {
-        "output_dir": str(job.folder),
+        "output_dir": str(inputs.folder),
         "max_steps": stage.num_steps,
-        "per_device_train_batch_size": job.config.batch_size,
+        "per_device_train_batch_size": inputs.config.batch_size,
         "learning_rate": optimizer.learning_rate,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
@@ -176,48 +181,48 @@ def _build_trainer(
         "adam_epsilon": optimizer.epsilon,
         "max_grad_norm": optimizer.max_grad_norm,
         "warmup_steps": num_warmup_steps(optimizer, stage.num_steps),
-        "bf16": job.config.precision == "bf16",
-        "use_cpu": job.config.device == "cpu",
-        "seed": job.seed % 2**32,
+        "bf16": inputs.config.precision == "bf16",
+        "use_cpu": inputs.config.device == "cpu",
+        "seed": inputs.seed % 2**32,
         "logging_steps": max(1, stage.num_steps // NUM_LOG_ENTRIES),
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
         "eval_strategy": "no",
-        "report_to": list(job.options.trackers) or "none",
-        "run_name": job.run_name,
+        "report_to": list(inputs.options.trackers) or "none",
+        "run_name": inputs.run_name,
         "disable_tqdm": True,
         "remove_unused_columns": False,
-        "dataloader_pin_memory": job.config.device == "cuda",
+        "dataloader_pin_memory": inputs.config.device == "cuda",
     }
-    values |= overrides_for(stage.kind, (*job.config.overrides, *job.options.overrides))
-    extra = [ProgressReport(stage.name, job.listener)] if job.listener is not None else []
+    values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    extra = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
     return StageTrainer(
         model=trainables.model,
         args=build_arguments(values),
-        data=StageData(dataset=job.rows.dataset, collate=job.rows.collate, sampler=sampler),
-        objective=job.objective,
+        data=StageData(dataset=inputs.rows.dataset, collate=inputs.rows.collate, sampler=sampler),
+        objective=inputs.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps),
         rate_factors=trainables.rate_factors(optimizer),
         gradients=gradients,
         regularised=regularised,
         callbacks=[
-            DropoutStream(job.seed, stage.role),
-            TimedCheckpoints(job.folder, job.options.checkpoint_seconds),
-            log,
+            DropoutStream(inputs.seed, stage.role),
+            TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds),
+            LogMetrics(log),
             *extra,
         ],
     )
 
 
-def _rows_seen(sampler: LengthBucketSampler, job: StageJob) -> list[int]:
+def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs) -> list[int]:
     """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = int(overrides_for(job.stage.kind, job.config.overrides).get("gradient_accumulation_steps", 1))
-    num_rows, batch_size = len(job.rows.lengths), job.config.batch_size
+    accumulation = int(overrides_for(inputs.stage.kind, inputs.config.overrides).get("gradient_accumulation_steps", 1))
+    num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
     updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
     rows: list[int] = []
-    for epoch in range(math.ceil(job.stage.num_steps / updates_per_epoch)):
+    for epoch in range(math.ceil(inputs.stage.num_steps / updates_per_epoch)):
         sampler.set_epoch(epoch)
-        num_updates = min(updates_per_epoch, job.stage.num_steps - epoch * updates_per_epoch)
+        num_updates = min(updates_per_epoch, inputs.stage.num_steps - epoch * updates_per_epoch)
         rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
     return rows

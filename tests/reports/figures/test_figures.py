@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.reports.comparison_table import ComparisonGroup, build_comparison
 from headstart.reports.curves import CurvePoint, LearningCurve, StageCurve
 from headstart.reports.figures.best_of import best_of_figure
 from headstart.reports.figures.cost import cost_figure, time_unit
@@ -20,7 +21,6 @@ from headstart.reports.figures.slope import slope_figure
 from headstart.reports.figures.strip import STRIP_WIDTH, strip
 from headstart.reports.formats import MINUS
 from headstart.reports.frame import Frame
-from headstart.reports.tables import ComparisonGroup, build_comparison
 from headstart.stats.across_tasks import gain_across_tasks
 from tests.support.stores import make_record
 

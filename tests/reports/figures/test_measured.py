@@ -6,7 +6,7 @@ import pytest
 
 from headstart.reports.figures.calibration import calibration_figure, reliability_curve
 from headstart.reports.figures.drawing import Series
-from headstart.reports.figures.layers import LayerLine, layers_figure, mean_distances
+from headstart.reports.figures.layer_distances import LayerLine, layers_figure, mean_distances
 from headstart.reports.figures.rows import MeasuredRow, Quantity, measured_figure
 from headstart.store.diagnostics import CalibrationRecord
 

@@ -11,9 +11,9 @@ import torch
 from headstart.adapters.catalogue import build_adapter
 from headstart.data.batching import TokenizedDataset
 from headstart.errors import UsageError
+from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
-from headstart.training.config import LossConfig
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 from headstart.training.private.gradients import batch_loss, watched
 from headstart.training.private.loop import add_clipped
 from headstart.training.trainables import Trainables, declare

@@ -15,19 +15,19 @@ import torch
 from headstart.errors import DivergedError, InvariantError, UsageError
 from headstart.experiments import stage_run
 from headstart.registry import Spec
+from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
-from headstart.reports.tables import build_comparison
 from headstart.seeding import numpy_generator
-from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep
 from headstart.sweeps.selection import RateLists
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig
-from headstart.training.job import StageJob, StageOutcome
 from headstart.training.private import loop
 from headstart.training.stage import train_stage
+from headstart.training.stage_values import StageInputs, StageOutcome
 from tests.support.kinds import kind_source
 from tests.support.privacy import by_opacus
+from tests.support.records import as_stored
 from tests.support.runs import (
     SOURCE,
     do_run,
@@ -66,11 +66,11 @@ class Spy:
     """Keeps each stage's job, its tensors before the first update, and its outcome."""
 
     def __init__(self) -> None:
-        self.jobs: list[StageJob] = []
+        self.jobs: list[StageInputs] = []
         self.starts: list[dict[str, torch.Tensor]] = []
         self.outcomes: list[StageOutcome] = []
 
-    def __call__(self, job: StageJob) -> StageOutcome:
+    def __call__(self, job: StageInputs) -> StageOutcome:
         self.jobs.append(job)
         self.starts.append({name: tensor.clone() for name, tensor in job.classifier.model.state_dict().items()})
         self.outcomes.append(train_stage(job))
@@ -247,7 +247,7 @@ def test_the_record_tells_what_was_spent_and_nothing_of_the_rows(
         assert trained.num_examples_seen == 4 * trained.num_steps
         lines = (tmp_path / f"{index + 1}-{trained.name}" / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["loss"] for line in lines] == [None] * trained.num_steps
-    assert RunRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+    assert as_stored(record) == record
     assert "epsilon 8 at delta 1e-05" in str(record.privacy)
     assert run.experiment.training.privacy == BUDGET
 
@@ -300,7 +300,7 @@ def test_the_digest_knows_the_budget(tiny_checkpoint: CheckpointMaker) -> None:
     digests = {tiny_experiment(private(model, "linear_probe", privacy=each)).digest for each in budgets}
     assert len(digests) == len(budgets)
     experiment = tiny_experiment(private(model, "linear_probe"))
-    assert type(experiment).from_json(json.loads(json.dumps(experiment.to_json()))) == experiment
+    assert as_stored(experiment) == experiment
 
 
 def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

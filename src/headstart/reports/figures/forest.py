@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -22,8 +23,7 @@ from headstart.reports.figures.drawing import (
 from headstart.reports.figures.rows import DOTS, LABEL_LENGTH, LEFT, LINE, RIGHT, ROW_HEIGHT, TOP
 from headstart.reports.figures.scales import Axis, draw_x_axis
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import NOTHING, plural, points, signed_points
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
+from headstart.reports.formats import bracket, plural, points, signed_points
 from headstart.stats.across_tasks import GainAcrossTasks
 from headstart.stats.comparisons import PairedDifference
 from headstart.stats.intervals import Interval
@@ -128,7 +128,7 @@ def interval_marks(axis: Axis, low: float, high: float, y: float) -> list[Elemen
 
 def difference_text(mean: float, interval: Interval | None) -> str:
     """Write a difference with its interval: "+1.20 [+0.40, +2.00]"."""
-    return f"{signed_points(mean)} {_bracket(interval)}".rstrip()
+    return f"{signed_points(mean)} {bracket(interval)}".rstrip()
 
 
 def _end(x: float, y: float, depth: float) -> list[Place]:
@@ -185,7 +185,7 @@ def _numbers(rows: Sequence[ForestRow], pooled: GainAcrossTasks | None) -> DataT
         (
             row.label,
             signed_points(row.difference.mean),
-            _bracket(row.difference.interval) or NOTHING,
+            bracket(row.difference.interval),
             str(row.difference.n),
             points(row.difference.standard_deviation),
             row.verdict,
@@ -195,10 +195,6 @@ def _numbers(rows: Sequence[ForestRow], pooled: GainAcrossTasks | None) -> DataT
     if pooled is not None:
         said = f"{pooled.wins} up, {pooled.ties} equal, {pooled.losses} down"
         cells.append(
-            (_pooled_label(pooled), signed_points(pooled.mean), _bracket(pooled.interval_for_these_tasks), "", "", said)
+            (_pooled_label(pooled), signed_points(pooled.mean), bracket(pooled.interval_for_these_tasks), "", "", said)
         )
     return DataTable(headings=("", "difference", "95 % interval", "pairs", "sd", "verdict"), rows=tuple(cells))
-
-
-def _bracket(interval: Interval | None) -> str:
-    return f"[{signed_points(interval.low)}, {signed_points(interval.high)}]" if interval else ""

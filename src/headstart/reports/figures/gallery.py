@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonTable, build_comparison
 from headstart.reports.curves import learning_curve
 from headstart.reports.evidence import JointGain, joint_gains
 from headstart.reports.figures.best_of import best_of_figure
@@ -11,14 +12,13 @@ from headstart.reports.figures.calibration import calibration_figure, reliabilit
 from headstart.reports.figures.cost import cost_figure
 from headstart.reports.figures.drawing import Figure, Series, slug
 from headstart.reports.figures.forest import forest_limit, forest_of_strategies, forest_of_tasks
-from headstart.reports.figures.layers import LayerLine, layers_figure, mean_distances
+from headstart.reports.figures.layer_distances import LayerLine, layers_figure, mean_distances
 from headstart.reports.figures.learning import learning_figure
 from headstart.reports.figures.rows import MeasuredRow, Quantity, measured_figure
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.slope import slope_figure
 from headstart.reports.frame import Cell, Frame
 from headstart.reports.measurements import diagnostics_of, values_of
-from headstart.reports.tables import ComparisonGroup, ComparisonTable, build_comparison
 from headstart.store.local import LocalStore
 
 FEATURE_CHANGE = Quantity(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.curves import CurvePoint, LearningCurve, StageCurve
 from headstart.reports.figures.drawing import DataTable, Element, Figure, dot, group, path, polyline
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, draw_axes
 from headstart.reports.figures.series import SeriesNumbers, legend_of
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 
 Curves = Mapping[str, LearningCurve]
 """Curves by experiment."""

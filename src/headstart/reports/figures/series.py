@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.figures.drawing import NUM_SERIES, Series
-from headstart.reports.tables import ComparisonGroup, ComparisonRow
 
 SeriesNumbers = Mapping[str, int]
 """The series' number by the strategy's label."""

@@ -18,9 +18,9 @@ from torch import nn
 
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import UsageError
-from headstart.kinds import TaskKind
+from headstart.inference.forward import evaluation_mode
 from headstart.models.classifier import Classifier
-from headstart.training.losses import Objective
+from headstart.training.objective import Objective
 
 Batch = Mapping[str, torch.Tensor]
 BatchLoss = Callable[[Batch], torch.Tensor]
@@ -140,19 +140,12 @@ def dummy_batch(classifier: Classifier) -> dict[str, torch.Tensor]:
         tokens[torch.arange(NUM_CHECKED_ROWS), lengths - 1] = end
     if config.pad_token_id is not None:
         tokens[mask == 0] = config.pad_token_id
-    batch = {"input_ids": tokens, "attention_mask": mask, "labels": _dummy_labels(classifier)}
+    kind = classifier.kind
+    answers = kind.answers(torch.randn(len(tokens), kind.num_logits(len(classifier.labels)), generator=generator))
+    batch = {"input_ids": tokens, "attention_mask": mask, "labels": kind.decisions(answers)}
     if getattr(model.config, "reads_spans", False):
         batch["spans"] = torch.tensor([[1, 3, 4, 6]]).expand(NUM_CHECKED_ROWS, 4)
     return batch
-
-
-def _dummy_labels(classifier: Classifier) -> torch.Tensor:
-    rows = torch.arange(NUM_CHECKED_ROWS)
-    if classifier.kind is TaskKind.REGRESSION:
-        return rows.float()
-    if classifier.kind is TaskKind.MULTI_LABEL:
-        return ((rows.unsqueeze(1) + torch.arange(len(classifier.labels))) % 2).float()
-    return rows % max(2, len(classifier.labels))
 
 
 def _listed(token: int | list[int] | None) -> list[int]:
@@ -209,7 +202,7 @@ def _fault(model: nn.Module, gradients: PerExampleGradients, batch: Batch) -> st
     kept = {name: p.detach().clone() for name, p in gradients.parameters.items()}
     generator = torch.Generator().manual_seed(CHECK_SEED)
     try:
-        with _without_dropout(model):
+        with evaluation_mode(model):
             with torch.no_grad():
                 for parameter in gradients.parameters.values():
                     noise = torch.randn(parameter.shape, generator=generator).to(parameter.device)
@@ -241,14 +234,3 @@ def _difference(found: Mapping[str, torch.Tensor], expected: Sequence[Mapping[st
             if not float((found[name][example] - row[name]).abs().max()) <= tolerance:
                 return f"opacus gives wrong gradients for {name}"
     return None
-
-
-@contextmanager
-def _without_dropout(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

@@ -9,11 +9,8 @@ Source: Abadi et al. (CCS 2016), algorithm 1; McMahan et al. (ICLR 2018) for the
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,12 +19,13 @@ from transformers import Trainer
 
 from headstart.errors import DivergedError
 from headstart.seeding import derive_seed
+from headstart.store.metrics_log import MetricsLog
 from headstart.training.callbacks import NUM_LOG_ENTRIES, GradientsArrive, Progress
-from headstart.training.job import StageJob
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import PerExampleGradients
 from headstart.training.private.randomness import RandomSource
 from headstart.training.schedules import schedule_factor
+from headstart.training.stage_values import StageInputs
 from headstart.training.trainables import Trainables
 from headstart.training.trainer import scale_rates
 
@@ -47,7 +45,7 @@ class PrivateUpdates:
         random: draws the rows and the noise.
     """
 
-    job: StageJob
+    inputs: StageInputs
     mechanism: Mechanism
     trainables: Trainables
     examples: PerExampleGradients
@@ -61,24 +59,26 @@ class PrivateUpdates:
             DivergedError: if a gradient is not finite.
             InvariantError: if a declared tensor never had a gradient.
         """
-        stage = self.job.stage
+        stage = self.inputs.stage
         optimizer, schedule = self._optimizer()
-        log = _Log(self.job.folder / "metrics.jsonl", every=max(1, stage.num_steps // NUM_LOG_ENTRIES))
+        log, every = MetricsLog(self.inputs.folder), max(1, stage.num_steps // NUM_LOG_ENTRIES)
+        log.begin(0)
         self.trainables.model.train()
         for step in range(stage.num_steps):
-            torch.manual_seed(derive_seed(self.job.seed, f"dropout/{stage.role}/{step}"))
+            torch.manual_seed(derive_seed(self.inputs.seed, f"dropout/{stage.role}/{step}"))
             self._set_gradients(step)
-            log.note(step + 1, optimizer)
+            if (step + 1) % every == 0:
+                log.write(step + 1, _measured(optimizer))
             optimizer.step()
             schedule.step()
-            if self.job.listener is not None:
-                self.job.listener(Progress(stage=stage.name, step=step + 1, num_steps=stage.num_steps, loss=None))
+            if self.inputs.listener is not None:
+                self.inputs.listener(Progress(stage=stage.name, step=step + 1, num_steps=stage.num_steps, loss=None))
         optimizer.zero_grad()
         return log.elapsed()
 
     def _set_gradients(self, step: int) -> None:
         """Set every parameter's gradient to the private one of update `step` (from 0)."""
-        rows = sample_rows(len(self.job.rows.lengths), self.mechanism.sample_rate, self.random)
+        rows = sample_rows(len(self.inputs.rows.lengths), self.mechanism.sample_rate, self.random)
         sums = {name: torch.zeros_like(parameter) for name, parameter in self.examples.parameters.items()}
         for batch in self._batches(rows):
             add_clipped(sums, self.examples(batch), self.mechanism.max_grad_norm)
@@ -90,22 +90,22 @@ class PrivateUpdates:
         deviation = self.mechanism.noise_multiplier * self.mechanism.max_grad_norm
         for total in sums.values():
             total.add_(self.random.normal(total.shape).to(total.device), alpha=deviation)
-            total.div_(self.job.config.batch_size)
+            total.div_(self.inputs.config.batch_size)
         if not torch.stack([total.isfinite().all() for total in sums.values()]).all():
-            raise DivergedError(stage=self.job.stage.name, step=step, detail="a gradient is not finite")
+            raise DivergedError(stage=self.inputs.stage.name, step=step, detail="a gradient is not finite")
 
     def _batches(self, rows: list[int]) -> Iterator[dict[str, torch.Tensor]]:
         """Yield the rows of one update, as many at a time as there is memory for; none where no row was sampled."""
-        dataset: Any = self.job.rows.dataset
+        dataset: Any = self.inputs.rows.dataset
         num_trained = sum(parameter.numel() for parameter in self.examples.parameters.values())
-        size = max(1, min(self.job.config.batch_size, LARGEST_NUM_GRADIENTS // num_trained))
+        size = max(1, min(self.inputs.config.batch_size, LARGEST_NUM_GRADIENTS // num_trained))
         for first in range(0, len(rows), size):
-            batch = self.job.rows.collate([dataset[row] for row in rows[first : first + size]])
-            yield {name: tensor.to(self.job.config.device) for name, tensor in batch.items()}
+            batch = self.inputs.rows.collate([dataset[row] for row in rows[first : first + size]])
+            yield {name: tensor.to(self.inputs.config.device) for name, tensor in batch.items()}
 
     def _optimizer(self) -> tuple[torch.optim.Optimizer, LambdaLR]:
         """Return the optimiser and the schedule that a stage without privacy has."""
-        values, model = self.job.stage.optimizer, self.trainables.model
+        values, model = self.inputs.stage.optimizer, self.trainables.model
         decaying = set(Trainer.get_decay_parameter_names(None, model))  # type: ignore[arg-type]
         named = self.examples.parameters.items()
         optimizer = torch.optim.AdamW(
@@ -120,7 +120,7 @@ class PrivateUpdates:
         factors = self.trainables.rate_factors(values)
         if factors:
             scale_rates(optimizer, {id(p): factors.get(name, 1.0) for name, p in named})
-        return optimizer, LambdaLR(optimizer, schedule_factor(values, self.job.stage.num_steps))
+        return optimizer, LambdaLR(optimizer, schedule_factor(values, self.inputs.stage.num_steps))
 
 
 def sample_rows(num_rows: int, sample_rate: float, random: RandomSource) -> list[int]:
@@ -147,28 +147,11 @@ def add_clipped(
     return sums
 
 
-class _Log:
-    """Writes `metrics.jsonl` anew: step, learning_rate, grad_norm of the noisy gradient, seconds; the loss is null."""
-
-    def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every = path, every
-        self._begin = time.perf_counter()
-        path.write_text("")
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self._begin
-
-    def note(self, step: int, optimizer: torch.optim.Optimizer) -> None:
-        """Write one line when it is time, before the update."""
-        if step % self._every:
-            return
-        tensors = [p.grad for group in optimizer.param_groups for p in group["params"]]
-        entry = {
-            "step": step,
-            "loss": None,
-            "learning_rate": max(group["lr"] for group in optimizer.param_groups),
-            "grad_norm": float(torch.nn.utils.get_total_norm(tensors)),
-            "seconds": round(self.elapsed(), 3),
-        }
-        with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+def _measured(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return what the log says of an update, before it is done: the noisy gradient's norm, and no loss."""
+    tensors = [p.grad for group in optimizer.param_groups for p in group["params"]]
+    return {
+        "loss": None,
+        "learning_rate": max(group["lr"] for group in optimizer.param_groups),
+        "grad_norm": float(torch.nn.utils.get_total_norm(tensors)),
+    }

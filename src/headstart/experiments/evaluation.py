@@ -1,0 +1,73 @@
+"""What a stage ends with, scored on the rows to report on and on those of other tasks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+
+from headstart import metrics
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.experiments.run_data import RunData
+from headstart.experiments.scoring import Scored, score, write_predictions
+from headstart.experiments.witness import StageEnd, Witness
+from headstart.inference.forward import batched_logits
+from headstart.store.layout import RunFolder
+from headstart.store.record import StageRecord
+
+BATCH_SIZE = 32
+
+
+def fp32_logits(data: RunData, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
+    """Return a model's logits of rows, always in fp32."""
+    return batched_logits(
+        model,
+        tokens,
+        data.collator,
+        batch_size=BATCH_SIZE,
+        precision="fp32",
+        device=data.run.experiment.training.device,
+    )
+
+
+class Evaluation(Witness):
+    """Scores the end of each stage, and keeps the last one's answers in the run's folder.
+
+    Attributes:
+        scored: the answers on the reported rows; None before the stage's end, and where nothing is reported.
+    """
+
+    def __init__(self, data: RunData, run_folder: RunFolder) -> None:
+        self._data, self._run_folder = data, run_folder
+        self.scored: Scored | None = None
+
+    def after(self, end: StageEnd, record: StageRecord) -> StageRecord:
+        """Score the reported rows, and at the run's end those of other tasks."""
+        begin = time.perf_counter()
+        split, others = self._data.run.experiment.evaluation.split, self._data.run.evaluate_on if end.is_last else ()
+        if split is None and not others:
+            return record
+        model = end.final_model()
+        if split is not None:
+            tokens = self._data.tokens("report")
+            self.scored = score(
+                self._data.task, fp32_logits(self._data, model, tokens), tokens.labels or [], self._data.report.groups
+            )
+            if end.is_last:
+                write_predictions(self.scored, self._run_folder.predictions(split))
+        other_scores = {}
+        for other in others:
+            rows, tokens = self._data.other(other), self._data.other_tokens(other)
+            scored = score(
+                rows.task, fp32_logits(self._data, model, tokens), tokens.labels or [], rows.evaluation.groups
+            )
+            write_predictions(scored, self._run_folder.predictions(other.name.replace("/", "-")))
+            other_scores[other.name] = scored.scores
+        return replace(
+            record,
+            scores=self.scored.scores if self.scored else {},
+            other_scores=other_scores,
+            is_degenerate=self.scored is not None and metrics.degenerate(self.scored.decisions),
+            evaluation_seconds=time.perf_counter() - begin,
+        )

@@ -1,0 +1,90 @@
+"""Any number of c classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from headstart.kinds.cells import class_name, index_below, is_missing
+from headstart.kinds.kind import Cell, Kind, Label, Values
+from headstart.losses import LossConfig
+
+if TYPE_CHECKING:
+    import torch
+
+
+@final
+class MultiLabel(Kind):
+    """Any number of c classes, also zero: answers are a probability for each [n, c], decisions 0 or 1 [n, c]."""
+
+    name = "multi_label"
+    metrics = ("micro_f1", "macro_f1", "accuracy")
+    min_classes = 1
+    problem_type = "multi_label_classification"
+    decision = ("predicted_labels", [""])
+
+    def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
+        """Take lists, and cells with a separator in them."""
+        if separator is not None:
+            return "since a `separator` was given"
+        has_lists = any(isinstance(value, list | tuple) for value in cells)
+        return "since the labels are lists; `kind` is another way to say it" if has_lists else None
+
+    def read(self, value: object, separator: str | None, choices: Sequence[str]) -> Cell:
+        """Return the classes of a list, or of a cell that is cut at the separator; a missing one has no class."""
+        if isinstance(value, list | tuple):
+            return Cell(names=tuple(dict.fromkeys(class_name(part) for part in value)))
+        parts = value.split(separator) if separator is not None and isinstance(value, str) else [value]
+        return Cell(names=tuple(dict.fromkeys(class_name(part) for part in parts if not is_missing(part))))
+
+    def label(self, cell: Cell, index: Mapping[str, int]) -> Label:
+        """Return the classes' indices in ascending order."""
+        return tuple(sorted({index[name] for name in cell.names}))
+
+    def indexed_label(self, value: object, size: int) -> Label:
+        """Return the indices of a list in ascending order."""
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"the label is {value!r}, and not a list of classes")
+        return tuple(sorted({index_below(part, size) for part in value}))
+
+    def fault_of_all(self, cells: Sequence[Cell]) -> str:
+        """Some row needs a class."""
+        return "no row has any label" if cells and not any(cell.names for cell in cells) else ""
+
+    def label_array(self, labels: Sequence[Label], num_labels: int) -> Values:
+        """Return 1 for each of an example's classes and 0 for the others, [n, c]."""
+        import numpy as np
+
+        chosen = np.zeros((len(labels), num_labels), dtype=np.int64)
+        for row, classes in enumerate(labels):
+            chosen[row, list(classes if isinstance(classes, tuple) else (int(classes),))] = 1
+        return chosen
+
+    def best_constant(self, labels: Values) -> Values:
+        """Return 1 for each class that at least half of the examples have, [c]."""
+        import numpy as np
+
+        return np.asarray(labels.mean(axis=0) >= 0.5, dtype=np.int64)
+
+    def written(self, decision: Any, labels: Sequence[str]) -> list[str]:
+        """Return the list of the classes' names."""
+        return [name for name, chosen in zip(labels, decision, strict=True) if chosen]
+
+    def answers(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return probabilities [n, c]."""
+        return logits.float().sigmoid()
+
+    def decisions(self, answers: torch.Tensor) -> torch.Tensor:
+        """Return 1 for each class that is at least as probable as not, [n, c]."""
+        return (answers >= 0.5).long()
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
+        """Return the mean over examples and weighed classes; smoothing moves every target towards one half."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        loss, weights, smoothing = config.loss, config.weights(logits), config.label_smoothing
+        targets = labels.float() * (1 - smoothing) + smoothing / 2
+        losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        if loss.has_factor:
+            losses = losses * loss.factor(logits.where(labels > 0, -logits).sigmoid())
+        return losses.mean() if weights is None else (losses * weights).mean() / weights.mean()

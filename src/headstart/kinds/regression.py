@@ -1,0 +1,88 @@
+"""A number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, final
+
+from headstart.kinds.cells import NUMBER
+from headstart.kinds.kind import Cell, Kind, Label, Values
+from headstart.losses import LossConfig
+
+if TYPE_CHECKING:
+    import torch
+
+
+@final
+class Regression(Kind):
+    """A finite number: answers are values [n, 1], decisions the same values [n]."""
+
+    name = "regression"
+    metrics = ("pearson", "spearman")
+    problem_type = "regression"
+    dtype = "float64"
+    decision = ("predicted_value", 0.0)
+
+    def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
+        """Take numbers of which some are not whole; text with a point in it counts as it reads."""
+        numbers = [_number(value) for value in cells]
+        if None in numbers or all(number.is_integer() for number in numbers if number and math.isfinite(number)):
+            return None
+        return "since the labels are numbers that are not all whole; `kind` classification forces classes"
+
+    def read(self, value: object, separator: str | None, choices: Sequence[str]) -> Cell:
+        """Return a finite number."""
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise ValueError("is missing")
+        number = _number(value)
+        if number is None:
+            raise ValueError(f"is not a number but {value.strip() if isinstance(value, str) else value!r}")
+        if not math.isfinite(number):
+            raise ValueError(f"is {value!r}, and not a finite number")
+        return Cell(number=number)
+
+    def indexed_label(self, value: object, size: int) -> Label:
+        """Return the number."""
+        if isinstance(value, str) or (number := _number(value)) is None or not math.isfinite(number):
+            raise ValueError(f"the label is {value!r}, and not a finite number")
+        return number
+
+    def fault_of_all(self, cells: Sequence[Cell]) -> str:
+        """Numbers need to differ."""
+        distinct = {cell.number for cell in cells}
+        is_useless = len(distinct) == 1 < len(cells)
+        return f"all rows have the number {distinct.pop():g}: there is nothing to learn" if is_useless else ""
+
+    def best_constant(self, labels: Values) -> Values:
+        """Return the mean."""
+        import numpy as np
+
+        return np.asarray(labels.mean())
+
+    def written(self, decision: Any, labels: Sequence[str]) -> float:
+        """Return the shortest decimal that tells the number from its fp32 neighbours."""
+        import numpy as np
+
+        return float(str(np.float32(decision)))
+
+    def answers(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return values [n, 1]."""
+        return logits.float()
+
+    def decisions(self, answers: torch.Tensor) -> torch.Tensor:
+        """Return values [n]."""
+        return answers.squeeze(-1)
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
+        """Return the mean squared error."""
+        from torch.nn.functional import mse_loss
+
+        return mse_loss(logits.squeeze(-1), labels.float())
+
+
+def _number(value: object) -> float | None:
+    """Return a number, also where it is written as text; None where the value is neither."""
+    is_text = isinstance(value, str) and NUMBER.fullmatch(value.strip())
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_text or is_number else None  # type: ignore[arg-type]

@@ -1,0 +1,143 @@
+"""Losses as values: how answers are weighed by how probable and how frequent they are.
+
+`Kind.loss` computes them, over all classes together or for each by itself. Letters: n examples, c classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, final
+
+from headstart.errors import UsageError
+from headstart.registry import Registry, Spec, build_from
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossEntropy:
+    """The negative log-probability of the right answer, in nats; also the base of all other losses.
+
+    Attributes:
+        needs_classes: it is not defined where answers are not classes.
+        needs_frequencies: it takes the classes' shares of the training rows, of which each has one class.
+        has_factor: each example's loss is multiplied by `factor`; label smoothing then has no defined effect.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    needs_classes: ClassVar[bool] = False
+    needs_frequencies: ClassVar[bool] = False
+    has_factor: ClassVar[bool] = False
+
+    def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
+        """Return the logits [n, c] that are compared with the labels."""
+        return logits
+
+    def factor(self, probability: torch.Tensor) -> torch.Tensor:
+        """Return what a loss is multiplied by, from the probability of the right answer."""
+        return probability.new_ones(())
+
+    def _check(self, option: str, value: float) -> None:
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{option!r} of the loss {self.name!r} was given as {value!r}", allowed="  It is above 0.")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focal(CrossEntropy):
+    """Counts what is already right for less, times (1 - p)^gamma; `gamma` is above 0.
+
+    Source: Lin et al. (ICCV 2017), equation 4.
+    """
+
+    gamma: float = 2.0
+
+    name: ClassVar[str] = "focal"
+    needs_classes: ClassVar[bool] = True
+    has_factor: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self._check("gamma", self.gamma)
+
+    def factor(self, probability: torch.Tensor) -> torch.Tensor:
+        """Return (1 - p)^gamma."""
+        return (1 - probability) ** self.gamma
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancedSoftmax(CrossEntropy):
+    """Adds its log-frequency to each class's logit, so that rare classes are not lost.
+
+    Source: Ren et al. (NeurIPS 2020), equation 4.
+    """
+
+    name: ClassVar[str] = "balanced_softmax"
+    needs_classes: ClassVar[bool] = True
+    needs_frequencies: ClassVar[bool] = True
+
+    def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
+        """Return the sum."""
+        return logits + logits.new_tensor(frequencies).log()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitAdjusted(BalancedSoftmax):
+    """Adds `tau` times the log-frequencies, above 0; at 1 it is the balanced softmax.
+
+    Source: Menon et al. (ICLR 2021), equation 10.
+    """
+
+    tau: float = 1.0
+
+    name: ClassVar[str] = "logit_adjusted"
+
+    def __post_init__(self) -> None:
+        self._check("tau", self.tau)
+
+    def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
+        """Return the sum."""
+        return logits + self.tau * logits.new_tensor(frequencies).log()
+
+
+LOSSES: Registry[type[CrossEntropy]] = Registry("loss")
+"""All losses by name."""
+for _loss in (CrossEntropy, Focal, BalancedSoftmax, LogitAdjusted):
+    LOSSES.add(_loss.name, _loss)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossConfig:
+    """What is minimised, with the numbers that it takes from the training rows.
+
+    Attributes:
+        spec: name and options of one of `LOSSES`.
+        label_smoothing: share of a target that is spread over all classes, 0 to 1.
+        class_weights: one per class; empty where all are equal.
+        frequencies: share of the training rows by class, where the loss needs it.
+    """
+
+    spec: Spec = field(default_factory=lambda: Spec("cross_entropy"))
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
+    frequencies: tuple[float, ...] = ()
+
+    @property
+    def loss(self) -> CrossEntropy:
+        """The loss that `spec` names, with its options set.
+
+        Raises:
+            UsageError: if the name or an option is unknown, or a value is out of range.
+        """
+        return build_from("loss", LOSSES.get(self.spec.name), self.spec)
+
+    def weights(self, logits: torch.Tensor) -> torch.Tensor | None:
+        """Return the class weights [c] beside `logits`; None where all are equal."""
+        return logits.new_tensor(self.class_weights) if self.class_weights else None
+
+
+PLAIN = LossConfig()
+"""Cross-entropy over classes or choices, the mean of c binary ones for multi-label, mean squared error for numbers."""

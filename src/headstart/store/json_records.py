@@ -1,0 +1,73 @@
+"""The one way in which values of ours become JSON files and are read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from headstart.errors import CheckpointError, NewerError
+from headstart.store.layout import read_json, write_json
+from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
+
+T = TypeVar("T")
+_ADAPTERS: dict[type, Any] = {}
+
+
+def dump(value: Any) -> dict[str, Any]:
+    """Return a dataclass as JSON values, its schema first."""
+    return {"schema_version": SCHEMA_VERSION, **_adapter(type(value)).dump_python([value], mode="json")[0]}
+
+
+def load(kind: type[T], values: dict[str, Any], path: Path) -> T:
+    """Return what `dump` made JSON of, in this schema or an older one.
+
+    Args:
+        kind: a dataclass; a field without a default must be there.
+        values: content of the file.
+        path: of the file; only for messages.
+
+    Raises:
+        NewerError: if a newer headstart wrote them.
+        CheckpointError: if they are damaged: a field is unknown, missing or of the wrong type.
+    """
+    from pydantic import ValidationError
+
+    schema = schema_of(values)
+    if not isinstance(schema, int) or schema < 1:
+        raise CheckpointError(f"{path} is damaged: `schema_version` is {schema!r}")
+    if schema > SCHEMA_VERSION:
+        raise NewerError(path, schema, SCHEMA_VERSION)
+    try:
+        text = json.dumps([upgraded(kind.__name__, values, schema)])
+        return _adapter(kind).validate_json(text, strict=True)[0]  # type: ignore[no-any-return]
+    except ValidationError as error:
+        faults = (f"`{'.'.join(map(str, fault['loc'][1:]))}`: {fault['msg']}" for fault in error.errors())
+        raise CheckpointError(f"{path} is damaged: {'; '.join(faults)}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r}") from error
+
+
+def write_record(path: Path, value: Any) -> None:
+    """Write a dataclass as a JSON file, whole or not at all."""
+    write_json(path, dump(value))
+
+
+def read_record(kind: type[T], path: Path) -> T:
+    """Read what `write_record` wrote, in this schema or an older one.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        NewerError: if a newer headstart wrote it.
+        CheckpointError: if it is damaged.
+    """
+    return load(kind, read_json(path), path)
+
+
+def _adapter(kind: type) -> Any:
+    if kind not in _ADAPTERS:
+        from pydantic import ConfigDict, TypeAdapter
+
+        # A plain dataclass takes no configuration of its own; inside a list it takes the list's.
+        _ADAPTERS[kind] = TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]
+    return _ADAPTERS[kind]

@@ -1,0 +1,49 @@
+"""The log of a stage's updates, `metrics.jsonl`: one JSON object per line, with its step and the seconds so far."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class MetricsLog:
+    """Writes a log, going on from an earlier call's."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the stage's folder."""
+        self._path = folder / METRICS_FILE
+        self._begin, self._seconds_before = time.perf_counter(), 0.0
+
+    def begin(self, step: int) -> None:
+        """Keep the lines of the first `step` updates, which are not done again, and go on counting from them."""
+        kept = [entry for entry in read_metrics(self._path) if entry["step"] <= step]
+        self._seconds_before = float(kept[-1]["seconds"]) if kept else 0.0
+        self._begin = time.perf_counter()
+        self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def elapsed(self) -> float:
+        """Return the wall seconds of the stage's updates so far, those before a kill included."""
+        return self._seconds_before + time.perf_counter() - self._begin
+
+    def write(self, step: int, values: dict[str, Any]) -> None:
+        """Write one line."""
+        entry = {"step": step, **values, "seconds": round(self.elapsed(), 3)}
+        with self._path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a log; empty without the file, a line that a kill cut off is left out."""
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and "step" in entry:
+            entries.append(entry)
+    return entries

@@ -1,0 +1,71 @@
+"""The schema of the files that headstart writes, and how files of an older one are brought up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from headstart.store.older_stages import upgraded_stage
+
+SCHEMA_VERSION = 3
+"""2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
+stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`."""
+
+Values = dict[str, Any]
+
+
+def schema_of(values: Values) -> object:
+    """Return the schema that a file says it has.
+
+    Up to schema 2 an experiment said it inside, and some files did not say it; these were the same in 1 and 2.
+    """
+    inside = values.get("experiment")
+    said_inside = inside.get("schema_version", 2) if isinstance(inside, dict) else 2
+    return values.get("schema_version", said_inside)
+
+
+def upgraded(name: str, values: Values, schema: int) -> Values:
+    """Return the values of a file as this headstart writes them.
+
+    Args:
+        name: of the type that the file holds.
+        values: as they were read.
+        schema: that they have.
+    """
+    for step in range(schema, SCHEMA_VERSION):
+        upgrade = UPGRADES.get((name, step))
+        values = upgrade(values) if upgrade else values
+    return {key: value for key, value in values.items() if key != "schema_version"}
+
+
+def _experiment_from_1(values: Values) -> Values:
+    """What is said of a file's columns has its own place."""
+    source = dict(values["source"])
+    del source["split_seed"]  # Always 0.
+    names = ("text", "text_pair", "label", "validation")
+    return values | {"source": source | {"options": {name: source.pop(name) for name in names}}}
+
+
+def _experiment_from_2(values: Values) -> Values:
+    """The schema stands at the file's top, and a stage's start, head and selection have names and numbers."""
+    experiment = {key: value for key, value in values["experiment"].items() if key != "schema_version"}
+    plan = [upgraded_stage(stage) for stage in experiment["plan"]]
+    return values | {"experiment": experiment | {"plan": plan}}
+
+
+def _run_from_2(values: Values) -> Values:
+    """The best constant answer's score has its name, in a run and on other rows."""
+    others = [_renamed(other) for other in values.get("others", ())]
+    return _renamed(values) | ({"others": others} if others else {})
+
+
+def _renamed(values: Values) -> Values:
+    return {"constant_score" if name == "majority_score" else name: value for name, value in values.items()}
+
+
+UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {
+    ("StoredExperiment", 1): _experiment_from_1,
+    ("StoredExperiment", 2): _experiment_from_2,
+    ("RunRecord", 2): _run_from_2,
+}
+"""By the type that a file holds and the schema that it has; each returns the values in the next schema."""

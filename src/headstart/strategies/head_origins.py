@@ -1,0 +1,115 @@
+"""Where a stage's head comes from: values that put it onto a model, after the backbone is there.
+
+A new origin is a class here and a member of `AnyHead`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, final
+
+if TYPE_CHECKING:
+    from headstart.models.parameters import Digests
+    from headstart.strategies.site import Site
+
+
+class HeadOrigin(ABC):
+    """A head to start from."""
+
+    __slots__ = ()
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it is fitted to the training rows before the first update."""
+        return False
+
+    @abstractmethod
+    def place(self, site: Site) -> Digests | None:
+        """Put the head onto the model; return the digests that it must have, None where nothing is known of them."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FreshHead(HeadOrigin):
+    """The one that this seed draws."""
+
+    name: Literal["fresh"] = "fresh"
+
+    def place(self, site: Site) -> Digests | None:
+        """Leave the head as it was loaded."""
+        return None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PreviousHead(HeadOrigin):
+    """The one that the previous stage ended with.
+
+    Attributes:
+        calibrated: refit one scale and the biases of it on the stage's own backbone.
+    """
+
+    calibrated: bool = False
+    name: Literal["previous"] = "previous"
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it is calibrated."""
+        return self.calibrated
+
+    def place(self, site: Site) -> Digests | None:
+        """Put the previous head onto the model, and calibrate it where that is wanted."""
+        from headstart.models.parameters import digests
+
+        previous = site.earlier[-1]
+        site.classifier.load_head(previous.head())
+        if not self.calibrated:
+            return previous.head_digests
+        site.note("head_calibration", site.calibrate())
+        return digests(site.classifier.head_tensors())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FirstHead(HeadOrigin):
+    """The one that the plan's first stage ended with."""
+
+    name: Literal["first"] = "first"
+
+    def place(self, site: Site) -> Digests | None:
+        """Put the first stage's head onto the model."""
+        site.classifier.load_head(site.earlier[0].head())
+        return site.earlier[0].head_digests
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MeanHead(HeadOrigin):
+    """The mean of those that all earlier stages ended with."""
+
+    name: Literal["mean"] = "mean"
+
+    def place(self, site: Site) -> Digests | None:
+        """Put the mean onto the model."""
+        from headstart.models.parameters import digests
+        from headstart.strategies.averages import mean_of
+
+        mean = mean_of([stage.head() for stage in site.earlier])
+        site.classifier.load_head(mean)
+        return digests(mean)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class HeadOfStart(HeadOrigin):
+    """The one that the stage's start brought with its backbone."""
+
+    name: Literal["of_start"] = "of_start"
+
+    def place(self, site: Site) -> Digests | None:
+        """Leave the head that the start put there."""
+        return None
+
+
+AnyHead = FreshHead | PreviousHead | FirstHead | MeanHead | HeadOfStart

@@ -1,0 +1,57 @@
+"""What a stage's start and head may use to put themselves onto a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from headstart.models.classifier import Classifier
+    from headstart.models.parameters import Digests, Tensors
+    from headstart.strategies.strategy import Stage
+
+
+class FinishedStage(Protocol):
+    """A finished stage of the same run, as a later stage sees it."""
+
+    @property
+    def stage(self) -> Stage:
+        """How it was planned."""
+
+    @property
+    def head_digests(self) -> Digests:
+        """Digests of `head()`."""
+
+    @property
+    def backbone_digests(self) -> Digests:
+        """Digests of the backbone that it ended with."""
+
+    def head(self) -> Tensors:
+        """Return the head that it ended with."""
+
+    def backbone(self) -> Tensors | None:
+        """Return the backbone that it ended with; None where that is the pretrained one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A freshly loaded model, and what may be put onto it.
+
+    Attributes:
+        classifier: with the pretrained backbone and this seed's fresh head.
+        pretrained: digests of that backbone.
+        earlier: the finished stages of the run, in order.
+        seed: the run's.
+        score: gives the main metric of the model as it stands, on the rows that the run chooses on.
+        calibrate: refits the head's scale and biases on the training rows and returns what it found.
+        note: keeps values in the stage's folder, under a name.
+    """
+
+    classifier: Classifier
+    pretrained: Digests
+    earlier: Sequence[FinishedStage]
+    seed: int
+    score: Callable[[], float]
+    calibrate: Callable[[], Mapping[str, Any]]
+    note: Callable[[str, Mapping[str, Any]], None]
