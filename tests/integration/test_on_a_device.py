@@ -55,7 +55,7 @@ def test_every_kind_of_stage_comes_to_its_end(
     """With diagnostics, evaluation and stored predictions."""
     choices = tiny_choices(tiny_checkpoint("bert"), strategy, adapter, head=Spec.parse(head))
     run, record = do_run(choices, tmp_path, options=RunOptions(keep_backbone=True, diagnostics=True))
-    assert run.experiment.training.device == "cuda"
+    assert (run.experiment.training.device, run.experiment.training.attention) == ("cuda", "sdpa")
     assert record.status is RunStatus.FINISHED
     assert all(stage.diagnostics is not None for stage in record.stages if stage.num_steps)
     assert (tmp_path / "predictions.validation.parquet").exists()

@@ -54,7 +54,8 @@ class TrainingConfig:
         truncation: what happens to longer ones: which text of a pair loses tokens, or how windows are laid over it.
         stride: tokens that two neighbouring windows share.
         precision: "fp32" or "bf16" (autocast; trainable weights stay fp32). Evaluation is always fp32.
-        attention: implementation inside transformers, such as "eager"; None is transformers' own choice.
+        attention: implementation inside transformers, "sdpa" or "eager"; None only in older experiments, where
+            transformers chose.
         device: "cpu" or "cuda".
         overrides: further `TrainingArguments` fields that can change results.
         privacy: train with differential privacy; None without.
