@@ -13,7 +13,7 @@ from headstart.tasks.task import HubSource, Task
 
 
 def _read_suite(suite: str) -> Mapping[str, Task]:
-    """Return the tasks of a suite by their names, `<suite>/<task>`. A task without rows to train on has no such split."""
+    """Return the tasks of a suite by their names, `<suite>/<task>`; one without rows to train on has no such split."""
     described = tomllib.loads(Path(__file__).with_name(f"{suite}.toml").read_text(encoding="utf-8"))
     tasks = {}
     for name, fields in described["tasks"].items():
@@ -26,14 +26,15 @@ def _read_suite(suite: str) -> Mapping[str, Task]:
 
 
 def _task(name: str, source: HubSource, fields: dict[str, Any]) -> Task:
-    num_rows = fields.pop("num_rows")
+    kind, num_rows = kind_named(fields.pop("kind", DEFAULT_KIND.name)), fields.pop("num_rows")
+    rest: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     return Task(
         name=name,
-        kind=kind_named(fields.pop("kind", DEFAULT_KIND.name)),
+        kind=kind,
         train_split="train" if "train" in num_rows else None,
         num_rows=tuple(num_rows.items()),
         source=source,
-        **{field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()},
+        **rest,
     )
 
 
