@@ -1,6 +1,6 @@
-"""Simulate what intervals that say 95 % cover with few values, and write the constants that reports print.
+"""Simulate what intervals that say 95 % cover with few values, and write the file that reports read.
 
-    python -m benchmarks.coverage [--samples 20000] [--resamples 2000] [--out src/headstart/stats/coverage_table.py]
+    python -m benchmarks.coverage [--samples 20000] [--resamples 2000] [--out src/headstart/stats/coverage.json]
 
 Takes well under a minute on one core. Prints a Markdown table, the one in docs/statistics.md.
 
@@ -10,12 +10,13 @@ Letters: s samples, n values of a sample, b resamples.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
 
-from headstart.stats.coverage import Method, Shape
+from headstart.stats.coverage import TABLE_FILE, Method, Shape
 from headstart.stats.limits import Values, bca_limits, percentile_limits, t_limits
 from headstart.store.layout import atomic_path
 
@@ -23,17 +24,16 @@ NUMBERS_OF_VALUES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30)
 PRINTED_NUMBERS = (3, 5, 10, 20)
 CONFIDENCE = 0.95
 SAMPLES_PER_DRAW = 500
-DEFAULT_OUT = Path("src/headstart/stats/coverage_table.py")
 
 Table = dict[Shape, dict[Method, dict[int, float]]]
 
 
 def main() -> None:
-    """Simulate, write the module and print the table."""
+    """Simulate, write the file and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--resamples", type=int, default=2_000)
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT)
+    parser.add_argument("--out", type=Path, default=TABLE_FILE)
     arguments = parser.parse_args()
     table: Table = {shape: {method: {} for method in Method} for shape in Shape}
     for shape in Shape:
@@ -42,7 +42,7 @@ def main() -> None:
             for method, share in coverage.items():
                 table[shape][method][num_values] = round(share, 3)
     with atomic_path(arguments.out) as path:
-        path.write_text(module_text(table, arguments.samples, arguments.resamples))
+        path.write_text(table_text(table, arguments.samples, arguments.resamples))
     print(markdown(table))
 
 
@@ -74,24 +74,14 @@ def draw(shape: Shape, generator: numpy.random.Generator, size: tuple[int, int])
             return generator.standard_t(3, size)
 
 
-def module_text(table: Table, num_samples: int, num_resamples: int) -> str:
-    """Return the module that holds the table."""
-    lines = [
-        '"""Shares of 95 % intervals that hold the true mean, by shape, method and number of values.',
-        "",
-        f"Written by `python -m benchmarks.coverage`: {num_samples:,} samples, {num_resamples:,} resamples each.",
-        '"""',
-        "",
-        "COVERAGE: dict[str, dict[str, dict[int, float]]] = {",
-    ]
+def table_text(table: Table, num_samples: int, num_resamples: int) -> str:
+    """Return the JSON file that holds the table, a line per method."""
+    lines = ["{", f'  "num_samples": {num_samples},', f'  "num_resamples": {num_resamples},', '  "coverage": {']
     for shape, by_method in table.items():
-        lines.append(f'    "{shape}": {{')
-        for method, by_number in by_method.items():
-            lines.append(f'        "{method}": {{')
-            lines += [f"            {number}: {share}," for number, share in by_number.items()]
-            lines.append("        },")
-        lines.append("    },")
-    return "\n".join([*lines, "}", ""])
+        rows = [f'      "{method}": {json.dumps(by_number)}' for method, by_number in by_method.items()]
+        is_last = shape == list(table)[-1]
+        lines += [f'    "{shape}": {{', ",\n".join(rows), "    }" if is_last else "    },"]
+    return "\n".join([*lines, "  }", "}", ""])
 
 
 def markdown(table: Table) -> str:

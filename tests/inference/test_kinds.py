@@ -18,7 +18,7 @@ from headstart.inference.evaluate import evaluate
 from headstart.inference.predict import Predictions, predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import predict_file
-from headstart.tasks.super_glue import WIC
+from headstart.tasks.published import SUPER_GLUE
 from tests.conftest import CheckpointMaker
 from tests.support.kinds import TASKS, kind_data
 from tests.support.saved import make_example
@@ -102,7 +102,7 @@ def test_a_file_of_each_kind(kind: str, tiny_checkpoint: CheckpointMaker, tmp_pa
 
 def test_words_in_context_from_a_file(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """Places come as characters; a file that names others gets other answers."""
-    example = make_example(tiny_checkpoint("bert"), task=WIC, head="linear")
+    example = make_example(tiny_checkpoint("bert"), task=SUPER_GLUE["super_glue/wic"], head="linear")
     save_model_folder(example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
     row = {"sentence1": "the cat sees the dog", "sentence2": "a dog", "start2": 2, "end2": 5, "idx": 0}
     places = {"cat": (4, 7), "dog": (17, 20)}

@@ -14,7 +14,7 @@ from headstart.errors import DataError, UsageError
 from headstart.inference import rows as rows_module
 from headstart.inference.identity import InputState
 from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
-from headstart.tasks.super_glue import WIC
+from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.conftest import CheckpointMaker
 from tests.support.kinds import TASKS
@@ -84,7 +84,7 @@ def test_a_place_that_is_cut_off_is_named_by_its_line(example: Example, tmp_path
         rows.append({"sentence1": text, "sentence2": "a dog", "start1": len(text) - 3, "end1": len(text)})
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(row | {"start2": 2, "end2": 5}) for row in rows))
     with pytest.raises(DataError, match=r"in\.jsonl:2: .*cut off") as caught:
-        check_rows(rows_in(tmp_path / "in.jsonl", WIC), example.info, example.tokenizer)
+        check_rows(rows_in(tmp_path / "in.jsonl", SUPER_GLUE["super_glue/wic"]), example.info, example.tokenizer)
     assert {fault.line for fault in caught.value.faults} == {2, 7}
 
 

@@ -20,7 +20,7 @@ from headstart.inference.submissions import (
 )
 from headstart.kinds.catalogue import kind_named
 from headstart.tasks.catalogue import TASKS
-from headstart.tasks.super_glue import CB
+from headstart.tasks.published import SUPER_GLUE
 
 # Sizes of the test sets: Wang et al. 2019 (GLUE, table 1; SuperGLUE, table 1), in rows of the hub's files.
 SIZES = {
@@ -124,7 +124,7 @@ def test_multirc_answers_stand_under_their_questions() -> None:
 
 def test_test_rows_are_read_with_their_numbers(tmp_path: Path) -> None:
     rows = [{"premise": "a", "hypothesis": "b", "label": -1, "idx": number} for number in reversed(range(250))]
-    hidden = read_hidden_rows(CB, write_test_rows(tmp_path, rows))
+    hidden = read_hidden_rows(SUPER_GLUE["super_glue/cb"], write_test_rows(tmp_path, rows))
     assert hidden.indices == tuple((number,) for number in reversed(range(250)))
     assert hidden.split.labels is None
 
@@ -143,17 +143,17 @@ def test_test_rows_that_no_leaderboard_would_take_are_refused(
 ) -> None:
     rows = [{"premise": "a", "hypothesis": "b", "idx": number, **change} for number in range(num_rows)]
     with pytest.raises(error, match=message):
-        read_hidden_rows(CB, write_test_rows(tmp_path, rows))
+        read_hidden_rows(SUPER_GLUE["super_glue/cb"], write_test_rows(tmp_path, rows))
 
 
 def test_a_file_without_row_numbers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no column 'idx'"):
-        read_hidden_rows(CB, write_test_rows(tmp_path, [{"premise": "a", "hypothesis": "b"}]))
+        read_hidden_rows(SUPER_GLUE["super_glue/cb"], write_test_rows(tmp_path, [{"premise": "a", "hypothesis": "b"}]))
 
 
 def test_the_best_constant_answer_is_that_of_the_training_rows() -> None:
     split = Split.of(texts=(("a",),) * 5, labels=(2, 1, 1, 0, 0))
-    assert best_constant(CB, split) == 0
+    assert best_constant(SUPER_GLUE["super_glue/cb"], split) == 0
     numbers = Split.of(texts=(("a",),) * 2, labels=(1.0, 4.0))
     assert best_constant(TASKS.get("glue/stsb"), numbers) == 2.5
 

@@ -18,7 +18,7 @@ from headstart.inference import user_files
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
-from headstart.tasks.super_glue import RTE
+from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
@@ -174,7 +174,7 @@ def test_evaluation_refuses_a_label_that_the_model_lacks(model: Path, tmp_path: 
 @needs_shared_data
 def test_evaluation_on_another_task_with_the_same_labels(tmp_path: Path) -> None:
     """AX-g has RTE's labels and metrics of its own; sizes are the official ones."""
-    model = save(tmp_path, RTE)
+    model = save(tmp_path, SUPER_GLUE["super_glue/rte"])
     scores = evaluate_task(model, "super_glue/axg", data_root=SHARED_DATA)
     assert list(scores.scores) == ["accuracy", "gender_parity"]
     assert scores.num_rows == 356

@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from benchmarks.coverage import NUMBERS_OF_VALUES, PRINTED_NUMBERS, markdown, module_text, simulate
-from headstart.stats.coverage import Method, Shape, simulated_coverage
-from headstart.stats.coverage_table import COVERAGE
+from benchmarks.coverage import NUMBERS_OF_VALUES, PRINTED_NUMBERS, markdown, simulate, table_text
+from headstart.stats.coverage import TABLE_FILE, Method, Shape, coverage_table, simulated_coverage
 from tests.support.paths import REPOSITORY
 
 NUM_SAMPLES = 3_000
@@ -39,22 +38,20 @@ def test_percentile_bootstrap_of_five_covers_84_percent():
 
 
 def test_in_between_the_nearest_number_below_counts():
-    assert simulated_coverage(Method.BCA, 11) == COVERAGE[Shape.NORMAL][Method.BCA][10]
-    assert simulated_coverage(Method.BCA, 500) == COVERAGE[Shape.NORMAL][Method.BCA][30]
+    assert simulated_coverage(Method.BCA, 11) == coverage_table()[Shape.NORMAL][Method.BCA][10]
+    assert simulated_coverage(Method.BCA, 500) == coverage_table()[Shape.NORMAL][Method.BCA][30]
     assert simulated_coverage(Method.BCA, 1) is None
 
 
 def test_every_method_and_shape_is_there():
     for shape in Shape:
         for method in Method:
-            assert tuple(COVERAGE[shape][method]) == NUMBERS_OF_VALUES
+            assert tuple(coverage_table()[shape][method]) == NUMBERS_OF_VALUES
     assert set(PRINTED_NUMBERS) <= set(NUMBERS_OF_VALUES)
 
 
-def test_page_and_module_hold_the_same_table():
-    table = {shape: {method: COVERAGE[shape][method] for method in Method} for shape in Shape}
+def test_page_and_file_hold_the_same_table():
+    table = {shape: {method: coverage_table()[shape][method] for method in Method} for shape in Shape}
     page = (REPOSITORY / "docs" / "statistics.md").read_text()
     assert markdown(table) in page
-    written: dict[str, object] = {}
-    exec(module_text(table, 20_000, 2_000), written)
-    assert written["COVERAGE"] == COVERAGE
+    assert table_text(table, 20_000, 2_000) == TABLE_FILE.read_text()

@@ -17,7 +17,7 @@ from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
 from headstart.registry import Registry
 from headstart.store.layout import atomic_path
-from headstart.tasks import glue, super_glue
+from headstart.tasks.published import GLUE, SUPER_GLUE
 from headstart.tasks.task import Task
 
 Answer = int | str
@@ -170,56 +170,58 @@ def by_paragraph(indices: Sequence[Index], answers: Sequence[Answer]) -> str:
     return "".join(f"{json.dumps(line)}\n" for line in lines)
 
 
-def _glue_file(name: str, task: Task, words: tuple[Answer, ...], model_task: Task | None = None) -> SubmissionFile:
-    return SubmissionFile(
-        name=f"{name}.tsv", answered_by=(((model_task or task).name, task),), words=words, write=tab_separated
-    )
-
-
-def _super_glue_file(name: str, tasks: Mapping[str, Task], words: tuple[Answer, ...]) -> SubmissionFile:
-    return SubmissionFile(name=f"{name}.jsonl", answered_by=tuple(tasks.items()), words=words, write=json_lines)
-
-
-def _own(*tasks: Task) -> dict[str, Task]:
-    return {task.name: task for task in tasks}
-
-
 NUMBERED = (0, 1)
-GLUE = Suite(
-    files=(
-        _glue_file("CoLA", glue.COLA, NUMBERED),
-        _glue_file("SST-2", glue.SST2, NUMBERED),
-        _glue_file("MRPC", glue.MRPC, NUMBERED),
-        _glue_file("STS-B", glue.STSB, ()),
-        _glue_file("QQP", glue.QQP, NUMBERED),
-        _glue_file("MNLI-m", glue.MNLI, glue.MNLI.labels),
-        _glue_file("MNLI-mm", glue.MNLI_MISMATCHED, glue.MNLI.labels, glue.MNLI),
-        _glue_file("QNLI", glue.QNLI, glue.QNLI.labels),
-        _glue_file("RTE", glue.RTE, glue.RTE.labels),
-        _glue_file("WNLI", glue.WNLI, NUMBERED),
-        _glue_file("AX", glue.AX, glue.AX.labels, glue.MNLI),
+MNLI_WORDS = GLUE["glue/mnli"].labels
+ENTAILMENT = SUPER_GLUE["super_glue/rte"].labels
+
+
+def _glue_file(name: str, asked: str, words: tuple[Answer, ...], model_task: str | None = None) -> SubmissionFile:
+    answered_by = ((f"glue/{model_task or asked}", GLUE[f"glue/{asked}"]),)
+    return SubmissionFile(name=f"{name}.tsv", answered_by=answered_by, words=words, write=tab_separated)
+
+
+def _super_glue_file(
+    name: str, words: tuple[Answer, ...], asked_by_model: Mapping[str, str], write: Write = json_lines
+) -> SubmissionFile:
+    answered_by = tuple(
+        (f"super_glue/{model_task}", SUPER_GLUE[f"super_glue/{asked}"]) for model_task, asked in asked_by_model.items()
     )
-)
-SUPER_GLUE = Suite(
-    files=(
-        _super_glue_file("BoolQ", _own(super_glue.BOOLQ), ("false", "true")),
-        _super_glue_file("CB", _own(super_glue.CB), super_glue.CB.labels),
-        _super_glue_file("COPA", _own(super_glue.COPA), NUMBERED),
-        SubmissionFile(
-            name="MultiRC.jsonl",
-            answered_by=((super_glue.MULTIRC.name, super_glue.MULTIRC),),
-            words=NUMBERED,
-            write=by_paragraph,
-        ),
-        _super_glue_file("RTE", _own(super_glue.RTE), super_glue.RTE.labels),
-        _super_glue_file("WiC", _own(super_glue.WIC, super_glue.WIC_MARKED), ("false", "true")),
-        _super_glue_file("WSC", _own(super_glue.WSC, super_glue.WSC_MARKED), ("False", "True")),
-        _super_glue_file("AX-b", {super_glue.RTE.name: super_glue.AXB}, super_glue.RTE.labels),
-        _super_glue_file("AX-g", {super_glue.RTE.name: super_glue.AXG}, super_glue.RTE.labels),
-    ),
-    lacking="ReCoRD.jsonl is not in it: ReCoRD picks a word of a passage, which is not classification",
-)
+    return SubmissionFile(name=f"{name}.jsonl", answered_by=answered_by, words=words, write=write)
+
 
 SUITES: Registry[Suite] = Registry("suite")
-SUITES.add("glue", GLUE)
-SUITES.add("super_glue", SUPER_GLUE)
+SUITES.add(
+    "glue",
+    Suite(
+        files=(
+            _glue_file("CoLA", "cola", NUMBERED),
+            _glue_file("SST-2", "sst2", NUMBERED),
+            _glue_file("MRPC", "mrpc", NUMBERED),
+            _glue_file("STS-B", "stsb", ()),
+            _glue_file("QQP", "qqp", NUMBERED),
+            _glue_file("MNLI-m", "mnli", MNLI_WORDS),
+            _glue_file("MNLI-mm", "mnli_mismatched", MNLI_WORDS, "mnli"),
+            _glue_file("QNLI", "qnli", ENTAILMENT),
+            _glue_file("RTE", "rte", ENTAILMENT),
+            _glue_file("WNLI", "wnli", NUMBERED),
+            _glue_file("AX", "ax", MNLI_WORDS, "mnli"),
+        )
+    ),
+)
+SUITES.add(
+    "super_glue",
+    Suite(
+        files=(
+            _super_glue_file("BoolQ", ("false", "true"), {"boolq": "boolq"}),
+            _super_glue_file("CB", SUPER_GLUE["super_glue/cb"].labels, {"cb": "cb"}),
+            _super_glue_file("COPA", NUMBERED, {"copa": "copa"}),
+            _super_glue_file("MultiRC", NUMBERED, {"multirc": "multirc"}, by_paragraph),
+            _super_glue_file("RTE", ENTAILMENT, {"rte": "rte"}),
+            _super_glue_file("WiC", ("false", "true"), {"wic": "wic", "wic_marked": "wic_marked"}),
+            _super_glue_file("WSC", ("False", "True"), {"wsc": "wsc", "wsc_marked": "wsc_marked"}),
+            _super_glue_file("AX-b", ENTAILMENT, {"rte": "axb"}),
+            _super_glue_file("AX-g", ENTAILMENT, {"rte": "axg"}),
+        ),
+        lacking="ReCoRD.jsonl is not in it: ReCoRD picks a word of a passage, which is not classification",
+    ),
+)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 
-from headstart.stats.coverage_table import COVERAGE
+TABLE_FILE = Path(__file__).with_name("coverage.json")
+"""Written by `python -m benchmarks.coverage`."""
 
 
 class Method(StrEnum):
@@ -33,6 +37,16 @@ def simulated_coverage(method: Method, num_values: int, shape: Shape = Shape.NOR
 
     Simulated for some numbers of values; in between, that of the nearest number below. None for a single value.
     """
-    by_number = COVERAGE[shape][method]
+    by_number = coverage_table()[shape][method]
     simulated = [number for number in by_number if number <= num_values]
     return by_number[max(simulated)] if simulated else None
+
+
+@cache
+def coverage_table() -> dict[str, dict[str, dict[int, float]]]:
+    """Return the simulated shares (0 to 1) by shape, method and number of values."""
+    shapes = json.loads(TABLE_FILE.read_text(encoding="utf-8"))["coverage"]
+    return {
+        shape: {method: {int(number): share for number, share in shares.items()} for method, shares in methods.items()}
+        for shape, methods in shapes.items()
+    }
