@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import math
+import typing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from headstart.errors import UsageError, unknown_name
 
@@ -92,6 +94,31 @@ class Spec:
         return ":".join([self.name, *parts])
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Which values an option may have; it stands in the option's annotation, as in `Annotated[int, at_least(1)]`."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+ABOVE_ZERO = Allowed(lambda value: 0 < value < math.inf, "It is above 0 and finite.")
+FROM_ZERO_TO_ONE = Allowed(lambda value: 0 <= value <= 1, "It is from 0 to 1.")
+FROM_ZERO_TO_UNDER_ONE = Allowed(lambda value: 0 <= value < 1, "It is from 0 to under 1.")
+FROM_ABOVE_ZERO_TO_ONE = Allowed(lambda value: 0 < value <= 1, "It is from above 0 to 1.")
+
+
+def at_least(least: int) -> Allowed:
+    """Allow numbers from `least` on."""
+    return Allowed(lambda value: value >= least, f"It is at least {least}.")
+
+
+def one_of(known: Iterable[str]) -> Allowed:
+    """Allow the known words."""
+    words = tuple(known)
+    return Allowed(lambda value: value in words, f"Known: {', '.join(words)}.")
+
+
 def build_from(what: str, kind: type[T], spec: Spec) -> T:
     """Return an instance of the dataclass `kind` with the options of `spec` as its fields.
 
@@ -101,16 +128,21 @@ def build_from(what: str, kind: type[T], spec: Spec) -> T:
         spec: a whole number serves where a number is wanted.
 
     Raises:
-        UsageError: if an option is unknown or of the wrong kind.
+        UsageError: if an option is unknown, of the wrong kind or not allowed.
     """
     defaults = {option.name: option.default for option in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind, include_extras=True)
     values: dict[str, Scalar] = {}
     for option, value in spec.options:
         if option not in defaults:
             if not defaults:
                 raise UsageError(f"{what} {spec.name!r} has no options, but {option!r} was given")
             raise unknown_name(f"option of {what} {spec.name!r}", option, defaults)
-        values[option] = _of_kind(f"option {option!r} of {what} {spec.name!r}", value, type(defaults[option]))
+        name = f"option {option!r} of {what} {spec.name!r}"
+        values[option] = _of_kind(name, value, type(defaults[option]))
+        for allowed in getattr(hints[option], "__metadata__", ()):
+            if not allowed.holds(values[option]):
+                raise UsageError(f"{name} was given as {value!r}", allowed=f"  {allowed.words}")
     return kind(**values)
 
 

@@ -12,8 +12,14 @@ from headstart.strategies.starts import Pretrained
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 
-def adapter_stage(optimizer: Optimizer, num_steps: int, adapter: Spec) -> Stage:
-    """Return the stage that trains a fresh head together with an adapter on the pretrained backbone."""
+def adapter_stage(optimizer: Optimizer | None, num_steps: int, adapter: Spec | None) -> Stage:
+    """Return the stage that trains a fresh head together with an adapter on the pretrained backbone.
+
+    Raises:
+        ValueError: if there is no adapter or no optimizer for it.
+    """
+    if adapter is None or optimizer is None:
+        raise ValueError("a stage that trains an adapter needs the adapter and its optimizer")
     return Stage(
         name="adapter",
         role="adapter",
@@ -35,18 +41,8 @@ class AdapterTuning(Strategy):
 
     name: ClassVar[str] = "adapter"
     tunes_backbone: ClassVar[bool] = False
-
-    @property
-    def takes_adapter(self) -> bool:
-        """Whether a stage trains an adapter."""
-        return True
+    takes_adapter: ClassVar[bool] = True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return the one stage.
-
-        Raises:
-            ValueError: if no adapter or no rate for it is given.
-        """
-        if adapter is None or optimizers.adapter_alone is None:
-            raise ValueError("the strategy 'adapter' needs an adapter and its optimizer")
+        """Return the one stage."""
         return (adapter_stage(optimizers.adapter_alone, budget.num_steps, adapter),)

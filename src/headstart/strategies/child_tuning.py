@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
-from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.registry import FROM_ABOVE_ZERO_TO_ONE, Spec, one_of
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_share
+from headstart.strategies.variant import FinetuneVariant
 
 TASK_FREE, TASK_DRIVEN = "f", "d"
 
@@ -29,21 +28,11 @@ class ChildTuning(FinetuneVariant):
     also reaches parameters outside of the child.
     """
 
-    variant: str = TASK_DRIVEN
-    fraction: float = 0.3
+    variant: Annotated[str, one_of((TASK_DRIVEN, TASK_FREE))] = TASK_DRIVEN
+    fraction: Annotated[float, FROM_ABOVE_ZERO_TO_ONE] = 0.3
 
     name: ClassVar[str] = "child_tuning"
 
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        if self.variant not in (TASK_FREE, TASK_DRIVEN):
-            raise UsageError(
-                f"option 'variant' of strategy 'child_tuning' was given as {self.variant!r}",
-                allowed="  Known: d (task-driven), f (task-free).",
-            )
-        require_share(self.name, "fraction", self.fraction, one=True)
-
     def changed(self, stage: Stage) -> Stage:
         """Return the stage with its gradient masked."""
-        name = "child_tuning_d" if self.variant == TASK_DRIVEN else "child_tuning_f"
-        return replace(stage, regulariser=Spec(name, (("fraction", self.fraction),)))
+        return replace(stage, regulariser=Spec(f"child_tuning_{self.variant}", (("fraction", self.fraction),)))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.registry import FROM_ZERO_TO_ONE, Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
 from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.starts import Merged, Pretrained
 from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
-from headstart.strategies.variant import require_share
 
 
 @final
@@ -34,13 +33,14 @@ class EhFt(Strategy):
     """
 
     reserve: bool = False
-    adapter_kept_fraction: float = 0.0
+    adapter_kept_fraction: Annotated[float, FROM_ZERO_TO_ONE] = 0.0
     head_calibration: bool = False
 
     name: ClassVar[str] = "eh_ft"
+    takes_adapter: ClassVar[bool] = True
+    has_first_stage: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require_share(self.name, "adapter_kept_fraction", self.adapter_kept_fraction, zero=True, one=True)
         if self.reserve and self.adapter_kept_fraction:
             raise UsageError(
                 "strategy 'eh_ft' was given both reserve and adapter_kept_fraction",
@@ -48,19 +48,9 @@ class EhFt(Strategy):
             )
 
     @property
-    def takes_adapter(self) -> bool:
-        """Whether a stage trains an adapter."""
-        return True
-
-    @property
     def merges_adapter(self) -> bool:
         """Whether a stage starts on weights that an adapter was merged into."""
         return self.kept_fraction > 0
-
-    @property
-    def has_first_stage(self) -> bool:
-        """Whether `stage1_fraction` means something."""
-        return True
 
     @property
     def kept_fraction(self) -> float:
@@ -68,19 +58,11 @@ class EhFt(Strategy):
         return 1.0 if self.reserve else self.adapter_kept_fraction
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return adapter stage and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning.
-
-        Raises:
-            ValueError: if no adapter or no rate for it is given.
-        """
-        if adapter is None or optimizers.adapter is None:
-            raise ValueError("the strategy 'eh_ft' needs an adapter and its optimizer")
-        adapter_steps, finetune_steps = budget.split()
-        first = adapter_stage(optimizers.adapter, adapter_steps, adapter) if adapter_steps else None
+        """Return adapter stage and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
         return head_start_plan(
-            first,
-            optimizers.finetune,
-            finetune_steps,
+            budget,
+            optimizers,
+            lambda num_steps: adapter_stage(optimizers.adapter, num_steps, adapter),
             start=Merged(self.kept_fraction) if self.merges_adapter else Pretrained(),
             head_from=PreviousHead(calibrated=self.head_calibration),
         )

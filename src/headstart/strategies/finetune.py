@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -13,8 +14,6 @@ from headstart.strategies.starts import AnyStart, Pretrained
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 ROLE = "finetune"
-
-
 PRETRAINED = Pretrained()
 FRESH_HEAD, PREVIOUS_HEAD = FreshHead(), PreviousHead()
 
@@ -35,21 +34,23 @@ def finetune_stage(
 
 
 def head_start_plan(
-    first: Stage | None,
-    optimizer: Optimizer,
-    num_steps: int,
+    budget: Budget,
+    optimizers: StageOptimizers,
+    first: Callable[[int], Stage],
     *,
     start: AnyStart = PRETRAINED,
     head_from: AnyHead = PREVIOUS_HEAD,
 ) -> tuple[Stage, ...]:
-    """Return an optional first stage that hands its head to fine-tuning; a stage without steps is left out.
+    """Return a first stage of as many steps as it is given, and fine-tuning that begins with its head.
 
-    Without a first stage this is plain fine-tuning, whatever `start` and `head_from` are.
+    A stage without steps is left out; without a first stage this is plain fine-tuning.
     """
-    if first is None:
-        return (finetune_stage(optimizer, num_steps),)
-    second = (finetune_stage(optimizer, num_steps, head_from=head_from, start=start),) if num_steps > 0 else ()
-    return (first, *second)
+    first_steps, num_steps = budget.split()
+    if first_steps == 0:
+        return (finetune_stage(optimizers.finetune, num_steps),)
+    if num_steps == 0:
+        return (first(first_steps),)
+    return (first(first_steps), finetune_stage(optimizers.finetune, num_steps, head_from=head_from, start=start))
 
 
 @final

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
-from headstart.registry import Spec
+from headstart.registry import FROM_ABOVE_ZERO_TO_ONE, Spec
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import head_start_plan
-from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
-from headstart.strategies.variant import require_share
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 
 @final
@@ -27,42 +26,26 @@ class FisherUnfreezing(Strategy):
     layer joins.
     """
 
-    unfreezing_fraction: float = 0.5
+    unfreezing_fraction: Annotated[float, FROM_ABOVE_ZERO_TO_ONE] = 0.5
     head_start: bool = False
 
     name: ClassVar[str] = "fisher_unfreezing"
-
-    def __post_init__(self) -> None:
-        require_share(self.name, "unfreezing_fraction", self.unfreezing_fraction, one=True)
-
-    @property
-    def takes_adapter(self) -> bool:
-        """Whether a stage trains an adapter."""
-        return True
+    takes_adapter: ClassVar[bool] = True
+    tunes_head_first: ClassVar[bool] = True
 
     @property
     def has_first_stage(self) -> bool:
         """Whether `stage1_fraction` means something."""
         return self.head_start
 
-    @property
-    def tunes_head_first(self) -> bool:
-        """Whether Stage 1's learning rate is used: by either form."""
-        return True
-
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return the adapter stage, and fine-tuning after it where it is a head start.
-
-        Raises:
-            ValueError: if no adapter or no rate for it is given.
-        """
-        if adapter is None or optimizers.adapter is None or optimizers.adapter_alone is None:
-            raise ValueError("the strategy 'fisher_unfreezing' needs an adapter and its optimizers")
+        """Return the adapter stage, and fine-tuning after it where it is a head start."""
         if not self.head_start:
-            return (self._scheduled(adapter_stage(optimizers.adapter_alone, budget.num_steps, adapter)),)
-        adapter_steps, finetune_steps = budget.split()
-        first = self._scheduled(adapter_stage(optimizers.adapter, adapter_steps, adapter)) if adapter_steps else None
-        return head_start_plan(first, optimizers.finetune, finetune_steps)
+            return (self._first(optimizers.adapter_alone, budget.num_steps, adapter),)
+        return head_start_plan(
+            budget, optimizers, lambda num_steps: self._first(optimizers.adapter, num_steps, adapter)
+        )
 
-    def _scheduled(self, stage: Stage) -> Stage:
-        return replace(stage, regulariser=Spec("fisher_unfreezing", (("fraction", self.unfreezing_fraction),)))
+    def _first(self, optimizer: Optimizer | None, num_steps: int, adapter: Spec | None) -> Stage:
+        schedule = Spec("fisher_unfreezing", (("fraction", self.unfreezing_fraction),))
+        return replace(adapter_stage(optimizer, num_steps, adapter), regulariser=schedule)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
-from headstart.registry import Spec
+from headstart.registry import FROM_ABOVE_ZERO_TO_ONE, Spec
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_share
+from headstart.strategies.variant import FinetuneVariant
 
 
 @final
@@ -24,13 +24,9 @@ class GradualUnfreezing(FinetuneVariant):
     Differs from the paper: a layer joins after a share of the updates, not after an epoch.
     """
 
-    unfreezing_fraction: float = 0.5
+    unfreezing_fraction: Annotated[float, FROM_ABOVE_ZERO_TO_ONE] = 0.5
 
     name: ClassVar[str] = "gradual_unfreezing"
-
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        require_share(self.name, "unfreezing_fraction", self.unfreezing_fraction, one=True)
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage with its schedule of unfreezing."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.registry import Spec, at_least
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import finetune_stage
 from headstart.strategies.head_origins import MeanHead
@@ -28,35 +28,18 @@ class HeadSoup(Strategy):
     Source: the idea of Wortsman et al. (ICML 2022), "Model soups", on the head of Yang et al. (EMNLP 2022). Unproven.
     """
 
-    heads: int = 3
+    heads: Annotated[int, at_least(2)] = 3
 
     name: ClassVar[str] = "head_soup"
-
-    def __post_init__(self) -> None:
-        if self.heads < 2:
-            raise UsageError(
-                f"option 'heads' of strategy 'head_soup' was given as {self.heads}", allowed="  It is at least 2."
-            )
-
-    @property
-    def takes_adapter(self) -> bool:
-        """Whether a stage trains an adapter."""
-        return True
-
-    @property
-    def has_first_stage(self) -> bool:
-        """Whether `stage1_fraction` means something."""
-        return True
+    takes_adapter: ClassVar[bool] = True
+    has_first_stage: ClassVar[bool] = True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the adapter stages and fine-tuning from their mean head.
 
         Raises:
-            ValueError: if no adapter or no rate for it is given.
             UsageError: if the Stage 1s leave no step for Stage 2.
         """
-        if adapter is None or optimizers.adapter is None:
-            raise ValueError("the strategy 'head_soup' needs an adapter and its optimizer")
         adapter_steps, _ = budget.split()
         if adapter_steps == 0:
             return (finetune_stage(optimizers.finetune, budget.num_steps),)
@@ -68,12 +51,6 @@ class HeadSoup(Strategy):
             )
         first = adapter_stage(optimizers.adapter, adapter_steps, adapter)
         return (
-            *(copy_of(first, number) for number in range(1, self.heads + 1)),
+            *(first.copy(number) for number in range(1, self.heads + 1)),
             finetune_stage(optimizers.finetune, finetune_steps, head_from=MeanHead()),
         )
-
-
-def copy_of(stage: Stage, number: int) -> Stage:
-    """Return the stage under a name of its own; from the second on it has random streams of its own."""
-    role = stage.role if number == 1 else f"{stage.role}/{number}"
-    return replace(stage, name=f"{stage.name}-{number}", role=role)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
+from headstart.registry import FROM_ABOVE_ZERO_TO_ONE
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_share
+from headstart.strategies.variant import FinetuneVariant
 
 
 @final
@@ -22,13 +23,9 @@ class LayerwiseDecay(FinetuneVariant):
     Clark et al. (ICLR 2020) and Zhang et al. (ICLR 2021), section 5.
     """
 
-    decay: float = 0.9
+    decay: Annotated[float, FROM_ABOVE_ZERO_TO_ONE] = 0.9
 
     name: ClassVar[str] = "layerwise_decay"
-
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        require_share(self.name, "decay", self.decay, one=True)
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage with a rate for each layer."""

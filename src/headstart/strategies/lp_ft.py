@@ -22,14 +22,10 @@ class LpFt(Strategy):
     """
 
     name: ClassVar[str] = "lp_ft"
-
-    @property
-    def has_first_stage(self) -> bool:
-        """Whether `stage1_fraction` means something."""
-        return True
+    has_first_stage: ClassVar[bool] = True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return probe and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
-        probe_steps, finetune_steps = budget.split()
-        first = probe_stage(optimizers.probe, probe_steps) if probe_steps else None
-        return head_start_plan(first, optimizers.finetune, finetune_steps, start=Previous())
+        return head_start_plan(
+            budget, optimizers, lambda num_steps: probe_stage(optimizers.probe, num_steps), start=Previous()
+        )

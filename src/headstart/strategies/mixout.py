@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
-from headstart.registry import Spec
+from headstart.registry import FROM_ZERO_TO_UNDER_ONE, Spec
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_share
+from headstart.strategies.variant import FinetuneVariant
 
 
 @final
@@ -24,13 +24,9 @@ class Mixout(FinetuneVariant):
     Differs from the paper: nothing on the backbone; the new head is left alone.
     """
 
-    probability: float = 0.7
+    probability: Annotated[float, FROM_ZERO_TO_UNDER_ONE] = 0.7
 
     name: ClassVar[str] = "mixout"
-
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        require_share(self.name, "probability", self.probability, zero=True)
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage with Mixout."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
+from headstart.registry import at_least
 from headstart.strategies.starts import Reinitialised
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_count
+from headstart.strategies.variant import FinetuneVariant
 
 
 @final
@@ -24,13 +25,9 @@ class Reinit(FinetuneVariant):
     Source: Zhang et al. (ICLR 2021), "Revisiting Few-sample BERT Fine-tuning", section 4.
     """
 
-    layers: int = 2
+    layers: Annotated[int, at_least(1)] = 2
 
     name: ClassVar[str] = "reinit"
-
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        require_count(self.name, "layers", self.layers)
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage that starts with new layers."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.registry import Spec, at_least
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import finetune_stage
 from headstart.strategies.head_origins import FirstHead, FreshHead, HeadOfStart
-from headstart.strategies.head_soup import copy_of
 from headstart.strategies.selections import Nothing
 from headstart.strategies.starts import GreedySoup
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
@@ -33,37 +32,19 @@ class Soup(Strategy):
     accuracy without increasing inference time", section 2, recipe 1.
     """
 
-    ingredients: int = 3
+    ingredients: Annotated[int, at_least(2)] = 3
 
     name: ClassVar[str] = "soup"
     selection_fraction: ClassVar[float] = 0.1
-
-    def __post_init__(self) -> None:
-        if self.ingredients < 2:
-            raise UsageError(
-                f"option 'ingredients' of strategy 'soup' was given as {self.ingredients}",
-                allowed="  It is at least 2.",
-            )
-
-    @property
-    def takes_adapter(self) -> bool:
-        """Whether a stage trains an adapter."""
-        return True
-
-    @property
-    def has_first_stage(self) -> bool:
-        """Whether `stage1_fraction` means something."""
-        return True
+    takes_adapter: ClassVar[bool] = True
+    has_first_stage: ClassVar[bool] = True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the adapter stage, the fine-tunings and their soup.
 
         Raises:
-            ValueError: if no adapter or no rate for it is given.
             UsageError: if there are fewer steps than ingredients.
         """
-        if adapter is None or optimizers.adapter is None:
-            raise ValueError("the strategy 'soup' needs an adapter and its optimizer")
         adapter_steps, finetune_steps = budget.split()
         if finetune_steps < self.ingredients:
             raise UsageError(
@@ -73,20 +54,16 @@ class Soup(Strategy):
         first = [adapter_stage(optimizers.adapter, adapter_steps, adapter)] if adapter_steps else []
         shares = replace(budget, num_steps=finetune_steps).split_evenly(self.ingredients)
         tuned = [
-            copy_of(finetune_stage(optimizers.finetune, num_steps, head_from=head_from), number)
+            finetune_stage(optimizers.finetune, num_steps, head_from=head_from).copy(number)
             for number, num_steps in enumerate(shares, start=1)
         ]
-        return (*first, *tuned, soup_stage())
-
-
-def soup_stage() -> Stage:
-    """Return the stage without updates that averages the fine-tuned models before it."""
-    return Stage(
-        name="soup",
-        role="soup",
-        start=GreedySoup(),
-        head_from=HeadOfStart(),
-        trainable=Nothing(),
-        optimizer=Optimizer(learning_rate=0.0),
-        num_steps=0,
-    )
+        average = Stage(
+            name="soup",
+            role="soup",
+            start=GreedySoup(),
+            head_from=HeadOfStart(),
+            trainable=Nothing(),
+            optimizer=Optimizer(learning_rate=0.0),
+            num_steps=0,
+        )
+        return (*first, *tuned, average)

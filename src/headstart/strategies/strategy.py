@@ -7,7 +7,7 @@ all the engine sees: the difference between papers is data.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -78,6 +78,11 @@ class Stage:
     def kind(self) -> str:
         """The role without the number of a copy: "probe", "adapter", "finetune" or "soup"."""
         return self.role.partition("/")[0]
+
+    def copy(self, number: int) -> Stage:
+        """Return the stage under a name of its own; from the second on it has random streams of its own."""
+        role = self.role if number == 1 else f"{self.role}/{number}"
+        return replace(self, name=f"{self.name}-{number}", role=role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

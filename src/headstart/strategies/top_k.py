@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
+from headstart.registry import at_least
 from headstart.strategies.selections import TopLayers
 from headstart.strategies.strategy import Stage
-from headstart.strategies.variant import FinetuneVariant, require_count
+from headstart.strategies.variant import FinetuneVariant
 
 
 @final
@@ -21,13 +22,9 @@ class TopK(FinetuneVariant):
     Source: Houlsby et al. (ICML 2019), section 3; K in {3, 6, 12} of 24 layers in Yang et al. (EMNLP 2022).
     """
 
-    layers: int = 3
+    layers: Annotated[int, at_least(1)] = 3
 
     name: ClassVar[str] = "top_k"
-
-    def __post_init__(self) -> None:
-        FinetuneVariant.__post_init__(self)
-        require_count(self.name, "layers", self.layers)
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage that trains the top alone."""
