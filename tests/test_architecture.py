@@ -14,6 +14,7 @@ import pytest
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
 from headstart.kinds.kind import KINDS
+from tests.support import module_list
 from tests.support.paths import REPOSITORY
 
 SOURCE = REPOSITORY / "src"
@@ -316,3 +317,8 @@ def test_a_comparison_of_kinds_would_be_found() -> None:
     for code in ("kind == kind_named('x')", "kind in (DEFAULT_KIND,)", "kind.name == 'regression'"):
         assert asks_for_a_kind(ast.parse(code, mode="eval").body, {"regression"})
     assert not asks_for_a_kind(ast.parse("event.kind == 'started'", mode="eval").body, {"regression"})
+
+
+def test_the_page_lists_every_module_as_it_is() -> None:
+    page = module_list.PAGE.read_text(encoding="utf-8")
+    assert page == module_list.rewritten(page), "run: python -m tests.support.module_list"
