@@ -17,6 +17,7 @@ from headstart.models.parameters import count
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.sweeps.plan import check_sweep
+from tests.support.other_architectures import make_other_checkpoint
 from tests.support.runs import tiny_choices, tiny_experiment, tiny_sweep
 from tests.support.tiny import ARCHITECTURES
 
@@ -60,6 +61,7 @@ def test_without_weights_a_model_is_known_as_well(
         assert adapter.refusal(bare) == adapter.refusal(full), name
 
 
-def test_an_adapter_that_does_not_fit_is_refused_without_weights(tiny_checkpoint: CheckpointMaker) -> None:
+def test_an_adapter_that_does_not_fit_is_refused_without_weights(tmp_path: Path) -> None:
+    make_other_checkpoint(tmp_path / "gpt2", "gpt2")
     with pytest.raises(UsageError, match="the adapter 'prompt' does not work on"):
-        tiny_experiment(tiny_choices(tiny_checkpoint("deberta-v2"), "eh_ft", "prompt"))
+        tiny_experiment(tiny_choices(tmp_path / "gpt2", "eh_ft", "prompt"))

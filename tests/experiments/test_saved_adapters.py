@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,9 +64,9 @@ def with_adapter(folder: Path, tiny_checkpoint: CheckpointMaker, adapter: str = 
 
 def test_an_adapter_starts_from_a_saved_one(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved = with_adapter(tmp_path / "first", tiny_checkpoint)
-    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", adapter_from=saved, steps=2)
+    options = {"adapter_from": saved, "steps": 2, "stage1_learning_rate": 1e-9}
     # At a rate at which nothing moves far, the second adapter ends where the first one did.
-    choices = replace(choices, stage1_learning_rate=1e-9)
+    choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora:rank=2", **options)
     do_run(choices, tmp_path / "second", options=RunOptions(adapter_from=saved))
     before, after = (
         read_adapter(path / "1-adapter" / "adapter").tensors for path in (tmp_path / "first", tmp_path / "second")
