@@ -9,6 +9,7 @@ import argparse
 import json
 import resource
 
+import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=2)
@@ -34,6 +36,7 @@ def main() -> None:
         output_dir="unused",
         max_steps=arguments.steps,
         per_device_train_batch_size=arguments.batch_size,
+        bf16=arguments.bf16,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -45,6 +48,7 @@ def main() -> None:
                 "seconds": metrics["train_runtime"],
                 "examples": arguments.steps * arguments.batch_size,
                 "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak_device_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
             }
         )
     )

@@ -1,4 +1,4 @@
-"""Stages, prediction and diagnostics with the model on another device than the rows, by a stand-in for a GPU."""
+"""Stages, prediction and diagnostics with the model on another device than the rows: a stand-in, and a GPU if any."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from headstart.training.arguments import build_arguments
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
+from tests.support.gpu import ON_A_GPU
 from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
 from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
 from tests.support.stand_in_device import StandInDevice, stand_in_gpu
@@ -42,8 +43,25 @@ EVERY_KIND_OF_STAGE = {
 }
 
 
+class RealDevice:
+    """Answers as the stand-in does."""
+
+    def holds(self, tensor: torch.Tensor) -> bool:
+        return tensor.is_cuda
+
+
+@pytest.fixture(params=["stand_in", pytest.param("cuda", marks=ON_A_GPU)])
+def gpu(request: pytest.FixtureRequest) -> Iterator[StandInDevice | RealDevice]:
+    """The stand-in, and where there is one a GPU."""
+    if request.param == "cuda":
+        yield RealDevice()
+        return
+    with stand_in_gpu() as device:
+        yield device
+
+
 @pytest.fixture
-def gpu() -> Iterator[StandInDevice]:
+def stand_in() -> Iterator[StandInDevice]:
     with stand_in_gpu() as device:
         yield device
 
@@ -75,7 +93,7 @@ def test_a_killed_stage_goes_on(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_
     assert run_one(data, RunFolder(tmp_path), options).status is RunStatus.FINISHED
 
 
-def test_the_same_answers_as_on_a_cpu(gpu: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+def test_the_same_answers_as_on_a_cpu(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     example = make_example(tiny_checkpoint("bert"))
     save_model_folder(example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
     rows = texts(TEXT_TASK)
@@ -88,7 +106,7 @@ def test_the_same_answers_as_on_a_cpu(gpu: StandInDevice, tiny_checkpoint: Check
 
 @pytest.mark.parametrize("is_there", [False, True])
 @pytest.mark.parametrize("adapter", ["lora", None])
-def test_pretrain_head_leaves_the_model_where_it_was(adapter: str | None, is_there: bool, gpu: StandInDevice) -> None:
+def test_pretrain_head_leaves_the_model_where_it_was(adapter: str | None, is_there: bool, gpu: Any) -> None:
     model, tokenizer = make_model("bert"), make_tokenizer("bert")
     model.to("cuda" if is_there else "cpu")
     rows = [dict(tokenizer(text)) | {"labels": label} for text, label in tiny_rows(12)]
@@ -117,9 +135,9 @@ class SmallLinear(torch.nn.Linear):
 
 
 def test_a_backbone_is_quantised_before_it_is_on_the_device(
-    gpu: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stand_in: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SmallWeights.device, SmallWeights.met_on_the_device = gpu, []
+    SmallWeights.device, SmallWeights.met_on_the_device = stand_in, []
     stub = types.ModuleType("bitsandbytes")
     stub.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
     stub.nn = types.SimpleNamespace(Linear8bitLt=SmallLinear, Int8Params=SmallWeights)  # type: ignore[attr-defined]
