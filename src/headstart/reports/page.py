@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
-from headstart.reports.evidence import ReportEvidence, weigh
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.reports.evidence import ReportEvidence
 from headstart.reports.evidence_table import evidence_table, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
@@ -17,8 +17,9 @@ from headstart.reports.frame import Cell, Frame
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
 from headstart.reports.measurements import measurement_table
 from headstart.reports.origins import Origins, read_origins
-from headstart.reports.overall import OverallAnswer, overall_answers
+from headstart.reports.overall import OverallAnswer
 from headstart.reports.renderings import cells_of
+from headstart.reports.report import Report
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
@@ -87,15 +88,14 @@ class Page:
     origins: Origins
 
 
-def build_page(store: LocalStore, frame: Frame) -> Page:
-    """Return the page of a store's runs."""
-    table = build_comparison(frame)
-    cells = {cell.key: cell for cell in frame.cells}
-    series, evidence = series_numbers(table.groups), weigh(table, store)
+def build_page(report: Report, frame: Frame, store: LocalStore) -> Page:
+    """Return the page of a report; `frame` and `store` are those that it was built from."""
+    table, evidence = report.table, report.evidence
+    cells, series = {cell.key: cell for cell in frame.cells}, series_numbers(table.groups)
     return Page(
         store_name=store.root.resolve().name,
         num_runs=frame.num_runs,
-        overall=overall_answers(evidence.gains),
+        overall=report.overall,
         groups=tuple(
             _group_view(number, group, store, cells, series, evidence) for number, group in enumerate(table.groups, 1)
         ),

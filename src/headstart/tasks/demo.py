@@ -162,11 +162,7 @@ PHENOMENA: Mapping[str, tuple[Callable[[Writer, int], Triple], int]] = MappingPr
 
 
 def demo_rows(split: str) -> list[tuple[Pair, int]]:
-    """Return premise and hypothesis, and the label, of every row of a split, in a fixed order.
-
-    Args:
-        split: "train" or "validation".
-    """
+    """Return premise and hypothesis, and the label, of every row of "train" or "validation", in a fixed order."""
     count = NUM_ROWS[split]
     writer = Writer(GRAMMARS[split], Random(f"{SEED} {split}"))
     rows: dict[Pair, int] = {}
