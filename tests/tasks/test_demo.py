@@ -26,7 +26,7 @@ def open_words(grammar: Grammar) -> set[str]:
 
 
 def sentence_templates(split: str) -> set[str]:
-    words = sorted(open_words(GRAMMARS[split][0]), key=len, reverse=True)
+    words = sorted(open_words(GRAMMARS[split]), key=len, reverse=True)
     blank = re.compile(rf"\b(?:{'|'.join(words)})s?\b")
     return {blank.sub("_", text.lower()) for pair, _ in demo_rows(split) for text in pair}
 
@@ -45,7 +45,7 @@ def test_every_pair_is_distinct_across_the_splits() -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_label_follows_by_logic(split: str) -> None:
-    grammar = GRAMMARS[split][0]
+    grammar = GRAMMARS[split]
     wrong = [
         (pair, LABELS[label]) for pair, label in demo_rows(split) if label_by_worlds(*pair, grammar) != LABELS[label]
     ]
@@ -54,13 +54,13 @@ def test_every_label_follows_by_logic(split: str) -> None:
 
 def test_the_splits_share_no_template_and_no_open_class_word() -> None:
     assert sentence_templates("train").isdisjoint(sentence_templates("validation"))
-    assert open_words(GRAMMARS["train"][0]).isdisjoint(open_words(GRAMMARS["validation"][0]))
+    assert open_words(GRAMMARS["train"]).isdisjoint(open_words(GRAMMARS["validation"]))
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_frame_occurs(split: str) -> None:
     # Both grammars have the same meanings, so no phenomenon is left out of a split.
-    grammar = GRAMMARS[split][0]
+    grammar = GRAMMARS[split]
     fields = re.compile(r"\\\{\w+\\\}")
     texts = [text for pair, _ in demo_rows(split) for text in pair]
     for frame in grammar.frames.values():
@@ -69,14 +69,14 @@ def test_every_frame_occurs(split: str) -> None:
 
 
 def test_both_grammars_have_the_same_meanings() -> None:
-    assert GRAMMARS["train"][0].frames.keys() == GRAMMARS["validation"][0].frames.keys()
+    assert GRAMMARS["train"].frames.keys() == GRAMMARS["validation"].frames.keys()
 
 
 @pytest.mark.parametrize("phenomenon", PHENOMENA)
 def test_every_variant_of_a_phenomenon_is_logical_in_both_grammars(phenomenon: str) -> None:
     write, num_variants = PHENOMENA[phenomenon]
     for split, variant in product(SPLITS, range(num_variants)):
-        grammar = GRAMMARS[split][0]
+        grammar = GRAMMARS[split]
         triple = write(Writer(grammar, Random(5)), variant)
         premises = (triple.entailing, triple.neutral, triple.contradicting)
         assert tuple(label_by_worlds(each, triple.hypothesis, grammar) for each in premises) == LABELS
@@ -84,7 +84,7 @@ def test_every_variant_of_a_phenomenon_is_logical_in_both_grammars(phenomenon: s
 
 def test_the_checker_itself_tells_the_labels_apart() -> None:
     # Against syllogisms and inferences written by hand, right and wrong.
-    grammar = GRAMMARS["train"][0]
+    grammar = GRAMMARS["train"]
     for premise, hypothesis, label in (
         ("All animals are wet.", "Some poodles are wet.", "entailment"),
         ("All poodles are wet.", "No animals are wet.", "contradiction"),

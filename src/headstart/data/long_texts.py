@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 
 
 def head_and_tail(whole: Features, max_length: int) -> Features:
-    """Return sequences that lose the middle of their texts where they are longer than `max_length`.
+    """Return sequences that lose the middle of their texts where they are longer than `max_length` tokens.
 
+    `whole` are the uncut sequences with their places; `max_length` includes special tokens, which stay where they are.
     Of a pair the longer text is cut; where the shorter one takes more than half of the room, both are, to a half each.
-    Of an odd number of tokens the first half has one more. Special tokens stay where they are.
-
-    Args:
-        whole: uncut sequences with their places.
-        max_length: tokens per sequence, special tokens included.
+    Of an odd number of tokens the first half has one more.
 
     Source: Sun, Qiu, Xu and Huang, "How to Fine-Tune BERT for Text Classification?" (CCL 2019), section 5.3.1.
 

@@ -43,8 +43,9 @@ def scan_csv(path: Path, options: FileOptions, chunk_rows: int, delimiter: str =
                 yield Table(path=path, columns={}, faults=lines.pop_faults())
                 return
             header = first[1]
-            lines.faults += _header_faults(path, first, delimiter)
-        yield from _csv_pieces(path, lines, rows, header, chunk_rows, has_header=first is not None)
+            for problem in _header_problems(header, delimiter):
+                lines.add(problem, first[0])
+        yield from _csv_pieces(lines, rows, header, chunk_rows, has_header=first is not None)
 
 
 def scan_tsv(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -118,9 +119,9 @@ class _Lines(Iterator[str]):
         faults, self.faults = tuple(self.faults), []
         return faults
 
-    def add(self, message: str) -> None:
-        """Say that something is wrong with the line that was read last."""
-        self.faults.append(DataFault(file=str(self.path), line=max(1, self.number), message=message))
+    def add(self, message: str, line: int | None = None) -> None:
+        """Say that something is wrong with a line; by default with the one that was read last."""
+        self.faults.append(DataFault(file=str(self.path), line=line or max(1, self.number), message=message))
 
 
 @contextmanager
@@ -180,15 +181,15 @@ def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[NumberedRow]:
         except StopIteration:
             return
         except csv.Error as error:
-            lines.faults.append(DataFault(file=str(lines.path), line=line, message=_csv_message(str(error))))
+            lines.add(_csv_message(str(error)), line)
             continue
         yield line, row
 
 
 def _csv_pieces(
-    path: Path, lines: _Lines, rows: Iterator[NumberedRow], header: list[str], chunk_rows: int, *, has_header: bool
+    lines: _Lines, rows: Iterator[NumberedRow], header: list[str], chunk_rows: int, *, has_header: bool
 ) -> Iterator[Table]:
-    good = _good_rows(path, lines, rows, header, has_header=has_header)
+    good = _good_rows(lines, rows, header, has_header=has_header)
     first_piece = True
     while True:
         piece = list(islice(good, chunk_rows))
@@ -196,14 +197,14 @@ def _csv_pieces(
         if piece or faults or first_piece:
             values = zip(*(row for _, row in piece), strict=True) if piece else (() for _ in header)
             columns = dict(zip(header, values, strict=True)) if len(set(header)) == len(header) else {}
-            yield Table(path=path, columns=columns, lines=tuple(line for line, _ in piece), faults=faults)
+            yield Table(path=lines.path, columns=columns, lines=tuple(line for line, _ in piece), faults=faults)
         first_piece = False
         if len(piece) < chunk_rows:
             return
 
 
 def _good_rows(
-    path: Path, lines: _Lines, rows: Iterator[NumberedRow], header: list[str], *, has_header: bool
+    lines: _Lines, rows: Iterator[NumberedRow], header: list[str], *, has_header: bool
 ) -> Iterator[NumberedRow]:
     """Yield the rows that have as many cells as the header; what is wrong with the others goes to the faults."""
     named_by = "header" if has_header else "list of `columns`"
@@ -212,16 +213,14 @@ def _good_rows(
             continue
         cells = row or [""]
         if len(cells) != len(header):
-            message = f"has {_counted(len(cells), 'cell')}, the {named_by} has {len(header)}"
-            lines.faults.append(DataFault(file=str(path), line=line, message=message))
+            lines.add(f"has {_counted(len(cells), 'cell')}, the {named_by} has {len(header)}", line)
         elif has_header and cells == header and any(header):
-            lines.faults.append(DataFault(file=str(path), line=line, message="the header stands here once more"))
+            lines.add("the header stands here once more", line)
         else:
             yield line, cells
 
 
-def _header_faults(path: Path, first: NumberedRow, delimiter: str) -> list[DataFault]:
-    line, header = first
+def _header_problems(header: list[str], delimiter: str) -> list[str]:
     problems = [
         f"two columns are called {name!r}" for name in sorted({name for name in header if header.count(name) > 1})
     ]
@@ -233,7 +232,7 @@ def _header_faults(path: Path, first: NumberedRow, delimiter: str) -> list[DataF
         remedy = {"\t": "; call it .tsv", ",": "; call it .csv"}.get(used, "")
         found = f"the header is one cell and holds {DELIMITERS[used]}"
         problems.append(f"wrong delimiter: {found}, expected are {DELIMITERS[delimiter]}{remedy}")
-    return [DataFault(file=str(path), line=line, message=problem) for problem in problems]
+    return problems
 
 
 def _csv_message(error: str) -> str:
@@ -272,7 +271,7 @@ def _json_rows(lines: _Lines) -> Iterator[tuple[int, dict[str, object]]]:
 def _row_problem(row: object, line: str) -> str:
     if not isinstance(row, dict):
         return "is not a JSON object"
-    # Decoded text holds no surrogates, so only an escape can make one: without an escape there is nothing to look for.
+    # Decoded text holds no surrogates, so only an escape can make one.
     if "\\ud" in line.lower() and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
         return "holds half of a character (an unpaired surrogate)"
     return ""

@@ -9,11 +9,7 @@ from headstart.tasks.task import Task
 
 
 def require_same_answers(own: Task, other: Task) -> None:
-    """Refuse a task whose examples or answers are not the model's.
-
-    Args:
-        own: what the model was trained on.
-        other: what it is to be evaluated on.
+    """Refuse to evaluate a model of the task `own` on `other` where their examples or answers differ.
 
     Raises:
         UsageError: if they differ in kind, in the class names, or in what an example consists of.

@@ -79,12 +79,7 @@ class Checked:
 
 
 def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase | None) -> Checked:
-    """Read everything once.
-
-    Args:
-        rows: to be predicted.
-        info: of the model.
-        tokenizer: the model's, where `needs_tokens`.
+    """Read all rows once; with the model's tokenizer where `needs_tokens`.
 
     Raises:
         DataError: with all faults of the file, up to a thousand.

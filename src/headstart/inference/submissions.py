@@ -68,11 +68,7 @@ class HiddenRows:
 
 
 def read_hidden_rows(task: Task, data_root: Path | None) -> HiddenRows:
-    """Return a task's test rows.
-
-    Args:
-        task: any.
-        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+    """Return a task's test rows, from `data_root` with `<suite>/<task>/<split>.jsonl` or, where it is None, the hub.
 
     Raises:
         UsageError: if they cannot be found, or are not as many as officially.
@@ -119,11 +115,7 @@ def best_constant(task: Task, training: Split) -> float:
 
 
 def write_archive(out: Path, texts: Mapping[str, str]) -> None:
-    """Write files as a zip archive, whole or not at all.
-
-    Args:
-        out: the archive.
-        texts: name -> text, in the archive's order.
+    """Write texts by file name as a zip archive, in their order, whole or not at all.
 
     Raises:
         UsageError: if the disk is full or the folder may not be written.

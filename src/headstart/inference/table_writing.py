@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -52,12 +53,7 @@ def require_new_columns(taken: Iterable[str], names: Iterable[str]) -> None:
 
 @contextmanager
 def table_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """Open a file for rows; the block calls what it gets once per piece.
-
-    Args:
-        path: its suffix is the format; what is there is overwritten.
-        schema: of all rows.
-    """
+    """Open a file for rows in the format of its suffix; the block calls what it gets once per piece."""
     suffix = format_suffix(path)
     if suffix is None:
         raise ValueError(f"{path} names no known format")
@@ -134,7 +130,7 @@ def _text_file(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _delimited_writer(path: Path, schema: pa.Schema, delimiter: str) -> Iterator[Write]:
+def _csv_writer(path: Path, schema: pa.Schema, delimiter: str = ",") -> Iterator[Write]:
     with _text_file(path) as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow(schema.names)
@@ -149,14 +145,6 @@ def _delimited_writer(path: Path, schema: pa.Schema, delimiter: str) -> Iterator
 
 def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, bool)) else value
-
-
-def _csv_writer(path: Path, schema: pa.Schema) -> AbstractContextManager[Write]:
-    return _delimited_writer(path, schema, ",")
-
-
-def _tsv_writer(path: Path, schema: pa.Schema) -> AbstractContextManager[Write]:
-    return _delimited_writer(path, schema, "\t")
 
 
 @contextmanager
@@ -183,6 +171,7 @@ def _arrow_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
         yield writer.write_table
 
 
+_tsv_writer = partial(_csv_writer, delimiter="\t")
 WRITERS: Mapping[str, Callable[[Path, pa.Schema], AbstractContextManager[Write]]] = {
     ".csv": _csv_writer,
     ".csv.gz": _csv_writer,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.inspection.data import Bin, DataReport
 from headstart.reports.html import environment
-from headstart.store.layout import atomic_path
+from headstart.store.layout import write_text
 
 WIDTH, HEIGHT, AXIS = 460.0, 180.0, 22.0
 
@@ -46,9 +46,7 @@ class ClassRow:
 
 def write_data_page(report: DataReport, out: Path) -> None:
     """Write the page to `out`, whole or not at all; a page that is there is replaced."""
-    page = render_data_page(report)
-    with atomic_path(out) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+    write_text(out, render_data_page(report))
 
 
 def render_data_page(report: DataReport) -> str:

@@ -107,12 +107,7 @@ class _StoredTensor:
 
 
 def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), head: Spec = NATIVE) -> ModelReport:
-    """Load a model as training would and say what it is made of; nothing is trained.
-
-    Args:
-        source: the pretrained checkpoint.
-        labels: class names that a head would be made for.
-        head: with its options.
+    """Load a model as training would, with a head for these labels, and say what it is made of; nothing is trained.
 
     Raises:
         UsageError: if the architecture has no sequence classifier, or the model no tokenizer.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.evidence import ReportEvidence
@@ -15,22 +14,14 @@ from headstart.stats.intervals import Interval
 from headstart.stats.power import seeds_needed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistic:
-    """One line: its name, and how a strategy's evidence is written."""
-
-    name: str
-    write: Callable[[Evidence], str]
-
-
 def evidence_table(group: ComparisonGroup, evidence: ReportEvidence) -> DataTable | None:
     """Return the table; rows without evidence have no column. None where nothing is compared."""
     rows = [row for row in group.rows if row.key in evidence.by_row]
     if not rows:
         return None
-    lines = [(each.name, *(each.write(evidence.by_row[row.key]) for row in rows)) for each in STATISTICS]
-    name = f"the same after Holm, over {plural(evidence.num_comparisons, 'comparison')}"
-    corrected = (name, *(_p_value(evidence.adjusted.get(row.key)) for row in rows))
+    lines = [(name, *(write(evidence.by_row[row.key]) for row in rows)) for name, write in STATISTICS]
+    holm = f"the same after Holm, over {plural(evidence.num_comparisons, 'comparison')}"
+    corrected = (holm, *(_p_value(evidence.adjusted.get(row.key)) for row in rows))
     crossed = [
         (name, *(write(found) if (found := evidence.examples.get(row.key)) else NOTHING for row in rows))
         for name, write in CROSSED
@@ -46,7 +37,7 @@ def spread_table(group: ComparisonGroup) -> DataTable:
 
 
 def run_table(group: ComparisonGroup, evidence: ReportEvidence) -> DataTable | None:
-    """Return each pair of runs on the same rows, where predictions are stored; None where there are none."""
+    """Return each pair of runs on the same rows, where predictions are stored; None without any."""
     rows = [
         (row.label, str(pair.seed), *_pair(pair))
         for row in group.rows
@@ -105,23 +96,22 @@ def _seeds_needed(evidence: Evidence) -> str:
     return NOTHING if needed is None else f"{needed:,}"
 
 
-STATISTICS = (
-    Statistic(name="wins / ties / losses of paired seeds", write=_outcomes),
-    Statistic(name="95 % interval of the difference", write=lambda e: bracket(e.difference.interval)),
-    Statistic(name="sign-flip test, p", write=lambda e: _unless_sequential(e, e.difference.p_value)),
-    Statistic(name="Wilcoxon signed-rank test, p", write=lambda e: _unless_sequential(e, e.wilcoxon_p_value)),
-    Statistic(name="95 % interval, percentile bootstrap", write=lambda e: bracket(e.percentile.interval)),
-    Statistic(name="what such an interval covers", write=lambda e: _coverage(e.percentile)),
-    Statistic(name="95 % interval, BCa bootstrap", write=lambda e: bracket(e.bca.interval)),
-    Statistic(name="what such an interval covers", write=lambda e: _coverage(e.bca)),
-    Statistic(name="effect size, mean over sd of differences", write=_effect),
-    Statistic(name="probability of improvement",
-              write=lambda e: _with_interval(e.improvement.value, e.improvement.interval)),
-    Statistic(name="stochastic order, violation (bound)",
-              write=lambda e: f"{e.order.violation:.2f} ({e.order.upper_bound:.2f})"),
-    Statistic(name="smallest difference these seeds show, points", write=lambda e: points(e.smallest_difference)),
-    Statistic(name="paired seeds that would show this difference", write=_seeds_needed),
-)  # fmt: skip
+STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
+    ("wins / ties / losses of paired seeds", _outcomes),
+    ("95 % interval of the difference", lambda e: bracket(e.difference.interval)),
+    ("sign-flip test, p", lambda e: _unless_sequential(e, e.difference.p_value)),
+    ("Wilcoxon signed-rank test, p", lambda e: _unless_sequential(e, e.wilcoxon_p_value)),
+    ("95 % interval, percentile bootstrap", lambda e: bracket(e.percentile.interval)),
+    ("what such an interval covers", lambda e: _coverage(e.percentile)),
+    ("95 % interval, BCa bootstrap", lambda e: bracket(e.bca.interval)),
+    ("what such an interval covers", lambda e: _coverage(e.bca)),
+    ("effect size, mean over sd of differences", _effect),
+    ("probability of improvement", lambda e: _with_interval(e.improvement.value, e.improvement.interval)),
+    ("stochastic order, violation (bound)", lambda e: f"{e.order.violation:.2f} ({e.order.upper_bound:.2f})"),
+    ("smallest difference these seeds show, points", lambda e: points(e.smallest_difference)),
+    ("paired seeds that would show this difference", _seeds_needed),
+)
+"""Each line's name, and how a strategy's evidence is written in it."""
 CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (
     ("95 % interval over seeds and rows, crossed bootstrap", lambda found: bracket(found.crossed.interval)),
     ("standard error from seeds, points", lambda found: points(found.crossed.seed_standard_error)),
@@ -132,11 +122,5 @@ SPREAD_HEADINGS = (
     "lowest", "highest",
 )  # fmt: skip
 RUN_HEADINGS = (
-    "",
-    "seed",
-    "difference",
-    "95 % interval over rows",
-    "only it right",
-    "only baseline right",
-    "McNemar p",
-)
+    "", "seed", "difference", "95 % interval over rows", "only it right", "only baseline right", "McNemar p",
+)  # fmt: skip

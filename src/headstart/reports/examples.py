@@ -96,7 +96,7 @@ class _Pairs:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Reader:
-    """Reads each run's labels and answers once; None where there are none that can be used."""
+    """Reads each run's labels and answers once; None where they are missing or cannot be used."""
 
     store: LocalStore
     name: str
@@ -145,7 +145,7 @@ def _pairs(
         return None
     labels = next(iter(found.values()))[0][0]
     if any(not numpy.array_equal(labels, each) for sides in found.values() for each, _ in sides):
-        return None  # other rows from seed to seed: there is nothing to cross
+        return None  # other rows from seed to seed cannot be crossed
     ours, theirs = (numpy.stack([sides[number][1] for sides in found.values()]) for number in (0, 1))
     for digest, answers in zip(digests, (ours, theirs), strict=True):
         computed = score.score(score.parts(labels, answers).mean(axis=1))

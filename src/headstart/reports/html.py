@@ -17,7 +17,8 @@ from markupsafe import Markup
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.frame import frame_to_report
 from headstart.reports.page import build_page
-from headstart.store.layout import atomic_path
+from headstart.reports.report import build_report
+from headstart.store.layout import write_text
 from headstart.store.local import LocalStore
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,35 +27,33 @@ TEMPLATES = Path(__file__).parent / "templates"
 def write_html(
     store_path: Path, out: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False
 ) -> None:
-    """Write the report of a store to `out`, whole or not at all.
-
-    Args:
-        store_path: the store's folder.
-        out: the page; replaced if it is there.
-        digests: the experiments to show; all by default.
-        equal_compute: compare with fine-tuning at EH-FT's compute.
+    """Write the page of `render_html` to `out`, whole or not at all; a page that is there is replaced.
 
     Raises:
-        UsageError: if there is no store, or it holds no run to report.
+        UsageError: as `render_html` does.
     """
-    page = render_html(store_path, digests, equal_compute=equal_compute)
-    with atomic_path(out) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+    write_text(out, render_html(store_path, digests, equal_compute=equal_compute))
 
 
 def render_html(store_path: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False) -> str:
     """Return the page; equal for equal stores of one name.
 
+    Args:
+        store_path: the store's folder.
+        digests: the experiments to show; all by default.
+        equal_compute: compare with fine-tuning at EH-FT's compute.
+
     Raises:
-        UsageError: if there is no store, or it holds no run to report.
+        UsageError: if the store does not exist, or holds nothing to report.
     """
     frame = frame_to_report(store_path, digests, equal_compute=equal_compute)
+    store = LocalStore(store_path)
     script = "\n" + (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
         environment()
         .get_template("report.html.j2")
         .render(
-            page=build_page(LocalStore(store_path), frame),
+            page=build_page(build_report(frame, store), frame, store),
             swatch=swatch,
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS, bracket, points, signed_points
-from headstart.reports.renderings import mean_and_deviation, runs_text
+from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
+from headstart.reports.renderings import cells_of
 from headstart.reports.report import Report
 
 HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
@@ -51,15 +51,8 @@ def _table(number: int, group: ComparisonGroup) -> str:
 
 
 def _cells(row: ComparisonRow) -> list[str]:
-    difference = row.difference
-    return [
-        row.label,
-        mean_and_deviation(row),
-        runs_text(row),
-        signed_points(difference.mean) if difference else points(None),
-        bracket(difference.interval if difference else None),
-        (row.words or ("",))[0],
-    ]
+    label, mean, runs, _, difference, interval, *_ = cells_of(row)
+    return [label, mean, runs, difference, interval, *(row.words[:1] or ("",))]
 
 
 def _line(cells: list[str]) -> str:

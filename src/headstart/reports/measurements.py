@@ -1,9 +1,10 @@
-"""What stages measured beside their scores, gathered by strategy; nothing where a store has none."""
+"""What stages measured beside their scores, gathered by strategy, where a store has it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.reports.comparison_table import ComparisonGroup
 from headstart.reports.figures.drawing import DataTable
@@ -39,7 +40,7 @@ def values_of(cell: Cell, of_stage: Callable[[StageDiagnostics], float | None]) 
 
 
 def measurement_table(group: ComparisonGroup, cells: Mapping[tuple[str, str], Cell]) -> DataTable | None:
-    """Return mean and standard deviation over seeds, a line per quantity that any run has; None where there is none."""
+    """Return mean and standard deviation over seeds, a line per quantity that any run has; None without any."""
     rows = []
     for each in MEASUREMENTS:
         values = [[value for run in cells[row.key].finished if (value := each.of_run(run)) is not None]
@@ -53,8 +54,16 @@ def _last(run: RunRecord) -> StageDiagnostics | None:
     return run.stages[-1].diagnostics if run.stages else None
 
 
-def _of_last(read: Callable[[StageDiagnostics], float | None]) -> Callable[[RunRecord], float | None]:
-    return lambda run: read(last) if (last := _last(run)) is not None else None
+def _measured(name: str, path: str, digits: int, factor: float = 1.0) -> Measurement:
+    """Return the measurement of the last stage that `path`, such as "calibration.brier", leads to."""
+    return Measurement(name=name, of_run=lambda run: _value_at(_last(run), path), write=_decimal(digits, factor))
+
+
+def _value_at(diagnostics: StageDiagnostics | None, path: str) -> float | None:
+    found: Any = diagnostics
+    for name in path.split("."):
+        found = None if found is None else getattr(found, name)
+    return found  # type: ignore[no-any-return]
 
 
 def _energy(run: RunRecord) -> float | None:
@@ -81,32 +90,21 @@ def _decimal(digits: int, factor: float = 1.0) -> Callable[[float], str]:
 
 
 MEASUREMENTS = (
-    Measurement(name="loss at the last stage's start, nats", of_run=_of_last(lambda d: d.sample_loss_start),
-                write=_decimal(3)),
-    Measurement(name="accuracy at the last stage's start, %", of_run=_of_last(lambda d: d.sample_accuracy_start),
-                write=_decimal(1, 100)),
-    Measurement(name="updates to 90 % training accuracy", of_run=_of_last(lambda d: d.steps_to_90), write=_decimal(0)),
-    Measurement(name="feature change, per sequence", of_run=_of_last(lambda d: d.feature_change_mean),
-                write=_decimal(2)),
-    Measurement(name="similarity to pretrained features (CKA)", of_run=_of_last(lambda d: d.feature_similarity),
-                write=_decimal(3)),
-    Measurement(name="head norm at the start", of_run=_of_last(lambda d: d.head_norm_start), write=_decimal(3)),
-    Measurement(name="head norm at the end", of_run=_of_last(lambda d: d.head_norm_end), write=_decimal(3)),
-    Measurement(name="distance the head moved", of_run=_of_last(lambda d: d.head_distance), write=_decimal(3)),
-    Measurement(name="angle the head moved, degrees", of_run=_of_last(lambda d: d.head_angle), write=_decimal(1)),
-    Measurement(name="gradient norm, mean", of_run=_of_last(lambda d: d.mean_gradient_norm), write=_decimal(3)),
-    Measurement(name="gradient norm, largest", of_run=_of_last(lambda d: d.max_gradient_norm), write=_decimal(2)),
-    Measurement(name="calibration error (ECE), %",
-                of_run=_of_last(lambda d: d.calibration.expected_error if d.calibration else None),
-                write=_decimal(2, 100)),
-    Measurement(name="ECE after temperature scaling, %",
-                of_run=_of_last(lambda d: d.calibration_scaled.expected_error if d.calibration_scaled else None),
-                write=_decimal(2, 100)),
-    Measurement(name="Brier score", of_run=_of_last(lambda d: d.calibration.brier if d.calibration else None),
-                write=_decimal(3)),
-    Measurement(name="Brier score after temperature scaling",
-                of_run=_of_last(lambda d: d.calibration_scaled.brier if d.calibration_scaled else None),
-                write=_decimal(3)),
+    _measured("loss at the last stage's start, nats", "sample_loss_start", 3),
+    _measured("accuracy at the last stage's start, %", "sample_accuracy_start", 1, 100),
+    _measured("updates to 90 % training accuracy", "steps_to_90", 0),
+    _measured("feature change, per sequence", "feature_change_mean", 2),
+    _measured("similarity to pretrained features (CKA)", "feature_similarity", 3),
+    _measured("head norm at the start", "head_norm_start", 3),
+    _measured("head norm at the end", "head_norm_end", 3),
+    _measured("distance the head moved", "head_distance", 3),
+    _measured("angle the head moved, degrees", "head_angle", 1),
+    _measured("gradient norm, mean", "mean_gradient_norm", 3),
+    _measured("gradient norm, largest", "max_gradient_norm", 2),
+    _measured("calibration error (ECE), %", "calibration.expected_error", 2, 100),
+    _measured("ECE after temperature scaling, %", "calibration_scaled.expected_error", 2, 100),
+    _measured("Brier score", "calibration.brier", 3),
+    _measured("Brier score after temperature scaling", "calibration_scaled.brier", 3),
     Measurement(name="energy of all stages, kJ", of_run=_energy, write=_decimal(2, 0.001)),
     Measurement(name="peak memory, GB", of_run=_peak_memory, write=_decimal(2, 1e-9)),
 )  # fmt: skip

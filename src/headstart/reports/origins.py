@@ -13,7 +13,7 @@ from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """One setting in which runs were made.
 
@@ -48,14 +48,11 @@ class Origins:
 def read_origins(store: LocalStore, frame: Frame) -> Origins:
     """Return what the runs of a frame recorded when they began."""
     found = list(_provenances(store, frame))
-    settings = Counter(_setting(provenance) for provenance in found)
+    settings = Counter(_setting(provenance) for provenance in found).items()
     starts = sorted(provenance.started_at for provenance in found)
     return Origins(
         settings=tuple(
-            Origin(num_runs=number, cpu=cpu, num_cores=cores, platform=platform, commit=commit, versions=versions)
-            for (cpu, cores, platform, commit, versions), number in sorted(
-                settings.items(), key=lambda item: (-item[1], item[0])
-            )
+            Origin(number, *each) for each, number in sorted(settings, key=lambda item: (-item[1], item[0]))
         ),
         commands=_distinct(p.command for p in sorted(found, key=lambda p: (p.started_at, p.command))),
         first_started=starts[0] if starts else "",
@@ -74,10 +71,8 @@ def _provenances(store: LocalStore, frame: Frame) -> Iterable[Provenance]:
                 continue
 
 
-_Setting = tuple[str, int, str, str, tuple[tuple[str, str], ...]]
-
-
-def _setting(provenance: Provenance) -> _Setting:
+def _setting(provenance: Provenance) -> tuple[str, int, str, str, tuple[tuple[str, str], ...]]:
+    """Return the fields of an `Origin` after the number of runs."""
     versions = (("python", provenance.python), *sorted(provenance.versions.items()))
     return (provenance.cpu, provenance.num_cores, provenance.platform, provenance.commit or "", versions)
 

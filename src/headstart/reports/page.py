@@ -5,61 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headstart.reports.answers import Answer, answers_of
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable, build_comparison
-from headstart.reports.evidence import ReportEvidence, weigh
+from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.reports.evidence import ReportEvidence
 from headstart.reports.evidence_table import evidence_table, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.strip import strip, strip_limit
-from headstart.reports.formats import NOTHING, bracket, count, duration, last_line, points, short_count, signed_points
+from headstart.reports.formats import NOTHING, count, last_line, points
 from headstart.reports.frame import Cell, Frame
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
 from headstart.reports.measurements import measurement_table
 from headstart.reports.origins import Origins, read_origins
-from headstart.reports.overall import OverallAnswer, overall_answers
-from headstart.reports.renderings import mean_and_deviation, runs_text
+from headstart.reports.overall import OverallAnswer
+from headstart.reports.renderings import cells_of
+from headstart.reports.report import Report
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
-    """One row of a task's table, as text beside the values that columns are sorted by."""
+    """One row of a task's table, as text (`cells_of`) beside the values that columns are sorted by."""
 
     row: ComparisonRow
     series: int
-    score: str
-    runs: str
-    stage1: str
-    difference: str
-    interval: str
+    cells: tuple[str, ...]
     strip: Element | None
-    seconds: str
-    trained: str
     trained_in_full: str
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanView:
-    """A strategy's stages with their updates and learning rates."""
-
-    label: str
-    plan: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedView:
-    """One seed's scores, one per row of the group; a word where there is none."""
-
-    seed: int
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """All that the page shows about one task."""
+    """All that the page shows about one task.
+
+    Attributes:
+        plans: (label, plan) of every row: its stages with their updates and learning rates.
+        seeds: (seed, cells) of every seed: its score in each row, or how that run failed.
+    """
 
     number: int
     group: ComparisonGroup
@@ -71,8 +55,8 @@ class GroupView:
     spread: DataTable
     evidence: DataTable | None
     run_by_run: DataTable | None
-    plans: tuple[PlanView, ...]
-    seeds: tuple[SeedView, ...]
+    plans: tuple[tuple[str, str], ...]
+    seeds: tuple[tuple[int, tuple[str, ...]], ...]
     measurements: DataTable | None
 
 
@@ -102,19 +86,16 @@ class Page:
     failures: tuple[FailureView, ...]
     warnings: tuple[str, ...]
     origins: Origins
-    nothing: str = NOTHING
-    """What stands where there is no value."""
 
 
-def build_page(store: LocalStore, frame: Frame) -> Page:
-    """Return the page of a store's runs."""
-    table = build_comparison(frame)
-    cells = {cell.key: cell for cell in frame.cells}
-    series, evidence = series_numbers(table.groups), weigh(table, store)
+def build_page(report: Report, frame: Frame, store: LocalStore) -> Page:
+    """Return the page of a report; `frame` and `store` are those that it was built from."""
+    table, evidence = report.table, report.evidence
+    cells, series = {cell.key: cell for cell in frame.cells}, series_numbers(table.groups)
     return Page(
         store_name=store.root.resolve().name,
         num_runs=frame.num_runs,
-        overall=overall_answers(evidence.gains),
+        overall=report.overall,
         groups=tuple(
             _group_view(number, group, store, cells, series, evidence) for number, group in enumerate(table.groups, 1)
         ),
@@ -147,7 +128,7 @@ def _group_view(
         spread=spread_table(group),
         evidence=evidence_table(group, evidence),
         run_by_run=run_table(group, evidence),
-        plans=tuple(PlanView(label=row.label, plan=_plan(cells[row.key])) for row in group.rows),
+        plans=tuple((row.label, _plan(cells[row.key])) for row in group.rows),
         seeds=_seeds(group, cells),
         measurements=measurement_table(group, cells),
     )
@@ -157,14 +138,8 @@ def _row_view(row: ComparisonRow, series: int, limit: float) -> RowView:
     return RowView(
         row=row,
         series=series,
-        score=mean_and_deviation(row),
-        runs=runs_text(row),
-        stage1=points(row.stage1.mean if row.stage1 else None),
-        difference=signed_points(row.difference.mean if row.difference else None),
-        interval=bracket(row.difference.interval if row.difference else None),
+        cells=tuple(cells_of(row)),
         strip=strip(row, series, limit),
-        seconds=duration(row.seconds),
-        trained=short_count(row.num_trained_parameters),
         trained_in_full=count(row.num_trained_parameters),
         words=row.words or (("baseline",) if row.is_baseline else ()),
     )
@@ -184,10 +159,10 @@ def _plan(cell: Cell) -> str:
     return ", then ".join(parts) or f"{record.num_steps:,} updates"
 
 
-def _seeds(group: ComparisonGroup, cells: Cells) -> tuple[SeedView, ...]:
+def _seeds(group: ComparisonGroup, cells: Cells) -> tuple[tuple[int, tuple[str, ...]], ...]:
     texts = [{line.seed: line.score for line in seed_lines(row, cells[row.key])} for row in group.rows]
     seeds = sorted({seed for text in texts for seed in text})
-    return tuple(SeedView(seed=seed, cells=tuple(text.get(seed, NOTHING) for text in texts)) for seed in seeds)
+    return tuple((seed, tuple(text.get(seed, NOTHING) for text in texts)) for seed in seeds)
 
 
 def _failures(table: ComparisonTable, cells: Cells) -> tuple[FailureView, ...]:

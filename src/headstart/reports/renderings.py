@@ -28,7 +28,7 @@ TEXT_WIDTH = 100
 """Columns of plain text, whatever the terminal's are: the same store gives the same bytes."""
 
 
-def mean_and_deviation(row: ComparisonRow) -> str:
+def _mean_and_deviation(row: ComparisonRow) -> str:
     """Write the mean with its standard deviation, as in "78.57 ± 1.03"."""
     if row.summary is None:
         return points(None)
@@ -37,7 +37,7 @@ def mean_and_deviation(row: ComparisonRow) -> str:
     return mean if deviation is None else f"{mean} {PLUS_MINUS} {points(deviation)}"
 
 
-def runs_text(row: ComparisonRow) -> str:
+def _runs_text(row: ComparisonRow) -> str:
     """Write how many runs finished, and of how many where some failed: "3", "9/10"."""
     return f"{row.n}/{row.n + row.num_failed}" if row.num_failed else str(row.n)
 
@@ -79,7 +79,7 @@ def as_markdown(report: Report) -> str:
         "",
         _markdown_line([heading for heading, _ in headings]),
         _markdown_line(["---:" if is_number else "---" for _, is_number in headings]),
-        *[_markdown_line([row.task, *_cells(row), "; ".join(row.words) or "baseline"]) for row in table.rows],
+        *[_markdown_line([row.task, *cells_of(row), "; ".join(row.words) or "baseline"]) for row in table.rows],
     ]
     captions = [f"{group.caption} Model: {group.model}." for group in table.groups]
     remarks = [f"- {_escape_markdown(sentence)}" for sentence in (*captions, *table.notes)]
@@ -93,11 +93,12 @@ def answer_lines(report: Report) -> list[str]:
     return [" ".join(filter(None, parts)) for parts in (*overall, *tasks)]
 
 
-def _cells(row: ComparisonRow) -> list[str]:
+def cells_of(row: ComparisonRow) -> list[str]:
+    """Return a row as text: label, mean, runs, Stage 1, difference, interval, time and trained parameters."""
     return [
         row.label,
-        mean_and_deviation(row),
-        runs_text(row),
+        _mean_and_deviation(row),
+        _runs_text(row),
         points(row.stage1.mean if row.stage1 else None),
         signed_points(row.difference.mean if row.difference else None),
         bracket(row.difference.interval if row.difference else None),
@@ -123,7 +124,7 @@ def _rich_group(group: ComparisonGroup, numbers: dict[str, int]) -> Table:
     rendered.columns[0].min_width = 13
     for row in group.rows:
         notes = ",".join(str(numbers[word]) for word in row.words)
-        rendered.add_row(*map(Text, _cells(row)), Text(notes), style="bold" if row.is_baseline else "")
+        rendered.add_row(*map(Text, cells_of(row)), Text(notes), style="bold" if row.is_baseline else "")
     return rendered
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
@@ -19,21 +19,23 @@ SCHEMA_VERSION = 3
 
 
 def as_csv(report: Report) -> str:
-    """Return one line per row with a heading; empty where there is no value."""
+    """Return a heading and one line per row; a value that is missing is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_ROW_COLUMNS, *_EVIDENCE_COLUMNS, *_EXAMPLE_COLUMNS, "words", "experiment_digest"])
+    headings = (*_ROW_COLUMNS, "adjusted_p_value", *_EVIDENCE_COLUMNS, *_EXAMPLE_COLUMNS, "words", "experiment_digest")
+    writer.writerow(headings)
     for row in report.table.rows:
         found, examples = report.evidence.by_row.get(row.key), report.evidence.examples.get(row.key)
         values = [write(row) for write in _ROW_COLUMNS.values()]
-        values += [write(_Weighed(report, row, found)) if found else None for write in _EVIDENCE_COLUMNS.values()]
+        values.append(report.evidence.adjusted.get(row.key) if found else None)
+        values += [write(found) if found else None for write in _EVIDENCE_COLUMNS.values()]
         values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
         writer.writerow([*values, "; ".join(row.words), row.experiment_digest])
     return text.getvalue()
 
 
 def as_json(report: Report) -> str:
-    """Return everything as JSON, null where there is no value.
+    """Return everything as JSON; a value that is missing is null.
 
     A row is what `ComparisonRow` says, and beside that its evidence (`stats.evidence`), its examples
     (`reports.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or changes.
@@ -48,20 +50,6 @@ def as_json(report: Report) -> str:
         "notes": report.table.notes,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    """A row with its evidence."""
-
-    report: Report
-    row: ComparisonRow
-    evidence: Evidence
-
-    @property
-    def adjusted(self) -> float | None:
-        """The p value after Holm's correction."""
-        return self.report.evidence.adjusted.get(self.row.key)
 
 
 def _group(report: Report, group: ComparisonGroup) -> dict[str, Any]:
@@ -114,22 +102,21 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "verdict": lambda row: row.verdict,
     "p_value": lambda row: row.difference and row.difference.p_value,
 }
-_EVIDENCE_COLUMNS: dict[str, Callable[[_Weighed], object]] = {
-    "adjusted_p_value": lambda each: each.adjusted,
-    "wilcoxon_p_value": lambda each: each.evidence.wilcoxon_p_value,
-    "percentile_low": lambda each: each.evidence.percentile.interval.low,
-    "percentile_high": lambda each: each.evidence.percentile.interval.high,
-    "percentile_coverage": lambda each: each.evidence.percentile.coverage,
-    "bca_low": lambda each: each.evidence.bca.interval.low,
-    "bca_high": lambda each: each.evidence.bca.interval.high,
-    "bca_coverage": lambda each: each.evidence.bca.coverage,
-    "effect_size": lambda each: each.evidence.effect and each.evidence.effect.value,
-    "effect_size_low": lambda each: each.evidence.effect and each.evidence.effect.interval.low,
-    "effect_size_high": lambda each: each.evidence.effect and each.evidence.effect.interval.high,
-    "probability_of_improvement": lambda each: each.evidence.improvement.value,
-    "stochastic_order_violation": lambda each: each.evidence.order.violation,
-    "stochastic_order_bound": lambda each: each.evidence.order.upper_bound,
-    "smallest_difference": lambda each: each.evidence.smallest_difference,
+_EVIDENCE_COLUMNS: dict[str, Callable[[Evidence], object]] = {
+    "wilcoxon_p_value": lambda each: each.wilcoxon_p_value,
+    "percentile_low": lambda each: each.percentile.interval.low,
+    "percentile_high": lambda each: each.percentile.interval.high,
+    "percentile_coverage": lambda each: each.percentile.coverage,
+    "bca_low": lambda each: each.bca.interval.low,
+    "bca_high": lambda each: each.bca.interval.high,
+    "bca_coverage": lambda each: each.bca.coverage,
+    "effect_size": lambda each: each.effect and each.effect.value,
+    "effect_size_low": lambda each: each.effect and each.effect.interval.low,
+    "effect_size_high": lambda each: each.effect and each.effect.interval.high,
+    "probability_of_improvement": lambda each: each.improvement.value,
+    "stochastic_order_violation": lambda each: each.order.violation,
+    "stochastic_order_bound": lambda each: each.order.upper_bound,
+    "smallest_difference": lambda each: each.smallest_difference,
 }
 _EXAMPLE_COLUMNS: dict[str, Callable[[ExampleEvidence], object]] = {
     "crossed_low": lambda examples: examples.crossed.interval.low,

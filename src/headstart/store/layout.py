@@ -44,9 +44,13 @@ def write_json(path: Path, values: Any) -> None:
     Raises:
         ValueError: if a number is not finite, for which JSON has no word.
     """
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8 with line feeds, whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: if the file is damaged.
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if the file is missing.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

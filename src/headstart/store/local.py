@@ -210,7 +210,7 @@ def _remove_leftovers(folder: RunFolder) -> None:
 
 
 def _read_record(path: Path) -> RunRecord | None:
-    """Return the record in a file; None when there is none, or, after a warning, when it is damaged."""
+    """Return the record in a file; None when the file is missing, or, after a warning, when it is damaged."""
     try:
         return read_record(RunRecord, path)
     except FileNotFoundError:

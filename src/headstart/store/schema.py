@@ -25,13 +25,7 @@ def schema_of(values: Values) -> object:
 
 
 def upgraded(name: str, values: Values, schema: int) -> Values:
-    """Return the values of a file as this headstart writes them.
-
-    Args:
-        name: of the type that the file holds.
-        values: as they were read.
-        schema: that they have.
-    """
+    """Return the values of a file, of the type `name` and in an older schema, as this headstart writes them."""
     for step in range(schema, SCHEMA_VERSION):
         upgrade = UPGRADES.get((name, step))
         values = upgrade(values) if upgrade else values

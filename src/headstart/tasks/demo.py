@@ -18,18 +18,18 @@ from random import Random
 from types import MappingProxyType
 from typing import TypeVar
 
-from headstart.tasks.demo_grammar import TRAIN, VALIDATION, Grammar, Pool
+from headstart.tasks.demo_grammar import Grammar, Pool, read_grammars
 from headstart.tasks.task import Task
 
 LABELS = ("entailment", "neutral", "contradiction")
-NUM_TRAIN, NUM_VALIDATION = 300, 300
 SEED = 20
 """Of the draws of words; each split has a generator of its own."""
 
 T = TypeVar("T")
 Pair = tuple[str, str]
 
-GRAMMARS = MappingProxyType({"train": (TRAIN, NUM_TRAIN), "validation": (VALIDATION, NUM_VALIDATION)})
+GRAMMARS = MappingProxyType(read_grammars())
+NUM_ROWS = MappingProxyType({"train": 300, "validation": 300})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +162,9 @@ PHENOMENA: Mapping[str, tuple[Callable[[Writer, int], Triple], int]] = MappingPr
 
 
 def demo_rows(split: str) -> list[tuple[Pair, int]]:
-    """Return premise and hypothesis, and the label, of every row of a split, in a fixed order.
-
-    Args:
-        split: "train" or "validation".
-    """
-    grammar, count = GRAMMARS[split]
-    writer = Writer(grammar, Random(f"{SEED} {split}"))
+    """Return premise and hypothesis, and the label, of every row of "train" or "validation", in a fixed order."""
+    count = NUM_ROWS[split]
+    writer = Writer(GRAMMARS[split], Random(f"{SEED} {split}"))
     rows: dict[Pair, int] = {}
     phenomena = tuple(PHENOMENA.values())
     turn = 0
@@ -190,7 +186,7 @@ DEMO = Task(
     name="demo",
     text_columns=("premise", "hypothesis"),
     labels=LABELS,
-    num_rows=(("train", NUM_TRAIN), ("validation", NUM_VALIDATION)),
+    num_rows=tuple(NUM_ROWS.items()),
     licence="Apache-2.0",
     citation="a small grammar of this project's own",
 )

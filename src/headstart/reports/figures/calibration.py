@@ -49,13 +49,7 @@ class ReliabilityCurve:
 def reliability_curve(
     series: Series, runs: Sequence[CalibrationRecord], scaled: Sequence[CalibrationRecord]
 ) -> ReliabilityCurve:
-    """Return the curve of a strategy's runs, at least one.
-
-    Args:
-        series: the strategy.
-        runs: of every seed.
-        scaled: the same after temperature scaling, where it was done.
-    """
+    """Return the curve of a strategy's runs, at least one; `scaled` are those after temperature scaling, if any."""
     joined: defaultdict[int, list[tuple[float, float, int]]] = defaultdict(list)
     for run in runs:
         for confidence, accuracy, count in run.bins:

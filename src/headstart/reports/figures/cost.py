@@ -15,14 +15,7 @@ Seconds = Mapping[str, Mapping[int, float]]
 
 
 def cost_figure(name: str, group_: ComparisonGroup, seconds: Seconds, series: SeriesNumbers) -> Figure | None:
-    """Return score against training time; None when no run finished.
-
-    Args:
-        name: of the figure.
-        group_: the rows to draw.
-        seconds: training seconds by experiment and seed.
-        series: of the strategies.
-    """
+    """Return score against training time; None when no run finished."""
     rows = [row for row in group_.rows if row.summary is not None]
     if not rows:
         return None

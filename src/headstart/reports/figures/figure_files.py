@@ -24,7 +24,7 @@ def write_store_figures(store_path: Path, folder: Path, *, equal_compute: bool =
     """Write every figure of a store's report to a folder; return the files.
 
     Raises:
-        UsageError: if there is no store, or the library that writes PDF is missing.
+        UsageError: if the store does not exist, or the library that writes PDF is missing.
     """
     frame = frame_to_report(store_path, equal_compute=equal_compute)
     return write_figures(all_figures(LocalStore(store_path), frame), folder)
@@ -33,9 +33,7 @@ def write_store_figures(store_path: Path, folder: Path, *, equal_compute: bool =
 def write_figures(figures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:
     """Write every figure as `<name>.svg` and `<name>.pdf`; equal figures give equal bytes with equal fonts.
 
-    Args:
-        figures: of any number.
-        folder: made if it is not there; figures of the same name are replaced.
+    The folder is made if it is missing; figures of the same name are replaced.
 
     Raises:
         UsageError: if the library that writes PDF is missing. Then nothing is written.

@@ -63,13 +63,8 @@ def forest_of_tasks(
 ) -> Figure | None:
     """Return one strategy's forest plot, a line per task; None where nothing is compared.
 
-    Args:
-        name: of the figure.
-        label: the strategy.
-        pairs: the tasks, each with the strategy's row there.
-        number: the strategy's series.
-        pooled: its gain over all of them.
-        limit: how far the axis reaches on either side of zero, in the scores' unit.
+    The strategy has the series `number`, and `pooled` is its gain over all of the tasks. The axis reaches `limit` on
+    either side of zero, in the scores' unit.
     """
     rows = [
         ForestRow(label=group_.task, series=number, difference=row.difference, verdict=row.words[0])
@@ -110,13 +105,9 @@ def _forest(name: str, title: str, rows: Sequence[ForestRow], limit: float, pool
 
 
 def interval_marks(axis: Axis, low: float, high: float, y: float) -> list[Element]:
-    """Return an interval's line; an end beyond the axis is an arrow, the others are ticks.
+    """Return the line at `y` from `low` to `high`, in the scores' unit, on an axis in points.
 
-    Args:
-        axis: in points.
-        low: in the scores' unit.
-        high: in the scores' unit.
-        y: of the line.
+    An end beyond the axis is an arrow, the others are ticks.
     """
     left, right = axis.clip(100 * low), axis.clip(100 * high)
     return [

@@ -60,15 +60,7 @@ def overview_figures(
 def task_figures(
     number: int, group: ComparisonGroup, store: LocalStore, cells: Cells, series: SeriesNumbers
 ) -> tuple[Figure, ...]:
-    """Return the figures of one task that its runs allow.
-
-    Args:
-        number: of the task in the report: it makes the figures' names unique.
-        group: the task's rows.
-        store: where the runs logged their losses.
-        cells: the runs behind the rows.
-        series: of the strategies.
-    """
+    """Return the figures of one task that its runs allow; its number in the report makes their names unique."""
     own = {row.experiment_digest: cells[row.key] for row in group.rows}
     curves = {digest: curve for digest, cell in own.items() if (curve := learning_curve(store, cell)) is not None}
     seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}

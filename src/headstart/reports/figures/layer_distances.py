@@ -18,7 +18,7 @@ from headstart.reports.figures.drawing import (
     polyline,
     text,
 )
-from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, draw_y_title
+from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, draw_y_ticks, draw_y_title
 
 MAX_LABELS = 12
 
@@ -61,12 +61,7 @@ def layers_figure(name: str, lines: Sequence[LayerLine]) -> Figure | None:
 
 
 def _grid(axis: Axis, places: Mapping[str, float]) -> Element:
-    parts = [line((LEFT, BOTTOM), (RIGHT, BOTTOM), "base"), draw_y_title(axis)]
-    for tick in axis.ticks():
-        parts += [
-            line((LEFT, tick.position), (RIGHT, tick.position), "grid"),
-            text(tick.text, LEFT - 7, tick.position + 4, anchor="end"),
-        ]
+    parts = [line((LEFT, BOTTOM), (RIGHT, BOTTOM), "base"), draw_y_title(axis), *draw_y_ticks(axis, LEFT, RIGHT)]
     every = -(-len(places) // MAX_LABELS)
     for layer, x in list(places.items())[::every]:
         parts.append(text(_short(layer), x, BOTTOM + 18, anchor="middle"))

@@ -80,15 +80,18 @@ def around(values: Sequence[float], least_span: float = 4.0) -> tuple[float, flo
 def draw_axes(x_axis: Axis, y_axis: Axis) -> Element:
     """Return grid lines, ticks and titles of a figure with two axes."""
     left, right, bottom = x_axis.begin, x_axis.end, y_axis.begin
+    return group([*draw_y_ticks(y_axis, left, right), *draw_x_axis(x_axis, bottom), draw_y_title(y_axis)])
+
+
+def draw_y_ticks(axis: Axis, left: float, right: float) -> list[Element]:
+    """Return the grid lines of the axis on the left, each with its text."""
     parts: list[Element] = []
-    for tick in y_axis.ticks():
+    for tick in axis.ticks():
         parts += [
             line((left, tick.position), (right, tick.position), "grid"),
             text(tick.text, left - 7, tick.position + 4, anchor="end"),
         ]
-    parts += draw_x_axis(x_axis, bottom)
-    parts.append(draw_y_title(y_axis))
-    return group(parts)
+    return parts
 
 
 def draw_x_axis(axis: Axis, bottom: float, num_ticks: int = 5, *, is_signed: bool = False) -> list[Element]:
