@@ -65,11 +65,6 @@ class AttachedAdapter:
     hooks: UpdateHooks | None = None
     is_storable: bool = True
 
-    @property
-    def merges(self) -> bool:
-        """Whether the adapter's effect can be written into the backbone's weights."""
-        return self.merged is not None
-
     def adapter_tensors(self) -> Tensors:
         """Return the adapter's tensors under the model's names."""
         return {name: p.detach() for name, p in self.model.named_parameters() if name in self.adapter_names}
@@ -83,10 +78,7 @@ class AttachedAdapter:
         return {plain: tensor for plain, (name, tensor) in self._plain().items() if name not in self.head_names}
 
     def merged_backbone(self, fraction: float = 1.0) -> Tensors:
-        """Return the backbone with the adapter's effect in its weights, under the plain model's names.
-
-        Args:
-            fraction: share of the effect, from 0 (the pretrained weights) to 1.
+        """Return the backbone, under the plain model's names, with a share (0 to 1) of the adapter's effect in it.
 
         Raises:
             ValueError: if this adapter cannot be merged.
@@ -108,7 +100,7 @@ class AttachedAdapter:
         """
         stored, own = read_adapter(folder), self._from_backbone_on()
         if stored.spec != self.spec:
-            raise UsageError(f"{folder} holds the adapter '{stored.spec}', wanted is '{self.spec}'")
+            raise UsageError(f"{folder} holds the adapter '{stored.spec}', but '{self.spec}' is wanted")
         shapes, own_shapes = ({name: t.shape for name, t in tensors.items()} for tensors in (stored.tensors, own))
         if shapes != own_shapes:
             wrong = sorted({name for name, _ in shapes.items() ^ own_shapes.items()})
@@ -177,9 +169,14 @@ class Adapter(ABC):
 
     @abstractmethod
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
-        """Put the adapter on a freshly loaded classifier, which is changed in place.
+        """Put the adapter on a freshly loaded classifier, in place; `seed` is the root of the stream `adapter_init`."""
 
-        Args:
-            classifier: its model gets the adapter.
-            seed: root of the stream `adapter_init`.
-        """
+    def attached(self, classifier: Classifier, is_own: Callable[[str], bool]) -> AttachedAdapter:
+        """Return the adapter once its modules are in the model; `is_own` knows their tensors by name."""
+        return AttachedAdapter(
+            spec=self.spec,
+            model=classifier.model,
+            adapter_names=frozenset(name for name, _ in classifier.model.named_parameters() if is_own(name)),
+            head_names=frozenset(classifier.head_names),
+            plain_name=lambda name: None if is_own(name) else name,
+        )
