@@ -14,8 +14,10 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
 from headstart.experiments.choices import Choices, pairings
+from headstart.experiments.evaluation import evaluated
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.grid import build_experiment
+from headstart.experiments.observer import observed
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.models.classifier import Classifier
@@ -106,7 +108,8 @@ def do_run(
 ) -> tuple[Run, RunRecord]:
     """Run the choices at one seed into `folder`, keeping the backbone."""
     data = data_of(tiny_experiment(choices, source), source, seed=seed)
-    return data.run, run_one(data, RunFolder(folder), options or RunOptions(keep_backbone=True))
+    options = options or RunOptions(keep_backbone=True)
+    return data.run, run_one(data, RunFolder(folder), options, witnesses=observed if options.diagnostics else evaluated)
 
 
 def load_without_dropout(*args: Any, **options: Any) -> Classifier:

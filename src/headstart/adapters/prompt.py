@@ -64,7 +64,7 @@ class SoftPrompt(Adapter):
     def _encoder(self, words: nn.Embedding) -> nn.Module:
         """Return what maps prompt numbers [b, p] to vectors [b, p, e]."""
 
-    def _sizes(self, words: nn.Embedding) -> dict[str, int]:
+    def _sizes(self, words: nn.Embedding) -> dict[str, Any]:
         return {
             "num_virtual_tokens": self.num_tokens,
             "token_dim": words.embedding_dim,

@@ -99,12 +99,9 @@ def _no_head(model: PreTrainedModel) -> UsageError:
 
 
 def draw(model: PreTrainedModel, names: Sequence[str], seed: int) -> None:
-    """Draw tensors afresh, as the architecture initialises them; equal at one seed whatever the checkpoint held.
+    """Draw tensors of a head or of whole layers afresh, in place, as the architecture initialises them.
 
-    Args:
-        model: changed in place.
-        names: a head's tensors, or whole layers'.
-        seed: of the stream `head_init` or `layer_init`, already derived.
+    They are equal at one seed, derived for the stream `head_init` or `layer_init`, whatever the checkpoint held.
     """
     drawn = set(names)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):

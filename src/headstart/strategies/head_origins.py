@@ -19,11 +19,6 @@ class HeadOrigin(ABC):
 
     __slots__ = ()
 
-    @property
-    def calibrates(self) -> bool:
-        """Whether it is fitted to the training rows before the first update."""
-        return False
-
     @abstractmethod
     def place(self, site: Site) -> Digests | None:
         """Put the head onto the model; return the digests that it must have, None where nothing is known of them."""
@@ -52,11 +47,6 @@ class PreviousHead(HeadOrigin):
 
     calibrated: bool = False
     name: Literal["previous"] = "previous"
-
-    @property
-    def calibrates(self) -> bool:
-        """Whether it is calibrated."""
-        return self.calibrated
 
     def place(self, site: Site) -> Digests | None:
         """Put the previous head onto the model, and calibrate it where that is wanted."""

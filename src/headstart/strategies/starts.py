@@ -31,15 +31,9 @@ class Start(ABC):
         return 0
 
     def share_of(self, stage: Stage, *, is_previous: bool) -> float | None:
-        """Return what an earlier stage must store for it.
+        """Return how much of its adapter's effect (from above 0 to 1) the backbone that `stage` stores must have in it.
 
-        Args:
-            stage: the earlier one.
-            is_previous: it is the stage right before.
-
-        Returns:
-            How much of an adapter's effect the stored backbone has in its weights, from above 0 to 1; None where
-            nothing needs to be stored.
+        None: it needs to store nothing for this start.
         """
         return None
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from headstart.adapters.adapter import UpdateHooks
 from headstart.errors import InvariantError
 from headstart.seeding import derive_seed
 from headstart.store.layout import write_json
@@ -48,6 +49,19 @@ class DropoutStream(TrainerCallback):
     ) -> None:
         """Seed the update that begins."""
         torch.manual_seed(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
+
+
+class AfterUpdate(TrainerCallback):
+    """Call an adapter's hooks after each update, while gradients are still there."""
+
+    def __init__(self, hooks: UpdateHooks) -> None:
+        self._hooks = hooks
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell them the number of the update, from 0."""
+        self._hooks.after_update(state.global_step)
 
 
 class ProgressReport(TrainerCallback):

@@ -101,11 +101,8 @@ def watched(
 ) -> Iterator[PerExampleGradients]:
     """Let opacus watch a model inside the block, once its gradients have proved right.
 
-    Args:
-        classifier: says the kind of the answers and the classes.
-        model: the classifier's, or the one with an adapter; what requires a gradient is trained.
-        objective: a mean over examples.
-        device: "cpu" or "cuda"; the model is moved there.
+    The model is the classifier's, or the one with an adapter; it is moved to `device`, and what requires a gradient is
+    trained. The objective is a mean over examples.
 
     Raises:
         UsageError: if they are wrong, or opacus fails.
