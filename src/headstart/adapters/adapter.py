@@ -47,12 +47,12 @@ class AttachedAdapter:
         model: what to call and train from now on.
         adapter_names: the adapter's parameters, as `model.named_parameters()` names them.
         head_names: the head's tensors, named likewise.
-        plain_name: from a name in `model` to the name before attaching; None for what the adapter brought along.
+        plain_name: from a name in `model` to the name before attaching; None for tensors that the adapter brought.
         kept_names: tensors that it brought along and does not train; they are stored with it.
-        merged: from a share of the adapter's effect to the backbone that has it in its weights; None where no weights
-            can hold it.
+        merged: gives the backbone with a share of the adapter's effect in its weights; None where weights cannot
+            hold it.
         hooks: what it does around a stage's updates, if anything.
-        is_storable: its tensors mean the same on any copy of the pretrained backbone.
+        is_storable: whether its tensors mean the same on any copy of the pretrained backbone.
     """
 
     spec: Spec
@@ -132,9 +132,9 @@ class Adapter(ABC):
     """Whether it only reads what a linear module gives and never computes with its weights, so that these can be
     quantised."""
     first_rates: ClassVar[Rates] = DEFAULT_FIRST
-    """Peak learning rates as Stage 1. An adapter that sets none has LoRA's, of which nobody knows whether they suit."""
+    """Peak learning rates as Stage 1. The default is LoRA's, which may not suit another adapter."""
     alone_rates: ClassVar[Rates] = DEFAULT_ALONE
-    """Peak learning rates as the whole training, likewise."""
+    """Peak learning rates as the whole training, with the same default."""
 
     @property
     def spec(self) -> Spec:
@@ -148,7 +148,7 @@ class Adapter(ABC):
 
     @property
     def rewrites_backbone(self) -> bool:
-        """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
+        """Whether attaching changes the backbone's own weights, so that the adapter does not fit another copy."""
         return False
 
     def rate(self, size: ModelSize, role: Role) -> float:

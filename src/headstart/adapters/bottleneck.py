@@ -62,7 +62,7 @@ class Bottleneck(Adapter):
             )
 
     def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter belongs to a way down, which stands behind its way up."""
+        """Whether a parameter belongs to a way down, whose output the way up multiplies."""
         return f".{CHILD}.down." in name
 
     def refusal(self, classifier: Classifier) -> str | None:

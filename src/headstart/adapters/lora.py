@@ -46,7 +46,7 @@ class Lora(Adapter):
     reads_outputs_only: ClassVar[bool] = True
 
     def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter is an A, which stands behind its B."""
+        """Whether a parameter is an A, which is multiplied by its B."""
         return ".lora_A." in name
 
     def refusal(self, classifier: Classifier) -> str | None:

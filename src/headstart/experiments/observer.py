@@ -32,7 +32,7 @@ NUM_FOLDS = 5
 
 
 def observed(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
-    """Return what looks at a stage where all that can be measured is wanted; of private rows, that is the score."""
+    """Return what looks at a stage where diagnostics are wanted; private rows are only scored."""
     # What is measured on private rows would leave them without any noise.
     if data.run.experiment.training.privacy is not None:
         return evaluated(data, run_folder)

@@ -95,12 +95,12 @@ class RunData:
 
     @property
     def report(self) -> Split:
-        """The rows to report on; there may be none."""
+        """The rows to report on; possibly empty."""
         return self._parts.report
 
     @property
     def choose(self) -> Split:
-        """The training rows that a strategy chooses on, and nothing is trained on; there may be none."""
+        """The training rows that a strategy chooses on instead of training on them; possibly empty."""
         return self._parts.choose
 
     @property

@@ -27,13 +27,13 @@ class Start(ABC):
 
     @property
     def num_layers(self) -> int:
-        """How many layers a model needs for it, 0 where any number will do."""
+        """How many layers the model must have at least."""
         return 0
 
     def share_of(self, stage: Stage, *, is_previous: bool) -> float | None:
-        """Return how much of its adapter's effect (from above 0 to 1) the backbone that `stage` stores must have in it.
+        """Return with which share of its adapter's effect (from above 0 to 1) an earlier stage must store its backbone.
 
-        None: it needs to store nothing for this start.
+        None where this start does not need it.
         """
         return None
 

@@ -90,8 +90,8 @@ NUM_LOG_ENTRIES = 100
 class LogMetrics(TrainerCallback):
     """Pass each log entry on to the stage's log: loss (nats), accuracy, learning_rate, grad_norm.
 
-    The accuracy is the share of right answers on the training batches since the entry before, null where there are no
-    classes; the gradient's norm is the last batch's, before it is clipped.
+    The accuracy is the share of right answers on the training batches since the entry before, null where the task has
+    no single right class; the gradient's norm is the last batch's, before it is clipped.
     """
 
     fields = ("loss", "accuracy", "learning_rate", "grad_norm")
