@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
-from headstart.errors import UsageError
-from headstart.registry import Registry, Spec, build_from
+from headstart.registry import ABOVE_ZERO, Registry, Spec, build_from
 
 if TYPE_CHECKING:
     import torch
@@ -40,10 +38,6 @@ class CrossEntropy:
         """Return what a loss is multiplied by, from the probability of the right answer."""
         return probability.new_ones(())
 
-    def _check(self, option: str, value: float) -> None:
-        if not (math.isfinite(value) and value > 0):
-            raise UsageError(f"{option!r} of the loss {self.name!r} was given as {value!r}", allowed="  It is above 0.")
-
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +47,11 @@ class Focal(CrossEntropy):
     Source: Lin et al. (ICCV 2017), equation 4.
     """
 
-    gamma: float = 2.0
+    gamma: Annotated[float, ABOVE_ZERO] = 2.0
 
     name: ClassVar[str] = "focal"
     needs_classes: ClassVar[bool] = True
     has_factor: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        self._check("gamma", self.gamma)
 
     def factor(self, probability: torch.Tensor) -> torch.Tensor:
         """Return (1 - p)^gamma."""
@@ -91,12 +82,9 @@ class LogitAdjusted(BalancedSoftmax):
     Source: Menon et al. (ICLR 2021), equation 10.
     """
 
-    tau: float = 1.0
+    tau: Annotated[float, ABOVE_ZERO] = 1.0
 
     name: ClassVar[str] = "logit_adjusted"
-
-    def __post_init__(self) -> None:
-        self._check("tau", self.tau)
 
     def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
         """Return the sum."""

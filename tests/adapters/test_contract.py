@@ -208,7 +208,7 @@ def test_a_fraction_lies_on_the_line_between_pretrained_and_merged(
 @pytest.mark.parametrize("name", [name for name in ADAPTERS if not ADAPTERS.get(name).merges])
 def test_what_cannot_merge_says_so(name: str, tiny_checkpoint: CheckpointMaker) -> None:
     at = stand(name, "bert", "native", tiny_checkpoint)
-    assert not at.attached.merges
+    assert at.attached.merged is None
     with pytest.raises(ValueError, match="cannot be merged"):
         at.attached.merged_backbone()
 

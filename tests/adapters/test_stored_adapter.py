@@ -70,7 +70,7 @@ def test_damaged_tensors_are_named(folder: Path, fault: str) -> None:
 def test_another_kind_or_other_options_are_refused(tmp_path: Path) -> None:
     Prefix(num_tokens=3).attach(make_classifier("bert"), seed=0).save(tmp_path)
     for adapter in (Prefix(num_tokens=4), Lora()):
-        with pytest.raises(UsageError, match="'prefix:num_tokens=3', wanted is"):
+        with pytest.raises(UsageError, match="'prefix:num_tokens=3', but"):
             adapter.attach(make_classifier("bert"), seed=0).load(tmp_path)
 
 

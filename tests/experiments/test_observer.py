@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from headstart.experiments.consumption import Consumption
-from headstart.experiments.observer import calibrations, steps_to
+from headstart.experiments.observer import calibrations, observed, steps_to
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import SAMPLE_SIZE, RunData
 from headstart.experiments.scoring import Scored
@@ -70,7 +70,7 @@ def test_a_stage_that_was_cut_off_has_the_diagnostics_of_one_that_was_not(
 
     data = data_of(tiny_experiment(choices))
     with pytest.raises(KeyboardInterrupt):
-        run_one(data, RunFolder(tmp_path / "cut"), options, cut)
+        run_one(data, RunFolder(tmp_path / "cut"), options, cut, observed)
     assert (tmp_path / "cut" / "2-finetune" / "checkpoint.json").exists()
     _, resumed = do_run(choices, tmp_path / "cut", options=options)
     for stage, expected in zip(resumed.stages, undisturbed.stages, strict=True):
@@ -248,7 +248,7 @@ def test_the_pretrained_features_are_those_of_the_untouched_backbone(
 ) -> None:
     """Whichever run of a process asks first: also one whose backbone starts with redrawn layers."""
     data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy)), seed=3)
-    run_one(data, RunFolder(tmp_path), RunOptions())
+    run_one(data, RunFolder(tmp_path), RunOptions(), witnesses=observed)
     kept = data.pretrained_features()
     alone = RunData.of(data.run).pretrained_features()
     assert torch.equal(kept, alone)

@@ -113,7 +113,7 @@ def test_what_changed_since_the_plan_was_made_is_found(tiny_checkpoint: Checkpoi
     ("strategy", "adapter", "message"),
     [
         ("eh_ft", "lora:rank=3", "holds the adapter 'lora:"),
-        ("eh_ft", "bitfit", "wanted is 'bitfit'"),
+        ("eh_ft", "bitfit", "but 'bitfit' is wanted"),
         ("eh_ft", "pissa", "begins by changing the backbone"),
         ("finetune", None, "adapter.from`? would have no effect"),
     ],

@@ -13,6 +13,7 @@ import torch
 
 import headstart as hs
 from headstart.artifacts.model_folder import save_model_folder
+from headstart.experiments.observer import observed
 from headstart.experiments.run import run_one
 from headstart.inference.predict import predict
 from headstart.registry import Spec
@@ -88,9 +89,9 @@ def test_a_killed_stage_goes_on(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_one(data, RunFolder(tmp_path), options, kill)
+        run_one(data, RunFolder(tmp_path), options, kill, observed)
     assert (tmp_path / "2-finetune" / "checkpoint-2").is_dir()
-    assert run_one(data, RunFolder(tmp_path), options).status is RunStatus.FINISHED
+    assert run_one(data, RunFolder(tmp_path), options, witnesses=observed).status is RunStatus.FINISHED
 
 
 def test_the_same_answers_as_on_a_cpu(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def page(found: Mapping[str, Outcomes]) -> str:
             "Written by `python -m tests.matrix`; `make test-all` trains every cell again and holds the tables to it.",
             "",
             f"{len(outcomes)} combinations on tiny models: {works} trained, with every [invariant of the engine]"
-            f"(guides/invariants.md) held, and {len(outcomes) - works} were refused before training. None crashed, "
-            "and none ran without training what it declares.",
+            f"(guides/invariants.md) held, and {len(outcomes) - works} were refused before training. Not one "
+            "crashed or ran without training what it declares.",
             "",
             "## Adapters",
             "",
@@ -108,16 +108,17 @@ def page(found: Mapping[str, Outcomes]) -> str:
             "",
             "## Tensors that rightly get no gradient",
             "",
-            "The engine stops a run whose head or adapter has a tensor that never had a gradient. These are excused:",
+            "The engine stops a run whose head or adapter has a tensor that never had a gradient. The exceptions are:",
             "",
-            "- key biases, everywhere: what is added to every key cancels in the softmax;",
+            "- key biases, everywhere: a number that is added to every key cancels in the softmax;",
             "- XLNet's `mask_emb`, `r_s_bias` and `seg_embed`, which classification does not use;",
             "- GLoRA's `D`, which is multiplied by a bias that may be zero;",
-            "- factors behind a zero (LoRA's A, a bottleneck's way down) in stages of a few updates, and under "
-            "unfreezing by schedule.",
+            "- tensors that are multiplied by others that start at zero (LoRA's A, a bottleneck's way down), in stages "
+            "of a few updates and under unfreezing by schedule.",
             "",
-            "Longformer's local queries, keys and values of the last layer compute for no head that reads the first "
-            "token alone, which has maps of its own: no adapter stands there, and BitFit leaves their biases out.",
+            "In Longformer's last layer the first token attends through maps of its own. A head that reads this token "
+            "alone gets nothing from the local queries, keys and values there, so adapters skip them, and BitFit skips "
+            "their biases.",
             "",
         ]
     )

@@ -43,7 +43,7 @@ def test_options_are_set() -> None:
         ("mlp:hidden_size=2.5", "a whole number"),
         ("mlp:hidden_size", "a whole number"),
         ("linear:pooling", "a word"),
-        ("linear:pooling=men", "did you mean 'mean'"),
+        ("linear:pooling=men", "Known: auto, first, mean, last"),
         ("mlp:hidden_size=0", "at least 1"),
         ("fourier_kan:grid_size=-1", "at least 1"),
     ],

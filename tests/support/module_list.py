@@ -1,6 +1,6 @@
 """The list of modules in docs/architecture.md: each with the first sentence of its docstring.
 
-    python -m tests.support.module_list     # writes it anew
+python -m tests.support.module_list     # writes it anew
 """
 
 from __future__ import annotations

@@ -13,8 +13,10 @@ from safetensors.torch import load_file
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
+from headstart.experiments.evaluation import evaluated
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.methods import ComparedMethods, check_method
+from headstart.experiments.observer import observed
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
@@ -134,7 +136,8 @@ def do_run(
 ) -> tuple[Run, RunRecord]:
     """Run the choices at one seed into `folder`, keeping the backbone."""
     data = data_of(tiny_experiment(choices, source), source, seed=seed)
-    return data.run, run_one(data, RunFolder(folder), options or RunOptions(keep_backbone=True))
+    options = options or RunOptions(keep_backbone=True)
+    return data.run, run_one(data, RunFolder(folder), options, witnesses=observed if options.diagnostics else evaluated)
 
 
 def load_without_dropout(*args: Any, **options: Any) -> Classifier:

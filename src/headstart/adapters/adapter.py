@@ -47,12 +47,12 @@ class AttachedAdapter:
         model: what to call and train from now on.
         adapter_names: the adapter's parameters, as `model.named_parameters()` names them.
         head_names: the head's tensors, named likewise.
-        plain_name: from a name in `model` to the name before attaching; None for what the adapter brought along.
+        plain_name: from a name in `model` to the name before attaching; None for tensors that the adapter brought.
         kept_names: tensors that it brought along and does not train; they are stored with it.
         merged: from this and a share of the adapter's effect to the backbone that has it in its weights; None where no
             weights can hold it.
         hooks: what it does around a stage's updates, if anything.
-        is_storable: its tensors mean the same on any copy of the pretrained backbone.
+        is_storable: whether its tensors mean the same on any copy of the pretrained backbone.
     """
 
     spec: Spec
@@ -64,11 +64,6 @@ class AttachedAdapter:
     merged: Callable[[AttachedAdapter, float], Tensors] | None = None
     hooks: UpdateHooks | None = None
     is_storable: bool = True
-
-    @property
-    def merges(self) -> bool:
-        """Whether the adapter's effect can be written into the backbone's weights."""
-        return self.merged is not None
 
     def adapter_tensors(self) -> Tensors:
         """Return the adapter's tensors under the model's names."""
@@ -83,10 +78,7 @@ class AttachedAdapter:
         return {plain: tensor for plain, (name, tensor) in self._plain().items() if name not in self.head_names}
 
     def merged_backbone(self, fraction: float = 1.0) -> Tensors:
-        """Return the backbone with the adapter's effect in its weights, under the plain model's names.
-
-        Args:
-            fraction: share of the effect, from 0 (the pretrained weights) to 1.
+        """Return the backbone, under the plain model's names, with a share (0 to 1) of the adapter's effect in it.
 
         Raises:
             ValueError: if this adapter cannot be merged.
@@ -108,7 +100,7 @@ class AttachedAdapter:
         """
         stored, own = read_adapter(folder), self._from_backbone_on()
         if stored.spec != self.spec:
-            raise UsageError(f"{folder} holds the adapter '{stored.spec}', wanted is '{self.spec}'")
+            raise UsageError(f"{folder} holds the adapter '{stored.spec}', but '{self.spec}' is wanted")
         shapes, own_shapes = ({name: t.shape for name, t in tensors.items()} for tensors in (stored.tensors, own))
         if shapes != own_shapes:
             wrong = sorted({name for name, _ in shapes.items() ^ own_shapes.items()})
@@ -140,9 +132,9 @@ class Adapter(ABC):
     """Whether it only reads what a linear module gives and never computes with its weights, so that these can be
     quantised."""
     first_rates: ClassVar[Rates] = DEFAULT_FIRST
-    """Peak learning rates as Stage 1. An adapter that sets none has LoRA's, of which nobody knows whether they suit."""
+    """Peak learning rates as Stage 1. The default is LoRA's, which may not suit another adapter."""
     alone_rates: ClassVar[Rates] = DEFAULT_ALONE
-    """Peak learning rates as the whole training, likewise."""
+    """Peak learning rates as the whole training, with the same default."""
 
     @property
     def spec(self) -> Spec:
@@ -156,7 +148,7 @@ class Adapter(ABC):
 
     @property
     def rewrites_backbone(self) -> bool:
-        """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
+        """Whether attaching changes the backbone's own weights, so that the adapter does not fit another copy."""
         return False
 
     def rate(self, size: ModelSize, role: Role) -> float:
@@ -177,9 +169,14 @@ class Adapter(ABC):
 
     @abstractmethod
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
-        """Put the adapter on a freshly loaded classifier, which is changed in place.
+        """Put the adapter on a freshly loaded classifier, in place; `seed` is the root of the stream `adapter_init`."""
 
-        Args:
-            classifier: its model gets the adapter.
-            seed: root of the stream `adapter_init`.
-        """
+    def attached(self, classifier: Classifier, is_own: Callable[[str], bool]) -> AttachedAdapter:
+        """Return the adapter once its modules are in the model; `is_own` knows their tensors by name."""
+        return AttachedAdapter(
+            spec=self.spec,
+            model=classifier.model,
+            adapter_names=frozenset(name for name, _ in classifier.model.named_parameters() if is_own(name)),
+            head_names=frozenset(classifier.head_names),
+            plain_name=lambda name: None if is_own(name) else name,
+        )

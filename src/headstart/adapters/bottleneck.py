@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
 from torch import nn
@@ -15,10 +15,9 @@ from headstart.adapters.layer_modules import layer_sites, output_width
 from headstart.adapters.rates import Rates
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
+from headstart.registry import at_least, one_of
 from headstart.seeding import derive_seed, torch_stream
 
-VARIANTS = ("houlsby", "pfeiffer")
-ACTIVATIONS = ("gelu", "relu", "silu", "tanh")
 DEFAULT_REDUCTION_FACTOR = 16
 CHILD = "bottleneck"
 """Name of the adapter as a child of the linear module whose output it reads."""
@@ -43,10 +42,10 @@ class Bottleneck(Adapter):
     bit; the layer norms stay frozen.
     """
 
-    variant: str = "houlsby"
-    reduction_factor: int = DEFAULT_REDUCTION_FACTOR
-    bottleneck_size: int = 0
-    activation: str = "gelu"
+    variant: Annotated[str, one_of(("houlsby", "pfeiffer"))] = "houlsby"
+    reduction_factor: Annotated[int, at_least(1)] = DEFAULT_REDUCTION_FACTOR
+    bottleneck_size: Annotated[int, at_least(0)] = 0
+    activation: Annotated[str, one_of(("gelu", "relu", "silu", "tanh"))] = "gelu"
 
     name: ClassVar[str] = "bottleneck"
     merges: ClassVar[bool] = False
@@ -56,18 +55,6 @@ class Bottleneck(Adapter):
     alone_rates: ClassVar[Rates] = Rates(1e-3, 3e-4, 3e-4)
 
     def __post_init__(self) -> None:
-        for option, given, known in (
-            ("variant", self.variant, VARIANTS),
-            ("activation", self.activation, ACTIVATIONS),
-        ):
-            if given not in known:
-                raise UsageError(f"bottleneck was given {option} {given!r}", allowed=f"  Known: {', '.join(known)}.")
-        if self.reduction_factor < 1 or self.bottleneck_size < 0:
-            raise UsageError(
-                f"bottleneck was given reduction_factor {self.reduction_factor}, "
-                f"bottleneck_size {self.bottleneck_size}",
-                allowed="  Both are at least 1.",
-            )
         if self.bottleneck_size and self.reduction_factor != DEFAULT_REDUCTION_FACTOR:
             raise UsageError(
                 "bottleneck was given both reduction_factor and bottleneck_size",
@@ -75,7 +62,7 @@ class Bottleneck(Adapter):
             )
 
     def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter belongs to a way down, which stands behind its way up."""
+        """Whether a parameter belongs to a way down, whose output the way up multiplies."""
         return f".{CHILD}.down." in name
 
     def refusal(self, classifier: Classifier) -> str | None:
@@ -95,13 +82,7 @@ class Bottleneck(Adapter):
                 linear = model.get_submodule(name)
                 linear.add_module(CHILD, self._network(linear).train(linear.training))
                 linear.register_forward_hook(_add_bottleneck)
-        return AttachedAdapter(
-            spec=self.spec,
-            model=model,
-            adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_bottleneck(name)),
-            head_names=frozenset(classifier.head_names),
-            plain_name=lambda name: None if _is_bottleneck(name) else name,
-        )
+        return self.attached(classifier, lambda name: f".{CHILD}." in name)
 
     def _linears(self, classifier: Classifier) -> list[str]:
         sites = layer_sites(classifier)
@@ -136,7 +117,3 @@ def _add_bottleneck(module: nn.Module, inputs: tuple[torch.Tensor, ...], output:
     """Add the module's own adapter to its output; looked up when called, so that copies of the model use their own."""
     added: torch.Tensor = getattr(module, CHILD)(output)
     return output + added
-
-
-def _is_bottleneck(name: str) -> bool:
-    return f".{CHILD}." in name

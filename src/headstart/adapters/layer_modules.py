@@ -38,9 +38,7 @@ def num_layers(names: list[str]) -> int:
 def layer_linears(classifier: Classifier, *, attention_only: bool) -> list[str]:
     """Return the full names of the linear modules in the backbone's layers; never the head's, never embeddings.
 
-    Args:
-        classifier: the plain model.
-        attention_only: those of the attention: query, key, value and output, in whatever form.
+    With `attention_only`, those of the attention: query, key, value and output, in whatever form.
     """
     head_modules = {name.rpartition(".")[0] for name in classifier.head_names}
     return [

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, final
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -13,9 +12,9 @@ from transformers.pytorch_utils import Conv1D
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.layer_modules import layer_linears
-from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Tensors
+from headstart.registry import ABOVE_ZERO, FROM_ZERO_TO_UNDER_ONE, at_least, one_of
 from headstart.seeding import derive_seed, torch_stream
 
 TARGETS = ("attention", "all_linear")
@@ -36,27 +35,18 @@ class Lora(Adapter):
     uniform, B zero.
     """
 
-    rank: int = 8
-    alpha: float = 16.0
-    dropout: float = 0.0
-    targets: str = "attention"
+    rank: Annotated[int, at_least(1)] = 8
+    alpha: Annotated[float, ABOVE_ZERO] = 16.0
+    dropout: Annotated[float, FROM_ZERO_TO_UNDER_ONE] = 0.0
+    targets: Annotated[str, one_of(TARGETS)] = "attention"
 
     name: ClassVar[str] = "lora"
     merges: ClassVar[bool] = True
     source: ClassVar[str] = "Hu et al. (2022)"
     reads_outputs_only: ClassVar[bool] = True
 
-    def __post_init__(self) -> None:
-        if self.rank < 1 or not 0 < self.alpha < math.inf or not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"lora was given rank {self.rank}, alpha {self.alpha}, dropout {self.dropout}",
-                allowed="  rank is at least 1, alpha above 0 and finite, dropout from 0 to under 1.",
-            )
-        if self.targets not in TARGETS:
-            raise UsageError(f"lora was given targets {self.targets!r}", allowed=f"  Known: {', '.join(TARGETS)}.")
-
     def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter is an A, which stands behind its B."""
+        """Whether a parameter is an A, which is multiplied by its B."""
         return ".lora_A." in name
 
     def refusal(self, classifier: Classifier) -> str | None:
@@ -77,11 +67,10 @@ class Lora(Adapter):
         was_training = classifier.model.training
         with torch_stream(derive_seed(seed, "adapter_init")):
             model = inject_adapter_in_model(config, classifier.model).train(was_training)
-        names = frozenset(name for name, _ in model.named_parameters() if _is_lora(name))
         return AttachedAdapter(
             spec=self.spec,
             model=model,
-            adapter_names=names,
+            adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_lora(name)),
             head_names=frozenset(classifier.head_names),
             plain_name=_plain_name,
             merged=_merged,
@@ -108,11 +97,10 @@ def _plain_name(name: str) -> str | None:
 
 def _merged(attached: AttachedAdapter, fraction: float) -> Tensors:
     tensors = attached.backbone_tensors()
-    layers: list[tuple[str, Any]] = [
-        (name, module) for name, module in attached.model.named_modules() if isinstance(module, LoraLayer)
-    ]
     with torch.no_grad():
-        for name, layer in layers:
-            weight = f"{name}.weight"
-            tensors[weight] = tensors[weight] + fraction * layer.get_delta_weight("default")
+        for name, module in attached.model.named_modules():
+            if isinstance(module, LoraLayer):
+                layer: Any = module
+                weight = f"{name}.weight"
+                tensors[weight] = tensors[weight] + fraction * layer.get_delta_weight("default")
     return tensors

@@ -36,7 +36,7 @@ WITHOUT_EFFECT = {
 """Fields of a configuration that would change nothing here."""
 
 BY_DATA = {"eva", "corda", "loftq", "lora_ga", "pissa_niter_[number of iters]"}
-"""Ways to begin that want to see data first, which an adapter here does not, and one that is a pattern of words."""
+"""Ways to begin that need data, which an adapter here does not see before it trains, and a pattern of words."""
 
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 

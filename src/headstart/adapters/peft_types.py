@@ -37,7 +37,7 @@ BEHIND_A_ZERO = re.compile(
     r"\.lora_A\.|\.lora_B\.default$|\.(adamss|delora|gralora|hira|lily|peanut)_A\.|\.delora_lambda\.|\.glora_[ABC]\."
     r"|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
 )
-"""LoRA's A stands behind B, AdaLoRA's A and B behind E, and so on."""
+"""Parameters that are multiplied by others that start at zero: LoRA's A by B, AdaLoRA's A and B by E, and so on."""
 NEVER_A_GRADIENT = ".glora_D."
 """GLoRA's D is multiplied by a bias that may be zero."""
 
@@ -87,7 +87,7 @@ class PeftAdapter(Adapter):
         return isinstance(beginning, str) and beginning in REWRITING
 
     def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter stands behind one that starts at zero."""
+        """Whether a parameter is multiplied by another that starts at zero."""
         return BEHIND_A_ZERO.search(name) is not None
 
     def never_gets_gradient(self, name: str) -> bool:
@@ -295,7 +295,7 @@ def _of_type(peft_type: str) -> type[PeftAdapter]:
 
 
 def _with_options(adapter: type[PeftAdapter], given: dict[str, Scalar]) -> PeftAdapter:
-    """Build an adapter; what its kind fixes, and a place where there is no choice, cannot be given."""
+    """Build an adapter; options that its kind fixes cannot be given, and `targets` only where there is a choice."""
     kind = adapter.kind
     places = {"targets": str(given.pop("targets"))} if "targets" in given and kind.places == "linears" else {}
     closed = sorted(set(given) & set(kind.fixed))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -14,8 +14,8 @@ from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.layer_modules import output_width
 from headstart.adapters.prefixed_attention import PREFIXED, add_prefix, is_prefix, widen_softmax
 from headstart.adapters.rates import Rates
-from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
+from headstart.registry import at_least
 from headstart.seeding import derive_seed, torch_stream
 
 INITIAL_STD = 0.01
@@ -45,7 +45,7 @@ class Prefix(Adapter):
     attended.
     """
 
-    num_tokens: int = 17
+    num_tokens: Annotated[int, at_least(1)] = 17
 
     name: ClassVar[str] = "prefix"
     merges: ClassVar[bool] = False
@@ -53,10 +53,6 @@ class Prefix(Adapter):
     reads_outputs_only: ClassVar[bool] = True
     first_rates: ClassVar[Rates] = Rates(3e-2, 1e-2, 5e-3)
     alone_rates: ClassVar[Rates] = Rates(1e-2, 1e-2, 5e-3)
-
-    def __post_init__(self) -> None:
-        if self.num_tokens < 1:
-            raise UsageError(f"prefix was given num_tokens {self.num_tokens}", allowed="  It is at least 1.")
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""
@@ -87,13 +83,7 @@ class Prefix(Adapter):
                     widen_softmax(module)
         if not _has_own_softmax(backbone):
             backbone.set_attn_implementation(PREFIXED[backbone.config._attn_implementation])
-        return AttachedAdapter(
-            spec=self.spec,
-            model=classifier.model,
-            adapter_names=frozenset(name for name, _ in classifier.model.named_parameters() if is_prefix(name)),
-            head_names=frozenset(classifier.head_names),
-            plain_name=lambda name: None if is_prefix(name) else name,
-        )
+        return self.attached(classifier, is_prefix)
 
 
 def attention_modules(classifier: Classifier) -> dict[str, nn.Module]:
@@ -111,14 +101,10 @@ def attention_modules(classifier: Classifier) -> dict[str, nn.Module]:
 
 def key_width(module: nn.Module) -> int | None:
     """Return the width of an attention module's keys, all heads together; None where it cannot be told."""
-    children = dict(module.named_children())
-    for name in KEY_PROJECTIONS:
-        if name in children:
-            return output_width(children[name])
-    for name in FUSED_PROJECTIONS:
-        if name in children:
-            width = output_width(children[name])
-            return width // 3 if width else None
+    for name, child in module.named_children():
+        if name in (*KEY_PROJECTIONS, *FUSED_PROJECTIONS):
+            width = output_width(child)
+            return width // 3 if width and name in FUSED_PROJECTIONS else width
     return None
 
 

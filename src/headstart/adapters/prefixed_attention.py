@@ -71,7 +71,7 @@ def _with_prefix(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    options: Mapping[str, Any],
+    **options: Any,
 ) -> Attention:
     """Call `attention` with the module's prefix before key and value [b, n, k, d]; without one, as it was called."""
     if not hasattr(module, KEY):
@@ -88,28 +88,14 @@ def _with_prefix(
     return attention(module, query, _before(key, prefix), value, attention_mask, **changed)
 
 
-def _sdpa(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    **options: Any,
-) -> Attention:
-    return _with_prefix(sdpa_attention_forward, module, query, key, value, attention_mask, options)
+def _sdpa(module: nn.Module, *tensors: Any, **options: Any) -> Attention:
+    return _with_prefix(sdpa_attention_forward, module, *tensors, **options)
 
 
-def _eager(
-    module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    **options: Any,
-) -> Attention:
+def _eager(module: nn.Module, *tensors: Any, **options: Any) -> Attention:
     # Every model has its own, beside its attention class.
     attention = vars(sys.modules[type(module).__module__])["eager_attention_forward"]
-    return _with_prefix(attention, module, query, key, value, attention_mask, options)
+    return _with_prefix(attention, module, *tensors, **options)
 
 
 def _explicit_sdpa_mask(*, allow_is_causal_skip: bool = True, **options: Any) -> torch.Tensor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import Annotated, Any, ClassVar, final
 
 import torch
 from peft import PromptEmbedding, PromptEncoder, PromptEncoderConfig, PromptTuningConfig
@@ -13,8 +13,8 @@ from torch import nn
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.rates import Rates
-from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
+from headstart.registry import at_least, one_of
 from headstart.seeding import derive_seed, torch_stream
 
 MODEL_TYPES = (
@@ -26,21 +26,15 @@ MODEL_TYPES = (
 CHILD = "soft_prompt"
 """Name of the adapter as a child of the backbone."""
 
-ENCODERS = ("mlp", "lstm")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftPrompt(Adapter):
     """Vectors behind the text's first token, in front of all others; they are not in what the backbone gives."""
 
-    num_tokens: int = 20
+    num_tokens: Annotated[int, at_least(1)] = 20
 
     merges: ClassVar[bool] = False
     reads_outputs_only: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.num_tokens < 1:
-            raise UsageError(f"{self.name} was given num_tokens {self.num_tokens}", allowed="  It is at least 1.")
 
     @property
     def num_positions(self) -> int:
@@ -49,8 +43,7 @@ class SoftPrompt(Adapter):
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""
-        backbone: Any = classifier.model.base_model
-        if backbone.config.model_type in MODEL_TYPES:
+        if _backbone(classifier).config.model_type in MODEL_TYPES:
             return None
         return (
             "soft prompts shift the text: decoders then pool the wrong place of padded batches, and other "
@@ -59,24 +52,24 @@ class SoftPrompt(Adapter):
 
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
         """Put the prompt on the backbone, by hooks around its forward pass."""
-        model = classifier.model
-        backbone: Any = model.base_model
+        model, backbone = classifier.model, _backbone(classifier)
         words = backbone.get_input_embeddings()
         with torch_stream(derive_seed(seed, "adapter_init")):
             backbone.add_module(CHILD, self._encoder(words).to(words.weight.device).train(model.training))
         backbone.register_forward_pre_hook(_insert_prompt, with_kwargs=True)
         backbone.register_forward_hook(_take_prompt_out)
-        return AttachedAdapter(
-            spec=self.spec,
-            model=model,
-            adapter_names=frozenset(name for name, _ in model.named_parameters() if _is_prompt(name)),
-            head_names=frozenset(classifier.head_names),
-            plain_name=lambda name: None if _is_prompt(name) else name,
-        )
+        return self.attached(classifier, lambda name: f".{CHILD}." in f".{name}")
 
     @abstractmethod
     def _encoder(self, words: nn.Embedding) -> nn.Module:
         """Return what maps prompt numbers [b, p] to vectors [b, p, e]."""
+
+    def _sizes(self, words: nn.Embedding) -> dict[str, Any]:
+        return {
+            "num_virtual_tokens": self.num_tokens,
+            "token_dim": words.embedding_dim,
+            "num_transformer_submodules": 1,
+        }
 
 
 @final
@@ -99,13 +92,7 @@ class Prompt(SoftPrompt):
     alone_rates: ClassVar[Rates] = Rates(3e-2, 1e-2, 1e-2)
 
     def _encoder(self, words: nn.Embedding) -> nn.Module:
-        config = PromptTuningConfig(
-            num_virtual_tokens=self.num_tokens,
-            token_dim=words.embedding_dim,
-            num_transformer_submodules=1,
-            prompt_tuning_init="SAMPLE_VOCAB",
-        )
-        return PromptEmbedding(config, words)
+        return PromptEmbedding(PromptTuningConfig(**self._sizes(words), prompt_tuning_init="SAMPLE_VOCAB"), words)
 
 
 @final
@@ -123,26 +110,17 @@ class PTuning(SoftPrompt):
     Differs from the paper: all vectors stand behind the text's first token; there is no template around the text.
     """
 
-    encoder: str = "mlp"
-    hidden_size: int = 0
+    encoder: Annotated[str, one_of(("mlp", "lstm"))] = "mlp"
+    hidden_size: Annotated[int, at_least(0)] = 0
 
     name: ClassVar[str] = "p_tuning"
     source: ClassVar[str] = "Liu et al. (2021)"
     first_rates: ClassVar[Rates] = Rates(5e-3, 1e-3, 1e-3)
     alone_rates: ClassVar[Rates] = Rates(3e-3, 1e-3, 1e-3)
 
-    def __post_init__(self) -> None:
-        SoftPrompt.__post_init__(self)
-        if self.encoder not in ENCODERS:
-            raise UsageError(f"p_tuning was given encoder {self.encoder!r}", allowed=f"  Known: {', '.join(ENCODERS)}.")
-        if self.hidden_size < 0:
-            raise UsageError(f"p_tuning was given hidden_size {self.hidden_size}", allowed="  It is at least 0.")
-
     def _encoder(self, words: nn.Embedding) -> nn.Module:
         config = PromptEncoderConfig(
-            num_virtual_tokens=self.num_tokens,
-            token_dim=words.embedding_dim,
-            num_transformer_submodules=1,
+            **self._sizes(words),
             encoder_reparameterization_type=self.encoder.upper(),
             encoder_hidden_size=self.hidden_size or words.embedding_dim,
         )
@@ -172,7 +150,7 @@ def _insert_prompt(
 
 def _take_prompt_out(backbone: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
     """Take the prompt's places out of the last layer's output [b, t + p, h]."""
-    num_tokens = len(_prompt_of(backbone).embedding.weight)
+    num_tokens = len(getattr(backbone, CHILD).embedding.weight)
     hidden = output[0]
     text = torch.cat([hidden[:, :1], hidden[:, 1 + num_tokens :]], dim=1)
     if isinstance(output, tuple):
@@ -182,19 +160,15 @@ def _take_prompt_out(backbone: nn.Module, args: tuple[Any, ...], output: Any) ->
 
 
 def _vectors(backbone: nn.Module, batch_size: int) -> torch.Tensor:
-    encoder = _prompt_of(backbone)
+    encoder: Any = getattr(backbone, CHILD)
     weight = encoder.embedding.weight
     vectors: torch.Tensor = encoder(torch.arange(len(weight), device=weight.device).expand(batch_size, -1))
     return vectors
 
 
-def _prompt_of(backbone: nn.Module) -> Any:
-    return getattr(backbone, CHILD)
+def _backbone(classifier: Classifier) -> Any:
+    return classifier.model.base_model
 
 
 def _behind_first(text: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
     return torch.cat([text[:, :1], prompt, text[:, 1:]], dim=1)
-
-
-def _is_prompt(name: str) -> bool:
-    return f".{CHILD}." in f".{name}"

@@ -17,13 +17,7 @@ class BoundedCache:
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T], num_bytes: Callable[[T], int]) -> T:
-        """Return the value of `key`, made if it is not there.
-
-        Args:
-            key: names what the value follows from.
-            make: gives it.
-            num_bytes: says how large it is, roughly.
-        """
+        """Return the value of `key`, made if it is not there; `num_bytes` says roughly how large it is."""
         if key in self._entries:
             self._entries.move_to_end(key)
             kept: T = self._entries[key][0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -15,20 +16,20 @@ from headstart.experiments.witness import StageEnd, Witness
 from headstart.inference.forward import batched_logits
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
+from headstart.tasks.task import Task
 
 BATCH_SIZE = 32
 
 
 def fp32_logits(data: RunData, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
     """Return a model's logits of rows, always in fp32."""
-    return batched_logits(
-        model,
-        tokens,
-        data.collator,
-        batch_size=BATCH_SIZE,
-        precision="fp32",
-        device=data.run.experiment.training.device,
-    )
+    device = data.run.experiment.training.device
+    return batched_logits(model, tokens, data.collator, batch_size=BATCH_SIZE, precision="fp32", device=device)
+
+
+def evaluated(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
+    """Return what looks at a stage where nothing but its score is wanted."""
+    return (Evaluation(data, run_folder),)
 
 
 class Evaluation(Witness):
@@ -49,21 +50,20 @@ class Evaluation(Witness):
         if split is None and not others:
             return record
         model = end.final_model()
+
+        def scored(task: Task, tokens: TokenizedSplit, groups: Sequence[str] | None) -> Scored:
+            return score(task, fp32_logits(self._data, model, tokens), tokens.labels or [], groups)
+
         if split is not None:
-            tokens = self._data.tokens("report")
-            self.scored = score(
-                self._data.task, fp32_logits(self._data, model, tokens), tokens.labels or [], self._data.report.groups
-            )
+            self.scored = scored(self._data.task, self._data.tokens("report"), self._data.report.groups)
             if end.is_last:
                 write_predictions(self.scored, self._run_folder.predictions(split))
         other_scores = {}
         for other in others:
-            rows, tokens = self._data.other(other), self._data.other_tokens(other)
-            scored = score(
-                rows.task, fp32_logits(self._data, model, tokens), tokens.labels or [], rows.evaluation.groups
-            )
-            write_predictions(scored, self._run_folder.predictions(other.name.replace("/", "-")))
-            other_scores[other.name] = scored.scores
+            rows = self._data.other(other)
+            found = scored(rows.task, self._data.other_tokens(other), rows.evaluation.groups)
+            write_predictions(found, self._run_folder.predictions(other.name.replace("/", "-")))
+            other_scores[other.name] = found.scores
         return replace(
             record,
             scores=self.scored.scores if self.scored else {},

@@ -61,7 +61,7 @@ class Evaluation:
 
     Attributes:
         split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
-        holdout_fraction: share of the training split that is held out, 0 for none.
+        holdout_fraction: share of the training split that is held out, from 0.
         chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.
         selection_fraction: share of the training rows that nothing is trained on because a strategy chooses on them.
@@ -85,7 +85,7 @@ class Experiment:
         model: its name; `model_revision` is a commit or the SHA-256 of its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         plan: the stages, resolved to the last number.
-        recorded_digest: what an older headstart stored it under; "" for one that is planned now.
+        recorded_digest: what an older headstart stored it under; "" for an experiment that is planned now.
     """
 
     task: str

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from headstart.experiments.consumption import Consumption
-from headstart.experiments.evaluation import Evaluation
+from headstart.experiments.evaluation import Evaluation, evaluated
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored
 from headstart.experiments.witness import StageEnd, StageStart, Witness
@@ -21,6 +21,7 @@ from headstart.models.checkpoint_tensors import CheckpointTensors
 from headstart.models.parameters import Digests
 from headstart.stats.calibration import Calibration, calibration, cross_fitted_probabilities
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
+from headstart.store.layout import RunFolder
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
 from headstart.store.record import StageRecord
 from headstart.training.diagnostics import Snapshot, angle, feature_change, flat, layer_distances, linear_cka
@@ -28,6 +29,15 @@ from headstart.training.stage_values import StageOutcome
 
 TARGET_ACCURACY = 0.9
 NUM_FOLDS = 5
+
+
+def observed(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
+    """Return what looks at a stage where diagnostics are wanted; private rows are only scored."""
+    # What is measured on private rows would leave them without any noise.
+    if data.run.experiment.training.privacy is not None:
+        return evaluated(data, run_folder)
+    evaluation, consumption = Evaluation(data, run_folder), Consumption(data.run.experiment.training.device)
+    return (Observer(data, evaluation, consumption), evaluation, consumption)
 
 
 class Observer(Witness):

@@ -9,6 +9,7 @@ from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.layers import Layers
 from headstart.registry import Spec
+from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.strategy import Stage
 from headstart.training import head_calibration
 from headstart.training.regularisers.catalogue import build_regulariser
@@ -17,13 +18,9 @@ from headstart.training.regularisers.catalogue import build_regulariser
 def check_plan_fits(
     plan: Sequence[Stage], classifier: Classifier, model: str, checkpointed: Sequence[str] = ()
 ) -> None:
-    """Refuse a plan that the model cannot carry out.
+    """Refuse a plan that the model, called `model` in messages, cannot carry out.
 
-    Args:
-        plan: the stages.
-        classifier: the model.
-        model: what a message calls it.
-        checkpointed: kinds of the stages that gradient checkpointing is switched on for.
+    `checkpointed` are the kinds of the stages that gradient checkpointing is switched on for.
 
     Raises:
         UsageError: if there are fewer layers than the plan speaks of, the head cannot be calibrated, an adapter or
@@ -34,7 +31,10 @@ def check_plan_fits(
         check_adapter(spec, classifier, model)
     for stage in plan:
         _check_layers(stage, num_layers, model)
-        if stage.head_from.calibrates and (reason := head_calibration.refusal(classifier)) is not None:
+        if (
+            stage.head_from == PreviousHead(calibrated=True)
+            and (reason := head_calibration.refusal(classifier)) is not None
+        ):
             raise UsageError(f"head_calibration does not work here: {reason}", remedy="  Leave it out.")
         if stage.kind in checkpointed:
             _check_gradient_checkpointing(stage, classifier)

@@ -11,6 +11,7 @@ from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
 from headstart.store.privacy import RunPrivacy, StagePrivacy
+from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.strategy import Stage
 from headstart.training.config import PrivacyConfig, TrainerOverride
 from headstart.training.objective import Objective
@@ -34,11 +35,7 @@ def check_private(
 ) -> None:
     """Refuse, before anything trains, what cannot be trained privately or would spend more than the budget.
 
-    Args:
-        experiment: resolved to the last number.
-        overrides: all that were given, also those that cannot change results.
-        tokens: the rows to train on.
-        load: gives the model, freshly loaded.
+    `overrides` are all that were given, `tokens` those of the training rows; `load` gives the model, freshly loaded.
 
     Raises:
         UsageErrors: all faults at once.
@@ -72,8 +69,7 @@ def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> S
     privacy = run.experiment.training.privacy
     if privacy is None or stage.name not in mechanisms:
         return None
-    names = list(mechanisms)
-    so_far = [mechanisms[name] for name in names[: names.index(stage.name) + 1]]
+    so_far = list(mechanisms.values())[: list(mechanisms).index(stage.name) + 1]
     mechanism = mechanisms[stage.name]
     return StagePrivacy(
         noise_multiplier=mechanism.noise_multiplier,
@@ -160,9 +156,8 @@ def _row_faults(experiment: Experiment) -> Iterator[UsageError]:
         )
     if experiment.evaluation.selection_fraction:
         yield UsageError(f"{experiment.label} chooses on private rows: `dp` cannot account for that")
-    for stage in experiment.plan:
-        if stage.head_from.calibrates:
-            yield UsageError("head_calibration is fitted to the private rows without noise: `dp` cannot account for it")
+    if any(stage.head_from == PreviousHead(calibrated=True) for stage in experiment.plan):
+        yield UsageError("head_calibration is fitted to the private rows without noise: `dp` cannot account for it")
 
 
 def _check_gradients(experiment: Experiment, stage: Stage, classifier: Classifier) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from headstart.experiments.consumption import Consumption
-from headstart.experiments.evaluation import Evaluation
-from headstart.experiments.observer import Observer
+from headstart.experiments.evaluation import evaluated
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import EarlierStage
-from headstart.experiments.witness import Witness
+from headstart.experiments.witness import Witnesses
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
@@ -20,9 +18,13 @@ from headstart.training.peak_memory import peak_memory
 
 
 def run_one(
-    data: RunData, folder: RunFolder, options: RunOptions, listener: ProgressListener | None = None
+    data: RunData,
+    folder: RunFolder,
+    options: RunOptions,
+    listener: ProgressListener | None = None,
+    witnesses: Witnesses = evaluated,
 ) -> RunRecord:
-    """Run all stages that are not stored yet and return the record; the caller stores it.
+    """Run all stages that are not stored yet, each under new witnesses, and return the record; the caller stores it.
 
     Raises:
         DivergedError: if a loss is not finite.
@@ -31,19 +33,9 @@ def run_one(
     finished: list[EarlierStage] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, folder, options, index, tuple(finished))
-        stored = stage_run.load() or stage_run.train(witnesses_of(data, folder, options), listener)
+        stored = stage_run.load() or stage_run.train(witnesses(data, folder), listener)
         finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
     return describe_run(data, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
-
-
-def witnesses_of(data: RunData, folder: RunFolder, options: RunOptions) -> tuple[Witness, ...]:
-    """Return what looks at a stage of a run: the evaluation, and what is measured beside it where that is wanted."""
-    evaluation = Evaluation(data, folder)
-    # What is measured on private rows would leave them without any noise.
-    if not options.diagnostics or data.run.experiment.training.privacy is not None:
-        return (evaluation,)
-    consumption = Consumption(data.run.experiment.training.device)
-    return (Observer(data, evaluation, consumption), evaluation, consumption)
 
 
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.examples import Split, TaskData
@@ -95,12 +95,12 @@ class RunData:
 
     @property
     def report(self) -> Split:
-        """The rows to report on; there may be none."""
+        """The rows to report on; possibly empty."""
         return self._parts.report
 
     @property
     def choose(self) -> Split:
-        """The training rows that a strategy chooses on, and nothing is trained on; there may be none."""
+        """The training rows that a strategy chooses on instead of training on them; possibly empty."""
         return self._parts.choose
 
     @property
@@ -165,23 +165,17 @@ class RunData:
         )
 
     def features(self, classifier: Classifier) -> TimedFeatures | None:
-        """Return the frozen backbone's features of the training rows, or None where a head reads more than one vector.
+        """Return the frozen backbone's features of the training rows; None where the head reads more than one vector.
 
-        Args:
-            classifier: freshly loaded; its pretrained backbone computes them.
+        `classifier` is freshly loaded; its pretrained backbone computes them.
         """
         return self.cache.kept.get(self._frozen("features"), lambda: self._extract(classifier), _features_bytes)
 
     @property
     def sample(self) -> Sample:
         """What diagnostics look at."""
-        training = self.run.experiment.training
-        return Sample(
-            tokens=self.tokens("sample_rows"),
-            collate=self.collator,
-            precision=training.precision,
-            device=training.device,
-        )
+        training, tokens = self.run.experiment.training, self.tokens("sample_rows")
+        return Sample(tokens=tokens, collate=self.collator, precision=training.precision, device=training.device)
 
     def pretrained_features(self, known: torch.Tensor | None = None) -> torch.Tensor:
         """Return the untouched backbone's features of the sample [n, h]; `known` are these where just seen."""
@@ -219,7 +213,11 @@ class RunData:
                 stride=training.stride,
             )
 
-        return self.cache.kept.get(("tokens", *rows, *self._reading), tokenized, _tokens_bytes)
+        return self.cache.kept.get(
+            ("tokens", *rows, *self._reading),
+            tokenized,
+            lambda tokens: TOKEN_BYTES * len(tokens.features) * sum(tokens.lengths),
+        )
 
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
@@ -227,7 +225,8 @@ class RunData:
     def _extract(self, classifier: Classifier) -> TimedFeatures | None:
         begin = time.perf_counter()
         tokens, collate = self.tokens("train"), self.collator
-        if not reads_one_vector(classifier, collate(_first_rows(tokens))):
+        dataset = TokenizedDataset(tokens)
+        if not reads_one_vector(classifier, collate([dataset[row] for row in range(min(4, len(tokens)))])):
             return None
         features = extract(
             classifier,
@@ -238,15 +237,6 @@ class RunData:
             device=self.run.experiment.training.device,
         )
         return TimedFeatures(features=features, seconds=time.perf_counter() - begin)
-
-
-def _first_rows(tokens: TokenizedSplit) -> list[dict[str, Any]]:
-    dataset = TokenizedDataset(tokens)
-    return [dataset[row] for row in range(min(4, len(tokens)))]
-
-
-def _tokens_bytes(tokens: TokenizedSplit) -> int:
-    return TOKEN_BYTES * len(tokens.features) * sum(tokens.lengths)
 
 
 def _features_bytes(found: TimedFeatures | None) -> int:

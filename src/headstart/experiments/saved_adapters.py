@@ -18,10 +18,7 @@ START_FOLDER = "adapter-start"
 def saved_adapter_digest(adapter: Spec, folder: Path, classifier: Classifier) -> str:
     """Return the digest of a saved adapter, which stands for its content in a plan.
 
-    Args:
-        adapter: what the stages train.
-        folder: where it was saved.
-        classifier: the run's model; it gets the adapter. It may be without weights.
+    `classifier` is the run's model, with or without weights; the adapter is attached to it.
 
     Raises:
         UsageError: if the folder holds no adapter, or one of another kind, with other options or for another backbone.

@@ -42,21 +42,14 @@ class End:
         """Return the backbone that the stage ends with; None where it is the pretrained one with an adapter beside."""
         if outcome.attached is None:
             return outcome.classifier.backbone_tensors()
-        merges = self.share is not None and outcome.attached.merges
-        return outcome.attached.merged_backbone(self.share or 1.0) if merges else None
+        if self.share is None or outcome.attached.merged is None:
+            return None
+        return outcome.attached.merged_backbone(self.share)
 
     def store(
         self, stage: Stage, outcome: StageOutcome, backbone: Tensors | None, pretrained: Digests, folder: Path
     ) -> StoredStage:
-        """Write the stage's tensors, and return what its record says of them.
-
-        Args:
-            stage: as planned.
-            outcome: what it did.
-            backbone: what `backbone` gave.
-            pretrained: digests of the pretrained backbone.
-            folder: the stage's.
-        """
+        """Write the stage's tensors, `backbone` as the method gave it, and return what its record says of them."""
         head = outcome.head_tensors()
         end = dict(pretrained if backbone is None else digests(backbone))
         is_restored = end == dict(pretrained)

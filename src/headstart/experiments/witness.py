@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
+from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
 from headstart.strategies.strategy import Stage
 from headstart.training.stage_values import StageOutcome
@@ -59,3 +61,7 @@ class Witness:
     def after(self, end: StageEnd, record: StageRecord) -> StageRecord:
         """Look after the last update, and return the record with what was seen."""
         return record
+
+
+Witnesses = Callable[[RunData, RunFolder], Sequence[Witness]]
+"""Returns new witnesses for one stage of a run that is stored in a folder."""

@@ -105,7 +105,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         spans: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
     ) -> SequenceClassifierOutput:
-        """Return logits [b, c] (one column where there are no classes) and, with labels, the mean loss.
+        """Return logits [b, c] (one column where answers are not classes) and, with labels, the mean loss.
 
         Args:
             input_ids: [b, t], as are `attention_mask` and `token_type_ids`.

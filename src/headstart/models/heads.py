@@ -34,7 +34,7 @@ INITIALISED = "_is_hf_initialized"
 """transformers' mark on tensors that its initialisers leave alone."""
 
 LATE_MODULES = ("pooler", "sequence_summary")
-"""Modules inside a backbone that many checkpoints lack rightly, since their pretraining task does not use them."""
+"""Modules inside a backbone that many sound checkpoints lack, since their pretraining task does not use them."""
 
 
 def find_new_head(
@@ -42,8 +42,8 @@ def find_new_head(
 ) -> tuple[str, ...]:
     """Return the names of the head's tensors, given the keys that loading newly initialised.
 
-    A module that is new in part is new as a whole. A checkpoint whose head is of another size has a head: the rest of
-    that one is not the backbone's, so the architecture's whole head is returned, as it is when nothing is new.
+    A module that is new in part is new as a whole. The architecture's whole head is returned when nothing is new, and
+    when the checkpoint has a head of another size.
 
     Raises:
         CheckpointError: if keys outside every head are new: the checkpoint is damaged, or of another architecture.
@@ -99,12 +99,9 @@ def _no_head(model: PreTrainedModel) -> UsageError:
 
 
 def draw(model: PreTrainedModel, names: Sequence[str], seed: int) -> None:
-    """Draw tensors afresh, as the architecture initialises them; equal at one seed whatever the checkpoint held.
+    """Draw tensors of a head or of whole layers afresh, in place, as the architecture initialises them.
 
-    Args:
-        model: changed in place.
-        names: a head's tensors, or whole layers'.
-        seed: of the stream `head_init` or `layer_init`, already derived.
+    They are equal at one seed, derived for the stream `head_init` or `layer_init`, whatever the checkpoint held.
     """
     drawn = set(names)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -67,11 +67,10 @@ def load_classifier(
 
     Args:
         source: the pretrained checkpoint.
-        kind: what kind of answer the task wants.
-        labels: class names by index: two or more, for multi-label one or more; empty where answers are not
-            classes.
-        head: with its options, as `headstart.models.own_heads` has them.
-        reads_spans: the head reads two places in the text beside the text.
+        kind: of answer that the task wants.
+        labels: class names by index: two or more, for multi-label one or more; empty where answers are not classes.
+        head: one of `headstart.models.own_heads`, or the architecture's own.
+        reads_spans: whether the head reads two places in the text beside the text.
         seed: the root seed.
         attention: implementation inside transformers; None leaves the default.
         keep_head: keep a head that the checkpoint has for these classes.
@@ -124,7 +123,9 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     if not any(found for pattern in TOKENIZER_FILES for found in source.path.glob(pattern)):
         # transformers would make one without a vocabulary, to which every word is unknown.
         raise UsageError(f"the model {source.name!r} has no tokenizer: its folder holds no vocabulary")
-    side = {"padding_side": "left"} if _reads_the_end(source) else {}
+    # A folder with an adapter alone has no configuration; its tokenizer knows the side.
+    has_config = (source.path / "config.json").is_file()
+    side = {"padding_side": "left"} if has_config and load_config(source).model_type in READS_THE_END else {}
     try:
         with quiet_loading():
             tokenizer = read_tokenizer(source.path, **side)
@@ -133,11 +134,6 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def _reads_the_end(source: ModelSource) -> bool:
-    """Whether the folder's model does; one with an adapter alone has no configuration, its tokenizer says it."""
-    return (source.path / "config.json").is_file() and load_config(source).model_type in READS_THE_END
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:
@@ -205,9 +201,7 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
     backbone = without_pooler(encoder_of(whole))
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
     state = whole.state_dict(keep_vars=True)
-    damaged = sorted(name for name in missing | mismatched if name in state and id(state[name]) in used)
-    if damaged:
-        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
+    _refuse_damaged(source, (name for name in missing | mismatched if name in state and id(state[name]) in used))
     model: PreTrainedModel = HeadstartForSequenceClassification(_new_config(whole, design, request), backbone)
     head_names = head_of_modules(model, ["head"])
     draw(model, head_names, request.head_seed)
@@ -221,9 +215,7 @@ def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Class
     check_label_order(source, config, request.labels)
     set_labels(config, request.kind, request.labels)
     model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request)
-    damaged = sorted(missing | mismatched)
-    if damaged:
-        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(damaged[:5])}")
+    _refuse_damaged(source, missing | mismatched)
     return _classifier(model, head_of_modules(model, ["head"]), request, set())
 
 
@@ -273,6 +265,12 @@ def _from_pretrained(
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
+
+
+def _refuse_damaged(source: ModelSource, lacking: Iterable[str]) -> None:
+    names = sorted(lacking)
+    if names:
+        raise CheckpointError(f"the checkpoint {source.name!r} is damaged: it lacks {', '.join(names[:5])}")
 
 
 def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:

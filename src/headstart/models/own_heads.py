@@ -8,16 +8,16 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Self, final
+from typing import Annotated, ClassVar, Self, final
 
 import torch
 from torch import nn
 from transformers import PretrainedConfig
 
-from headstart.errors import UsageError, unknown_name
+from headstart.errors import UsageError
 from headstart.kinds.kind import Kind
 from headstart.models.pooling import Pooling, check_pooling, default_pooling
-from headstart.registry import Registry, Scalar, Spec, build_from
+from headstart.registry import Registry, Scalar, Spec, at_least, build_from, one_of
 
 BY_ARCHITECTURE = "auto"
 
@@ -30,14 +30,9 @@ class OwnHead(ABC):
         pooling: which vector stands for a text: "first", "mean", "last"; "auto" leaves it to the architecture.
     """
 
-    pooling: str = BY_ARCHITECTURE
+    pooling: Annotated[str, one_of((BY_ARCHITECTURE, *Pooling))] = BY_ARCHITECTURE
 
     name: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        known = (BY_ARCHITECTURE, *(pooling.value for pooling in Pooling))
-        if self.pooling not in known:
-            raise unknown_name("pooling", self.pooling, known)
 
     @abstractmethod
     def build(self, input_size: int, num_logits: int) -> nn.Module:
@@ -101,14 +96,10 @@ class MlpHead(OwnHead):
     Source: Yang et al. (EMNLP 2022), official code.
     """
 
-    hidden_size: int = 2048
+    hidden_size: Annotated[int, at_least(1)] = 2048
 
     name: ClassVar[str] = "mlp"
     weight_std: ClassVar[float] = 0.005
-
-    def __post_init__(self) -> None:
-        OwnHead.__post_init__(self)
-        _check_at_least_one(self.name, "hidden_size", self.hidden_size)
 
     def num_logits(self, kind: Kind, num_labels: int) -> int:
         """Return how many logits the head computes: one for two classes."""
@@ -116,9 +107,8 @@ class MlpHead(OwnHead):
 
     def build(self, input_size: int, num_logits: int) -> nn.Module:
         """Return the two maps."""
-        return nn.Sequential(
-            nn.Linear(input_size, self.hidden_size), nn.ReLU(), nn.Linear(self.hidden_size, num_logits)
-        )
+        hidden_size = self.hidden_size
+        return nn.Sequential(nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, num_logits))
 
     def draw(self, module: nn.Module) -> None:
         """Draw the weight; the bias stays as PyTorch drew it."""
@@ -137,13 +127,9 @@ class FourierKanHead(OwnHead):
     Source: Al Imran and Ishmam (arXiv 2408.08803).
     """
 
-    grid_size: int = 5
+    grid_size: Annotated[int, at_least(1)] = 5
 
     name: ClassVar[str] = "fourier_kan"
-
-    def __post_init__(self) -> None:
-        OwnHead.__post_init__(self)
-        _check_at_least_one(self.name, "grid_size", self.grid_size)
 
     def build(self, input_size: int, num_logits: int) -> nn.Module:
         """Return the layer."""
@@ -202,8 +188,3 @@ def own_head(spec: Spec) -> OwnHead | None:
             raise UsageError(f"the head {spec.name!r} has no options, but {str(spec)!r} was given")
         return None
     return build_from("head", design, spec)
-
-
-def _check_at_least_one(head: str, option: str, value: int) -> None:
-    if value < 1:
-        raise UsageError(f"{head} was given {option}={value}", allowed="  It is at least 1.")

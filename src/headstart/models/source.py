@@ -124,7 +124,7 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
         raise UsageError(f"no model {name!r}: neither a local folder nor on the hub") from error
     except (LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
-            f"no model {name!r}: there is no such local folder, and the hub could not be reached",
+            f"cannot find the model {name!r}: it is not a local folder, and the hub could not be reached",
             remedy="  Download it where there is a network, then give the folder; or use embedded:minilm-l6.",
         ) from error
     _require_safe_weights(name, folder)

@@ -57,11 +57,7 @@ def read_tokenizer(folder: Path, **options: str) -> PreTrainedTokenizerBase:
 def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **options: Any) -> tuple[PreTrainedModel, Any]:
     """Return a folder's model in fp32 whatever the files' dtype, and what transformers says of its loading.
 
-    Args:
-        model_class: one of transformers' Auto classes, or a class of ours.
-        folder: holds safetensors.
-        config: as `read_config` returns it.
-        options: of `from_pretrained`.
+    `model_class` is one of transformers' Auto classes or a class of ours, `options` are those of `from_pretrained`.
     """
     _forget_code(config)
     model, info = model_class.from_pretrained(

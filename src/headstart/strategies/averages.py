@@ -57,12 +57,7 @@ def greedy_soup(classifier: Classifier, ingredients: Sequence[FinishedStage], sc
     """Average fine-tuned models greedily, leave the soup on the model, and return the names of what is in it.
 
     The best ingredient comes first; each further one, in the order of its own score, stays in when the average is not
-    worse with it than without.
-
-    Args:
-        classifier: gets the soup's weights.
-        ingredients: stages that trained the backbone, at least one.
-        score: higher is better; asked for each ingredient, then for each average.
+    worse with it than without. A higher score is better.
 
     Source: Wortsman et al. (ICML 2022), section 2, recipe 1.
     """

@@ -19,20 +19,15 @@ class HeadOrigin(ABC):
 
     __slots__ = ()
 
-    @property
-    def calibrates(self) -> bool:
-        """Whether it is fitted to the training rows before the first update."""
-        return False
-
     @abstractmethod
     def place(self, site: Site) -> Digests | None:
-        """Put the head onto the model; return the digests that it must have, None where nothing is known of them."""
+        """Put the head onto the model; return the digests that it must have, None where they are not known."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FreshHead(HeadOrigin):
-    """The one that this seed draws."""
+    """The head that this seed draws."""
 
     name: Literal["fresh"] = "fresh"
 
@@ -44,19 +39,14 @@ class FreshHead(HeadOrigin):
 @final
 @dataclass(frozen=True, slots=True)
 class PreviousHead(HeadOrigin):
-    """The one that the previous stage ended with.
+    """The head that the previous stage ended with.
 
     Attributes:
-        calibrated: refit one scale and the biases of it on the stage's own backbone.
+        calibrated: whether one scale and the head's biases are refitted on the stage's own backbone.
     """
 
     calibrated: bool = False
     name: Literal["previous"] = "previous"
-
-    @property
-    def calibrates(self) -> bool:
-        """Whether it is calibrated."""
-        return self.calibrated
 
     def place(self, site: Site) -> Digests | None:
         """Put the previous head onto the model, and calibrate it where that is wanted."""
@@ -73,7 +63,7 @@ class PreviousHead(HeadOrigin):
 @final
 @dataclass(frozen=True, slots=True)
 class FirstHead(HeadOrigin):
-    """The one that the plan's first stage ended with."""
+    """The head that the plan's first stage ended with."""
 
     name: Literal["first"] = "first"
 
@@ -86,7 +76,7 @@ class FirstHead(HeadOrigin):
 @final
 @dataclass(frozen=True, slots=True)
 class MeanHead(HeadOrigin):
-    """The mean of those that all earlier stages ended with."""
+    """The mean of the heads that all earlier stages ended with."""
 
     name: Literal["mean"] = "mean"
 
@@ -103,7 +93,7 @@ class MeanHead(HeadOrigin):
 @final
 @dataclass(frozen=True, slots=True)
 class HeadOfStart(HeadOrigin):
-    """The one that the stage's start brought with its backbone."""
+    """The head that the stage's start brought with its backbone."""
 
     name: Literal["of_start"] = "of_start"
 

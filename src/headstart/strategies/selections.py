@@ -24,12 +24,12 @@ class Selection:
 
     @property
     def tuned(self) -> AdapterAndHead | None:
-        """What there is to know of an adapter that trains; None without one."""
+        """The selection itself where an adapter trains, else None."""
         return None
 
     @property
     def num_layers(self) -> int:
-        """How many layers a model needs for it, 0 where any number will do."""
+        """How many layers the model must have at least."""
         return 0
 
     def free(self, backbone: Sequence[str]) -> frozenset[str]:

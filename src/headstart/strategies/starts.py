@@ -27,19 +27,13 @@ class Start(ABC):
 
     @property
     def num_layers(self) -> int:
-        """How many layers a model needs for it, 0 where any number will do."""
+        """How many layers the model must have at least."""
         return 0
 
     def share_of(self, stage: Stage, *, is_previous: bool) -> float | None:
-        """Return what an earlier stage must store for it.
+        """Return with which share of its adapter's effect (from above 0 to 1) an earlier stage must store its backbone.
 
-        Args:
-            stage: the earlier one.
-            is_previous: it is the stage right before.
-
-        Returns:
-            How much of an adapter's effect the stored backbone has in its weights, from above 0 to 1; None where
-            nothing needs to be stored.
+        None where this start does not need it.
         """
         return None
 

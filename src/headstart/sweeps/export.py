@@ -15,13 +15,7 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
-from headstart.experiments.stored_stage import (
-    ADAPTER_FOLDER,
-    BACKBONE_FILE,
-    HEAD_FILE,
-    StoredStage,
-    read_stored_stage,
-)
+from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -49,15 +43,10 @@ def find_run(store: LocalStore, name: str) -> Run:
 
 
 def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
-    """Write a finished run to `out` as a model folder.
+    """Write a finished run to `out`, a new or empty folder, as a model folder.
 
-    Where the store kept no weights, the run is done again in a temporary store; its head must come out as recorded.
-
-    Args:
-        data: of the run.
-        store: holds it.
-        out: the folder, new or empty.
-        executor: runs it again.
+    Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
+    recorded.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -68,7 +57,8 @@ def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) 
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
     folder = store.run_folder(run.experiment.digest, run.seed)
-    if _has_weights(run, folder):
+    stored = _last_stage(run, folder)
+    if stored is not None and (stored.backbone_stored or stored.restored):
         _write(data, folder, record, out)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
@@ -105,17 +95,8 @@ def _start_of_adapters(run: Run, folder: RunFolder) -> Path | None:
     return next((path for path in kept if path.is_dir()), None)
 
 
-def _last_stage_folder(run: Run, folder: RunFolder) -> Path:
-    return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
-
-
 def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
     return read_stored_stage(folder.stage_json(len(run.experiment.plan) - 1, run.experiment.plan[-1].name))
-
-
-def _has_weights(run: Run, folder: RunFolder) -> bool:
-    stored = _last_stage(run, folder)
-    return stored is not None and (stored.backbone_stored or stored.restored)
 
 
 def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
@@ -128,8 +109,8 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
 
 
 def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> None:
-    run, tokenizer, info = data.run, data.tokenizer, _model_info(data)
-    last = _last_stage_folder(run, folder)
+    run, info = data.run, _model_info(data)
+    last = folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
     classifier = data.load_classifier()
     classifier.load_head(load_file(last / HEAD_FILE))
     if (last / BACKBONE_FILE).exists():
@@ -138,14 +119,13 @@ def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> No
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
-        save_adapter_folder(attached, classifier, tokenizer, out, info=info, record=record)
+        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
     else:
-        save_model_folder(classifier, tokenizer, out, info=info, record=record)
+        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
 
 
 def _model_info(data: RunData) -> ModelInfo:
-    run = data.run
-    experiment, training = run.experiment, run.experiment.training
+    experiment, training = data.run.experiment, data.run.experiment.training
     return ModelInfo(
         task=data.task,
         head=experiment.head,
@@ -153,7 +133,7 @@ def _model_info(data: RunData) -> ModelInfo:
         model_revision=experiment.model_revision,
         strategy=str(experiment.strategy),
         adapter=experiment.adapter,
-        seed=run.seed,
+        seed=data.run.seed,
         max_length=training.max_length,
         truncation=training.truncation,
         stride=training.stride,

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.errors import DivergedError, HeadstartError
+from headstart.experiments.evaluation import evaluated
 from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.store.json_records import write_record
@@ -16,6 +18,7 @@ from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
+from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 
 POLL_SECONDS = 2.0
@@ -91,13 +94,12 @@ class SerialExecutor:
         folder = self.store.run_folder(run.experiment.digest, run.seed)
         write_record(folder.started_json, collect())
         data = RunData.of(run, self.cache)
+
+        def listen(progress: Progress) -> None:
+            self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress))
+
         try:
-            return run_one(
-                data,
-                folder,
-                self.options,
-                lambda progress: self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress)),
-            )
+            return run_one(data, folder, self.options, listen, observed if self.options.diagnostics else evaluated)
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)

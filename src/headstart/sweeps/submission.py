@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.submissions import (
-    Answer,
     HiddenRows,
     SubmissionFile,
     Suite,
@@ -65,6 +64,10 @@ class Part:
     rows: HiddenRows
     constant: float = 0.0
 
+    def text(self, decisions: Sequence[float]) -> str:
+        """Return the file's content from one decision per row."""
+        return self.file.write(self.rows.indices, answers_of(self.file, decisions))
+
     def __str__(self) -> str:
         if self.run is None:
             return f"{self.file.name}: no model; always {answers_of(self.file, [self.constant])[0]}"
@@ -105,14 +108,14 @@ def choose_runs(store: LocalStore, suite: Suite, choice: RunChoice) -> dict[str,
 def plan_submission(
     store: LocalStore, suite: Suite, choice: RunChoice, *, data_root: Path | None, fill_missing: bool
 ) -> list[Part]:
-    """Return what goes into the archive; everything that can be at fault shows here, before any model is loaded.
+    """Return what goes into the archive; every fault shows here, before any model is loaded.
 
     Args:
-        store: holds the runs.
+        store: holds the runs that the suite's files are answered from.
         suite: names the files.
-        choice: of runs.
-        data_root: where test rows are; None takes that of each run's own training rows.
-        fill_missing: fill files that no run fits with the best constant answer to the training rows.
+        choice: which of the runs answer.
+        data_root: where test rows are; None takes the folder of each run's training rows.
+        fill_missing: fill files without a run with the best constant answer to the training rows.
 
     Raises:
         UsageErrors: if files have no run and are not to be filled, or test rows are missing, faulty or too few.
@@ -120,7 +123,8 @@ def plan_submission(
     chosen = choose_runs(store, suite, choice)
     missing = [file for file in suite.files if file.name not in chosen]
     if missing and not fill_missing:
-        raise UsageError(f"no finished run for: {', '.join(map(_wanted, missing))}", remedy=FILL_REMEDY)
+        wanted = (f"{file.name} ({' or '.join(task for task, _ in file.answered_by)})" for file in missing)
+        raise UsageError(f"no finished run for: {', '.join(wanted)}", remedy=FILL_REMEDY)
     if fill_missing and not missing:
         raise UsageError("`fill_missing` would have no effect: every file has a run", remedy="  Leave it out.")
     parts, errors = [], []
@@ -147,15 +151,8 @@ def write_submission(
 ) -> None:
     """Answer all test rows and write the archive, whole or not at all.
 
-    Args:
-        parts: from `plan_submission`.
-        store: holds the runs; those whose weights were not kept are run again, bit for bit.
-        out: the archive.
-        executor: has those runs done.
-        cache: what the runs share.
-        batch_size: sequences per forward pass.
-        precision: "fp32" or "bf16".
-        announce: called with each part before its rows are answered.
+    The executor does runs again, bit for bit, whose weights were not kept. `announce` is called with each part before
+    its rows are answered.
 
     Raises:
         UsageError: if the disk is full or the folder may not be written.
@@ -166,7 +163,7 @@ def write_submission(
         texts[part.file.name] = ""
         by_run.setdefault("" if part.run is None else f"{part.run.experiment.digest}/{part.run.seed}", []).append(part)
     for part in by_run.pop("", []):
-        texts[part.file.name] = _text(part, [part.constant] * len(part.rows.split))
+        texts[part.file.name] = part.text([part.constant] * len(part.rows.split))
     for same_run in by_run.values():
         run = same_run[0].run
         assert run is not None
@@ -176,13 +173,8 @@ def write_submission(
             for part in same_run:
                 announce(part)
                 answered = predict(saved, part.rows.split, batch_size=batch_size, precision=precision)
-                texts[part.file.name] = _text(part, answered.decisions.tolist())
+                texts[part.file.name] = part.text(answered.decisions.tolist())
     write_archive(out, texts)
-
-
-def _text(part: Part, decisions: list[float]) -> str:
-    answers: list[Answer] = answers_of(part.file, decisions)
-    return part.file.write(part.rows.indices, answers)
 
 
 def _fits(record: RunRecord, choice: RunChoice) -> bool:
@@ -227,7 +219,3 @@ def _part(file: SubmissionFile, run: Run | None, data_root: Path | None) -> Part
     rows = read_hidden_rows(asked, data_root)
     data = load_task(model_task, data_root=data_root, splits=("train",))
     return Part(file=file, run=None, rows=rows, constant=best_constant(data.task, data.training))
-
-
-def _wanted(file: SubmissionFile) -> str:
-    return f"{file.name} ({' or '.join(task for task, _ in file.answered_by)})"

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from headstart.adapters.adapter import UpdateHooks
 from headstart.errors import InvariantError
 from headstart.seeding import derive_seed
 from headstart.store.layout import write_json
@@ -50,6 +51,19 @@ class DropoutStream(TrainerCallback):
         torch.manual_seed(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
 
 
+class AfterUpdate(TrainerCallback):
+    """Call an adapter's hooks after each update, while gradients are still there."""
+
+    def __init__(self, hooks: UpdateHooks) -> None:
+        self._hooks = hooks
+
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Tell them the number of the update, from 0."""
+        self._hooks.after_update(state.global_step)
+
+
 class ProgressReport(TrainerCallback):
     """Pass each update on to a listener."""
 
@@ -76,8 +90,8 @@ NUM_LOG_ENTRIES = 100
 class LogMetrics(TrainerCallback):
     """Pass each log entry on to the stage's log: loss (nats), accuracy, learning_rate, grad_norm.
 
-    The accuracy is the share of right answers on the training batches since the entry before, null where there are no
-    classes; the gradient's norm is the last batch's, before it is clipped.
+    The accuracy is the share of right answers on the training batches since the entry before, null where the task has
+    no single right class; the gradient's norm is the last batch's, before it is clipped.
     """
 
     fields = ("loss", "accuracy", "learning_rate", "grad_norm")

@@ -24,7 +24,6 @@ Tensors = Mapping[str, torch.Tensor]
 BATCH_SIZE = 8
 """Sequences at once: little padding, and what a processor's cache holds; twice as fast as 32 on a CPU."""
 
-
 BLOCK_SIZE = 1 << 20
 """Numbers of a tensor that are compared at once."""
 
@@ -47,46 +46,34 @@ class Sample:
     device: str
 
     def snapshot(self, model: torch.nn.Module) -> Snapshot:
-        """Return what a model says of the sample."""
-        return take_snapshot(model, self.tokens, self.collate, precision=self.precision, device=self.device)
+        """Run a model, with or without an adapter, over the sample in eval mode.
 
-
-def take_snapshot(
-    model: torch.nn.Module, tokens: TokenizedSplit, collate: PaddingCollator, *, precision: str, device: str
-) -> Snapshot:
-    """Run a model over the sample in eval mode; nothing of it is changed and nothing random is drawn.
-
-    Args:
-        model: with or without an adapter; its `base_model` gives the features.
-        tokens: the sample.
-        collate: makes a batch of sequences.
-        precision: "fp32" or "bf16" (autocast).
-        device: where the model is.
-    """
-    sequences = replace(tokens, labels=None, num_sequences=None)
-    caught: list[torch.Tensor] = []
-    base: Any = model.base_model
-    pooling = pooling_of(model)
-    handle = base.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
-    in_turn: list[int] = []
-    features: list[torch.Tensor] = []
-    logits: list[torch.Tensor] = []
-    model.to(device)
-    try:
-        with evaluation_mode(model), torch.inference_mode(), autocast(precision, device):
-            for numbers, batch in length_ordered_batches(sequences, collate, BATCH_SIZE):
-                inputs = {name: tensor.to(device) for name, tensor in batch.items()}
-                logits.append(model(**inputs).logits.float().cpu())
-                features.append(_pooled(caught.pop(), inputs, pooling).float().cpu())
-                in_turn += numbers
-    finally:
-        handle.remove()
-    back = torch.tensor(in_turn).argsort()
-    counts = None if tokens.num_sequences is None else torch.tensor(tokens.num_sequences)
-    return Snapshot(
-        features=torch.cat(features)[back].clone(),
-        logits=collate.kind.example_logits(torch.cat(logits)[back].clone(), counts),
-    )
+        It is moved to the device; nothing else about it changes, and nothing random is drawn.
+        """
+        sequences = replace(self.tokens, labels=None, num_sequences=None)
+        caught: list[torch.Tensor] = []
+        base: Any = model.base_model
+        pooling = pooling_of(model)
+        handle = base.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
+        in_turn: list[int] = []
+        features: list[torch.Tensor] = []
+        logits: list[torch.Tensor] = []
+        model.to(self.device)
+        try:
+            with evaluation_mode(model), torch.inference_mode(), autocast(self.precision, self.device):
+                for numbers, batch in length_ordered_batches(sequences, self.collate, BATCH_SIZE):
+                    inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
+                    logits.append(model(**inputs).logits.float().cpu())
+                    features.append(_pooled(caught.pop(), inputs, pooling).float().cpu())
+                    in_turn += numbers
+        finally:
+            handle.remove()
+        back = torch.tensor(in_turn).argsort()
+        counts = None if self.tokens.num_sequences is None else torch.tensor(self.tokens.num_sequences)
+        return Snapshot(
+            features=torch.cat(features)[back].clone(),
+            logits=self.collate.kind.example_logits(torch.cat(logits)[back].clone(), counts),
+        )
 
 
 def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:

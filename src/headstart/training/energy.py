@@ -41,12 +41,7 @@ class EnergyMeter:
 
     @classmethod
     def started(cls, device: str = "cpu", root: Path = POWERCAP) -> EnergyMeter:
-        """Return a meter that counts from now on.
-
-        Args:
-            device: "cpu" or "cuda".
-            root: folder of the processors' counters.
-        """
+        """Return a meter that counts from now on; `root` is the folder of the processors' counters."""
         return cls((*_packages(root), *(_gpu() if device == "cuda" else ())))
 
     def joules(self) -> float | None:

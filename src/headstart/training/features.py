@@ -102,16 +102,7 @@ def extract(
     precision: str,
     device: str,
 ) -> Features:
-    """Run the backbone once over all examples in eval mode; return fp32 features on the CPU.
-
-    Args:
-        classifier: its backbone is moved to `device` and left there.
-        tokenized: the examples.
-        collate: makes a batch of rows.
-        batch_size: examples per forward pass.
-        precision: "fp32" or "bf16" (autocast).
-        device: "cpu" or "cuda".
-    """
+    """Run the backbone once over all rows in eval mode; it is moved to `device` and left there."""
     model = classifier.model
     torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None

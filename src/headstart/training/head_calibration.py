@@ -60,12 +60,8 @@ def calibrate(
 ) -> Calibration:
     """Refit scale and biases of a head in place.
 
-    The loss is convex in both; L-BFGS from (1, 0) finds its minimum, without any randomness.
-
-    Args:
-        classifier: its head's last linear map is changed.
-        logits: of the training rows [n, c], in eval mode.
-        loss: the mean loss of such logits.
+    `logits` [n, c] are those of the training rows in eval mode, and `loss` gives the mean loss of logits like these.
+    It is convex in both; L-BFGS from (1, 0) finds its minimum, without any randomness.
 
     Raises:
         ValueError: if `refusal` says why not.

@@ -32,13 +32,8 @@ def quantise(classifier: Classifier, width: str, *, device: str, precision: str)
     """Move a classifier to a device with the linear maps of its layers in 8 or 4 bits, in place.
 
     Biases, normalisations, embeddings and the head stay in fp32. Layers go to the device one by one, so the device
-    never holds the backbone in full precision.
-
-    Args:
-        classifier: freshly loaded, in fp32.
-        width: "8bit" (LLM.int8) or "4bit" (NF4).
-        device: such as "cuda".
-        precision: of training; 4-bit weights are multiplied in bf16 where it is "bf16", else in fp32.
+    never holds the backbone in full precision. `width` is "8bit" (LLM.int8) or "4bit" (NF4), whose weights are
+    multiplied in bf16 where the training's `precision` is "bf16", else in fp32.
 
     Source: Dettmers et al. (2022), arXiv 2208.07339; Dettmers et al. (2023), arXiv 2305.14314.
     """

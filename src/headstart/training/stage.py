@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from headstart.adapters.adapter import AttachedAdapter
+from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import InvariantError
 from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
@@ -34,8 +34,8 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     tuned = inputs.stage.trainable.tuned
     if tuned is not None and tuned.width is not None:
         quantise(inputs.classifier, tuned.width, device=inputs.config.device, precision=inputs.config.precision)
-    attached = _attach(inputs)
-    hooks = attached.hooks if attached is not None else None
+    adapter = None if tuned is None else build_adapter(tuned.spec)
+    attached = None if adapter is None else _attach(inputs, adapter)
     trainables = declare(inputs.stage, inputs.classifier, attached)
     before_all = digests(own_tensors(trainables.model))
     before = {name: before_all[name] for name in trainables.names}
@@ -45,14 +45,14 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         inputs.stage.name,
         trainables.gradient_groups(),
         ("head", "adapter"),
-        excused=_without_gradient(inputs, trainables),
-        behind_zero=_behind_zero(inputs, trainables),
+        excused=_without_gradient(inputs, trainables, adapter),
+        behind_zero=frozenset(filter(adapter.starts_behind_zero, trainables.adapter)) if adapter else frozenset(),
         num_steps=inputs.stage.num_steps,
         num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
         updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
     )
     if inputs.mechanism is None:
-        updates = run_updates(inputs, trainables, gradients, hooks)
+        updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
     else:
         updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
 
@@ -93,42 +93,31 @@ def _check_start(inputs: StageInputs) -> None:
         require_equal(f"stage {stage}: the head", inputs.expected_head, digests(inputs.classifier.head_tensors()))
 
 
-def _without_gradient(inputs: StageInputs, trainables: Trainables) -> frozenset[str]:
+def _without_gradient(inputs: StageInputs, trainables: Trainables, adapter: Adapter | None) -> frozenset[str]:
     """Return what may rightly never get a gradient.
 
     The architecture and the adapter say what. What is added to the one logit of every choice cancels in the softmax.
     """
     names = {name for name in trainables.names if NEVER_A_GRADIENT.search(name)}
-    if inputs.stage.adapter is not None:
-        names.update(filter(build_adapter(inputs.stage.adapter).never_gets_gradient, trainables.adapter))
+    if adapter is not None:
+        names.update(filter(adapter.never_gets_gradient, trainables.adapter))
     if inputs.objective is not None and inputs.objective.kind.shift_cancels:
         tensors = trainables.tensors()
         names.update(name for name in trainables.head if tensors[name].shape == (1,))
     return frozenset(names)
 
 
-def _behind_zero(inputs: StageInputs, trainables: Trainables) -> frozenset[str]:
-    if inputs.stage.adapter is None:
-        return frozenset()
-    return frozenset(filter(build_adapter(inputs.stage.adapter).starts_behind_zero, trainables.adapter))
-
-
-def _attach(inputs: StageInputs) -> AttachedAdapter | None:
-    """Put the stage's adapter on its model, with what a saved one learned where it starts from that."""
-    if inputs.stage.adapter is None:
-        return None
-    attached = build_adapter(inputs.stage.adapter).attach(inputs.classifier, seed=_adapter_seed(inputs))
+def _attach(inputs: StageInputs, adapter: Adapter) -> AttachedAdapter:
+    """Put the stage's adapter on its model; it starts from a saved one where there is one to start from."""
+    stage, seed = inputs.stage, inputs.seed
+    # A copy of a stage draws its adapter from a stream of its own.
+    seed = seed if stage.role == stage.kind else derive_seed(seed, f"copy/{stage.role}")
+    attached = adapter.attach(inputs.classifier, seed=seed)
     if inputs.adapter_from is not None:
         attached.load(inputs.adapter_from)
     if attached.hooks is not None:
-        attached.hooks.begin(inputs.stage.num_steps)
+        attached.hooks.begin(stage.num_steps)
     return attached
-
-
-def _adapter_seed(inputs: StageInputs) -> int:
-    """Return the root of the adapter's stream: a copy of a stage has one of its own."""
-    stage = inputs.stage
-    return inputs.seed if stage.role == stage.kind else derive_seed(inputs.seed, f"copy/{stage.role}")
 
 
 def _drop_checkpoints(folder: Path) -> None:

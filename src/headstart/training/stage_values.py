@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +77,17 @@ class StageOutcome:
     """
 
     classifier: Classifier
-    attached: AttachedAdapter | None
+    attached: AttachedAdapter | None = None
     model: torch.nn.Module
     trained: dict[str, int]
     moved: dict[str, int]
-    dtypes: dict[str, str]
-    start_loss: float | None
-    end_loss: float | None
+    dtypes: dict[str, str] = field(default_factory=dict)
+    start_loss: float | None = None
+    end_loss: float | None = None
     seconds: float
-    checks_seconds: float
-    num_examples_seen: int
-    num_tokens_seen: int
+    checks_seconds: float = 0.0
+    num_examples_seen: int = 0
+    num_tokens_seen: int = 0
 
     def head_tensors(self) -> Tensors:
         """Return the head under the plain model's names."""
@@ -117,17 +117,4 @@ class StageOutcome:
 def untrained(classifier: Classifier, seconds: float) -> StageOutcome:
     """Return the outcome of a stage without updates: `classifier` as it stands, made in `seconds`."""
     nothing = dict.fromkeys(GROUPS, 0)
-    return StageOutcome(
-        classifier=classifier,
-        attached=None,
-        model=classifier.model,
-        trained=nothing,
-        moved=nothing,
-        dtypes={},
-        start_loss=None,
-        end_loss=None,
-        seconds=seconds,
-        checks_seconds=0.0,
-        num_examples_seen=0,
-        num_tokens_seen=0,
-    )
+    return StageOutcome(classifier=classifier, model=classifier.model, trained=nothing, moved=nothing, seconds=seconds)

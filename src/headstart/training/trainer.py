@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,18 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
 
+from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.objective import Objective
 from headstart.training.regularisers.regulariser import RegularisedStage
+from headstart.training.stage_values import StageRows
 
 TRAINABLE_FILE = "trainable.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
 """Updates between looks at the loss: a look makes a GPU wait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageData:
-    """What a stage trains on: rows, how they become a batch, and in which order they come."""
-
-    dataset: Dataset[dict[str, Any]]
-    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
-    sampler: Sampler[int]
 
 
 class RunningAccuracy:
@@ -77,26 +69,28 @@ class StageTrainer(Trainer):
         *,
         model: torch.nn.Module,
         args: TrainingArguments,
-        data: StageData,
+        rows: StageRows,
+        sampler: Sampler[int],
         objective: Objective | None,
         stage: str,
         schedule: Callable[[int], float],
         rate_factors: Mapping[str, float],
         gradients: GradientsArrive,
         regularised: RegularisedStage,
+        hooks: UpdateHooks,
         callbacks: Sequence[TrainerCallback],
     ) -> None:
-        self._sampler, self._stage, self._schedule = data.sampler, stage, schedule
+        self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
-        self._gradients, self._regularised = gradients, regularised
+        self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
         self._recent_losses: list[torch.Tensor] = []
         self._answers = RunningAccuracy(objective.kind if objective is not None else None)
         self.checks_seconds = 0.0
         super().__init__(
             model=model,
             args=args,
-            train_dataset=data.dataset,
-            data_collator=data.collate,
+            train_dataset=rows.dataset,
+            data_collator=rows.collate,
             callbacks=list(callbacks),
         )
         if self.args.n_gpu > 1:
@@ -158,6 +152,7 @@ class StageTrainer(Trainer):
         if self.accelerator.sync_gradients:
             self._gradients.look(self._model, self.state.global_step)
             self._regularised.on_gradients(self.state.global_step)
+            self._hooks.on_gradients(self.state.global_step)
         begin = time.perf_counter()
         self._recent_losses.append(loss.detach())
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
@@ -225,11 +220,9 @@ class StageTrainer(Trainer):
 
 
 def scale_rates(optimizer: torch.optim.Optimizer, factors: Mapping[int, float]) -> None:
-    """Split an optimiser's groups by the factor of each parameter's learning rate, the largest first.
+    """Split the groups of an optimiser without state by the factors of their parameters' rates, the largest first.
 
-    Args:
-        optimizer: without any state yet; changed in place.
-        factors: by `id` of the parameter.
+    `factors` are by `id` of the parameter.
     """
     groups = list(optimizer.param_groups)
     optimizer.param_groups.clear()

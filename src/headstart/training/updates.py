@@ -14,10 +14,10 @@ from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.adapter_updates import AfterUpdate, HookedStage
 from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
+    AfterUpdate,
     DropoutStream,
     GradientsArrive,
     LogMetrics,
@@ -35,7 +35,7 @@ from headstart.training.schedules import num_warmup_steps, schedule_factor
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
-from headstart.training.trainer import StageData, StageTrainer
+from headstart.training.trainer import StageTrainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,7 @@ def run_updates(
         inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
     )
     with _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
-        hooked = HookedStage(regularised, hooks) if hooks is not None else regularised
-        trainer = _build_trainer(inputs, trainables, sampler, gradients, hooked, log)
-        if hooks is not None:
-            trainer.remove_callback(TimedCheckpoints)  # what hooks remember is in no checkpoint
-            trainer.add_callback(AfterUpdate(hooks))
+        trainer = _build_trainer(inputs, trainables, sampler, gradients, regularised, hooks, log)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -167,6 +163,7 @@ def _build_trainer(
     sampler: LengthBucketSampler,
     gradients: GradientsArrive,
     regularised: RegularisedStage,
+    hooks: UpdateHooks | None,
     log: MetricsLog,
 ) -> StageTrainer:
     stage, optimizer = inputs.stage, inputs.stage.optimizer
@@ -195,23 +192,22 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
-    extra = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
+    # No checkpoint holds what hooks remember.
+    timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
+    progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
     return StageTrainer(
         model=trainables.model,
         args=build_arguments(values),
-        data=StageData(dataset=inputs.rows.dataset, collate=inputs.rows.collate, sampler=sampler),
+        rows=inputs.rows,
+        sampler=sampler,
         objective=inputs.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps),
         rate_factors=trainables.rate_factors(optimizer),
         gradients=gradients,
         regularised=regularised,
-        callbacks=[
-            DropoutStream(inputs.seed, stage.role),
-            TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds),
-            LogMetrics(log),
-            *extra,
-        ],
+        hooks=hooks or UpdateHooks(),
+        callbacks=[DropoutStream(inputs.seed, stage.role), timed, LogMetrics(log), *progress],
     )
 
 

@@ -47,12 +47,7 @@ def plan_mechanisms(
     """Return the mechanism of each private stage by the stage's name, with the least noise that the budget allows.
 
     Of two private stages the first alone spends `first_fraction` of epsilon; the second gets what composition leaves.
-
-    Args:
-        privacy: the budget and the stages that it is for.
-        plan: all stages; at most two of them train.
-        num_rows: of the training split.
-        batch_size: expected rows of an update, at most `num_rows`.
+    At most two stages of the plan train; `batch_size` is the expected number of rows of an update, at most `num_rows`.
 
     Raises:
         UsageError: if no amount of noise keeps the budget, or opacus is missing.

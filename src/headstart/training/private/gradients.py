@@ -40,7 +40,7 @@ class PerExampleGradients:
         self._num_examples = 0
 
     def __call__(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Return each trainable parameter's gradients, [b, *its shape]; a parameter without any is left out."""
+        """Return each trainable parameter's gradients, [b, *its shape]; parameters without gradients are left out."""
         self._num_examples = len(batch["labels"])
         self._forget()
         with _whole_numbers_allowed():
@@ -60,7 +60,7 @@ class PerExampleGradients:
         return {name: g for name, g in zip(self.parameters, gradients, strict=True) if g is not None}
 
     def before_layer(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """Make a layer with trainable parameters one that opacus gets right.
+        """Prepare a layer with trainable parameters so that opacus gets it right.
 
         It records only layers in training mode, and a frozen backbone is kept in evaluation mode as a whole, with what
         trains inside it (no layer that holds parameters does anything else in training). Positions come to their
@@ -79,7 +79,7 @@ class PerExampleGradients:
 
 @contextmanager
 def _whole_numbers_allowed() -> Iterator[None]:
-    """Be quiet about the input of an embedding, which can have no gradient."""
+    """Silence the warning that the input of an embedding has no gradient."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Full backward hook is firing", category=UserWarning)
         yield
@@ -101,11 +101,8 @@ def watched(
 ) -> Iterator[PerExampleGradients]:
     """Let opacus watch a model inside the block, once its gradients have proved right.
 
-    Args:
-        classifier: says the kind of the answers and the classes.
-        model: the classifier's, or the one with an adapter; what requires a gradient is trained.
-        objective: a mean over examples.
-        device: "cpu" or "cuda"; the model is moved there.
+    The model is the classifier's, or the one with an adapter; it is moved to `device`, and what requires a gradient is
+    trained. The objective is a mean over examples.
 
     Raises:
         UsageError: if they are wrong, or opacus fails.

@@ -1,8 +1,8 @@
 """The updates of a private stage: DP-SGD with AdamW.
 
 Each update samples every row with the same chance, clips each sampled example's gradient, adds noise to their sum and
-divides by the expected number of rows. What is written down meanwhile comes from the noisy gradients alone: training
-losses are told by the private rows and are not.
+divides by the expected number of rows. What is logged meanwhile comes from the noisy gradients alone: a training loss
+would give away the private rows.
 
 Source: Abadi et al. (CCS 2016), algorithm 1; McMahan et al. (ICLR 2018) for the fixed denominator.
 """
@@ -85,7 +85,7 @@ class PrivateUpdates:
         for name, parameter in self.examples.parameters.items():
             parameter.grad = sums[name]
         if rows:
-            # Of an update without rows nothing can be said.
+            # An update without rows says nothing about gradients.
             self.arriving.look(self.trainables.model, step)
         deviation = self.mechanism.noise_multiplier * self.mechanism.max_grad_norm
         for total in sums.values():
@@ -95,7 +95,7 @@ class PrivateUpdates:
             raise DivergedError(stage=self.inputs.stage.name, step=step, detail="a gradient is not finite")
 
     def _batches(self, rows: list[int]) -> Iterator[dict[str, torch.Tensor]]:
-        """Yield the rows of one update, as many at a time as there is memory for; none where no row was sampled."""
+        """Yield the rows of one update, as many at a time as there is memory for."""
         dataset: Any = self.inputs.rows.dataset
         num_trained = sum(parameter.numel() for parameter in self.examples.parameters.values())
         size = max(1, min(self.inputs.config.batch_size, LARGEST_NUM_GRADIENTS // num_trained))
@@ -135,10 +135,7 @@ def add_clipped(
 ) -> dict[str, torch.Tensor]:
     """Add to `sums` the gradients of b examples, each scaled down to a norm of `max_grad_norm` over all its tensors.
 
-    Args:
-        sums: changed in place; a tensor without gradients keeps its sum.
-        gradients: [b, *shape] by name.
-        max_grad_norm: above 0.
+    `gradients` are [b, *shape] by name; a tensor without any keeps its sum.
     """
     norms = torch.stack([each.flatten(1).norm(dim=1) for each in gradients.values()]).norm(dim=0)
     factors = (max_grad_norm / (norms + NORM_FLOOR)).clamp(max=1.0)
