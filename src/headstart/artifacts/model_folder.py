@@ -117,14 +117,9 @@ def save_model_folder(
     info: ModelInfo,
     record: RunRecord | None = None,
 ) -> None:
-    """Write a classifier to a new folder, whole or not at all.
+    """Write a classifier, its adapters merged, to a new or empty folder, whole or not at all.
 
-    Args:
-        classifier: backbone and head; adapters are merged by now.
-        tokenizer: the model's.
-        folder: new or empty.
-        info: how the model came about.
-        record: of the run; None for models that no run made.
+    `record` is that of the run; None for models that no run made.
 
     Raises:
         UsageError: if the folder is not empty.

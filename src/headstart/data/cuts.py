@@ -77,20 +77,13 @@ def _how(options: FileOptions, num_held: int, num_rows: int) -> str:
 
 
 def refuse_cutting(options: FileOptions) -> None:
-    """Refuse options that say how to cut, where there is nothing to cut.
+    """Refuse options that say how to cut rows that come with validation rows.
 
     Raises:
         UsageError: naming them.
     """
-    unused = [
-        option
-        for option, given in (
-            ("`folds`", options.folds is not None),
-            ("`group`", options.group is not None),
-            ("`validation_fraction`", options.validation_fraction != AS_GUESSED.validation_fraction),
-        )
-        if given
-    ]
+    names = ("folds", "group", "validation_fraction")
+    unused = [f"`{name}`" for name in names if getattr(options, name) != getattr(AS_GUESSED, name)]
     if unused:
         raise UsageError(
             f"{' and '.join(unused)} would have no effect: there are validation rows already", remedy="  Leave it out."

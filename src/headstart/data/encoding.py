@@ -41,16 +41,14 @@ def encode(
         max_length: tokens per sequence, special tokens included.
         with_places: whether the columns of places come along.
     """
-    encoded = tokenizer(
-        *columns,
-        truncation=truncation or False,
-        max_length=max_length,
-        padding=False,
-        return_attention_mask=False,
-        verbose=False,
-    )
+    encoded = unpadded(tokenizer, columns, truncation=truncation or False, max_length=max_length)
     features = model_inputs(tokenizer, encoded)
     return features | _places(encoded.encodings) if with_places else features
+
+
+def unpadded(tokenizer: PreTrainedTokenizerBase, columns: Columns, **options: Any) -> Any:
+    """Return a tokenizer's answer, without padding and attention mask; `options` are further ones of its call."""
+    return tokenizer(*columns, padding=False, return_attention_mask=False, verbose=False, **options)
 
 
 def model_inputs(tokenizer: PreTrainedTokenizerBase, encoded: Mapping[str, Any]) -> Features:

@@ -43,12 +43,7 @@ def load_task(name: str, *, data_root: Path | None = None, splits: Sequence[str]
 
 
 def load_table(task: Task, split: str, *, data_root: Path | None = None) -> Table:
-    """Return one split of a task with all its columns.
-
-    Args:
-        task: any, also one that has no name in the catalogue.
-        split: one of those that the task gives sizes for.
-        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
+    """Return one of the splits that a task gives sizes for, with all its columns; `data_root` is as in `load_task`.
 
     Raises:
         UsageError: if the task does not have the split, or the rows cannot be found or fetched.

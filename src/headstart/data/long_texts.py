@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from headstart.data.encoding import (
     TEXT,
@@ -14,6 +14,7 @@ from headstart.data.encoding import (
     num_tokens,
     room_for_texts,
     take_rows,
+    unpadded,
     without_places,
 )
 from headstart.errors import DataError, DataFault, UsageError
@@ -23,14 +24,11 @@ if TYPE_CHECKING:
 
 
 def head_and_tail(whole: Features, max_length: int) -> Features:
-    """Return sequences that lose the middle of their texts where they are longer than `max_length`.
+    """Return sequences that lose the middle of their texts where they are longer than `max_length` tokens.
 
+    `whole` are the uncut sequences with their places; `max_length` includes special tokens, which stay where they are.
     Of a pair the longer text is cut; where the shorter one takes more than half of the room, both are, to a half each.
-    Of an odd number of tokens the first half has one more. Special tokens stay where they are.
-
-    Args:
-        whole: uncut sequences with their places.
-        max_length: tokens per sequence, special tokens included.
+    Of an odd number of tokens the first half has one more.
 
     Source: Sun, Qiu, Xu and Huang, "How to Fine-Tune BERT for Text Classification?" (CCL 2019), section 5.3.1.
 
@@ -72,28 +70,19 @@ def windows(
     row_of_window: list[int] = []
     for truncation, side in (("only_first", False), ("only_second", True)):
         if rows := [row for row, second in enumerate(second_slides) if second is side]:
-            encoded = _slid(take_rows(columns, rows), tokenizer, truncation, max_length, stride)
+            encoded = unpadded(
+                tokenizer,
+                take_rows(columns, rows),
+                truncation=truncation,
+                max_length=max_length,
+                stride=stride,
+                return_overflowing_tokens=True,
+            )
             parts.append(model_inputs(tokenizer, encoded))
             row_of_window += [rows[number] for number in encoded["overflow_to_sample_mapping"]]
     counts = Counter(row_of_window)
     num_windows = [counts[row] for row in range(len(second_slides))]
     return _in_row_order(parts, row_of_window), None if max(num_windows) == 1 else num_windows
-
-
-def _slid(
-    columns: Columns, tokenizer: PreTrainedTokenizerBase, truncation: str, max_length: int, stride: int
-) -> Mapping[str, Any]:
-    encoded: Mapping[str, Any] = tokenizer(
-        *columns,
-        truncation=truncation,
-        max_length=max_length,
-        stride=stride,
-        return_overflowing_tokens=True,
-        padding=False,
-        return_attention_mask=False,
-        verbose=False,
-    )
-    return encoded
 
 
 def _in_row_order(parts: Sequence[Features], row_of_window: Sequence[int]) -> Features:

@@ -48,15 +48,10 @@ def cached_tokens(
     stride: int = 0,
     min_rows: int = MIN_ROWS,
 ) -> TokenizedSplit:
-    """Return what `tokenize` returns, from the cache where it is there, else into it.
+    """Return what `tokenize` returns for the same arguments, from the cache where it is there, else into it.
 
-    Args:
-        split: as for `tokenize`, like the arguments that follow.
-        tokenizer: one that is not fast does not say all that its tokens follow from, and is never cached.
-        max_length: tokens per sequence, special tokens included.
-        truncation: which tokens are lost.
-        stride: tokens that two neighbouring windows share.
-        min_rows: splits with fewer examples are not cached.
+    Splits with fewer than `min_rows` examples are not cached. The same holds for a tokenizer that is not fast: it does
+    not say all that its tokens follow from.
 
     Raises:
         UsageError, DataError: as `tokenize` does. A cache that cannot be written is not an error.

@@ -82,10 +82,7 @@ class UncutRows:
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
         task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
         return TaskData(
-            task=task,
-            splits=done.splits,
-            fingerprint=fingerprint(task, done.splits),
-            notes=(*self.notes, *done.notes),
+            task=task, splits=done.splits, fingerprint=fingerprint(task, done.splits), notes=(*self.notes, *done.notes)
         )
 
 
@@ -139,11 +136,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
 
 
 def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
-    """Return rows with all their columns, and their examples in the same order.
-
-    Args:
-        table: a whole table or a piece of one.
-        task: says which columns are texts and choices, and how rows become examples.
+    """Return the rows of a table, or of a piece of one, with all their columns, and their examples in the same order.
 
     Raises:
         DataError: with all faults of the rows.
@@ -159,28 +152,19 @@ def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
 
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
-    """Return a whole file as `labelled_chunk` returns a piece of one."""
-    return labelled_chunk(read_table(file, options), task, options.separator)
-
-
-def labelled_chunk(table: Table, task: Task, separator: str | None = None) -> Split:
-    """Return labelled rows for a known task, its classes and columns.
+    """Return a whole file of labelled rows for a known task, its classes and columns.
 
     A class is called by its name or, where no class is called by a number, by its index, as the hub's files do.
-
-    Args:
-        table: a whole table or a piece of one.
-        task: says columns, kind and classes.
-        separator: between the labels of one cell.
 
     Raises:
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
+    table = read_table(file, options)
     if task.row_format != "texts":
         return read_split(task, table)
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
-    rows = _rows(table, columns, task.kind, separator, faults)
+    rows = _rows(table, columns, task.kind, options.separator, faults)
     index = {name: number for number, name in enumerate(task.labels)}
     if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
         index |= {str(number): number for number in range(task.num_labels)}

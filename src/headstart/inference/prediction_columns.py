@@ -16,13 +16,7 @@ from headstart.tasks.task import Task
 
 
 def prediction_schema(task: Task, prefix: str = "", num_choices: int = 0) -> pa.Schema:
-    """Return names and types of the new columns.
-
-    Args:
-        task: what the model was trained on.
-        prefix: put before each name.
-        num_choices: m, for multiple choice.
-    """
+    """Return names, each after `prefix`, and types of the columns that a model of this task adds."""
     fields = task.kind.prediction_fields(task.labels, num_choices)
     return pa.schema([pa.field(prefix + field.name, field.type) for field in fields])
 

@@ -120,16 +120,9 @@ def evaluate_file(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
-    """Return the metrics of the model's task on a labelled file.
+    """Return the metrics of a saved model's task on a labelled file, whose labels are among the model's classes.
 
-    Args:
-        folder: a saved model.
-        file: a labelled table; its labels are among the model's classes.
-        options: how it is read; columns that are not named are those that the model was trained on.
-        batch_size: sequences per forward pass.
-        precision: "fp32" or "bf16".
-        device: "cpu" or "cuda"; None takes a GPU where there is one.
-        progress: called after each batch with rows done and rows in all.
+    Columns that `options` do not name are those that the model was trained on. The rows are answered as by `evaluate`.
 
     Raises:
         UsageError: if the folder does not hold a model.
@@ -153,14 +146,8 @@ def evaluate_task(
 ) -> Scores:
     """Return a task's metrics on its evaluation split, for a model that was trained on another task or on a file.
 
-    Args:
-        folder: a saved model.
-        name: of a task with the model's kind of answer and the same class names, in any order.
-        data_root: a folder with `<suite>/<task>/<split>.jsonl`; None means the hub.
-        batch_size: sequences per forward pass.
-        precision: "fp32" or "bf16".
-        device: "cpu" or "cuda"; None takes a GPU where there is one.
-        progress: called after each batch with rows done and rows in all.
+    The task called `name` has the model's kind of answer and the same class names, in any order. `data_root` is as in
+    `load_task`, and the rows are answered as by `evaluate`.
 
     Raises:
         UsageError: if the folder does not hold a model, the task is unknown or has other answers, or its rows cannot be

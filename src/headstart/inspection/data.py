@@ -120,13 +120,9 @@ def inspect_data(
     model: str | None = None,
     max_length: int | None = None,
 ) -> DataReport:
-    """Describe a task's rows.
+    """Describe a task's rows; without the tokenizer of `model` lengths are left out.
 
-    Args:
-        data: the task and its rows.
-        tokenizer: counts tokens; None leaves lengths out.
-        model: the tokenizer's model, for the report.
-        max_length: what training would cut at.
+    `max_length` is what training would cut at, in tokens.
     """
     task = data.task
     training = data.splits.get(task.train_split or "")

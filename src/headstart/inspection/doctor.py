@@ -16,14 +16,7 @@ from safetensors import safe_open
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import adapter_names, build_adapter
 from headstart.models.classifier import Classifier
-from headstart.models.loading import (
-    NATIVE,
-    load_classifier,
-    load_config,
-    load_tokenizer,
-    longest_input,
-    quiet_loading,
-)
+from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, longest_input, quiet_loading
 from headstart.models.parameters import count
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
@@ -106,12 +99,7 @@ class _StoredTensor:
 
 
 def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), head: Spec = NATIVE) -> ModelReport:
-    """Load a model as training would and say what it is made of; nothing is trained.
-
-    Args:
-        source: the pretrained checkpoint.
-        labels: class names that a head would be made for.
-        head: with its options.
+    """Load a model as training would, with a head for these labels, and say what it is made of; nothing is trained.
 
     Raises:
         UsageError: if the architecture has no sequence classifier, or the model no tokenizer.

@@ -52,12 +52,7 @@ class ReportEvidence:
 
 
 def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvidence:
-    """Weigh every comparison of a table.
-
-    Args:
-        table: the comparisons.
-        store: where the runs' predictions are; None leaves out what rests on them.
-    """
+    """Weigh every comparison of a table; without the store of the runs what rests on their predictions is left out."""
     by_row = {
         row.key: found
         for row in table.rows
@@ -66,14 +61,12 @@ def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvid
     return ReportEvidence(
         by_row=by_row,
         adjusted=adjusted_p_values(table),
-        examples={} if store is None else _examples(table, store),
+        examples={
+            key: found for group in table.groups if store for key, found in example_evidence(group, store).items()
+        },
         best={row.key: expected_best([score for _, score in row.scores]) for row in table.rows if row.scores},
         gains=joint_gains(table),
     )
-
-
-def _examples(table: ComparisonTable, store: LocalStore) -> dict[Key, ExampleEvidence]:
-    return {key: found for group in table.groups for key, found in example_evidence(group, store).items()}
 
 
 def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:

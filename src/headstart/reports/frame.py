@@ -172,9 +172,7 @@ class Frame:
             for (digest, _), group in groups.items()
         ]
         return cls(
-            cells=tuple(sorted(cells, key=_cell_order)),
-            num_selection_runs=num_selection_runs,
-            declared=declared or {},
+            cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs, declared=declared or {}
         )
 
     @classmethod

@@ -58,12 +58,7 @@ class Plan:
 
 
 def plan_seeds(frame: Frame, difference: float) -> Plan:
-    """Return the plan of a frame's comparisons.
-
-    Args:
-        frame: the runs so far.
-        difference: wanted, in the scores' unit, above 0.
-    """
+    """Return the plan of a frame's comparisons for a wanted difference, in the scores' unit, above 0."""
     rows, left_out = [], []
     for row in build_comparison(frame).rows:
         if row.is_baseline:

@@ -43,11 +43,7 @@ class GainAcrossTasks:
 
 
 def gain_across_tasks(
-    differences: Mapping[str, Sequence[float]],
-    confidence: float = 0.95,
-    *,
-    num_resamples: int = 10_000,
-    seed: int = 0,
+    differences: Mapping[str, Sequence[float]], confidence: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0
 ) -> GainAcrossTasks:
     """Return the gain over tasks from each task's differences over paired seeds.
 

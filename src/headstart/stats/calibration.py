@@ -86,14 +86,10 @@ def softmax(logits: Values, temperature: float = 1.0) -> Values:
 
 
 def fit_temperature(logits: Values, labels: Labels) -> float:
-    """Return the temperature that makes the right classes most probable, from 0.01 to 100.
+    """Return the temperature of logits [n, c] that makes the right classes [n] most probable, from 0.01 to 100.
 
     The loss falls and then rises along the temperature. Where every answer is right the best temperature is zero and
     the smallest one is returned. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`.
-
-    Args:
-        logits: [n, c].
-        labels: right classes [n].
 
     Raises:
         ValueError: if shapes or values do not fit.

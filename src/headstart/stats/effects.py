@@ -73,12 +73,7 @@ class ProbabilityOfImprovement:
 
 
 def probability_of_improvement(
-    a: Sequence[float],
-    b: Sequence[float],
-    confidence: float = 0.95,
-    *,
-    num_resamples: int = 10_000,
-    seed: int = 0,
+    a: Sequence[float], b: Sequence[float], confidence: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0
 ) -> ProbabilityOfImprovement:
     """Return the probability that a run of `a` scores higher than a run of `b`, whatever their seeds.
 

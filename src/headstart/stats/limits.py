@@ -1,6 +1,7 @@
 """Limits of confidence intervals for many samples at once, so that what a report prints is what simulations measured.
 
-Letters: s samples, n values of a sample, b resamples of a sample.
+Letters: s samples, n values of a sample, b resamples of a sample. An interval is its lower and upper limit; a
+confidence lies between 0 and 1, both excluded.
 """
 
 from __future__ import annotations
@@ -15,29 +16,14 @@ _RELATIVE_TOLERANCE = 1e-9
 
 
 def t_limits(samples: Values, confidence: float) -> Values:
-    """Return Student's interval of each sample's mean.
-
-    Args:
-        samples: values [s, n], n above 1.
-        confidence: 0 to 1, both excluded.
-
-    Returns:
-        Lower and upper limits [s, 2].
-    """
+    """Return Student's interval [s, 2] of each sample's mean, from values [s, n], n above 1."""
     num_values = samples.shape[1]
     half_width = special.stdtrit(num_values - 1, (1.0 + confidence) / 2.0) * samples.std(axis=1, ddof=1)
     return numpy.stack([samples.mean(axis=1)] * 2, axis=1) + numpy.outer(half_width / numpy.sqrt(num_values), (-1, 1))
 
 
 def percentile_limits(means: Values, confidence: float) -> Values:
-    """Return the percentile interval of each sample from the means of its resamples.
-
-    Args:
-        means: of the resamples [s, b].
-        confidence: 0 to 1, both excluded.
-
-    Returns:
-        Lower and upper limits [s, 2].
+    """Return the percentile interval [s, 2] of each sample from the means of its resamples [s, b].
 
     Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", section 13.3.
     """
@@ -46,17 +32,10 @@ def percentile_limits(means: Values, confidence: float) -> Values:
 
 
 def bca_limits(samples: Values, means: Values, confidence: float) -> Values:
-    """Return the bias-corrected and accelerated interval of each sample's mean.
+    """Return the bias-corrected and accelerated interval [s, 2] of each sample's mean.
 
-    Resampled means that equal the sample's mean count as half below. A sample without spread gets a point.
-
-    Args:
-        samples: values [s, n].
-        means: of the resamples [s, b].
-        confidence: 0 to 1, both excluded.
-
-    Returns:
-        Lower and upper limits [s, 2].
+    It comes from the values [s, n] and the means of the resamples [s, b]. Resampled means that equal the sample's mean
+    count as half below. A sample without spread gets a point.
 
     Source: Efron (1987), "Better Bootstrap Confidence Intervals", JASA 82, equations 2.3 and 6.6.
     """

@@ -78,11 +78,8 @@ def count_outcomes(
 ) -> Outcomes:
     """Count how the runs of one experiment ended.
 
-    Args:
-        scores: of the finished runs, by seed.
-        constant_score: of the best constant answer.
-        constant_seeds: of the finished runs that gave every example the same answer.
-        num_failed: runs without a score.
+    `scores` are those of the finished runs by seed, `constant_score` that of the best constant answer, `constant_seeds`
+    the seeds of the finished runs that gave every example the same answer.
     """
     constant = scores.keys() & set(constant_seeds)
     at_constant_score = {seed for seed, score in scores.items() if score <= constant_score}

@@ -20,12 +20,9 @@ def dump(value: Any) -> dict[str, Any]:
 
 
 def load(kind: type[T], values: dict[str, Any], path: Path) -> T:
-    """Return what `dump` made JSON of, in this schema or an older one.
+    """Return what `dump` made JSON of, in this schema or an older one; a field without a default must be there.
 
-    Args:
-        kind: a dataclass; a field without a default must be there.
-        values: content of the file.
-        path: of the file; only for messages.
+    `path` is that of the file, for messages.
 
     Raises:
         NewerError: if a newer headstart wrote them.
@@ -57,7 +54,7 @@ def read_record(kind: type[T], path: Path) -> T:
     """Read what `write_record` wrote, in this schema or an older one.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if the file is missing.
         NewerError: if a newer headstart wrote it.
         CheckpointError: if it is damaged.
     """

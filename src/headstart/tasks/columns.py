@@ -109,9 +109,7 @@ def choose_columns(
 def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tuple[str, ...]:
     """Return what is wrong with columns that were named: not there, or named twice.
 
-    Args:
-        names: all columns of the table.
-        wanted: field -> the column given for it, None where it was not given.
+    `names` are all columns of the table; `wanted` says which of them was given for each field, if any.
     """
     problems = []
     options_of: dict[str, str] = {}
