@@ -130,7 +130,7 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         (
             GOOD,
             {"text": "txt"},
-            "t.csv: there is no column 'txt' (`text`): did you mean 'text'?; there are: 'text', 'label'",
+            "t.csv: the column 'txt' (`text`) is missing: did you mean 'text'?; there are: 'text', 'label'",
         ),
         (GOOD, {"text": "label", "label": "label"}, "t.csv: the column 'label' is given twice, for `text` and `label`"),
         ("a,b,c\n1,2,3\n", {}, "t.csv: which column is the label? name it with `label`; there are: 'a', 'b', 'c'"),
@@ -172,7 +172,7 @@ def test_a_class_whose_only_row_is_faulty_is_not_called_missing(tmp_path: Path) 
 def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
     validation = write(tmp_path / "v.csv", "txt,label\nd,no\n")
     (fault,) = faults_of(write(tmp_path / "t.csv", GOOD), validation=validation)
-    assert fault.startswith("v.csv: there is no column 'text' (`text`): did you mean 'txt'?")
+    assert fault.startswith("v.csv: the column 'text' (`text`) is missing: did you mean 'txt'?")
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:

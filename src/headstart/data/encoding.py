@@ -16,8 +16,8 @@ Features = dict[str, list[list[int]]]
 """Name of a model input, or of a column of places -> one list of integers per sequence."""
 
 SPACE_MARKS = ("\N{LOWER ONE EIGHTH BLOCK}", "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}")
-"""Tokens that are a space alone: of sentence pieces and of bytes. One that a tokenizer puts before a text is said to
-stand on the text's first character, which is not its own."""
+"""Tokens that are a space alone: of sentence pieces and of bytes. A tokenizer that puts one before a text gives it the
+place of the text's first character, which does not belong to it."""
 TEXT, BEGIN, END = "text_of_token", "begin_of_token", "end_of_token"
 """Columns of places: the token's text, from 0, or -1 for a special token; its first character; the one after its last.
 

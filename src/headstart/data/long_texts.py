@@ -122,7 +122,7 @@ def _second_slides(columns: Columns, tokenizer: PreTrainedTokenizerBase, room: i
         DataFault(
             file=f"row {row + 1}",
             message=f"the shorter of its texts has {min(pair)} tokens and stands whole in every window, of which "
-            f"{room} are for text: the longer one gets no more than the {stride} that windows share",
+            f"{room} are for text: the longer one gets at most the {stride} that windows share",
         )
         for row, pair in enumerate(lengths)
         if sum(pair) > room and room - min(pair) <= stride

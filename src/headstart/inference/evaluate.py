@@ -18,8 +18,8 @@ class Scores:
     Attributes:
         scores: metrics by name, the main one first.
         num_rows: examples that were answered.
-        num_truncated: those that lost tokens to the maximum length.
-        is_degenerate: the model answers the same to all examples, which gives every metric a value that says nothing.
+        num_truncated: examples that lost tokens to the maximum length.
+        is_degenerate: whether the model answers the same to all examples, which makes every metric meaningless.
     """
 
     scores: dict[str, float]
@@ -50,7 +50,7 @@ def evaluate(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        ValueError: if there are no rows, or they have no labels.
+        ValueError: if rows or their labels are missing.
         DataError: with the examples that the model cannot read.
     """
     if split.labels is None or not len(split):

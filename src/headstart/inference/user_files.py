@@ -38,11 +38,11 @@ CHUNK_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What came of a prediction.
+    """The result of a prediction.
 
     Attributes:
         num_rows: of the output.
-        num_resumed: answered by an earlier call that did not come to its end.
+        num_resumed: rows answered by an earlier call that was cut off.
         num_truncated: rows that lost tokens to the maximum length.
     """
 
@@ -206,7 +206,7 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
         for number, (table, split) in enumerate(rows.chunks()):
             piece = partial.read(number, len(split))
             if piece is None:
-                raise CheckpointError(f"answers that were finished are no longer in {partial.folder}")
+                raise CheckpointError(f"finished answers have disappeared from {partial.folder}")
             write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
             num_truncated += piece.num_truncated
     require_writable(out)

@@ -52,7 +52,7 @@ class Regression(Kind):
         """Numbers need to differ."""
         distinct = {cell.number for cell in cells}
         is_useless = len(distinct) == 1 < len(cells)
-        return f"all rows have the number {distinct.pop():g}: there is nothing to learn" if is_useless else ""
+        return f"all rows have the number {distinct.pop():g}: they teach nothing" if is_useless else ""
 
     def best_constant(self, labels: Values) -> Values:
         """Return the mean."""

@@ -48,7 +48,7 @@ class Answer:
 
 
 def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer, ...]:
-    """Return one answer per EH-FT row, or per compared row where there is no EH-FT.
+    """Return one answer per EH-FT row, or per compared row in a group without EH-FT.
 
     Where every baseline is undertrained there is one answer: that.
     """

@@ -29,7 +29,7 @@ class OverallAnswer:
 
 
 def overall_answers(gains: Mapping[str, JointGain]) -> tuple[OverallAnswer, ...]:
-    """Return one answer per EH-FT strategy over tasks, or per strategy where there is no EH-FT."""
+    """Return one answer per EH-FT strategy over tasks, or per strategy in a store without EH-FT."""
     head_starts = {label: gain for label, gain in gains.items() if label.startswith(HEAD_START_STRATEGY)}
     return tuple(_answer(label, gain) for label, gain in (head_starts or gains).items())
 
