@@ -101,7 +101,7 @@ def tokenize(
     Raises:
         UsageError: if the length, the overlap or the tokenizer does not fit, or spans or choices meet a way of cutting
             that they cannot go with.
-        DataError: with the rows of which a span is cut off, or of which one text leaves the other no room.
+        DataError: with the rows whose span is cut off, or whose one text leaves too little room for the other.
     """
     _check_options(split, tokenizer, truncation, stride)
     labels = None if split.labels is None else list(split.labels)

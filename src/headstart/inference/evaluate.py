@@ -35,7 +35,6 @@ def evaluate(
     metric_names: tuple[str, ...] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
-    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return metrics of a model on labelled examples.
@@ -46,7 +45,6 @@ def evaluate(
         metric_names: None takes those of the model's own task.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
-        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
 
     Raises:
@@ -56,7 +54,7 @@ def evaluate(
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     task = saved.info.task
-    predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
+    predictions = predict(saved, split, batch_size=batch_size, precision=precision, progress=progress)
     right = task.kind.label_array(split.labels, task.num_labels)
     return Scores(
         scores=metrics.compute(metric_names or task.metrics, right, predictions.decisions, split.groups),

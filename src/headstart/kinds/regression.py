@@ -25,7 +25,7 @@ class Regression(Kind):
     decision = ("predicted_value", 0.0)
 
     def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
-        """Take numbers of which some are not whole; text with a point in it counts as it reads."""
+        """Take numbers of which some are not whole; text is read as a number."""
         numbers = [_number(value) for value in cells]
         if None in numbers or all(number.is_integer() for number in numbers if number and math.isfinite(number)):
             return None

@@ -34,7 +34,7 @@ def upgraded(name: str, values: Values, schema: int) -> Values:
 
 
 def _experiment_from_1(values: Values) -> Values:
-    """What is said of a file's columns has its own place."""
+    """The options of a file's columns are an object of their own."""
     source = dict(values["source"])
     del source["split_seed"]  # Always 0.
     names = ("text", "text_pair", "label", "validation")
