@@ -29,7 +29,7 @@ class UsageError(HeadstartError):
 
 
 class UsageErrors(UsageError):  # noqa: N818 - several of them
-    """Several mistakes in one call, shown together so that one edit mends them all."""
+    """Several mistakes in one call, shown together so that one edit repairs them all."""
 
     def __init__(self, errors: Sequence[UsageError]) -> None:
         self.errors = tuple(errors)

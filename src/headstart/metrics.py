@@ -117,7 +117,7 @@ def compute(
 
     Raises:
         UsageError: if a name is unknown, F1 of class 1 is asked of other classes than 0 and 1, or groups are missing.
-        ValueError: if there is nothing to score.
+        ValueError: if labels and predictions are empty or of different length.
     """
     if len(labels) == 0 or len(labels) != len(predictions):
         raise ValueError(f"cannot score {len(predictions)} answers to {len(labels)} questions")

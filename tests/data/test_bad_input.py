@@ -81,7 +81,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv",
         GOOD,
         {"label": "lable"},
-        "there is no column 'lable' (`label`): did you mean 'label'?",
+        "the column 'lable' (`label`) is missing: did you mean 'label'?",
     ),
     "a column twice": ("t.csv", GOOD, {"text": "label", "label": "label"}, "given twice, for `text` and `label`"),
     "no obvious text": ("t.csv", "a,b,label\nx,y,z\n", {}, "which column is the text? name it with `text`"),

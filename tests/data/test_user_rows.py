@@ -129,7 +129,7 @@ def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> N
         (
             GOOD,
             {"text": "txt"},
-            "t.csv: there is no column 'txt' (`text`): did you mean 'text'?; there are: 'text', 'label'",
+            "t.csv: the column 'txt' (`text`) is missing: did you mean 'text'?; there are: 'text', 'label'",
         ),
         (GOOD, {"text": "label", "label": "label"}, "t.csv: the column 'label' is given twice, for `text` and `label`"),
         ("a,b,c\n1,2,3\n", {}, "t.csv: which column is the label? name it with `label`; there are: 'a', 'b', 'c'"),
@@ -171,7 +171,7 @@ def test_a_class_whose_only_row_is_faulty_is_not_called_missing(tmp_path: Path) 
 def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
     validation = write(tmp_path / "v.csv", "txt,label\nd,no\n")
     (fault,) = faults_of(write(tmp_path / "t.csv", GOOD), validation=validation)
-    assert fault.startswith("v.csv: there is no column 'text' (`text`): did you mean 'txt'?")
+    assert fault.startswith("v.csv: the column 'text' (`text`) is missing: did you mean 'txt'?")
 
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
         (2, "the text ('text') is empty"),
         (3, "has 1 cell, the header has 2"),
     ]
-    with pytest.raises(DataError, match="no column 'body'"):
+    with pytest.raises(DataError, match="the column 'body'"):
         unlabelled_chunk(read_table(path), replace(TASK, text_columns=("body",)))
     with pytest.raises(DataError, match="does not exist"):
         unlabelled_chunk(read_table(tmp_path / "none.csv"), TASK)
@@ -203,7 +203,7 @@ def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:
         read_labelled(str(write(path, "text,label\na,maybe\n,yes\nc,2\n")), TASK)
     assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
     assert "'maybe' is not one of the classes 'no', 'yes'" in str(caught.value)
-    with pytest.raises(DataError, match="no column 'label'"):
+    with pytest.raises(DataError, match="the column 'label'"):
         read_labelled(str(write(path, "text,verdict\na,yes\n")), TASK)
 
 
@@ -338,7 +338,7 @@ def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:
     training = write(tmp_path / "t.csv", "text,label\na b,x\nA  B,x\nc,y\nd,y\n")
     validation = write(tmp_path / "v.csv", "text,label\na b,x\nC,y\ne,y\n")
     data = load(training, validation=validation)
-    shared = "2 of 3 validation rows have texts that stand in training too, 1 of them but for case and spaces"
+    shared = "2 of 3 validation rows have texts that stand in training too, 1 of them only after case and spaces are folded"
     assert any(note.startswith(shared) for note in data.notes)
     assert any(note.startswith("1 of 4 training rows repeat") for note in data.notes)
     clean = load(training, validation=validation, drop_leaks=True)

@@ -174,7 +174,7 @@ def test_a_disk_without_room_is_said_and_costs_no_answers(model: Path, tmp_path:
     generator = random.Random(0)
     rows = (f"{text},{generator.randbytes(4000).hex()}" for (text,) in texts(TEXT_TASK, NUM_ROWS).texts)
     given.write_text("\n".join(["text,note", *rows]) + "\n")
-    with largest_file(MEGABYTE // 5), pytest.raises(UsageError, match=r"no room on the disk(.|\n)*finished rows"):
+    with largest_file(MEGABYTE // 5), pytest.raises(UsageError, match=r"disk is too full(.|\n)*finished rows"):
         predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)
     assert not out.exists()
     written = predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)

@@ -50,11 +50,11 @@ def test_a_loss_is_said_in_the_same_way():
 
 def test_what_cannot_be_told_says_what_would_tell():
     answer = answer_to(records_of(0.001, spread=1.5))
-    assert "eh_ft(lora) cannot be told from plain fine-tuning on demo: +0." in answer.sentence
+    assert "eh_ft(lora) cannot be told apart from plain fine-tuning on demo: +0." in answer.sentence
     assert plain(answer.needed).startswith("About ")
-    assert "paired seeds would tell a difference of 1.00; these 8 tell" in answer.needed
+    assert "paired seeds would show a difference of 1.00; these 8 show" in answer.needed
     narrow = answer_to(records_of(0.0, spread=0.3))
-    assert plain(narrow.needed).startswith("These 8 paired seeds tell a difference of 0.")
+    assert plain(narrow.needed).startswith("These 8 paired seeds show a difference of 0.")
 
 
 def test_few_seeds_are_no_verdict():

@@ -40,10 +40,10 @@ def test_tasks_that_agree_are_an_answer():
 
 def test_tasks_that_do_not_agree_are_none():
     (answer,) = overall_answers(evidence_of({"a": 0.03, "b": -0.03, "c": 0.01}).gains)
-    assert (answer.verdict, answer.tone) == ("cannot be told over tasks", Tone.OPEN)
-    assert answer.needed == "On these tasks it is told; over others like them more tasks would tell, not more seeds."
+    assert (answer.verdict, answer.tone) == ("no difference shown over tasks", Tone.OPEN)
+    assert answer.needed == "These tasks have a verdict; for others like them more tasks are needed, not more seeds."
     (answer,) = overall_answers(evidence_of({"a": 0.0, "b": 0.0, "c": 0.0}).gains)
-    assert answer.needed.startswith("More paired seeds would tell for these tasks")
+    assert answer.needed.startswith("A verdict on these tasks needs more paired seeds")
 
 
 def test_two_tasks_speak_for_themselves_alone():

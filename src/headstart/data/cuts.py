@@ -101,6 +101,6 @@ def _repeated(keys: Sequence[Key]) -> list[str]:
 def _shared(name: str, num_rows: int, num_exact: int, num_folded: int) -> list[str]:
     if not num_folded:
         return []
-    near = f", {num_folded - num_exact} of them but for case and spaces" if num_folded > num_exact else ""
+    near = f", {num_folded - num_exact} of them only after case and spaces are folded" if num_folded > num_exact else ""
     remedy = "; `drop_leaks` drops them from training" if name == "validation" else ""
     return [f"{num_folded} of {num_rows} {name} rows have texts that stand in training too{near}{remedy}"]

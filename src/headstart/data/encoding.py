@@ -16,8 +16,8 @@ Features = dict[str, list[list[int]]]
 """Name of a model input, or of a column of places -> one list of integers per sequence."""
 
 SPACE_MARKS = ("\N{LOWER ONE EIGHTH BLOCK}", "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}")
-"""Tokens that are a space alone: of sentence pieces and of bytes. One that a tokenizer puts before a text is said to
-stand on the text's first character, which is not its own."""
+"""Tokens that are a space alone: of sentence pieces and of bytes. A tokenizer that puts one before a text gives it the
+place of the text's first character, which does not belong to it."""
 TEXT, BEGIN, END = "text_of_token", "begin_of_token", "end_of_token"
 """Columns of places: the token's text, from 0, or -1 for a special token; its first character; the one after its last.
 
@@ -41,16 +41,14 @@ def encode(
         max_length: tokens per sequence, special tokens included.
         with_places: whether the columns of places come along.
     """
-    encoded = tokenizer(
-        *columns,
-        truncation=truncation or False,
-        max_length=max_length,
-        padding=False,
-        return_attention_mask=False,
-        verbose=False,
-    )
+    encoded = unpadded(tokenizer, columns, truncation=truncation or False, max_length=max_length)
     features = model_inputs(tokenizer, encoded)
     return features | _places(encoded.encodings) if with_places else features
+
+
+def unpadded(tokenizer: PreTrainedTokenizerBase, columns: Columns, **options: Any) -> Any:
+    """Return a tokenizer's answer, without padding and attention mask; `options` are further ones of its call."""
+    return tokenizer(*columns, padding=False, return_attention_mask=False, verbose=False, **options)
 
 
 def model_inputs(tokenizer: PreTrainedTokenizerBase, encoded: Mapping[str, Any]) -> Features:

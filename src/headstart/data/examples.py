@@ -32,7 +32,7 @@ class Split:
 
     Attributes:
         texts: per example the texts in the order in which the model reads them: one or two; for multiple choice those
-            that stand before every choice: none or one.
+            that stand before every choice: at most one.
         columns: name -> one value per example, for all that stands beside the texts. A column is there for all examples
             or for none, and is taken and cut together with the texts.
     """
@@ -70,7 +70,7 @@ class Split:
 
     @property
     def groups(self) -> tuple[str, ...] | None:
-        """Per example a name shared by those that belong together, such as the answers to one question."""
+        """Per example a name that it shares with those it belongs with, such as the answers to one question."""
         return self.columns.get("groups")
 
     def with_columns(self, **columns: tuple[Any, ...] | None) -> Split:

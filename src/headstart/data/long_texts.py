@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from headstart.data.encoding import (
     TEXT,
@@ -14,6 +14,7 @@ from headstart.data.encoding import (
     num_tokens,
     room_for_texts,
     take_rows,
+    unpadded,
     without_places,
 )
 from headstart.errors import DataError, DataFault, UsageError
@@ -69,28 +70,19 @@ def windows(
     row_of_window: list[int] = []
     for truncation, side in (("only_first", False), ("only_second", True)):
         if rows := [row for row, second in enumerate(second_slides) if second is side]:
-            encoded = _slid(take_rows(columns, rows), tokenizer, truncation, max_length, stride)
+            encoded = unpadded(
+                tokenizer,
+                take_rows(columns, rows),
+                truncation=truncation,
+                max_length=max_length,
+                stride=stride,
+                return_overflowing_tokens=True,
+            )
             parts.append(model_inputs(tokenizer, encoded))
             row_of_window += [rows[number] for number in encoded["overflow_to_sample_mapping"]]
     counts = Counter(row_of_window)
     num_windows = [counts[row] for row in range(len(second_slides))]
     return _in_row_order(parts, row_of_window), None if max(num_windows) == 1 else num_windows
-
-
-def _slid(
-    columns: Columns, tokenizer: PreTrainedTokenizerBase, truncation: str, max_length: int, stride: int
-) -> Mapping[str, Any]:
-    encoded: Mapping[str, Any] = tokenizer(
-        *columns,
-        truncation=truncation,
-        max_length=max_length,
-        stride=stride,
-        return_overflowing_tokens=True,
-        padding=False,
-        return_attention_mask=False,
-        verbose=False,
-    )
-    return encoded
 
 
 def _in_row_order(parts: Sequence[Features], row_of_window: Sequence[int]) -> Features:
@@ -130,7 +122,7 @@ def _second_slides(columns: Columns, tokenizer: PreTrainedTokenizerBase, room: i
         DataFault(
             file=f"row {row + 1}",
             message=f"the shorter of its texts has {min(pair)} tokens and stands whole in every window, of which "
-            f"{room} are for text: the longer one gets no more than the {stride} that windows share",
+            f"{room} are for text: the longer one gets at most the {stride} that windows share",
         )
         for row, pair in enumerate(lengths)
         if sum(pair) > room and room - min(pair) <= stride

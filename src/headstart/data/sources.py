@@ -29,7 +29,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     """Return the tables by split, "train" among them.
 
     Raises:
-        UsageError: if options have no effect on such a source, or the training split is missing.
+        UsageError: if options have no effect on this source, or the training split is missing.
         DataError: if a column of splits holds something else.
     """
     hub_name = file.removeprefix(HUB_PREFIX) if file.startswith(HUB_PREFIX) else None
@@ -92,6 +92,6 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
 
 
 def split_called(name: str) -> str | None:
-    """Return the split that people call `name`, None where nobody does."""
+    """Return the split that people call `name`; None for other names."""
     folded = name.strip().casefold()
     return next((split for split, names in SPLIT_NAMES.items() if folded in names), None)

@@ -38,7 +38,7 @@ def locate_spans(
         max_length: tokens per sequence, special tokens included.
 
     Raises:
-        DataError: with every row of which a span lost tokens or has none.
+        DataError: with every row whose span lost tokens or is without any.
     """
     found = [_both(spans[row], columns, features, row, row) for row in range(len(spans))]
     full = [row for row, ids in enumerate(features["input_ids"]) if len(ids) >= max_length]

@@ -50,7 +50,7 @@ class TokenizedSplit:
     labels: list[Label] | None
     num_sequences: list[int] | None = None
     spans: list[TokenSpans] | None = None
-    num_truncated: int
+    num_truncated: int = 0
 
     def __len__(self) -> int:
         return len(self.features["input_ids"] if self.num_sequences is None else self.num_sequences)
@@ -101,39 +101,26 @@ def tokenize(
     Raises:
         UsageError: if the length, the overlap or the tokenizer does not fit, or spans or choices meet a way of cutting
             that they cannot go with.
-        DataError: with the rows of which a span is cut off, or of which one text leaves the other no room.
+        DataError: with the rows whose span is cut off, or whose one text leaves too little room for the other.
     """
     _check_options(split, tokenizer, truncation, stride)
+    labels = None if split.labels is None else list(split.labels)
     columns, num_choices = _columns(split)
     if not columns:
-        return _tokenized(split, {"input_ids": []}, num_choices)
+        return TokenizedSplit(features={"input_ids": []}, labels=labels, num_sequences=num_choices)
     _check_room(columns, tokenizer, max_length)
     if truncation == "window":
         features, num_windows = windows(columns, tokenizer, max_length=max_length, stride=stride)
-        return _tokenized(split, features, num_windows)
+        return TokenizedSplit(features=features, labels=labels, num_sequences=num_windows)
     features = _cut(columns, tokenizer, max_length, truncation, with_places=split.spans is not None)
     spans = None
     if split.spans is not None:
         spans = locate_spans(split.spans, columns, features, tokenizer, max_length=max_length)
         features = without_places(features)
     truncated = _shorten(features, columns, tokenizer, max_length, halves=truncation == "head_tail")
-    return _tokenized(split, features, num_choices, spans=spans, num_truncated=_num_examples(truncated, num_choices))
-
-
-def _tokenized(
-    split: Split,
-    features: Features,
-    num_sequences: list[int] | None,
-    *,
-    spans: list[TokenSpans] | None = None,
-    num_truncated: int = 0,
-) -> TokenizedSplit:
+    num_truncated = _num_examples(truncated, num_choices)
     return TokenizedSplit(
-        features=features,
-        labels=None if split.labels is None else list(split.labels),
-        num_sequences=num_sequences,
-        spans=spans,
-        num_truncated=num_truncated,
+        features=features, labels=labels, num_sequences=num_choices, spans=spans, num_truncated=num_truncated
     )
 
 

@@ -82,10 +82,7 @@ class UncutRows:
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
         task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
         return TaskData(
-            task=task,
-            splits=done.splits,
-            fingerprint=fingerprint(task, done.splits),
-            notes=(*self.notes, *done.notes),
+            task=task, splits=done.splits, fingerprint=fingerprint(task, done.splits), notes=(*self.notes, *done.notes)
         )
 
 

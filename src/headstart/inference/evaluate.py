@@ -18,8 +18,8 @@ class Scores:
     Attributes:
         scores: metrics by name, the main one first.
         num_rows: examples that were answered.
-        num_truncated: those that lost tokens to the maximum length.
-        is_degenerate: the model answers the same to all examples, which gives every metric a value that says nothing.
+        num_truncated: examples that lost tokens to the maximum length.
+        is_degenerate: whether the model answers the same to all examples, which makes every metric meaningless.
     """
 
     scores: dict[str, float]
@@ -35,7 +35,6 @@ def evaluate(
     metric_names: tuple[str, ...] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
-    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return metrics of a model on labelled examples.
@@ -46,17 +45,16 @@ def evaluate(
         metric_names: None takes those of the model's own task.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
-        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        ValueError: if there are no rows, or they have no labels.
+        ValueError: if rows or their labels are missing.
         DataError: with the examples that the model cannot read.
     """
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     task = saved.info.task
-    predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
+    predictions = predict(saved, split, batch_size=batch_size, precision=precision, progress=progress)
     right = task.kind.label_array(split.labels, task.num_labels)
     return Scores(
         scores=metrics.compute(metric_names or task.metrics, right, predictions.decisions, split.groups),

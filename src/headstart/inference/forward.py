@@ -53,7 +53,7 @@ def batched_logits(
 
     Args:
         model: called in eval mode, moved to `device` and left there.
-        tokenized: n examples; k is the model's number of logits, 0 when there are no examples.
+        tokenized: n examples; k is the model's number of logits, 0 for an empty split.
         collate: pads their sequences and says what kind of answer is wanted.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16" (autocast).

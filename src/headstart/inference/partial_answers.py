@@ -1,4 +1,4 @@
-"""A prediction that a kill does not undo: finished pieces lie beside the output until all of them are there."""
+"""Predictions that survive a kill: finished pieces lie beside the output until all of them are there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRUNCATED = b"num_truncated"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerKey:
-    """What answers follow from: equal keys give equal answers.
+    """Everything that answers depend on: equal keys give equal answers.
 
     Attributes:
         input: digest of the rows; `model`: of the model's folder.
@@ -133,13 +133,13 @@ def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
 
 @contextmanager
 def said_as_usage_errors(out: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that may not be written, into a sentence."""
+    """Turn a full disk, or a folder that may not be written, into a `UsageError`."""
     try:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
             raise UsageError(
-                f"there is no room on the disk for {out}",
+                f"the disk is too full for {out}",
                 remedy="  Make room and call again in the same words: finished rows are kept.",
             ) from error
         if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:

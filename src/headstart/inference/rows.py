@@ -1,4 +1,4 @@
-"""A user's rows, read anew in every pass, and the pass that checks them all before a model is loaded."""
+"""A user's rows, read again in every pass, and the pass that checks them all before a model is loaded."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ def load_saved_model(folder: Path) -> SavedModel:
     """Read a model folder: a whole model, or an adapter on its pretrained backbone.
 
     Raises:
-        UsageError: if the folder is no model that headstart wrote, or its pretrained model cannot be found.
+        UsageError: if the folder is not a model that headstart wrote, or its pretrained model cannot be found.
         CheckpointError: if it is damaged.
     """
     kind, info = read_info(folder)

@@ -110,7 +110,7 @@ def _nulls(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def format_suffix(path: Path) -> str | None:
-    """Return the suffix that says how a file is written, such as `.csv.gz`; None where none is known."""
+    """Return the suffix that says how a file is written, such as `.csv.gz`; None for an unknown one."""
     return next((suffix for suffix in WRITERS if path.name.lower().endswith(suffix)), None)
 
 

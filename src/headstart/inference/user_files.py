@@ -38,11 +38,11 @@ CHUNK_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What came of a prediction.
+    """The result of a prediction.
 
     Attributes:
         num_rows: of the output.
-        num_resumed: answered by an earlier call that did not come to its end.
+        num_resumed: rows answered by an earlier call that was cut off.
         num_truncated: rows that lost tokens to the maximum length.
     """
 
@@ -60,7 +60,6 @@ def predict_file(
     prefix: str = "",
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
-    device: str | None = None,
     progress: Progress | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Written:
@@ -78,7 +77,6 @@ def predict_file(
         prefix: put before the names of the new columns.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
-        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
         chunk_rows: rows in memory at a time.
 
@@ -100,7 +98,7 @@ def predict_file(
         columns=repr((options, task.text_columns, task.choice_columns)),
         batch_size=batch_size,
         precision=precision,
-        device=device or best_device(),
+        device=best_device(),
         chunk_rows=chunk_rows,
         versions=library_versions(),
     )
@@ -117,7 +115,6 @@ def evaluate_file(
     options: FileOptions = AS_GUESSED,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
-    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return the metrics of a saved model's task on a labelled file, whose labels are among the model's classes.
@@ -129,9 +126,7 @@ def evaluate_file(
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
     split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
-    return evaluate(
-        load_saved_model(folder), split, batch_size=batch_size, precision=precision, device=device, progress=progress
-    )
+    return evaluate(load_saved_model(folder), split, batch_size=batch_size, precision=precision, progress=progress)
 
 
 def evaluate_task(
@@ -141,7 +136,6 @@ def evaluate_task(
     data_root: Path | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
-    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return a task's metrics on its evaluation split, for a model that was trained on another task or on a file.
@@ -163,7 +157,6 @@ def evaluate_task(
         metric_names=task.metrics,
         batch_size=batch_size,
         precision=precision,
-        device=device,
         progress=progress,
     )
 
@@ -206,7 +199,7 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
         for number, (table, split) in enumerate(rows.chunks()):
             piece = partial.read(number, len(split))
             if piece is None:
-                raise CheckpointError(f"answers that were finished are no longer in {partial.folder}")
+                raise CheckpointError(f"finished answers have disappeared from {partial.folder}")
             write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
             num_truncated += piece.num_truncated
     require_writable(out)

@@ -71,7 +71,7 @@ class SplitReport:
 
     Attributes:
         num_repeated: rows whose texts stand in an earlier row of the split, case and spaces folded.
-        num_leaks: rows whose texts stand in the training split too; None for that one itself.
+        num_leaks: rows whose texts stand in the training split too; None for the training split itself.
         num_short: rows with a text of fewer than 3 characters.
         values: of the labels, for regression.
         value_histogram: likewise.
@@ -93,9 +93,9 @@ class DataReport:
     """What `headstart inspect` knows of a task.
 
     Attributes:
-        imbalance: rows of the most frequent class over those of the rarest, in training; None for no classes.
+        imbalance: rows of the most frequent class over those of the rarest, in training; None without classes.
         num_unlabelled: training rows without any class, where a row may have several.
-        model: whose tokens were counted; None where none was named.
+        model: whose tokens were counted; None if no model was named.
         max_length: tokens that training would keep of each example by default.
     """
 

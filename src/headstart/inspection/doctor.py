@@ -17,14 +17,7 @@ from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.names import adapter_names
 from headstart.models.classifier import Classifier
-from headstart.models.loading import (
-    NATIVE,
-    load_classifier,
-    load_config,
-    load_tokenizer,
-    longest_input,
-    quiet_loading,
-)
+from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, longest_input, quiet_loading
 from headstart.models.parameters import count
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
@@ -76,8 +69,8 @@ class ModelReport:
 
     Attributes:
         architecture: `model_type` of the configuration; `model_class` is the class that training would use.
-        new_tensors: those that loading initialises because the checkpoint has none, or none of this shape.
-        mismatched: those of them that the checkpoint holds in another shape.
+        new_tensors: those that loading initialises because the checkpoint lacks them or has them in another shape.
+        mismatched: new tensors that the checkpoint holds in another shape.
         head: all tensors that count as head; those that are not new came with the checkpoint and are redrawn.
         num_head_parameters: and `num_backbone_parameters`, scalars.
         dtypes: scalars in the checkpoint's files by dtype, as safetensors names it.
@@ -172,7 +165,7 @@ def _stored_tensors(folder: Path) -> Iterator[_StoredTensor]:
     """Read the headers of a checkpoint's files; no weights are read."""
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118, a safetensors file is no mapping
+            for name in file.keys():  # noqa: SIM118, a safetensors file is not a mapping
                 tensor = file.get_slice(name)
                 yield _StoredTensor(name=name, shape=tuple(tensor.get_shape()), dtype=str(tensor.get_dtype()))
 

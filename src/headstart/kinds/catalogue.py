@@ -15,7 +15,7 @@ for _kind in IN_ORDER_OF_GUESSING:
     KINDS.add(_kind.name, _kind)
 
 DEFAULT_KIND = KINDS.get("classification")
-"""What a task wants where nothing else is said."""
+"""The kind of a task that does not name one."""
 
 
 def kind_named(name: str) -> Kind:

@@ -45,7 +45,7 @@ class Kind(ABC):
         has_choices: an example brings choices of its own, whose number may differ from example to example.
         picks_one: one of several answers is right, and each has a probability: there are accuracy and calibration.
         shift_cancels: adding a number to a head's one logit changes no probability.
-        problem_type: transformers' word; None where it has no word.
+        problem_type: transformers' word; None if it lacks one.
         dtype: of labels as an array.
         decision: name of the column that holds decisions, and an example of one, which has the column's type.
     """
@@ -86,7 +86,7 @@ class Kind(ABC):
         """Return why a column looks like this kind, in words; None where it does not.
 
         Args:
-            cells: of the column, without those that are missing.
+            cells: of the column, without missing ones.
             separator: between the labels of one cell.
             choices: columns of the choices.
         """

@@ -21,7 +21,7 @@ class OneOfSeveral(Kind, ABC):
     picks_one = True
 
     def best_constant(self, labels: Values) -> Values:
-        """Return the most frequent answer, the first of equals."""
+        """Return the answer that most labels are, the first of equals."""
         import numpy as np
 
         return np.asarray(np.bincount(labels.astype(np.int64)).argmax())

@@ -25,7 +25,7 @@ class Regression(Kind):
     decision = ("predicted_value", 0.0)
 
     def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
-        """Take numbers of which some are not whole; text with a point in it counts as it reads."""
+        """Take numbers of which some are not whole; text is read as a number."""
         numbers = [_number(value) for value in cells]
         if None in numbers or all(number.is_integer() for number in numbers if number and math.isfinite(number)):
             return None
@@ -52,7 +52,7 @@ class Regression(Kind):
         """Numbers need to differ."""
         distinct = {cell.number for cell in cells}
         is_useless = len(distinct) == 1 < len(cells)
-        return f"all rows have the number {distinct.pop():g}: there is nothing to learn" if is_useless else ""
+        return f"all rows have the number {distinct.pop():g}: they teach nothing" if is_useless else ""
 
     def best_constant(self, labels: Values) -> Values:
         """Return the mean."""

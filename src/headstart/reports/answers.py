@@ -16,7 +16,7 @@ HEAD_START_STRATEGY = "eh_ft"
 BASELINE = "plain fine-tuning"
 NOTHING_TO_COMPARE = f"{BASELINE} alone"
 WANTED_DIFFERENCE = 0.01
-"""The difference that an answer says how many seeds would tell, in the scores' unit: one point."""
+"""An answer says how many seeds would show this difference, in the scores' unit: one point."""
 
 
 class Tone(StrEnum):
@@ -33,8 +33,8 @@ class Answer:
     """A sentence about one strategy on one task, and its verdict in a few words.
 
     Attributes:
-        checks: whether it holds for all comparisons together and for other rows; "" where neither was computed.
-        needed: what would be needed to tell; "" where it is told.
+        checks: whether it holds for all comparisons together and for other rows; "" if neither was computed.
+        needed: what a verdict would need; "" if there is one.
     """
 
     task: str
@@ -48,7 +48,7 @@ class Answer:
 
 
 def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer, ...]:
-    """Return one answer per EH-FT row, or per compared row where there is no EH-FT.
+    """Return one answer per EH-FT row, or per compared row in a group without EH-FT.
 
     Where every baseline is undertrained there is one answer: that.
     """
@@ -61,7 +61,7 @@ def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer
 
 
 def needed_text(row: ComparisonRow) -> str:
-    """Return what would be needed to tell; "" where it is told, or nothing may be said.
+    """Return what a verdict would need; "" if there is one, or nothing may be said.
 
     A plan from the spread seen so far is uncertain itself: it is a guide, not a promise.
     """
@@ -83,9 +83,9 @@ def _power_text(difference: PairedDifference) -> str:
     needed = seeds_needed(deviation, WANTED_DIFFERENCE)
     power = f"at 80{NO_BREAK}% power and the spread so far"
     if needed is not None and needed > difference.n:
-        wanted = f"About {needed:,} paired seeds would tell a difference of {points(WANTED_DIFFERENCE)}"
-        return f"{wanted}; these {difference.n} tell {shown} ({power})."
-    return f"These {difference.n} paired seeds tell a difference of {shown} ({power})."
+        wanted = f"About {needed:,} paired seeds would show a difference of {points(WANTED_DIFFERENCE)}"
+        return f"{wanted}; these {difference.n} show {shown} ({power})."
+    return f"These {difference.n} paired seeds show a difference of {shown} ({power})."
 
 
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
@@ -150,7 +150,7 @@ def _comparison(group: ComparisonGroup, label: str, verdict: Verdict, difference
     seen = f"{signed_points(difference.mean)}{_range(difference)} {over}, {reached}"
     if verdict is Verdict.TOO_FEW_SEEDS:
         return f"{label} against {where}: {seen}."
-    return f"{label} cannot be told from {where}: {seen}."
+    return f"{label} cannot be told apart from {where}: {seen}."
 
 
 def _range(difference: PairedDifference) -> str:

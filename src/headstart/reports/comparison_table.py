@@ -32,7 +32,7 @@ class ComparisonRow:
         outcomes: the summary of these scores, with failed and degenerate runs counted.
         mean_with_failures: the mean with diverged runs at the best constant answer's score; None when none diverged.
         stage1: summary of the scores at Stage 1's end; None where the plan has one stage.
-        baseline_digest: the experiment that it is compared with; None for a baseline and where there is none.
+        baseline_digest: the experiment that it is compared with; None for a baseline and a row without one.
         difference: to the baseline at equal seeds; None where nothing may be compared, and the words say why.
         verdict: what the difference shows; None where no verdict is given, and the words say why.
         sequential: where a comparison stands that adds seeds until it is decided; None for a fixed number of seeds.

@@ -42,6 +42,6 @@ def _describe_digest(cell: Cell) -> str:
 
 
 def namesake_identity(frame: Frame, question: tuple[str, ...]) -> str:
-    """Return what tells a task from its namesakes with other rows or weights; "" where there is none."""
+    """Return what tells a task from its namesakes with other rows or weights; "" if it has none."""
     namesakes = {cell.question for cell in frame.cells if cell.question[:4] == question[:4]}
     return f" ({question[4] or 'rows not recorded'})" if len(namesakes) > 1 else ""

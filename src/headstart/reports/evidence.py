@@ -31,12 +31,11 @@ class ReportEvidence:
 
     Attributes:
         by_row: the evidence of every comparison of two pairs or more.
-        adjusted: its sign-flip p value after Holm's correction over all comparisons that may have a verdict; their
-            number is the number of comparisons. Without those that added seeds until they were decided, whose p values
-            do not hold.
+        adjusted: its sign-flip p value after Holm's correction over all comparisons that may have a verdict. Those that
+            added seeds until they were decided are left out: their p values do not hold.
         examples: of comparisons with stored predictions: the same over seeds and rows at once, and run against run.
         best: the expected best of 1, 2, ... finished runs of every row.
-        gains: by strategy, over the tasks that give it a verdict; only where there are two or more.
+        gains: by strategy, over the tasks that give it a verdict, if these are two or more.
     """
 
     by_row: Mapping[Key, Evidence]

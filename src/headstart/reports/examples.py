@@ -5,7 +5,9 @@ Letters: s seeds, e examples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy
@@ -24,6 +26,11 @@ NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
 """Metrics whose answers are neither right nor wrong, so that McNemar's test has nothing to count."""
 _ROUNDING = 1e-6
+
+Answers = tuple[Values, Values]
+"""Labels and answers of a run, both [e]."""
+Read = Callable[[str, int], Answers | None]
+"""Gives those of an experiment's digest and a seed; None where they are missing or cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +73,15 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
         return {}
-    reader = _Reader(store=store, name=_file_name(group), num_examples=group.num_evaluation_examples)
+    file_name = _file_name(group)
+
+    @cache
+    def read(digest: str, seed: int) -> Answers | None:
+        path = store.run_folder(digest, seed).predictions(file_name)
+        return _read_predictions(path, group.num_evaluation_examples)
+
     scores = {row.experiment_digest: dict(row.scores) for row in group.rows}
-    found = {row.key: pairs for row in group.rows if (pairs := _pairs(row, reader, score, scores)) is not None}
+    found = {row.key: pairs for row in group.rows if (pairs := _pairs(row, read, score, scores)) is not None}
     sides = [
         Sides(a=score.parts(pairs.labels, pairs.ours), b=score.parts(pairs.labels, pairs.theirs))
         for pairs in found.values()
@@ -94,29 +107,13 @@ class _Pairs:
     theirs: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Reader:
-    """Reads each run's labels and answers once; None where they are missing or cannot be used."""
-
-    store: LocalStore
-    name: str
-    num_examples: int
-    _read: dict[tuple[str, int], tuple[Values, Values] | None] = field(default_factory=dict)
-
-    def __call__(self, digest: str, seed: int) -> tuple[Values, Values] | None:
-        if (digest, seed) not in self._read:
-            path = self.store.run_folder(digest, seed).predictions(self.name)
-            self._read[digest, seed] = _read_predictions(path, self.num_examples)
-        return self._read[digest, seed]
-
-
 def _file_name(group: ComparisonGroup) -> str:
     """Return what predictions are called: by the split, or by the task whose rows a finished model was scored on."""
     _, _, other = group.task.partition(" \N{RIGHTWARDS ARROW} ")
     return other.replace("/", "-") or group.reported_split
 
 
-def _read_predictions(path: Path, num_examples: int) -> tuple[Values, Values] | None:
+def _read_predictions(path: Path, num_examples: int) -> Answers | None:
     try:
         table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
         # Arrow's own conversion would import pandas, which takes a fifth of a second.
@@ -128,17 +125,14 @@ def _read_predictions(path: Path, num_examples: int) -> tuple[Values, Values] | 
     return (label, predicted) if len(label) == num_examples else None
 
 
-def _pairs(
-    row: ComparisonRow, reader: _Reader, score: ExampleScore, scores: dict[str, dict[int, float]]
-) -> _Pairs | None:
+def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
     """Return the pairs of a comparison whose predictions give the scores that it is made of."""
     if row.difference is None or row.baseline_digest is None:
         return None
     digests = (row.experiment_digest, row.baseline_digest)
-    found: dict[int, list[tuple[Values, Values]]] = {}
+    found: dict[int, list[Answers]] = {}
     for seed, _ in row.difference.differences:
-        read = [reader(digest, seed) for digest in digests]
-        sides = [each for each in read if each is not None]
+        sides = [side for digest in digests if (side := read(digest, seed)) is not None]
         if len(sides) == len(digests):
             found[seed] = sides
     if not found:

@@ -62,9 +62,9 @@ def last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2].strip()
 
 
-def plural(number: int, singular: str, plural_form: str | None = None) -> str:
+def plural(number: int, singular: str) -> str:
     """Write a number with its noun: 1 seed, 3 seeds."""
-    return f"{number:,} {singular if number == 1 else plural_form or singular + 's'}"
+    return f"{number:,} {singular}{'' if number == 1 else 's'}"
 
 
 def _number(value: float) -> str:

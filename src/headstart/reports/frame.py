@@ -81,7 +81,7 @@ class Cell:
 
     @property
     def num_errors(self) -> int:
-        """How many runs were stopped by an error: none, to be tried again."""
+        """How many runs were stopped by an error; they are tried again."""
         return sum(record.status is RunStatus.ERROR for record in self.records)
 
     @property
@@ -112,10 +112,10 @@ class Pairing:
     """A cell against its baseline.
 
     Attributes:
-        difference: over the seeds that may be paired; None when there is none.
+        difference: over the seeds that may be paired; None without such seeds.
         num_refused_pairs: seeds that both sides have, but from different environments.
         is_fair: whether both sides had the same number of updates in all, or updates that cost the same.
-        is_void: a side drew outside its seeds, so equal seeds pair nothing; there is no difference then.
+        is_void: a side drew outside its seeds, so equal seeds do not make pairs; `difference` is then None.
         sequential: where it stands, for a comparison that adds seeds until it is decided.
     """
 
@@ -172,9 +172,7 @@ class Frame:
             for (digest, _), group in groups.items()
         ]
         return cls(
-            cells=tuple(sorted(cells, key=_cell_order)),
-            num_selection_runs=num_selection_runs,
-            declared=declared or {},
+            cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs, declared=declared or {}
         )
 
     @classmethod
@@ -200,7 +198,7 @@ class Frame:
         """Return the same runs with fine-tuning at EH-FT's compute as the baseline.
 
         Raises:
-            UsageError: if there is no run of it.
+            UsageError: if such a run is missing.
         """
         if not any(cell.first.strategy == MATCHED_STRATEGY for cell in self.cells):
             raise UsageError(
@@ -222,7 +220,7 @@ class Frame:
     def pair(self, cell: Cell) -> Pairing | None:
         """Compare `cell` with its baseline at equal seeds and in equal environments.
 
-        None for a baseline itself, and where there is none.
+        None for a baseline itself, and for a cell without one.
         """
         baseline = None if cell.is_baseline else self.baseline_of(cell)
         if baseline is None:
@@ -266,7 +264,7 @@ def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equa
         equal_compute: compare with fine-tuning at EH-FT's compute instead of at equal updates.
 
     Raises:
-        UsageError: if there is no store, or it holds no run to report, or none to compare with at equal compute.
+        UsageError: if the store does not exist, holds nothing to report, or lacks the runs of equal compute.
     """
     frame = Frame.from_store(store, digests)
     if not frame.cells:

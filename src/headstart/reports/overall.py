@@ -18,7 +18,7 @@ class OverallAnswer:
     """A sentence about one strategy over all of its tasks, and its verdict in a few words.
 
     Attributes:
-        needed: what would be needed to tell; "" where it is told.
+        needed: what a verdict would need; "" if there is one.
     """
 
     label: str
@@ -29,7 +29,7 @@ class OverallAnswer:
 
 
 def overall_answers(gains: Mapping[str, JointGain]) -> tuple[OverallAnswer, ...]:
-    """Return one answer per EH-FT strategy over tasks, or per strategy where there is no EH-FT."""
+    """Return one answer per EH-FT strategy over tasks, or per strategy in a store without EH-FT."""
     head_starts = {label: gain for label, gain in gains.items() if label.startswith(HEAD_START_STRATEGY)}
     return tuple(_answer(label, gain) for label, gain in (head_starts or gains).items())
 
@@ -42,25 +42,25 @@ def _answer(label: str, joint: JointGain) -> OverallAnswer:
 
 
 def _verdict(joint: JointGain) -> tuple[str, Tone]:
-    """Ask the widest interval there is: over other tasks like these, with two tasks over other seeds alone."""
+    """Read the widest interval: over other tasks like these; with two tasks, over other seeds of these."""
     if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
         return Verdict.TOO_FEW_SEEDS.value, Tone.OPEN
     other = joint.gain.interval_for_other_tasks
     interval, scope = (other, "over tasks") if other else (joint.gain.interval_for_these_tasks, "on these tasks")
     if not interval.excludes(0.0):
-        return f"cannot be told {scope}", Tone.OPEN
+        return f"{Verdict.NO_DIFFERENCE} {scope}", Tone.OPEN
     return (f"better {scope}", Tone.BETTER) if interval.low > 0 else (f"worse {scope}", Tone.WORSE)
 
 
 def _needed(joint: JointGain, tone: Tone) -> str:
-    """Say whether seeds or tasks are wanting."""
+    """Say whether seeds or tasks are missing."""
     if tone is not Tone.OPEN:
         return ""
     if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
         return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} paired seeds on every task."
     if joint.gain.interval_for_these_tasks.excludes(0.0):
-        return "On these tasks it is told; over others like them more tasks would tell, not more seeds."
-    return "More paired seeds would tell for these tasks, and more tasks for others like them."
+        return "These tasks have a verdict; for others like them more tasks are needed, not more seeds."
+    return "A verdict on these tasks needs more paired seeds; one on others like them needs more tasks."
 
 
 def _sentence(label: str, gain: GainAcrossTasks) -> str:

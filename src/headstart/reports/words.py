@@ -29,7 +29,7 @@ def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
 
 
 def verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
-    """Return the verdict in words, or why there is none; nothing for a baseline that is as it should be."""
+    """Return the verdict in words, or why it is missing; nothing for a baseline that is trained well enough."""
     if cell.is_baseline:
         if cell.finished and is_undertrained(cell):
             return (f"{UNDERTRAINED}: not above the best constant answer by two standard errors",)

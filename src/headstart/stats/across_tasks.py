@@ -43,11 +43,7 @@ class GainAcrossTasks:
 
 
 def gain_across_tasks(
-    differences: Mapping[str, Sequence[float]],
-    confidence: float = 0.95,
-    *,
-    num_resamples: int = 10_000,
-    seed: int = 0,
+    differences: Mapping[str, Sequence[float]], confidence: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0
 ) -> GainAcrossTasks:
     """Return the gain over tasks from each task's differences over paired seeds.
 
@@ -61,7 +57,7 @@ def gain_across_tasks(
         seed: of the draws.
 
     Raises:
-        ValueError: if there is no task, a task has no difference, or `confidence` is not between 0 and 1.
+        ValueError: if tasks or the differences of one are missing, or `confidence` is not between 0 and 1.
 
     Source: Davison and Hinkley (1997), "Bootstrap Methods and Their Application", section 3.8, for two levels; Agarwal
     et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice", section 4, for the
@@ -92,7 +88,7 @@ def interquartile_mean(values: Sequence[float] | NDArray[numpy.floating]) -> flo
     """Return the mean of what is left when a quarter of the values, rounded down, goes at either end.
 
     Raises:
-        ValueError: if there is no value.
+        ValueError: if `values` is empty.
 
     Source: Agarwal et al. (2021), section 4.3.
     """

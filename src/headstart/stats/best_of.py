@@ -16,7 +16,7 @@ from headstart.stats.intervals import Interval, check_confidence
 from headstart.stats.limits import Values
 
 TRIALS_PER_BEST_WITH_INTERVAL = 4
-"""An interval needs four times as many trials as the best is taken of: with fewer it covers well under what it says."""
+"""Trials that an interval needs, times those that the best is taken of: fewer cover well under its confidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class ExpectedBest:
     """The expected highest score of `num_trials` trials.
 
     Attributes:
-        interval: of `value`, approximate; None where there are fewer than four times as many trials.
+        interval: of `value`, approximate; None with fewer than four times as many trials.
     """
 
     num_trials: int
@@ -43,7 +43,7 @@ def expected_best(scores: Sequence[float], confidence: float = 0.95) -> tuple[Ex
         confidence: 0 to 1, both excluded.
 
     Raises:
-        ValueError: if there is no score, one is not finite, or `confidence` is not between 0 and 1.
+        ValueError: if `scores` is empty, one is not finite, or `confidence` is not between 0 and 1.
 
     Source: Tang et al. (2020), "Showing Your Work Doesn't Always Work", arXiv 2004.13705, equation 5: unbiased, which
     the plug-in estimator of Dodge et al. (2019), arXiv 1909.03004, is not.

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, and the one number that mends most of it.
+"""Whether probabilities mean what they say, and the one number that repairs most of it.
 
 Letters: n examples, c classes, m bins.
 """

@@ -61,7 +61,7 @@ def compare_paired(a: Mapping[int, float], b: Mapping[int, float], confidence: f
     """Compare scores by seed; None when no seed is on both sides.
 
     A verdict other than "no difference shown" asks that the t interval leaves out zero and that the sign-flip test is
-    significant; under six pairs none is given.
+    significant; fewer than six pairs are too few for a verdict.
     """
     seeds = sorted(a.keys() & b.keys())
     if not seeds:

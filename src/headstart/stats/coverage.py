@@ -1,4 +1,4 @@
-"""What intervals that say 95 % really cover with few values: simulated, because no formula is right there."""
+"""What 95 % intervals really cover with few values: simulated, because formulas are wrong there."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def effect_size(differences: Sequence[float], confidence: float = 0.95) -> Effec
     noncentral t distribution.
 
     Raises:
-        ValueError: if there is no difference, or `confidence` is not between 0 and 1.
+        ValueError: if `differences` is empty, or `confidence` is not between 0 and 1.
 
     Source: Hedges (1981), "Distribution Theory for Glass's Estimator of Effect Size", equation 6e; Steiger and Fouladi
     (1997), "Noncentrality Interval Estimation", in "What If There Were No Significance Tests?".
@@ -73,12 +73,7 @@ class ProbabilityOfImprovement:
 
 
 def probability_of_improvement(
-    a: Sequence[float],
-    b: Sequence[float],
-    confidence: float = 0.95,
-    *,
-    num_resamples: int = 10_000,
-    seed: int = 0,
+    a: Sequence[float], b: Sequence[float], confidence: float = 0.95, *, num_resamples: int = 10_000, seed: int = 0
 ) -> ProbabilityOfImprovement:
     """Return the probability that a run of `a` scores higher than a run of `b`, whatever their seeds.
 

@@ -89,7 +89,7 @@ def _pearson(means: Values) -> Values:
 
 
 def _ratio(above: Values, below: Values) -> Values:
-    """Divide; 0 where there is nothing below."""
+    """Divide; 0 where the divisor is not above 0."""
     ratio: Values = numpy.divide(above, below, out=numpy.zeros_like(above), where=below > 0.0)
     return ratio
 

@@ -17,7 +17,7 @@ class McNemar:
 
     Attributes:
         num_only_a: examples right by a and wrong by b; `num_only_b` the other way round.
-        p_value: exact, two-sided, that both are equally probable; 1 when there are none.
+        p_value: exact, two-sided, that both are equally probable; 1 if both numbers are 0.
         mid_p_value: the same with half the weight on the observed outcome: less cautious, nearer to the nominal rate.
     """
 
@@ -33,7 +33,7 @@ def mcnemar(
     """Return McNemar's test of two models' answers to the same examples.
 
     Raises:
-        ValueError: if there is no example, or the sides are of different length.
+        ValueError: if the sides are empty or of different length.
 
     Source: McNemar (1947), Psychometrika 12; the mid-p value after Fagerland, Lydersen and Laake (2013), BMC Medical
     Research Methodology 13:91.

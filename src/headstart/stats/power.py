@@ -59,7 +59,7 @@ def seeds_needed(
 ) -> int | None:
     """Return how many paired seeds show a true mean difference with probability `power`.
 
-    At least six, under which no verdict is given. None when more than a million are needed, or the difference is zero.
+    At least six, since a verdict needs them. None when more than a million are needed, or the difference is zero.
 
     Args:
         standard_deviation: of the paired differences.

@@ -1,6 +1,6 @@
 """Paired seeds added until the answer is clear, without fooling oneself by looking often.
 
-Looking after every seed and stopping at the first interval that excludes zero errs far more often than 5 %. Here the
+Whoever looks after every seed and stops at the first interval that excludes zero errs far more often than 5 %. Here the
 looks are declared beforehand, and every look's interval is widened so that *all of them together* hold the true mean
 with 95 %. So one may stop at any look for any reason, and the interval at which one stopped is the one to report.
 
@@ -41,7 +41,7 @@ class SequentialDesign:
         confidence: of all intervals together, 0 to 1.
 
     Raises:
-        ValueError: if the looks do not rise, begin under six pairs, or if there are none.
+        ValueError: if looks are missing, do not rise, or begin under six pairs.
     """
 
     looks: tuple[int, ...]
@@ -188,8 +188,9 @@ def _verdict(state: SequentialState) -> Verdict:
 def critical_values(design: SequentialDesign) -> tuple[float, ...]:
     """Return the t value beyond which each look excludes zero.
 
-    At look k the paths that exceeded no earlier value lose so many that all losses together are the error times the
-    share of the pairs seen. The same values at each call; with 200,000 paths the total error is 5 % within 0.1 %.
+    The allowed error (5 % at 95 % confidence) is spent in proportion to the pairs seen. So at look k as many of the
+    paths that stayed below all earlier values exceed this one as the error spent since the last look allows. The values
+    are the same at each call; with 200,000 paths the total error is 5 % within 0.1 %.
     """
     alive = numpy.abs(_t_paths(design.looks))
     num_paths = len(alive)

@@ -36,7 +36,7 @@ def summarise(values: Iterable[float]) -> Summary:
     """Return the summary of at least one finite value.
 
     Raises:
-        ValueError: if there is no value, or one is not finite.
+        ValueError: if `values` is empty or one is not finite.
     """
     numbers = [float(value) for value in values]
     if not numbers or not all(map(math.isfinite, numbers)):

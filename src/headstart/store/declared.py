@@ -1,4 +1,4 @@
-"""What was declared of a comparison before its first look: it lies beside the experiment and never changes."""
+"""What was declared about a comparison before its first look; stored beside the experiment, and never changed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ Values = dict[str, Any]
 def schema_of(values: Values) -> object:
     """Return the schema that a file says it has.
 
-    Up to schema 2 an experiment said it inside, and some files did not say it; these were the same in 1 and 2.
+    Up to schema 2 an experiment held it one level deeper, and some files did not hold it; these did not change from 1
+    to 2.
     """
     inside = values.get("experiment")
     said_inside = inside.get("schema_version", 2) if isinstance(inside, dict) else 2
@@ -33,7 +34,7 @@ def upgraded(name: str, values: Values, schema: int) -> Values:
 
 
 def _experiment_from_1(values: Values) -> Values:
-    """What is said of a file's columns has its own place."""
+    """The options of a file's columns are an object of their own."""
     source = dict(values["source"])
     del source["split_seed"]  # Always 0.
     names = ("text", "text_pair", "label", "validation")

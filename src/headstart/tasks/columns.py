@@ -34,7 +34,7 @@ TEXT_NAMES = (
     "utterance",
     "tweet",
 )
-"""Column names, in any case, that say what they are. Two candidates for one place are not obvious."""
+"""Column names, in any case, that say what they are. Two candidates for one place are not guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Columns:
     """The columns that matter.
 
     Attributes:
-        text: one or two, in the order in which the model reads them; before choices one or none.
+        text: one or two, in the order in which the model reads them; with choices at most one.
         label: of the right answer.
         choices: one per choice, for multiple choice.
     """
@@ -54,12 +54,12 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnChoice:
-    """What came of choosing columns.
+    """The result of choosing columns.
 
     Attributes:
-        columns: None where there are problems.
+        columns: None if there are problems.
         notes: sentences that say what was guessed.
-        problems: what keeps the columns from being known, all at once.
+        problems: every reason why the columns are not known.
     """
 
     columns: Columns | None
@@ -75,7 +75,7 @@ def choose_columns(
     label: str | None = None,
     choices: Sequence[str] = (),
 ) -> ColumnChoice:
-    """Return the columns that were named, and for those that were not the obvious ones.
+    """Return the named columns, and guess the others where they are obvious.
 
     A pair is guessed only where neither text is named; a column named for a second text needs one for the first.
 
@@ -118,7 +118,7 @@ def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tupl
             continue
         if name not in names:
             problems.append(
-                f"there is no column {name!r} (`{option}`){_hint(name, names)}; there are: {_listed(names)}"
+                f"the column {name!r} (`{option}`) is missing{_hint(name, names)}; there are: {_listed(names)}"
             )
         elif name in options_of:
             problems.append(f"the column {name!r} is given twice, for `{options_of[name]}` and `{option}`")
@@ -154,7 +154,7 @@ def _choice_problems(choices: Sequence[str], text_pair: str | None) -> tuple[str
     if len(choices) == 1:
         return ("one choice is not enough: `choices` names two columns or more",)
     if choices and text_pair is not None:
-        return ("`text_pair` has no place: only one text stands before the choices",)
+        return ("`text_pair` cannot be used with `choices`: only one text stands before them",)
     return ()
 
 

@@ -1,8 +1,8 @@
 """The built-in task `demo`: English sentence pairs from a small grammar, labelled by logic.
 
 Every hypothesis stands with three premises: one that entails it, one that leaves it open, one that contradicts it.
-So a hypothesis says nothing of its label, and the words of a pair say little: what counts is how they are put together.
-Training and validation have phenomena in common, but neither frames nor open-class words.
+So a hypothesis tells nothing about its label, and the words of a pair little: what counts is how they are put
+together. Training and validation share phenomena, but neither frames nor open-class words.
 
 The difficulty was set looking at plain fine-tuning and linear probing only, before EH-FT was ever run on it: with the
 encoder `embedded:minilm-l6` and 8 epochs, about 60 % against 35 % (chance: 33 %). The task shows the machinery; it
@@ -72,7 +72,7 @@ def _draw(random: Random, pool: Sequence[T], count: int) -> list[T]:
 
 
 def _negation(writer: Writer, variant: int) -> Triple:
-    """Of two opposites, exactly one holds; what holds of another one says nothing."""
+    """Of two opposites, exactly one holds; what holds of somebody else tells nothing."""
     x, y = writer.words(writer.grammar.subjects, 2)
     (pair,) = writer.draw(writer.grammar.opposites, 1)
     p, q = pair if variant < 2 else pair[::-1]
@@ -103,7 +103,7 @@ def _quantified_hypernyms(writer: Writer, variant: int) -> Triple:
 
 
 def _hypernyms(writer: Writer, variant: int) -> Triple:
-    """Who has a narrower kind has the wider; who has nothing of the wider has nothing of the narrower."""
+    """Who has a narrower kind has the wider; who lacks the wider lacks the narrower."""
     ((narrow, kind, wide),) = writer.draw(writer.grammar.chains, 1)
     (x,) = writer.words(writer.grammar.subjects, 1)
     has, lacks = partial(writer.say, "has", x=x), partial(writer.say, "has no", x=x)
@@ -137,7 +137,7 @@ def _comparison(writer: Writer, variant: int) -> Triple:
 
 
 def _passive(writer: Writer, variant: int) -> Triple:
-    """The passive swaps places, not roles; the roles swapped say nothing."""
+    """The passive swaps places, not roles; swapped roles tell nothing."""
     x, y = writer.words(writer.grammar.subjects, 2)
     ((base, participle),) = writer.draw(writer.grammar.verbs, 1)
     say = partial(writer.say, b=base, v=participle)

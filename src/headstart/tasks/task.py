@@ -30,10 +30,10 @@ class Task:
         metrics: names in `headstart.metrics`; the first is the main one.
         row_format: how rows become examples, by name in `headstart.data.formats`.
         has_spans: examples point at two places in their texts (words in context, coreference).
-        train_split: None for a task that models of another task are only evaluated on.
+        train_split: None where only models of other tasks are evaluated.
         test_split: rows whose labels are not public, for submissions.
         folder: where a local copy lies, under the data root; "" is the name.
-        num_rows: official sizes by split.
+        num_rows: (split, official number of rows).
         source: on the hub; None for built-in tasks and users' tables.
     """
 

@@ -7,17 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.reports.figures.drawing import (
-    DataTable,
-    Element,
-    Figure,
-    Series,
-    dot,
-    group,
-    line,
-    path,
-    polyline,
-)
+from headstart.reports.figures.drawing import DataTable, Element, Figure, Series, dot, group, line, path, polyline
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, draw_axes
 from headstart.stats.calibration import NUM_BINS
 from headstart.store.diagnostics import CalibrationRecord

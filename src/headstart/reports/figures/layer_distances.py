@@ -76,10 +76,7 @@ def _short(layer: str) -> str:
 def _draw(each: LayerLine, places: Mapping[str, float], axis: Axis) -> Element:
     at = [(places[layer], axis.place(100 * distance)) for layer, distance in each.distances.items()]
     marks = [
-        group(
-            [marker(each.series.number, *place, 3.6)],
-            tip=f"{each.series.label}, {layer}: {100 * distance:.2f} %",
-        )
+        group([marker(each.series.number, *place, 3.6)], tip=f"{each.series.label}, {layer}: {100 * distance:.2f} %")
         for place, (layer, distance) in zip(at, each.distances.items(), strict=True)
     ]
     return group([path(polyline(at), "line"), *marks], series=each.series.number)

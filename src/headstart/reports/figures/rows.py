@@ -27,7 +27,7 @@ LINE, DOTS = 27.0, 38.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRow:
-    """A strategy's values by seed, none of them negative; at least one."""
+    """A strategy's values by seed: at least one, all zero or above."""
 
     series: Series
     values: tuple[tuple[int, float], ...]
