@@ -168,15 +168,14 @@ class PeftAdapter(Adapter):
             module = classifier.model.get_submodule(name)
             shapes.setdefault((type(module), _shape(module), name in targets.feed_forward), name)
         chosen = {f"m{index}": name for index, name in enumerate(shapes.values())}
-        stand_in = nn.ModuleDict(
-            {key: copy.deepcopy(classifier.model.get_submodule(name)) for key, name in chosen.items()}
-        )
+        plain = {key: classifier.model.get_submodule(name) for key, name in chosen.items()}
+        stand_in = nn.ModuleDict({key: copy.deepcopy(module) for key, module in plain.items()})
         feed_forward = tuple(key for key, name in chosen.items() if name in targets.feed_forward)
         try:
             with torch_stream(0):
                 self._inject(stand_in, Targets(modules=tuple(chosen), feed_forward=feed_forward))
-                for key, name in chosen.items():
-                    _try_module(stand_in[key], classifier.model.get_submodule(name))
+                for key, module in plain.items():
+                    _try_module(stand_in[key], module)
         except Exception as error:  # whatever peft raises is the reason
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             return f"peft's {self.kind.type} does not fit its modules: {reason}"
@@ -185,18 +184,13 @@ class PeftAdapter(Adapter):
 
 def _try_module(adapted: nn.Module, plain: nn.Module) -> None:
     """Run one adapted module forwards and backwards."""
-    width = _input_width(plain)
+    width = _shape(plain)[0 if isinstance(plain, Conv1D) else -1]
     inputs = torch.randn(2, 4, width, device=next(plain.parameters()).device)
     with _quiet():
         adapted.train()(inputs).square().sum().backward()
     trained = [p for p in adapted.parameters() if p.requires_grad]
     if not any(p.grad is not None and p.grad.any() for p in trained):
         raise ValueError("nothing in it gets a gradient")
-
-
-def _input_width(module: nn.Module) -> int:
-    shape = _shape(module)
-    return shape[0] if isinstance(module, Conv1D) else shape[-1]
 
 
 def _shape(module: nn.Module) -> tuple[int, ...]:

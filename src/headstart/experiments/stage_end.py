@@ -44,7 +44,7 @@ class End:
             return outcome.classifier.backbone_tensors()
         if self.share is None or outcome.attached.merged is None:
             return None
-        return outcome.attached.merged(self.share)
+        return outcome.attached.merged_backbone(self.share)
 
     def store(
         self, stage: Stage, outcome: StageOutcome, backbone: Tensors | None, pretrained: Digests, folder: Path

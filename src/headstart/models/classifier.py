@@ -108,10 +108,10 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         """Return logits [b, c] (one column where answers are not classes) and, with labels, the mean loss.
 
         Args:
-            input_ids: [b, t], as are `attention_mask` and `token_type_ids`.
-            attention_mask: 1 for tokens, 0 for padding on either side.
-            token_type_ids: which text a token belongs to, where the backbone wants to know.
-            spans: [b, 4], first token and end (exclusive) of two places; for heads that read them, and only for these.
+            input_ids: [b, t].
+            attention_mask: [b, t], 1 for tokens, 0 for padding on either side.
+            token_type_ids: [b, t], the text that a token belongs to, for backbones that read it.
+            spans: [b, 4], first token and end (exclusive) of two places; only for heads that read them.
             labels: class or choice numbers [b]; 0 or 1 [b, c] for multi-label; numbers [b] for regression.
 
         Raises:

@@ -10,6 +10,7 @@ h hidden size.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,17 @@ class Features:
     Attributes:
         first_token: [n, h], the final layer's output at the first token.
         pooled: [n, h], the pooler's output; None where the backbone has no pooler.
+        seconds: that computing them took; every run that uses them counts these as its own.
     """
 
     first_token: torch.Tensor
     pooled: torch.Tensor | None
+    seconds: float = 0.0
+
+    @property
+    def num_bytes(self) -> int:
+        """Their size in memory."""
+        return self.first_token.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
 class FeatureRows(Dataset[dict[str, Any]]):
@@ -103,6 +111,7 @@ def extract(
     device: str,
 ) -> Features:
     """Run the backbone once over all rows in eval mode; it is moved to `device` and left there."""
+    begin = time.perf_counter()
     model = classifier.model
     torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None
@@ -120,7 +129,7 @@ def extract(
                 pooled[sequences] = part.pooled
     if first is None:
         raise ValueError("no examples to extract features from")
-    return Features(first_token=first, pooled=pooled)
+    return Features(first_token=first, pooled=pooled, seconds=time.perf_counter() - begin)
 
 
 @contextmanager
