@@ -38,7 +38,7 @@ BEHIND_A_ZERO = re.compile(
     r"|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
 )
 """Parameters that are multiplied by others that start at zero: LoRA's A by B, AdaLoRA's A and B by E, and so on."""
-NEVER_A_GRADIENT = ".glora_D."
+NEVER_A_GRADIENT = re.compile(r"\.glora_D\.")
 """GLoRA's D is multiplied by a bias that may be zero."""
 
 UNKNOWN_STEPS = 1_000_000
@@ -59,6 +59,8 @@ class PeftAdapter(Adapter):
     targets: str = "attention"
 
     kind: ClassVar[PeftKind]
+    behind_zero: ClassVar[re.Pattern[str] | None] = BEHIND_A_ZERO
+    without_gradient: ClassVar[re.Pattern[str] | None] = NEVER_A_GRADIENT
 
     def __post_init__(self) -> None:
         others = ("targets",) if self.kind.places == "linears" else ()
@@ -85,14 +87,6 @@ class PeftAdapter(Adapter):
         """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
         beginning = (dict(self.kind.fixed) | dict(self.options)).get("init_lora_weights")
         return isinstance(beginning, str) and beginning in REWRITING
-
-    def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter is multiplied by another that starts at zero."""
-        return BEHIND_A_ZERO.search(name) is not None
-
-    def never_gets_gradient(self, name: str) -> bool:
-        """Whether a parameter may rightly never get a gradient."""
-        return NEVER_A_GRADIENT in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can.

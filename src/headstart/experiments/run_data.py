@@ -191,7 +191,7 @@ class RunData:
         return (experiment.model_revision, training.max_length, training.truncation, training.stride)
 
     def _frozen(self, what: str) -> tuple[object, ...]:
-        """Return the key of something that a pretrained backbone says of the training rows."""
+        """Return the key of something that a pretrained backbone computes from the training rows."""
         experiment, training = self.run.experiment, self.run.experiment.training
         rows = (what, self.run.source, experiment.evaluation)
         return (*rows, *self._reading, experiment.head, training.precision, training.attention)

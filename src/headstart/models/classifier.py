@@ -24,7 +24,7 @@ from headstart.models.without_code import untrained_model
 from headstart.registry import Scalar, Spec
 
 GLOBAL_FIRST_TOKEN = ("longformer",)
-"""Architectures whose first token attends to the whole text only where it is told to."""
+"""Architectures whose first token attends to the whole text only where a mask asks for it."""
 
 
 class HeadstartConfig(PretrainedConfig):
@@ -168,7 +168,7 @@ def pooling_of(model: Any) -> Pooling:
 
 
 def reads_first_token_alone(model: Any) -> bool:
-    """Whether a classifier's head sees nothing of a text but its first token's vector."""
+    """Whether a classifier's head sees only the vector of a text's first token."""
     return pooling_of(model) is Pooling.FIRST and not getattr(model.config, "reads_spans", False)
 
 

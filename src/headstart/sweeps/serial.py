@@ -100,5 +100,5 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
-            told = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
-            return replace(describe_run(data, RunStatus.ERROR), error=told)
+            message = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
+            return replace(describe_run(data, RunStatus.ERROR), error=message)

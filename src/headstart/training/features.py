@@ -4,8 +4,8 @@ Where a head reads one vector per example (the first token, or the pooled output
 Whether a head does is found out, not assumed: one batch goes through the whole model and through the kept vectors,
 and the logits must be bit-equal.
 
-Letters: n sequences (as many as examples but for choices and windows), b examples, s sequences of a batch, t tokens,
-h hidden size.
+Letters: n sequences (as many as examples, except for choices and windows), b examples, s sequences of a batch,
+t tokens, h hidden size.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a frozen backbone says of each sequence: fp32, on the CPU.
+    """A frozen backbone's output for each sequence: fp32, on the CPU.
 
     Attributes:
         first_token: [n, h], the final layer's output at the first token.
@@ -82,7 +82,7 @@ class FeatureCollator:
 
 
 def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:
-    """Tell whether the head reads nothing but the first token or the pooled output, by comparing logits on `batch`."""
+    """Whether the head reads only the first token or the pooled output, found by comparing logits on `batch`."""
     model = classifier.model
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in classifier.head_names):
@@ -134,7 +134,7 @@ def extract(
 
 @contextmanager
 def replayed(classifier: Classifier, features: Features) -> Iterator[None]:
-    """Make the backbone answer from `features` by row number inside the block; nothing is left behind."""
+    """Make the backbone answer from `features` by row number inside the block; after it the model is as before."""
     backbone = classifier.model.base_model
     device = next(classifier.model.parameters()).device
     first = features.first_token.to(device)

@@ -193,7 +193,7 @@ def _of_layer_norm(
 def _fault(model: nn.Module, gradients: PerExampleGradients, batch: Batch) -> str | None:
     """Return what is wrong with the gradients that opacus gives for a batch; None when they are right.
 
-    Weights are moved a little meanwhile, by the same numbers every time: behind a layer of zeros nothing would show.
+    Weights are moved a little meanwhile, by the same numbers every time: a layer of zeros would hide a fault behind it.
     """
     parameters = list(gradients.parameters.values())
     kept = [parameter.detach().clone() for parameter in parameters]
