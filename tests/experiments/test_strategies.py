@@ -12,11 +12,11 @@ import torch
 
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
-from headstart.experiments.stored_stage import EarlierStage
 from headstart.models.layers import Layers
 from headstart.registry import Spec
-from headstart.strategies.averages import Weights, greedy_soup, mean_of
+from headstart.strategies.averages import greedy_soup, mean_of
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
+from headstart.strategies.site import FinishedStage
 from headstart.training.regularisers import mixout
 from headstart.training.trainer import StageTrainer, scale_rates
 from tests.support.runs import ON_TWO_LAYERS, data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
@@ -223,33 +223,32 @@ def test_a_soup_is_chosen_on_training_rows_that_it_was_not_trained_on(
     assert all(torch.allclose(soup[name], mean_of(ingredients)[name], atol=1e-7) for name in soup)
 
 
-def test_the_greedy_soup_takes_what_does_not_make_it_worse(
-    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_greedy_soup_takes_what_does_not_make_it_worse(tiny_checkpoint: CheckpointMaker) -> None:
     """Scores are given: c is best alone, b helps, a hurts; so the soup is c and b."""
     experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
     classifier = data_of(experiment).load_classifier()
     (stage,) = experiment.plan
     values = {"a": 1.0, "b": 2.0, "c": 4.0}
-    plain = {
-        "head": {name: tensor.clone() for name, tensor in classifier.head_tensors().items()},
-        "backbone": {name: tensor.clone() for name, tensor in classifier.backbone_tensors().items()},
-    }
+    head, backbone = (
+        {name: tensor.clone() for name, tensor in tensors.items()}
+        for tensors in (classifier.head_tensors(), classifier.backbone_tensors())
+    )
 
-    def weights_of(earlier: EarlierStage) -> Weights:
-        fill = values[earlier.stage.name]
-        return Weights(
-            head={name: torch.full_like(tensor, fill) for name, tensor in plain["head"].items()},
-            backbone=plain["backbone"],
+    def finished(name: str, fill: float) -> FinishedStage:
+        return FinishedStage(
+            stage=replace(stage, name=name),
+            head_digests={},
+            backbone_digests={},
+            head=lambda: {name: torch.full_like(tensor, fill) for name, tensor in head.items()},
+            backbone=lambda: backbone,
         )
 
-    monkeypatch.setattr(Weights, "of", staticmethod(weights_of))
     scores = {1.0: 0.1, 2.0: 0.2, 4.0: 0.3, 3.0: 0.3, (4.0 + 2.0 + 1.0) / 3: 0.25}
 
     def score() -> float:
         fill = float(next(iter(classifier.head_tensors().values())).flatten()[0])
         return next(value for key, value in scores.items() if abs(key - fill) < 1e-4)
 
-    earlier = [EarlierStage(stage=replace(stage, name=name), stored=None, folder=tmp_path) for name in values]  # type: ignore[arg-type]
+    earlier = [finished(name, fill) for name, fill in values.items()]
     assert greedy_soup(classifier, earlier, score) == ["c", "b"]
     assert float(next(iter(classifier.head_tensors().values())).flatten()[0]) == pytest.approx(3.0)

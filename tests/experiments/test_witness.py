@@ -14,12 +14,13 @@ from headstart.experiments.consumption import Consumption
 from headstart.experiments.evaluation import Evaluation
 from headstart.experiments.observer import Observer
 from headstart.experiments.stage_run import StageRun
-from headstart.experiments.stored_stage import EarlierStage
+from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.registry import Spec
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
 from headstart.strategies.selections import AdapterAndHead
+from headstart.strategies.site import FinishedStage
 from headstart.strategies.strategy import Stage
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
@@ -45,13 +46,13 @@ class Diary(Witness):
 def test_the_last_to_look_before_is_the_first_to_look_after(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), "soup:ingredients=2", stage1_fraction=0.25)
     data, pages = data_of(tiny_experiment(choices)), list[str]()
-    earlier: list[EarlierStage] = []
+    earlier: list[FinishedStage] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, RunFolder(tmp_path), RunOptions(), index, tuple(earlier))
         stored = stage_run.train([Diary("a", pages), Diary("b", pages)], None)
         assert stored.record.scores == {"a": 1.0, "b": 1.0}
         assert stage_run.load() == stored
-        earlier.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
+        earlier.append(finished_stage(stage, stored, stage_run.folder))
     trained = ("adapter", "finetune-1", "finetune-2")
     moments = [f"{name} {moment}" for name in trained for moment in ("before a", "before b", "after b", "after a")]
     assert pages == [*moments, "soup after b", "soup after a"]

@@ -49,10 +49,9 @@ def test_separable_rows_do_not_scale_the_head_to_infinity() -> None:
 def test_a_heads_logits_become_scale_times_logits_plus_shift(tiny_checkpoint: CheckpointMaker) -> None:
     experiment = tiny_experiment(tiny_choices(tiny_checkpoint("roberta"), "eh_ft:head_calibration"))
     classifier = data_of(experiment).load_classifier()
-    found = last_linear(classifier)
-    assert found is not None
-    name, linear = found
-    assert name == "classifier.out_proj"
+    linear, name = last_linear(classifier), "classifier.out_proj"
+    assert linear is not None
+    assert linear is classifier.model.get_submodule(name)
     assert refusal(classifier) is None
     others = {key: tensor.clone() for key, tensor in classifier.model.state_dict().items() if not key.startswith(name)}
     torch.manual_seed(0)

@@ -5,6 +5,7 @@ An adapter is attached to a freshly loaded classifier and never taken off again:
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -46,7 +47,7 @@ class AttachedAdapter:
         spec: the adapter's name with all of its options.
         model: what to call and train from now on.
         adapter_names: the adapter's parameters, as `model.named_parameters()` names them.
-        head_names: the head's tensors, named likewise.
+        head_names: the head's tensors, as `model` names them.
         plain_name: from a name in `model` to the name before attaching; None for tensors that the adapter brought.
         kept_names: tensors that it brought along and does not train; they are stored with it.
         merged: from this and a share of the adapter's effect to the backbone that has it in its weights; None where no
@@ -136,6 +137,11 @@ class Adapter(ABC):
     alone_rates: ClassVar[Rates] = DEFAULT_ALONE
     """Peak learning rates as the whole training, with the same default."""
 
+    behind_zero: ClassVar[re.Pattern[str] | None] = None
+    """Names of parameters that are multiplied by others, and get a gradient only when these have left zero."""
+    without_gradient: ClassVar[re.Pattern[str] | None] = None
+    """Names of parameters that need not ever get a gradient."""
+
     @property
     def spec(self) -> Spec:
         """Return the adapter's name with all of its options."""
@@ -154,14 +160,6 @@ class Adapter(ABC):
     def rate(self, size: ModelSize, role: Role) -> float:
         """Return the peak learning rate for a model of this size."""
         return (self.first_rates if role == "adapter" else self.alone_rates).at(size)
-
-    def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter gets a gradient only after another one, that it is multiplied by, has left zero."""
-        return False
-
-    def never_gets_gradient(self, name: str) -> bool:
-        """Whether a parameter may rightly never get a gradient."""
-        return False
 
     @abstractmethod
     def refusal(self, classifier: Classifier) -> str | None:

@@ -1,4 +1,4 @@
-"""BitFit: the backbone's biases train, nothing is added."""
+"""BitFit: the backbone's own biases train."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BitFit(Adapter):
         return None if bitfit_names(classifier) else "its backbone has no biases to train"
 
     def attach(self, classifier: Classifier, *, seed: int) -> AttachedAdapter:
-        """Return the biases as the adapter; nothing is added and nothing drawn."""
+        """Return the backbone's own biases as the adapter; the seed is not used."""
         names = bitfit_names(classifier)
         pretrained = {
             name: tensor.detach().clone() for name, tensor in classifier.backbone_tensors().items() if name in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, final
 
@@ -51,6 +52,7 @@ class Bottleneck(Adapter):
     merges: ClassVar[bool] = False
     source: ClassVar[str] = "Houlsby et al. (2019)"
     reads_outputs_only: ClassVar[bool] = True
+    behind_zero: ClassVar[re.Pattern[str] | None] = re.compile(rf"\.{CHILD}\.down\.")
     first_rates: ClassVar[Rates] = Rates(3e-3, 3e-4, 3e-4)
     alone_rates: ClassVar[Rates] = Rates(1e-3, 3e-4, 3e-4)
 
@@ -60,10 +62,6 @@ class Bottleneck(Adapter):
                 "bottleneck was given both reduction_factor and bottleneck_size",
                 allowed="  One of them decides the width.",
             )
-
-    def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter belongs to a way down, whose output the way up multiplies."""
-        return f".{CHILD}.down." in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""

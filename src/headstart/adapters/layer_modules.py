@@ -31,7 +31,7 @@ def layer_number(name: str) -> int | None:
 
 
 def num_layers(names: list[str]) -> int:
-    """Return how many numbered layers the names speak of."""
+    """Return the number of layers, by the highest number in the names."""
     return max((number + 1 for name in names if (number := layer_number(name)) is not None), default=0)
 
 
@@ -57,7 +57,7 @@ def is_unread(classifier: Classifier, name: str) -> bool:
     """Whether nothing that a module computes reaches the head.
 
     Longformer's first token attends through maps of its own: where the head reads that token alone, the last layer's
-    local maps compute for nobody.
+    local maps are not read.
     """
     config: Any = classifier.model.base_model.config
     if config.model_type != "longformer" or not LOCAL_MAP.search(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, final
 
@@ -44,10 +45,7 @@ class Lora(Adapter):
     merges: ClassVar[bool] = True
     source: ClassVar[str] = "Hu et al. (2022)"
     reads_outputs_only: ClassVar[bool] = True
-
-    def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter is an A, which is multiplied by its B."""
-        return ".lora_A." in name
+    behind_zero: ClassVar[re.Pattern[str] | None] = re.compile(r"\.lora_A\.")
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can."""

@@ -47,30 +47,23 @@ class PeftKind:
 LORA_DEFAULTS: dict[str, Scalar] = {"r": 8, "lora_alpha": 16}
 """Those of `lora`."""
 
+
+def _lora(name: str, source: str, *, reads_outputs_only: bool = False, **fixed: Scalar) -> PeftKind:
+    return PeftKind(
+        name=name,
+        type="LORA",
+        source=source,
+        fixed=fixed,
+        defaults=LORA_DEFAULTS,
+        reads_outputs_only=reads_outputs_only,
+    )
+
+
 PLAIN_KINDS = (
-    PeftKind(name="dora", type="LORA", source="Liu et al. (2024)", fixed={"use_dora": True}, defaults=LORA_DEFAULTS),
-    PeftKind(
-        name="rslora",
-        type="LORA",
-        source="Kalajdzievski (2023)",
-        fixed={"use_rslora": True},
-        defaults=LORA_DEFAULTS,
-        reads_outputs_only=True,
-    ),
-    PeftKind(
-        name="pissa",
-        type="LORA",
-        source="Meng et al. (2024)",
-        fixed={"init_lora_weights": "pissa"},
-        defaults=LORA_DEFAULTS,
-    ),
-    PeftKind(
-        name="olora",
-        type="LORA",
-        source="Büyükakyüz (2024)",
-        fixed={"init_lora_weights": "olora"},
-        defaults=LORA_DEFAULTS,
-    ),
+    _lora("dora", "Liu et al. (2024)", use_dora=True),
+    _lora("rslora", "Kalajdzievski (2023)", use_rslora=True, reads_outputs_only=True),
+    _lora("pissa", "Meng et al. (2024)", init_lora_weights="pissa"),
+    _lora("olora", "Büyükakyüz (2024)", init_lora_weights="olora"),
     PeftKind(name="adalora", type="ADALORA", source="Zhang et al. (2023)"),
     PeftKind(
         name="ia3",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from peft import PeftConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from peft.utils import PeftType
 
 from headstart.errors import UsageError, unknown_name
 from headstart.registry import Scalar
@@ -44,7 +45,7 @@ NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "
 @cache
 def options_of(peft_type: str) -> dict[str, tuple[type | str, ...]]:
     """Return what each option of a type may be: kinds of values, and words."""
-    config = PEFT_TYPE_TO_CONFIG_MAPPING[_member(peft_type)]
+    config = PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(peft_type)]
     hints = typing.get_type_hints(config)
     general = {field.name for field in dataclasses.fields(PeftConfig)}
     allowed = {
@@ -76,10 +77,6 @@ def check_options(adapter: str, peft_type: str, options: Mapping[str, Scalar], o
 def peft_types() -> tuple[str, ...]:
     """Return all types that the installed peft has, sorted."""
     return tuple(sorted(member.value for member in PEFT_TYPE_TO_CONFIG_MAPPING))
-
-
-def _member(peft_type: str) -> Any:
-    return next(member for member in PEFT_TYPE_TO_CONFIG_MAPPING if member.value == peft_type)
 
 
 def _allowed(hint: Any) -> list[type | str]:

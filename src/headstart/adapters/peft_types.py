@@ -38,7 +38,7 @@ BEHIND_A_ZERO = re.compile(
     r"|\.lily_router\.|\.hada_w|\.lokr_w2|vera_lambda_d\.|\.randlora_gamma\."
 )
 """Parameters that are multiplied by others that start at zero: LoRA's A by B, AdaLoRA's A and B by E, and so on."""
-NEVER_A_GRADIENT = ".glora_D."
+NEVER_A_GRADIENT = re.compile(r"\.glora_D\.")
 """GLoRA's D is multiplied by a bias that may be zero."""
 
 UNKNOWN_STEPS = 1_000_000
@@ -59,6 +59,8 @@ class PeftAdapter(Adapter):
     targets: str = "attention"
 
     kind: ClassVar[PeftKind]
+    behind_zero: ClassVar[re.Pattern[str] | None] = BEHIND_A_ZERO
+    without_gradient: ClassVar[re.Pattern[str] | None] = NEVER_A_GRADIENT
 
     def __post_init__(self) -> None:
         others = ("targets",) if self.kind.places == "linears" else ()
@@ -85,14 +87,6 @@ class PeftAdapter(Adapter):
         """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
         beginning = (dict(self.kind.fixed) | dict(self.options)).get("init_lora_weights")
         return isinstance(beginning, str) and beginning in REWRITING
-
-    def starts_behind_zero(self, name: str) -> bool:
-        """Whether a parameter is multiplied by another that starts at zero."""
-        return BEHIND_A_ZERO.search(name) is not None
-
-    def never_gets_gradient(self, name: str) -> bool:
-        """Whether a parameter may rightly never get a gradient."""
-        return NEVER_A_GRADIENT in name
 
     def refusal(self, classifier: Classifier) -> str | None:
         """Return why this model cannot carry the adapter; None when it can.
@@ -167,15 +161,14 @@ class PeftAdapter(Adapter):
             module = classifier.model.get_submodule(name)
             shapes.setdefault((type(module), _shape(module), name in targets.feed_forward), name)
         chosen = {f"m{index}": name for index, name in enumerate(shapes.values())}
-        stand_in = nn.ModuleDict(
-            {key: _with_values(classifier.model.get_submodule(name)) for key, name in chosen.items()}
-        )
+        plain = {key: classifier.model.get_submodule(name) for key, name in chosen.items()}
+        stand_in = nn.ModuleDict({key: _with_values(module) for key, module in plain.items()})
         feed_forward = tuple(key for key, name in chosen.items() if name in targets.feed_forward)
         try:
             with torch_stream(0):
                 self._inject(stand_in, Targets(modules=tuple(chosen), feed_forward=feed_forward))
-                for key, name in chosen.items():
-                    _try_module(stand_in[key], classifier.model.get_submodule(name))
+                for key, module in plain.items():
+                    _try_module(stand_in[key], module)
         except Exception as error:  # whatever peft raises is the reason
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             return f"peft's {self.kind.type} does not fit its modules: {reason}"
@@ -195,18 +188,13 @@ def _with_values(module: nn.Module) -> nn.Module:
 
 def _try_module(adapted: nn.Module, plain: nn.Module) -> None:
     """Run one adapted module forwards and backwards."""
-    width = _input_width(plain)
+    width = _shape(plain)[0 if isinstance(plain, Conv1D) else -1]
     inputs = torch.randn(2, 4, width, device=next(adapted.parameters()).device)
     with _quiet():
         adapted.train()(inputs).square().sum().backward()
     trained = [p for p in adapted.parameters() if p.requires_grad]
     if not any(p.grad is not None and p.grad.any() for p in trained):
         raise ValueError("nothing in it gets a gradient")
-
-
-def _input_width(module: nn.Module) -> int:
-    shape = _shape(module)
-    return shape[0] if isinstance(module, Conv1D) else shape[-1]
 
 
 def _shape(module: nn.Module) -> tuple[int, ...]:

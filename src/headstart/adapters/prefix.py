@@ -100,7 +100,7 @@ def attention_modules(classifier: Classifier) -> dict[str, nn.Module]:
 
 
 def key_width(module: nn.Module) -> int | None:
-    """Return the width of an attention module's keys, all heads together; None where it cannot be told."""
+    """Return the width of an attention module's keys, all heads together; None where it is not known."""
     for name, child in module.named_children():
         if name in (*KEY_PROJECTIONS, *FUSED_PROJECTIONS):
             width = output_width(child)

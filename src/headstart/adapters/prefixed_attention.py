@@ -1,4 +1,4 @@
-"""Attention that sees trained keys and values before the text's own, in models that know nothing of them.
+"""Attention that sees trained keys and values before the text's own, in models without code for them.
 
 Where a model computes its attention through transformers' attention interface, functions of ours stand in that
 interface. Where it computes attention by itself, its softmax is widened while it runs.

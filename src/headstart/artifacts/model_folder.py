@@ -29,7 +29,7 @@ from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.loading import NATIVE, load_classifier, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
-from headstart.models.source import ModelSource, SourceKind, resolve_model
+from headstart.models.source import ModelSource, resolve_model
 from headstart.models.without_code import read_config, read_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
@@ -224,7 +224,7 @@ def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     Raises:
         UsageError: if the folder holds none.
     """
-    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision="", kind=SourceKind.FOLDER))
+    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""))
 
 
 def _write_around(

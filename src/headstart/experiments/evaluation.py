@@ -28,7 +28,7 @@ def fp32_logits(data: RunData, model: torch.nn.Module, tokens: TokenizedSplit) -
 
 
 def evaluated(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
-    """Return what looks at a stage where nothing but its score is wanted."""
+    """Return what looks at a stage where only its score is wanted."""
     return (Evaluation(data, run_folder),)
 
 
@@ -36,7 +36,7 @@ class Evaluation(Witness):
     """Scores the end of each stage, and keeps the last one's answers in the run's folder.
 
     Attributes:
-        scored: the answers on the reported rows; None before the stage's end, and where nothing is reported.
+        scored: the answers on the reported rows; None before the stage's end, and in runs that do not report.
     """
 
     def __init__(self, data: RunData, run_folder: RunFolder) -> None:

@@ -35,11 +35,6 @@ class TaskSource:
     options: FileOptions = AS_GUESSED
     evaluate_on: tuple[TaskSource, ...] = ()
 
-    @property
-    def num_folds(self) -> int | None:
-        """The number of folds that runs go through; None where the split is the same for all."""
-        return self.options.folds
-
     def at(self, seed: int) -> TaskSource:
         """Return the source of the run with this seed: runs go through the folds one after another."""
         if self.options.folds is None:
@@ -64,7 +59,7 @@ class Evaluation:
         holdout_fraction: share of the training split that is held out, from 0.
         chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.
-        selection_fraction: share of the training rows that nothing is trained on because a strategy chooses on them.
+        selection_fraction: share of the training rows that a strategy chooses on instead of training on them.
         others: what the finished model is scored on beside the task's own split.
     """
 

@@ -124,7 +124,7 @@ class _Seen:
 
     Attributes:
         pretrained: features of the sample [n, h], from the untouched backbone.
-        start: what the model said of the sample.
+        start: the model's output for the sample.
         head: the head's tensors as one vector.
         digests: of the pretrained backbone.
         seconds: wall time that looking took.

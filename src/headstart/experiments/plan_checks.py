@@ -23,7 +23,7 @@ def check_plan_fits(
     `checkpointed` are the kinds of the stages that gradient checkpointing is switched on for.
 
     Raises:
-        UsageError: if there are fewer layers than the plan speaks of, the head cannot be calibrated, an adapter or
+        UsageError: if the model has fewer layers than the plan needs, the head cannot be calibrated, an adapter or
             gradient checkpointing does not work on this architecture, or one with a stage's regulariser.
     """
     num_layers = len(Layers.of(classifier.backbone_tensors()))

@@ -65,7 +65,7 @@ def mechanisms_of(data: RunData) -> dict[str, Mechanism]:
 
 
 def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> StagePrivacy | None:
-    """Return what a stage's record says of its privacy; None for a stage without."""
+    """Return the privacy in a stage's record; None for a stage that is not private."""
     privacy = run.experiment.training.privacy
     if privacy is None or stage.name not in mechanisms:
         return None
@@ -81,7 +81,7 @@ def stage_privacy(run: Run, stage: Stage, mechanisms: dict[str, Mechanism]) -> S
 
 
 def run_privacy(data: RunData) -> RunPrivacy | None:
-    """Return what a run's record says of its privacy; None for a run without."""
+    """Return the privacy in a run's record; None for a run that is not private."""
     privacy = data.run.experiment.training.privacy
     if privacy is None:
         return None

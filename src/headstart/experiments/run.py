@@ -7,11 +7,12 @@ from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
-from headstart.experiments.stored_stage import EarlierStage
+from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import Witnesses
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.strategies.site import FinishedStage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
 from headstart.training.peak_memory import peak_memory
@@ -30,12 +31,14 @@ def run_one(
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
-    finished: list[EarlierStage] = []
+    finished: list[FinishedStage] = []
+    records: list[StageRecord] = []
     for index, stage in enumerate(data.run.experiment.plan):
         stage_run = StageRun(data, folder, options, index, tuple(finished))
         stored = stage_run.load() or stage_run.train(witnesses(data, folder), listener)
-        finished.append(EarlierStage(stage=stage, stored=stored, folder=stage_run.folder))
-    return describe_run(data, RunStatus.FINISHED, tuple(each.stored.record for each in finished))
+        finished.append(finished_stage(stage, stored, stage_run.folder))
+        records.append(stored.record)
+    return describe_run(data, RunStatus.FINISHED, tuple(records))
 
 
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -36,14 +35,6 @@ TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 36, 200, 1 << 24
 
 Which = Literal["train", "report", "choose", "sample_rows"]
 """The rows that a run has, by the names of the properties of `RunData`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedFeatures:
-    """Cached features, and the seconds that they cost once; every run that uses them counts these as its own."""
-
-    features: Features
-    seconds: float
 
 
 class RunDataCache:
@@ -164,12 +155,16 @@ class RunData:
             lambda found: DIGEST_BYTES * len(found),
         )
 
-    def features(self, classifier: Classifier) -> TimedFeatures | None:
+    def features(self, classifier: Classifier) -> Features | None:
         """Return the frozen backbone's features of the training rows; None where the head reads more than one vector.
 
         `classifier` is freshly loaded; its pretrained backbone computes them.
         """
-        return self.cache.kept.get(self._frozen("features"), lambda: self._extract(classifier), _features_bytes)
+        return self.cache.kept.get(
+            self._frozen("features"),
+            lambda: self._extract(classifier),
+            lambda found: 0 if found is None else found.num_bytes,
+        )
 
     @property
     def sample(self) -> Sample:
@@ -196,7 +191,7 @@ class RunData:
         return (experiment.model_revision, training.max_length, training.truncation, training.stride)
 
     def _frozen(self, what: str) -> tuple[object, ...]:
-        """Return the key of something that a pretrained backbone says of the training rows."""
+        """Return the key of something that a pretrained backbone computes from the training rows."""
         experiment, training = self.run.experiment, self.run.experiment.training
         rows = (what, self.run.source, experiment.evaluation)
         return (*rows, *self._reading, experiment.head, training.precision, training.attention)
@@ -222,13 +217,12 @@ class RunData:
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
 
-    def _extract(self, classifier: Classifier) -> TimedFeatures | None:
-        begin = time.perf_counter()
+    def _extract(self, classifier: Classifier) -> Features | None:
         tokens, collate = self.tokens("train"), self.collator
         dataset = TokenizedDataset(tokens)
         if not reads_one_vector(classifier, collate([dataset[row] for row in range(min(4, len(tokens)))])):
             return None
-        features = extract(
+        return extract(
             classifier,
             tokens,
             collate,
@@ -236,11 +230,3 @@ class RunData:
             precision=self.run.experiment.training.precision,
             device=self.run.experiment.training.device,
         )
-        return TimedFeatures(features=features, seconds=time.perf_counter() - begin)
-
-
-def _features_bytes(found: TimedFeatures | None) -> int:
-    if found is None:
-        return 0
-    pooled = found.features.pooled
-    return found.features.first_token.nbytes + (0 if pooled is None else pooled.nbytes)

@@ -14,21 +14,21 @@ from headstart.data.batching import TokenizedDataset
 from headstart.experiments.evaluation import fp32_logits
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
-from headstart.experiments.run_data import RunData, TimedFeatures
+from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.scoring import score
 from headstart.experiments.stage_end import End
-from headstart.experiments.stored_stage import EarlierStage, StoredStage, read_stored_stage
+from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors
 from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
-from headstart.strategies.site import Site
+from headstart.strategies.site import FinishedStage, Site
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
-from headstart.training.features import FeatureCollator, FeatureRows
+from headstart.training.features import FeatureCollator, FeatureRows, Features
 from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
@@ -43,7 +43,7 @@ class StageRun:
     run_folder: RunFolder
     options: RunOptions
     index: int
-    earlier: tuple[EarlierStage, ...]
+    earlier: tuple[FinishedStage, ...]
 
     @property
     def run(self) -> Run:
@@ -84,8 +84,9 @@ class StageRun:
         if not self.stage.trainable.has_updates:
             return self._store(untrained(classifier, time.perf_counter() - begin), pretrained, witnesses)
         is_pretrained = dict(backbone) == dict(pretrained)
-        fixed = is_pretrained and self.stage.trainable.features_are_fixed
-        features = self.data.features(classifier) if fixed else None
+        features = None
+        if is_pretrained and self.stage.trainable.features_are_fixed:
+            features = self.data.features(classifier)
         start = StageStart(
             stage=self.stage,
             classifier=classifier,
@@ -107,7 +108,7 @@ class StageRun:
                 folder=self.folder,
                 expected_backbone=backbone,
                 expected_head=head,
-                features=features.features if features else None,
+                features=features,
                 mechanism=self._mechanisms.get(self.stage.name),
                 run_name=f"{self.run} {self.stage.name}",
                 listener=listener,
@@ -151,7 +152,7 @@ class StageRun:
     def _mechanisms(self) -> dict[str, Mechanism]:
         return mechanisms_of(self.data)
 
-    def _rows(self, features: TimedFeatures | None) -> StageRows:
+    def _rows(self, features: Features | None) -> StageRows:
         tokens, task = self.data.tokens("train"), self.data.task
         if features is None:
             return StageRows(dataset=TokenizedDataset(tokens), collate=self.data.collator, lengths=tokens.lengths)

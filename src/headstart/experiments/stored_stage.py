@@ -11,6 +11,7 @@ from headstart.models.parameters import Digests, Tensors
 from headstart.store.json_records import read_record
 from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
+from headstart.strategies.site import FinishedStage
 from headstart.strategies.strategy import Stage
 
 HEAD_FILE, BACKBONE_FILE, ADAPTER_FOLDER = "head.safetensors", "backbone.safetensors", "adapter"
@@ -33,31 +34,15 @@ class StoredStage:
     restored: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EarlierStage:
-    """A stage of the same run that is finished: its plan, its record and its folder."""
-
-    stage: Stage
-    stored: StoredStage
-    folder: Path
-
-    @property
-    def head_digests(self) -> Digests:
-        """Digests of `head()`."""
-        return self.stored.head
-
-    @property
-    def backbone_digests(self) -> Digests:
-        """Digests of the backbone that the stage ended with."""
-        return self.stored.backbone
-
-    def head(self) -> Tensors:
-        """Return the head that the stage ended with."""
-        return load_file(self.folder / HEAD_FILE)
-
-    def backbone(self) -> Tensors | None:
-        """Return the backbone that the stage ended with; None where that is the pretrained one."""
-        return None if self.stored.restored else load_file(self.folder / BACKBONE_FILE)
+def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedStage:
+    """Return a stage that is stored in a folder, for those after it."""
+    return FinishedStage(
+        stage=stage,
+        head_digests=stored.head,
+        backbone_digests=stored.backbone,
+        head=lambda: load_file(folder / HEAD_FILE),
+        backbone=lambda: None if stored.restored else load_file(folder / BACKBONE_FILE),
+    )
 
 
 def read_stored_stage(path: Path) -> StoredStage | None:

@@ -14,7 +14,7 @@ from headstart.models.source import ModelSource
 
 
 class CheckpointTensors(Mapping[str, torch.Tensor]):
-    """The backbone's tensors by the model's names, in fp32; nothing of them is kept.
+    """The backbone's tensors by the model's names, in fp32, read anew each time.
 
     A file may name them otherwise than the model does, so a tensor counts as found when its digest is the right one.
     """

@@ -1,4 +1,4 @@
-"""What a model's configuration says of its classes and of its kind of answer."""
+"""Classes and kind of answer in a model's configuration."""
 
 from __future__ import annotations
 

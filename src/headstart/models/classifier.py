@@ -24,7 +24,7 @@ from headstart.models.without_code import untrained_model
 from headstart.registry import Scalar, Spec
 
 GLOBAL_FIRST_TOKEN = ("longformer",)
-"""Architectures whose first token attends to the whole text only where it is told to."""
+"""Architectures whose first token attends to the whole text only where a mask asks for it."""
 
 
 class HeadstartConfig(PretrainedConfig):
@@ -108,10 +108,10 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         """Return logits [b, c] (one column where answers are not classes) and, with labels, the mean loss.
 
         Args:
-            input_ids: [b, t], as are `attention_mask` and `token_type_ids`.
-            attention_mask: 1 for tokens, 0 for padding on either side.
-            token_type_ids: which text a token belongs to, where the backbone wants to know.
-            spans: [b, 4], first token and end (exclusive) of two places; for heads that read them, and only for these.
+            input_ids: [b, t].
+            attention_mask: [b, t], 1 for tokens, 0 for padding on either side.
+            token_type_ids: [b, t], the text that a token belongs to, for backbones that read it.
+            spans: [b, 4], first token and end (exclusive) of two places; only for heads that read them.
             labels: class or choice numbers [b]; 0 or 1 [b, c] for multi-label; numbers [b] for regression.
 
         Raises:
@@ -168,7 +168,7 @@ def pooling_of(model: Any) -> Pooling:
 
 
 def reads_first_token_alone(model: Any) -> bool:
-    """Whether a classifier's head sees nothing of a text but its first token's vector."""
+    """Whether a classifier's head sees only the vector of a text's first token."""
     return pooling_of(model) is Pooling.FIRST and not getattr(model.config, "reads_spans", False)
 
 

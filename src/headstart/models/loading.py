@@ -45,7 +45,7 @@ NATIVE = Spec("native")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
 POSITIONS_AFTER_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "xmod")
-"""Architectures beside RoBERTa's kin that count positions from pad_token_id + 1."""
+"""Architectures beside RoBERTa's family that count positions from pad_token_id + 1."""
 
 READS_THE_END = ("xlnet",)
 """Architectures whose native head reads the last place of a batch, padding or not."""

@@ -50,7 +50,7 @@ class OwnHead(ABC):
         """Return the head with the pooling that it has on a backbone of this configuration.
 
         Raises:
-            UsageError: if the vector that was asked for says nothing of the text there.
+            UsageError: if the vector that was asked for does not stand for the text there.
         """
         pooling = default_pooling(config) if self.pooling == BY_ARCHITECTURE else Pooling(self.pooling)
         check_pooling(pooling, config)

@@ -12,8 +12,8 @@ Tensors = dict[str, torch.Tensor]
 Digests = Mapping[str, str]
 
 NEVER_A_GRADIENT = re.compile(r"(key|k_proj|key_proj|k_lin|key_global)\.bias$|mask_emb|r_s_bias|seg_embed")
-"""Tensors that rightly get no gradient (docs/architectures.md): key biases cancel in the softmax, some of XLNet's do
-nothing in classification."""
+"""Tensors that need not get a gradient (docs/architectures.md): key biases cancel in the softmax, and
+classification does not use some of XLNet's tensors."""
 
 
 def own_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:

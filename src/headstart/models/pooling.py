@@ -45,7 +45,7 @@ def default_pooling(config: PretrainedConfig) -> Pooling:
 
 
 def check_pooling(pooling: Pooling, config: PretrainedConfig) -> None:
-    """Refuse the first token of a text that is read from left to right: it has seen nothing of the others.
+    """Refuse the first token of a text that is read from left to right: it has not seen the others.
 
     Raises:
         UsageError: if `pooling` is that.
@@ -78,14 +78,14 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Poo
 def mean_over(hidden: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
     """Return the mean [b, h] of `hidden` [b, t, h] over the positions that are not 0 in `chosen` [b, t].
 
-    What stands at other positions does not count, were it infinite. No position at all gives zeros.
+    Values at other positions do not count, even infinite ones. Without any position the mean is zeros.
     """
     is_chosen = chosen.bool().unsqueeze(-1)
     return hidden.masked_fill(~is_chosen, 0.0).sum(dim=1) / is_chosen.sum(dim=1).clamp(min=1)
 
 
 def compare_spans(hidden: torch.Tensor, spans: torch.Tensor) -> torch.Tensor:
-    """Return what two places in a text say of each other [b, 4h]: `[w1; w2; |w1 - w2|; w1 * w2]`.
+    """Return the comparison of two places in a text [b, 4h]: `[w1; w2; |w1 - w2|; w1 * w2]`.
 
     Args:
         hidden: the final layer's output [b, t, h].

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from headstart.models.embedded import EMBEDDED, find_embedded
 HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 PICKLES = ("pytorch_model.bin", "*.pt", "*.bin")
-
-
-class SourceKind(StrEnum):
-    """How a model was named."""
-
-    FOLDER = "folder"
-    EMBEDDED = "embedded"
-    HUB = "hub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +30,6 @@ class ModelSource:
     name: str
     path: Path
     revision: str
-    kind: SourceKind
 
 
 def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
@@ -54,27 +44,27 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
     if name.startswith("embedded:"):
         if name not in EMBEDDED:
             raise unknown_name("embedded model", name, EMBEDDED)
-        return _from_folder(name, find_embedded(EMBEDDED[name]), SourceKind.EMBEDDED)
+        return _from_folder(name, find_embedded(EMBEDDED[name]))
     path = Path(name).expanduser()
     if path.is_dir():
-        return _from_folder(name, path.resolve(), SourceKind.FOLDER)
+        return _from_folder(name, path.resolve())
     if path.exists() or not HUB_ID.match(name):
         raise UsageError(
             f"no model {name!r}",
             allowed="  It is a local folder, a hub id such as roberta-base, or embedded:minilm-l6.",
         )
     folder, commit = _from_hub(name, revision)
-    return ModelSource(name=name, path=folder, revision=commit, kind=SourceKind.HUB)
+    return ModelSource(name=name, path=folder, revision=commit)
 
 
-def _from_folder(name: str, folder: Path, kind: SourceKind) -> ModelSource:
+def _from_folder(name: str, folder: Path) -> ModelSource:
     _require_safe_weights(name, folder)
     stamps = tuple(
         (path.name, path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.iterdir())
         if path.suffix in (".safetensors", ".json", ".txt", ".model") and path.name not in ("run.json", "head.json")
     )
-    return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps), kind=kind)
+    return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps))
 
 
 @cache

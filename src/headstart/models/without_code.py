@@ -1,7 +1,7 @@
 """The one door to transformers' loading: configuration, tokenizer and weights are read from a folder, code never is.
 
-transformers asks on the terminal whether a folder's code may run when nobody has said so. Here it is always told no,
-and a folder that cannot be read without its code is refused before transformers sees it. A folder that names code
+transformers asks on the terminal whether a folder's code may run unless its caller decides. Here the answer is always
+no, and a folder that cannot be read without its code is refused before transformers sees it. A folder that names code
 beside an architecture that transformers has itself is read with transformers' own classes.
 """
 
@@ -29,7 +29,7 @@ CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
 
 
 def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfig:
-    """Return a folder's configuration, without what it says of code.
+    """Return a folder's configuration, without its references to code.
 
     Raises:
         UsageError: if only the folder's code could read it.
@@ -41,7 +41,7 @@ def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfi
 
 
 def read_tokenizer(folder: Path, **options: str) -> PreTrainedTokenizerBase:
-    """Return a folder's tokenizer, without what it says of code.
+    """Return a folder's tokenizer, without its references to code.
 
     Raises:
         UsageError: if only the folder's code could make it.
@@ -55,7 +55,7 @@ def read_tokenizer(folder: Path, **options: str) -> PreTrainedTokenizerBase:
 
 
 def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **options: Any) -> tuple[PreTrainedModel, Any]:
-    """Return a folder's model in fp32 whatever the files' dtype, and what transformers says of its loading.
+    """Return a folder's model in fp32 whatever the files' dtype, and what transformers reports about loading it.
 
     `model_class` is one of transformers' Auto classes or a class of ours, `options` are those of `from_pretrained`.
     """

@@ -20,7 +20,7 @@ class Selection:
     has_updates: ClassVar[bool] = True
     trains_backbone: ClassVar[bool] = False
     features_are_fixed: ClassVar[bool] = False
-    """Whether the backbone, in eval mode, says the same of a row in every update."""
+    """Whether the backbone, in eval mode, has the same output for a row in every update."""
 
     @property
     def tuned(self) -> AdapterAndHead | None:
@@ -113,7 +113,7 @@ class All(Selection):
 @final
 @dataclass(frozen=True, slots=True)
 class Nothing(Selection):
-    """Nothing: a stage without updates, whose start is all that it does."""
+    """Nothing: a stage without updates, which only places its start."""
 
     name: Literal["nothing"] = "nothing"
 

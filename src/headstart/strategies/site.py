@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headstart.models.classifier import Classifier
@@ -12,26 +12,22 @@ if TYPE_CHECKING:
     from headstart.strategies.strategy import Stage
 
 
-class FinishedStage(Protocol):
-    """A finished stage of the same run, as a later stage sees it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedStage:
+    """A finished stage of the same run, as a later stage sees it.
 
-    @property
-    def stage(self) -> Stage:
-        """How it was planned."""
+    Attributes:
+        stage: how it was planned.
+        head_digests: digests of the head that it ended with; `head` loads it.
+        backbone_digests: digests of the backbone that it ended with; `backbone` loads it and gives None where it is the
+            pretrained one.
+    """
 
-    @property
-    def head_digests(self) -> Digests:
-        """Digests of `head()`."""
-
-    @property
-    def backbone_digests(self) -> Digests:
-        """Digests of the backbone that it ended with."""
-
-    def head(self) -> Tensors:
-        """Return the head that it ended with."""
-
-    def backbone(self) -> Tensors | None:
-        """Return the backbone that it ended with; None where that is the pretrained one."""
+    stage: Stage
+    head_digests: Digests
+    backbone_digests: Digests
+    head: Callable[[], Tensors]
+    backbone: Callable[[], Tensors | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

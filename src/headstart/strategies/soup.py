@@ -22,7 +22,7 @@ class Soup(Strategy):
 
     One Stage 1 gives the head. Several Stage 2s start from it and the restored backbone and differ in data order and
     dropout. Their weights are averaged greedily: the best first, each further one kept when the average does not get
-    worse. Better and worse are told on a held-out tenth of the training rows, on which nothing is trained. Together
+    worse. They are scored on a held-out tenth of the training rows, which no stage trains on. Together
     the stages take the budget's steps, so each Stage 2 is short: give a soup as many times the steps.
 
     Attributes:

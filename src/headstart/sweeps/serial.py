@@ -24,10 +24,6 @@ from headstart.training.config import RunOptions
 POLL_SECONDS = 2.0
 
 
-def _ignore(event: SweepEvent) -> None:
-    """Listen to nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class SerialExecutor:
     """An `Executor` without workers.
@@ -41,7 +37,7 @@ class SerialExecutor:
 
     store: LocalStore
     options: RunOptions = field(default_factory=RunOptions)
-    listener: SweepListener = _ignore
+    listener: SweepListener = lambda event: None
     cache: RunDataCache = field(default_factory=RunDataCache)
 
     def elsewhere(self, store: LocalStore, options: RunOptions) -> SerialExecutor:
@@ -104,5 +100,5 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
-            told = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
-            return replace(describe_run(data, RunStatus.ERROR), error=told)
+            message = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
+            return replace(describe_run(data, RunStatus.ERROR), error=message)

@@ -205,22 +205,19 @@ class GradientsArrive:
         """
         begin = time.perf_counter()
         if self._waiting and step < self._deadline:
-            self._look(model)
+            largest = {
+                name: p.grad.detach().abs().max()
+                for name, p in model.named_parameters()
+                if name in self._waiting and p.grad is not None
+            }
+            # One transfer for all of them: each would make a GPU wait.
+            values = torch.stack(list(largest.values())).tolist() if largest else []
+            arrived = {name for name, value in zip(largest, values, strict=True) if value != 0.0}
+            self._waiting -= arrived
+            self._arrived |= {self._groups[name] for name in arrived}
             if step + 1 == self._deadline:
                 self._judge()
         self.seconds += time.perf_counter() - begin
-
-    def _look(self, model: torch.nn.Module) -> None:
-        waiting = [
-            (name, p.grad) for name, p in model.named_parameters() if name in self._waiting and p.grad is not None
-        ]
-        if not waiting:
-            return
-        norms = torch.stack([gradient.detach().abs().max() for _, gradient in waiting]).tolist()
-        for (name, _), norm in zip(waiting, norms, strict=True):
-            if norm != 0.0:
-                self._waiting.discard(name)
-                self._arrived.add(self._groups[name])
 
     def _judge(self) -> None:
         missing = self._waiting - self._excused

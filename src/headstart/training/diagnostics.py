@@ -30,7 +30,7 @@ BLOCK_SIZE = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a model says of the sample: features [n, h] that a head reads, and logits per example, on the CPU."""
+    """A model's output for the sample: features [n, h] that a head reads, and logits per example, on the CPU."""
 
     features: torch.Tensor
     logits: torch.Tensor

@@ -32,7 +32,7 @@ class _Counter:
 class EnergyMeter:
     """Counts from the moment it is made; without counters it counts nothing.
 
-    The counters are those of the processor packages (Intel RAPL and what speaks like it) and, where the work is on a
+    The counters are those of the processor packages (Intel RAPL and compatible ones) and, where the work is on a
     GPU, that GPU's own (NVML, through the package `nvidia-ml-py`). They count all that the hardware does, not this
     process alone. What cannot be read is left out of the sum.
     """

@@ -4,12 +4,13 @@ Where a head reads one vector per example (the first token, or the pooled output
 Whether a head does is found out, not assumed: one batch goes through the whole model and through the kept vectors,
 and the logits must be bit-equal.
 
-Letters: n sequences (as many as examples but for choices and windows), b examples, s sequences of a batch, t tokens,
-h hidden size.
+Letters: n sequences (as many as examples, except for choices and windows), b examples, s sequences of a batch,
+t tokens, h hidden size.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,15 +31,22 @@ Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a frozen backbone says of each sequence: fp32, on the CPU.
+    """A frozen backbone's output for each sequence: fp32, on the CPU.
 
     Attributes:
         first_token: [n, h], the final layer's output at the first token.
         pooled: [n, h], the pooler's output; None where the backbone has no pooler.
+        seconds: that computing them took; every run that uses them counts these as its own.
     """
 
     first_token: torch.Tensor
     pooled: torch.Tensor | None
+    seconds: float = 0.0
+
+    @property
+    def num_bytes(self) -> int:
+        """Their size in memory."""
+        return self.first_token.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
 class FeatureRows(Dataset[dict[str, Any]]):
@@ -74,7 +82,7 @@ class FeatureCollator:
 
 
 def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:
-    """Tell whether the head reads nothing but the first token or the pooled output, by comparing logits on `batch`."""
+    """Whether the head reads only the first token or the pooled output, found by comparing logits on `batch`."""
     model = classifier.model
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in classifier.head_names):
@@ -103,6 +111,7 @@ def extract(
     device: str,
 ) -> Features:
     """Run the backbone once over all rows in eval mode; it is moved to `device` and left there."""
+    begin = time.perf_counter()
     model = classifier.model
     torch.nn.Module.to(model, device)
     first: torch.Tensor | None = None
@@ -120,12 +129,12 @@ def extract(
                 pooled[sequences] = part.pooled
     if first is None:
         raise ValueError("no examples to extract features from")
-    return Features(first_token=first, pooled=pooled)
+    return Features(first_token=first, pooled=pooled, seconds=time.perf_counter() - begin)
 
 
 @contextmanager
 def replayed(classifier: Classifier, features: Features) -> Iterator[None]:
-    """Make the backbone answer from `features` by row number inside the block; nothing is left behind."""
+    """Make the backbone answer from `features` by row number inside the block; after it the model is as before."""
     backbone = classifier.model.base_model
     device = next(classifier.model.parameters()).device
     first = features.first_token.to(device)

@@ -34,12 +34,11 @@ class Calibration:
     loss_after: float
 
 
-def last_linear(classifier: Classifier) -> tuple[str, nn.Linear] | None:
-    """Return the linear map that makes the head's logits, with its name; None where another kind of module does."""
+def last_linear(classifier: Classifier) -> nn.Linear | None:
+    """Return the linear map that makes the head's logits; None where another kind of module does."""
     paths = {name.rpartition(".")[0] for name in classifier.head_names}
-    found = [(name, module) for name, module in classifier.model.named_modules() if name in paths]
-    name, module = found[-1] if found else ("", None)
-    return (name, module) if isinstance(module, nn.Linear) else None
+    modules = [module for name, module in classifier.model.named_modules() if name in paths]
+    return modules[-1] if modules and isinstance(modules[-1], nn.Linear) else None
 
 
 def refusal(classifier: Classifier) -> str | None:
@@ -50,8 +49,8 @@ def refusal(classifier: Classifier) -> str | None:
     if last is None:
         return "the head does not end in a linear map"
     num_classes = len(classifier.labels)
-    if last[1].out_features != num_classes:
-        return f"the head's last map has {last[1].out_features} outputs for {num_classes} classes"
+    if last.out_features != num_classes:
+        return f"the head's last map has {last.out_features} outputs for {num_classes} classes"
     return None
 
 
@@ -66,11 +65,10 @@ def calibrate(
     Raises:
         ValueError: if `refusal` says why not.
     """
-    last = last_linear(classifier)
-    if last is None or refusal(classifier) is not None:
+    linear = last_linear(classifier)
+    if linear is None or refusal(classifier) is not None:
         raise ValueError(f"this head cannot be calibrated: {refusal(classifier)}")
-    found = fit_scale_and_shift(logits, loss, with_shift=last[1].bias is not None)
-    linear = last[1]
+    found = fit_scale_and_shift(logits, loss, with_shift=linear.bias is not None)
     with torch.no_grad():
         linear.weight.mul_(found.scale)
         if linear.bias is not None:

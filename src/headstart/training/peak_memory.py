@@ -9,7 +9,7 @@ import torch
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 START_ANEW = "5"
-"""What Linux wants to be told to count the peak from now on (man 5 proc_pid_clear_refs)."""
+"""Makes Linux count the peak from now on (man 5 proc_pid_clear_refs)."""
 
 
 def reset_peak_memory(device: str) -> None:

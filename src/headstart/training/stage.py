@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from pathlib import Path
@@ -46,7 +47,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         trainables.gradient_groups(),
         ("head", "adapter"),
         excused=_without_gradient(inputs, trainables, adapter),
-        behind_zero=frozenset(filter(adapter.starts_behind_zero, trainables.adapter)) if adapter else frozenset(),
+        behind_zero=_matching(trainables.adapter, adapter.behind_zero if adapter else None),
         num_steps=inputs.stage.num_steps,
         num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
         updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
@@ -94,17 +95,20 @@ def _check_start(inputs: StageInputs) -> None:
 
 
 def _without_gradient(inputs: StageInputs, trainables: Trainables, adapter: Adapter | None) -> frozenset[str]:
-    """Return what may rightly never get a gradient.
+    """Return the trainable parameters that need not ever get a gradient.
 
     The architecture and the adapter say what. What is added to the one logit of every choice cancels in the softmax.
     """
-    names = {name for name in trainables.names if NEVER_A_GRADIENT.search(name)}
-    if adapter is not None:
-        names.update(filter(adapter.never_gets_gradient, trainables.adapter))
+    names = _matching(trainables.names, NEVER_A_GRADIENT)
+    names |= _matching(trainables.adapter, adapter.without_gradient if adapter else None)
     if inputs.objective is not None and inputs.objective.kind.shift_cancels:
         tensors = trainables.tensors()
-        names.update(name for name in trainables.head if tensors[name].shape == (1,))
-    return frozenset(names)
+        names |= {name for name in trainables.head if tensors[name].shape == (1,)}
+    return names
+
+
+def _matching(names: frozenset[str], pattern: re.Pattern[str] | None) -> frozenset[str]:
+    return frozenset(name for name in names if pattern is not None and pattern.search(name))
 
 
 def _attach(inputs: StageInputs, adapter: Adapter) -> AttachedAdapter:

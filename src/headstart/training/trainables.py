@@ -46,8 +46,7 @@ class Trainables:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the tensors by name; they are the model's own, not copies."""
-        names = self.names
-        return {name: p.detach() for name, p in self.model.named_parameters() if name in names}
+        return {name: self.model.get_parameter(name).detach() for name in self.in_order(self.names)}
 
     def counted(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Return the sum of `sizes` (by parameter) in each group."""

@@ -83,7 +83,7 @@ def run_updates(
 def run_private_updates(
     inputs: StageInputs, mechanism: Mechanism, trainables: Trainables, gradients: GradientsArrive
 ) -> Updates:
-    """Train with differential privacy; how many rows were sampled, and how long they are, is not told."""
+    """Train with differential privacy; the number and length of the sampled rows stay secret."""
     if inputs.objective is None:
         raise ValueError("private training needs an objective")
     device = inputs.config.device

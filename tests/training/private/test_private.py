@@ -142,11 +142,14 @@ def test_the_noise_has_the_deviation_that_the_record_says(
     model = tiny_checkpoint("roberta")
     gradients: list[torch.Tensor] = []
 
-    def keep(log: object, step: int, optimizer: torch.optim.Optimizer) -> None:
+    measured = loop._measured
+
+    def keep(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         found = [p.grad for group in optimizer.param_groups for p in group["params"]]
         gradients.append(torch.cat([gradient.flatten() for gradient in found]))
+        return measured(optimizer)
 
-    monkeypatch.setattr(loop._Log, "note", keep)
+    monkeypatch.setattr(loop, "_measured", keep)
     budget = replace(BUDGET, max_grad_norm=0.7)
     for noise in (1.0, 0.0):
         inject(Injected(noise))

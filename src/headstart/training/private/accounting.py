@@ -62,18 +62,14 @@ def _plan(
     privacy: PrivacyConfig, steps: tuple[tuple[str, int], ...], num_rows: int, batch_size: int
 ) -> tuple[tuple[str, Mechanism], ...]:
     """Return each stage's name and mechanism, from the stages' names and updates."""
-    found: list[tuple[str, Mechanism]] = []
+    rate, norm = batch_size / num_rows, privacy.max_grad_norm
+    found: dict[str, Mechanism] = {}
     for name, num_steps in steps:
         is_first_of_two = len(steps) > 1 and not found
         epsilon = privacy.epsilon * privacy.first_fraction if is_first_of_two else privacy.epsilon
-        noiseless = Mechanism(
-            noise_multiplier=0.0,
-            sample_rate=batch_size / num_rows,
-            num_steps=num_steps,
-            max_grad_norm=privacy.max_grad_norm,
-        )
-        found.append((name, _least_noise(noiseless, [mechanism for _, mechanism in found], epsilon, privacy.delta)))
-    return tuple(found)
+        noiseless = Mechanism(noise_multiplier=0.0, sample_rate=rate, num_steps=num_steps, max_grad_norm=norm)
+        found[name] = _least_noise(noiseless, list(found.values()), epsilon, privacy.delta)
+    return tuple(found.items())
 
 
 def private_stages(privacy: PrivacyConfig, plan: Sequence[Stage]) -> tuple[Stage, ...]:

@@ -126,15 +126,20 @@ def dummy_batch(classifier: Classifier) -> dict[str, torch.Tensor]:
     config = model.base_model.config
     generator = torch.Generator().manual_seed(CHECK_SEED)
     shape = (NUM_CHECKED_ROWS, NUM_CHECKED_TOKENS)
-    special = {config.pad_token_id, *_listed(getattr(config, "eos_token_id", None))} - {None}
+    end = getattr(config, "eos_token_id", None)
+    ends = end if isinstance(end, list) else [] if end is None else [end]
     usable = torch.tensor(
-        [token for token in range(model.get_input_embeddings().num_embeddings) if token not in special]
+        [
+            token
+            for token in range(model.get_input_embeddings().num_embeddings)
+            if token not in (config.pad_token_id, *ends)
+        ]
     )
     tokens = usable[torch.randint(len(usable), shape, generator=generator)]
     lengths = NUM_CHECKED_TOKENS - 3 * torch.arange(NUM_CHECKED_ROWS)
     mask = (torch.arange(NUM_CHECKED_TOKENS) < lengths.unsqueeze(1)).long()
-    for end in _listed(getattr(config, "eos_token_id", None))[:1]:
-        tokens[torch.arange(NUM_CHECKED_ROWS), lengths - 1] = end
+    for last in ends[:1]:
+        tokens[torch.arange(NUM_CHECKED_ROWS), lengths - 1] = last
     if config.pad_token_id is not None:
         tokens[mask == 0] = config.pad_token_id
     kind = classifier.kind
@@ -143,12 +148,6 @@ def dummy_batch(classifier: Classifier) -> dict[str, torch.Tensor]:
     if getattr(model.config, "reads_spans", False):
         batch["spans"] = torch.tensor([[1, 3, 4, 6]]).expand(NUM_CHECKED_ROWS, 4)
     return batch
-
-
-def _listed(token: int | list[int] | None) -> list[int]:
-    if token is None:
-        return []
-    return token if isinstance(token, list) else [token]
 
 
 @contextmanager
@@ -194,14 +193,15 @@ def _of_layer_norm(
 def _fault(model: nn.Module, gradients: PerExampleGradients, batch: Batch) -> str | None:
     """Return what is wrong with the gradients that opacus gives for a batch; None when they are right.
 
-    Weights are moved a little meanwhile, by the same numbers every time: behind a layer of zeros nothing would show.
+    Weights are moved a little meanwhile, by the same numbers every time: a layer of zeros would hide a fault behind it.
     """
-    kept = {name: p.detach().clone() for name, p in gradients.parameters.items()}
+    parameters = list(gradients.parameters.values())
+    kept = [parameter.detach().clone() for parameter in parameters]
     generator = torch.Generator().manual_seed(CHECK_SEED)
     try:
         with evaluation_mode(model):
             with torch.no_grad():
-                for parameter in gradients.parameters.values():
+                for parameter in parameters:
                     noise = torch.randn(parameter.shape, generator=generator).to(parameter.device)
                     parameter.add_(noise, alpha=CHECK_NOISE)
             rows = [{name: value[row : row + 1] for name, value in batch.items()} for row in range(NUM_CHECKED_ROWS)]
@@ -214,8 +214,8 @@ def _fault(model: nn.Module, gradients: PerExampleGradients, batch: Batch) -> st
             return _difference(found, expected)
     finally:
         with torch.no_grad():
-            for name, parameter in gradients.parameters.items():
-                parameter.copy_(kept[name])
+            for parameter, before in zip(parameters, kept, strict=True):
+                parameter.copy_(before)
 
 
 def _difference(found: Mapping[str, torch.Tensor], expected: Sequence[Mapping[str, torch.Tensor]]) -> str | None:

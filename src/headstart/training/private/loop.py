@@ -145,7 +145,7 @@ def add_clipped(
 
 
 def _measured(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return what the log says of an update, before it is done: the noisy gradient's norm, and no loss."""
+    """Return what the log says of an update, before it is done: the noisy gradient's norm, without a loss."""
     tensors = [p.grad for group in optimizer.param_groups for p in group["params"]]
     return {
         "loss": None,

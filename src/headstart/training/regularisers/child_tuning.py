@@ -25,7 +25,7 @@ class ChildTuningF(Regulariser):
 
     def start(self, view: StageView) -> RegularisedStage:
         """Take hold of the layers' parameters."""
-        return _TaskFree(self.fraction, view)
+        return _TaskFree(self.fraction, list(layer_parameters(view).values()))
 
 
 @final
@@ -44,16 +44,15 @@ class ChildTuningD(Regulariser):
 
     def start(self, view: StageView) -> RegularisedStage:
         """Estimate the Fisher information and choose the child."""
-        parameters = view.parameters(layer_names(view))
+        parameters = layer_parameters(view)
         fisher = fisher_information(view, parameters)
         threshold = largest_share(fisher, self.fraction)
-        return _TaskDriven({name: (parameter, fisher[name] >= threshold) for name, parameter in parameters.items()})
+        return _TaskDriven([(parameter, fisher[name] >= threshold) for name, parameter in parameters.items()])
 
 
 class _TaskFree(RegularisedStage):
-    def __init__(self, fraction: float, view: StageView) -> None:
-        self._fraction = fraction
-        self._parameters = tuple(view.parameters(layer_names(view)).values())
+    def __init__(self, fraction: float, parameters: list[torch.nn.Parameter]) -> None:
+        self._fraction, self._parameters = fraction, parameters
 
     def on_gradients(self, step: int) -> None:
         for parameter in self._parameters:
@@ -63,8 +62,8 @@ class _TaskFree(RegularisedStage):
 
 
 class _TaskDriven(RegularisedStage):
-    def __init__(self, masked: dict[str, tuple[torch.nn.Parameter, torch.Tensor]]) -> None:
-        self._masked = tuple(masked.values())
+    def __init__(self, masked: list[tuple[torch.nn.Parameter, torch.Tensor]]) -> None:
+        self._masked = masked
 
     def on_gradients(self, step: int) -> None:
         for parameter, is_child in self._masked:
@@ -72,9 +71,9 @@ class _TaskDriven(RegularisedStage):
                 parameter.grad.mul_(is_child)
 
 
-def layer_names(view: StageView) -> tuple[str, ...]:
+def layer_parameters(view: StageView) -> dict[str, torch.nn.Parameter]:
     """Return the trained backbone parameters that stand in layers."""
-    return tuple(name for name in view.backbone if layer_of(name) is not None)
+    return view.parameters(name for name in view.backbone if layer_of(name) is not None)
 
 
 def fisher_information(view: StageView, parameters: dict[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:

@@ -37,7 +37,10 @@ class Mixout(Regulariser):
 class _MixedStage(RegularisedStage):
     def __init__(self, probability: float, view: StageView) -> None:
         self._probability = probability
-        self._trained = view.parameters(linear_weights(view))
+        linear = {
+            f"{name}.weight" for name, each in view.model.named_modules() if isinstance(each, (nn.Linear, Conv1D))
+        }
+        self._trained = view.parameters(linear & set(view.backbone))
         self._start = {name: parameter.detach().clone() for name, parameter in self._trained.items()}
         backbone = {name.rpartition(".")[0].partition(".")[0] for name in view.backbone}
         self._dropouts = [
@@ -60,11 +63,3 @@ def mix(trained: torch.Tensor, start: torch.Tensor, probability: float) -> torch
     """Return the trained weights with each element replaced by its start with `probability`, unbiased."""
     is_start = torch.rand_like(trained) < probability
     return (torch.where(is_start, start, trained) - probability * start) / (1 - probability)
-
-
-def linear_weights(view: StageView) -> tuple[str, ...]:
-    """Return the names of the trained backbone's linear maps' weights."""
-    linear = {
-        f"{name}.weight" for name, module in view.model.named_modules() if isinstance(module, (nn.Linear, Conv1D))
-    }
-    return tuple(name for name in view.backbone if name in linear)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ class StageView:
     batches: Callable[[], Iterator[dict[str, Any]]]
     loss: Callable[[torch.nn.Module, dict[str, Any]], torch.Tensor]
 
-    def parameters(self, names: tuple[str, ...]) -> dict[str, torch.nn.Parameter]:
+    def parameters(self, names: Iterable[str]) -> dict[str, torch.nn.Parameter]:
         """Return the named parameters."""
         wanted = set(names)
         return {name: parameter for name, parameter in self.model.named_parameters() if name in wanted}

@@ -35,7 +35,7 @@ class GradualUnfreezing(Regulariser):
         """Sort the backbone by layers."""
         layers = Layers.of(view.backbone)
         groups = [layers.names(path) for path in reversed(layers.paths)] + [layers.below]
-        waiting = [tuple(view.parameters(tuple(names)).values()) for names in groups if names]
+        waiting = [tuple(view.parameters(names).values()) for names in groups if names]
         return _TopDown(waiting, interval(self.fraction, view.num_steps, len(waiting)))
 
 
@@ -58,7 +58,7 @@ class FisherUnfreezing(Regulariser):
         """Sort the adapter by layers; what stands in no layer trains from the start."""
         paths = dict.fromkeys(path for name in view.adapter if (path := layer_of(name)) is not None)
         groups = {
-            path: tuple(view.parameters(tuple(name for name in view.adapter if layer_of(name) == path)).values())
+            path: tuple(view.parameters(name for name in view.adapter if layer_of(name) == path).values())
             for path in paths
         }
         return _ByFisher(groups, interval(self.fraction, view.num_steps, len(groups) - 1), view.folder / ORDER_FILE)
