@@ -339,7 +339,9 @@ def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:
     training = write(tmp_path / "t.csv", "text,label\na b,x\nA  B,x\nc,y\nd,y\n")
     validation = write(tmp_path / "v.csv", "text,label\na b,x\nC,y\ne,y\n")
     data = load(training, validation=validation)
-    shared = "2 of 3 validation rows have texts that stand in training too, 1 of them only after case and spaces are folded"
+    shared = (
+        "2 of 3 validation rows have texts that stand in training too, 1 of them only after case and spaces are folded"
+    )
     assert any(note.startswith(shared) for note in data.notes)
     assert any(note.startswith("1 of 4 training rows repeat") for note in data.notes)
     clean = load(training, validation=validation, drop_leaks=True)
