@@ -54,7 +54,7 @@ def test_options_are_read_and_a_whole_number_serves_as_a_number() -> None:
         ("bottleneck:variant=holsby", "houlsby, pfeiffer"),
         ("bottleneck:activation=swish", "gelu, relu, silu, tanh"),
         ("bottleneck:reduction_factor=0", "at least 1"),
-        ("bottleneck:bottleneck_size=-1", "at least 1"),
+        ("bottleneck:bottleneck_size=-1", "at least 0"),
         ("bottleneck:bottleneck_size=8:reduction_factor=8", "One of them"),
     ],
 )

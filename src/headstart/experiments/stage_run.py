@@ -28,7 +28,7 @@ from headstart.strategies.site import FinishedStage, Site
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
-from headstart.training.features import FeatureCollator, FeatureRows, Features
+from headstart.training.features import Features, numbered
 from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
@@ -153,11 +153,11 @@ class StageRun:
         return mechanisms_of(self.data)
 
     def _rows(self, features: Features | None) -> StageRows:
-        tokens, task = self.data.tokens("train"), self.data.task
+        tokens, collate = self.data.tokens("train"), self.data.collator
         if features is None:
-            return StageRows(dataset=TokenizedDataset(tokens), collate=self.data.collator, lengths=tokens.lengths)
-        collate = FeatureCollator(task.kind, task.num_labels, tokens.num_sequences is not None)
-        return StageRows(dataset=FeatureRows(tokens), collate=collate, lengths=tokens.lengths)
+            return StageRows(dataset=TokenizedDataset(tokens), collate=collate, lengths=tokens.lengths)
+        collate = replace(collate, pad_to_multiple_of=1)
+        return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
 
     def _site(self, classifier: Classifier, pretrained: Digests) -> Site:
         data, objective = self.data, self.data.objective(classifier)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,6 @@ import torch
 
 POWERCAP = Path("/sys/class/powercap")
 MICROJOULES, MILLIJOULES = 1e-6, 1e-3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counter:
-    """Something that counts the joules it used; a counter that starts again from 0 does so after `range`."""
-
-    read: Callable[[], int]
-    start: int
-    unit: float
-    range: int | None = None
-
-    def joules(self) -> float:
-        used = self.read() - self.start
-        return (used if self.range is None else used % self.range) * self.unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +24,7 @@ class EnergyMeter:
     process alone. What cannot be read is left out of the sum.
     """
 
-    counters: tuple[_Counter, ...] = ()
+    counters: tuple[Callable[[], float], ...] = ()
 
     @classmethod
     def started(cls, device: str = "cpu", root: Path = POWERCAP) -> EnergyMeter:
@@ -47,26 +34,31 @@ class EnergyMeter:
     def joules(self) -> float | None:
         """Return what was used so far; None where the hardware does not tell."""
         try:
-            return sum(counter.joules() for counter in self.counters) if self.counters else None
+            return sum(joules() for joules in self.counters) if self.counters else None
         except (OSError, ValueError, RuntimeError):
             return None
 
 
-def _packages(root: Path) -> Iterator[_Counter]:
+def _since_now(read: Callable[[], int], unit: float, range: int | None = None) -> Callable[[], float]:
+    """Return what counts joules from now on; a counter that starts again from 0 does so after `range`."""
+    start = read()
+    return lambda: (read() - start if range is None else (read() - start) % range) * unit
+
+
+def _packages(root: Path) -> Iterator[Callable[[], float]]:
     for folder in sorted(root.glob("*-rapl:[0-9]")):
-        read = _number_in(folder / "energy_uj")
         try:
-            limit = _number_in(folder / "max_energy_range_uj")()
-            yield _Counter(read=read, start=read(), unit=MICROJOULES, range=limit + 1)
+            limit = int((folder / "max_energy_range_uj").read_text())
+            yield _since_now(partial(_number_in, folder / "energy_uj"), MICROJOULES, limit + 1)
         except (OSError, ValueError):
             continue
 
 
-def _number_in(file: Path) -> Callable[[], int]:
-    return lambda: int(file.read_text())
+def _number_in(file: Path) -> int:
+    return int(file.read_text())
 
 
-def _gpu() -> tuple[_Counter, ...]:
+def _gpu() -> tuple[Callable[[], float], ...]:
     """Return the counter of the GPU that torch works on; empty where NVML or the GPU offers no counter."""
     try:
         nvml: Any = importlib.import_module("pynvml")
@@ -82,6 +74,6 @@ def _gpu() -> tuple[_Counter, ...]:
             except nvml.NVMLError as error:
                 raise OSError(str(error)) from error
 
-        return (_Counter(read=read, start=read(), unit=MILLIJOULES),)
+        return (_since_now(read, MILLIJOULES),)
     except (OSError, nvml.NVMLError):
         return ()

@@ -13,17 +13,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
-from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -49,36 +47,9 @@ class Features:
         return self.first_token.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
-class FeatureRows(Dataset[dict[str, Any]]):
-    """An example's sequences by number, and its label: all that a head on cached features needs as input."""
-
-    def __init__(self, tokenized: TokenizedSplit) -> None:
-        self._tokenized = tokenized
-
-    def __len__(self) -> int:
-        return len(self._tokenized)
-
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        return {"sequences": self._tokenized.sequences(row), "labels": (self._tokenized.labels or [])[row]}
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureCollator:
-    """Make a batch of `FeatureRows` for the replayed backbone."""
-
-    kind: Kind
-    num_labels: int
-    has_several_sequences: bool
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return sequence numbers as `input_ids` [s, 1], labels as `PaddingCollator` makes them, and sequences [b]."""
-        batch = {
-            "input_ids": torch.tensor([[sequence] for row in rows for sequence in row["sequences"]]),
-            "labels": self.kind.label_tensor([row["labels"] for row in rows], self.num_labels),
-        }
-        if self.has_several_sequences:
-            batch["num_sequences"] = torch.tensor([len(row["sequences"]) for row in rows])
-        return batch
+def numbered(tokens: TokenizedSplit) -> TokenizedSplit:
+    """Return the same rows for a replayed backbone, with each sequence's number in place of its tokens."""
+    return replace(tokens, features={"input_ids": [[each] for each in range(tokens.num_sequences_in_all)]}, spans=None)
 
 
 def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:

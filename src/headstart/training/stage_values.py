@@ -42,7 +42,7 @@ class StageInputs:
         expected_head: digests that the head must have; None for a fresh head.
         objective: what to minimise; None is the model's own loss.
         adapter_from: folder of a saved adapter that the stage's starts from; None for a fresh one.
-        features: cached features of the frozen backbone; `rows` are then `FeatureRows`.
+        features: cached features of the frozen backbone; `rows` are then `numbered`.
         run_name: what a tracker calls the stage.
         mechanism: how the stage is made private; None trains without. A private stage starts anew when called again.
         folder: for metrics and checkpoints; a checkpoint found there is resumed.

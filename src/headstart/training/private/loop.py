@@ -23,7 +23,7 @@ from headstart.store.metrics_log import MetricsLog
 from headstart.training.callbacks import NUM_LOG_ENTRIES, GradientsArrive, Progress
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import PerExampleGradients
-from headstart.training.private.randomness import RandomSource
+from headstart.training.private.randomness import SecureRandom
 from headstart.training.schedules import schedule_factor
 from headstart.training.stage_values import StageInputs
 from headstart.training.trainables import Trainables
@@ -50,7 +50,7 @@ class PrivateUpdates:
     trainables: Trainables
     examples: PerExampleGradients
     arriving: GradientsArrive
-    random: RandomSource
+    random: SecureRandom
 
     def run(self) -> float:
         """Do all updates; return their wall seconds.
@@ -123,7 +123,7 @@ class PrivateUpdates:
         return optimizer, LambdaLR(optimizer, schedule_factor(values, self.inputs.stage.num_steps))
 
 
-def sample_rows(num_rows: int, sample_rate: float, random: RandomSource) -> list[int]:
+def sample_rows(num_rows: int, sample_rate: float, random: SecureRandom) -> list[int]:
     """Return the rows of an update: each one by itself with chance `sample_rate`; possibly none."""
     is_sampled: torch.Tensor = random.uniform(num_rows) < sample_rate
     rows: list[int] = is_sampled.nonzero().flatten().tolist()

@@ -9,24 +9,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 
 BITS_DROPPED, STEP = 11, 2.0**-53
 BLOCK_SIZE = 2**16
-
-
-class RandomSource(Protocol):
-    """Where private training draws from."""
-
-    def uniform(self, size: int) -> torch.Tensor:
-        """Return independent draws from [0, 1) in float64, [size]."""
-        ...
-
-    def normal(self, shape: Sequence[int]) -> torch.Tensor:
-        """Return independent standard normal draws in float32."""
-        ...
 
 
 class SecureRandom:
@@ -36,7 +23,7 @@ class SecureRandom:
     """
 
     def uniform(self, size: int) -> torch.Tensor:
-        """Return multiples of 2^-53 in [0, 1)."""
+        """Return independent draws from [0, 1) in float64 [size], multiples of 2^-53."""
         if size == 0:
             return torch.zeros(0, dtype=torch.float64)
         words = torch.frombuffer(bytearray(os.urandom(8 * size)), dtype=torch.int64)
@@ -44,7 +31,7 @@ class SecureRandom:
         return ((words >> BITS_DROPPED) & (2**53 - 1)).double() * STEP
 
     def normal(self, shape: Sequence[int]) -> torch.Tensor:
-        """Return one draw per element, in blocks that fit into a processor's cache."""
+        """Return independent standard normal draws in float32, made in blocks that fit into a processor's cache."""
         draws = torch.empty(math.prod(shape))
         for block in draws.split(BLOCK_SIZE):
             block.copy_(self._normal(len(block)))
