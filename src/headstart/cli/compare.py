@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import grouped
 from headstart.cli.recipe import recipe_defaults
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
@@ -19,11 +18,6 @@ from headstart.registry import Spec
 
 UNTIL_DECIDED = "Seeds until it is decided"
 MATCHED = Spec("finetune", (("match_compute", True),))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("compare")(grouped(compare))
 
 
 def compare(

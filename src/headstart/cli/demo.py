@@ -19,11 +19,6 @@ EPOCHS = 8.0
 STAGE1_FRACTION = 0.3
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("demo")(demo)
-
-
 def demo(
     store: Annotated[Path, typer.Option(help="Folder of runs; a second call finds them finished.")] = Path("demo-runs"),
     out: Annotated[Path, typer.Option("--out", "-o", help="The report.")] = Path("demo-report.html"),

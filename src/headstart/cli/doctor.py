@@ -9,11 +9,6 @@ import typer
 from headstart.cli import options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("doctor")(doctor)
-
-
 def doctor(
     model: Annotated[str, typer.Argument(help=options.MODEL_HELP)],
     num_labels: Annotated[int, typer.Option(help="Classes of the head that training would put on it.")] = 2,

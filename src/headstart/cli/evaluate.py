@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import Only, grouped
+from headstart.cli.groups import Only
 from headstart.data.file_options import LABELLED, FileOptions
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
     from headstart.inference.evaluate import Scores
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("evaluate")(grouped(evaluate))
 
 
 def evaluate(

@@ -11,11 +11,6 @@ import typer
 from headstart.cli import options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("export")(export)
-
-
 def export(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)],
     run: Annotated[str, typer.Argument(help="The run's name, as `headstart runs` lists it: <digest>/<seed>.")],

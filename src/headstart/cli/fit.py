@@ -8,14 +8,9 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import Only, grouped
+from headstart.cli.groups import Only
 from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("fit")(grouped(fit))
 
 
 def fit(

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import Only, grouped
+from headstart.cli.groups import Only
 from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import TaskOptions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("inspect")(grouped(inspect))
 
 
 def inspect(

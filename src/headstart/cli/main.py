@@ -8,22 +8,21 @@ from typing import Any
 import typer
 import typer.core
 
-from headstart.cli import (
-    compare,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    fit,
-    inspect,
-    plan,
-    predict,
-    report,
-    runs,
-    submit,
-    tasks,
-)
+from headstart.cli.compare import compare
+from headstart.cli.demo import demo
+from headstart.cli.doctor import doctor
+from headstart.cli.evaluate import evaluate
+from headstart.cli.export import export
+from headstart.cli.fit import fit
 from headstart.cli.flags import flags_of, in_flags
+from headstart.cli.groups import grouped
+from headstart.cli.inspect import inspect
+from headstart.cli.plan import plan
+from headstart.cli.predict import predict
+from headstart.cli.report import report
+from headstart.cli.runs import runs
+from headstart.cli.submit import submit
+from headstart.cli.tasks import tasks
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
@@ -58,7 +57,7 @@ app = typer.Typer(
     ),
 )
 for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
-    verb.register(app)
+    app.command(verb.__name__)(grouped(verb))
 
 
 def main() -> None:

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from headstart.reports.planning import Plan
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("plan")(plan)
-
-
 def plan(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     difference: Annotated[

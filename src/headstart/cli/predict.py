@@ -10,13 +10,8 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
-from headstart.cli.groups import Only, grouped
+from headstart.cli.groups import Only
 from headstart.data.file_options import READING, FileOptions
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("predict")(grouped(predict))
 
 
 def predict(

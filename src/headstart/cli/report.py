@@ -39,11 +39,6 @@ SUFFIXES = {
 DEFAULT_PAGE = Path("report.html")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("report")(report)
-
-
 def report(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     out: Annotated[

@@ -11,11 +11,6 @@ import typer
 from headstart.cli import options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("runs")(runs)
-
-
 def runs(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
     as_json: options.AsJson = False,

@@ -12,11 +12,6 @@ from headstart.cli import options
 from headstart.errors import UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("submit")(submit)
-
-
 def submit(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)],
     out: Annotated[Path, typer.Option("--out", "-o", help="The archive, such as submission.zip; must not exist.")],

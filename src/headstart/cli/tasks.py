@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from headstart.tasks.task import Task
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command("tasks")(tasks)
-
-
 def tasks(as_json: options.AsJson = False) -> None:
     """List the tasks that `--tasks` takes, with their columns, labels, metrics and sizes.
 
