@@ -11,6 +11,7 @@ from headstart.cli.session import open_session
 from headstart.experiments.choices import Choices, pairings
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.grid import build_experiment
+from headstart.experiments.observer import observed
 from headstart.experiments.run import run_one
 from headstart.experiments.run_data import RunData
 from headstart.registry import Spec
@@ -40,7 +41,7 @@ def main() -> None:
     ((strategy, adapter),) = pairings(choices)
     run = Run(build_experiment(choices, strategy, adapter, source, cache), 0, source)
     with tempfile.TemporaryDirectory() as folder:
-        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions())
+        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions(), witnesses=observed)
     print(
         json.dumps(
             {
