@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headstart.cli.session import open_session
 from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.observer import observed
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run import run_one
@@ -41,7 +42,7 @@ def main() -> None:
     source = TaskSource(name="glue/rte", data_root=arguments.data_root)
     run = Run(plan_experiment(options, source, cache), 0, source)
     with tempfile.TemporaryDirectory() as folder:
-        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions())
+        record = run_one(RunData.of(run, cache), RunFolder(Path(folder)), RunOptions(), witnesses=observed)
     print(
         json.dumps(
             {
