@@ -13,7 +13,7 @@ import pytest
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.inference.submissions import GLUE, SubmissionFile, Suite, tab_separated
+from headstart.inference.submissions import SUITES, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
@@ -101,7 +101,7 @@ def test_runs_that_do_not_fit_are_refused(made: Made) -> None:
     with pytest.raises(UsageError, match="names two for tiny"):
         choose_runs(made.store, SUITE, RunChoice(runs=(names["finetune/1"], names["eh_ft/0"])))
     with pytest.raises(UsageError, match="is of tiny, which the suite does not ask for"):
-        choose_runs(made.store, GLUE, RunChoice(runs=(names["finetune/1"],)))
+        choose_runs(made.store, SUITES.get("glue"), RunChoice(runs=(names["finetune/1"],)))
     with pytest.raises(UsageError, match="is not finished"):
         choose_runs(made.store, SUITE, RunChoice(runs=(f"{made.runs['finetune/1'].experiment.digest}/7",)))
 
