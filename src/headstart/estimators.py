@@ -124,7 +124,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
     The arguments are those of `HeadstartEstimator`.
 
     Attributes:
-        classes_: [c], sorted; for several classes at once their column numbers.
+        classes_: [c], sorted; for multi-label answers their column numbers.
         run_: the run's record: stages, losses, cost.
     """
 
@@ -133,7 +133,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
 
         Args:
             X: n strings, n pairs of strings, or a table with one or two columns of strings.
-            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for several classes at once.
+            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for multi-label answers.
 
         Raises:
             ValueError: if X holds no texts, lengths differ, or there are fewer than two classes.
@@ -153,11 +153,11 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
         return self._fit(X, kind_named("classification"), [int(index) for index in indices], names)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
-        """Return probabilities [n, c], columns as in `classes_`; rows add up to 1 but for several classes at once."""
+        """Return probabilities [n, c], columns as in `classes_`; rows add up to 1, multi-label rows need not."""
         return self._predict(X).answers
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the most probable class of each row [n], or 0 and 1 for each of several classes [n, c]."""
+        """Return the most probable class of each row [n], or 0 and 1 per class for multi-label answers [n, c]."""
         predictions = self._predict(X)
         decided = predictions.decisions
         return self.classes_[decided] if predictions.kind.picks_one else decided
@@ -217,7 +217,7 @@ def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
     """Return rows of one or two texts.
 
     Raises:
-        ValueError: if there are no rows, or something is no text.
+        ValueError: if X has no rows, or holds something other than texts.
     """
     if isinstance(X, str) or not isinstance(X, Iterable):
         raise ValueError("X must be a collection of texts or pairs of texts, such as a list")

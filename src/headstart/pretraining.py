@@ -155,12 +155,7 @@ def _lengths(dataset: Any) -> list[int]:
     return [len(dataset[row]["input_ids"]) for row in range(len(dataset))]
 
 
-def _stage(
-    classifier: Classifier,
-    rows: StageRows,
-    method: MethodOptions,
-    training: TrainingOptions,
-) -> Stage:
+def _stage(classifier: Classifier, rows: StageRows, method: MethodOptions, training: TrainingOptions) -> Stage:
     """Return the stage to train, which this model can carry out."""
     preset, spec = get_preset(training.preset), method.adapter
     optimizers = stage_optimizers(

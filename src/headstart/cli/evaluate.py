@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 def evaluate(
     reading: Annotated[FileOptions, Only(LABELLED)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
-    file: Annotated[
-        str | None,
-        typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}"),
-    ] = None,
+    file: Annotated[str | None, typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}")] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -56,12 +53,7 @@ def evaluate(
             )
             if task is not None
             else evaluate_file(
-                folder,
-                str(file),
-                options=reading,
-                batch_size=batch_size,
-                precision=computed,
-                progress=progress,
+                folder, str(file), options=reading, batch_size=batch_size, precision=computed, progress=progress
             )
         )
     if as_json:

@@ -12,8 +12,7 @@ from headstart.cli import options
 
 
 def runs(
-    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
-    as_json: options.AsJson = False,
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"), as_json: options.AsJson = False
 ) -> None:
     """List the runs of a store: how each ended, its score, and the name that `export` takes."""
     from rich.console import Console

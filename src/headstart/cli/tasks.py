@@ -37,14 +37,14 @@ def tasks(as_json: options.AsJson = False) -> None:
             ", ".join((*task.text_columns, *task.choice_columns)),
             ", ".join(task.labels) or str(task.kind).replace("_", " "),
             ", ".join(task.metrics),
-            ", ".join(f"{split} {count}" for split, count in task.num_rows if split in _used_splits(task)),
+            ", ".join(
+                f"{split} {count}"
+                for split, count in task.num_rows
+                if split in (task.train_split, task.evaluation_split)
+            ),
             task.licence,
         )
     Console(highlight=False, markup=False).print(table)
-
-
-def _used_splits(task: Task) -> tuple[str | None, ...]:
-    return task.train_split, task.evaluation_split
 
 
 def _facts(task: Task) -> dict[str, object]:

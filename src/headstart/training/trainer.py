@@ -87,11 +87,7 @@ class StageTrainer(Trainer):
         self._answers = RunningAccuracy(objective.kind if objective is not None else None)
         self.checks_seconds = 0.0
         super().__init__(
-            model=model,
-            args=args,
-            train_dataset=rows.dataset,
-            data_collator=rows.collate,
-            callbacks=list(callbacks),
+            model=model, args=args, train_dataset=rows.dataset, data_collator=rows.collate, callbacks=list(callbacks)
         )
         if self.args.n_gpu > 1:
             raise InvariantError(f"stage {stage}: one process trains on one device, not on {self.args.n_gpu}")
