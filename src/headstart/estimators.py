@@ -45,15 +45,12 @@ OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).it
 def _signature() -> inspect.Signature:
     """Return the signature of an estimator, which scikit-learn reads its parameters from."""
     kinds = inspect.Parameter
-    defaults = {name: _as_written(field.default) for name, field in OFFERED.items()}
+    fields = {name: field.default for name, field in OFFERED.items()}
+    defaults = {name: str(value) if isinstance(value, Spec) else value for name, value in fields.items()}
     defaults |= {"class_weight": None, "random_state": 0}
     parameters = [kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in defaults.items() if name != "model"]
     model = kinds("model", kinds.POSITIONAL_OR_KEYWORD, default=defaults["model"])
     return inspect.Signature([kinds("self", kinds.POSITIONAL_OR_KEYWORD), model, *parameters])
-
-
-def _as_written(default: Any) -> Any:
-    return str(default) if isinstance(default, Spec) else default
 
 
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

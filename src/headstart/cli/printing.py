@@ -17,9 +17,9 @@ BAR_WIDTH = 24
 """Characters of the longest bar."""
 
 
-def columns_that_fold(*headers: str) -> list[Column]:
-    """Return columns whose long values go on in the next line instead of being cut."""
-    return [Column(header, overflow="fold") for header in headers]
+def list_table(first: str, *others: str) -> Table:
+    """Return a table without lines: `first` heads names that stand whole, long values of `others` take more lines."""
+    return Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
 
 
 def print_model_report(report: ModelReport, console: Console | None = None) -> None:

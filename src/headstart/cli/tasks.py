@@ -19,18 +19,15 @@ def tasks(as_json: options.AsJson = False) -> None:
     A task without training rows is for `--evaluate-on`: models of a task with the same labels are scored on it.
     """
     from rich.console import Console
-    from rich.table import Column, Table
 
-    from headstart.cli.printing import columns_that_fold
+    from headstart.cli.printing import list_table
     from headstart.tasks.catalogue import TASKS
 
     known = [TASKS.get(name) for name in TASKS]
     if as_json:
         typer.echo(json.dumps([_facts(task) for task in known], indent=2))
         return
-    table = Table(
-        Column("task", no_wrap=True), *columns_that_fold("reads", "answers", "metrics", "rows", "licence"), box=None
-    )
+    table = list_table("task", "reads", "answers", "metrics", "rows", "licence")
     for task in known:
         table.add_row(
             task.name,

@@ -66,27 +66,10 @@ CHECKPOINTING, CHECKPOINTING_NOW = "gradient_checkpointing", "activation_checkpo
 """One field under the name that every version of transformers knows, and under the one that newer versions ask for."""
 
 NEUTRAL = frozenset(
-    {
-        "logging_strategy",
-        "logging_steps",
-        "logging_first_step",
-        "log_level",
-        "log_level_replica",
-        "log_on_each_node",
-        "report_to",
-        "run_name",
-        "project",
-        "dataloader_num_workers",
-        "dataloader_pin_memory",
-        "dataloader_persistent_workers",
-        "dataloader_prefetch_factor",
-        "dataloader_in_order",
-        "dataloader_multiprocessing_context",
-        "include_num_input_tokens_seen",
-        "skip_memory_metrics",
-        "torch_empty_cache_steps",
-        "debug",
-    }
+    {"logging_strategy", "logging_steps", "logging_first_step", "log_level", "log_level_replica", "log_on_each_node"}
+    | {"report_to", "run_name", "project", "include_num_input_tokens_seen", "skip_memory_metrics", "debug"}
+    | {"dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"}
+    | {"dataloader_in_order", "dataloader_multiprocessing_context", "torch_empty_cache_steps"}
 )
 """Fields that cannot change a result: they stay out of the digest."""
 
