@@ -16,7 +16,7 @@ def load(folder: str | Path) -> SavedModel:
     """Read a model folder that `headstart fit` or `export` left.
 
     Raises:
-        UsageError: if the folder is no model that headstart wrote.
+        UsageError: if headstart did not write the folder.
         CheckpointError: if it is damaged.
     """
     return load_saved_model(Path(folder))

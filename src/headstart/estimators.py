@@ -45,15 +45,12 @@ OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).it
 def _signature() -> inspect.Signature:
     """Return the signature of an estimator, which scikit-learn reads its parameters from."""
     kinds = inspect.Parameter
-    defaults = {name: _as_written(field.default) for name, field in OFFERED.items()}
+    fields = {name: field.default for name, field in OFFERED.items()}
+    defaults = {name: str(value) if isinstance(value, Spec) else value for name, value in fields.items()}
     defaults |= {"class_weight": None, "random_state": 0}
     parameters = [kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in defaults.items() if name != "model"]
     model = kinds("model", kinds.POSITIONAL_OR_KEYWORD, default=defaults["model"])
     return inspect.Signature([kinds("self", kinds.POSITIONAL_OR_KEYWORD), model, *parameters])
-
-
-def _as_written(default: Any) -> Any:
-    return str(default) if isinstance(default, Spec) else default
 
 
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -124,7 +121,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
     The arguments are those of `HeadstartEstimator`.
 
     Attributes:
-        classes_: [c], sorted; for several classes at once their column numbers.
+        classes_: [c], sorted; for multi-label answers their column numbers.
         run_: the run's record: stages, losses, cost.
     """
 
@@ -133,7 +130,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
 
         Args:
             X: n strings, n pairs of strings, or a table with one or two columns of strings.
-            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for several classes at once.
+            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for multi-label answers.
 
         Raises:
             ValueError: if X holds no texts, lengths differ, or there are fewer than two classes.
@@ -153,11 +150,11 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
         return self._fit(X, kind_named("classification"), [int(index) for index in indices], names)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
-        """Return probabilities [n, c], columns as in `classes_`; rows add up to 1 but for several classes at once."""
+        """Return probabilities [n, c], columns as in `classes_`; rows add up to 1, multi-label rows need not."""
         return self._predict(X).answers
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the most probable class of each row [n], or 0 and 1 for each of several classes [n, c]."""
+        """Return the most probable class of each row [n], or 0 and 1 per class for multi-label answers [n, c]."""
         predictions = self._predict(X)
         decided = predictions.decisions
         return self.classes_[decided] if predictions.kind.picks_one else decided
@@ -217,7 +214,7 @@ def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
     """Return rows of one or two texts.
 
     Raises:
-        ValueError: if there are no rows, or something is no text.
+        ValueError: if X has no rows, or holds something other than texts.
     """
     if isinstance(X, str) or not isinstance(X, Iterable):
         raise ValueError("X must be a collection of texts or pairs of texts, such as a list")

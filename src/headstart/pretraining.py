@@ -6,7 +6,7 @@ import copy
 import inspect
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,14 +33,13 @@ from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
+from headstart.training.features import Collate
 from headstart.training.invariants import require_equal
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome, StageRows
 
 DEFAULT_EPOCHS = 2.0
 """A tenth of the default preset's 20 epochs, as the paper gives Stage 1 a tenth of all."""
-
-Collator = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 
 
 def pretrain_head(
@@ -50,7 +49,7 @@ def pretrain_head(
     adapter: str | None = "lora",
     adapter_from: str | Path | None = None,
     head: Sequence[str] | None = None,
-    data_collator: Collator | None = None,
+    data_collator: Collate | None = None,
     processing_class: PreTrainedTokenizerBase | None = None,
     epochs: float | None = None,
     steps: int | None = None,
@@ -128,7 +127,7 @@ class _ModelRows(Dataset[dict[str, Any]]):
 def _rows(
     classifier: Classifier,
     dataset: Any,
-    data_collator: Collator | None,
+    data_collator: Collate | None,
     processing_class: PreTrainedTokenizerBase | None,
 ) -> StageRows:
     if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__") or len(dataset) == 0:
@@ -155,12 +154,7 @@ def _lengths(dataset: Any) -> list[int]:
     return [len(dataset[row]["input_ids"]) for row in range(len(dataset))]
 
 
-def _stage(
-    classifier: Classifier,
-    rows: StageRows,
-    method: MethodOptions,
-    training: TrainingOptions,
-) -> Stage:
+def _stage(classifier: Classifier, rows: StageRows, method: MethodOptions, training: TrainingOptions) -> Stage:
     """Return the stage to train, which this model can carry out."""
     preset, spec = get_preset(training.preset), method.adapter
     optimizers = stage_optimizers(

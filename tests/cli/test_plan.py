@@ -53,7 +53,7 @@ def test_the_table_says_it_in_points(cli: Cli, store: Path):
 def test_what_is_no_difference_is_refused(cli: Cli, store: Path, difference: str):
     code, _, err = cli("plan", store, f"--difference={difference}")
     assert code == 2
-    assert "is no difference to plan for" in err
+    assert "--difference was given as" in err
 
 
 def test_a_store_that_is_not_there_is_refused(cli: Cli):

@@ -34,7 +34,7 @@ def test_a_sweep_reads_its_model_once_and_loads_no_weights(
         return load_classifier(*arguments, with_weights=with_weights, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(model_facts, "load_classifier", load)
-    model_facts._without_weights.cache_clear()
+    model_facts._kept_classifier.cache_clear()
     sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora"), "finetune", "lp_ft", "eh_ft")
     assert len(check_sweep(sweep, RunDataCache())) == 3
     assert loaded == [False]

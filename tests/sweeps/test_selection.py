@@ -49,5 +49,5 @@ def test_the_best_rate_is_reported_and_said(tiny_checkpoint: CheckpointMaker, tm
 
 def test_rates_that_nothing_uses_are_an_error(tiny_checkpoint: CheckpointMaker) -> None:
     sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "finetune"), stage1_learning_rates=(1e-3,))
-    with pytest.raises(UsageError, match="`stage1_learning_rate` would have no effect"):
+    with pytest.raises(UsageError, match="`stage1_learning_rates` would have no effect"):
         check_sweep(sweep, RunDataCache())

@@ -36,8 +36,7 @@ def compare(
         str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA)
     ] = None,
     match_compute: Annotated[
-        bool,
-        typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs."),
+        bool, typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs.")
     ] = False,
     seeds: Annotated[
         int | None,

@@ -91,34 +91,32 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
 
 def announce(runs: list[Run], cache: RunDataCache) -> None:
     """Say what is about to run and on what, on stderr."""
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
     for source in dict.fromkeys(run.source for run in runs):
         data = cache.rows.of(source)
         sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
         classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
-        console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}", markup=False)
+        console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
         for note in data.notes:
-            console.print(f"  {note}", markup=False)
+            console.print(f"  {note}")
         _announce_truncation(next(run for run in runs if run.source == source), cache, console)
     first = runs[0].experiment
     training = first.training
     console.print(
         f"{first.model} with the head {first.head}: {training.precision}, {training.attention} attention, on "
-        f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens",
-        markup=False,
+        f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens"
     )
     if training.privacy is not None:
         budget = training.privacy
         console.print(
             f"private training ({budget.stages} stages), at most epsilon {budget.epsilon:g} at delta {budget.delta:g} "
-            "for every run",
-            markup=False,
+            "for every run"
         )
     for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
         stages = " + ".join(
             f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}" for stage in experiment.plan
         )
-        console.print(f"  {experiment.task} {experiment.label}: {stages}", markup=False)
+        console.print(f"  {experiment.task} {experiment.label}: {stages}")
 
 
 def _announce_truncation(run: Run, cache: RunDataCache, console: Console) -> None:
@@ -126,8 +124,7 @@ def _announce_truncation(run: Run, cache: RunDataCache, console: Console) -> Non
     if tokens.num_truncated:
         console.print(
             f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
-            f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that",
-            markup=False,
+            f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that"
         )
 
 

@@ -13,7 +13,7 @@ from headstart.registry import Spec
 TEXT = """\
 headstart demo: fine-tuning, LP-FT and EH-FT(LoRA) on a built-in task (does one sentence follow from another?), three
 paired seeds each, with a small pretrained encoder. Stage 1 takes {fraction:.0%} of the updates, not the paper's 10 %,
-since a run is only {epochs:g} epochs long. This shows the machinery; it is no evidence for or against the paper.
+since a run is only {epochs:g} epochs long. This shows the machinery; it says nothing for or against the paper.
 """
 EPOCHS = 8.0
 STAGE1_FRACTION = 0.3

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from headstart.sweeps.executor import SweepEvent, SweepListener
 
 PLAIN_SECONDS = 30.0
-"""Between two lines about one run, where the output is no terminal."""
+"""Between two lines about one run, where the output does not go to a terminal."""
 
 
 @contextmanager

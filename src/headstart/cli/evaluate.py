@@ -12,7 +12,6 @@ import typer
 from headstart.cli import options
 from headstart.cli.groups import Only
 from headstart.data.file_options import LABELLED, FileOptions
-from headstart.errors import UsageError
 
 if TYPE_CHECKING:
     from headstart.inference.evaluate import Scores
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
 def evaluate(
     reading: Annotated[FileOptions, Only(LABELLED)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
-    file: Annotated[
-        str | None,
-        typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}"),
-    ] = None,
+    file: Annotated[str | None, typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}")] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -42,11 +38,11 @@ def evaluate(
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import quiet_transformers
+    from headstart.cli.session import check_source, quiet_transformers
     from headstart.inference.user_files import evaluate_file, evaluate_task
     from headstart.training.config import resolve_device, resolve_precision
 
-    _require_one_source(reading, file, task, data_root)
+    check_source(reading, file, [task] if task is not None else [], data_root)
     quiet_transformers()
     computed = resolve_precision(precision, resolve_device())
     with row_display("evaluating", quiet=quiet or as_json) as progress:
@@ -56,32 +52,13 @@ def evaluate(
             )
             if task is not None
             else evaluate_file(
-                folder,
-                str(file),
-                options=reading,
-                batch_size=batch_size,
-                precision=computed,
-                progress=progress,
+                folder, str(file), options=reading, batch_size=batch_size, precision=computed, progress=progress
             )
         )
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     else:
         _print(found, task or str(file))
-
-
-def _require_one_source(reading: FileOptions, file: str | None, task: str | None, data_root: Path | None) -> None:
-    """Refuse calls with both sources or neither, and options that the one given has no use for."""
-    from headstart.cli.session import refuse_reading
-
-    if (file is None) == (task is None):
-        given = "neither a file nor a task was given" if file is None else "both a file and a task were given"
-        raise UsageError(given, remedy="  Give a labelled file, or name a `task`.")
-    if task is None and data_root is not None:
-        raise UsageError("`data_root` would have no effect: it holds tasks by name, and a file was given")
-    if task is not None:
-        refuse_reading(reading, "a task by name knows its columns")
-    reading.require_names()
 
 
 def _print(found: Scores, source: str) -> None:

@@ -62,25 +62,23 @@ def run_fit(
 
 
 def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for stage in record.stages:
         scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in stage.scores.items())
-        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}", markup=False)
+        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}")
     console.print(
         f"on {record.num_evaluation_examples} rows of {record.reported_split}; the best constant answer: "
-        f"{record.metric} {100 * record.constant_score:.2f}",
-        markup=False,
+        f"{record.metric} {100 * record.constant_score:.2f}"
     )
     if record.privacy is not None:
-        console.print(str(record.privacy), markup=False)
+        console.print(str(record.privacy))
     for warning in record.warnings:
-        console.print(f"warning: {warning}", markup=False)
-    console.print(f"model: {out}", markup=False)
+        console.print(f"warning: {warning}")
+    console.print(f"model: {out}")
     if (out / "adapter.json").exists():
         console.print(
             f"This adapter cannot be merged: {out} holds it and the head; {record.model} is loaded with it from where "
-            "it is.",
-            markup=False,
+            "it is."
         )
     if not quiet:
-        console.print(f"Next: headstart predict {out} FILE --out predictions.csv", markup=False)
+        console.print(f"Next: headstart predict {out} FILE --out predictions.csv")

@@ -45,10 +45,7 @@ def inspect(
         raise UsageError("`max_length` counts tokens, and no model was named", remedy="  Give `model`.")
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     report = inspect_data(
-        TaskRows().of(source),
-        tokenizer=_tokenizer(model) if model else None,
-        model=model,
-        max_length=max_length,
+        TaskRows().of(source), tokenizer=_tokenizer(model) if model else None, model=model, max_length=max_length
     )
     if out is not None:
         from headstart.inspection.data_page import write_data_page

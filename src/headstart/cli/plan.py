@@ -39,7 +39,7 @@ def plan(
 
     if not 0 < difference <= 100:
         raise UsageError(
-            f"--difference {difference:g} is no difference to plan for",
+            f"`difference` was given as {difference:g}",
             allowed="  Points are from above 0 to 100: 1.0 is a point of accuracy.",
         )
     planned = plan_seeds(frame_to_report(store), difference / 100)
@@ -61,23 +61,15 @@ def plan(
 
 
 def _table(planned: Plan, task: str) -> Table:
-    from rich.table import Column, Table
     from rich.text import Text
 
+    from headstart.cli.printing import numbers_table
     from headstart.reports.formats import points
     from headstart.reports.planning import NUMBERS_OF_PAIRS
 
     numbers = ("pairs", "sd", *(f"by {number}" for number in NUMBERS_OF_PAIRS))
-    table = Table(
-        Column("strategy", overflow="fold"),
-        *(Column(name, justify="right", no_wrap=True) for name in numbers),
-        Column(f"seeds for {points(planned.difference)}", justify="right"),
-        box=None,
-        padding=(0, 2, 0, 0),
-        title=Text(task),
-        title_justify="left",
-        title_style="bold",
-    )
+    table = numbers_table(task, "strategy", numbers)
+    table.add_column(f"seeds for {points(planned.difference)}", justify="right")
     for row in planned.rows:
         if row.task == task:
             shown = [points(size) for _, size in row.smallest]

@@ -17,14 +17,8 @@ from headstart.data.file_options import READING, FileOptions
 def predict(
     reading: Annotated[FileOptions, Only(READING)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
-    file: Annotated[
-        str,
-        typer.Argument(help=f"The rows: {options.ROWS_HELP}"),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", "-o", help="A new file; its suffix says in which of these formats."),
-    ],
+    file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new file; its suffix says in which of these formats.")],
     prefix: Annotated[str, typer.Option(help="Text to put before the names of the new columns.")] = "",
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "fp32",

@@ -17,32 +17,22 @@ BAR_WIDTH = 24
 """Characters of the longest bar."""
 
 
-def columns_that_fold(*headers: str) -> list[Column]:
-    """Return columns whose long values go on in the next line instead of being cut."""
-    return [Column(header, overflow="fold") for header in headers]
+def list_table(first: str, *others: str) -> Table:
+    """Return a table without lines: `first` heads names that stand whole, long values of `others` take more lines."""
+    return Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others), box=None)
 
 
 def print_model_report(report: ModelReport, console: Console | None = None) -> None:
-    """Print what a model is made of.
-
-    Args:
-        report: what the doctor found.
-        console: None prints to standard output.
-    """
+    """Print what a model is made of; without a console to standard output."""
     console = console or Console(highlight=False)
     for table in (_facts(report), _head(report), _adapters(report)):
         console.print(table)
         console.print()
 
 
-def print_data_report(report: DataReport, console: Console | None = None) -> None:
-    """Print what a task's rows are like.
-
-    Args:
-        report: what the inspection found.
-        console: None prints to standard output.
-    """
-    console = console or Console(highlight=False)
+def print_data_report(report: DataReport) -> None:
+    """Print what a task's rows are like."""
+    console = Console(highlight=False)
     classes = f" into {len(report.classes)} classes" if report.classes else ""
     columns = ", ".join((*report.text_columns, *report.choice_columns))
     console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)
@@ -64,7 +54,7 @@ def print_data_report(report: DataReport, console: Console | None = None) -> Non
 
 
 def _splits(report: DataReport) -> Table:
-    table = _numbers("Splits", "split", ("rows", "repeats", "in training too", "under 3 characters"))
+    table = numbers_table("Splits", "split", ("rows", "repeats", "in training too", "under 3 characters"))
     for split in report.splits:
         leaks = "" if split.num_leaks is None else f"{split.num_leaks:,}"
         table.add_row(split.name, f"{split.num_rows:,}", f"{split.num_repeated:,}", leaks, f"{split.num_short:,}")
@@ -75,7 +65,7 @@ def _tokens(report: DataReport) -> Table:
     measured = {split.name: (split.lengths, split.num_rows) for split in report.splits if split.lengths is not None}
     limits = next(iter(measured.values()))[0].cut_at
     columns = ("median", "99 %", "longest", *(f"over {limit}" for limit in limits))
-    table = _numbers(f"Tokens of {report.model}", "split", columns)
+    table = numbers_table(f"Tokens of {report.model}", "split", columns)
     for name, (lengths, num_rows) in measured.items():
         spread = lengths.quantiles
         shares = (f"{count / num_rows:.1%}" for count in lengths.cut_at.values())
@@ -83,8 +73,8 @@ def _tokens(report: DataReport) -> Table:
     return table
 
 
-def _numbers(title: str, first: str, columns: Iterable[str]) -> Table:
-    """Return a table of numbers by name."""
+def numbers_table(title: str, first: str, columns: Iterable[str]) -> Table:
+    """Return a table of numbers by name, without lines; `first` heads the names."""
     table = _table(escape(title), first)
     for name in columns:
         table.add_column(escape(name), justify="right", no_wrap=True)
@@ -93,7 +83,7 @@ def _numbers(title: str, first: str, columns: Iterable[str]) -> Table:
 
 def _classes(report: DataReport) -> Table:
     names = [split.name for split in report.splits]
-    table = _numbers("Classes", "class", names)
+    table = numbers_table("Classes", "class", names)
     table.add_column("")
     most = max((each.counts.get(names[0], 0) for each in report.classes), default=0)
     for each in report.classes:

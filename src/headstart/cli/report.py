@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from headstart.cli import options
 from headstart.errors import UsageError
-
-if TYPE_CHECKING:
-    from headstart.reports.report import Report
 
 
 class Format(StrEnum):
@@ -36,7 +32,6 @@ SUFFIXES = {
     ".json": Format.JSON,
     ".txt": Format.TEXT,
 }
-DEFAULT_PAGE = Path("report.html")
 
 
 def report(
@@ -68,6 +63,7 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
+    from headstart.store.layout import write_text
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)
@@ -75,14 +71,14 @@ def report(
     if chosen is Format.HTML:
         from headstart.reports.html import write_html
 
-        out = out or DEFAULT_PAGE
+        out = out or Path("report.html")
         write_html(store, out, equal_compute=match_compute)
     else:
         text = _rendered(store, chosen, equal_compute=match_compute)
         if out is None:
             typer.echo(text, nl=False)
         else:
-            _write(out, text)
+            write_text(out, text)
     if out is not None:
         typer.echo(f"report: {out}")
     if figures is not None:
@@ -114,7 +110,7 @@ def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
     from headstart.reports.values import as_csv, as_json
     from headstart.store.local import LocalStore
 
-    write: dict[Format, Callable[[Report], str]] = {
+    write = {
         Format.MARKDOWN: as_markdown,
         Format.LATEX: as_latex,
         Format.CSV: as_csv,
@@ -122,10 +118,3 @@ def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
         Format.TEXT: as_text,
     }
     return write[format_](build_report(frame_to_report(store, equal_compute=equal_compute), LocalStore(store)))
-
-
-def _write(out: Path, text: str) -> None:
-    from headstart.store.layout import atomic_path
-
-    with atomic_path(out) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))

@@ -12,14 +12,12 @@ from headstart.cli import options
 
 
 def runs(
-    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"),
-    as_json: options.AsJson = False,
+    store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"), as_json: options.AsJson = False
 ) -> None:
     """List the runs of a store: how each ended, its score, and the name that `export` takes."""
     from rich.console import Console
-    from rich.table import Column, Table
 
-    from headstart.cli.printing import columns_that_fold
+    from headstart.cli.printing import list_table
     from headstart.store.json_records import dump
     from headstart.store.local import existing_store
 
@@ -27,11 +25,7 @@ def runs(
     if as_json:
         typer.echo(json.dumps([dump(record) for record in records], indent=2))
         return
-    table = Table(
-        Column("run", no_wrap=True),
-        *columns_that_fold("task", "strategy", "seed", "purpose", "status", "score", "seconds"),
-        box=None,
-    )
+    table = list_table("run", "task", "strategy", "seed", "purpose", "status", "score", "seconds")
     for record in records:
         score = record.scores.get(record.metric)
         table.add_row(

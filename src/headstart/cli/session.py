@@ -105,32 +105,34 @@ def sources(
         UsageError: if both or neither are given, or options come that would have no effect.
     """
     names = list(dict.fromkeys(tasks))
-    if (file is None) == (not names):
-        problem = "neither a file nor a task was given" if file is None else "both a file and a task were given"
-        raise UsageError(problem, remedy="  Give a file with `text` and `label`, or name a `task` such as glue/rte.")
-    reading.require_names()
     root = str(where.data_root) if where.data_root else None
     elsewhere = tuple(_other_source(name, reading, root) for name in where.evaluate_on)
+    uses_root = any(other.file is None for other in elsewhere)
+    check_source(reading, file, names, where.data_root if not uses_root else None)
     if file is not None:
-        if root is not None and all(other.file is not None for other in elsewhere):
-            raise UsageError("`data_root` would have no effect: it holds tasks by name, and a file was given")
         validation = _absolute(reading.validation) if reading.validation else None
         options = replace(reading, validation=validation)
         return (TaskSource(name=name_of(file), file=_absolute(file), options=options, evaluate_on=elsewhere),)
-    refuse_reading(reading, "a task by name knows its columns and splits")
     return tuple(TaskSource(name=name, data_root=root, evaluate_on=elsewhere) for name in names)
 
 
-def refuse_reading(reading: FileOptions, reason: str) -> None:
-    """Refuse options that say how a file is read, where none is.
+def check_source(reading: FileOptions, file: str | None, tasks: Sequence[str], data_root: Path | None) -> None:
+    """Hold that rows come from a file or from tasks by name, and that no option is for the other of the two.
 
     Raises:
-        UsageError: naming them.
+        UsageError: if both or neither are given, or options would have no effect.
     """
-    if given(reading):
+    if (file is None) == (not tasks):
+        problem = "neither a file nor a task was given" if file is None else "both a file and a task were given"
+        raise UsageError(problem, remedy="  Give a file with `text` and `label`, or name a `task` such as glue/rte.")
+    if not tasks and data_root is not None:
+        raise UsageError("`data_root` would have no effect: it holds tasks by name, and a file was given")
+    if tasks and given(reading):
         raise UsageError(
-            f"{named(given(reading))} would have no effect: {reason}", remedy="  Leave it out, or give a file."
+            f"{named(given(reading))} would have no effect: a task by name knows its columns and splits",
+            remedy="  Leave it out, or give a file.",
         )
+    reading.require_names()
 
 
 def _other_source(name: str, reading: FileOptions, root: str | None) -> TaskSource:

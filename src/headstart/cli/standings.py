@@ -39,7 +39,7 @@ class Standing:
 
 
 class Standings:
-    """Counts the runs of a sweep as they end; trials that only choose a learning rate are no strategy.
+    """Counts the runs of a sweep as they end; trials, which only choose a learning rate, do not count.
 
     Args:
         runs: that are wanted, as far as they are known.

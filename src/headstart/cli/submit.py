@@ -23,7 +23,10 @@ def submit(
         list[str] | None, typer.Option(help="A run to take for its task: <digest>/<seed>. May be given many times.")
     ] = None,
     fill_missing: Annotated[
-        bool, typer.Option("--fill-missing", help="Answer tasks without a run by the most frequent training label.")
+        bool,
+        typer.Option(
+            "--fill-missing", help="Answer tasks without a run with the best constant answer to the training rows."
+        ),
     ] = False,
     data_root: options.DataRoot = None,
     batch_size: options.PredictionBatchSize = 32,

@@ -19,32 +19,29 @@ def tasks(as_json: options.AsJson = False) -> None:
     A task without training rows is for `--evaluate-on`: models of a task with the same labels are scored on it.
     """
     from rich.console import Console
-    from rich.table import Column, Table
 
-    from headstart.cli.printing import columns_that_fold
+    from headstart.cli.printing import list_table
     from headstart.tasks.catalogue import TASKS
 
     known = [TASKS.get(name) for name in TASKS]
     if as_json:
         typer.echo(json.dumps([_facts(task) for task in known], indent=2))
         return
-    table = Table(
-        Column("task", no_wrap=True), *columns_that_fold("reads", "answers", "metrics", "rows", "licence"), box=None
-    )
+    table = list_table("task", "reads", "answers", "metrics", "rows", "licence")
     for task in known:
         table.add_row(
             task.name,
             ", ".join((*task.text_columns, *task.choice_columns)),
             ", ".join(task.labels) or str(task.kind).replace("_", " "),
             ", ".join(task.metrics),
-            ", ".join(f"{split} {count}" for split, count in task.num_rows if split in _used_splits(task)),
+            ", ".join(
+                f"{split} {count}"
+                for split, count in task.num_rows
+                if split in (task.train_split, task.evaluation_split)
+            ),
             task.licence,
         )
     Console(highlight=False, markup=False).print(table)
-
-
-def _used_splits(task: Task) -> tuple[str | None, ...]:
-    return task.train_split, task.evaluation_split
 
 
 def _facts(task: Task) -> dict[str, object]:

@@ -6,46 +6,24 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from headstart.errors import UsageError, for_each
 from headstart.experiments.options import MethodOptions, TrainingOptions
-from headstart.option import named, option, split_list
+from headstart.option import given, named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Strategy
 from headstart.training.arguments import check_stages
 from headstart.training.config import DEFAULT_FIRST_FRACTION
 
-T = TypeVar("T")
-
 DEFAULT_ADAPTER = Spec("lora")
 
 
-def read_specs(text: str) -> tuple[Spec, ...]:
-    """Read a comma-separated list of names with options."""
+def _read_specs(text: str) -> tuple[Spec, ...]:
     return tuple(Spec.parse(part) for part in split_list(text))
 
 
-def read_rates(text: str) -> tuple[float, ...]:
-    """Read a comma-separated list of learning rates.
-
-    Raises:
-        UsageError: if one is not a number above 0.
-    """
-    return _numbers(text, lambda value: value > 0, "  A learning rate is a number above 0, as 2e-5.")
-
-
-def read_shares(text: str) -> tuple[float, ...]:
-    """Read a comma-separated list of Stage 1's shares.
-
-    Raises:
-        UsageError: if one is not a number from 0 up to but not including 1.
-    """
-    return _numbers(text, lambda value: 0 <= value < 1, "  A share is 0 or more and under 1, as 0.1.")
-
-
-def _numbers(text: str, is_allowed: Callable[[float], bool], allowed: str) -> tuple[float, ...]:
+def _read_numbers(text: str, is_allowed: Callable[[float], bool], allowed: str) -> tuple[float, ...]:
     """Read a comma-separated list of numbers; one that comes twice counts once."""
 
     def read(part: str) -> float:
@@ -60,6 +38,14 @@ def _numbers(text: str, is_allowed: Callable[[float], bool], allowed: str) -> tu
     return tuple(dict.fromkeys(for_each(split_list(text), read)))
 
 
+def _read_rates(text: str) -> tuple[float, ...]:
+    return _read_numbers(text, lambda value: value > 0, "  A learning rate is a number above 0, as 2e-5.")
+
+
+def _read_shares(text: str) -> tuple[float, ...]:
+    return _read_numbers(text, lambda value: 0 <= value < 1, "  A share is 0 or more and under 1, as 0.1.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedMethods:
     """The columns of a comparison: strategies, crossed with what each of them can use."""
@@ -68,27 +54,27 @@ class ComparedMethods:
         (Spec("finetune"), Spec("lp_ft"), Spec("eh_ft")),
         "Comma-separated, with options: finetune,lp_ft,eh_ft:reserve,mixout:head=adapter (docs/strategies has a card "
         "for each).",
-        read=read_specs,
+        read=_read_specs,
     )
     adapters: tuple[Spec, ...] = option(
         (),
         "Comma-separated: lora,bitfit,dora,peft:LOHA:r=4 (docs/adapters.md); crossed with the strategies that take an "
         "adapter. (Default: lora.)",
-        read=read_specs,
+        read=_read_specs,
     )
     learning_rates: tuple[float, ...] = option(
         (),
         "Peak learning rate of the stages that train the backbone; of several, one is chosen per strategy on held-out "
         "training rows. (Default: the preset's.)",
-        read=read_rates,
+        read=_read_rates,
     )
     stage1_learning_rates: tuple[float, ...] = option(
-        (), "The same for the stages that train only a head or an adapter.", read=read_rates
+        (), "The same for the stages that train only a head or an adapter.", read=_read_rates
     )
     stage1_fraction: tuple[float, ...] = option(
         (),
         "Stage 1's share of all updates: 0 or more, and under 1; several are compared: 0.1,0.3,0.5. (Default: 0.1.)",
-        read=read_shares,
+        read=_read_shares,
     )
 
     @property
@@ -126,28 +112,11 @@ class ComparedMethods:
         """Refuse what can be seen to be wrong before any data is read.
 
         Raises:
-            UsageError: if there is no strategy, a name or a value is wrong, or nothing could use an option.
+            UsageError: if no strategy is named, a name or a value is wrong, or nothing could use an option.
         """
         if not self.strategies:
             raise UsageError("no strategy was given", remedy="  Give `strategy`, such as finetune or eh_ft.")
-        strategies = [build_strategy(spec) for spec in self.strategies]
-        _refuse_unused(self._given(training), strategies)
-        check_stages(training.trainer, _stage_names(strategies))
-
-    def _given(self, training: TrainingOptions) -> list[str]:
-        """Return which of the options that only some strategies can use were given."""
-        divides = training.dp is not None and training.dp.first_fraction != DEFAULT_FIRST_FRACTION
-        is_given = {
-            "adapter": self.adapters,
-            "adapter_from": training.adapter_from,
-            "quantise_stage1": training.quantise_stage1,
-            "stage1_fraction": self.stage1_fraction,
-            "stage1_on_top": training.stage1_on_top,
-            "first_fraction": divides,
-            "learning_rate": self.learning_rates,
-            "stage1_learning_rate": self.stage1_learning_rates,
-        }
-        return [name for name, value in is_given.items() if value]
+        _check(self.strategies, given(self), training)
 
 
 def check_method(method: MethodOptions, training: TrainingOptions) -> None:
@@ -156,13 +125,7 @@ def check_method(method: MethodOptions, training: TrainingOptions) -> None:
     Raises:
         UsageError: if a name or a value is wrong, or an option could have no effect.
     """
-    ComparedMethods(
-        strategies=(method.strategy,),
-        adapters=_listed(method.adapter),
-        learning_rates=_listed(method.learning_rate),
-        stage1_learning_rates=_listed(method.stage1_learning_rate),
-        stage1_fraction=_listed(method.stage1_fraction),
-    ).check(training)
+    _check((method.strategy,), given(method), training)
 
 
 def with_default_adapter(method: MethodOptions) -> MethodOptions:
@@ -172,31 +135,29 @@ def with_default_adapter(method: MethodOptions) -> MethodOptions:
     return method
 
 
-def _listed(value: T | None) -> tuple[T, ...]:
-    return () if value is None else (value,)
-
-
-USED_BY: dict[str, Callable[[Strategy], bool]] = {
-    "adapter": lambda strategy: strategy.takes_adapter,
-    "adapter_from": lambda strategy: strategy.takes_adapter,
-    "quantise_stage1": lambda strategy: strategy.has_first_stage,
-    "stage1_fraction": lambda strategy: strategy.has_first_stage,
-    "stage1_on_top": lambda strategy: strategy.has_first_stage,
-    "first_fraction": lambda strategy: strategy.has_first_stage,
-    "learning_rate": lambda strategy: strategy.tunes_backbone,
-    "stage1_learning_rate": lambda strategy: strategy.tunes_head_first,
+USED_BY = {
+    "takes_adapter": ("adapter", "adapters", "adapter_from"),
+    "has_first_stage": ("quantise_stage1", "stage1_fraction", "stage1_on_top", "first_fraction"),
+    "tunes_backbone": ("learning_rate", "learning_rates"),
+    "tunes_head_first": ("stage1_learning_rate", "stage1_learning_rates"),
 }
-"""Which strategies can use an option."""
+"""Trait of a strategy -> the options that only strategies with it can use."""
 
 
-def _refuse_unused(given: Sequence[str], strategies: Sequence[Strategy]) -> None:
-    unused = [name for name in given if not any(USED_BY[name](strategy) for strategy in strategies)]
+def _check(specs: Sequence[Spec], asked: Sequence[str], training: TrainingOptions) -> None:
+    """Refuse options that no strategy of a call can use; `asked` are those given beside the training's."""
+    strategies = [build_strategy(spec) for spec in specs]
+    divides = training.dp is not None and training.dp.first_fraction != DEFAULT_FIRST_FRACTION
+    names = {*asked, *given(training), *(["first_fraction"] if divides else [])}
+    unusable = [trait for trait in USED_BY if not any(getattr(strategy, trait) for strategy in strategies)]
+    unused = [name for trait in unusable for name in USED_BY[trait] if name in names]
     if unused:
         raise UsageError(
             f"{named(unused)} would have no effect: no strategy here uses it",
             allowed=f"  Strategies in this call: {', '.join(dict.fromkeys(each.name for each in strategies))}.",
             remedy="  Leave it out, or add a strategy such as eh_ft.",
         )
+    check_stages(training.trainer, _stage_names(strategies))
 
 
 def _stage_names(strategies: Sequence[Strategy]) -> list[str]:

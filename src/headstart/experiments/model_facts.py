@@ -10,7 +10,6 @@ from headstart.experiments.options import Options
 from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
-from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer, longest_input
 from headstart.models.parameters import count
@@ -18,6 +17,9 @@ from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.config import resolve_attention, resolve_device, resolve_precision
+
+_kept_classifier = lru_cache(maxsize=8)(load_classifier)
+"""Classifiers without weights: all candidates of a comparison share them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,21 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
     """Return what planning needs to know of the model that options name.
 
     Raises:
-        UsageError: if there is no such model, or it cannot carry the head, or the saved adapter is not one for it.
+        UsageError: if the model is not found, or cannot carry the head, or the saved adapter is not one for it.
         CheckpointError: if its files are damaged.
     """
     source, device = resolve_model(options.model.model), resolve_device()
     head = options.model.head or head_for(get_preset(options.training.preset), task)
-    classifier = _without_weights(
-        source, task.kind, task.labels, task.has_spans, head, options.model.keep_head, resolve_attention(device)
+    classifier = _kept_classifier(
+        source,
+        kind=task.kind,
+        labels=task.labels,
+        reads_spans=task.has_spans,
+        head=head,
+        seed=0,
+        attention=resolve_attention(device),
+        keep_head=options.model.keep_head,
+        with_weights=False,
     )
     adapter, folder = options.method.adapter, options.training.adapter_from
     saved = None
@@ -74,29 +84,6 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         device=device,
         precision=resolve_precision("auto", device),
         attention=str(classifier.model.config._attn_implementation),
-    )
-
-
-@lru_cache(maxsize=8)
-def _without_weights(
-    source: ModelSource,
-    kind: Kind,
-    labels: tuple[str, ...],
-    reads_spans: bool,
-    head: Spec,
-    keep_head: bool,
-    attention: str | None,
-) -> Classifier:
-    return load_classifier(
-        source,
-        kind=kind,
-        labels=labels,
-        reads_spans=reads_spans,
-        head=head,
-        seed=0,
-        attention=attention,
-        keep_head=keep_head,
-        with_weights=False,
     )
 
 

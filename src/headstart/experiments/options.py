@@ -83,8 +83,7 @@ class MethodOptions:
         None, "Peak learning rate of the stages that train the backbone. (Default: the preset's.)"
     )
     stage1_learning_rate: float | None = option(
-        None,
-        "Peak learning rate of the stages that train only a head or an adapter. (Default: the preset's.)",
+        None, "Peak learning rate of the stages that train only a head or an adapter. (Default: the preset's.)"
     )
     stage1_fraction: float | None = option(
         None, "Stage 1's share of all updates: 0 or more, and under 1. (Default: 0.1.)"

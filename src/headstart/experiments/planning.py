@@ -37,10 +37,7 @@ def plan_experiment(
     if options.training.dp is not None:
         data = RunData.of(Run(experiment, 0, source), cache)
         check_private(
-            experiment,
-            overrides_of(options.training, experiment.plan),
-            data.tokens("train"),
-            data.load_classifier,
+            experiment, overrides_of(options.training, experiment.plan), data.tokens("train"), data.load_classifier
         )
     return experiment
 

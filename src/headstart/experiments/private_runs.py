@@ -28,10 +28,7 @@ from headstart.training.trainables import declare
 
 
 def check_private(
-    experiment: Experiment,
-    overrides: Sequence[TrainerOverride],
-    tokens: TokenizedSplit,
-    load: Callable[[], Classifier],
+    experiment: Experiment, overrides: Sequence[TrainerOverride], tokens: TokenizedSplit, load: Callable[[], Classifier]
 ) -> None:
     """Refuse, before anything trains, what cannot be trained privately or would spend more than the budget.
 

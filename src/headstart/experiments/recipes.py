@@ -73,41 +73,32 @@ class Preset:
     paper: bool = False
 
 
-PRESETS = {
-    "default": Preset(
-        name="default",
-        batch_size=16,
-        max_length=256,
-        truncation="longest_first",
-        head=Spec("native"),
-        optimizer=Optimizer(learning_rate=0.0),
-    ),
-    "paper": Preset(
-        name="paper",
-        batch_size=32,
-        max_length=512,
-        truncation="only_first",
-        head=Spec("mlp"),
-        optimizer=PAPER_ADAM,
-        paper=True,
-    ),
-    "paper_code": Preset(
-        name="paper_code",
-        batch_size=32,
-        max_length=512,
-        truncation="only_first",
-        head=Spec("mlp"),
-        optimizer=replace(PAPER_ADAM, schedule=ScheduleName.PAPER_CODE),
-        paper=True,
-    ),
-}
+DEFAULT = Preset(
+    name="default",
+    batch_size=16,
+    max_length=256,
+    truncation="longest_first",
+    head=Spec("native"),
+    optimizer=Optimizer(learning_rate=0.0),
+)
+PAPER = Preset(
+    name="paper",
+    batch_size=32,
+    max_length=512,
+    truncation="only_first",
+    head=Spec("mlp"),
+    optimizer=PAPER_ADAM,
+    paper=True,
+)
+PAPER_CODE = replace(PAPER, name="paper_code", optimizer=replace(PAPER_ADAM, schedule=ScheduleName.PAPER_CODE))
+PRESETS = {preset.name: preset for preset in (DEFAULT, PAPER, PAPER_CODE)}
 
 
 def get_preset(name: str) -> Preset:
     """Return the preset called `name`.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: if the name is unknown.
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)

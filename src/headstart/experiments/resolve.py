@@ -15,13 +15,7 @@ from headstart.experiments.model_facts import ModelFacts
 from headstart.experiments.options import MethodOptions, Options, TrainingOptions
 from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
-from headstart.experiments.recipes import (
-    Preset,
-    get_preset,
-    max_length_for,
-    rates_for,
-    stage_optimizers,
-)
+from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
@@ -125,8 +119,7 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
     max_length = usual if training.max_length is None else training.max_length
     if not 3 <= max_length <= longest:
         raise UsageError(
-            f"`max_length` was given as {max_length}",
-            allowed=f"  {model.source.name!r} reads 3 to {longest} tokens.",
+            f"`max_length` was given as {max_length}", allowed=f"  {model.source.name!r} reads 3 to {longest} tokens."
         )
     # Norms that examples are clipped to have to be exact.
     usual_precision = "fp32" if training.dp is not None else model.precision

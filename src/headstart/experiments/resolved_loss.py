@@ -97,7 +97,7 @@ def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tup
 def _read(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
     if not path.is_file():
         raise UsageError(
-            f"`class_weights` was given as {str(path)!r}, and there is no such file",
+            f"`class_weights` was given as {str(path)!r}, a file that does not exist",
             allowed="  Allowed: none, balanced, or a JSON file that holds an object of label: weight.",
         )
     try:

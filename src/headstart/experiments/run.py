@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from headstart.experiments.evaluation import evaluated
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
@@ -59,7 +61,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         metric=task.main_metric,
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
-        others=_other_results(data, last.other_scores if last else {}),
+        others=tuple(_other_results(data, last.other_scores if last else {})),
         constant_score=constant,
         num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
@@ -77,40 +79,34 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
             0,
         ),
         privacy=run_privacy(data),
-        warnings=_warnings(stages, task.main_metric, constant, len(data.report)),
+        warnings=tuple(_warnings(stages, task.main_metric, constant, len(data.report))),
     )
 
 
-def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> tuple[OtherResult, ...]:
-    """Return the results on other tasks' rows; without scores where the run failed."""
-    results = []
+def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterator[OtherResult]:
+    """Yield the results on other tasks' rows; without scores where the run failed."""
     for source in data.run.evaluate_on:
         other = data.other(source)
-        results.append(
-            OtherResult(
-                name=source.name,
-                split=other.task.evaluation_split,
-                metric=other.task.main_metric,
-                scores=scores.get(source.name, {}),
-                constant_score=constant_score(other.task, data.train, other.evaluation),
-                num_examples=len(other.evaluation),
-            )
+        yield OtherResult(
+            name=source.name,
+            split=other.task.evaluation_split,
+            metric=other.task.main_metric,
+            scores=scores.get(source.name, {}),
+            constant_score=constant_score(other.task, data.train, other.evaluation),
+            num_examples=len(other.evaluation),
         )
-    return tuple(results)
 
 
-def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> tuple[str, ...]:
+def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> Iterator[str]:
     """Say what a reader of the score should know: answers that are all the same, a first stage that learned nothing."""
-    warnings = []
     if stages and stages[-1].is_degenerate:
-        warnings.append("every answer is the same: the model has learned nothing from its inputs")
+        yield "every answer is the same: the model has learned nothing from its inputs"
     if (
         len(stages) > 1
         and num_examples
         and not clearly_above(summarise([stages[0].scores[metric]]), constant, num_examples)
     ):
-        warnings.append(
+        yield (
             f"Stage 1 ({stages[0].name}) reached {100 * stages[0].scores[metric]:.2f} {metric}, not clearly above the "
             f"best constant answer ({100 * constant:.2f}): the head it hands over may be poor"
         )
-    return tuple(warnings)

@@ -11,7 +11,6 @@ from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.task_rows import Parts, TaskRows
 from headstart.models.classifier import Classifier
@@ -42,11 +41,7 @@ class RunDataCache:
 
     def __init__(self, rows: TaskRows | None = None) -> None:
         self.rows = rows or TaskRows()
-
-    @property
-    def kept(self) -> BoundedCache:
-        """What is kept, rows included: one bound holds for all of it."""
-        return self.rows.kept
+        self.kept = self.rows.kept  # One bound holds for rows and all else.
 
     def model(self, name: str) -> ModelSource:
         """Return where a model's files are, resolved once."""

@@ -84,9 +84,8 @@ class StageRun:
         if not self.stage.trainable.has_updates:
             return self._store(untrained(classifier, time.perf_counter() - begin), pretrained, witnesses)
         is_pretrained = dict(backbone) == dict(pretrained)
-        features = None
-        if is_pretrained and self.stage.trainable.features_are_fixed:
-            features = self.data.features(classifier)
+        can_cache = is_pretrained and self.stage.trainable.features_are_fixed
+        features = self.data.features(classifier) if can_cache else None
         start = StageStart(
             stage=self.stage,
             classifier=classifier,

@@ -55,7 +55,8 @@ class TaskRows:
         if source.file is None:
             return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
         # Asked for every time: what cuts refer to is as much in use as they are.
-        uncut = self._uncut(source)
+        whole = source.at(0)
+        uncut = self.kept.get(("uncut", whole), lambda: read_file(str(whole.file), whole.options), _text_bytes)
         return self.kept.get(
             ("cut", source), lambda: uncut.cut(source.options), lambda data: _reference_bytes(data.splits.values())
         )
@@ -77,10 +78,6 @@ class TaskRows:
             lambda: _parts(data, evaluation),
             lambda parts: _reference_bytes((parts.train, parts.report, parts.choose)),
         )
-
-    def _uncut(self, source: TaskSource) -> UncutRows:
-        source = source.at(0)
-        return self.kept.get(("uncut", source), lambda: read_file(str(source.file), source.options), _text_bytes)
 
 
 def _parts(data: TaskData, evaluation: Evaluation) -> Parts:

@@ -72,24 +72,21 @@ def _histogram(title: str, bins: Sequence[Bin], unit: str) -> Histogram:
     tallest = max(each.count for each in bins)
     width = WIDTH / len(bins)
     room = HEIGHT - AXIS
-    bars = []
-    for number, each in enumerate(bins):
-        height = room * each.count / tallest
-        title_of_bar = f"{each.low:g} to {each.high:g}: {each.count:,} rows"
-        bars.append(
-            Bar(
-                x=round(number * width, 1),
-                y=round(room - height, 1),
-                width=round(max(1.0, width - 1.5), 1),
-                height=round(height, 1),
-                title=title_of_bar,
-            )
+    heights = [room * each.count / tallest for each in bins]
+    bars = tuple(
+        Bar(
+            x=round(number * width, 1),
+            y=round(room - height, 1),
+            width=round(max(1.0, width - 1.5), 1),
+            height=round(height, 1),
+            title=f"{each.low:g} to {each.high:g}: {each.count:,} rows",
         )
-    fullest = max(bins, key=lambda each: each.count)
-    description = f"{title}: from {bins[0].low:g} to {bins[-1].high:g} {unit}, most rows at {fullest.low:g}"
-    return Histogram(
-        title=title, bars=tuple(bars), low=f"{bins[0].low:g}", high=f"{bins[-1].high:g}", description=description
+        for number, (each, height) in enumerate(zip(bins, heights, strict=True))
     )
+    fullest = max(bins, key=lambda each: each.count)
+    low, high = f"{bins[0].low:g}", f"{bins[-1].high:g}"
+    description = f"{title}: from {low} to {high} {unit}, most rows at {fullest.low:g}"
+    return Histogram(title=title, bars=bars, low=low, high=high, description=description)
 
 
 def _classes(report: DataReport) -> tuple[ClassRow, ...]:

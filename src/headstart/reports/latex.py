@@ -20,7 +20,7 @@ def as_latex(report: Report) -> str:
     """Return a `table` for every task, to be set with the packages booktabs, textcomp and T1 fonts."""
     head = [r"% \usepackage[T1]{fontenc} \usepackage{textcomp,booktabs}"]
     tables = [_table(number, group) for number, group in enumerate(report.table.groups, start=1)]
-    notes = [f"% {_one_line(note)}" for note in report.table.notes]
+    notes = [f"% {' '.join(note.split())}" for note in report.table.notes]
     return "\n".join([*head, *notes, "", *tables])
 
 
@@ -58,7 +58,3 @@ def _cells(row: ComparisonRow) -> list[str]:
 def _line(cells: list[str]) -> str:
     """Return a line of cells; braces keep the line break before it from taking its first character as an option."""
     return "{" + "} & {".join(cells) + r"} \\"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -58,7 +58,7 @@ def collect() -> Provenance:
         versions=_versions(),
         platform=platform.platform(),
         cpu=_cpu_name(),
-        num_cores=_num_cores(),
+        num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
     )
 
 
@@ -128,12 +128,6 @@ def _cpu_name() -> str:
         if name:
             return name
     return platform.processor() or platform.machine()
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _output(command: Sequence[str]) -> str | None:

@@ -51,18 +51,13 @@ class SerialExecutor:
                 run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
             )
         records: dict[int, RunRecord] = {}
-        waiting = list(enumerate(runs))
-        while waiting:
-            still_waiting = []
-            for index, run in waiting:
-                record = self._try(run)
-                if record is None:
-                    still_waiting.append((index, run))
-                else:
+        while len(records) < len(runs):
+            num_before = len(records)
+            for index, run in enumerate(runs):
+                if index not in records and (record := self._try(run)) is not None:
                     records[index] = record
-            if len(still_waiting) == len(waiting):
+            if len(records) == num_before:
                 time.sleep(POLL_SECONDS)
-            waiting = still_waiting
         return [records[index] for index in range(len(runs))]
 
     def _try(self, run: Run) -> RunRecord | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data.loading import load_task
-from headstart.errors import UsageError, UsageErrors
+from headstart.errors import UsageError, UsageErrors, for_each
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
@@ -127,15 +127,7 @@ def plan_submission(
         raise UsageError(f"no finished run for: {', '.join(wanted)}", remedy=FILL_REMEDY)
     if fill_missing and not missing:
         raise UsageError("`fill_missing` would have no effect: every file has a run", remedy="  Leave it out.")
-    parts, errors = [], []
-    for file in suite.files:
-        try:
-            parts.append(_part(file, chosen.get(file.name), data_root))
-        except UsageError as error:
-            errors.append(error)
-    if errors:
-        raise UsageErrors(errors)
-    return parts
+    return for_each(suite.files, lambda file: _part(file, chosen.get(file.name), data_root))
 
 
 def write_submission(

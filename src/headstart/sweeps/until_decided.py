@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.frame import BASELINE_STRATEGY, Cell, Frame
+from headstart.reports.frame import BASELINE_STRATEGY, Frame
 from headstart.reports.words import is_undertrained
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
 from headstart.stats.sequential import SequentialDesign
@@ -28,7 +28,7 @@ def check_until_decided(sweep: Sweep) -> None:
     """Refuse what cannot be decided by adding seeds.
 
     Raises:
-        UsageError: if there is no plain fine-tuning or nothing beside it, seeds pair nothing, or they go through folds.
+        UsageError: if plain fine-tuning is missing or stands alone, seeds pair nothing, or they go through folds.
     """
     names = [str(spec) for spec in sweep.columns.strategies]
     if BASELINE_STRATEGY not in names or len(names) < 2:
@@ -107,7 +107,7 @@ class _SequentialTask:
             confidence=rule.design.confidence,
             narrower_than=rule.narrower_than,
         )
-        # With other steps there is no verdict to wait for.
+        # Other steps never lead to a verdict.
         comparable = [each for each in experiments if each is not baseline and each.num_steps == baseline.num_steps]
         if not comparable:
             raise UsageError(
@@ -141,12 +141,8 @@ class _SequentialTask:
         """Return whether more seeds could say nothing more of a comparison, or nothing yet."""
         cells = {cell.key: cell for cell in frame.cells}
         cell, baseline = (cells[key, self.baseline.task] for key in (digest, self.baseline.digest))
-        if _stopped(cell) or _stopped(baseline) or is_undertrained(baseline):
+        # A run without a result yet ends it too: later seeds must not be looked at before that one.
+        if cell.num_errors or baseline.num_errors or is_undertrained(baseline):
             return True
         pairing = frame.pair(cell)
         return pairing is not None and pairing.sequential is not None and pairing.sequential.state.is_decided
-
-
-def _stopped(cell: Cell) -> bool:
-    """Return whether a run has no result yet: later seeds must not be looked at before it."""
-    return cell.num_errors > 0

@@ -39,12 +39,10 @@ OWNED = {
     "logging_nan_inf_filter": "nothing: a loss that is not finite ends the run as diverged",
     "disable_tqdm": "`quiet`",
     "full_determinism": "nothing: see docs/guides/reproducibility.md",
-    "local_rank": "nothing: one process trains a run",
-    "deepspeed": "nothing: one process trains a run",
-    "fsdp": "nothing: one process trains a run",
-    "fsdp_config": "nothing: one process trains a run",
-    "parallelism_config": "nothing: one process trains a run",
-    "accelerator_config": "nothing: one process trains a run",
+    **dict.fromkeys(
+        ("local_rank", "deepspeed", "fsdp", "fsdp_config", "parallelism_config", "accelerator_config"),
+        "nothing: one process trains a run",
+    ),
     "label_smoothing_factor": "`label_smoothing`",
 }
 """Fields that the engine sets itself, and the option of ours that says the same."""
@@ -68,27 +66,10 @@ CHECKPOINTING, CHECKPOINTING_NOW = "gradient_checkpointing", "activation_checkpo
 """One field under the name that every version of transformers knows, and under the one that newer versions ask for."""
 
 NEUTRAL = frozenset(
-    {
-        "logging_strategy",
-        "logging_steps",
-        "logging_first_step",
-        "log_level",
-        "log_level_replica",
-        "log_on_each_node",
-        "report_to",
-        "run_name",
-        "project",
-        "dataloader_num_workers",
-        "dataloader_pin_memory",
-        "dataloader_persistent_workers",
-        "dataloader_prefetch_factor",
-        "dataloader_in_order",
-        "dataloader_multiprocessing_context",
-        "include_num_input_tokens_seen",
-        "skip_memory_metrics",
-        "torch_empty_cache_steps",
-        "debug",
-    }
+    {"logging_strategy", "logging_steps", "logging_first_step", "log_level", "log_level_replica", "log_on_each_node"}
+    | {"report_to", "run_name", "project", "include_num_input_tokens_seen", "skip_memory_metrics", "debug"}
+    | {"dataloader_num_workers", "dataloader_pin_memory", "dataloader_persistent_workers", "dataloader_prefetch_factor"}
+    | {"dataloader_in_order", "dataloader_multiprocessing_context", "torch_empty_cache_steps"}
 )
 """Fields that cannot change a result: they stay out of the digest."""
 
@@ -110,13 +91,7 @@ def check_stages(overrides: Sequence[TrainerOverride], stages: Iterable[str]) ->
     Raises:
         UsageErrors: all of them at once, with the nearest known stage.
     """
-    known = tuple(dict.fromkeys(stages))
-
-    def check(override: TrainerOverride) -> None:
-        if override.stage is not None and override.stage not in known:
-            raise unknown_name("stage", override.stage, known)
-
-    for_each(overrides, check)
+    _require_known("stage", [each.stage for each in overrides if each.stage is not None], tuple(dict.fromkeys(stages)))
 
 
 def check_fields(overrides: Sequence[TrainerOverride]) -> None:
@@ -125,17 +100,19 @@ def check_fields(overrides: Sequence[TrainerOverride]) -> None:
     Raises:
         UsageErrors: all of them at once, with the nearest known field.
     """
-    if not overrides:
-        return
-    from transformers import TrainingArguments
+    if overrides:
+        from transformers import TrainingArguments
 
-    known = [each.name for each in fields(TrainingArguments)]
+        known = [each.name for each in fields(TrainingArguments)]
+        _require_known("TrainingArguments field", [each.field for each in overrides], known)
 
-    def check(override: TrainerOverride) -> None:
-        if override.field not in known:
-            raise unknown_name("TrainingArguments field", override.field, known)
 
-    for_each(overrides, check)
+def _require_known(what: str, names: Sequence[str], known: Sequence[str]) -> None:
+    def check(name: str) -> None:
+        if name not in known:
+            raise unknown_name(what, name, known)
+
+    for_each(names, check)
 
 
 def split_neutral(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.errors import InvariantError
@@ -44,9 +44,7 @@ class DropoutStream(TrainerCallback):
     def __init__(self, root_seed: int, role: str) -> None:
         self._root_seed, self._role = root_seed, role
 
-    def on_step_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_step_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Seed the update that begins."""
         torch.manual_seed(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
 
@@ -57,9 +55,7 @@ class AfterUpdate(TrainerCallback):
     def __init__(self, hooks: UpdateHooks) -> None:
         self._hooks = hooks
 
-    def on_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_optimizer_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Tell them the number of the update, from 0."""
         self._hooks.after_update(state.global_step)
 
@@ -70,17 +66,11 @@ class ProgressReport(TrainerCallback):
     def __init__(self, stage: str, listener: ProgressListener) -> None:
         self._stage, self._listener = stage, listener
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Say how far the stage is."""
         losses = [entry["loss"] for entry in state.log_history[-2:] if "loss" in entry]
-        self._listener(
-            Progress(
-                stage=self._stage,
-                step=state.global_step,
-                num_steps=state.max_steps,
-                loss=losses[-1] if losses else None,
-            )
-        )
+        loss = losses[-1] if losses else None
+        self._listener(Progress(stage=self._stage, step=state.global_step, num_steps=state.max_steps, loss=loss))
 
 
 NUM_LOG_ENTRIES = 100
@@ -99,19 +89,12 @@ class LogMetrics(TrainerCallback):
     def __init__(self, log: MetricsLog) -> None:
         self._log = log
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Keep the lines of the updates that are not done again."""
         self._log.begin(state.global_step)
 
     def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
+        self, args: Any, state: TrainerState, control: Any, logs: dict[str, float] | None = None, **kwargs: Any
     ) -> None:
         """Write one line."""
         if logs is not None and "loss" in logs:
@@ -129,13 +112,13 @@ class TimedCheckpoints(TrainerCallback):
         self._folder, self._seconds = folder, seconds
         self._last = time.monotonic()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
         due = time.monotonic() - self._last >= self._seconds
         if due and state.global_step < state.max_steps:
             control.should_save = True
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Record the new checkpoint, then drop older ones."""
         checkpoint = self._folder / f"checkpoint-{state.global_step}"
         write_json(self._folder / "checkpoint.json", {"folder": checkpoint.name, "files": _file_hashes(checkpoint)})

@@ -73,13 +73,7 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
 
 
 def extract(
-    classifier: Classifier,
-    tokenized: TokenizedSplit,
-    collate: Collate,
-    *,
-    batch_size: int,
-    precision: str,
-    device: str,
+    classifier: Classifier, tokenized: TokenizedSplit, collate: Collate, *, batch_size: int, precision: str, device: str
 ) -> Features:
     """Run the backbone once over all rows in eval mode; it is moved to `device` and left there."""
     begin = time.perf_counter()

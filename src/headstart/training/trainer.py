@@ -87,11 +87,7 @@ class StageTrainer(Trainer):
         self._answers = RunningAccuracy(objective.kind if objective is not None else None)
         self.checks_seconds = 0.0
         super().__init__(
-            model=model,
-            args=args,
-            train_dataset=rows.dataset,
-            data_collator=rows.collate,
-            callbacks=list(callbacks),
+            model=model, args=args, train_dataset=rows.dataset, data_collator=rows.collate, callbacks=list(callbacks)
         )
         if self.args.n_gpu > 1:
             raise InvariantError(f"stage {stage}: one process trains on one device, not on {self.args.n_gpu}")
@@ -226,13 +222,8 @@ def scale_rates(optimizer: torch.optim.Optimizer, factors: Mapping[int, float]) 
     """
     groups = list(optimizer.param_groups)
     optimizer.param_groups.clear()
-    split = [
-        (
-            factor,
-            {**group, "lr": group["lr"] * factor, "params": [p for p in group["params"] if factors[id(p)] == factor]},
-        )
-        for group in groups
-        for factor in sorted({factors[id(p)] for p in group["params"]}, reverse=True)
-    ]
-    for _, group in sorted(split, key=lambda pair: -pair[0]):
-        optimizer.add_param_group(group)
+    for factor in sorted({factors[id(p)] for group in groups for p in group["params"]}, reverse=True):
+        for group in groups:
+            params = [p for p in group["params"] if factors[id(p)] == factor]
+            if params:
+                optimizer.add_param_group({**group, "lr": group["lr"] * factor, "params": params})
