@@ -1,8 +1,10 @@
-"""The most memory that was held at once, by this process or on its GPU."""
+"""The most memory that was held at once, by this process or on its GPU, and how it is kept low."""
 
 from __future__ import annotations
 
+import ctypes
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -33,6 +35,30 @@ def peak_memory(device: str) -> int:
         return _largest_so_far()
     peaks = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
     return peaks[0] if peaks else _largest_so_far()
+
+
+def release_memory() -> None:
+    """Give freed memory back to the system; glibc keeps it for the process otherwise, other allocators do not."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
+
+
+class LargeBatches:
+    """Gives freed memory back before each batch that is at least as large as any before.
+
+    Batches differ in length. What a short one frees lies in pieces too small for a long one, so the process would grow
+    with every change of length. Short batches fit into what a long one freed, so they need no such care.
+    """
+
+    def __init__(self) -> None:
+        self._largest = 0
+
+    def look(self, batch: Mapping[str, torch.Tensor]) -> None:
+        """Look at a batch before its forward pass."""
+        size = max(tensor.numel() for tensor in batch.values())
+        if size >= self._largest:
+            self._largest = size
+            release_memory()
 
 
 def _largest_so_far() -> int:

@@ -20,6 +20,7 @@ from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.objective import Objective
+from headstart.training.peak_memory import LargeBatches, release_memory
 from headstart.training.regularisers.regulariser import RegularisedStage
 from headstart.training.stage_values import StageRows
 
@@ -83,6 +84,7 @@ class StageTrainer(Trainer):
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
         self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
+        self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
         self._answers = RunningAccuracy(objective.kind if objective is not None else None)
         self.checks_seconds = 0.0
@@ -126,6 +128,7 @@ class StageTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Return the mean loss of a batch."""
+        self._batches.look(inputs)
         if self._objective is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         weights = dict(self._regularised.weights())
@@ -189,6 +192,7 @@ class StageTrainer(Trainer):
         self._model.zero_grad(set_to_none=True)
         if self.optimizer is not None:
             self.optimizer.state.clear()
+        release_memory()
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
