@@ -46,8 +46,10 @@ format: $(STAMP) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure headstart beside a plain Trainer script
+bench: $(STAMP) ## Measure speed, memory and start beside a plain Trainer script and an earlier build
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.start
 
 gpu: ## On a CUDA machine, with its own Python and no network: the GPU's tests and speed, within GPU_MINUTES
 	@$(PYTHON) -m benchmarks.gpu --minutes $(GPU_MINUTES)

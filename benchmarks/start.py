@@ -1,6 +1,6 @@
 """Measure what passes before headstart says something that needs no model: CPU time of whole processes, in turn.
 
-    python -m benchmarks.start [--against <git revision>] [--rounds 3]
+    python -m benchmarks.start [--against 9ed1463] [--rounds 3]
 
 Prints a Markdown table: the least CPU seconds (user and system) of each call, of this tree and of the other revision,
 which is checked out in a temporary worktree and read by the same Python. The last column says whether torch came in.
@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-STORE = ROOT / "tests" / "data" / "stores" / "schema-2"
+from benchmarks.other_build import BASELINE, REPOSITORY, checked_out, environment
+
+STORE = REPOSITORY / "tests" / "data" / "stores" / "schema-2"
 MOST_SECONDS = 0.5
 ROWS = "text,label\n" + "".join(f"row {number} of them,{('bad', 'good')[number % 2]}\n" for number in range(40))
 
@@ -50,49 +48,32 @@ finally:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--against", help="A git revision to measure in the same run.")
+    parser.add_argument("--against", default=BASELINE, help="A git revision to measure in the same run.")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _trees(arguments.against) as trees:
+    with tempfile.TemporaryDirectory() as folder, checked_out(arguments.against) as other:
+        trees = {"this tree": REPOSITORY, arguments.against: other}
         (Path(folder) / "rows.csv").write_text(ROWS)
         names = list(trees)
         print("|".join(["", "call", *(f"{name}, CPU s" for name in names), "share", "torch here", ""]))
         print("|---|" + "---:|" * (len(names) + 1) + "---|")
         for name, call in CALLS.items():
             # The first round fills Python's cache of compiled files.
-            rounds = [[_measure(tree, call, folder) for tree in trees.values()] for _ in range(arguments.rounds + 1)][
-                1:
-            ]
-            seconds = [min(taken[index][0] for taken in rounds) for index in range(len(names))]
+            taken = [[_measure(tree, call, folder) for tree in trees.values()] for _ in range(arguments.rounds + 1)]
+            rounds = taken[1:]
+            seconds = [min(each[index][0] for each in rounds) for index in range(len(names))]
             shown = [
                 f"{each:.2f}{' (over)' if index == 0 and each > MOST_SECONDS else ''}"
                 for index, each in enumerate(seconds)
             ]
-            share = f"{seconds[0] / seconds[1]:.2f}" if len(seconds) > 1 else ""
-            print("|".join(["", name, *shown, share, "yes" if rounds[0][0][1] else "no", ""]), flush=True)
-
-
-@contextmanager
-def _trees(revision: str | None) -> Iterator[dict[str, Path]]:
-    if revision is None:
-        yield {"this tree": ROOT}
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        other = Path(folder) / "other"
-        subprocess.run(
-            ["git", "-C", str(ROOT), "worktree", "add", "--quiet", "--detach", str(other), revision], check=True
-        )
-        try:
-            yield {"this tree": ROOT, revision: other}
-        finally:
-            subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(other)], check=True)
+            imported = "yes" if rounds[0][0][1] else "no"
+            print("|".join(["", name, *shown, f"{seconds[0] / seconds[1]:.2f}", imported, ""]), flush=True)
 
 
 def _measure(tree: Path, call: str, folder: str) -> tuple[float, bool]:
     """Return the CPU seconds of one call, and whether it imported torch."""
     read, write = os.pipe()
     arguments = [sys.executable, "-c", PROGRAM, *call.split()]
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "HF_HUB_OFFLINE": "1"}
     child = os.fork()
     if child == 0:
         os.chdir(folder)
@@ -100,7 +81,7 @@ def _measure(tree: Path, call: str, folder: str) -> tuple[float, bool]:
         for target in (0, 1, 2):
             os.dup2(nowhere, target)
         os.dup2(write, 3)
-        os.execve(sys.executable, arguments, environment)
+        os.execve(sys.executable, arguments, environment(tree))
     os.close(write)
     with os.fdopen(read) as pipe:
         imported = pipe.read().strip()
