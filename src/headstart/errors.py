@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -16,6 +16,17 @@ class HeadstartError(Exception):
     """Base of every error that headstart raises on purpose; the command line prints it without a traceback."""
 
     exit_code = 1
+
+    def __reduce__(self) -> Any:
+        """Let an error travel between processes as it is, whatever it was made from."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[HeadstartError], arguments: tuple[Any, ...], values: dict[str, Any]) -> HeadstartError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    error.__dict__.update(values)
+    return error
 
 
 class UsageError(HeadstartError):

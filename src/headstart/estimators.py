@@ -18,7 +18,7 @@ from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, UsageError
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.methods import check_method
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
@@ -27,7 +27,7 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind, Label
-from headstart.option import MEANING, options_of, read_options
+from headstart.option import MEANING, check_types, options_of, read_options
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -80,7 +80,9 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         texts = _texts(X)
         if len(labels) != len(texts):
             raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
-        self.run_, self._saved = _train(_task_data(texts, kind, labels, classes), self._options(), self.random_state)
+        self.run_, self._saved = _train(
+            _task_data(texts, kind, labels, classes), self._options(), int(self.random_state)
+        )
         self.n_texts_ = len(texts[0])
         return self
 
@@ -92,7 +94,17 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         return predict(self._saved, Split(texts=texts))
 
     def _options(self) -> Options:
-        values = {name: getattr(self, name) for name in OFFERED} | {"class_weights": self.class_weight or "none"}
+        if not isinstance(self.class_weight, str | None):
+            raise UsageError(
+                f"`class_weight` was given as {self.class_weight!r}",
+                allowed='  It is None, "balanced", or a JSON file that maps each label to its weight.',
+            )
+        given = {name: getattr(self, name) for name in OFFERED} | {"class_weights": self.class_weight or "none"}
+        values = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+        for kind in GROUPS:
+            check_types(kind, values)
+        if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer):
+            raise UsageError(f"`random_state` was given as {self.random_state!r}", allowed="  It is a whole number.")
         return Options(
             model=read_options(ModelOptions, values),
             method=read_options(MethodOptions, values),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from headstart.errors import for_each
+from headstart.errors import UsageError, for_each
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -47,6 +47,29 @@ def read_options(kind: type[T], written: Mapping[str, Any]) -> T:
 
     names = [name for name in fields if name in written]
     return kind(**dict(zip(names, for_each(names, read), strict=True)))
+
+
+def check_types(kind: type, values: Mapping[str, Any]) -> None:
+    """Refuse values that are neither of an option's type nor written as text.
+
+    Raises:
+        UsageErrors: all of them, at once.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    hints = get_type_hints(kind)
+
+    def check(name: str) -> None:
+        value, hint = values[name], hints[name]
+        if options_of(kind)[name].metadata[READER] is not None and _is_written(value):
+            return
+        try:
+            TypeAdapter(hint).validate_python(value, strict=True)
+        except ValidationError as error:
+            said = hint.__name__ if isinstance(hint, type) else str(hint)
+            raise UsageError(f"`{name}` was given as {value!r}", allowed=f"  It is of type {said}.") from error
+
+    for_each([name for name in options_of(kind) if name in values], check)
 
 
 def _is_written(value: Any) -> bool:

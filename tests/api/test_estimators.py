@@ -146,3 +146,30 @@ def test_options_of_loss_and_length_reach_the_run(classifier: Any) -> None:
         clone(classifier).set_params(loss="focl").fit(TEXTS, LABELS)
     windows = clone(classifier).set_params(strategy="finetune", max_length=8, long="window", class_weight="balanced")
     assert windows.fit(TEXTS, LABELS).predict(TEXTS).shape == (24,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": "4"},
+        {"steps": 2.5},
+        {"learning_rate": "1e-5"},
+        {"epochs": float("inf")},
+        {"batch_size": True},
+        {"strategy": None},
+        {"adapter": 3},
+        {"trainer": {"weight_decay": 0.1}},
+        {"random_state": None},
+        {"class_weight": {"bad": 1.0, "good": 2.0}},
+    ],
+    ids=str,
+)
+def test_a_value_of_a_wrong_type_is_refused_by_the_name_of_its_field(wrong: dict[str, Any]) -> None:
+    ((name, _),) = wrong.items()
+    with pytest.raises(UsageError, match=f"^`{name}` was given as"):
+        hs.HeadstartClassifier(**wrong).fit(TEXTS, LABELS)
+
+
+def test_numbers_of_numpy_are_numbers(classifier: Any) -> None:
+    several = clone(classifier).set_params(steps=np.int64(2), random_state=np.int64(1), trainer="weight_decay=0.1")
+    assert several.fit(TEXTS, LABELS).run_.num_steps == 2

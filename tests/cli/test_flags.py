@@ -81,3 +81,20 @@ def test_a_refusal_is_in_flags(cli: Cli) -> None:
     code, _, err = cli("fit", "rows.csv", "--stride", 5)
     assert code == 2
     assert err == "headstart: --stride would have no effect: it is for sliding windows\n  Give --long as window.\n"
+
+
+def test_what_is_said_of_a_table_is_in_flags(cli: Cli, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("text,label\n" + "".join(f"row {number},{number / 4}\n" for number in range(12)))
+    code, out, _ = cli("inspect", table)
+    assert (code, FIELD.findall(out)) == (0, [])
+    assert "--text 'text'" in out
+    assert "--kind classification" in out
+
+
+def test_rows_of_other_files_are_looked_for_first(cli: Cli, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("text,label\n" + "".join(f"row {number},{'ab'[number % 2]}\n" for number in range(12)))
+    code, _, error = cli("fit", table, "--evaluate-on", tmp_path / "nowhere.csv", "--out", tmp_path / "model")
+    assert code == 2
+    assert "nowhere.csv: the file does not exist" in error

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headstart.cli.display import sweep_display
+from headstart.cli.flags import in_flags
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.planning import run_options
@@ -98,7 +99,7 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
         console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
         for note in data.notes:
-            console.print(f"  {note}")
+            console.print(f"  {in_flags(note)}")
         _announce_truncation(next(run for run in runs if run.source == source), cache, console)
     first = runs[0].experiment
     training = first.training

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from headstart.cli.flags import in_flags
+
 if TYPE_CHECKING:
     from headstart.inspection.data import DataReport
     from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
@@ -37,7 +39,7 @@ def print_data_report(report: DataReport) -> None:
     columns = ", ".join((*report.text_columns, *report.choice_columns))
     console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)
     for note in report.notes:
-        console.print(f"  {note}", markup=False)
+        console.print(f"  {in_flags(note)}", markup=False)
     console.print()
     tables = [_splits(report)]
     if any(split.lengths for split in report.splits):

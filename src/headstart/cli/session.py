@@ -45,6 +45,8 @@ def open_session(training: TrainingOptions | None = None, *sources: TaskSource) 
     rows = TaskRows()
     for source in sources:
         data = rows.of(source)
+        for other in source.evaluate_on:
+            rows.other(source, other)
         if training is not None:
             check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache

@@ -71,7 +71,7 @@ def submit(
             parts,
             opened,
             out,
-            SerialExecutor(opened, RunOptions(), listener, cache),
+            SerialExecutor(opened, RunOptions(diagnostics=False), listener, cache),
             cache,
             batch_size=batch_size,
             precision=computed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,8 @@ class MethodOptions:
         build_strategy(self.strategy)
         if self.adapter is not None:
             check_adapter_name(self.adapter)
-        _hold(self, "learning_rate", lambda value: value > 0, "It is above 0.")
-        _hold(self, "stage1_learning_rate", lambda value: value > 0, "It is above 0.")
+        _hold(self, "learning_rate", lambda value: 0 < value < math.inf, "It is above 0, and finite.")
+        _hold(self, "stage1_learning_rate", lambda value: 0 < value < math.inf, "It is above 0, and finite.")
         _hold(
             self,
             "stage1_fraction",
@@ -170,7 +171,7 @@ class TrainingOptions:
         if len(ways) > 1:
             raise UsageError(f"{named(ways)} were given", allowed="  One of them decides the length.")
         for name in ways:
-            _hold(self, name, lambda value: value > 0, "It is above 0.")
+            _hold(self, name, lambda value: 0 < value < math.inf, "It is above 0, and finite.")
         _hold(self, "batch_size", lambda value: value >= 1, "It is at least 1.")
         _hold(self, "max_length", lambda value: value >= MIN_LENGTH, f"It is at least {MIN_LENGTH}.")
         _hold(self, "stride", lambda value: value >= 0, "Two windows share 0 or more tokens.")

@@ -74,14 +74,14 @@ NEUTRAL = frozenset(
 """Fields that cannot change a result: they stay out of the digest."""
 
 
-def parse_overrides(texts: Sequence[str]) -> tuple[TrainerOverride, ...]:
-    """Read `KEY=VALUE` and `stage.KEY=VALUE`, sorted by stage and field.
+def parse_overrides(texts: str | Sequence[str]) -> tuple[TrainerOverride, ...]:
+    """Read `KEY=VALUE` and `stage.KEY=VALUE`, one or several, sorted by stage and field.
 
     Raises:
         UsageErrors: all faults at once: texts without "=", and fields that headstart owns, with the option that sets
             them.
     """
-    overrides = for_each(texts, _parse_override)
+    overrides = for_each([texts] if isinstance(texts, str) else texts, _parse_override)
     return tuple(sorted(overrides, key=lambda override: (override.stage or "", override.field)))
 
 
