@@ -21,7 +21,7 @@ from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.export import find_run
+from headstart.sweeps.stored_runs import find_run
 from tests.cli.conftest import Cli
 from tests.support.paths import REPOSITORY
 

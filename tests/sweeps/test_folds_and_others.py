@@ -17,9 +17,9 @@ from headstart.reports.comparison_table import build_comparison
 from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
-from headstart.sweeps.export import find_run
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
+from headstart.sweeps.stored_runs import find_run
 from tests.support.records import as_stored
 from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep
 

@@ -22,8 +22,9 @@ from headstart.experiments.run_data import RunData
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
-from headstart.sweeps.export import export_run, find_run
+from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
+from headstart.sweeps.stored_runs import find_run
 from headstart.training.trainer import StageTrainer
 from tests.support.paths import REPOSITORY
 from tests.support.records import as_stored

@@ -19,19 +19,22 @@ def export(
     as_json: options.AsJson = False,
 ) -> None:
     """Write a finished run as a model folder; where its weights were not kept, run it again, bit for bit."""
+    from headstart.artifacts.new_folder import require_empty
     from headstart.store.local import existing_store
+    from headstart.sweeps.stored_runs import find_run
 
-    opened = existing_store(store)  # Before torch is imported.
+    require_empty(out)
+    opened = existing_store(store)
+    found = find_run(opened, run)
     from headstart.cli.display import sweep_display
     from headstart.cli.session import open_session
     from headstart.experiments.run_data import RunData
     from headstart.store.json_records import dump
-    from headstart.sweeps.export import export_run, find_run
+    from headstart.sweeps.export import export_run
     from headstart.sweeps.serial import SerialExecutor
     from headstart.training.config import RunOptions
 
     cache = open_session()
-    found = find_run(opened, run)
     with sweep_display([found], quiet=quiet or as_json) as listener:
         executor = SerialExecutor(opened, RunOptions(diagnostics=False), listener, cache)
         record = export_run(RunData.of(found, cache), opened, out, executor)

@@ -35,6 +35,11 @@ def predict(
 
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
+    from headstart.data.table_reading import require_table
+    from headstart.inference.table_writing import require_writable
+
+    require_writable(out)
+    require_table(Path(file))
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers
     from headstart.inference.user_files import predict_file

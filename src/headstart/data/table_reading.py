@@ -8,6 +8,7 @@ from pathlib import Path
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.table import Table, joined, unreadable
 from headstart.data.text_tables import scan_csv, scan_json, scan_json_lines, scan_tsv
+from headstart.errors import DataError, DataFault
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -47,6 +48,16 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
 def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
     """Return a whole file, all pieces of `scan_table` together."""
     return joined(Path(file), scan_table(str(file), options))
+
+
+def require_table(path: Path) -> None:
+    """Refuse a path that is not a table's, before anything else is done.
+
+    Raises:
+        DataError: with the reason.
+    """
+    if problem := _problem(path):
+        raise DataError([DataFault(file=str(path), message=problem)])
 
 
 def _problem(path: Path) -> str:

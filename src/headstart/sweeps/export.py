@@ -12,7 +12,7 @@ from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError
-from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
@@ -21,25 +21,6 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
 from headstart.training.config import RunOptions
-
-
-def find_run(store: LocalStore, name: str) -> Run:
-    """Return a stored run by `<digest>/<seed>`; the beginning of the digest is enough where it is unambiguous.
-
-    Raises:
-        UsageError: if no run or more than one has that name.
-    """
-    digest, has_seed, seed = name.partition("/")
-    if not has_seed or not seed.removeprefix("seed-").isdigit():
-        raise UsageError(
-            f"cannot read the run {name!r}", allowed="  A run is written <digest>/<seed>, as `headstart runs` lists it."
-        )
-    digests = sorted(path.parent.name for path in store.root.glob(f"{digest}*/experiment.json") if digest.isalnum())
-    if len(digests) != 1:
-        found = "no experiment" if not digests else f"{len(digests)} experiments"
-        raise UsageError(f"{found} in {store.root} begins with {digest!r}", remedy="  `headstart runs` lists them.")
-    stored = store.read_experiment(StoredExperiment, digests[0])
-    return stored.run(digests[0], int(seed.removeprefix("seed-")))
 
 
 def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:

@@ -26,7 +26,8 @@ from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
-from headstart.sweeps.export import export_run, find_run
+from headstart.sweeps.export import export_run
+from headstart.sweeps.stored_runs import find_run
 
 FILL_REMEDY = "  Train models for them, or give `fill_missing` for the best constant answer to the training rows."
 CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>."
