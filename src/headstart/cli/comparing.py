@@ -38,13 +38,7 @@ def run_comparison(
 ) -> None:
     """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
 
-    Args:
-        sweep: what to compare.
-        cache: of this call.
-        store_path: folder of runs.
-        quiet: print the table alone.
-        json: print it as JSON.
-        until_decided: add seeds by this rule, beginning with the sweep's; None runs the sweep's.
+    With `until_decided` seeds are added by that rule, beginning with the sweep's.
 
     Raises:
         UsageError: for anything that cannot work, before training.

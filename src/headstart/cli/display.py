@@ -37,10 +37,7 @@ PLAIN_SECONDS = 30.0
 def sweep_display(runs: Sequence[Run], *, quiet: bool, is_settled: bool = True) -> Iterator[SweepListener]:
     """Show a sweep: a live table and bars on a terminal, plain lines elsewhere, nothing when quiet; all on stderr.
 
-    Args:
-        runs: that are wanted.
-        quiet: show nothing.
-        is_settled: whether it will be these very runs; not where a learning rate is still to be chosen.
+    It is not settled which runs there will be where a learning rate is still to be chosen.
     """
     if quiet:
         yield lambda event: None

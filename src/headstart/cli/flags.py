@@ -37,9 +37,7 @@ def flags_of(verb: Any) -> dict[str, str]:
 def in_flags(text: str, flags: Mapping[str, str] | None = None) -> str:
     """Return a text with flags in place of the fields that it names in backticks.
 
-    Args:
-        text: a message or a help text.
-        flags: of the verb; fields without one stay as they are. None gives every field its usual flag.
+    Fields that are not in `flags`, a verb's, stay as they are; None gives every field its usual flag.
     """
 
     def written(found: re.Match[str]) -> str:

@@ -35,10 +35,6 @@ def quiet_transformers() -> None:
 def open_session(training: TrainingOptions | None = None, *sources: TaskSource) -> RunDataCache:
     """Return what planning and the runs of one call share; what can be refused without torch is refused first.
 
-    Args:
-        training: how `sources` are trained on.
-        sources: their rows are read.
-
     Raises:
         UsageError: if rows cannot be found, are faulty, or cannot be trained on in this way.
     """

@@ -39,11 +39,7 @@ class Standing:
 
 
 class Standings:
-    """Counts the runs of a sweep as they end; trials, which only choose a learning rate, do not count.
-
-    Args:
-        runs: that are wanted, as far as they are known.
-    """
+    """Counts the runs of a sweep as they end; trials, which only choose a learning rate, do not count."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._seeds: dict[Key, set[int]] = {}
