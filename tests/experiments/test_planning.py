@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,7 @@ def test_a_sweep_reads_its_model_once_and_loads_no_weights(
         loaded.append(with_weights)
         return load_classifier(*arguments, with_weights=with_weights, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(model_facts, "load_classifier", load)
-    model_facts._kept_classifier.cache_clear()
+    monkeypatch.setattr(model_facts, "_kept_classifier", lru_cache(maxsize=8)(load))
     sweep = tiny_sweep(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora"), "finetune", "lp_ft", "eh_ft")
     assert len(check_sweep(sweep, RunDataCache())) == 3
     assert loaded == [False]
