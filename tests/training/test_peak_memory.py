@@ -38,3 +38,13 @@ def test_only_batches_as_large_as_any_before_are_made_room_for(monkeypatch: pyte
         batches.look({"labels": torch.zeros(2), "input_ids": torch.zeros(2, length)})
         called.append(len(calls) > before)
     assert called == [True, True, False, True, False, True]
+
+
+def test_batches_of_one_size_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head on cached features has thousands of quick updates on equal batches."""
+    calls: list[None] = []
+    monkeypatch.setattr(peak_memory, "release_memory", lambda: calls.append(None))
+    batches = LargeBatches()
+    for _ in range(5):
+        batches.look({"labels": torch.zeros(4), "input_ids": torch.zeros(4, 1)})
+    assert len(calls) == 1

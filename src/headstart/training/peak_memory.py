@@ -44,21 +44,21 @@ def release_memory() -> None:
 
 
 class LargeBatches:
-    """Gives freed memory back before each batch that is at least as large as any before.
+    """Gives freed memory back before a batch that is at least as large as any before and follows one of another size.
 
     Batches differ in length. What a short one frees lies in pieces too small for a long one, so the process would grow
-    with every change of length. Short batches fit into what a long one freed, so they need no such care.
+    with every change of length. Short batches fit into what a long one freed, and equal ones into each other's place.
     """
 
     def __init__(self) -> None:
-        self._largest = 0
+        self._largest = self._previous = 0
 
     def look(self, batch: Mapping[str, torch.Tensor]) -> None:
         """Look at a batch before its forward pass."""
         size = max(tensor.numel() for tensor in batch.values())
-        if size >= self._largest:
-            self._largest = size
+        if size >= self._largest and size != self._previous:
             release_memory()
+        self._largest, self._previous = max(size, self._largest), size
 
 
 def _largest_so_far() -> int:
