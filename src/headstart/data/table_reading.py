@@ -8,7 +8,7 @@ from pathlib import Path
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.table import Table, joined, unreadable
 from headstart.data.text_tables import scan_csv, scan_json, scan_json_lines, scan_tsv
-from headstart.errors import DataError, DataFault
+from headstart.errors import DataError
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -57,7 +57,7 @@ def require_table(path: Path) -> None:
         DataError: with the reason.
     """
     if problem := _problem(path):
-        raise DataError([DataFault(file=str(path), message=problem)])
+        raise DataError(unreadable(path, problem).faults)
 
 
 def _problem(path: Path) -> str:

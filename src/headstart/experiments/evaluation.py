@@ -27,6 +27,13 @@ def fp32_logits(data: RunData, model: torch.nn.Module, tokens: TokenizedSplit) -
     return batched_logits(model, tokens, data.collator, batch_size=BATCH_SIZE, precision="fp32", device=device)
 
 
+def scored(
+    data: RunData, model: torch.nn.Module, task: Task, tokens: TokenizedSplit, groups: Sequence[str] | None
+) -> Scored:
+    """Return a model's answers to rows of a task, and their scores."""
+    return score(task, fp32_logits(data, model, tokens), tokens.labels or [], groups)
+
+
 def evaluated(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
     """Return what looks at a stage where only its score is wanted."""
     return (Evaluation(data, run_folder),)
@@ -49,19 +56,15 @@ class Evaluation(Witness):
         split, others = self._data.run.experiment.evaluation.split, self._data.run.evaluate_on if end.is_last else ()
         if split is None and not others:
             return record
-        model = end.final_model()
-
-        def scored(task: Task, tokens: TokenizedSplit, groups: Sequence[str] | None) -> Scored:
-            return score(task, fp32_logits(self._data, model, tokens), tokens.labels or [], groups)
-
+        data, model = self._data, end.final_model()
         if split is not None:
-            self.scored = scored(self._data.task, self._data.tokens("report"), self._data.report.groups)
+            self.scored = scored(data, model, data.task, data.tokens("report"), data.report.groups)
             if end.is_last:
                 write_predictions(self.scored, self._run_folder.predictions(split))
         other_scores = {}
         for other in others:
-            rows = self._data.other(other)
-            found = scored(rows.task, self._data.other_tokens(other), rows.evaluation.groups)
+            rows = data.other(other)
+            found = scored(data, model, rows.task, data.other_tokens(other), rows.evaluation.groups)
             write_predictions(found, self._run_folder.predictions(other.name.replace("/", "-")))
             other_scores[other.name] = found.scores
         return replace(

@@ -12,7 +12,7 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
-from headstart.experiments.options import MethodOptions, Options, TrainingOptions
+from headstart.experiments.options import MIN_LENGTH, MethodOptions, Options, TrainingOptions
 from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
@@ -117,9 +117,10 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
     longest = _longest(model.longest_input)
     usual = min(max_length_for(preset, table.task.name), longest)
     max_length = usual if training.max_length is None else training.max_length
-    if not 3 <= max_length <= longest:
+    if not MIN_LENGTH <= max_length <= longest:
         raise UsageError(
-            f"`max_length` was given as {max_length}", allowed=f"  {model.source.name!r} reads 3 to {longest} tokens."
+            f"`max_length` was given as {max_length}",
+            allowed=f"  {model.source.name!r} reads {MIN_LENGTH} to {longest} tokens.",
         )
     # Norms that examples are clipped to have to be exact.
     usual_precision = "fp32" if training.dp is not None else model.precision

@@ -11,12 +11,11 @@ from typing import Any
 import torch
 
 from headstart.data.batching import TokenizedDataset
-from headstart.experiments.evaluation import fp32_logits
+from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import keep_start
-from headstart.experiments.scoring import score
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
@@ -162,9 +161,8 @@ class StageRun:
         data, objective = self.data, self.data.objective(classifier)
 
         def main_metric() -> float:
-            tokens = data.tokens("choose")
-            logits = fp32_logits(data, classifier.model, tokens)
-            return score(data.task, logits, tokens.labels or [], data.choose.groups).scores[data.task.main_metric]
+            found = scored(data, classifier.model, data.task, data.tokens("choose"), data.choose.groups)
+            return found.scores[data.task.main_metric]
 
         def calibrated() -> Mapping[str, Any]:
             tokens = data.tokens("train")
