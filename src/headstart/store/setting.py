@@ -67,7 +67,7 @@ def setting_of(experiment: Values) -> Setting:
         KeyError: if a value is missing.
     """
     training, evaluation = experiment["training"], experiment["evaluation"]
-    loss = training["loss"] if "loss" in training else {"spec": {"name": "cross_entropy"}}
+    loss = training.get("loss", {"spec": {"name": "cross_entropy"}})
     return Setting(
         rows=experiment["task_fingerprint"],
         model_revision=experiment["model_revision"],
