@@ -150,7 +150,9 @@ class Frame:
         sequential = self._compare_sequentially(cell, baseline, ours, theirs)
         return Pairing(
             baseline=baseline,
-            difference=compare_paired(ours, theirs) if sequential is None else sequential.difference,
+            difference=compare_paired(ours, theirs, num_folds=cell.first.folds)
+            if sequential is None
+            else sequential.difference,
             num_refused_pairs=len(refused),
             is_fair=is_fair,
             sequential=sequential,
