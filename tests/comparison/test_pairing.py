@@ -19,9 +19,12 @@ HEADS = ("native", "linear", "fourier_kan")
 
 
 def runs(label: str, experiment: str, setting: Setting | None = SETTING, score: float = 0.7, **changes: object):
-    """Return six runs of one experiment whose scores scatter a little."""
+    """Return six runs of one experiment whose scores scatter a little, around `score`."""
+    step = len(label) + len(experiment)
     return [
-        make_record(label, seed, score + (seed * 7 % 5) / 1000, experiment=experiment, setting=setting, **changes)
+        make_record(
+            label, seed, score + ((seed * step) % 7 - 3) / 1000, experiment=experiment, setting=setting, **changes
+        )
         for seed in range(6)
     ]
 
@@ -138,7 +141,7 @@ def test_along_a_declared_axis_each_is_compared_with_its_own_and_fine_tuning_wit
     ):
         row = rows[label]
         assert row.difference is not None
-        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean))
+        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean, abs=0.004))
 
 
 def test_without_fine_tuning_at_its_value_one_that_differs_as_declared_is_taken():

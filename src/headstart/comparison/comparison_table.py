@@ -23,7 +23,7 @@ from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, Summary, summarise
 from headstart.store.declared import DeclaredAxis
-from headstart.store.record import NOTHING_CHOSEN
+from headstart.store.record import NOTHING_CHOSEN, ON_OTHER_ROWS
 from headstart.store.setting import Setting
 
 PLAIN_FINE_TUNING = "plain fine-tuning"
@@ -90,6 +90,11 @@ class ComparisonRow:
     cautions: tuple[str, ...]
 
     @property
+    def unit(self) -> str:
+        """What a difference is of, in words: where seeds go through folds, of a fold."""
+        return "fold" if self.difference is not None and self.difference.num_folds is not None else "paired seed"
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The finding and every caution, the finding first."""
         return (self.finding, *self.cautions) if self.finding else self.cautions
@@ -122,6 +127,7 @@ class ComparisonGroup:
     Attributes:
         title: the task, told apart from its namesakes; to stand beside the model.
         name: the same where it stands alone.
+        is_on_other_rows: whether finished models were scored on another task's rows: no task of its own.
         caption: a sentence: metric, reported split, and what was chosen where.
     """
 
@@ -133,6 +139,7 @@ class ComparisonGroup:
     reported_split: str
     num_evaluation_examples: int
     constant_score: float
+    is_on_other_rows: bool
     caption: str
     rows: tuple[ComparisonRow, ...]
 
@@ -224,6 +231,7 @@ def _group(rows: list[ComparisonRow], title: str, name: str) -> ComparisonGroup:
         reported_split=first.reported_split,
         num_evaluation_examples=first.num_evaluation_examples,
         constant_score=first.constant_score,
+        is_on_other_rows=ON_OTHER_ROWS in first.task,
         caption=_caption(rows),
         rows=tuple(rows),
     )
@@ -254,7 +262,10 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
             "the difference on average; the interval does not."
         )
     if any(cell.first.folds for cell in frame.cells):
-        notes.append("Seeds go through folds that share training rows: intervals over them are too narrow.")
+        notes.append(
+            "Seeds go through folds: what is compared is a fold, the mean of its seeds. Folds share training rows, so "
+            "intervals over them are still too narrow."
+        )
     if any(cell.baseline == MATCHED_STRATEGY for cell in frame.cells):
         notes.append(
             f"Plain fine-tuning is {MATCHED_STRATEGY} here: as many updates as cost what EH-FT costs, an update of an "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.comparison_table import ComparisonTable
 from headstart.comparison.examples import ExampleEvidence, example_evidence
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
+from headstart.stats.comparisons import PairedDifference
 from headstart.stats.evidence import Evidence, weigh_difference
 from headstart.stats.multiplicity import holm
 from headstart.store.local import LocalStore
@@ -19,10 +20,12 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointGain:
-    """A strategy's gain over tasks, and the fewest paired seeds that one of them has."""
+    """A strategy's gain over the tasks of one model, against what it is compared with there."""
 
+    label: str
+    model: str
+    baseline: str
     gain: GainAcrossTasks
-    fewest_pairs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +38,14 @@ class ReportEvidence:
             added seeds until they were decided are left out: their p values do not hold.
         examples: of comparisons with stored predictions: the same over seeds and rows at once, and run against run.
         best: the expected best of 1, 2, ... finished runs of every row.
-        gains: by strategy, over the tasks that give it a verdict, if these are two or more.
+        gains: over the tasks that give a strategy a verdict, if these are two or more.
     """
 
     by_row: Mapping[Key, Evidence]
     adjusted: Mapping[Key, float]
     examples: Mapping[Key, ExampleEvidence]
     best: Mapping[Key, tuple[ExpectedBest, ...]]
-    gains: Mapping[str, JointGain]
+    gains: tuple[JointGain, ...]
 
     @property
     def num_comparisons(self) -> int:
@@ -79,19 +82,26 @@ def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
     )
 
 
-def joint_gains(table: ComparisonTable) -> dict[str, JointGain]:
-    """Return gains in points of each task's own metric, as leaderboards average them, by strategy.
+def joint_gains(table: ComparisonTable) -> tuple[JointGain, ...]:
+    """Return gains in points of each task's own metric, as leaderboards average them, by strategy and model.
 
-    Only strategies with a verdict on two tasks or more have one.
+    A task counts once, on its own rows. Left out are comparisons without a verdict, those that added seeds until they
+    were decided, whose early stops overstate the difference, and strategies and models with one task.
     """
-    differences: dict[str, dict[str, list[float]]] = {}
-    for number, group in enumerate(table.groups):
-        for row in group.rows:
-            if row.difference is not None and row.verdict is not None:
-                values = [value for _, value in row.difference.differences]
-                differences.setdefault(row.label, {})[f"{number} {group.task}"] = values
-    return {
-        label: JointGain(gain=gain_across_tasks(tasks), fewest_pairs=min(map(len, tasks.values())))
-        for label, tasks in differences.items()
-        if len(tasks) > 1
-    }
+    compared: dict[tuple[str, str, str], dict[tuple[str, str], PairedDifference]] = {}
+    for group in table.groups:
+        for row in group.rows if not group.is_on_other_rows else ():
+            if row.difference is not None and row.verdict is not None and not row.difference.is_sequential:
+                tasks = compared.setdefault((row.label, group.model, row.baseline), {})
+                tasks.setdefault((group.task, row.setting.rows if row.setting else ""), row.difference)
+    found = ((key, _joined(list(tasks.values()))) for key, tasks in compared.items() if len(tasks) > 1)
+    return tuple(
+        JointGain(label=label, model=model, baseline=baseline, gain=gain)
+        for (label, model, baseline), gain in found
+        if gain is not None
+    )
+
+
+def _joined(differences: Sequence[PairedDifference]) -> GainAcrossTasks | None:
+    by_task = {str(number): dict(each.differences) for number, each in enumerate(differences)}
+    return gain_across_tasks(by_task, folds=[each.num_folds for each in differences if each.num_folds is not None])

@@ -21,6 +21,7 @@ from headstart.stats.intervals import Interval
 from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
 from headstart.store.local import LocalStore
+from headstart.store.record import ON_OTHER_ROWS
 
 NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
@@ -67,8 +68,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
-    tasks).
+    to seed (folds), where seeds were added until it was decided, and where the metric is not a function of means over
+    rows (rank correlations, groups, multi-label tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -109,7 +110,7 @@ class _Pairs:
 
 def _file_name(group: ComparisonGroup) -> str:
     """Return what predictions are called: by the split, or by the task whose rows a finished model was scored on."""
-    _, _, other = group.task.partition(" \N{RIGHTWARDS ARROW} ")
+    _, _, other = group.task.partition(ON_OTHER_ROWS)
     return other.replace("/", "-") or group.reported_split
 
 
@@ -136,11 +137,17 @@ def _numbers(column: pyarrow.ChunkedArray) -> Values:
 
 def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
     """Return the pairs of a comparison whose predictions give the scores that it is made of."""
-    if row.difference is None or row.baseline_digest is None:
+    difference = row.difference
+    if (
+        difference is None
+        or row.baseline_digest is None
+        or difference.is_sequential
+        or difference.num_folds is not None
+    ):
         return None
     digests = (row.experiment_digest, row.baseline_digest)
     found: dict[int, list[Answers]] = {}
-    for seed, _ in row.difference.differences:
+    for seed, _ in difference.differences:
         sides = [side for digest in digests if (side := read(digest, seed)) is not None]
         if len(sides) == len(digests):
             found[seed] = sides

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.answers import HEAD_START_STRATEGY, Tone
@@ -28,50 +28,59 @@ class OverallAnswer:
     needed: str = ""
 
 
-def overall_answers(gains: Mapping[str, JointGain]) -> tuple[OverallAnswer, ...]:
-    """Return one answer per EH-FT strategy over tasks, or per strategy in a store without EH-FT."""
-    head_starts = {label: gain for label, gain in gains.items() if label.startswith(HEAD_START_STRATEGY)}
-    return tuple(_answer(label, gain) for label, gain in (head_starts or gains).items())
+def overall_answers(gains: Sequence[JointGain]) -> tuple[OverallAnswer, ...]:
+    """Return one answer per EH-FT strategy and model over tasks, or per strategy in a store without EH-FT."""
+    head_starts = [joint for joint in gains if joint.label.startswith(HEAD_START_STRATEGY)]
+    chosen = head_starts or list(gains)
+    names_models = len({joint.model for joint in chosen}) > 1
+    return tuple(_answer(joint, f"{joint.label}, {joint.model}" if names_models else joint.label) for joint in chosen)
 
 
-def _answer(label: str, joint: JointGain) -> OverallAnswer:
-    verdict, tone = _verdict(joint)
+def _answer(joint: JointGain, name: str) -> OverallAnswer:
+    verdict, tone = _verdict(joint.gain)
     return OverallAnswer(
-        label=label, verdict=verdict, tone=tone, sentence=_sentence(label, joint.gain), needed=_needed(joint, tone)
+        label=name,
+        verdict=verdict,
+        tone=tone,
+        sentence=_sentence(joint, name),
+        needed=_needed(joint.gain) if tone is Tone.OPEN else "",
     )
 
 
-def _verdict(joint: JointGain) -> tuple[str, Tone]:
-    """Read the widest interval: over other tasks like these; with two tasks, over other seeds of these."""
-    if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
-        return Verdict.TOO_FEW_SEEDS.value, Tone.OPEN
-    other = joint.gain.interval_for_other_tasks
-    interval, scope = (other, "over tasks") if other else (joint.gain.interval_for_these_tasks, "on these tasks")
-    if not interval.excludes(0.0):
-        return f"{Verdict.NO_DIFFERENCE} {scope}", Tone.OPEN
-    return (f"better {scope}", Tone.BETTER) if interval.low > 0 else (f"worse {scope}", Tone.WORSE)
+def _verdict(gain: GainAcrossTasks) -> tuple[str, Tone]:
+    """Say it of other tasks like these where there are enough of them, else of these."""
+    other = gain.verdict_for_other_tasks
+    verdict, scope = (gain.verdict, "on these tasks") if other is None else (other, "over tasks")
+    if verdict.is_too_few or verdict is Verdict.SEEDS_CHANGE_NOTHING:
+        return verdict.value, Tone.OPEN
+    tones = {Verdict.BETTER: Tone.BETTER, Verdict.WORSE: Tone.WORSE}
+    return f"{verdict} {scope}", tones.get(verdict, Tone.OPEN)
 
 
-def _needed(joint: JointGain, tone: Tone) -> str:
+def _needed(gain: GainAcrossTasks) -> str:
     """Say whether seeds or tasks are missing."""
-    if tone is not Tone.OPEN:
-        return ""
-    if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
-        return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} paired seeds on every task."
-    if joint.gain.interval_for_these_tasks.excludes(0.0):
+    if gain.verdict.is_too_few:
+        unit = "folds" if gain.verdict is Verdict.TOO_FEW_FOLDS else "paired seeds"
+        return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {unit} that all tasks share."
+    if gain.verdict in (Verdict.BETTER, Verdict.WORSE):
         return "These tasks have a verdict; for others like them more tasks are needed, not more seeds."
     return "A verdict on these tasks needs more paired seeds; one on others like them needs more tasks."
 
 
-def _sentence(label: str, gain: GainAcrossTasks) -> str:
+def _sentence(joint: JointGain, name: str) -> str:
+    gain = joint.gain
     side = "above" if gain.mean >= 0 else "below"
     tasks = f"higher on {gain.wins}, equal on {gain.ties}, lower on {gain.losses}"
     text = (
-        f"Over {plural(gain.num_tasks, 'task')}, {label} is {points(abs(gain.mean))} points {side} plain fine-tuning "
-        f"on average ({tasks}); with other seeds {_range(gain.interval_for_these_tasks)}"
+        f"Over {plural(gain.num_tasks, 'task')}, {name} is {points(abs(gain.mean))} points {side} {joint.baseline} "
+        f"on average ({tasks})"
     )
-    other = gain.interval_for_other_tasks
-    return f"{text}, on other tasks like these {_range(other)}." if other is not None else f"{text}."
+    ranges = [
+        ("with other seeds", gain.interval_for_these_tasks),
+        ("on other tasks like these", gain.interval_for_other_tasks),
+    ]
+    said = [f"{where} {_range(interval)}" for where, interval in ranges if interval is not None]
+    return f"{text}; {', '.join(said)}." if said else f"{text}."
 
 
 def _range(interval: Interval) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.frame import Frame
-from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
+from headstart.stats.comparisons import SIGNIFICANCE_LEVEL, PairedDifference
 from headstart.stats.intervals import Interval
 from headstart.stats.power import POWER, seeds_needed, smallest_difference, spread_interval
 
@@ -67,11 +67,15 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
         if seen is not None and seen.standard_deviation is not None:
             rows.append(_plan(row.task, row.label, seen.n, seen.standard_deviation, difference))
         else:
-            why = row.finding if seen is None else "one pair has no spread"
+            why = row.finding if seen is None else _why_no_spread(seen)
             left_out.append((row.task, row.label, why))
     return Plan(
         difference=difference, power=POWER, level=SIGNIFICANCE_LEVEL, rows=tuple(rows), left_out=tuple(left_out)
     )
+
+
+def _why_no_spread(difference: PairedDifference) -> str:
+    return "one pair has no spread" if difference.n == 1 else "its differences are all equal"
 
 
 def plan_json(plan: Plan) -> str:

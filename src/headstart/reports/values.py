@@ -55,7 +55,7 @@ def as_json(report: Report) -> str:
         "answers": [asdict(answer) for answer in report.answers],
         "num_comparisons": report.evidence.num_comparisons,
         "groups": [_group(report, group) for group in report.table.groups],
-        "across_tasks": {label: asdict(gain) for label, gain in report.evidence.gains.items()},
+        "across_tasks": [asdict(gain) for gain in report.evidence.gains],
         "notes": report.table.notes,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -11,6 +11,8 @@ from headstart.store.setting import Setting
 
 NOTHING_CHOSEN = "none"
 """What `chosen_on` says where nothing was chosen."""
+ON_OTHER_ROWS = " \N{RIGHTWARDS ARROW} "
+"""Stands in a task's name between the task that was trained on and the one whose rows were scored."""
 NOT_REPORTED = "none"
 """What `reported_split` says where the task has no rows to report on."""
 
@@ -153,7 +155,7 @@ class RunRecord:
         return tuple(
             replace(
                 self,
-                task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
+                task=f"{self.task}{ON_OTHER_ROWS}{other.name}",
                 metric=other.metric,
                 scores=other.scores,
                 constant_score=other.constant_score,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from headstart.comparison.cells import Cell
@@ -40,17 +41,22 @@ def all_figures(report: Report) -> tuple[Figure, ...]:
 
 
 def overview_figures(report: Report, series: SeriesNumbers) -> tuple[Figure, ...]:
-    """Return the forest plots: one task's strategies, or with several tasks each strategy's tasks and joint gain."""
-    table, gains = report.table, report.evidence.gains
+    """Return the forest plots: one task's strategies; with several tasks each strategy's tasks and gain, by model."""
+    table = report.table
     if len(table.groups) == 1:
         figure = forest_of_strategies("forest", table.groups[0], series)
         return (figure,) if figure else ()
     limit = forest_limit([row.difference for row in table.rows if row.difference is not None])
+    gains = {(joint.label, joint.model): joint.gain for joint in report.evidence.gains}
     figures: list[Figure] = []
-    for label, number in series.items():
-        pairs = [(group, row) for group in table.groups for row in group.rows if row.label == label]
-        name, joint = f"forest-{len(figures) + 1}-{slug(label)}", gains.get(label)
-        figure = forest_of_tasks(name, label, pairs, number, joint.gain if joint else None, limit)
+    models = list(dict.fromkeys(group.model for group in table.groups))
+    for (label, number), model in itertools.product(series.items(), models):
+        pairs = [
+            (group, row) for group in table.groups for row in group.rows if row.label == label and group.model == model
+        ]
+        name = f"forest-{len(figures) + 1}-{slug(label)}"
+        title = f"{label}, {model}" if len(models) > 1 else label
+        figure = forest_of_tasks(name, title, pairs, number, gains.get((label, model)), limit)
         figures += [figure] if figure else []
     return tuple(figures)
 

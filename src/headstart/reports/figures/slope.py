@@ -45,8 +45,8 @@ def slope_figure(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> F
 def _pairs(row: ComparisonRow) -> list[Pair]:
     if row.difference is None:
         return []
-    scores = dict(row.scores)
-    return [(seed, scores[seed] - value, scores[seed]) for seed, value in row.difference.differences]
+    pairs = zip(row.difference.differences, row.difference.scores, strict=True)
+    return [(unit, theirs, ours) for (unit, _), (ours, theirs) in pairs]
 
 
 def _grid(axis: Axis) -> list[Element]:
