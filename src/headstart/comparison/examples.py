@@ -67,8 +67,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
-    tasks).
+    to seed (folds), where seeds were added until it was decided, and where the metric is not a function of means over
+    rows (rank correlations, groups, multi-label tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -127,7 +127,7 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
 
 def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
     """Return the pairs of a comparison whose predictions give the scores that it is made of."""
-    if row.difference is None or row.baseline_digest is None:
+    if row.difference is None or row.baseline_digest is None or row.num_folds is not None or row.sequential is not None:
         return None
     digests = (row.experiment_digest, row.baseline_digest)
     found: dict[int, list[Answers]] = {}

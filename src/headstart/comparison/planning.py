@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.frame import Frame
-from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
+from headstart.stats.comparisons import SIGNIFICANCE_LEVEL, PairedDifference
 from headstart.stats.intervals import Interval
 from headstart.stats.power import POWER, seeds_needed, smallest_difference, spread_interval
 
@@ -61,13 +61,13 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
     """Return the plan of a frame's comparisons for a wanted difference, in the scores' unit, above 0."""
     rows, left_out = [], []
     for row in build_comparison(frame).rows:
-        if row.is_baseline:
+        if row.baseline_digest is None and row.is_baseline:
             continue
         seen = row.difference
         if seen is not None and seen.standard_deviation is not None:
             rows.append(_plan(row.task, row.label, seen.n, seen.standard_deviation, difference))
         else:
-            why = row.words[0] if seen is None else "one pair has no spread"
+            why = row.finding if seen is None else _without_spread(seen)
             left_out.append((row.task, row.label, why))
     return Plan(
         difference=difference, power=POWER, level=SIGNIFICANCE_LEVEL, rows=tuple(rows), left_out=tuple(left_out)
@@ -77,6 +77,10 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
 def plan_json(plan: Plan) -> str:
     """Return the plan as JSON; differences unrounded from 0 to 1."""
     return json.dumps({"schema_version": SCHEMA_VERSION} | asdict(plan), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _without_spread(seen: PairedDifference) -> str:
+    return "one pair has no spread" if seen.n == 1 else "equal differences have no spread"
 
 
 def _plan(task: str, label: str, num_pairs: int, deviation: float, difference: float) -> PlanRow:

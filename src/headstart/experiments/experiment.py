@@ -116,12 +116,6 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         return _digest(values)
 
-    @cached_property
-    def environment_digest(self) -> str:
-        """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
-        training = self.training
-        return _digest([training.batch_size, training.precision, training.attention, training.device])
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

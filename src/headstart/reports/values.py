@@ -14,15 +14,23 @@ from headstart.comparison.examples import ExampleEvidence
 from headstart.comparison.report import Report
 from headstart.stats.evidence import Evidence
 
-SCHEMA_VERSION = 3
-"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number. 3: `constant_score`."""
+SCHEMA_VERSION = 4
+"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number. 3: `constant_score`. 4: a
+row's `finding` and `cautions` for `words`, its `setting`, and what keeps it from being compared."""
 
 
 def as_csv(report: Report) -> str:
     """Return a heading and one line per row; a value that is missing is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    headings = (*_ROW_COLUMNS, "adjusted_p_value", *_EVIDENCE_COLUMNS, *_EXAMPLE_COLUMNS, "words", "experiment_digest")
+    headings = (
+        *_ROW_COLUMNS,
+        "adjusted_p_value",
+        *_EVIDENCE_COLUMNS,
+        *_EXAMPLE_COLUMNS,
+        "cautions",
+        "experiment_digest",
+    )
     writer.writerow(headings)
     for row in report.table.rows:
         found, examples = report.evidence.by_row.get(row.key), report.evidence.examples.get(row.key)
@@ -30,7 +38,7 @@ def as_csv(report: Report) -> str:
         values.append(report.evidence.adjusted.get(row.key) if found else None)
         values += [write(found) if found else None for write in _EVIDENCE_COLUMNS.values()]
         values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
-        writer.writerow([*values, "; ".join(row.words), row.experiment_digest])
+        writer.writerow([*values, "; ".join(row.cautions), row.experiment_digest])
     return text.getvalue()
 
 
@@ -47,7 +55,7 @@ def as_json(report: Report) -> str:
         "answers": [asdict(answer) for answer in report.answers],
         "num_comparisons": report.evidence.num_comparisons,
         "groups": [_group(report, group) for group in report.table.groups],
-        "across_tasks": {label: asdict(gain) for label, gain in report.evidence.gains.items()},
+        "across_tasks": [asdict(gain) for gain in report.evidence.gains],
         "notes": report.table.notes,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -94,6 +102,8 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "seconds": lambda row: row.seconds,
     "num_trained_parameters": lambda row: row.num_trained_parameters,
     "num_steps": lambda row: row.num_steps,
+    "rows": lambda row: row.setting and row.setting.rows,
+    "model_revision": lambda row: row.setting and row.setting.model_revision,
     "difference_mean": lambda row: row.difference and row.difference.mean,
     "difference_low": lambda row: row.difference and row.difference.interval and row.difference.interval.low,
     "difference_high": lambda row: row.difference and row.difference.interval and row.difference.interval.high,
@@ -101,6 +111,8 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "num_pairs": lambda row: row.difference and row.difference.n,
     "num_missing_pairs": lambda row: row.difference and row.difference.num_missing_pairs,
     "verdict": lambda row: row.verdict,
+    "finding": lambda row: row.finding,
+    "baseline": lambda row: row.baseline,
     "p_value": lambda row: row.difference and row.difference.p_value,
 }
 _EVIDENCE_COLUMNS: dict[str, Callable[[Evidence], object]] = {

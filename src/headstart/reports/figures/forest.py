@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.comparison.formats import bracket, plural, points, signed_points
+from headstart.comparison.formats import bracket, points, signed_points
+from headstart.comparison.words import pairs_of
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -45,12 +46,12 @@ class ForestRow:
 def forest_of_strategies(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> Figure | None:
     """Return one task's forest plot, a line per strategy; None where nothing is compared."""
     rows = [
-        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.words[0])
+        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.finding)
         for row in group_.rows
         if row.difference is not None
     ]
     limit = forest_limit([row.difference for row in rows])
-    return _forest(name, f"Paired differences on {group_.task}", rows, limit, None) if rows else None
+    return _forest(name, f"Paired differences on {group_.name}", rows, limit, None) if rows else None
 
 
 def forest_of_tasks(
@@ -67,7 +68,7 @@ def forest_of_tasks(
     either side of zero, in the scores' unit.
     """
     rows = [
-        ForestRow(label=group_.task, series=number, difference=row.difference, verdict=row.words[0])
+        ForestRow(label=group_.name, series=number, difference=row.difference, verdict=row.finding)
         for group_, row in pairs
         if row.difference is not None
     ]
@@ -140,7 +141,7 @@ def _draw_row(row: ForestRow, axis: Axis, top: float) -> Element:
             marker(row.series, axis.clip(100 * difference.mean), y),
         ],
         series=row.series,
-        tip=f"{row.label}: {said} over {plural(difference.n, 'paired seed')}; {row.verdict}",
+        tip=f"{row.label}: {said} over {pairs_of(difference)}; {row.verdict}",
     )
 
 
@@ -151,7 +152,8 @@ def _pooled_label(gain: GainAcrossTasks) -> str:
 
 def _draw_pooled(gain: GainAcrossTasks, axis: Axis, top: float) -> Element:
     y, interval = top + LINE + 3.0, gain.interval_for_these_tasks
-    low, middle, high = (axis.clip(100 * value) for value in (interval.low, gain.mean, interval.high))
+    ends = (interval.low, gain.mean, interval.high) if interval else (gain.mean,) * 3
+    low, middle, high = (axis.clip(100 * value) for value in ends)
     said = difference_text(gain.mean, interval)
     return group(
         [
