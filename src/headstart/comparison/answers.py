@@ -8,7 +8,7 @@ from enum import StrEnum
 from headstart.comparison.comparison_table import PLAIN_FINE_TUNING, ComparisonGroup, ComparisonRow
 from headstart.comparison.evidence import ReportEvidence
 from headstart.comparison.formats import NO_BREAK, bracket, plural, points, signed_points
-from headstart.comparison.words import UNDERTRAINED
+from headstart.comparison.words import UNDERTRAINED, pairs_of
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL, PairedDifference, Verdict
 from headstart.stats.power import seeds_needed, smallest_difference
 
@@ -66,17 +66,24 @@ def needed_text(row: ComparisonRow) -> str:
 
     A plan from the spread seen so far is uncertain itself: it is a guide, not a promise.
     """
-    difference, verdict = row.difference, row.verdict
-    if difference is None or verdict is None or not (verdict.is_too_few or verdict is Verdict.NO_DIFFERENCE):
+    difference = row.difference
+    if difference is None or not (
+        row.verdict is Verdict.NO_DIFFERENCE or (row.verdict is not None and row.verdict.is_too_few)
+    ):
         return ""
     if row.sequential is not None:
         look = row.sequential.state.next_look
         return f"The next look is at {plural(look, 'paired seed')}." if look is not None else ""
-    few = f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {row.unit}s. " if difference.n < MIN_SEEDS_FOR_VERDICT else ""
-    return few + _power_text(difference, row.unit)
+    unit = _unit(difference)
+    few = f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {unit}. " if difference.n < MIN_SEEDS_FOR_VERDICT else ""
+    return few + _power_text(difference)
 
 
-def _power_text(difference: PairedDifference, unit: str) -> str:
+def _unit(difference: PairedDifference) -> str:
+    return "paired seeds" if difference.num_folds is None else "folds"
+
+
+def _power_text(difference: PairedDifference) -> str:
     deviation = difference.standard_deviation
     if deviation is None:
         return ""
@@ -84,9 +91,9 @@ def _power_text(difference: PairedDifference, unit: str) -> str:
     needed = seeds_needed(deviation, WANTED_DIFFERENCE)
     power = f"at 80{NO_BREAK}% power and the spread so far"
     if needed is not None and needed > difference.n:
-        wanted = f"About {needed:,} {unit}s would show a difference of {points(WANTED_DIFFERENCE)}"
+        wanted = f"About {needed:,} {_unit(difference)} would show a difference of {points(WANTED_DIFFERENCE)}"
         return f"{wanted}; these {difference.n} show {shown} ({power})."
-    return f"These {difference.n} {unit}s show a difference of {shown} ({power})."
+    return f"These {difference.n} {_unit(difference)} show a difference of {shown} ({power})."
 
 
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
@@ -142,7 +149,7 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
 
 def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, difference: PairedDifference) -> str:
     label = row.label
-    over = f"over {plural(difference.n, row.unit)}"
+    over = f"over {pairs_of(difference)}"
     means = [sum(side) / difference.n for side in zip(*difference.scores, strict=True)]
     reached = f"{points(means[0])} against {points(means[1])} {group.metric}"
     where = f"{row.baseline} on {group.name}"
@@ -154,6 +161,8 @@ def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, di
     if not any(value for _, value in difference.differences):
         return f"{label} scores exactly as {where} {over}: {reached}."
     seen = f"{signed_points(difference.mean)}{_range(difference)} {over}, {reached}"
+    if verdict is Verdict.SEEDS_CHANGE_NOTHING:
+        return f"{label} against {where}: {seen}; the same at each."
     if verdict.is_too_few:
         return f"{label} against {where}: {seen}."
     if verdict is Verdict.SEEDS_CHANGE_NOTHING:

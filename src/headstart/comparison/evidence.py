@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.comparison.comparison_table import ComparisonTable
+from headstart.comparison.comparison_table import ComparisonRow, ComparisonTable
 from headstart.comparison.examples import ExampleEvidence, example_evidence
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
@@ -20,7 +20,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointGain:
-    """A strategy's gain over the tasks of one model, against what it is compared with there."""
+    """What a strategy gains over tasks with one model.
+
+    Attributes:
+        baseline: what it is compared with, as sentences name it.
+    """
 
     label: str
     model: str
@@ -37,8 +41,9 @@ class ReportEvidence:
         adjusted: its sign-flip p value after Holm's correction over all comparisons that may have a verdict. Those that
             added seeds until they were decided are left out: their p values do not hold.
         examples: of comparisons with stored predictions: the same over seeds and rows at once, and run against run.
-        best: the expected best of 1, 2, ... finished runs of every row.
-        gains: over the tasks that give a strategy a verdict, if these are two or more.
+        best: the expected best of 1, 2, ... finished runs of every row whose runs are independent trials: not
+            of seeds that go through folds, and not of seeds that were added until it was decided.
+        gains: of each strategy and model, over the tasks that may have a verdict, if these are two or more.
     """
 
     by_row: Mapping[Key, Evidence]
@@ -66,7 +71,11 @@ def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvid
         examples={
             key: found for group in table.groups if store for key, found in example_evidence(group, store).items()
         },
-        best={row.key: expected_best([score for _, score in row.scores]) for row in table.rows if row.scores},
+        best={
+            row.key: expected_best([score for _, score in row.scores])
+            for row in table.rows
+            if row.scores and row.sequential is None and row.num_folds is None
+        },
         gains=joint_gains(table),
     )
 
@@ -85,23 +94,26 @@ def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
 def joint_gains(table: ComparisonTable) -> tuple[JointGain, ...]:
     """Return gains in points of each task's own metric, as leaderboards average them, by strategy and model.
 
-    A task counts once, on its own rows. Left out are comparisons without a verdict, those that added seeds until they
-    were decided, whose early stops overstate the difference, and strategies and models with one task.
+    A task counts once for each model. Scores of its models on other rows are not a task of their own, and a comparison
+    that added seeds until it was decided is left out: its mean would overstate the gain.
     """
-    compared: dict[tuple[str, str, str], dict[tuple[str, str], PairedDifference]] = {}
-    for group in table.groups:
-        for row in group.rows if not group.is_on_other_rows else ():
-            if row.difference is not None and row.verdict is not None and not row.difference.is_sequential:
-                tasks = compared.setdefault((row.label, group.model, row.baseline), {})
-                tasks.setdefault((group.task, row.setting.rows if row.setting else ""), row.difference)
-    found = ((key, _joined(list(tasks.values()))) for key, tasks in compared.items() if len(tasks) > 1)
-    return tuple(
-        JointGain(label=label, model=model, baseline=baseline, gain=gain)
-        for (label, model, baseline), gain in found
-        if gain is not None
+    tasks: dict[tuple[str, str, str], dict[tuple[str, str], ComparisonRow]] = {}
+    for row in table.rows:
+        setting = row.setting
+        if row.verdict is None or row.sequential is not None or setting is None or setting.other_rows:
+            continue
+        tasks.setdefault((row.label, row.model, setting.model_revision), {}).setdefault((row.task, setting.rows), row)
+    found = [_joint_gain(tuple(rows.values())) for rows in tasks.values() if len(rows) > 1]
+    return tuple(each for each in found if each is not None)
+
+
+def _joint_gain(rows: Sequence[ComparisonRow]) -> JointGain | None:
+    """Return the gain over rows of different tasks; None where they share no seed."""
+    differences = [row.difference for row in rows if row.difference is not None]
+    gain = gain_across_tasks(
+        {str(number): dict(each.differences) for number, each in enumerate(differences)},
+        folds=[each.num_folds for each in differences if each.num_folds is not None],
     )
-
-
-def _joined(differences: Sequence[PairedDifference]) -> GainAcrossTasks | None:
-    by_task = {str(number): dict(each.differences) for number, each in enumerate(differences)}
-    return gain_across_tasks(by_task, folds=[each.num_folds for each in differences if each.num_folds is not None])
+    if gain is None:
+        return None
+    return JointGain(label=rows[0].label, model=rows[0].model, baseline=rows[0].baseline, gain=gain)

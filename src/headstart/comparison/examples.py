@@ -137,13 +137,7 @@ def _numbers(column: pyarrow.ChunkedArray) -> Values:
 
 def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
     """Return the pairs of a comparison whose predictions give the scores that it is made of."""
-    difference = row.difference
-    if (
-        difference is None
-        or row.baseline_digest is None
-        or difference.is_sequential
-        or difference.num_folds is not None
-    ):
+    if row.difference is None or row.baseline_digest is None or row.num_folds is not None or row.sequential is not None:
         return None
     digests = (row.experiment_digest, row.baseline_digest)
     found: dict[int, list[Answers]] = {}

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from headstart.comparison.answers import HEAD_START_STRATEGY, Tone
 from headstart.comparison.evidence import JointGain
 from headstart.comparison.formats import plural, points, signed_points
-from headstart.stats.across_tasks import GainAcrossTasks
+from headstart.stats.across_tasks import MIN_TASKS_FOR_OTHER_TASKS, GainAcrossTasks
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, Verdict
 from headstart.stats.intervals import Interval
+
+_TONES = {Verdict.BETTER: Tone.BETTER, Verdict.WORSE: Tone.WORSE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class OverallAnswer:
     """A sentence about one strategy over all of its tasks, and its verdict in a few words.
 
     Attributes:
-        needed: what a verdict would need; "" if there is one.
+        needed: what a verdict would need, or one on other tasks as well; "" if there is one.
     """
 
     label: str
@@ -31,56 +33,54 @@ class OverallAnswer:
 def overall_answers(gains: Sequence[JointGain]) -> tuple[OverallAnswer, ...]:
     """Return one answer per EH-FT strategy and model over tasks, or per strategy in a store without EH-FT."""
     head_starts = [joint for joint in gains if joint.label.startswith(HEAD_START_STRATEGY)]
-    chosen = head_starts or list(gains)
-    names_models = len({joint.model for joint in chosen}) > 1
-    return tuple(_answer(joint, f"{joint.label}, {joint.model}" if names_models else joint.label) for joint in chosen)
-
-
-def _answer(joint: JointGain, name: str) -> OverallAnswer:
-    verdict, tone = _verdict(joint.gain)
-    return OverallAnswer(
-        label=name,
-        verdict=verdict,
-        tone=tone,
-        sentence=_sentence(joint, name),
-        needed=_needed(joint.gain) if tone is Tone.OPEN else "",
+    has_models = len({joint.model for joint in gains}) > 1
+    return tuple(
+        OverallAnswer(
+            label=joint.label,
+            verdict=_verdict(joint.gain),
+            tone=_TONES.get(joint.gain.verdict, Tone.OPEN),
+            sentence=_sentence(joint, f" with {joint.model}" if has_models else ""),
+            needed=_needed(joint.gain),
+        )
+        for joint in head_starts or gains
     )
 
 
-def _verdict(gain: GainAcrossTasks) -> tuple[str, Tone]:
-    """Say it of other tasks like these where there are enough of them, else of these."""
-    other = gain.verdict_for_other_tasks
-    verdict, scope = (gain.verdict, "on these tasks") if other is None else (other, "over tasks")
-    if verdict.is_too_few or verdict is Verdict.SEEDS_CHANGE_NOTHING:
-        return verdict.value, Tone.OPEN
-    tones = {Verdict.BETTER: Tone.BETTER, Verdict.WORSE: Tone.WORSE}
-    return f"{verdict} {scope}", tones.get(verdict, Tone.OPEN)
+def _verdict(gain: GainAcrossTasks) -> str:
+    """Say for which tasks it holds: for these, or for others like them as well."""
+    if gain.verdict not in (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE):
+        return gain.verdict.value
+    holds_beyond = gain.verdict is not Verdict.NO_DIFFERENCE and gain.verdict_for_other_tasks is gain.verdict
+    return f"{gain.verdict} {'over tasks' if holds_beyond else 'on these tasks'}"
 
 
 def _needed(gain: GainAcrossTasks) -> str:
     """Say whether seeds or tasks are missing."""
     if gain.verdict.is_too_few:
-        unit = "folds" if gain.verdict is Verdict.TOO_FEW_FOLDS else "paired seeds"
+        unit = "paired seeds" if gain.verdict is Verdict.TOO_FEW_SEEDS else "folds"
         return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {unit} that all tasks share."
-    if gain.verdict in (Verdict.BETTER, Verdict.WORSE):
-        return "These tasks have a verdict; for others like them more tasks are needed, not more seeds."
-    return "A verdict on these tasks needs more paired seeds; one on others like them needs more tasks."
+    if gain.verdict is Verdict.NO_DIFFERENCE:
+        return "A verdict on these tasks needs more paired seeds that all of them share."
+    if gain.verdict in _TONES and gain.verdict_for_other_tasks is not gain.verdict:
+        return (
+            f"One on other tasks like these needs more of them, at least {MIN_TASKS_FOR_OTHER_TASKS}, not more seeds."
+        )
+    return ""
 
 
-def _sentence(joint: JointGain, name: str) -> str:
+def _sentence(joint: JointGain, with_model: str) -> str:
     gain = joint.gain
     side = "above" if gain.mean >= 0 else "below"
     tasks = f"higher on {gain.wins}, equal on {gain.ties}, lower on {gain.losses}"
+    unit = "paired seed" if gain.num_folds is None else "fold"
     text = (
-        f"Over {plural(gain.num_tasks, 'task')}, {name} is {points(abs(gain.mean))} points {side} {joint.baseline} "
-        f"on average ({tasks})"
+        f"Over {plural(gain.num_tasks, 'task')}{with_model}, {joint.label} is {points(abs(gain.mean))} points {side} "
+        f"{joint.baseline} on average, over the {plural(gain.num_seeds, unit)} that all of them share ({tasks})"
     )
-    ranges = [
-        ("with other seeds", gain.interval_for_these_tasks),
-        ("on other tasks like these", gain.interval_for_other_tasks),
-    ]
-    said = [f"{where} {_range(interval)}" for where, interval in ranges if interval is not None]
-    return f"{text}; {', '.join(said)}." if said else f"{text}."
+    if gain.interval_for_these_tasks is not None:
+        text += f"; with other seeds {_range(gain.interval_for_these_tasks)}"
+    other = gain.interval_for_other_tasks
+    return f"{text}, on other tasks like these {_range(other)}." if other is not None else f"{text}."
 
 
 def _range(interval: Interval) -> str:

@@ -67,7 +67,7 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
         if seen is not None and seen.standard_deviation is not None:
             rows.append(_plan(row.task, row.label, seen.n, seen.standard_deviation, difference))
         else:
-            why = row.finding if seen is None else _why_no_spread(seen)
+            why = row.finding if seen is None else _without_spread(seen)
             left_out.append((row.task, row.label, why))
     return Plan(
         difference=difference, power=POWER, level=SIGNIFICANCE_LEVEL, rows=tuple(rows), left_out=tuple(left_out)
@@ -81,6 +81,10 @@ def _why_no_spread(difference: PairedDifference) -> str:
 def plan_json(plan: Plan) -> str:
     """Return the plan as JSON; differences unrounded from 0 to 1."""
     return json.dumps({"schema_version": SCHEMA_VERSION} | asdict(plan), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _without_spread(seen: PairedDifference) -> str:
+    return "one pair has no spread" if seen.n == 1 else "equal differences have no spread"
 
 
 def _plan(task: str, label: str, num_pairs: int, deviation: float, difference: float) -> PlanRow:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.comparison.formats import bracket, plural, points, signed_points
+from headstart.comparison.formats import bracket, points, signed_points
+from headstart.comparison.words import pairs_of
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -162,7 +163,7 @@ def _draw_row(row: ForestRow, axis: Axis, top: float) -> Element:
             marker(row.series, axis.clip(100 * difference.mean), y),
         ],
         series=row.series,
-        tip=f"{row.label}: {said} over {plural(difference.n, row.unit)}; {row.verdict}",
+        tip=f"{row.label}: {said} over {pairs_of(difference)}; {row.verdict}",
     )
 
 
@@ -173,8 +174,8 @@ def _pooled_label(gain: GainAcrossTasks) -> str:
 
 def _draw_pooled(gain: GainAcrossTasks, axis: Axis, top: float) -> Element:
     y, interval = top + LINE + 3.0, gain.interval_for_these_tasks
-    low, high = (interval.low, interval.high) if interval else (gain.mean, gain.mean)
-    low, middle, high = (axis.clip(100 * value) for value in (low, gain.mean, high))
+    ends = (interval.low, gain.mean, interval.high) if interval else (gain.mean,) * 3
+    low, middle, high = (axis.clip(100 * value) for value in ends)
     said = difference_text(gain.mean, interval)
     return group(
         [

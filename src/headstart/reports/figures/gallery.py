@@ -41,23 +41,26 @@ def all_figures(report: Report) -> tuple[Figure, ...]:
 
 
 def overview_figures(report: Report, series: SeriesNumbers) -> tuple[Figure, ...]:
-    """Return the forest plots: one task's strategies; with several tasks each strategy's tasks and gain, by model."""
-    table = report.table
+    """Return the forest plots: one task's strategies, with several tasks each strategy's, and joint gain, by model."""
+    table, gains = report.table, report.evidence.gains
     if len(table.groups) == 1:
         figure = forest_of_strategies("forest", table.groups[0], series)
         return (figure,) if figure else ()
     limit = forest_limit([row.difference for row in table.rows if row.difference is not None])
-    gains = {(joint.label, joint.model): joint.gain for joint in report.evidence.gains}
+    pooled = {(joint.label, joint.model): joint.gain for joint in gains}
     figures: list[Figure] = []
-    models = list(dict.fromkeys(group.model for group in table.groups))
-    for (label, number), model in itertools.product(series.items(), models):
-        pairs = [
-            (group, row) for group in table.groups for row in group.rows if row.label == label and group.model == model
-        ]
-        name = f"forest-{len(figures) + 1}-{slug(label)}"
-        title = f"{label}, {model}" if len(models) > 1 else label
-        figure = forest_of_tasks(name, title, pairs, number, gains.get((label, model)), limit)
-        figures += [figure] if figure else []
+    for label, number in series.items():
+        pairs = [(group, row) for group in table.groups for row in group.rows if row.label == label]
+        for model in dict.fromkeys(group.model for group, _ in pairs):
+            figure = forest_of_tasks(
+                f"forest-{len(figures) + 1}-{slug(label)}",
+                label,
+                [(group, row) for group, row in pairs if group.model == model],
+                number,
+                pooled.get((label, model)),
+                limit,
+            )
+            figures += [figure] if figure else []
     return tuple(figures)
 
 
