@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from headstart.comparison.answers import Tone
 from headstart.comparison.comparison_table import ComparisonTable, build_comparison
-from headstart.comparison.evidence import JointGain, ReportEvidence, weigh
+from headstart.comparison.evidence import ReportEvidence, weigh
 from headstart.comparison.frame import Frame
 from headstart.comparison.overall import overall_answers
 from headstart.reports.evidence_table import evidence_table

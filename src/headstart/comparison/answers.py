@@ -165,8 +165,6 @@ def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, di
         return f"{label} against {where}: {seen}; the same at each."
     if verdict.is_too_few:
         return f"{label} against {where}: {seen}."
-    if verdict is Verdict.SEEDS_CHANGE_NOTHING:
-        return f"{label} against {where}: {seen}; each of them differs by the same, so this is one run, made again."
     return f"{label} cannot be told apart from {where}: {seen}."
 
 

@@ -23,7 +23,7 @@ from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, Summary, summarise
 from headstart.store.declared import DeclaredAxis
-from headstart.store.record import NOTHING_CHOSEN, ON_OTHER_ROWS
+from headstart.store.record import NOTHING_CHOSEN
 from headstart.store.setting import Setting
 
 PLAIN_FINE_TUNING = "plain fine-tuning"
@@ -92,11 +92,6 @@ class ComparisonRow:
     cautions: tuple[str, ...]
 
     @property
-    def unit(self) -> str:
-        """What a difference is of, in words: where seeds go through folds, of a fold."""
-        return "fold" if self.difference is not None and self.difference.num_folds is not None else "paired seed"
-
-    @property
     def words(self) -> tuple[str, ...]:
         """The finding and every caution, the finding first."""
         return (self.finding, *self.cautions) if self.finding else self.cautions
@@ -129,7 +124,6 @@ class ComparisonGroup:
     Attributes:
         title: the task, told apart from its namesakes; to stand beside the model.
         name: the same where it stands alone.
-        is_on_other_rows: whether finished models were scored on another task's rows: no task of its own.
         caption: a sentence: metric, reported split, and what was chosen where.
     """
 
@@ -141,7 +135,6 @@ class ComparisonGroup:
     reported_split: str
     num_evaluation_examples: int
     constant_score: float
-    is_on_other_rows: bool
     caption: str
     rows: tuple[ComparisonRow, ...]
 
@@ -234,7 +227,6 @@ def _group(rows: list[ComparisonRow], title: str, name: str) -> ComparisonGroup:
         reported_split=first.reported_split,
         num_evaluation_examples=first.num_evaluation_examples,
         constant_score=first.constant_score,
-        is_on_other_rows=ON_OTHER_ROWS in first.task,
         caption=_caption(rows),
         rows=tuple(rows),
     )

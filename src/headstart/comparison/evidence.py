@@ -9,7 +9,6 @@ from headstart.comparison.comparison_table import ComparisonRow, ComparisonTable
 from headstart.comparison.examples import ExampleEvidence, example_evidence
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
-from headstart.stats.comparisons import PairedDifference
 from headstart.stats.evidence import Evidence, weigh_difference
 from headstart.stats.multiplicity import holm
 from headstart.store.local import LocalStore

@@ -141,7 +141,7 @@ def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str
         return None
     digests = (row.experiment_digest, row.baseline_digest)
     found: dict[int, list[Answers]] = {}
-    for seed, _ in difference.differences:
+    for seed, _ in row.difference.differences:
         sides = [side for digest in digests if (side := read(digest, seed)) is not None]
         if len(sides) == len(digests):
             found[seed] = sides

@@ -74,10 +74,6 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
     )
 
 
-def _why_no_spread(difference: PairedDifference) -> str:
-    return "one pair has no spread" if difference.n == 1 else "its differences are all equal"
-
-
 def plan_json(plan: Plan) -> str:
     """Return the plan as JSON; differences unrounded from 0 to 1."""
     return json.dumps({"schema_version": SCHEMA_VERSION} | asdict(plan), indent=2, ensure_ascii=False, allow_nan=False)

@@ -40,7 +40,6 @@ class ForestRow:
     label: str
     series: int
     baseline: str
-    unit: str
     difference: PairedDifference
     verdict: str
 
@@ -52,7 +51,6 @@ def forest_of_strategies(name: str, group_: ComparisonGroup, series: SeriesNumbe
             label=row.label,
             series=series[row.label],
             baseline=row.baseline,
-            unit=row.unit,
             difference=row.difference,
             verdict=row.finding,
         )
@@ -81,7 +79,6 @@ def forest_of_tasks(
             label=group_.title,
             series=number,
             baseline=row.baseline,
-            unit=row.unit,
             difference=row.difference,
             verdict=row.finding,
         )
