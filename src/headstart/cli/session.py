@@ -32,8 +32,12 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session(training: TrainingOptions | None = None, *sources: TaskSource) -> RunDataCache:
+def open_session(trainings: Sequence[TrainingOptions] = (), sources: Sequence[TaskSource] = ()) -> RunDataCache:
     """Return what planning and the runs of one call share; what can be refused without torch is refused first.
+
+    Args:
+        trainings: what the call trains with; several where it varies something.
+        sources: the rows it is about.
 
     Raises:
         UsageError: if rows cannot be found, are faulty, or cannot be trained on in this way.
@@ -43,7 +47,7 @@ def open_session(training: TrainingOptions | None = None, *sources: TaskSource) 
         data = rows.of(source)
         for other in source.evaluate_on:
             rows.other(source, other)
-        if training is not None:
+        for training in trainings:
             check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
 

@@ -1,4 +1,4 @@
-"""What was declared about a comparison before its first look; stored beside the experiment, and never changed."""
+"""What a comparison declared about itself, stored beside its experiments: when it looks, and what it varies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 
 FILE_NAME = "looks.json"
+AXES_FILE_NAME = "varied.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,47 @@ def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
         return read_record(DeclaredLooks, store.root / digest / FILE_NAME)
     except FileNotFoundError:
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAxis:
+    """An axis that a comparison varies beside strategy and adapter, such as "head", and its values, the first first."""
+
+    axis: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAxes:
+    """All axes that comparisons with an experiment ever varied."""
+
+    axes: tuple[DeclaredAxis, ...]
+
+
+def declare_axis(store: LocalStore, digest: str, axis: DeclaredAxis) -> None:
+    """Store that a comparison with this experiment varies an axis; values declared before stay, in front of new ones.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    before = {each.axis: each.values for each in read_axes(store, digest)}
+    merged = before | {axis.axis: tuple(dict.fromkeys((*before.get(axis.axis, ()), *axis.values)))}
+    if merged != before:
+        store.mark()
+        axes = tuple(DeclaredAxis(axis=name, values=values) for name, values in merged.items())
+        write_record(store.root / digest / AXES_FILE_NAME, DeclaredAxes(axes=axes))
+
+
+def read_axes(store: LocalStore, digest: str) -> tuple[DeclaredAxis, ...]:
+    """Return the axes that comparisons with this experiment vary; empty where none was declared.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    try:
+        return read_record(DeclaredAxes, store.root / digest / AXES_FILE_NAME).axes
+    except FileNotFoundError:
+        return ()
 
 
 def _describe(looks: DeclaredLooks) -> str:
