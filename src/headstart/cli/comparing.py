@@ -25,6 +25,7 @@ from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
+from headstart.training.arguments import accumulated_batches
 
 
 def run_comparison(
@@ -123,8 +124,20 @@ def _setting_line(experiment: Experiment) -> str:
     training = experiment.training
     return (
         f"{experiment.model} with the head {experiment.head}: {training.precision}, {training.attention} attention, on "
-        f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens"
+        f"{training.device}; batches of {training.batch_size}{_accumulated(experiment)}, at most {training.max_length} "
+        "tokens"
     )
+
+
+def _accumulated(experiment: Experiment) -> str:
+    """Say how many batches an update has, where that is not one everywhere."""
+    stages = [stage for stage in experiment.plan if stage.num_steps]
+    numbers = {stage.name: accumulated_batches(stage.kind, experiment.training.overrides) for stage in stages}
+    if set(numbers.values()) <= {1}:
+        return ""
+    if len(set(numbers.values())) == 1:
+        return f", {numbers[stages[0].name]} to an update"
+    return "".join(f", {number} to an update of {name}" for name, number in numbers.items())
 
 
 def _truncation_line(run: Run, cache: RunDataCache) -> str:
