@@ -25,7 +25,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tasks", "stats", "store"),
-    ("adapters", "data", "artifacts", "reports"),
+    ("adapters", "data", "artifacts", "comparison"),
+    ("reports",),
     ("strategies", "inference", "inspection"),
     ("training",),
     ("experiments",),
@@ -40,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
     *("errors", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
-    *("tasks", "stats", "store", "reports", "data", "inspection"),
+    *("tasks", "stats", "store", "comparison", "reports", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
 """What makes batches or looks into a model, in parts that otherwise read tables."""

@@ -11,13 +11,13 @@ from rich.text import Text
 
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import in_flags
+from headstart.comparison.frame import Frame, read_declared
+from headstart.comparison.report import build_report
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.reports.frame import Frame, read_declared
 from headstart.reports.renderings import answer_lines, as_rich
-from headstart.reports.report import build_report
 from headstart.reports.values import as_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus

@@ -103,10 +103,10 @@ def _format_of(out: Path | None) -> Format:
 
 
 def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
-    from headstart.reports.frame import frame_to_report
+    from headstart.comparison.frame import frame_to_report
+    from headstart.comparison.report import build_report
     from headstart.reports.latex import as_latex
     from headstart.reports.renderings import as_markdown, as_text
-    from headstart.reports.report import build_report
     from headstart.reports.values import as_csv, as_json
     from headstart.store.local import LocalStore
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from headstart.comparison.frame import frame_to_report
+from headstart.comparison.report import build_report
 from headstart.reports.figures.drawing import swatch
-from headstart.reports.frame import frame_to_report
 from headstart.reports.page import build_page
-from headstart.reports.report import build_report
 from headstart.store.layout import write_text
 from headstart.store.local import LocalStore
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
+from headstart.comparison.report import Report
 from headstart.reports.renderings import cells_of
-from headstart.reports.report import Report
 
 HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
 _ESCAPES = {

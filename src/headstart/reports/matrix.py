@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.formats import PLUS_MINUS, points, signed_points
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import PLUS_MINUS, points, signed_points
-from headstart.reports.frame import Cell
 from headstart.stats.comparisons import Verdict
 from headstart.store.record import RunStatus
 

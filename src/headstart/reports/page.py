@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.reports.answers import Answer, answers_of
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
-from headstart.reports.evidence import ReportEvidence
+from headstart.comparison.answers import Answer, answers_of
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.evidence import ReportEvidence
+from headstart.comparison.formats import NOTHING, count, last_line, points
+from headstart.comparison.frame import Frame
+from headstart.comparison.origins import Origins, read_origins
+from headstart.comparison.overall import OverallAnswer
+from headstart.comparison.report import Report
 from headstart.reports.evidence_table import evidence_table, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.strip import strip, strip_limit
-from headstart.reports.formats import NOTHING, count, last_line, points
-from headstart.reports.frame import Cell, Frame
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
-from headstart.reports.measurements import measurement_table
-from headstart.reports.origins import Origins, read_origins
-from headstart.reports.overall import OverallAnswer
+from headstart.reports.measurement_table import measurement_table
 from headstart.reports.renderings import cells_of
-from headstart.reports.report import Report
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
-from headstart.reports.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
-from headstart.reports.report import Report
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
+from headstart.comparison.report import Report
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod, RenderableType

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.examples import ExampleEvidence
-from headstart.reports.report import Report
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.report import Report
 from headstart.stats.evidence import Evidence
 
 SCHEMA_VERSION = 3
@@ -38,7 +38,8 @@ def as_json(report: Report) -> str:
     """Return everything as JSON; a value that is missing is null.
 
     A row is what `ComparisonRow` says, and beside that its evidence (`stats.evidence`), its examples
-    (`reports.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or changes.
+    (`comparison.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or
+    changes.
     """
     values = {
         "schema_version": SCHEMA_VERSION,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from headstart.comparison.cells import BASELINE_STRATEGY
+from headstart.comparison.frame import Frame
+from headstart.comparison.words import is_undertrained
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.frame import BASELINE_STRATEGY, Frame
-from headstart.reports.words import is_undertrained
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
 from headstart.stats.sequential import SequentialDesign
 from headstart.store.declared import DeclaredLooks, declare_looks, read_looks

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from headstart.comparison.frame import Frame
 from headstart.errors import UsageError
 from headstart.reports.figures.figure_files import standalone_svg, write_store_figures
 from headstart.reports.figures.gallery import all_figures
-from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore
 from tests.support.stores import make_record, write_store
 

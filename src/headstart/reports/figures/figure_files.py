@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from headstart.comparison.frame import frame_to_report
 from headstart.errors import UsageError
 from headstart.reports.figures.drawing import Element, Figure, Series, element, group, marker, path, text
 from headstart.reports.figures.gallery import all_figures
-from headstart.reports.frame import frame_to_report
 from headstart.store.layout import atomic_path
 from headstart.store.local import LocalStore
 

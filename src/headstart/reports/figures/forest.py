@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import bracket, plural, points, signed_points
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -23,7 +24,6 @@ from headstart.reports.figures.drawing import (
 from headstart.reports.figures.rows import DOTS, LABEL_LENGTH, LEFT, LINE, RIGHT, ROW_HEIGHT, TOP
 from headstart.reports.figures.scales import Axis, draw_x_axis
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import bracket, plural, points, signed_points
 from headstart.stats.across_tasks import GainAcrossTasks
 from headstart.stats.comparisons import PairedDifference
 from headstart.stats.intervals import Interval

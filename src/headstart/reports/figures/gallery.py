@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonTable, build_comparison
-from headstart.reports.curves import learning_curve
-from headstart.reports.evidence import JointGain, joint_gains
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonTable, build_comparison
+from headstart.comparison.curves import learning_curve
+from headstart.comparison.evidence import JointGain, joint_gains
+from headstart.comparison.frame import Frame
+from headstart.comparison.measurements import diagnostics_of, values_of
 from headstart.reports.figures.best_of import best_of_figure
 from headstart.reports.figures.calibration import calibration_figure, reliability_curve
 from headstart.reports.figures.cost import cost_figure
@@ -17,8 +20,6 @@ from headstart.reports.figures.learning import learning_figure
 from headstart.reports.figures.rows import MeasuredRow, Quantity, measured_figure
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.slope import slope_figure
-from headstart.reports.frame import Cell, Frame
-from headstart.reports.measurements import diagnostics_of, values_of
 from headstart.store.local import LocalStore
 
 FEATURE_CHANGE = Quantity(

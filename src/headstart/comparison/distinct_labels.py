@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from headstart.reports.formats import plural
-from headstart.reports.frame import Cell, Frame
+from headstart.comparison.cells import Cell
+from headstart.comparison.formats import plural
+from headstart.comparison.frame import Frame
 
 
 def distinct_labels(frame: Frame) -> dict[str, str]:

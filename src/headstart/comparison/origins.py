@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from headstart.comparison.frame import Frame
 from headstart.errors import HeadstartError
-from headstart.reports.frame import Frame
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance

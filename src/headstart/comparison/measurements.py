@@ -1,16 +1,12 @@
-"""What stages measured beside their scores, gathered by strategy, where a store has it."""
+"""What stages measured beside their scores, where a store has it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from headstart.reports.comparison_table import ComparisonGroup
-from headstart.reports.figures.drawing import DataTable
-from headstart.reports.formats import NOTHING, PLUS_MINUS
-from headstart.reports.frame import Cell
-from headstart.stats.summary import summarise
+from headstart.comparison.cells import Cell
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.record import RunRecord
 
@@ -39,17 +35,6 @@ def values_of(cell: Cell, of_stage: Callable[[StageDiagnostics], float | None]) 
     return tuple((seed, value) for seed, value in found if value is not None)
 
 
-def measurement_table(group: ComparisonGroup, cells: Mapping[tuple[str, str], Cell]) -> DataTable | None:
-    """Return mean and standard deviation over seeds, a line per quantity that any run has; None without any."""
-    rows = []
-    for each in MEASUREMENTS:
-        values = [[value for run in cells[row.key].finished if (value := each.of_run(run)) is not None]
-                  for row in group.rows]  # fmt: skip
-        if any(values):
-            rows.append((each.name, *(_mean_text(of_row, each.write) for of_row in values)))
-    return DataTable(headings=("", *(row.label for row in group.rows)), rows=tuple(rows)) if rows else None
-
-
 def _last(run: RunRecord) -> StageDiagnostics | None:
     return run.stages[-1].diagnostics if run.stages else None
 
@@ -75,14 +60,6 @@ def _energy(run: RunRecord) -> float | None:
 
 def _peak_memory(run: RunRecord) -> float | None:
     return max((stage.diagnostics.peak_memory_bytes for stage in run.stages if stage.diagnostics), default=0) or None
-
-
-def _mean_text(values: Sequence[float], write: Callable[[float], str]) -> str:
-    if not values:
-        return NOTHING
-    summary = summarise(values)
-    deviation = summary.standard_deviation
-    return write(summary.mean) + (f" {PLUS_MINUS} {write(deviation)}" if deviation is not None else "")
 
 
 def _decimal(digits: int, factor: float = 1.0) -> Callable[[float], str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.errors import UsageError
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
 from headstart.store.record import Purpose, RunStatus
 from tests.support.stores import fail, make_record, write_store
 

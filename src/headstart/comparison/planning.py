@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
 from headstart.stats.intervals import Interval
 from headstart.stats.power import POWER, seeds_needed, smallest_difference, spread_interval

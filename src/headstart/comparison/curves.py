@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.reports.frame import Cell
+from headstart.comparison.cells import Cell
 from headstart.store.local import LocalStore
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from headstart.reports.formats import plural, points
-from headstart.reports.frame import Cell, Frame, Pairing
+from headstart.comparison.cells import Cell
+from headstart.comparison.formats import plural, points
+from headstart.comparison.frame import Frame, Pairing
 from headstart.stats.comparisons import Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, clearly_above, count_outcomes, summarise

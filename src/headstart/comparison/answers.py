@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.evidence import ReportEvidence
-from headstart.reports.formats import NO_BREAK, bracket, plural, points, signed_points
-from headstart.reports.words import UNDERTRAINED
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.evidence import ReportEvidence
+from headstart.comparison.formats import NO_BREAK, bracket, plural, points, signed_points
+from headstart.comparison.words import UNDERTRAINED
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL, PairedDifference, Verdict
 from headstart.stats.power import seeds_needed, smallest_difference
 

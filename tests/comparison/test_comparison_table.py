@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from headstart.reports.comparison_table import ComparisonRow, ComparisonTable, build_comparison
-from headstart.reports.frame import Frame
+from headstart.comparison.comparison_table import ComparisonRow, ComparisonTable, build_comparison
+from headstart.comparison.frame import Frame
 from headstart.stats.comparisons import Verdict
 from headstart.store.declared import DeclaredLooks
 from headstart.store.record import Purpose, RunRecord, RunStatus

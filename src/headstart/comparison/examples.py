@@ -14,7 +14,7 @@ import numpy
 import pyarrow
 import pyarrow.parquet
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.stats.crossed import CrossedInterval, Sides, crossed_bootstraps
 from headstart.stats.example_scores import EXAMPLE_SCORES, ExampleScore
 from headstart.stats.intervals import Interval

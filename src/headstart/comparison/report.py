@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.reports.answers import Answer, answers_of
-from headstart.reports.comparison_table import ComparisonTable, build_comparison
-from headstart.reports.evidence import ReportEvidence, weigh
-from headstart.reports.frame import Frame
-from headstart.reports.overall import OverallAnswer, overall_answers
+from headstart.comparison.answers import Answer, answers_of
+from headstart.comparison.comparison_table import ComparisonTable, build_comparison
+from headstart.comparison.evidence import ReportEvidence, weigh
+from headstart.comparison.frame import Frame
+from headstart.comparison.overall import OverallAnswer, overall_answers
 from headstart.store.local import LocalStore
 
 

@@ -1,4 +1,4 @@
-"""All runs of a store, grouped into cells, and which two cells may be paired."""
+"""All runs of a store in cells, and which two cells may be paired."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from headstart.costs import STEP_COST, cost
+from headstart.comparison.cells import MATCHED_STRATEGY, Cell
+from headstart.costs import STEP_COST
 from headstart.errors import HeadstartError, UsageError
 from headstart.stats.comparisons import PairedDifference, compare_paired
 from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
@@ -15,96 +16,6 @@ from headstart.store.declared import DeclaredLooks, read_looks
 from headstart.store.layout import read_json
 from headstart.store.local import LocalStore, existing_store
 from headstart.store.record import Purpose, RunRecord, RunStatus
-
-BASELINE_STRATEGY = "finetune"
-MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """All runs of one experiment, one per seed, sorted by seed. There is at least one.
-
-    Attributes:
-        baseline: the strategy that others are compared with.
-        identity: of the task's rows and the model's weights, "" where the store does not say: two tables of one name
-            are two tasks.
-    """
-
-    records: tuple[RunRecord, ...]
-    identity: str = ""
-    baseline: str = BASELINE_STRATEGY
-
-    @property
-    def first(self) -> RunRecord:
-        """A record that stands for what all of them share; a finished one where there is one."""
-        return next(iter(self.finished), self.records[0])
-
-    @property
-    def experiment_digest(self) -> str:
-        """The digest that all runs share."""
-        return self.first.experiment_digest
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What tells the cell from all others: one experiment may be scored on several tasks."""
-        return (self.experiment_digest, self.first.task)
-
-    @property
-    def is_baseline(self) -> bool:
-        """Whether this is plain fine-tuning."""
-        return self.first.strategy == self.baseline
-
-    @property
-    def cost(self) -> float:
-        """What a run's updates cost, in forward passes of a batch."""
-        return cost((stage.role, stage.num_steps) for stage in self.first.stages)
-
-    @property
-    def question(self) -> tuple[str, str, str, str, str]:
-        """What was measured: cells are compared only where task, model, metric, reported split and rows are equal."""
-        return (self.first.task, self.first.model, self.first.metric, self.first.reported_split, self.identity)
-
-    @property
-    def finished(self) -> tuple[RunRecord, ...]:
-        """The runs that ended with a score."""
-        return tuple(record for record in self.records if record.status is RunStatus.FINISHED)
-
-    @property
-    def failed(self) -> tuple[RunRecord, ...]:
-        """The runs that did not, diverged or stopped by an error."""
-        return tuple(record for record in self.records if record.status is not RunStatus.FINISHED)
-
-    @property
-    def num_diverged(self) -> int:
-        """How many runs diverged: a result."""
-        return sum(record.status is RunStatus.DIVERGED for record in self.records)
-
-    @property
-    def num_errors(self) -> int:
-        """How many runs were stopped by an error; they are tried again."""
-        return sum(record.status is RunStatus.ERROR for record in self.records)
-
-    @property
-    def num_degenerate(self) -> int:
-        """How many finished runs answered the same to every row."""
-        return sum(record.is_degenerate for record in self.finished)
-
-    @property
-    def is_pairable(self) -> bool:
-        """Whether equal seeds mean equal draws."""
-        return self.first.is_pairable
-
-    def scores(self) -> dict[int, float]:
-        """Return the main metric of every finished run by seed."""
-        return {record.seed: record.scores[record.metric] for record in self.finished}
-
-    def first_stage_scores(self) -> dict[int, float]:
-        """Return the main metric at Stage 1's end by seed; empty where the plan has one stage."""
-        return {
-            record.seed: record.stages[0].scores[record.metric]
-            for record in self.finished
-            if len(record.stages) > 1 and record.metric in record.stages[0].scores
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headstart.reports.answers import HEAD_START_STRATEGY, Tone
-from headstart.reports.evidence import JointGain
-from headstart.reports.formats import plural, points, signed_points
+from headstart.comparison.answers import HEAD_START_STRATEGY, Tone
+from headstart.comparison.evidence import JointGain
+from headstart.comparison.formats import plural, points, signed_points
 from headstart.stats.across_tasks import GainAcrossTasks
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, Verdict
 from headstart.stats.intervals import Interval

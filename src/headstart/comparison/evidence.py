@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headstart.reports.comparison_table import ComparisonTable
-from headstart.reports.examples import ExampleEvidence, example_evidence
+from headstart.comparison.comparison_table import ComparisonTable
+from headstart.comparison.examples import ExampleEvidence, example_evidence
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
 from headstart.stats.evidence import Evidence, weigh_difference

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.reports.answers import Tone
-from headstart.reports.comparison_table import ComparisonTable, build_comparison
-from headstart.reports.evidence import ReportEvidence, weigh
+from headstart.comparison.answers import Tone
+from headstart.comparison.comparison_table import ComparisonTable, build_comparison
+from headstart.comparison.evidence import ReportEvidence, weigh
+from headstart.comparison.frame import Frame
+from headstart.comparison.overall import overall_answers
 from headstart.reports.evidence_table import evidence_table
-from headstart.reports.frame import Frame
-from headstart.reports.overall import overall_answers
 from tests.support.stores import make_record
 
 NOISE = (0.0, 0.011, -0.013, 0.004, 0.017, -0.006, 0.009, -0.015)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from headstart.reports.curves import MAX_POINTS_PER_STAGE, learning_curve, read_losses
-from headstart.reports.frame import Frame
+from headstart.comparison.curves import MAX_POINTS_PER_STAGE, learning_curve, read_losses
+from headstart.comparison.frame import Frame
 from headstart.store.local import LocalStore
 from tests.support.stores import fail, make_record, write_store
 

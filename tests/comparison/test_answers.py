@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.reports.answers import Answer, Tone, needed_text
-from headstart.reports.frame import Frame
-from headstart.reports.report import build_report
+from headstart.comparison.answers import Answer, Tone, needed_text
+from headstart.comparison.frame import Frame
+from headstart.comparison.report import build_report
 from headstart.store.declared import DeclaredLooks
 from headstart.store.record import RunRecord
 from tests.support.stores import make_record

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.formats import NOTHING
-from headstart.reports.frame import Frame
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.formats import NOTHING
+from headstart.comparison.frame import Frame
+from headstart.comparison.measurements import values_of
 from headstart.reports.html import render_html
-from headstart.reports.measurements import measurement_table, values_of
+from headstart.reports.measurement_table import measurement_table
 from headstart.store.record import RunRecord
 from tests.support.stores import fail, make_record, measured, write_store
 

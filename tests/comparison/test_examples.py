@@ -11,10 +11,10 @@ import pyarrow.parquet
 import pytest
 
 from headstart import metrics
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.evidence import weigh
-from headstart.reports.examples import ExampleEvidence
-from headstart.reports.frame import Frame
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.evidence import weigh
+from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.frame import Frame
 from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
 from tests.support.crossed import crossed_bootstrap

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from headstart.reports.distinct_labels import distinct_labels, namesake_identity
-from headstart.reports.formats import plural
-from headstart.reports.frame import MATCHED_STRATEGY, Cell, Frame
-from headstart.reports.words import (
+from headstart.comparison.cells import MATCHED_STRATEGY, Cell
+from headstart.comparison.distinct_labels import distinct_labels, namesake_identity
+from headstart.comparison.formats import plural
+from headstart.comparison.frame import Frame
+from headstart.comparison.words import (
     cautions,
     is_undertrained,
     mean_with_failures,
