@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import print_json
 from headstart.errors import UsageError
 
 
@@ -75,18 +77,20 @@ def report(
         write_html(store, out, equal_compute=match_compute)
     else:
         text = _rendered(store, chosen, equal_compute=match_compute)
-        if out is None:
-            typer.echo(text, nl=False)
-        else:
+        if out is not None:
             write_text(out, text)
+        elif chosen is Format.JSON:
+            print_json(text)
+        else:
+            print(text, end="")
     if out is not None:
-        typer.echo(f"report: {out}")
+        print(f"report: {out}")
     if figures is not None:
         from headstart.reports.figures.figure_files import write_store_figures
 
-        typer.echo(
+        print(
             f"figures: {len(write_store_figures(store, figures, equal_compute=match_compute))} files in {figures}",
-            err=out is None,
+            file=sys.stderr if out is None else sys.stdout,
         )
 
 
