@@ -108,9 +108,7 @@ def test_no_group_stands_on_both_sides_of_any_cut(
         source = TaskSource(name="rows.csv", file=str(table), options=FileOptions(group="customer", **options))  # type: ignore[arg-type]
         rows = TaskRows()
         split = "holdout" if holdout else "validation"
-        parts = rows.parts(
-            source, Evaluation(split=split, holdout_fraction=holdout, selection_fraction=selection)
-        )
+        parts = rows.parts(source, Evaluation(split=split, holdout_fraction=holdout, selection_fraction=selection))
         sides = [parts.train, parts.report, parts.choose, rows.of(source).evaluation][: 4 if holdout else 3]
     assert [len(side) > 0 for side in sides[:3]] == [True, True, selection > 0]
     groups = [set(side.groups or ()) for side in sides]
