@@ -21,6 +21,7 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("process_state",),
     ("registry", "seeding", "option", "costs"),
     ("losses",),
     ("kinds", "metrics"),
@@ -40,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
+    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
     *("tasks", "stats", "store", "comparison", "reports", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")

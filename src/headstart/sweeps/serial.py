@@ -13,6 +13,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis
 from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
@@ -93,7 +94,9 @@ class SerialExecutor:
             self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress))
 
         try:
-            return run_one(data, folder, self.options, listen, observed if self.options.diagnostics else evaluated)
+            with process_state_kept():
+                observe = observed if self.options.diagnostics else evaluated
+                return run_one(data, folder, self.options, listen, observe)
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
