@@ -63,7 +63,7 @@ class Call:
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in a process group of its own, which is killed when the time is over."""
         environment = os.environ | {
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "PYTHONPATH": os.pathsep.join((f"{ROOT / 'src'}", f"{ROOT}", *filter(None, [os.environ.get("PYTHONPATH")]))),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
