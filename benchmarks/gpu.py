@@ -62,8 +62,9 @@ class Call:
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in a process group of its own, which is killed when the time is over."""
+        given = os.environ.get("PYTHONPATH")
         environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join((f"{ROOT / 'src'}", f"{ROOT}", *filter(None, [os.environ.get("PYTHONPATH")]))),
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT), *([given] if given else []))),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
