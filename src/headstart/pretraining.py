@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-import random
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
@@ -25,6 +22,7 @@ from headstart.experiments.saved_adapters import keep_start, saved_adapter_diges
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, digests
+from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.store.record import StageRecord
 from headstart.strategies.adapter import adapter_stage
@@ -99,7 +97,7 @@ def pretrain_head(
         precision=precision,
         adapter_from=Path(adapter_from) if adapter_from else None,
     )
-    with _random_states_kept():
+    with process_state_kept():
         private = classifier_from_model(copy.deepcopy(model).float(), head)
         rows = _rows(private, train_dataset, data_collator, processing_class)
         stage = _stage(private, rows, method, training)
@@ -221,16 +219,3 @@ def _write_head(model: PreTrainedModel, trained: dict[str, torch.Tensor]) -> Non
     with torch.no_grad():
         for name, tensor in trained.items():
             tensors[name].copy_(tensor)
-
-
-@contextmanager
-def _random_states_kept() -> Iterator[None]:
-    """Restore the random states of Python, NumPy and torch after the block."""
-    python, numpy_state = random.getstate(), np.random.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy_state)

@@ -7,9 +7,10 @@ import pytest
 from headstart.errors import UsageError
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TrainingOptions
-from headstart.experiments.varied import AXES, Setting, VariedAxis, settings_of
+from headstart.experiments.varied import VariedAxis, VariedOptions, settings_of
 from headstart.option import read_options
 from headstart.registry import Spec
+from headstart.store.declared import AXES
 
 VALUES = {
     "head": ("native", Spec("mlp", (("hidden_size", 64),))),
@@ -23,7 +24,9 @@ VALUES = {
 """Of every axis that is a field, as the field has them."""
 
 
-def settings(text: str, model: ModelOptions | None = None, training: TrainingOptions | None = None) -> list[Setting]:
+def settings(
+    text: str, model: ModelOptions | None = None, training: TrainingOptions | None = None
+) -> list[VariedOptions]:
     axis = VariedAxis.parse(text)
     return list(settings_of(axis, model or ModelOptions(), training or TrainingOptions()))
 

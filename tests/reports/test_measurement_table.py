@@ -9,6 +9,7 @@ from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.formats import NOTHING
 from headstart.comparison.frame import Frame
 from headstart.comparison.measurements import values_of
+from headstart.comparison.report import read_report
 from headstart.reports.html import render_html
 from headstart.reports.measurement_table import measurement_table
 from headstart.store.record import RunRecord
@@ -51,8 +52,8 @@ def test_values_are_by_seed():
 
 
 def test_the_page_shows_them_only_where_there_are_some(tmp_path: Path):
-    page = render_html(write_store(tmp_path / "a", some_records()))
-    without = render_html(write_store(tmp_path / "b", [make_record()]))
+    page = render_html(read_report(write_store(tmp_path / "a", some_records())))
+    without = render_html(read_report(write_store(tmp_path / "b", [make_record()])))
     for part in ("What stages measured", "Calibration.", "Feature change.", "How far layers move."):
         assert part in page
         assert part not in without

@@ -11,7 +11,7 @@ import pytest
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
 from headstart.experiments.varied import VariedAxis
-from headstart.store.declared import DeclaredAxis, declare_axis, read_axes
+from headstart.store.declared import DeclaredAxis, read_axes
 from headstart.store.local import LocalStore
 from headstart.store.record import Purpose, RunStatus
 from headstart.sweeps.executor import SweepEvent
@@ -44,7 +44,8 @@ def test_every_strategy_runs_at_every_value_with_paired_seeds(tiny_checkpoint: C
     assert [record.experiment_digest for record in records] == [run.experiment.digest for run in runs]
     assert all(record.status is RunStatus.FINISHED for record in records)
     for run in runs:
-        assert read_axes(store, run.experiment.digest) == (DeclaredAxis(axis="head", values=("native", "linear")),)
+        axis = DeclaredAxis(axis="head", value=run.experiment.head.name, values=("native", "linear"))
+        assert read_axes(store, run.experiment.digest) == (axis,)
 
 
 def test_the_first_value_is_the_ordinary_experiment(tiny_checkpoint: CheckpointMaker) -> None:
@@ -68,9 +69,12 @@ def test_rates_are_chosen_at_each_value(tiny_checkpoint: CheckpointMaker, tmp_pa
         if event.record is not None and event.run.experiment.purpose is Purpose.SELECTION
     ]
     assert trials == [(16, 1e-4), (16, 1e-3), (24, 1e-4), (24, 1e-3)]
-    declared = {event.run.experiment.purpose: read_axes(store, event.run.experiment.digest) for event in events}
-    assert not declared[Purpose.SELECTION]
-    assert declared[Purpose.REPORT] == (DeclaredAxis(axis="max_length", values=("16", "24")),)
+    for event in events:
+        declared = read_axes(store, event.run.experiment.digest)
+        length = str(event.run.experiment.training.max_length)
+        is_trial = event.run.experiment.purpose is Purpose.SELECTION
+        axis = DeclaredAxis(axis="max_length", value=length, values=("16", "24"))
+        assert declared == (() if is_trial else (axis,))
 
 
 def test_smoke_runs_it_too(tiny_checkpoint: CheckpointMaker) -> None:
@@ -93,14 +97,3 @@ def test_seeds_cannot_be_added_until_it_is_decided(tiny_checkpoint: CheckpointMa
     sweep = sweep_of(tiny_checkpoint("bert"), "head=native,linear", "finetune", "lp_ft")
     with pytest.raises(UsageError, match="`until_decided` does not go with `vary`"):
         check_until_decided(sweep)
-
-
-def test_values_declared_again_join_those_before(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    for axis, values in (("head", ("native", "linear")), ("long", ("truncate",)), ("head", ("mlp", "native"))):
-        declare_axis(store, "abc", DeclaredAxis(axis=axis, values=values))
-    assert read_axes(store, "abc") == (
-        DeclaredAxis(axis="head", values=("native", "linear", "mlp")),
-        DeclaredAxis(axis="long", values=("truncate",)),
-    )
-    assert read_axes(store, "def") == ()

@@ -12,7 +12,7 @@ from rich.text import Text
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.output import print_json
-from headstart.comparison.frame import Frame, read_declared
+from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
@@ -78,8 +78,9 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
                 f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else "")
             )
         return
-    declared = read_declared(store, {record.experiment_digest for record in records})
-    report = build_report(Frame.from_records(records, declared=declared), store)
+    digests = {record.experiment_digest for record in records}
+    frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
+    report = build_report(frame, store)
     if json:
         print_json(as_json(report))
         return

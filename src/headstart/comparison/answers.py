@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import PLAIN_FINE_TUNING, ComparisonGroup, ComparisonRow
 from headstart.comparison.evidence import ReportEvidence
 from headstart.comparison.formats import NO_BREAK, bracket, plural, points, signed_points
 from headstart.comparison.words import UNDERTRAINED
@@ -13,8 +13,7 @@ from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVE
 from headstart.stats.power import seeds_needed, smallest_difference
 
 HEAD_START_STRATEGY = "eh_ft"
-BASELINE = "plain fine-tuning"
-NOTHING_TO_COMPARE = f"{BASELINE} alone"
+NOTHING_TO_COMPARE = f"{PLAIN_FINE_TUNING} alone"
 WANTED_DIFFERENCE = 0.01
 """An answer says how many seeds would show this difference, in the scores' unit: one point."""
 
@@ -50,14 +49,16 @@ class Answer:
 def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer, ...]:
     """Return one answer per EH-FT row, or per compared row in a group without EH-FT.
 
+    Beside these, fine-tuning at a later value of an axis has one.
     Where every baseline is undertrained there is one answer: that.
     """
     baselines = [row for row in group.rows if row.is_baseline and row.summary is not None]
-    if baselines and all(row.words and row.words[0].startswith(UNDERTRAINED) for row in baselines):
+    if baselines and all(row.is_undertrained for row in baselines):
         return tuple(_undertrained_answer(group, row) for row in baselines)
+    later = [row for row in group.rows if row.is_baseline and row.baseline_digest is not None]
     rows = [row for row in group.rows if not row.is_baseline]
     head_starts = [row for row in rows if row.strategy.partition(":")[0] == HEAD_START_STRATEGY]
-    return tuple(_answer(group, row, evidence) for row in head_starts or rows or group.rows)
+    return tuple(_answer(group, row, evidence) for row in [*later, *(head_starts or rows)] or group.rows)
 
 
 def needed_text(row: ComparisonRow) -> str:
@@ -91,39 +92,43 @@ def _power_text(difference: PairedDifference) -> str:
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
     mean = points(row.summary.mean if row.summary else None)
     return Answer(
-        task=group.task,
+        task=group.name,
         model=group.model,
         label=row.label,
         verdict=f"{UNDERTRAINED}: nothing is compared",
         tone=Tone.WARNING,
         sentence=(
-            f"{BASELINE.capitalize()} reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the best "
+            f"{_capitalised(row)} reached {mean} {row.metric} over {plural(row.n, 'seed')}, not above the best "
             f"constant answer ({points(group.constant_score)}) by two standard errors."
         ),
     )
 
 
 def _answer(group: ComparisonGroup, row: ComparisonRow, evidence: ReportEvidence) -> Answer:
-    verdict = row.words[0] if row.words else NOTHING_TO_COMPARE
+    verdict = row.finding or NOTHING_TO_COMPARE
     return Answer(
-        task=group.task,
+        task=group.name,
         model=group.model,
         label=row.label,
         verdict=verdict,
-        tone=_tone(verdict),
+        tone=_tone(row),
         sentence=_sentence(group, row),
         checks=_checks(row, evidence),
         needed=needed_text(row),
     )
 
 
-def _tone(verdict: str) -> Tone:
-    if verdict == Verdict.BETTER:
+def _tone(row: ComparisonRow) -> Tone:
+    if row.verdict is Verdict.BETTER:
         return Tone.BETTER
-    if verdict == Verdict.WORSE:
+    if row.verdict is Verdict.WORSE:
         return Tone.WORSE
-    is_open = verdict in (Verdict.TOO_FEW_SEEDS, Verdict.NO_DIFFERENCE, NOTHING_TO_COMPARE)
-    return Tone.OPEN if is_open else Tone.WARNING
+    return Tone.OPEN if row.verdict is not None or not row.finding else Tone.WARNING
+
+
+def _capitalised(row: ComparisonRow) -> str:
+    """Name a baseline at a sentence's beginning."""
+    return row.label if row.axes else PLAIN_FINE_TUNING.capitalize()
 
 
 def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
@@ -132,14 +137,15 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
     if row.difference is None or row.verdict is None:
         reached = f"{row.label} reached {points(row.summary.mean)} {row.metric} over {plural(row.n, 'seed')}"
         return f"{reached}; the best constant answer reaches {points(group.constant_score)}."
-    return _comparison(group, row.label, row.verdict, row.difference)
+    return _comparison(group, row, row.verdict, row.difference)
 
 
-def _comparison(group: ComparisonGroup, label: str, verdict: Verdict, difference: PairedDifference) -> str:
+def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, difference: PairedDifference) -> str:
+    label = row.label
     over = f"over {plural(difference.n, 'paired seed')}"
     means = [sum(side) / difference.n for side in zip(*difference.scores, strict=True)]
     reached = f"{points(means[0])} against {points(means[1])} {group.metric}"
-    where = f"{BASELINE} on {group.task}"
+    where = f"{row.baseline} on {group.name}"
     size = f"{points(abs(difference.mean))}{_range(difference)} points {over}: {reached}."
     if verdict is Verdict.BETTER:
         return f"{label} beats {where} by {size}"

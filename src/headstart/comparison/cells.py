@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from headstart.costs import cost
+from headstart.store.declared import DeclaredAxis
 from headstart.store.record import RunRecord, RunStatus
+from headstart.store.setting import Setting
 
 BASELINE_STRATEGY = "finetune"
 MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(NamedTuple):
+    """What was measured, and on what: cells are compared only where all of it is equal.
+
+    Attributes:
+        rows: SHA-256 of the task's rows, with that of other rows where these were scored; "" where not recorded: two
+            tables of one name are two tasks.
+        model_revision: of the model of that name; "" where not recorded.
+    """
+
+    task: str
+    model: str
+    metric: str
+    reported_split: str
+    rows: str
+    model_revision: str
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """All but rows and revision: what namesakes share."""
+        return self[:4]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """All runs of one experiment, one per seed, sorted by seed. There is at least one.
 
     Attributes:
         baseline: the strategy that others are compared with.
-        identity: of the task's rows and the model's weights, "" where the store does not say: two tables of one name
-            are two tasks.
+        axes: what was declared to vary beside strategy and adapter, with the value that this experiment has.
     """
 
     records: tuple[RunRecord, ...]
-    identity: str = ""
     baseline: str = BASELINE_STRATEGY
+    axes: tuple[DeclaredAxis, ...] = ()
 
-    @property
+    @cached_property
     def first(self) -> RunRecord:
         """A record that stands for what all of them share; a finished one where there is one."""
         return next(iter(self.finished), self.records[0])
@@ -46,21 +72,44 @@ class Cell:
         return self.first.strategy == self.baseline
 
     @property
+    def later_axes(self) -> tuple[DeclaredAxis, ...]:
+        """The axes on which it has another value than the first."""
+        return tuple(axis for axis in self.axes if not axis.is_first)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is compared with nothing itself: plain fine-tuning, at the first value of each axis."""
+        return self.is_baseline and not self.later_axes
+
+    @property
+    def setting(self) -> Setting | None:
+        """What decides, beside strategy and rates, whether it may be compared; None where it was not recorded."""
+        return self.first.setting
+
+    @property
     def cost(self) -> float:
         """What a run's updates cost, in forward passes of a batch."""
         return cost((stage.role, stage.num_steps) for stage in self.first.stages)
 
-    @property
-    def question(self) -> tuple[str, str, str, str, str]:
-        """What was measured: cells are compared only where task, model, metric, reported split and rows are equal."""
-        return (self.first.task, self.first.model, self.first.metric, self.first.reported_split, self.identity)
+    @cached_property
+    def question(self) -> Question:
+        """What was measured, and on what."""
+        record, setting = self.first, self.setting
+        return Question(
+            task=record.task,
+            model=record.model,
+            metric=record.metric,
+            reported_split=record.reported_split,
+            rows=f"{setting.rows} {setting.other_rows}".rstrip() if setting else "",
+            model_revision=setting.model_revision if setting else "",
+        )
 
-    @property
+    @cached_property
     def finished(self) -> tuple[RunRecord, ...]:
         """The runs that ended with a score."""
         return tuple(record for record in self.records if record.status is RunStatus.FINISHED)
 
-    @property
+    @cached_property
     def failed(self) -> tuple[RunRecord, ...]:
         """The runs that did not, diverged or stopped by an error."""
         return tuple(record for record in self.records if record.status is not RunStatus.FINISHED)
@@ -85,8 +134,9 @@ class Cell:
         """Whether equal seeds mean equal draws."""
         return self.first.is_pairable
 
-    def scores(self) -> dict[int, float]:
-        """Return the main metric of every finished run by seed."""
+    @cached_property
+    def scores(self) -> Mapping[int, float]:
+        """The main metric of every finished run by seed."""
         return {record.seed: record.scores[record.metric] for record in self.finished}
 
     def first_stage_scores(self) -> dict[int, float]:

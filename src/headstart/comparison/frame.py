@@ -1,46 +1,24 @@
-"""All runs of a store in cells, and which two cells may be paired."""
+"""All runs that a comparison is made of, in cells."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
-from headstart.comparison.cells import MATCHED_STRATEGY, Cell
-from headstart.costs import STEP_COST
-from headstart.errors import HeadstartError, UsageError
-from headstart.stats.comparisons import PairedDifference, compare_paired
-from headstart.stats.sequential import SequentialComparison, SequentialDesign, compare_sequentially
-from headstart.store.declared import DeclaredLooks, read_looks
-from headstart.store.layout import read_json
+from headstart.comparison.cells import MATCHED_STRATEGY, Cell, Question
+from headstart.comparison.pairing import Pairing, pair
+from headstart.errors import UsageError
+from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_axes, read_looks
 from headstart.store.local import LocalStore, existing_store
 from headstart.store.record import Purpose, RunRecord, RunStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairing:
-    """A cell against its baseline.
-
-    Attributes:
-        difference: over the seeds that may be paired; None without such seeds.
-        num_refused_pairs: seeds that both sides have, but from different environments.
-        is_fair: whether both sides had the same number of updates in all, or updates that cost the same.
-        is_void: a side drew outside its seeds, so equal seeds do not make pairs; `difference` is then None.
-        sequential: where it stands, for a comparison that adds seeds until it is decided.
-    """
-
-    baseline: Cell
-    difference: PairedDifference | None
-    num_refused_pairs: int
-    is_fair: bool
-    is_void: bool = False
-    sequential: SequentialComparison | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
-    """All runs that a report is made of.
+    """All runs that a comparison is made of.
 
     Attributes:
         cells: sorted by task and model; the baseline first, then by label.
@@ -57,16 +35,16 @@ class Frame:
         cls,
         records: Iterable[RunRecord],
         digests: Collection[str] | None = None,
-        identities: Mapping[str, str] | None = None,
         declared: Mapping[str, DeclaredLooks] | None = None,
+        varied: Mapping[str, tuple[DeclaredAxis, ...]] | None = None,
     ) -> Frame:
         """Group records into cells.
 
         Args:
             records: of one store or several.
             digests: the experiments to take; all by default.
-            identities: of rows and model by experiment digest, where they are known.
             declared: looks by experiment digest, for comparisons that add seeds until they are decided.
+            varied: axes by experiment digest, for comparisons that vary more than strategy and adapter.
         """
         groups: defaultdict[tuple[str, str], dict[int, RunRecord]] = defaultdict(dict)
         num_selection_runs = 0
@@ -79,7 +57,7 @@ class Frame:
             for each in (record, *record.on_other_rows()):
                 groups[each.experiment_digest, each.task][each.seed] = each
         cells = [
-            Cell(records=tuple(group[seed] for seed in sorted(group)), identity=(identities or {}).get(digest, ""))
+            Cell(records=tuple(group[seed] for seed in sorted(group)), axes=(varied or {}).get(digest, ()))
             for (digest, _), group in groups.items()
         ]
         return cls(
@@ -96,9 +74,7 @@ class Frame:
         local_store = existing_store(store)
         records = local_store.records()
         known = {record.experiment_digest for record in records}
-        return cls.from_records(
-            records, digests, read_identities(local_store, known), read_declared(local_store, known)
-        )
+        return cls.from_records(records, digests, read_declared(local_store, known), read_varied(local_store, known))
 
     @property
     def num_runs(self) -> int:
@@ -119,51 +95,29 @@ class Frame:
         cells = [replace(cell, baseline=MATCHED_STRATEGY) for cell in self.cells]
         return replace(self, cells=tuple(sorted(cells, key=_cell_order)))
 
-    def baseline_of(self, cell: Cell) -> Cell | None:
-        """Return the fine-tuning cell that `cell` is compared with: the one most alike, or None.
-
-        Alike means, in this order: both private or neither, equal environment, equal number of steps, most seeds in
-        common.
-        """
-        candidates = [other for other in self.cells if other.is_baseline and other.question == cell.question]
-        return max(candidates, key=lambda other: _likeness(cell, other), default=None)
-
     def pair(self, cell: Cell) -> Pairing | None:
-        """Compare `cell` with its baseline at equal seeds and in equal environments.
+        """Compare a cell with its counterpart at equal seeds; None where it has none."""
+        baselines = self._baselines.get(cell.question.names, ())
+        return pair(cell, baselines, self.declared.get(cell.experiment_digest))
 
-        None for a baseline itself, and for a cell without one.
-        """
-        baseline = None if cell.is_baseline else self.baseline_of(cell)
-        if baseline is None:
-            return None
-        is_fair = _is_fair(cell, baseline)
-        if not (cell.is_pairable and baseline.is_pairable):
-            return Pairing(baseline=baseline, difference=None, num_refused_pairs=0, is_fair=is_fair, is_void=True)
-        environments = {record.seed: record.environment_digest for record in baseline.finished}
-        refused = {
-            record.seed
-            for record in cell.finished
-            if environments.get(record.seed, record.environment_digest) != record.environment_digest
-        }
-        ours = {seed: score for seed, score in cell.scores().items() if seed not in refused}
-        theirs = {seed: score for seed, score in baseline.scores().items() if seed not in refused}
-        sequential = self._compare_sequentially(cell, baseline, ours, theirs)
-        return Pairing(
-            baseline=baseline,
-            difference=compare_paired(ours, theirs) if sequential is None else sequential.difference,
-            num_refused_pairs=len(refused),
-            is_fair=is_fair,
-            sequential=sequential,
-        )
+    def of_question(self, question: Question) -> list[Cell]:
+        """Return all cells of a question."""
+        return self._by_question.get(question, [])
 
-    def _compare_sequentially(
-        self, cell: Cell, baseline: Cell, ours: Mapping[int, float], theirs: Mapping[int, float]
-    ) -> SequentialComparison | None:
-        looks = self.declared.get(cell.experiment_digest)
-        if looks is None or looks.baseline_digest != baseline.experiment_digest:
-            return None
-        design = SequentialDesign(looks=looks.looks, confidence=looks.confidence)
-        return compare_sequentially(ours, theirs, design, widest=looks.narrower_than)
+    @cached_property
+    def _by_question(self) -> Mapping[Question, list[Cell]]:
+        found: defaultdict[Question, list[Cell]] = defaultdict(list)
+        for cell in self.cells:
+            found[cell.question].append(cell)
+        return found
+
+    @cached_property
+    def _baselines(self) -> Mapping[tuple[str, ...], list[Cell]]:
+        found: defaultdict[tuple[str, ...], list[Cell]] = defaultdict(list)
+        for cell in self.cells:
+            if cell.is_baseline:
+                found[cell.question.names].append(cell)
+        return found
 
 
 def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False) -> Frame:
@@ -188,40 +142,16 @@ def read_declared(store: LocalStore, digests: Iterable[str]) -> dict[str, Declar
     return {digest: looks for digest in digests if (looks := read_looks(store, digest)) is not None}
 
 
-def read_identities(store: LocalStore, digests: Iterable[str]) -> dict[str, str]:
-    """Return the identity of rows and model for those experiments whose `experiment.json` is there and names them."""
-    identities = {}
-    for digest in digests:
-        try:
-            values = read_json(store.experiment_json(digest))
-        except (HeadstartError, OSError):
-            continue
-        identities[digest] = (
-            f"rows {str(values.get('task_fingerprint', ''))[:8]}, model {str(values.get('model_revision', ''))[:16]}"
-        )
-    return identities
-
-
-def _is_fair(cell: Cell, baseline: Cell) -> bool:
-    """Equal numbers of updates; against a baseline of equal compute, costs less than one of its updates apart."""
-    if baseline.first.strategy == MATCHED_STRATEGY:
-        return abs(cell.cost - baseline.cost) < STEP_COST["finetune"]
-    return cell.first.num_steps == baseline.first.num_steps
+def read_varied(store: LocalStore, digests: Iterable[str]) -> dict[str, tuple[DeclaredAxis, ...]]:
+    """Return the declared axes of those experiments that stand on some."""
+    return {digest: axes for digest in digests if (axes := read_axes(store, digest))}
 
 
 def _failed_first(record: RunRecord) -> tuple[str, int, bool]:
     return (record.experiment_digest, record.seed, record.status is RunStatus.FINISHED)
 
 
-def _cell_order(cell: Cell) -> tuple[tuple[str, ...], bool, str, int, str]:
-    return (cell.question, not cell.is_baseline, cell.first.label, cell.first.num_steps, cell.experiment_digest)
-
-
-def _likeness(cell: Cell, other: Cell) -> tuple[bool, bool, bool, int, str]:
-    return (
-        cell.is_pairable == other.is_pairable,
-        cell.first.environment_digest == other.first.environment_digest,
-        cell.first.num_steps == other.first.num_steps,
-        len(cell.scores().keys() & other.scores().keys()),
-        other.experiment_digest,
-    )
+def _cell_order(cell: Cell) -> tuple[object, ...]:
+    places = [axis.values.index(axis.value) for axis in cell.axes]
+    record = cell.first
+    return (cell.question, not cell.is_baseline, record.label, places, record.num_steps, record.experiment_digest)

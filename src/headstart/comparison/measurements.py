@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.comparison.cells import Cell
+from headstart.comparison.formats import NOTHING
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.record import RunRecord
 
@@ -16,11 +17,18 @@ Values = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One line of the table: its name, the value of a run (None where it has none) and how a value is written."""
+    """One line of the table.
+
+    Attributes:
+        of_run: the value of a run; None where it has none.
+        write: how a value is written.
+        missing: written where no run of a strategy has a value.
+    """
 
     name: str
     of_run: Callable[[RunRecord], float | None]
     write: Callable[[float], str]
+    missing: str = NOTHING
 
 
 def diagnostics_of(cell: Cell) -> tuple[tuple[int, StageDiagnostics], ...]:
@@ -39,9 +47,11 @@ def _last(run: RunRecord) -> StageDiagnostics | None:
     return run.stages[-1].diagnostics if run.stages else None
 
 
-def _measured(name: str, path: str, digits: int, factor: float = 1.0) -> Measurement:
+def _measured(name: str, path: str, digits: int, factor: float = 1.0, missing: str = NOTHING) -> Measurement:
     """Return the measurement of the last stage that `path`, such as "calibration.brier", leads to."""
-    return Measurement(name=name, of_run=lambda run: _value_at(_last(run), path), write=_decimal(digits, factor))
+    return Measurement(
+        name=name, of_run=lambda run: _value_at(_last(run), path), write=_decimal(digits, factor), missing=missing
+    )
 
 
 def _value_at(diagnostics: StageDiagnostics | None, path: str) -> float | None:
@@ -79,9 +89,9 @@ MEASUREMENTS = (
     _measured("gradient norm, mean", "mean_gradient_norm", 3),
     _measured("gradient norm, largest", "max_gradient_norm", 2),
     _measured("calibration error (ECE), %", "calibration.expected_error", 2, 100),
-    _measured("ECE after temperature scaling, %", "calibration_scaled.expected_error", 2, 100),
+    _measured("ECE after temperature scaling, %", "calibration_scaled.expected_error", 2, 100, "not fitted"),
     _measured("Brier score", "calibration.brier", 3),
-    _measured("Brier score after temperature scaling", "calibration_scaled.brier", 3),
+    _measured("Brier score after temperature scaling", "calibration_scaled.brier", 3, missing="not fitted"),
     Measurement(name="energy of all stages, kJ", of_run=_energy, write=_decimal(2, 0.001)),
     Measurement(name="peak memory, GB", of_run=_peak_memory, write=_decimal(2, 1e-9)),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from headstart.comparison.frame import Frame
+from headstart.comparison.cells import Cell
 from headstart.errors import HeadstartError
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
@@ -45,9 +45,10 @@ class Origins:
     num_unrecorded: int
 
 
-def read_origins(store: LocalStore, frame: Frame) -> Origins:
-    """Return what the runs of a frame recorded when they began."""
-    found = list(_provenances(store, frame))
+def read_origins(store: LocalStore | None, cells: Iterable[Cell]) -> Origins:
+    """Return what the runs of some cells recorded when they began; nothing without the store that they lie in."""
+    runs = dict.fromkeys((run.experiment_digest, run.seed) for cell in cells for run in cell.records)
+    found = list(_provenances(store, runs)) if store else []
     settings = Counter(_setting(provenance) for provenance in found).items()
     starts = sorted(provenance.started_at for provenance in found)
     return Origins(
@@ -57,18 +58,16 @@ def read_origins(store: LocalStore, frame: Frame) -> Origins:
         commands=_distinct(p.command for p in sorted(found, key=lambda p: (p.started_at, p.command))),
         first_started=starts[0] if starts else "",
         last_started=starts[-1] if starts else "",
-        num_unrecorded=frame.num_runs - len(found),
+        num_unrecorded=len(runs) - len(found),
     )
 
 
-def _provenances(store: LocalStore, frame: Frame) -> Iterable[Provenance]:
-    for cell in frame.cells:
-        for record in cell.records:
-            path = store.run_folder(record.experiment_digest, record.seed).started_json
-            try:
-                yield read_record(Provenance, path)
-            except (HeadstartError, OSError):
-                continue
+def _provenances(store: LocalStore, runs: Iterable[tuple[str, int]]) -> Iterable[Provenance]:
+    for digest, seed in runs:
+        try:
+            yield read_record(Provenance, store.run_folder(digest, seed).started_json)
+        except (HeadstartError, OSError):
+            continue
 
 
 def _setting(provenance: Provenance) -> tuple[str, int, str, str, tuple[tuple[str, str], ...]]:

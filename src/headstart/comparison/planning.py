@@ -61,13 +61,13 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
     """Return the plan of a frame's comparisons for a wanted difference, in the scores' unit, above 0."""
     rows, left_out = [], []
     for row in build_comparison(frame).rows:
-        if row.is_baseline:
+        if row.baseline_digest is None and row.is_baseline:
             continue
         seen = row.difference
         if seen is not None and seen.standard_deviation is not None:
             rows.append(_plan(row.task, row.label, seen.n, seen.standard_deviation, difference))
         else:
-            why = row.words[0] if seen is None else "one pair has no spread"
+            why = row.finding if seen is None else "one pair has no spread"
             left_out.append((row.task, row.label, why))
     return Plan(
         difference=difference, power=POWER, level=SIGNIFICANCE_LEVEL, rows=tuple(rows), left_out=tuple(left_out)

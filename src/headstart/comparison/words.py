@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from headstart.comparison.cells import Cell
 from headstart.comparison.formats import plural, points
-from headstart.comparison.frame import Frame, Pairing
+from headstart.comparison.frame import Frame
+from headstart.comparison.pairing import Pairing
 from headstart.stats.comparisons import Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, clearly_above, count_outcomes, summarise
@@ -16,7 +19,7 @@ _PROBE_ROLE = "probe"
 
 def is_undertrained(cell: Cell) -> bool:
     """Return whether a baseline's mean is not above the best constant answer by two standard errors."""
-    scores = cell.scores()
+    scores = cell.scores
     if not scores:
         return True
     return not clearly_above(summarise(scores.values()), cell.first.constant_score, cell.first.num_evaluation_examples)
@@ -29,31 +32,53 @@ def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
     return pairing.difference.verdict if pairing.difference is not None and pairing.is_fair else None
 
 
-def verdict_words(cell: Cell, pairing: Pairing | None) -> tuple[str, ...]:
-    """Return the verdict in words, or why it is missing; nothing for a baseline that is trained well enough."""
-    if cell.is_baseline:
-        if cell.finished and is_undertrained(cell):
-            return (f"{UNDERTRAINED}: not above the best constant answer by two standard errors",)
-        return ()
+def finding_of(cell: Cell, pairing: Pairing | None) -> str:
+    """Return the verdict in words, or why it is missing; "" for a baseline that is trained well enough."""
+    if cell.is_reference:
+        return _undertrained(cell) if cell.finished else ""
     if not cell.finished:
-        return ("no finished run",)
-    if pairing is None or not pairing.baseline.finished:
-        return ("no fine-tuning run to compare with",)
-    if is_undertrained(pairing.baseline):
-        return ("not compared: the baseline is undertrained",)
-    if pairing.is_void:
-        return ("not compared: private training draws outside the seeds, so they pair nothing",)
-    if pairing.difference is None:
-        return ("not compared: no seed can be paired",)
+        return "no finished run"
+    if pairing is None:
+        return _nothing_to_compare_with(cell)
+    if (refusal := _refusal(pairing)) or pairing.difference is None:
+        return refusal or "not compared: no seed can be paired"
     if not pairing.is_fair:
         steps = f"{cell.first.num_steps} against the baseline's {pairing.baseline.first.num_steps}"
-        return (f"no verdict: unequal steps, {steps}",)
-    return (pairing.difference.verdict.value,)
+        return f"no verdict: unequal steps, {steps}"
+    marks = f" ({', '.join(pairing.versions)})" if pairing.versions else ""
+    return f"{pairing.difference.verdict}{marks}"
+
+
+def _nothing_to_compare_with(cell: Cell) -> str:
+    where = "".join(f" at {axis.axis}={axis.values[0]}" for axis in cell.later_axes if cell.is_baseline)
+    return f"no fine-tuning run{where} to compare with"
+
+
+def _refusal(pairing: Pairing) -> str:
+    """Say why a cell is not compared with its counterpart; "" where it is."""
+    refused = pairing.counterpart.refused
+    if pairing.is_void:
+        return "not compared: private training draws outside the seeds, so they pair nothing"
+    if refused is None:
+        return "not compared: with which settings these runs were made is not recorded"
+    if refused:
+        return f"not compared: {', '.join(map(str, refused))} of the nearest fine-tuning"
+    if pairing.is_decided_elsewhere:
+        return "not compared: its seeds were added until a comparison with another baseline was decided"
+    if not pairing.baseline.finished:
+        return "no fine-tuning run to compare with"
+    return "not compared: the baseline is undertrained" if is_undertrained(pairing.baseline) else ""
+
+
+def _undertrained(cell: Cell) -> str:
+    return f"{UNDERTRAINED}: not above the best constant answer by two standard errors" if is_undertrained(cell) else ""
 
 
 def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
     """Return what has to be read with a cell's numbers."""
     found = []
+    if cell.is_baseline and not cell.is_reference and cell.finished and is_undertrained(cell):
+        found.append(_undertrained(cell))
     if cell.num_diverged:
         found.append(_divergence_caution(cell))
     if cell.num_degenerate:
@@ -62,9 +87,6 @@ def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
         found.append(f"{num_poor} of {plural(len(cell.records), 'run')} scored no higher than the best constant answer")
     if cell.num_errors:
         found.append(f"{cell.num_errors} of {plural(len(cell.records), 'run')} stopped by an error")
-    if pairing is not None and pairing.num_refused_pairs:
-        refused = plural(pairing.num_refused_pairs, "pair")
-        found.append(f"{refused} refused: the two runs come from different environments")
     if pairing is not None and pairing.difference is not None and pairing.difference.num_missing_pairs:
         found.append(f"{plural(pairing.difference.num_missing_pairs, 'pair')} with a missing side")
     if pairing is not None and pairing.sequential is not None:
@@ -80,7 +102,7 @@ def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
 def outcomes_of(cell: Cell) -> Outcomes:
     """Return how a cell's runs ended."""
     return count_outcomes(
-        cell.scores(),
+        cell.scores,
         constant_score=cell.first.constant_score,
         constant_seeds=[run.seed for run in cell.finished if run.is_degenerate],
         num_failed=len(cell.failed),
@@ -118,12 +140,15 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
     return []
 
 
-def _probe_scores(frame: Frame, cell: Cell) -> dict[int, float]:
-    """Return the best probe of the same question: a linear probe's scores, or LP-FT's at its first stage's end."""
+def _probe_scores(frame: Frame, cell: Cell) -> Mapping[int, float]:
+    """Return the best probe of the same question and setting.
+
+    It is a linear probe's scores, or LP-FT's at its first stage's end.
+    """
     probes = [
-        other.scores() if len(other.first.stages) == 1 else other.first_stage_scores()
-        for other in frame.cells
-        if other.question == cell.question and [stage.role for stage in other.first.stages[:1]] == [_PROBE_ROLE]
+        other.scores if len(other.first.stages) == 1 else other.first_stage_scores()
+        for other in frame.of_question(cell.question)
+        if other.setting == cell.setting and [stage.role for stage in other.first.stages[:1]] == [_PROBE_ROLE]
     ]
     return max(filter(None, probes), key=lambda scores: summarise(scores.values()).mean, default={})
 
@@ -132,4 +157,4 @@ def mean_with_failures(cell: Cell) -> float | None:
     """Return the mean with diverged runs at the best constant answer's score; None when none diverged."""
     if not cell.num_diverged:
         return None
-    return summarise([*cell.scores().values(), *[cell.first.constant_score] * cell.num_diverged]).mean
+    return summarise([*cell.scores.values(), *[cell.first.constant_score] * cell.num_diverged]).mean

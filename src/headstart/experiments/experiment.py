@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from headstart.data.file_options import AS_GUESSED, FileOptions
-from headstart.experiments.varied import AxisValue
 from headstart.registry import Spec
+from headstart.store.declared import DeclaredAxis
 from headstart.store.json_records import dump
 from headstart.store.record import NOTHING_CHOSEN, Purpose
 from headstart.strategies.strategy import Stage
@@ -117,12 +117,6 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         return _digest(values)
 
-    @cached_property
-    def environment_digest(self) -> str:
-        """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
-        training = self.training
-        return _digest([training.batch_size, training.precision, training.attention, training.device])
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -132,7 +126,7 @@ class Run:
     seed: int
     source: TaskSource
     """Already at this seed's fold."""
-    varied: AxisValue | None = None
+    varied: DeclaredAxis | None = None
     """What its comparison varies beside strategy and adapter."""
 
     @property

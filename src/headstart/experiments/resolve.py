@@ -145,7 +145,7 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
         max_length=max_length,
         truncation=_truncation(training, preset),
         stride=_stride(training, max_length),
-        loss=loss_of(training, table.task, table.class_counts),
+        loss=loss_of(training, table.task, table.class_counts, table.num_rows),
         precision=usual_precision if training.precision == "auto" else training.precision,
         attention=model.attention,
         device=model.device,

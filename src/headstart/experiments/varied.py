@@ -10,31 +10,17 @@ from headstart.experiments.options import ModelOptions, TrainingOptions
 from headstart.experiments.recipes import get_preset
 from headstart.option import given, read_text, split_list
 from headstart.registry import Spec
+from headstart.store.declared import AXES, DeclaredAxis
 
 POOLING = "pooling"
-MODEL_AXES, TRAINING_AXES = ("head", POOLING), ("max_length", "long", "loss", "class_weights", "precision", "preset")
-AXES = (*MODEL_AXES, *TRAINING_AXES)
-"""What may vary: fields of `ModelOptions` and `TrainingOptions`, and the option `pooling` of the head."""
 NATIVE = "native"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AxisValue:
-    """One value of an axis, and all that the comparison gives it; as people read it, `head=linear`."""
-
-    axis: str
-    value: str
-    values: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.axis}={self.value}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class VariedOptions:
     """The model's and the training's options at one value of the axis; `varied` is None where nothing varies."""
 
-    varied: AxisValue | None
+    varied: DeclaredAxis | None
     model: ModelOptions
     training: TrainingOptions
 
@@ -65,7 +51,7 @@ class VariedAxis:
             )
         return cls(axis=axis, values=different)
 
-    def settings(self, model: ModelOptions, training: TrainingOptions) -> tuple[Setting, ...]:
+    def settings(self, model: ModelOptions, training: TrainingOptions) -> tuple[VariedOptions, ...]:
         """Return the options at each value, in the order of the values.
 
         Raises:
@@ -78,26 +64,26 @@ class VariedAxis:
         read = for_each(self.values, lambda value: self._read(value, model, training))
         names = tuple(str(value) for _, value in read)
         return tuple(
-            replace(setting, varied=AxisValue(axis=self.axis, value=name, values=names))
+            replace(setting, varied=DeclaredAxis(axis=self.axis, value=name, values=names))
             for (setting, _), name in zip(read, names, strict=True)
         )
 
-    def _read(self, text: str, model: ModelOptions, training: TrainingOptions) -> tuple[Setting, Any]:
+    def _read(self, text: str, model: ModelOptions, training: TrainingOptions) -> tuple[VariedOptions, Any]:
         """Return the options at one value, and the value."""
         if self.axis == POOLING:
             head = _pooled(model.head or get_preset(training.preset).head, text)
-            return Setting(varied=None, model=replace(model, head=head), training=training), text
-        kind = ModelOptions if self.axis in MODEL_AXES else TrainingOptions
+            return VariedOptions(varied=None, model=replace(model, head=head), training=training), text
+        kind = ModelOptions if self.axis == "head" else TrainingOptions
         value = read_text(kind, self.axis, text)
         if kind is ModelOptions:
-            return Setting(varied=None, model=replace(model, **{self.axis: value}), training=training), value
-        return Setting(varied=None, model=model, training=replace(training, **{self.axis: value})), value
+            return VariedOptions(varied=None, model=replace(model, **{self.axis: value}), training=training), value
+        return VariedOptions(varied=None, model=model, training=replace(training, **{self.axis: value})), value
 
 
-def settings_of(axis: VariedAxis | None, model: ModelOptions, training: TrainingOptions) -> tuple[Setting, ...]:
+def settings_of(axis: VariedAxis | None, model: ModelOptions, training: TrainingOptions) -> tuple[VariedOptions, ...]:
     """Return the options at each value of the axis; without one, as they are."""
     if axis is None:
-        return (Setting(varied=None, model=model, training=training),)
+        return (VariedOptions(varied=None, model=model, training=training),)
     return axis.settings(model, training)
 
 

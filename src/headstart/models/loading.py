@@ -38,6 +38,7 @@ from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
 from headstart.models.without_code import read_config, read_model, read_tokenizer
+from headstart.process_state import alone
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
@@ -284,13 +285,14 @@ def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Silence transformers' loading reports inside the block: headstart says itself what is new."""
-    level = transformers_logging.get_verbosity()
-    had_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if had_bars:
-            transformers_logging.enable_progress_bar()
+    with alone():
+        level = transformers_logging.get_verbosity()
+        had_bars = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity(logging.ERROR)
+        transformers_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            transformers_logging.set_verbosity(level)
+            if had_bars:
+                transformers_logging.enable_progress_bar()

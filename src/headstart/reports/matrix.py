@@ -41,6 +41,7 @@ class MatrixCell:
     difference: str
     value: float | None
     mark: Mark
+    finding: str
     seeds: tuple[SeedLine, ...]
     words: tuple[str, ...]
 
@@ -121,14 +122,15 @@ def _cell(row: ComparisonRow, cell: Cell) -> MatrixCell:
         difference=signed_points(difference.mean) if difference else "",
         value=round(100 * summary.mean, 6) if summary else None,
         mark=_mark(row),
+        finding=row.finding,
         seeds=seed_lines(row, cell),
         words=row.words,
     )
 
 
 def _mark(row: ComparisonRow) -> Mark:
-    if row.difference is None or not row.words:
+    if row.difference is None:
         return Mark.NONE
-    if row.words[0] == Verdict.BETTER:
+    if row.verdict is Verdict.BETTER:
         return Mark.BETTER
-    return Mark.WORSE if row.words[0] == Verdict.WORSE else Mark.OPEN
+    return Mark.WORSE if row.verdict is Verdict.WORSE else Mark.OPEN

@@ -11,7 +11,8 @@ from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.experiments.planning import default_evaluation, plan_experiment
 from headstart.experiments.run_data import RunDataCache
-from headstart.experiments.varied import AxisValue, settings_of
+from headstart.experiments.varied import settings_of
+from headstart.store.declared import DeclaredAxis
 from headstart.store.record import Purpose, RunRecord
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.selection import CHOSEN_ON, choose, trials
@@ -40,7 +41,7 @@ class Sweep:
     seeds: tuple[int, ...]
     diagnostics: bool = True
     is_smoke: bool = False
-    varied: AxisValue | None = None
+    varied: DeclaredAxis | None = None
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -120,9 +121,9 @@ def _all_runs(sweep: Sweep, experiments_of: Callable[[Sweep, TaskSource], list[E
     return runs
 
 
-def _refuse_equal(columns: Sequence[tuple[AxisValue | None, Experiment]]) -> None:
+def _refuse_equal(columns: Sequence[tuple[DeclaredAxis | None, Experiment]]) -> None:
     """Refuse two values of an axis that mean the same here: they would be one experiment under two names."""
-    values: dict[str, AxisValue] = {}
+    values: dict[str, DeclaredAxis] = {}
     for varied, experiment in columns:
         if varied is not None and values.setdefault(experiment.digest, varied) != varied:
             raise UsageError(

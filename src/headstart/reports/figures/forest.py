@@ -45,12 +45,12 @@ class ForestRow:
 def forest_of_strategies(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> Figure | None:
     """Return one task's forest plot, a line per strategy; None where nothing is compared."""
     rows = [
-        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.words[0])
+        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.finding)
         for row in group_.rows
         if row.difference is not None
     ]
     limit = forest_limit([row.difference for row in rows])
-    return _forest(name, f"Paired differences on {group_.task}", rows, limit, None) if rows else None
+    return _forest(name, f"Paired differences on {group_.name}", rows, limit, None) if rows else None
 
 
 def forest_of_tasks(
@@ -67,7 +67,7 @@ def forest_of_tasks(
     either side of zero, in the scores' unit.
     """
     rows = [
-        ForestRow(label=group_.task, series=number, difference=row.difference, verdict=row.words[0])
+        ForestRow(label=group_.name, series=number, difference=row.difference, verdict=row.finding)
         for group_, row in pairs
         if row.difference is not None
     ]
