@@ -37,8 +37,10 @@ def test_a_stage_of_its_own_wins() -> None:
 
 def test_all_faults_are_shown_at_once_with_what_was_meant() -> None:
     with pytest.raises(UsageErrors) as caught:
-        parse_overrides(["seed=3", "nonsense", ".optim=sgd"])
+        parse_overrides(["seed=3", "length_column_name=n", "eval_steps=5", "nonsense", ".optim=sgd"])
     text = str(caught.value)
+    assert "`trainer` length_column_name is set by headstart itself\n  Leave it out: lengths are known." in text
+    assert "eval_steps is set by headstart itself\n  Leave it out: a stage is evaluated at its end." in text
     assert "`trainer` seed is set by headstart itself\n  Use instead: `seed`." in text
     assert "cannot read `trainer` 'nonsense'" in text
     assert "cannot read `trainer` '.optim=sgd'" in text

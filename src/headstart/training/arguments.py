@@ -47,6 +47,9 @@ OWNED = {
 }
 """Fields that the engine sets itself, and the option of ours that says the same."""
 
+NOTHING = "nothing: "
+"""What stands there where no option of ours does the same, before the reason."""
+
 OWNED_PREFIXES = {
     "eval_": "nothing: a stage is evaluated at its end",
     "per_device_eval": "nothing: evaluation does not depend on the batch size",
@@ -165,6 +168,9 @@ def _parse_override(text: str) -> TrainerOverride:
         raise UsageError(f"cannot read `trainer` {text!r}", allowed="  It is written KEY=VALUE or stage.KEY=VALUE.")
     ours = OWNED.get(field) or next((way for prefix, way in OWNED_PREFIXES.items() if field.startswith(prefix)), None)
     if ours is not None:
-        raise UsageError(f"`trainer` {field} is set by headstart itself", remedy=f"  Use instead: {ours}.")
+        remedy = (
+            f"  Leave it out: {ours.removeprefix(NOTHING)}." if ours.startswith(NOTHING) else f"  Use instead: {ours}."
+        )
+        raise UsageError(f"`trainer` {field} is set by headstart itself", remedy=remedy)
     field = CHECKPOINTING if field == CHECKPOINTING_NOW else field
     return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)
