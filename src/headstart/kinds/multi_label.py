@@ -49,10 +49,10 @@ class MultiLabel(Kind):
 
     def target(self, value: object, size: int) -> list[float]:
         """Return a number from 0 to 1 for each class."""
-        is_list = isinstance(value, list | tuple) and len(value) == size
-        if not is_list or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in value):
+        parts = list(value) if isinstance(value, list | tuple) else []
+        if len(parts) != size or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in parts):
             raise ValueError(f"the label is {value!r}, and not a list of {size} numbers from 0 to 1")
-        return [float(part) for part in value]
+        return [float(part) for part in parts]
 
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Some row needs a class."""
