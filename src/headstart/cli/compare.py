@@ -13,6 +13,7 @@ from headstart.cli.recipe import recipe_defaults
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
+from headstart.experiments.varied import settings_of
 from headstart.option import split_list
 from headstart.registry import Spec
 
@@ -82,7 +83,9 @@ def compare(
 ) -> None:
     """Compare strategies over paired seeds; skip what is finished, go on with what was cut off.
 
-    [bold]Example[/]: headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
+    [bold]Examples[/]:
+    headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
+    headstart compare --tasks glue/rte --strategies finetune,eh_ft --vary head=native,linear,fourier_kan --seeds 6
     """
     from headstart.cli.session import num_seeds, open_session, sources, stopping_rule
 
@@ -90,8 +93,9 @@ def compare(
         columns = replace(columns, strategies=(*columns.strategies, MATCHED))
     columns.check(training)
     rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
+    settings = settings_of(columns.vary, model, training)
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
-    session = open_session(training, *found)
+    session = open_session([each.training for each in settings], found)
     from headstart.cli.comparing import run_comparison
     from headstart.sweeps.plan import Sweep
 

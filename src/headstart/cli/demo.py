@@ -27,6 +27,7 @@ def demo(
     """Run the main job on built-in data: three strategies, three paired seeds, the table, the report."""
     from headstart.cli.comparing import run_comparison
     from headstart.cli.session import open_session
+    from headstart.comparison.report import read_report
     from headstart.experiments.experiment import TaskSource
     from headstart.experiments.methods import ComparedMethods
     from headstart.experiments.options import ModelOptions, TrainingOptions
@@ -43,5 +44,5 @@ def demo(
         seeds=(0, 1, 2),
     )
     run_comparison(sweep, open_session(), store, quiet=quiet, json=False)
-    write_html(store, out)
+    write_html(read_report(store), out)
     typer.echo(f"Report: {out.resolve()}")

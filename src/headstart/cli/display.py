@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from headstart.cli.standings import Standings, standing_text, standings_table
-from headstart.reports.formats import duration, last_line
+from headstart.comparison.formats import duration, last_line
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:

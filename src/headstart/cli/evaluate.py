@@ -64,7 +64,8 @@ def evaluate(
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
         typer.echo(f"{name}: {100 * score:.2f}")
-    typer.echo(f"on {found.num_rows} rows of {source}")
+    constant = f"{next(iter(found.scores))} {100 * found.constant_score:.2f}"
+    typer.echo(f"on {found.num_rows} rows of {source}; the best constant answer: {constant}")
     if found.num_truncated:
         typer.echo(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:

@@ -47,7 +47,7 @@ def submit(
     from headstart.store.local import existing_store
     from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
-    from headstart.training.config import RunOptions, resolve_device, resolve_precision
+    from headstart.training.config import resolve_device, resolve_precision
 
     wanted = SUITES.get(suite)
     if out.suffix != ".zip":
@@ -71,7 +71,7 @@ def submit(
             parts,
             opened,
             out,
-            SerialExecutor(opened, RunOptions(diagnostics=False), listener, cache),
+            SerialExecutor(opened, listener=listener, cache=cache),
             cache,
             batch_size=batch_size,
             precision=computed,

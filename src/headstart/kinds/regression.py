@@ -22,6 +22,8 @@ class Regression(Kind):
     metrics = ("pearson", "spearman")
     problem_type = "regression"
     dtype = "float64"
+    # The values themselves are the answers: within a hundredth of the labels' spread they are one value.
+    least_spread = 1e-2
     decision = ("predicted_value", 0.0)
 
     def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
@@ -58,11 +60,15 @@ class Regression(Kind):
         is_useless = len(distinct) == 1 < len(cells)
         return f"all rows have the number {distinct.pop():g}: they teach nothing" if is_useless else ""
 
-    def best_constant(self, labels: Values) -> Values:
-        """Return the mean."""
+    def constants(self, labels: Values) -> list[Values]:
+        """Return the mean and the median: the best under squared and under absolute errors; correlations are 0."""
         import numpy as np
 
-        return np.asarray(labels.mean())
+        return [np.asarray(labels.mean()), np.asarray(np.median(labels))]
+
+    def variance(self, labels: Values) -> float:
+        """Return the numbers' variance."""
+        return float(labels.var())
 
     def written(self, decision: Any, labels: Sequence[str]) -> float:
         """Return the shortest decimal that tells the number from its fp32 neighbours."""

@@ -219,7 +219,7 @@ def _train(
 ) -> StageOutcome:
     device = resolve_device()
     precision = resolve_precision(training.precision, device)
-    config = TrainingConfig(batch_size=training.rows_per_update, precision=precision, device=device)
+    config = TrainingConfig(batch_size=training.rows_per_batch, precision=precision, device=device)
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         return train_stage(
             StageInputs(

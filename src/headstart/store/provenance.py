@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -55,7 +55,7 @@ def collect() -> Provenance:
         command=command_line(sys.argv),
         commit=_commit(Path.cwd()),
         python=platform.python_version(),
-        versions=_versions(),
+        versions=dict(library_versions()),
         platform=platform.platform(),
         cpu=_cpu_name(),
         num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -95,7 +95,8 @@ def _shown(argument: str) -> str:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def library_versions() -> Mapping[str, str]:
+    """Return the versions of headstart and of the packages that can change a result; missing ones are left out."""
     versions = {}
     for package in ("headstart", *PACKAGES):
         try:

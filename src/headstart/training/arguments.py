@@ -62,6 +62,7 @@ OWNED_PREFIXES = {
     "ddp_": "nothing: one process trains a run",
 }
 
+ACCUMULATION = "gradient_accumulation_steps"
 CHECKPOINTING, CHECKPOINTING_NOW = "gradient_checkpointing", "activation_checkpointing"
 """One field under the name that every version of transformers knows, and under the one that newer versions ask for."""
 
@@ -128,6 +129,18 @@ def overrides_for(stage_name: str, overrides: Sequence[TrainerOverride]) -> dict
     """Return the fields to set for one stage; an override of this stage wins over one of all stages."""
     chosen = {override.field: override.value for override in overrides if override.stage is None}
     return chosen | {override.field: override.value for override in overrides if override.stage == stage_name}
+
+
+def accumulated_batches(stage: str | None, overrides: Sequence[TrainerOverride]) -> int:
+    """Return how many batches one update of a stage sums gradients over; without a stage's kind, where none is named.
+
+    Raises:
+        UsageError: if it is not a whole number from 1 on.
+    """
+    chosen = overrides_for(stage or "", overrides).get(ACCUMULATION, 1)
+    if type(chosen) is not int or chosen < 1:
+        raise UsageError(f"`trainer` {ACCUMULATION} was given as {chosen}", allowed="  It is a whole number from 1 on.")
+    return chosen
 
 
 def build_arguments(values: dict[str, Any]) -> TrainingArguments:
