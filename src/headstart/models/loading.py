@@ -153,16 +153,21 @@ def load_config(source: ModelSource) -> PretrainedConfig:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
 
 
-def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
-    """Return a view on a live model; its head is found by the architecture unless its modules are named.
+def classifier_from_model(
+    model: PreTrainedModel, head_names: Sequence[str] | None = None, kind: Kind | None = None
+) -> Classifier:
+    """Return a view on a live model; head and kind of answer are what the architecture says, unless they are given.
 
     Raises:
         UsageError: if no head is found.
     """
-    names = architecture_head(model) if head_modules is None else head_of_modules(model, head_modules)
-    kind = kind_of(model)
-    labels = label_names(model.config) if kind.has_classes else ()
-    return Classifier(model=model, head_names=names, labels=labels, kind=kind)
+    kind = kind or kind_of(model)
+    return Classifier(
+        model=model,
+        head_names=tuple(architecture_head(model) if head_names is None else head_names),
+        labels=label_names(model.config) if kind.has_classes else (),
+        kind=kind,
+    )
 
 
 def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:
