@@ -114,8 +114,11 @@ class _Request:
         return derive_seed(self.seed, "head_init")
 
 
-def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrainedTokenizerBase:
     """Return the model's fast tokenizer, which pads on the left where the native head reads the last place.
+
+    Special tokens that stand in a text, such as "[SEP]", are read as any other text: they would end it, or be skipped.
+    `as_saved` leaves that to the folder's own settings, which decide what transformers' pipeline does with it.
 
     Raises:
         UsageError: if the folder holds none, or transformers does not know the architecture.
@@ -125,10 +128,12 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
         raise UsageError(f"the model {source.name!r} has no tokenizer: its folder holds no vocabulary")
     # A folder with an adapter alone has no configuration; its tokenizer knows the side.
     has_config = (source.path / "config.json").is_file()
-    side = {"padding_side": "left"} if has_config and load_config(source).model_type in READS_THE_END else {}
+    options: dict[str, object] = {} if as_saved else {"split_special_tokens": True}
+    if has_config and load_config(source).model_type in READS_THE_END:
+        options["padding_side"] = "left"
     try:
         with quiet_loading():
-            tokenizer = read_tokenizer(source.path, **side)
+            tokenizer = read_tokenizer(source.path, **options)
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"the model {source.name!r} has no tokenizer that can be loaded: {error}") from error
     if tokenizer.pad_token is None:
