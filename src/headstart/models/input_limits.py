@@ -10,6 +10,7 @@ from headstart.models.agreement import READS_THE_LAST_EOS, num_vectors
 from headstart.models.classifier import HeadstartConfig, configuration_of_backbone
 from headstart.registry import Spec
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputLimits:
     """What sequences must hold.
@@ -27,6 +28,4 @@ def input_limits(config: PretrainedConfig, head: Spec) -> InputLimits:
     """Return what a model reads; `config` is the whole model's, or the backbone's where the head is one of ours."""
     backbone = configuration_of_backbone(config) if isinstance(config, HeadstartConfig) else config
     reads_end = head.name == "native" and config.model_type in READS_THE_LAST_EOS
-    return InputLimits(
-        num_ids=num_vectors(backbone), end=int(config.eos_token_id) if reads_end else None
-    )
+    return InputLimits(num_ids=num_vectors(backbone), end=int(config.eos_token_id) if reads_end else None)
