@@ -142,7 +142,7 @@ def test_along_a_declared_axis_each_is_compared_with_its_own_and_fine_tuning_wit
     ):
         row = rows[label]
         assert row.difference is not None
-        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean))
+        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean, abs=0.004))
 
 
 def test_without_fine_tuning_at_its_value_one_that_differs_as_declared_is_taken():

@@ -69,7 +69,7 @@ class Standings:
         if run.experiment.purpose is Purpose.SELECTION:
             return
         self._seeds.setdefault(_key(run), set()).add(run.seed)
-        self._labels[_key(run)] = run.experiment.label
+        self._labels[_key(run)] = run.label
 
     def _standing(self, key: Key) -> Standing:
         digest, task = key

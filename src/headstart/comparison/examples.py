@@ -21,6 +21,7 @@ from headstart.stats.intervals import Interval
 from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
 from headstart.store.local import LocalStore
+from headstart.store.record import ON_OTHER_ROWS
 
 NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
@@ -73,11 +74,11 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
         return {}
-    file_name = _file_name(group)
+    rows = _rows(group)
 
     @cache
     def read(digest: str, seed: int) -> Answers | None:
-        path = store.run_folder(digest, seed).predictions(file_name)
+        path = store.run_folder(digest, seed).predictions(rows)
         return _read_predictions(path, group.num_evaluation_examples)
 
     scores = {row.experiment_digest: dict(row.scores) for row in group.rows}
@@ -107,10 +108,10 @@ class _Pairs:
     theirs: Values
 
 
-def _file_name(group: ComparisonGroup) -> str:
-    """Return what predictions are called: by the split, or by the task whose rows a finished model was scored on."""
-    _, _, other = group.task.partition(" \N{RIGHTWARDS ARROW} ")
-    return other.replace("/", "-") or group.reported_split
+def _rows(group: ComparisonGroup) -> str:
+    """Return what was answered: a split, or the rows of another task or file that a finished model was scored on."""
+    _, _, other = group.task.partition(ON_OTHER_ROWS)
+    return other or group.reported_split
 
 
 def _read_predictions(path: Path, num_examples: int) -> Answers | None:

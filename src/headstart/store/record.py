@@ -11,6 +11,8 @@ from headstart.store.setting import Setting
 
 NOTHING_CHOSEN = "none"
 """What `chosen_on` says where nothing was chosen."""
+ON_OTHER_ROWS = " \N{RIGHTWARDS ARROW} "
+"""Stands in a task's name between the task that was trained on and the one whose rows were scored."""
 NOT_REPORTED = "none"
 """What `reported_split` says where the task has no rows to report on."""
 
@@ -45,7 +47,7 @@ class StageRecord:
         seconds: wall time of training, without checks and evaluation.
         checks_seconds: wall time of the invariants' checks.
         other_scores: metrics on other tasks' rows by the task's name; of the last stage only.
-        is_degenerate: whether every answer on the reported split was the same.
+        is_degenerate: whether every answer on the reported split was the same, or as good as the same.
         diagnostics: further measurements; None where they were switched off.
         privacy: how the stage was made private; None if it was not. A private stage tells neither its losses (None)
             nor its tokens (0).
@@ -80,7 +82,7 @@ class OtherResult:
         name: of the task or file.
         fingerprint: SHA-256 of its rows and labels; "" where it was not recorded.
         metric: its main metric, one of `scores`.
-        constant_score: the main metric of the best constant answer by the training rows.
+        constant_score: the main metric of the best constant answer to these rows.
     """
 
     name: str
@@ -100,9 +102,9 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        constant_score: the main metric of the best constant answer by the training rows.
+        constant_score: the main metric of the best constant answer to the reported rows.
         others: the same model on rows of other tasks or files.
-        is_degenerate: whether every answer was the same.
+        is_degenerate: whether every answer was the same, or as good as the same.
         folds: number of folds that the seeds go through, None if all of them share one split.
         reported_split: the split that `scores` come from.
         chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
@@ -153,7 +155,7 @@ class RunRecord:
         return tuple(
             replace(
                 self,
-                task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
+                task=f"{self.task}{ON_OTHER_ROWS}{other.name}",
                 metric=other.metric,
                 scores=other.scores,
                 constant_score=other.constant_score,

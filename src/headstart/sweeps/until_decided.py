@@ -37,6 +37,12 @@ def check_until_decided(sweep: Sweep) -> None:
             f"`until_decided` compares with plain fine-tuning; the strategies are {', '.join(names) or 'none'}",
             remedy=f"  Give `strategies` with {BASELINE_STRATEGY} and one more, such as {BASELINE_STRATEGY},eh_ft.",
         )
+    if sweep.columns.vary is not None:
+        raise UsageError(
+            "`until_decided` does not go with `vary`: it decides each strategy against one plain fine-tuning, and here "
+            "every value has its own",
+            remedy="  Give a fixed number of `seeds`, or one value.",
+        )
     if sweep.training.dp is not None:
         raise UsageError("`until_decided` needs pairs of runs, and with `dp` equal seeds pair nothing")
     if any(source.options.folds for source in sweep.sources):

@@ -50,10 +50,11 @@ def overview_figures(report: Report, series: SeriesNumbers) -> tuple[Figure, ...
     figures: list[Figure] = []
     for label, number in series.items():
         pairs = [(group, row) for group in table.groups for row in group.rows if row.label == label]
-        for model in dict.fromkeys(group.model for group, _ in pairs):
+        models = dict.fromkeys(group.model for group, _ in pairs)
+        for model in models:
             figure = forest_of_tasks(
                 f"forest-{len(figures) + 1}-{slug(label)}",
-                label,
+                f"{label}, {model}" if len(models) > 1 else label,
                 [(group, row) for group, row in pairs if group.model == model],
                 number,
                 pooled.get((label, model)),
