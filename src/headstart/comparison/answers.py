@@ -87,13 +87,17 @@ def _power_text(difference: PairedDifference) -> str:
     deviation = difference.standard_deviation
     if deviation is None:
         return ""
-    shown = points(smallest_difference(deviation, difference.n))
+    smallest = smallest_difference(deviation, difference.n)
     needed = seeds_needed(deviation, WANTED_DIFFERENCE)
     power = f"at 80{NO_BREAK}% power and the spread so far"
+    said = []
     if needed is not None and needed > difference.n:
-        wanted = f"About {needed:,} {_unit(difference)} would show a difference of {points(WANTED_DIFFERENCE)}"
-        return f"{wanted}; these {difference.n} show {shown} ({power})."
-    return f"These {difference.n} {_unit(difference)} show a difference of {shown} ({power})."
+        said.append(f"about {needed:,} {_unit(difference)} would show a difference of {points(WANTED_DIFFERENCE)}")
+    if smallest is not None:
+        these = f"these {difference.n}" if said else f"these {difference.n} {_unit(difference)}"
+        said.append(f"{these} show {points(smallest)}" if said else f"{these} show a difference of {points(smallest)}")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]} ({power})." if said else ""
 
 
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:

@@ -258,8 +258,8 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
         )
     if any(cell.first.folds for cell in frame.cells):
         notes.append(
-            "Where seeds go through folds a pair is a fold, the mean of its seeds. Folds share training rows: "
-            "intervals over them are a little too narrow."
+            "Where seeds go through folds that share training rows, a pair is a fold, the mean of its seeds; "
+            "intervals over folds are a little too narrow."
         )
     if any(cell.baseline == MATCHED_STRATEGY for cell in frame.cells):
         notes.append(

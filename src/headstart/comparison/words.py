@@ -137,7 +137,8 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
     scores = cell.first_stage_scores()
     if not scores or cell.finished[0].stages[0].role != _ADAPTER_ROLE:
         return []
-    stage1, num_examples = summarise(scores.values()), cell.first.num_evaluation_examples
+    num_folds, num_examples = cell.first.folds, cell.first.num_evaluation_examples
+    stage1 = summarise(mean_by_fold(scores, num_folds).values())
     if not clearly_above(stage1, cell.first.constant_score, num_examples):
         return ["Stage 1 is not clearly above the best constant answer"]
     probe = _probe_scores(frame, cell)
