@@ -21,11 +21,13 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("process_state",),
     ("registry", "seeding", "option", "costs"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tasks", "stats", "store"),
-    ("adapters", "data", "artifacts", "reports"),
+    ("adapters", "data", "artifacts", "comparison"),
+    ("reports",),
     ("strategies", "inference", "inspection"),
     ("training",),
     ("experiments",),
@@ -39,8 +41,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
-    *("tasks", "stats", "store", "reports", "data", "inspection"),
+    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
+    *("tasks", "stats", "store", "comparison", "reports", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
 """What makes batches or looks into a model, in parts that otherwise read tables."""

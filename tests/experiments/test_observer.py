@@ -246,6 +246,16 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     assert sum(count for _, _, count in after.bins) == 400
 
 
+@pytest.mark.parametrize("num_wrong", [0, 1])
+def test_no_temperature_is_recorded_where_fewer_than_two_answers_are_wrong(num_wrong: int) -> None:
+    answers = np.tile(np.array([[0.95, 0.05]], dtype=np.float32), (50, 1))
+    right = (np.arange(50) < num_wrong).astype(np.int64)
+    scored = Scored(scores={}, labels=right, decisions=answers.argmax(axis=1), answers=answers)
+    before, after = calibrations(scored, kind_named("classification"))
+    assert before is not None
+    assert after is None
+
+
 @pytest.mark.parametrize("strategy", ["finetune", "reinit", "lp_ft"])
 def test_the_pretrained_features_are_those_of_the_untouched_backbone(
     strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path

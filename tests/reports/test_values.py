@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from headstart.reports.frame import Frame
-from headstart.reports.report import Report, build_report
+from headstart.comparison.frame import Frame
+from headstart.comparison.report import Report, build_report
 from headstart.reports.values import SCHEMA_VERSION, as_csv, as_json
 from tests.support.stores import fail, make_record
 

@@ -64,7 +64,7 @@ class Evaluation(Witness):
         for other in others:
             rows = data.other(other)
             found = scored(data, model, rows.task, data.other_tokens(other), rows.evaluation.groups)
-            write_predictions(found, self._run_folder.predictions(other.name.replace("/", "-")))
+            write_predictions(found, self._run_folder.predictions(other.name))
             other_scores[other.name] = found.scores
         return replace(
             record,

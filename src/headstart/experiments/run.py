@@ -11,8 +11,11 @@ from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import Witnesses
 from headstart.stats.summary import clearly_above, summarise
+from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder
+from headstart.store.provenance import library_versions
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.store.setting import setting_of
 from headstart.strategies.site import FinishedStage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
@@ -50,7 +53,8 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
     return RunRecord(
         status=status,
         experiment_digest=experiment.digest,
-        environment_digest=experiment.environment_digest,
+        setting=setting_of(dump(experiment)),
+        versions=dict(library_versions()),
         seed=run.seed,
         task=experiment.task,
         model=experiment.model,
@@ -93,6 +97,7 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterat
             scores=scores.get(source.name, {}),
             constant_score=data.other_constant_score(source),
             num_examples=len(other.evaluation),
+            fingerprint=other.fingerprint,
         )
 
 

@@ -48,6 +48,13 @@ class MultiLabel(Kind):
             raise ValueError(f"the label is {value!r}, and not a list of classes")
         return tuple(sorted({index_below(part, size) for part in value}))
 
+    def target(self, value: object, size: int) -> list[float]:
+        """Return a number from 0 to 1 for each class."""
+        parts = list(value) if isinstance(value, list | tuple) else []
+        if len(parts) != size or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in parts):
+            raise ValueError(f"the label is {value!r}, and not a list of {size} numbers from 0 to 1")
+        return [float(part) for part in parts]
+
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Some row needs a class."""
         return "no row has any label" if cells and not any(cell.names for cell in cells) else ""

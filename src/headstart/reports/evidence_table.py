@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.evidence import ReportEvidence
-from headstart.reports.examples import ExampleEvidence, RunPair
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.evidence import ReportEvidence
+from headstart.comparison.examples import ExampleEvidence, RunPair
+from headstart.comparison.formats import MINUS, NOTHING, bracket, plural, points, signed_points
 from headstart.reports.figures.drawing import DataTable
-from headstart.reports.formats import MINUS, NOTHING, bracket, plural, points, signed_points
 from headstart.stats.evidence import BootstrapInterval, Evidence
 from headstart.stats.intervals import Interval
 from headstart.stats.power import seeds_needed
