@@ -279,8 +279,8 @@ from headstart.inspection.data import inspect_data
 data = load_file({str(tmp_path / "t.csv")!r}, FileOptions(text='text', label='label', {options}))
 task, rows = data.task, data.training
 labels = task.kind.label_array(rows.labels, task.num_labels)
-shapes = {constant.shape for constant in task.kind.constants(labels)}
-print(inspect_data(data).kind, len(labels), shapes == {labels.shape[1:]})
+are_answers = [constant.shape == labels.shape[1:] for constant in task.kind.constants(labels)]
+print(inspect_data(data).kind, len(labels), all(are_answers))
 print(task.kind.prediction_fields(task.labels, 2)[0].name, task.metrics)
 """
     )

@@ -35,7 +35,9 @@ NAMED_PACKAGE = re.compile(r"pip install ([\w.-]*\w)|need to install (\w+)|requi
 PROBES = (
     ("A good film.",),
     ("It's NOT an Ünïcode café: 3.14 (two  spaces), a line\nbreak!",),
-    ("don't stop \N{EM DASH} \N{LEFT DOUBLE QUOTATION MARK}über\N{RIGHT DOUBLE QUOTATION MARK} \u65e5\u672c\u8a9e \u00bd",),
+    (
+        "don't stop \N{EM DASH} \N{LEFT DOUBLE QUOTATION MARK}über\N{RIGHT DOUBLE QUOTATION MARK} \u65e5\u672c\u8a9e \u00bd",
+    ),
     ("A first text", "and a second"),
 )
 """Texts on which two tokenizers of different habits differ: capitals, accents, spaces, signs, scripts, pairs."""
