@@ -232,11 +232,7 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     right = np.array([generator.choice(3, p=np.exp(row) / np.exp(row).sum()) for row in logits])
     overconfident = np.exp(4 * logits) / np.exp(4 * logits).sum(axis=1, keepdims=True)
     scored = Scored(
-        scores={},
-        labels=right,
-        decisions=overconfident.argmax(axis=1),
-        answers=overconfident.astype(np.float32),
-        says_nothing=False,
+        scores={}, labels=right, decisions=overconfident.argmax(axis=1), answers=overconfident.astype(np.float32)
     )
     before, after = calibrations(scored, kind_named("classification"))
     assert before is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import load_folder_tokenizer, read_info
+from headstart.artifacts.model_folder import folder_limits, load_folder_tokenizer, read_info
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
@@ -20,7 +20,7 @@ from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
 from headstart.inference.prediction_columns import prediction_columns, prediction_schema
-from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
+from headstart.inference.rows import Checked, Rows, check_rows, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
@@ -91,7 +91,7 @@ def predict_file(
     _, info = read_info(folder)
     task = with_columns(info.task, options)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
-    checked = check_rows(rows, info, load_folder_tokenizer(folder) if needs_tokens(info) else None)
+    checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
     added = prediction_schema(task, prefix, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
     key = AnswerKey(

@@ -114,8 +114,11 @@ class _Request:
         return derive_seed(self.seed, "head_init")
 
 
-def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrainedTokenizerBase:
     """Return the model's tokenizer, made one with its configuration; what that changed is said once.
+
+    Special tokens that stand in a text, such as "[SEP]", are read as any other text: they would end it, or be skipped.
+    `as_saved` leaves that to the folder's own settings, which decide what transformers' pipeline does with it.
 
     Raises:
         UsageError: if the folder holds none that can be loaded, it does not fit the model, or transformers does not
@@ -124,7 +127,7 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     # A folder with an adapter alone has no configuration; its tokenizer was made one with it before it was saved.
     config = load_config(source) if (source.path / CONFIG).is_file() else None
     with quiet_loading():
-        tokenizer = tokenizer_from_files(source, config)
+        tokenizer = tokenizer_from_files(source, config, splits_special_tokens=None if as_saved else True)
     for note in agree(tokenizer, config, source.name):
         say_once(note)
     return tokenizer
