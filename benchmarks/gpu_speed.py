@@ -87,7 +87,7 @@ def ours(given: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any
         writer.writeheader()
         writer.writerows(rows)
     record = last_line(
-        *("-m", "headstart.cli", "fit", str(file), "--text", "sentence1", "--text", "sentence2", "--label", "label"),
+        *("-m", "headstart", "fit", str(file), "--text", "sentence1", "--text", "sentence2", "--label", "label"),
         *("--model", str(given.folder / "source"), "--out", str(given.folder / "model"), "--strategy", given.side),
         *("--steps", str(given.steps), "--batch-size", str(given.batch_size), "--max-length", "128"),
         *("--precision", "bf16" if given.device == "cuda" else "fp32", "--json"),

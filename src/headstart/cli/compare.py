@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import next_line
 from headstart.cli.recipe import recipe_defaults
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
@@ -34,7 +35,8 @@ def compare(
         ),
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA)
+        str | None,
+        typer.Option("--tasks", "--task", help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA),
     ] = None,
     match_compute: Annotated[
         bool, typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs.")
@@ -110,4 +112,4 @@ def compare(
     )
     run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule)
     if not (quiet or as_json or smoke):
-        typer.echo(f"Next: headstart report {store} --out report.html")
+        print(next_line("headstart", "report", store, "--out", "report.html"))

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.text import Text
 
 from headstart.cli.display import sweep_display
-from headstart.cli.flags import in_flags
+from headstart.cli.flags import error_in_flags, in_flags
+from headstart.cli.output import print_json
 from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.values import as_json
 from headstart.store.local import LocalStore
@@ -26,6 +28,8 @@ from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.arguments import accumulated_batches
+
+SHOWN_CLASSES = 6
 
 
 def run_comparison(
@@ -78,7 +82,7 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
     frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
     report = build_report(frame, store)
     if json:
-        print(as_json(report), end="")
+        print_json(as_json(report))
         return
     console = Console(highlight=False)
     console.print(as_rich(report.table))
@@ -101,6 +105,8 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
             console.print(f"  {line}")
     for line in dict.fromkeys(_setting_line(run.experiment) for run in runs):
         console.print(line)
+    if dropped := _dropped_head(runs[0], cache):
+        console.print(f"  {dropped}")
     training = runs[0].experiment.training
     if training.privacy is not None:
         budget = training.privacy
@@ -119,6 +125,18 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
 def _at_each_value(runs: list[Run], source: TaskSource) -> list[Run]:
     """Return one run of these rows for each value of the axis that varies."""
     return list({str(run.varied): run for run in reversed(runs) if run.source == source}.values())[::-1]
+
+
+def _dropped_head(run: Run, cache: RunDataCache) -> str:
+    """Say that the checkpoint's own head is not used, where it has one."""
+    names = None if run.experiment.keep_head else trained_head(cache.model(run.experiment.model))
+    if names is None:
+        return ""
+    shown = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if len(names) > SHOWN_CLASSES else "")
+    return (
+        f"the head that {run.experiment.model} brings ({shown}) is dropped and a fresh one is drawn; --keep-head keeps "
+        "it where the classes are the same"
+    )
 
 
 def _setting_line(experiment: Experiment) -> str:
@@ -159,7 +177,9 @@ def _cut(run: Run) -> str:
 def _exit_on_errors(records: list[RunRecord]) -> None:
     errors = [record for record in records if record.status is RunStatus.ERROR]
     for record in errors:
-        print(f"failed: {record.task} {record.label} seed {record.seed}: {record.error}", file=sys.stderr)
+        print(
+            f"failed: {record.task} {record.label} seed {record.seed}: {error_in_flags(record.error)}", file=sys.stderr
+        )
     if errors:
         print(f"{len(errors)} of {len(records)} runs failed; the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def demo(
     from headstart.sweeps.plan import Sweep
 
     if not quiet:
-        typer.echo(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), err=True)
+        print(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), file=sys.stderr)
     sweep = Sweep(
         model=ModelOptions(),
         columns=ComparedMethods(adapters=(Spec("lora"),), stage1_fraction=(STAGE1_FRACTION,)),
@@ -45,4 +46,4 @@ def demo(
     )
     run_comparison(sweep, open_session(), store, quiet=quiet, json=False)
     write_html(read_report(store), out)
-    typer.echo(f"Report: {out.resolve()}")
+    print(f"Report: {out.resolve()}")

@@ -37,4 +37,4 @@ def export(
     with sweep_display([found], quiet=quiet or as_json) as listener:
         executor = SerialExecutor(opened, listener=listener, cache=cache)
         record = export_run(RunData.of(found, cache), opened, out, executor)
-    typer.echo(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")
+    print(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")

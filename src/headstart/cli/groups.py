@@ -18,6 +18,8 @@ PANELS = {"FileOptions": "Data", "TaskOptions": "Data", "ModelOptions": "Model"}
 """Where the help lists the options of a group; all others are about training."""
 METAVARS = {"dp": "epsilon=E,delta=D", "trainer": "KEY=VALUE", "vary": "AXIS=VALUE,VALUE"}
 NAMES = {
+    "strategies": ("--strategies", "--strategy"),
+    "adapters": ("--adapters", "--adapter"),
     "learning_rates": ("--learning-rates", "--learning-rate"),
     "stage1_learning_rates": ("--stage1-learning-rates", "--stage1-learning-rate"),
     "model": ("--model", "-m"),

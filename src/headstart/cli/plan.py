@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import print_json
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plan(
         )
     planned = plan_seeds(frame_to_report(store), difference / 100)
     if as_json:
-        typer.echo(plan_json(planned))
+        print_json(plan_json(planned))
         return
     console = Console(highlight=False)
     for task in dict.fromkeys(row.task for row in planned.rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import print_json
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,16 +83,21 @@ def report(
         write_html(found, out)
     else:
         text = _rendered(found, chosen)
-        if out is None:
-            typer.echo(text, nl=False)
-        else:
+        if out is not None:
             write_text(out, text)
+        elif chosen is Format.JSON:
+            print_json(text)
+        else:
+            print(text, end="")
     if out is not None:
-        typer.echo(f"report: {out}")
+        print(f"report: {out}")
     if figures is not None:
         from headstart.reports.figures.figure_files import write_report_figures
 
-        typer.echo(f"figures: {len(write_report_figures(found, figures))} files in {figures}", err=out is None)
+        print(
+            f"figures: {len(write_report_figures(found, figures))} files in {figures}",
+            file=sys.stderr if out is None else sys.stdout,
+        )
 
 
 def _format_of(out: Path | None) -> Format:

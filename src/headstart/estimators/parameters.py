@@ -77,7 +77,7 @@ def plain(value: Any) -> Any:
 def _class_weights(given: Any, classes: Sequence[Any], folder: Path) -> str:
     """Return weights as the option `class_weights` takes them; a dictionary becomes a file."""
     if isinstance(given, os.PathLike):
-        return os.fspath(given)
+        return str(os.fspath(given))
     if given is None or isinstance(given, str):
         return given or "none"
     if not isinstance(given, Mapping):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from headstart.data.examples import HALF_CHARACTER, has_half_character
+
 Rows = tuple[tuple[str, ...], ...]
 
 
@@ -54,14 +56,9 @@ def column_like_labels(texts: Rows, labels: Sequence[object]) -> int | None:
 
 def _check(text: str, number: int) -> None:
     if not text.strip():
-        raise ValueError(f"the text in row {number} of X is empty: leave such rows out, or give them a text")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"the text in row {number} of X holds half a character, {text[error.start]!r}: read its source anew, or "
-            "drop it by text.encode(errors='ignore').decode()"
-        ) from error
+        raise ValueError(f"X[{number}] is an empty text: leave such rows out, or give them a text")
+    if has_half_character(text):
+        raise ValueError(f"X[{number}] {HALF_CHARACTER}: {text!r}")
 
 
 def _plain(table: Any) -> Any:

@@ -155,7 +155,7 @@ def _expected(live: LiveModel, rows: LiveRows, collate: Collate) -> Kind:
         model.kind, model.has_log_odds = kind, kind.picks_one and size == 1
         size = max(size, kind.min_classes)
     else:
-        size, kind = int(model.config.num_labels), kind_of(model)
+        size, kind = model.config.num_labels or 1, kind_of(model)
         # Where a configuration leaves it open, transformers looks at the labels as well.
         if model.config.problem_type is None and kind.has_classes:
             kind = kind_of_targets(rows.labels, size)

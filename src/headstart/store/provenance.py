@@ -70,7 +70,9 @@ def command_line(arguments: Sequence[str]) -> str:
     """
     if not arguments:
         return ""
-    shown = [shlex.quote(Path(arguments[0]).name)]
+    program = Path(arguments[0])
+    # `python -m headstart` names a file of the package.
+    shown = [shlex.quote(program.parent.name if program.name == "__main__.py" else program.name)]
     hides_next = False
     for argument in arguments[1:]:
         name, has_value, _ = argument.partition("=")

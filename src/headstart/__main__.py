@@ -1,4 +1,4 @@
-"""`python -m headstart.cli`."""
+"""`python -m headstart`."""
 
 from headstart.cli.main import main
 
