@@ -133,8 +133,7 @@ def _prepared(
     model = live.private
     config: Any = model.config
     names = head_of(live, head)
-    main_input = str(getattr(model.base_model, "main_input_name", "input_ids"))
-    rows = checked_rows(dataset, live.inputs, main_input, is_collated=data_collator is not None)
+    rows = checked_rows(dataset, live.inputs, live.main_input, is_collated=data_collator is not None)
     check_tokens(model, rows)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = getattr(processing_class, "pad_token_id", None)
