@@ -292,7 +292,6 @@ def test_a_checkpoint_of_the_hub_is_found_on_this_machine(tmp_path: Path, monkey
     (kept / "refs" / "main").write_text(revision)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     model = AutoModelForSequenceClassification.from_pretrained("somebody/film", cache_dir=tmp_path)
-    assert model.config._commit_hash == revision
     assert "bert.pooler.dense.weight" in trained(model)
 
 
