@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from headstart.models.class_names import label_names
 from headstart.models.classifier import HeadstartConfig
-from headstart.models.loading import load_config, own_config
+from headstart.models.loading import load_config
+from headstart.models.own_checkpoints import own_config
 from headstart.models.source import ModelSource
 
 CLASSIFIERS = ("ForSequenceClassification", "ForMultipleChoice")
