@@ -101,8 +101,9 @@ INPUTS: dict[str, Place] = {
     "model": _folder_if_there,
     "class_weights": _weights,
 }
-"""Options that name what is read. A recipe may be called from anywhere, so they are taken from the recipe's folder; what
-is written, `store`, is taken from the folder of the call."""
+"""Options that name what is read: from the recipe's folder, so that a recipe may be called from anywhere.
+
+What is written, `store`, is taken from the folder of the call."""
 
 
 def _placed(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
