@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.examples import Split, TaskData
+from headstart.data.examples import HALF_CHARACTER, Split, TaskData, has_half_character
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError, UsageError
@@ -241,6 +241,9 @@ def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
         raise ValueError(f"X must hold one text or two in every row; found {wrong!r}")
     if len({len(row) for row in rows}) != 1:
         raise ValueError("rows of X differ in length")
+    for number, row in enumerate(rows):
+        if any(map(has_half_character, row)):
+            raise ValueError(f"X[{number}] {HALF_CHARACTER}: {row!r}")
     return tuple(tuple(str(text) for text in row) for row in rows)
 
 

@@ -123,7 +123,8 @@ def _environment() -> Restore:
 
 
 def _log_levels() -> Restore:
-    loggers = [logging.getLogger(), *(each for each in logging.Logger.manager.loggerDict.values() if _is_logger(each))]
+    named = logging.Logger.manager.loggerDict.values()
+    loggers = [logging.getLogger(), *(each for each in named if isinstance(each, logging.Logger))]
     before = [(logger, logger.level, logger.propagate, logger.disabled) for logger in loggers]
 
     def restore() -> None:
@@ -133,10 +134,6 @@ def _log_levels() -> Restore:
             logger.propagate, logger.disabled = propagate, disabled
 
     return restore
-
-
-def _is_logger(each: object) -> bool:
-    return isinstance(each, logging.Logger)
 
 
 def _progress_bars() -> Restore:

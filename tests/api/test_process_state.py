@@ -173,8 +173,8 @@ def test_shuffled_splits_differ_between_fits(tiny_checkpoint: CheckpointMaker) -
     splits = []
 
     class Watched(ShuffleSplit):  # type: ignore[misc]  # scikit-learn has no types
-        def split(self, *data: Any) -> Iterator[Any]:
-            for train, test in super().split(*data):
+        def split(self, *data: Any, **named: Any) -> Iterator[Any]:
+            for train, test in super().split(*data, **named):
                 splits.append(tuple(test))
                 yield train, test
 

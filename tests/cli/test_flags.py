@@ -16,7 +16,7 @@ from headstart.data.file_options import FileOptions
 from headstart.estimators import HeadstartClassifier
 from headstart.experiments.options import MethodOptions, ModelOptions, TaskOptions, TrainingOptions
 from headstart.option import MEANING, options_of
-from headstart.pretraining import pretrain_head
+from headstart.pretraining.pretrain_head import pretrain_head
 from tests.support.paths import REPOSITORY
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -61,7 +61,7 @@ def test_a_stage_that_was_cut_off_has_the_diagnostics_of_one_that_was_not(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=24)
-    options = RunOptions(checkpoint_seconds=0.0)
+    options = RunOptions(checkpoint_seconds=0.0, diagnostics=True)
     _, undisturbed = do_run(choices, tmp_path / "undisturbed", options=options)
 
     def cut(progress: Progress) -> None:

@@ -91,6 +91,7 @@ def test_a_file_of_each_kind(kind: str, tiny_checkpoint: CheckpointMaker, tmp_pa
             continue
         assert answers == pytest.approx(said.answers[0].tolist(), abs=1e-5)
         if kind == "multi_label":
+            assert written.num_without_label == table["predicted_labels"].to_pylist().count([])
             assert row["predicted_labels"] == [
                 name for name, chosen in zip(said.labels, said.answers[0] >= 0.5, strict=True) if chosen
             ]

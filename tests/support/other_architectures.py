@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tests.support.tiny import make_tokenizer
 
@@ -72,15 +72,15 @@ OTHER_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
 WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet", "xlm-roberta")
 
 
-def make_other_checkpoint(folder: Path, architecture: str) -> Path:
-    """Save a tiny random model, as pretraining leaves it, and its tokenizer into `folder`; return the folder."""
+def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast | None = None) -> Path:
+    """Save a tiny random model, as pretraining leaves it, and a tokenizer into `folder`; return the folder."""
     config_class, model_class, sizes = OTHER_ARCHITECTURES[architecture]
-    tokenizer = make_tokenizer("roberta" if architecture in WITH_ROBERTA_TOKENS else "distilbert")
+    tokenizer = tokenizer or make_tokenizer("roberta" if architecture in WITH_ROBERTA_TOKENS else "distilbert")
     config = getattr(transformers, config_class)(
         vocab_size=len(tokenizer),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.cls_token_id,
-        eos_token_id=tokenizer.sep_token_id,
+        eos_token_id=tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id,
         **sizes,
     )
     with torch.random.fork_rng(devices=[]):

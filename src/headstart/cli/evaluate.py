@@ -69,4 +69,4 @@ def _print(found: Scores, source: str) -> None:
     if found.num_truncated:
         print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:
-        print("the model gives the same answer to every row: these numbers say nothing about it")
+        print("every answer is the same, or as good as the same: these numbers say nothing about the model")

@@ -65,3 +65,5 @@ def predict(
         print(f"{written.num_rows} rows{resumed}: {out}")
         if written.num_truncated:
             print(f"{written.num_truncated} rows were longer than the model reads and lost tokens")
+        if written.num_without_label:
+            print(f"{written.num_without_label} rows got no label: no class was as probable as not")

@@ -74,7 +74,7 @@ def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
         {
             row.key: row.difference.p_value
             for row in table.rows
-            if row.difference is not None and row.verdict is not None and not row.difference.is_sequential
+            if row.difference is not None and row.verdict is not None and row.difference.p_value is not None
         }
     )
 

@@ -108,7 +108,10 @@ def pair(cell: Cell, baselines: Iterable[Cell], looks: DeclaredLooks | None = No
             is_decided_elsewhere=is_decided_elsewhere,
         )
     sequential = _compare_sequentially(cell, baseline, looks)
-    difference = compare_paired(cell.scores, baseline.scores) if sequential is None else sequential.difference
+    if sequential is None:
+        difference = compare_paired(cell.scores, baseline.scores, num_folds=cell.first.folds)
+    else:
+        difference = sequential.difference
     return Pairing(
         counterpart=counterpart,
         difference=difference,

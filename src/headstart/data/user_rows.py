@@ -45,13 +45,13 @@ class Rows:
     def split(self, index: dict[str, int], group: str | None = None) -> Split:
         """Return the rows with each label by its place in `index`, and the group of each where there is its column."""
         columns = self.table.columns
-        texts = [columns[name] for name in self.columns.text]
+        texts, groups = [columns[name] for name in self.columns.text], columns.get(group or "")
         kind, cells = self.written.kind, self.written.cells
         return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
-            groups=tuple(str(columns[group][row]) for row in self.numbers) if group in columns else None,
+            groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
         )
 
 

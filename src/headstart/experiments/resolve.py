@@ -131,7 +131,7 @@ def _with_backbones(plan: tuple[Stage, ...], options: Options, model: ModelFacts
 
 def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model: ModelFacts) -> TrainingConfig:
     longest = _longest(model.longest_input)
-    usual = min(max_length_for(preset, table.task.name), longest)
+    usual = min(max_length_for(preset, table.task.name), _longest(model.usual_input))
     max_length = usual if training.max_length is None else training.max_length
     if not MIN_LENGTH <= max_length <= longest:
         raise UsageError(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from headstart.experiments.evaluation import evaluated
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
-from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import Witnesses
@@ -49,7 +48,7 @@ def run_one(
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
     run, experiment, task = data.run, data.run.experiment, data.task
-    constant = constant_score(task, data.report) if len(data.report) else 0.0
+    constant = data.constant_score
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
@@ -96,7 +95,7 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterat
             split=other.task.evaluation_split,
             metric=other.task.main_metric,
             scores=scores.get(source.name, {}),
-            constant_score=constant_score(other.task, other.evaluation),
+            constant_score=data.other_constant_score(source),
             num_examples=len(other.evaluation),
             fingerprint=other.fingerprint,
         )

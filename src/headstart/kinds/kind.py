@@ -114,6 +114,18 @@ class Kind(ABC):
         """
         return index_below(value, size)
 
+    def target(self, value: object, size: int) -> int | float | list[float]:
+        """Return a label as a model's batch has it, from a row that is made for a model already.
+
+        Args:
+            value: a number, or a list of numbers.
+            size: logits of the row.
+
+        Raises:
+            ValueError: with the reason why it cannot be one.
+        """
+        return index_below(value, size)
+
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Return why the training rows' labels as a whole cannot be learned; "" where they can."""
         return ""

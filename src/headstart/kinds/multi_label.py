@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
@@ -47,6 +48,13 @@ class MultiLabel(Kind):
             raise ValueError(f"the label is {value!r}, and not a list of classes")
         return tuple(sorted({index_below(part, size) for part in value}))
 
+    def target(self, value: object, size: int) -> list[float]:
+        """Return a number from 0 to 1 for each class."""
+        parts = list(value) if isinstance(value, list | tuple) else []
+        if len(parts) != size or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in parts):
+            raise ValueError(f"the label is {value!r}, and not a list of {size} numbers from 0 to 1")
+        return [float(part) for part in parts]
+
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Some row needs a class."""
         return "no row has any label" if cells and not any(cell.names for cell in cells) else ""
@@ -82,8 +90,9 @@ class MultiLabel(Kind):
         micro_f1 = 2 * counts[by_frequency].cumsum() / (sizes * len(labels) + counts.sum())
         most_frequent = np.zeros(len(counts), dtype=np.int64)
         most_frequent[by_frequency[: micro_f1.argmax() + 1]] = 1
-        sets, rows = np.unique(labels, axis=0, return_counts=True)
-        return [most_frequent, np.asarray(counts > 0, dtype=np.int64), sets[rows.argmax()]]
+        ((commonest, _),) = Counter(row.tobytes() for row in labels.astype(np.int64)).most_common(1)
+        every_class = np.asarray(counts > 0, dtype=np.int64)
+        return [most_frequent, every_class, np.frombuffer(commonest, dtype=np.int64)]
 
     def variance(self, labels: Values) -> float:
         """Return the variance of 0 and 1 for each class, summed."""

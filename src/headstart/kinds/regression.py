@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
-from headstart.kinds.kind import Cell, Kind, Label, Values
+from headstart.kinds.kind import Cell, Kind, Values
 from headstart.losses import LossConfig
 
 if TYPE_CHECKING:
@@ -44,11 +44,15 @@ class Regression(Kind):
             raise ValueError(f"is {value!r}, and not a finite number")
         return Cell(number=number)
 
-    def indexed_label(self, value: object, size: int) -> Label:
+    def indexed_label(self, value: object, size: int) -> float:
         """Return the number."""
         if isinstance(value, str) or (number := _number(value)) is None or not math.isfinite(number):
             raise ValueError(f"the label is {value!r}, and not a finite number")
         return number
+
+    def target(self, value: object, size: int) -> float:
+        """Return the number."""
+        return float(self.indexed_label(value, size))
 
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Numbers need to differ."""

@@ -23,7 +23,11 @@ def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str]
     import numpy as np
 
     def score(constant: Values) -> float:
-        return metrics.compute((metric,), labels, np.broadcast_to(constant, labels.shape), groups)[metric]
+        answers = np.empty_like(labels)
+        answers[:] = constant
+        return metrics.compute((metric,), labels, answers, groups)[metric]
 
-    best = max(kind.constants(labels), key=score)
-    return best, score(best)
+    constants = kind.constants(labels)
+    scores = [score(constant) for constant in constants]
+    best = max(scores)
+    return constants[scores.index(best)], best

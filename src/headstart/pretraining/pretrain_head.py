@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,16 +11,24 @@ from typing import Any
 
 import torch
 from torch.utils.data import Dataset
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, default_data_collator
+from transformers import PreTrainedTokenizerBase
 
 from headstart.errors import InvariantError, UsageError
 from headstart.experiments.options import MethodOptions, TrainingOptions
 from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.recipes import get_preset, rates_for, stage_optimizers
 from headstart.experiments.saved_adapters import keep_start, saved_adapter_digest
+from headstart.kinds.catalogue import kind_of_targets
+from headstart.kinds.kind import Kind
+from headstart.models.class_names import kind_of
 from headstart.models.classifier import Classifier
+from headstart.models.live_heads import modules_of
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, digests
+from headstart.pretraining.first_batch import check_tokens, first_batch, loss_of, num_logits, unread
+from headstart.pretraining.live_model import LiveModel, head_of, live_model
+from headstart.pretraining.live_rows import LiveRows, checked_rows, collator
+from headstart.pretraining.plain_module import PlainModule
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.store.record import StageRecord
@@ -41,12 +48,13 @@ DEFAULT_EPOCHS = 2.0
 
 
 def pretrain_head(
-    model: PreTrainedModel,
+    model: torch.nn.Module,
     train_dataset: Dataset[dict[str, Any]],
     *,
     adapter: str | None = "lora",
     adapter_from: str | Path | None = None,
-    head: Sequence[str] | None = None,
+    backbone: str | None = None,
+    head: str | Sequence[str] | None = None,
     data_collator: Collate | None = None,
     processing_class: PreTrainedTokenizerBase | None = None,
     epochs: float | None = None,
@@ -63,12 +71,16 @@ def pretrain_head(
     for bit, `requires_grad` flags, train or eval mode, module tree, random states. Fine-tune it as you would have.
 
     Args:
-        model: a classification model of transformers. Its head is trained from where it stands.
+        model: a classification model of transformers, or any module around one of its pretrained models whose forward
+            pass returns logits (alone, in a tuple or dictionary, or as `.logits`); its loss is then ours. What
+            `torch.compile` and `DataParallel` put around it is seen through. The head is trained from where it stands.
         train_dataset: rows with a length, each a dictionary of model inputs and `labels` (or `label`); columns that
-            the model does not take are left out.
+            the model does not take are left out. Labels are class numbers, numbers, or 0 and 1 for each class.
         adapter: name with options (`lora:rank=16`); None trains the head alone (LP-FT's first stage).
         adapter_from: folder of a saved adapter that the adapter starts from.
-        head: names of the head's modules; found by the architecture when not given.
+        backbone: path of the pretrained model inside a module of your own; found where there is only one.
+        head: names of the head's modules. When not given, it is what stands outside the backbone and what the model's
+            checkpoint did not hold; a warning names it where the checkpoint is not found.
         data_collator: makes a batch; by default pads with `processing_class`, or stacks without one.
         processing_class: the tokenizer.
         epochs: passes over the rows, above 0; 2 by default.
@@ -83,7 +95,8 @@ def pretrain_head(
         What moved in Stage 1 and whether the backbone was restored. `scores` is empty: no split is scored.
 
     Raises:
-        UsageError: for a dataset without rows or lengths, an adapter that this architecture cannot carry, and the like.
+        UsageError: for a model or a dataset of another kind, labels that the model cannot have (with their row), a
+            head that the loss does not read, an adapter that this architecture cannot carry, and the like.
         DivergedError: if the loss stops being finite; the model is as it was.
         InvariantError: if the stage did not do what it declares.
 
@@ -98,58 +111,76 @@ def pretrain_head(
         adapter_from=Path(adapter_from) if adapter_from else None,
     )
     with process_state_kept():
-        private = classifier_from_model(copy.deepcopy(model).float(), head)
-        rows = _rows(private, train_dataset, data_collator, processing_class)
-        stage = _stage(private, rows, method, training)
-        before = digests(_outside_head(model, private))
-        outcome = _train(private, stage, rows, training, seed, progress)
-        trained = outcome.head_tensors()
-        _write_head(model, trained)
-    require_equal("the model's backbone after pretrain_head", before, digests(_outside_head(model, private)))
+        live = live_model(model, backbone)
+        classifier, rows = _prepared(live, train_dataset, head, data_collator, processing_class)
+        stage = _stage(classifier, rows, method, training)
+        head_names = {live.own_name(name) for name in classifier.head_names}
+        before = digests(_outside(live.given, head_names))
+        outcome = _train(classifier, stage, rows, training, seed, progress)
+        _write(live.given, {live.own_name(name): tensor for name, tensor in outcome.head_tensors().items()})
+    require_equal("the model's backbone after pretrain_head", before, digests(_outside(live.given, head_names)))
     return outcome.record(stage, backbone_restored=True)
 
 
-class _ModelRows(Dataset[dict[str, Any]]):
-    """A dataset's rows with the columns that the model takes."""
-
-    def __init__(self, rows: Any, columns: frozenset[str]) -> None:
-        self._rows, self._columns = rows, columns
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        return {name: value for name, value in self._rows[row].items() if name in self._columns}
-
-
-def _rows(
-    classifier: Classifier,
+def _prepared(
+    live: LiveModel,
     dataset: Any,
+    head: str | Sequence[str] | None,
     data_collator: Collate | None,
     processing_class: PreTrainedTokenizerBase | None,
-) -> StageRows:
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__") or len(dataset) == 0:
-        raise UsageError(
-            "train_dataset has no rows to count", allowed="  It has a length above 0 and gives a dictionary per row."
-        )
-    columns = frozenset(inspect.signature(classifier.model.forward).parameters) | {"label", "labels", "label_ids"}
-    rows = _ModelRows(dataset, columns)
-    if not {"label", "labels", "label_ids"} & set(rows[0]):
-        raise UsageError(
-            f"train_dataset's rows have no label: their columns are {', '.join(dataset[0])}",
-            remedy="  Name the column of integer labels 'labels'.",
-        )
-    collate = data_collator or (
-        DataCollatorWithPadding(processing_class) if processing_class is not None else default_data_collator
-    )
-    return StageRows(dataset=rows, collate=collate, lengths=_lengths(dataset))
+) -> tuple[Classifier, StageRows]:
+    """Hold model, head and rows against each other, with one batch through the model."""
+    model = live.private
+    config: Any = model.config
+    names = head_of(live, head)
+    main_input = str(getattr(model.base_model, "main_input_name", "input_ids"))
+    rows = checked_rows(dataset, live.inputs, main_input, is_collated=data_collator is not None)
+    check_tokens(model, rows)
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = getattr(processing_class, "pad_token_id", None)
+    collate = collator(rows, data_collator, processing_class)
+    kind = _expected(live, rows, collate)
+    loss = loss_of(model, first_batch(rows, collate, model), names)
+    read = _read_by_loss(live, names, loss, is_named=head is not None)
+    stage_rows = StageRows(dataset=rows, collate=collate, lengths=rows.lengths)
+    return classifier_from_model(model, read, kind), stage_rows
 
 
-def _lengths(dataset: Any) -> list[int]:
-    """Return tokens per row, or ones where rows are not texts."""
-    if "input_ids" not in dataset[0]:
-        return [1] * len(dataset)
-    return [len(dataset[row]["input_ids"]) for row in range(len(dataset))]
+def _expected(live: LiveModel, rows: LiveRows, collate: Collate) -> Kind:
+    """Find what the model's answers are, and hold the rows' labels to it."""
+    model = live.private
+    if isinstance(model, PlainModule):
+        size = num_logits(model, first_batch(rows, collate, model))
+        kind = kind_of_targets(rows.labels, size)
+        model.kind, model.has_log_odds = kind, kind.picks_one and size == 1
+        size = max(size, kind.min_classes)
+    else:
+        size, kind = int(model.config.num_labels), kind_of(model)
+        # Where a configuration leaves it open, transformers looks at the labels as well.
+        if model.config.problem_type is None and kind.has_classes:
+            kind = kind_of_targets(rows.labels, size)
+    rows.expect(kind, size)
+    return kind
+
+
+def _read_by_loss(live: LiveModel, names: Sequence[str], loss: torch.Tensor, *, is_named: bool) -> tuple[str, ...]:
+    """Return the head without late parts of the backbone that the loss does not read.
+
+    Raises:
+        UsageError: if it does not read something else.
+    """
+    useless = unread(live.private, names, loss)
+    prefix = f"{live.private.base_model_prefix}."
+    wrong = [name for name in useless if is_named or not name.startswith(prefix)]
+    if wrong:
+        read = [name for name in names if name not in useless]
+        modules = ", ".join(repr(live.own_name(module)) for module in modules_of(read))
+        raise UsageError(
+            f"the loss does not read {', '.join(map(live.own_name, wrong))}, so that nothing could train it",
+            allowed="  All of a head's parameters take part in the loss.",
+            remedy=f"  Name the modules that do: head=[{modules}]." if read else "  Name other modules as `head`.",
+        )
+    return tuple(name for name in names if name not in useless)
 
 
 def _stage(classifier: Classifier, rows: StageRows, method: MethodOptions, training: TrainingOptions) -> Stage:
@@ -166,7 +197,8 @@ def _stage(classifier: Classifier, rows: StageRows, method: MethodOptions, train
         stage = probe_stage(optimizers.probe, num_steps)
     else:
         stage = adapter_stage(optimizers.adapter, num_steps, spec)
-    checkpointed = (stage.kind,) if classifier.model.is_gradient_checkpointing else ()
+    is_checkpointing = any(getattr(module, "gradient_checkpointing", False) for module in classifier.model.modules())
+    checkpointed = (stage.kind,) if is_checkpointing else ()
     check_plan_fits((stage,), classifier, "this model", checkpointed)
     if training.adapter_from is None:
         return stage
@@ -206,12 +238,11 @@ def _train(
         )
 
 
-def _outside_head(model: PreTrainedModel, classifier: Classifier) -> dict[str, torch.Tensor]:
-    head = set(classifier.head_names)
+def _outside(model: torch.nn.Module, head: set[str]) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name not in head}
 
 
-def _write_head(model: PreTrainedModel, trained: dict[str, torch.Tensor]) -> None:
+def _write(model: torch.nn.Module, trained: dict[str, torch.Tensor]) -> None:
     tensors = model.state_dict()
     missing = sorted(set(trained) - set(tensors))
     if missing:
