@@ -56,7 +56,9 @@ def test_its_configuration_is_its_backbone_s(tiny_checkpoint: CheckpointMaker, t
     origin = resolve_model(str(tiny_checkpoint("roberta")))
     _, source = saved(origin, tmp_path, "linear")
     assert load_config(source).model_type == "roberta"
-    assert longest_input(load_config(source), load_tokenizer(source)) == longest_input(load_config(origin), load_tokenizer(origin))
+    assert longest_input(load_config(source), load_tokenizer(source)) == longest_input(
+        load_config(origin), load_tokenizer(origin)
+    )
 
 
 @pytest.mark.parametrize("head", ["mlp:hidden_size=16", "linear:pooling=mean", "fourier_kan"])
