@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.examples import Split, TaskData
+from headstart.data.examples import HALF_CHARACTER, Split, TaskData, has_half_character
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError, UsageError
@@ -28,6 +28,7 @@ from headstart.inference.predict import Predictions, predict
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind, Label
 from headstart.option import MEANING, check_types, options_of, read_options
+from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -209,7 +210,7 @@ def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, Save
 
     check_method(options.method, options.training)
     cache = RunDataCache()
-    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+    with process_state_kept(), tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         out = Path(folder) / "model"
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
@@ -240,6 +241,9 @@ def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
         raise ValueError(f"X must hold one text or two in every row; found {wrong!r}")
     if len({len(row) for row in rows}) != 1:
         raise ValueError("rows of X differ in length")
+    for number, row in enumerate(rows):
+        if any(map(has_half_character, row)):
+            raise ValueError(f"X[{number}] {HALF_CHARACTER}: {row!r}")
     return tuple(tuple(str(text) for text in row) for row in rows)
 
 

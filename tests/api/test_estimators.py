@@ -173,3 +173,12 @@ def test_a_value_of_a_wrong_type_is_refused_by_the_name_of_its_field(wrong: dict
 def test_numbers_of_numpy_are_numbers(classifier: Any) -> None:
     several = clone(classifier).set_params(steps=np.int64(2), random_state=np.int64(1), trainer="weight_decay=0.1")
     assert several.fit(TEXTS, LABELS).run_.num_steps == 2
+
+
+def test_half_of_a_character_is_refused_with_its_row(classifier: Any) -> None:
+    texts = [*TEXTS[:-1], "x \ud83d"]
+    with pytest.raises(ValueError, match=r"X\[23\] holds half of a character"):
+        classifier.fit(texts, LABELS)
+    classifier.fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match=r"X\[23\] holds half of a character"):
+        classifier.predict(texts)

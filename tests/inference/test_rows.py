@@ -14,6 +14,7 @@ from headstart.errors import DataError, UsageError
 from headstart.inference import rows as rows_module
 from headstart.inference.identity import InputState
 from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
+from headstart.models.input_limits import InputLimits
 from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.conftest import CheckpointMaker
@@ -32,7 +33,7 @@ def rows_in(path: Path, task: Task = TEXT_TASK, chunk_rows: int = 4) -> Rows:
 
 
 def checked(path: Path, example: Example) -> Checked:
-    return check_rows(rows_in(path), example.info, None)
+    return check_rows(rows_in(path), example.info, example.tokenizer, InputLimits())
 
 
 def test_the_schema_is_that_of_all_pieces(example: Example, tmp_path: Path) -> None:
@@ -68,7 +69,8 @@ def test_a_wrong_file_is_not_read_to_its_end(example: Example, tmp_path: Path, m
 
 def test_only_models_that_may_not_cut_need_tokens_first(example: Example) -> None:
     def needs(task: Task, truncation: str = "longest_first") -> bool:
-        return needs_tokens(dataclasses.replace(example.info, task=task, truncation=truncation))
+        info = dataclasses.replace(example.info, task=task, truncation=truncation)
+        return needs_tokens(info, example.tokenizer, InputLimits())
 
     assert not needs(TEXT_TASK)
     assert not needs(PAIR_TASK)
@@ -83,8 +85,10 @@ def test_a_place_that_is_cut_off_is_named_by_its_line(example: Example, tmp_path
         text = f"{'cat ' * (40 if row in (1, 6) else 4)}dog"
         rows.append({"sentence1": text, "sentence2": "a dog", "start1": len(text) - 3, "end1": len(text)})
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(row | {"start2": 2, "end2": 5}) for row in rows))
+    task = SUPER_GLUE["super_glue/wic"]
+    info = dataclasses.replace(example.info, task=task)
     with pytest.raises(DataError, match=r"in\.jsonl:2: .*cut off") as caught:
-        check_rows(rows_in(tmp_path / "in.jsonl", SUPER_GLUE["super_glue/wic"]), example.info, example.tokenizer)
+        check_rows(rows_in(tmp_path / "in.jsonl", task), info, example.tokenizer, InputLimits())
     assert {fault.line for fault in caught.value.faults} == {2, 7}
 
 

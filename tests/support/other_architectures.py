@@ -93,19 +93,17 @@ SELDOM_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
 WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet", "xlm-roberta")
 
 
-def make_other_checkpoint(folder: Path, architecture: str) -> Path:
-    """Save a tiny random model, as pretraining leaves it, and its tokenizer into `folder`; return the folder."""
+def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerBase | None = None) -> Path:
+    """Save a tiny random model, as pretraining leaves it, and a tokenizer into `folder`; return the folder."""
     config_class, model_class, sizes = (OTHER_ARCHITECTURES | SELDOM_ARCHITECTURES)[architecture]
-    tokenizer: PreTrainedTokenizerBase = make_tokenizer(
-        "roberta" if architecture in WITH_ROBERTA_TOKENS else "distilbert"
-    )
     if architecture == "canine":
         tokenizer = CanineTokenizer(model_max_length=64)
+    tokenizer = tokenizer or make_tokenizer("roberta" if architecture in WITH_ROBERTA_TOKENS else "distilbert")
     config = getattr(transformers, config_class)(
         **({} if architecture == "canine" else {"vocab_size": len(tokenizer)}),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.cls_token_id,
-        eos_token_id=tokenizer.sep_token_id,
+        eos_token_id=tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id,
         **sizes,
     )
     with torch.random.fork_rng(devices=[]):

@@ -28,6 +28,7 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
+from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, resolve_model
@@ -232,7 +233,19 @@ def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     Raises:
         UsageError: if the folder holds none.
     """
-    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""))
+    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""), as_saved=True)
+
+
+def folder_limits(folder: Path) -> InputLimits:
+    """Return what the model of a folder can read, without its weights.
+
+    Raises:
+        UsageError: if the folder is not a model that headstart wrote.
+    """
+    kind, info = read_info(folder)
+    if kind == "adapter":
+        return input_limits(load_config(_pretrained_source(info)), info.head)
+    return input_limits(read_config(folder, AutoConfig if info.head == NATIVE else HeadstartConfig), info.head)
 
 
 def _write_around(

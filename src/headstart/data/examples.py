@@ -11,6 +11,9 @@ from headstart.errors import UsageError
 from headstart.kinds.kind import Label
 from headstart.tasks.task import Task
 
+HALF_CHARACTER = "holds half of a character (an unpaired surrogate)"
+"""What is wrong with a text that `has_half_character`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -116,6 +119,11 @@ class TaskData:
     def evaluation(self) -> Split:
         """The rows to report on."""
         return self.splits[self.task.evaluation_split]
+
+
+def has_half_character(text: str) -> bool:
+    """Return whether a text holds half of a character: an unpaired surrogate, as no text in UTF-8 does."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def class_counts(task: Task, split: Split) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ from headstart.data.encoding import (
     take_rows,
     without_places,
 )
-from headstart.data.examples import Split
+from headstart.data.examples import HALF_CHARACTER, Split, has_half_character
 from headstart.data.long_texts import head_and_tail, windows
 from headstart.data.token_spans import TokenSpans, locate_spans
-from headstart.errors import UsageError
+from headstart.errors import DataError, DataFault, UsageError
 from headstart.kinds.kind import Label
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ def tokenize(
     Raises:
         UsageError: if the length, the overlap or the tokenizer does not fit, or spans or choices meet a way of cutting
             that they cannot go with.
-        DataError: with the rows whose span is cut off, or whose one text leaves too little room for the other.
+        DataError: with the rows that hold half of a character, whose span is cut off, or whose one text leaves too
+            little room for the other.
     """
     _check_options(split, tokenizer, truncation, stride)
     labels = None if split.labels is None else list(split.labels)
     columns, num_choices = _columns(split)
+    _check_characters(split)
     if not columns:
         return TokenizedSplit(features={"input_ids": []}, labels=labels, num_sequences=num_choices)
     _check_room(columns, tokenizer, max_length)
@@ -143,6 +145,18 @@ def _check_options(split: Split, tokenizer: PreTrainedTokenizerBase, truncation:
         )
     if split.spans is not None:
         require_fast(tokenizer, "a question about places in the text")
+
+
+def _check_characters(split: Split) -> None:
+    choices = split.choices or [()] * len(split)
+    faults = [
+        DataFault(file=f"row {row + 1}", message=f"the text {text!r} {HALF_CHARACTER}")
+        for row, (texts, each) in enumerate(zip(split.texts, choices, strict=True))
+        for text in (*texts, *each)
+        if has_half_character(text)
+    ]
+    if faults:
+        raise DataError(faults, remedy="  Write these texts anew, in UTF-8.")
 
 
 def _check_room(columns: Columns, tokenizer: PreTrainedTokenizerBase, max_length: int) -> None:

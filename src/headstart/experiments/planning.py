@@ -15,6 +15,7 @@ from headstart.experiments.resolve import overrides_of, resolve
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.table_facts import table_facts
 from headstart.experiments.task_rows import TaskRows
+from headstart.experiments.text_checks import check_texts
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Stage
 from headstart.training.arguments import check_fields, split_neutral
@@ -34,8 +35,9 @@ def plan_experiment(
     table = table_facts(source, cache.rows, strategy, evaluation or default_evaluation(source, cache.rows))
     check_fields(options.training.trainer)
     experiment = resolve(options, table, model_facts(options, table.task))
+    data = RunData.of(Run(experiment, 0, source), cache)
+    check_texts(data)
     if options.training.dp is not None:
-        data = RunData.of(Run(experiment, 0, source), cache)
         check_private(
             experiment, overrides_of(options.training, experiment.plan), data.tokens("train"), data.load_classifier
         )

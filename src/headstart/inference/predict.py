@@ -15,10 +15,12 @@ import torch
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
+from headstart.data.token_checks import check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError
 from headstart.inference.forward import Progress, batched_logits
 from headstart.kinds.kind import Kind
+from headstart.models.input_limits import input_limits
 
 PREDICTION_BATCH_SIZE = 32
 
@@ -79,7 +81,8 @@ def predict(
         progress: called after each batch with rows done and rows in all.
 
     Raises:
-        DataError: with the examples that the model cannot read: a place in the text that the maximum length cuts off.
+        DataError: with the examples that the model cannot read: a place in the text that the maximum length cuts off, a
+            text without any token that the model knows.
         CheckpointError: if the model answers with something that is not a number.
     """
     task, info = saved.info.task, saved.info
@@ -89,6 +92,7 @@ def predict(
     tokenized = tokenize(
         split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
     )
+    check_tokens(tokenized, split, saved.tokenizer, input_limits(saved.classifier.model.config, info.head))
     logits = batched_logits(
         saved.model,
         tokenized,

@@ -13,11 +13,13 @@ from headstart.data.examples import Split
 from headstart.data.file_options import FileOptions
 from headstart.data.table import Table
 from headstart.data.table_reading import scan_table
+from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.data.user_rows import unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
+from headstart.models.input_limits import InputLimits
 from headstart.tasks.task import Task
 
 MAX_FAULTS = 1000
@@ -78,22 +80,25 @@ class Checked:
     schema: pa.Schema
 
 
-def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase | None) -> Checked:
-    """Read all rows once; with the model's tokenizer where `needs_tokens`.
+def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Checked:
+    """Read all rows once; as the model's tokens where `needs_tokens`.
 
     Raises:
         DataError: with all faults of the file, up to a thousand.
     """
     faults: dict[DataFault, None] = {}
+    remedies: dict[str, None] = {}
     num_rows = num_choices = 0
     schema = pa.schema([])
+    reads_tokens = needs_tokens(info, tokenizer, limits)
     for table in rows.tables():
         try:
             columns, split = unlabelled_chunk(table, rows.task)
-            if tokenizer is not None:
-                _check_tokens(table, split, info, tokenizer)
+            if reads_tokens:
+                _check_tokens(table, split, info, tokenizer, limits)
         except DataError as error:
             faults |= dict.fromkeys(error.faults)
+            remedies |= dict.fromkeys([error.remedy] if error.remedy else [])
             if len(faults) >= MAX_FAULTS:
                 break
             continue
@@ -101,18 +106,22 @@ def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase |
         num_choices = max(num_choices, max(map(len, split.choices or ()), default=0))
         schema = joint_schema(schema, columns.schema) if len(schema) else columns.schema
     if faults:
-        raise DataError(list(faults))
+        raise DataError(list(faults), remedy="\n".join(remedies))
     return Checked(num_rows=num_rows, num_choices=num_choices, schema=schema)
 
 
-def needs_tokens(info: ModelInfo) -> bool:
-    """Return whether rows can be at fault once they are tokens: where something must not be cut off."""
-    return info.task.has_spans or (info.truncation == "window" and len(info.task.text_columns) == 2)
+def needs_tokens(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> bool:
+    """Return whether rows can be at fault once they are tokens: cut where they must not be, or not to be read."""
+    must_not_be_cut = info.task.has_spans or (info.truncation == "window" and len(info.task.text_columns) == 2)
+    return must_not_be_cut or can_be_unreadable(tokenizer, limits)
 
 
-def _check_tokens(table: Table, split: Split, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> None:
+def _check_tokens(
+    table: Table, split: Split, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits
+) -> None:
     try:
-        tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
+        tokens = tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
+        check_tokens(tokens, split, tokenizer, limits)
     except DataError as error:
         # Tokens know rows by their number in the split alone: "row 3".
         rows = [int(fault.file.removeprefix("row ")) - 1 for fault in error.faults]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import load_folder_tokenizer, read_info
+from headstart.artifacts.model_folder import folder_limits, load_folder_tokenizer, read_info
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
@@ -20,7 +20,7 @@ from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
 from headstart.inference.prediction_columns import prediction_columns, prediction_schema
-from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
+from headstart.inference.rows import Checked, Rows, check_rows, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
@@ -44,11 +44,13 @@ class Written:
         num_rows: of the output.
         num_resumed: rows answered by an earlier call that was cut off.
         num_truncated: rows that lost tokens to the maximum length.
+        num_without_label: rows that got no label, where a row may get any number of them.
     """
 
     num_rows: int
     num_resumed: int
     num_truncated: int
+    num_without_label: int
 
 
 def predict_file(
@@ -89,7 +91,7 @@ def predict_file(
     _, info = read_info(folder)
     task = with_columns(info.task, options)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
-    checked = check_rows(rows, info, load_folder_tokenizer(folder) if needs_tokens(info) else None)
+    checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
     added = prediction_schema(task, prefix, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
     key = AnswerKey(
@@ -104,8 +106,13 @@ def predict_file(
     )
     with partial_folder(out, key) as partial:
         num_resumed = _answer(folder, rows, checked, key, partial, progress)
-        num_truncated = _write(rows, checked, partial, added, out)
-    return Written(num_rows=checked.num_rows, num_resumed=num_resumed, num_truncated=num_truncated)
+        num_truncated, num_without_label = _write(rows, checked, partial, added, out)
+    return Written(
+        num_rows=checked.num_rows,
+        num_resumed=num_resumed,
+        num_truncated=num_truncated,
+        num_without_label=num_without_label,
+    )
 
 
 def evaluate_file(
@@ -190,9 +197,9 @@ def _answer(
     return num_resumed
 
 
-def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> int:
-    """Write all rows with their answers; return how many were truncated."""
-    num_truncated = 0
+def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> tuple[int, int]:
+    """Write all rows with their answers; return how many were truncated, and how many got no label."""
+    num_truncated = num_without_label = 0
     whole = partial.whole(format_suffix(out) or "")
     schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
     with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
@@ -202,9 +209,10 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
                 raise CheckpointError(f"finished answers have disappeared from {partial.folder}")
             write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
             num_truncated += piece.num_truncated
+            num_without_label += piece.num_without_label
     require_writable(out)
     os.replace(whole, out)
-    return num_truncated
+    return num_truncated, num_without_label
 
 
 def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:

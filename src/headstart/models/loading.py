@@ -41,6 +41,7 @@ from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
 from headstart.models.tokenizer_files import disobeyed, tokenizer_from_files
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
+from headstart.process_state import alone
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
@@ -113,8 +114,11 @@ class _Request:
         return derive_seed(self.seed, "head_init")
 
 
-def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrainedTokenizerBase:
     """Return the model's tokenizer, made one with its configuration; what that changed is said once.
+
+    Special tokens that stand in a text, such as "[SEP]", are read as any other text: they would end it, or be skipped.
+    `as_saved` leaves that to the folder's own settings, which decide what transformers' pipeline does with it.
 
     Raises:
         UsageError: if the folder holds none that can be loaded, it does not fit the model, or transformers does not
@@ -123,7 +127,7 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     # A folder with an adapter alone has no configuration; its tokenizer was made one with it before it was saved.
     config = load_config(source) if (source.path / CONFIG).is_file() else None
     with quiet_loading():
-        tokenizer = tokenizer_from_files(source, config)
+        tokenizer = tokenizer_from_files(source, config, splits_special_tokens=None if as_saved else True)
     for note in agree(tokenizer, config, source.name):
         say_once(note)
     return tokenizer
@@ -165,16 +169,21 @@ def load_config(source: ModelSource) -> PretrainedConfig:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
 
 
-def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
-    """Return a view on a live model; its head is found by the architecture unless its modules are named.
+def classifier_from_model(
+    model: PreTrainedModel, head_names: Sequence[str] | None = None, kind: Kind | None = None
+) -> Classifier:
+    """Return a view on a live model; head and kind of answer are what the architecture says, unless they are given.
 
     Raises:
         UsageError: if no head is found.
     """
-    names = architecture_head(model) if head_modules is None else head_of_modules(model, head_modules)
-    kind = kind_of(model)
-    labels = label_names(model.config) if kind.has_classes else ()
-    return Classifier(model=model, head_names=names, labels=labels, kind=kind)
+    kind = kind or kind_of(model)
+    return Classifier(
+        model=model,
+        head_names=tuple(architecture_head(model) if head_names is None else head_names),
+        labels=label_names(model.config) if kind.has_classes else (),
+        kind=kind,
+    )
 
 
 def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Classifier:
@@ -304,13 +313,14 @@ def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Silence transformers' loading reports inside the block: headstart says itself what is new."""
-    level = transformers_logging.get_verbosity()
-    had_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if had_bars:
-            transformers_logging.enable_progress_bar()
+    with alone():
+        level = transformers_logging.get_verbosity()
+        had_bars = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity(logging.ERROR)
+        transformers_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            transformers_logging.set_verbosity(level)
+            if had_bars:
+                transformers_logging.enable_progress_bar()

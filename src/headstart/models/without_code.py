@@ -43,7 +43,7 @@ def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfi
     return config
 
 
-def read_tokenizer(folder: Path, **options: str) -> PreTrainedTokenizerBase:
+def read_tokenizer(folder: Path, **options: object) -> PreTrainedTokenizerBase:
     """Return a folder's tokenizer, without its references to code.
 
     Raises:

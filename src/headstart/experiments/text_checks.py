@@ -1,0 +1,46 @@
+"""Whether a model can read all rows of a run: looked at before anything trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headstart.data.examples import Split
+from headstart.data.token_checks import check_tokens
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.errors import DataError
+from headstart.experiments.run_data import RunData
+from headstart.models.input_limits import InputLimits, input_limits
+from headstart.models.loading import load_config
+
+CHECKED_BYTES = 1
+
+
+def check_texts(data: RunData) -> None:
+    """Hold the tokens of all rows of a run to what its model reads: once for all runs that read them alike.
+
+    Raises:
+        DataError: with the rows that the model cannot read.
+    """
+    experiment, training = data.run.experiment, data.run.experiment.training
+    key = (data.run.source, experiment.evaluation, experiment.model_revision, experiment.head)
+    reading = (training.max_length, training.truncation, training.stride)
+    data.cache.kept.get(("texts are checked", *key, *reading), lambda: _checked(data), lambda _: CHECKED_BYTES)
+
+
+def _checked(data: RunData) -> bool:
+    limits = input_limits(load_config(data.model), data.run.experiment.head)
+    _check("training", data.train, data.tokens("train"), data, limits)
+    _check("held-out", data.choose, data.tokens("choose"), data, limits)
+    _check("reported", data.report, data.tokens("report"), data, limits)
+    for source in data.run.evaluate_on:
+        _check(source.name, data.other(source).evaluation, data.other_tokens(source), data, limits)
+    return True
+
+
+def _check(name: str, split: Split, tokens: TokenizedSplit, data: RunData, limits: InputLimits) -> None:
+    try:
+        check_tokens(tokens, split, data.tokenizer, limits)
+    except DataError as error:
+        # Tokens know rows by their number alone, and a run has several splits.
+        faults = [replace(fault, file=f"{name} {fault.file}") for fault in error.faults]
+        raise DataError(faults, remedy=error.remedy) from error
