@@ -42,20 +42,25 @@ PROBES = (
 """Texts on which two tokenizers of different habits differ: capitals, accents, spaces, signs, scripts, pairs."""
 
 
-def tokenizer_from_files(source: ModelSource, config: PretrainedConfig | None) -> PreTrainedTokenizerBase:
+def tokenizer_from_files(
+    source: ModelSource, config: PretrainedConfig | None, *, splits_special_tokens: bool | None = None
+) -> PreTrainedTokenizerBase:
     """Return a model's tokenizer as its files say.
 
     Args:
         source: the model.
         config: of its backbone; None where the folder has none.
+        splits_special_tokens: whether special tokens that stand in a text are read as any other text; None leaves that
+            to the files.
 
     Raises:
         UsageError: if the folder holds none, transformers cannot make it, a package is missing for that, or its class
             reads none of the vocabulary files.
     """
     found = _vocabularies(source.path)
+    options = {} if splits_special_tokens is None else {"split_special_tokens": splits_special_tokens}
     try:
-        tokenizer = read_tokenizer(source.path)
+        tokenizer = read_tokenizer(source.path, **options)
         tokenizer(*PROBES[0])  # Some are made of anything, and fail at the first text.
     except UsageError:
         raise
