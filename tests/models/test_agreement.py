@@ -20,6 +20,7 @@ from headstart.inference.saved import load_saved_model
 from headstart.models.agreement import agree
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
 from headstart.models.source import ModelSource, resolve_model
+from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
 from tests.support.other_architectures import make_other_checkpoint
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
@@ -197,3 +198,11 @@ def test_a_head_that_looks_for_an_end_which_no_text_has_is_refused(changed: Call
     source = changed("t5", {"eos_token_id": 50}, {"eos_token": None})
     with pytest.raises(UsageError, match="its tokenizer ends no text with one"):
         load_classifier(source, labels=("no", "yes"), seed=0)
+
+
+def test_a_head_that_other_texts_change_is_refused(checkpoint: Callable[[str], Path]) -> None:
+    source = resolve_model(str(checkpoint("t5gemma")))
+    with pytest.raises(UsageError, match="answers a text otherwise beside a longer one"):
+        load_classifier(source, labels=("no", "yes"), seed=0)
+    config = load_classifier(source, labels=("no", "yes"), seed=0, head=Spec("linear")).model.config
+    assert config.head_options == {"pooling": "mean"}
