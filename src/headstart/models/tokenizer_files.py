@@ -96,7 +96,7 @@ def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | 
         if ids != said:
             return (
                 f"{source.name}: {WHOLE} is not obeyed: for {' and '.join(map(repr, texts))} it says "
-                f"{' '.join(map(written.id_to_token, said))}, and {type(tokenizer).__name__}, which transformers makes "
+                f"{' '.join(map(str, map(written.id_to_token, said)))}, and {type(tokenizer).__name__}, which transformers makes "
                 f"of it, says {' '.join(tokenizer.convert_ids_to_tokens(ids))}. Where the file is right, write "
                 '"tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
             )
