@@ -94,11 +94,11 @@ def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | 
     for texts in PROBES:
         ids, said = tokenizer(*texts)["input_ids"], written.encode(*texts).ids
         if ids != said:
+            asked, made = (" ".join(map(str, map(written.id_to_token, numbers))) for numbers in (said, ids))
             return (
-                f"{source.name}: {WHOLE} is not obeyed: for {' and '.join(map(repr, texts))} it says "
-                f"{' '.join(map(str, map(written.id_to_token, said)))}, and {type(tokenizer).__name__}, which transformers makes "
-                f"of it, says {' '.join(tokenizer.convert_ids_to_tokens(ids))}. Where the file is right, write "
-                '"tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
+                f"{source.name}: {WHOLE} is not obeyed: for {' and '.join(map(repr, texts))} it says {asked}, and "
+                f"{type(tokenizer).__name__}, which transformers makes of it, says {made}. Where the file is right, "
+                'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
             )
     return None
 
