@@ -15,6 +15,7 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.models.loading import kept_classes_note
 from headstart.reports.frame import Frame, read_declared
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.report import build_report
@@ -94,7 +95,9 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
         for note in data.notes:
             console.print(f"  {in_flags(note)}")
-        _announce_truncation(next(run for run in runs if run.source == source), cache, console)
+        run = next(run for run in runs if run.source == source)
+        _announce_truncation(run, cache, console)
+        _announce_kept_head(run, cache, console)
     first = runs[0].experiment
     training = first.training
     console.print(
@@ -121,6 +124,14 @@ def _announce_truncation(run: Run, cache: RunDataCache, console: Console) -> Non
             f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
             f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that"
         )
+
+
+def _announce_kept_head(run: Run, cache: RunDataCache, console: Console) -> None:
+    task = cache.rows.of(run.source).task
+    if run.experiment.keep_head and (
+        note := kept_classes_note(cache.model(run.experiment.model), task.kind, task.labels)
+    ):
+        console.print(f"  {note}")
 
 
 def _cut(run: Run) -> str:

@@ -23,7 +23,7 @@ from transformers.utils import logging as transformers_logging
 from headstart.errors import CheckpointError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
-from headstart.models.class_names import check_label_order, check_labels, kind_of, label_names, set_labels
+from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
     Classifier,
     HeadstartConfig,
@@ -33,6 +33,14 @@ from headstart.models.classifier import (
     without_pooler,
 )
 from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
+from headstart.models.kept_head import (
+    check_architecture,
+    check_kind,
+    names_of,
+    pair_classes,
+    pairing_note,
+    reorder_head,
+)
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.parameters import own_memory
@@ -157,6 +165,11 @@ def load_config(source: ModelSource) -> PretrainedConfig:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
 
 
+def kept_classes_note(source: ModelSource, kind: Kind, labels: Sequence[str]) -> str:
+    """Return a sentence on how the classes of a kept head are paired with the data's; "" where they are equal."""
+    return pairing_note(names_of(own_config(source) or load_config(source), kind), labels)
+
+
 def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
     """Return a view on a live model; its head is found by the architecture unless its modules are named.
 
@@ -187,8 +200,7 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
             remedy="  Use the `head` linear, or the task whose name ends in _marked.",
         )
     config = load_config(source)
-    if keep_head:
-        check_label_order(source, config, request.labels)
+    order = _kept_order(source, config, request) if keep_head else ()
     set_labels(config, request.kind, request.labels)
     model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
     if model.config.pad_token_id is None:
@@ -196,9 +208,13 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
-    if not keep_head:
+    if keep_head:
+        check_architecture(source.name, config)
+    else:
         draw(model, head_names, request.head_seed)
-    return _classifier(model, head_names, request, missing | mismatched)
+    classifier = _classifier(model, head_names, request, missing | mismatched)
+    reorder_head(source.name, classifier, order)
+    return classifier
 
 
 def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
@@ -215,13 +231,23 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
 
 def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
     config = own_config(source)
-    if config is None or not has_head(config, design, request.kind, request.labels, request.reads_spans):
+    if config is None or not has_head(config, design, request.kind, request.reads_spans):
         raise _no_head_to_keep(source, request)
-    check_label_order(source, config, request.labels)
+    order = pair_classes(source.name, names_of(config, request.kind), request.labels)
+    if request.kind.has_classes and config.num_labels != len(request.labels):
+        raise _no_head_to_keep(source, request)
     set_labels(config, request.kind, request.labels)
     model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request)
     _refuse_damaged(source, missing | mismatched)
-    return _classifier(model, head_of_modules(model, ["head"]), request, set())
+    classifier = _classifier(model, head_of_modules(model, ["head"]), request, set())
+    reorder_head(source.name, classifier, order)
+    return classifier
+
+
+def _kept_order(source: ModelSource, config: PretrainedConfig, request: _Request) -> tuple[int, ...]:
+    """Return the places of the data's classes in a native head, after a look at what it is for."""
+    check_kind(source.name, config, request.kind)
+    return pair_classes(source.name, names_of(config, request.kind), request.labels)
 
 
 def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> HeadstartConfig:
