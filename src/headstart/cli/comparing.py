@@ -11,6 +11,7 @@ from rich.text import Text
 
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import in_flags
+from headstart.data.unknown_tokens import count_unknown, token_notes
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.planning import run_options
@@ -96,7 +97,7 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         for note in data.notes:
             console.print(f"  {in_flags(note)}")
         run = next(run for run in runs if run.source == source)
-        _announce_truncation(run, cache, console)
+        _announce_tokens(run, cache, console)
         _announce_kept_head(run, cache, console)
     first = runs[0].experiment
     training = first.training
@@ -117,8 +118,12 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         console.print(f"  {experiment.task} {experiment.label}: {stages}")
 
 
-def _announce_truncation(run: Run, cache: RunDataCache, console: Console) -> None:
-    tokens = RunData.of(run, cache).tokens("train")
+def _announce_tokens(run: Run, cache: RunDataCache, console: Console) -> None:
+    data = RunData.of(run, cache)
+    tokens = data.tokens("train")
+    unknown = count_unknown(tokens, data.train, data.tokenizer)
+    for note in token_notes(unknown, data.train, data.tokenizer):
+        console.print(f"  {in_flags(note)}")
     if tokens.num_truncated:
         console.print(
             f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
