@@ -36,8 +36,9 @@ TEST_PARTS = {
     "quantised": ("tests/integration/test_on_a_gpu.py", "-k", "quantised"),
     "bf16": ("tests/integration/test_on_a_gpu.py", "-k", "bf16"),
 }
-SPEED_PARTS = ("plain", "finetune", "eh_ft")
-NUM_UPDATES = {"cuda": 60, "cpu": 4}
+SPEED_SIDES = ("plain", "finetune", "eh_ft")
+NUM_UPDATES = {"cuda": {16: 300, 128: 100}, "cpu": {4: 4}}
+"""Updates to measure, by device and batch size: small batches leave a large GPU idle, large ones fill it."""
 LEAST_SECONDS = 5.0
 """What a part needs to be worth beginning."""
 
@@ -61,8 +62,9 @@ class Call:
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in a process group of its own, which is killed when the time is over."""
+        given = os.environ.get("PYTHONPATH")
         environment = os.environ | {
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT), *([given] if given else []))),
             "HF_HUB_OFFLINE": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
@@ -108,7 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     given.out.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        **{f"speed-{side}": partial(measure, call, side) for side in SPEED_PARTS},
+        **{
+            f"speed-{side}-{batch_size}": partial(measure, call, side, batch_size)
+            for batch_size in NUM_UPDATES[call.device]
+            for side in SPEED_SIDES
+        },
         **{f"tests-{name}": partial(run_tests, call, selection) for name, selection in TEST_PARTS.items()},
     }
     run_parts(call, parts, machine)
@@ -196,12 +202,13 @@ def run_tests(call: Call, selection: tuple[str, ...]) -> dict[str, Any]:
     return {"summary": summary, "ok": is_good, "failed": failed, "tail": [] if is_good else lines[-60:]}
 
 
-def measure(call: Call, side: str) -> dict[str, Any]:
+def measure(call: Call, side: str, batch_size: int) -> dict[str, Any]:
     """Train on one side in a process of its own; return examples per second and peak memory."""
+    num_updates = NUM_UPDATES[call.device][batch_size]
     with tempfile.TemporaryDirectory(prefix="headstart-gpu-") as folder:
         done = call.python(
             *("-m", "benchmarks.gpu_speed", "--side", side, "--device", call.device, "--folder", folder),
-            *("--steps", str(NUM_UPDATES[call.device])),
+            *("--steps", str(num_updates), "--batch-size", str(batch_size)),
         )
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0:

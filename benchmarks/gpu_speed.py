@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.support.tiny import WORDS, make_checkpoint, make_tokenizer
 
-BATCH_SIZE, NUM_ROWS = {"cuda": 16, "cpu": 4}, {"cuda": 1000, "cpu": 40}
+NUM_ROWS = {"cuda": 1024, "cpu": 40}
 ROBERTA_BASE = {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1}
 
 
@@ -27,11 +27,16 @@ def main() -> None:
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch-size", type=int, required=True)
     given = parser.parse_args()
     model = make_model(given.folder / "source", given.device)
     rows = make_rows(NUM_ROWS[given.device])
     measured = (plain if given.side == "plain" else ours)(given, rows)
-    print(json.dumps(measured | {"side": given.side, "steps": given.steps, "model": model}))
+    print(
+        json.dumps(
+            measured | {name: getattr(given, name) for name in ("side", "steps", "batch_size")} | {"model": model}
+        )
+    )
 
 
 def make_model(folder: Path, device: str) -> str:
@@ -65,7 +70,7 @@ def plain(given: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, An
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     values = last_line(
         *("-m", "benchmarks.plain_trainer", "--rows", str(file), "--model", str(given.folder / "source")),
-        *("--steps", str(given.steps), "--batch-size", str(BATCH_SIZE[given.device])),
+        *("--steps", str(given.steps), "--batch-size", str(given.batch_size)),
         *(("--bf16",) if given.device == "cuda" else ()),
     )
     return {
@@ -82,9 +87,9 @@ def ours(given: argparse.Namespace, rows: list[dict[str, Any]]) -> dict[str, Any
         writer.writeheader()
         writer.writerows(rows)
     record = last_line(
-        *("-m", "headstart.cli", "fit", str(file), "--text", "sentence1", "--text", "sentence2", "--label", "label"),
+        *("-m", "headstart", "fit", str(file), "--text", "sentence1", "--text", "sentence2", "--label", "label"),
         *("--model", str(given.folder / "source"), "--out", str(given.folder / "model"), "--strategy", given.side),
-        *("--steps", str(given.steps), "--batch-size", str(BATCH_SIZE[given.device]), "--max-length", "128"),
+        *("--steps", str(given.steps), "--batch-size", str(given.batch_size), "--max-length", "128"),
         *("--precision", "bf16" if given.device == "cuda" else "fp32", "--json"),
     )
     stages = record["stages"]

@@ -37,7 +37,7 @@ def main() -> None:
     common = ["--steps", str(arguments.steps), "--batch-size", "16"]
     model = str(resolve_model(arguments.model).path)
     plain = ["-m", "benchmarks.plain_trainer", "--rows", str(rows), "--model", model, *common]
-    fit = ["-m", "headstart.cli", "fit", "--task", "glue/rte", "--data-root", str(arguments.data_root)]
+    fit = ["-m", "headstart", "fit", "--task", "glue/rte", "--data-root", str(arguments.data_root)]
     fit += ["--model", arguments.model, "--max-length", "128", "--quiet", *common]
     peaks: dict[str, list[int]] = {"plain": [], "earlier": [], "now": []}
     with checked_out(arguments.against) as earlier, tempfile.TemporaryDirectory() as folder:

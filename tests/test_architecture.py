@@ -21,11 +21,13 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
+    ("process_state",),
     ("registry", "seeding", "option", "costs"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tasks", "stats", "store"),
-    ("adapters", "data", "artifacts", "reports"),
+    ("adapters", "data", "artifacts", "comparison"),
+    ("reports",),
     ("strategies", "inference", "inspection"),
     ("training",),
     ("experiments",),
@@ -39,8 +41,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
-    *("tasks", "stats", "store", "reports", "data", "inspection"),
+    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
+    *("tasks", "stats", "store", "comparison", "reports", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
 """What makes batches or looks into a model, in parts that otherwise read tables."""
@@ -274,10 +276,12 @@ def test_a_file_of_any_kind_is_read_and_inspected_without_torch(label: str, kind
 from headstart.data.user_rows import load_file
 from headstart.data.file_options import FileOptions
 from headstart.inspection.data import inspect_data
+from headstart.tasks.constants import best_constant
 data = load_file({str(tmp_path / "t.csv")!r}, FileOptions(text='text', label='label', {options}))
 task, rows = data.task, data.training
 labels = task.kind.label_array(rows.labels, task.num_labels)
-print(inspect_data(data).kind, len(labels), task.kind.best_constant(labels).shape == labels.shape[1:])
+constant, _ = best_constant(task.kind, task.main_metric, labels)
+print(inspect_data(data).kind, len(labels), constant.shape == labels.shape[1:])
 print(task.kind.prediction_fields(task.labels, 2)[0].name, task.metrics)
 """
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 from headstart.artifacts.model_folder import SavedModel
 from headstart.estimators import HeadstartClassifier, HeadstartRegressor
 from headstart.inference.saved import load_saved_model
-from headstart.pretraining import pretrain_head
+from headstart.pretraining.pretrain_head import pretrain_head
+from headstart.process_state import process_state_kept
 
 __all__ = ["HeadstartClassifier", "HeadstartRegressor", "load", "pretrain_head"]
 
@@ -19,4 +20,5 @@ def load(folder: str | Path) -> SavedModel:
         UsageError: if headstart did not write the folder.
         CheckpointError: if it is damaged.
     """
-    return load_saved_model(Path(folder))
+    with process_state_kept():
+        return load_saved_model(Path(folder))

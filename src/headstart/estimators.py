@@ -28,6 +28,7 @@ from headstart.inference.predict import Predictions, predict
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind, Label
 from headstart.option import MEANING, check_types, options_of, read_options
+from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -209,7 +210,7 @@ def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, Save
 
     check_method(options.method, options.training)
     cache = RunDataCache()
-    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+    with process_state_kept(), tempfile.TemporaryDirectory(prefix="headstart-") as folder:
         out = Path(folder) / "model"
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))

@@ -104,7 +104,8 @@ class LossConfig:
     Attributes:
         spec: name and options of one of `LOSSES`.
         label_smoothing: share of a target that is spread over all classes, 0 to 1.
-        class_weights: one per class; empty where all are equal.
+        class_weights: one per class, of its examples, or where they have several labels of its right ones; empty where
+            all are equal.
         frequencies: share of the training rows by class, where the loss needs it.
     """
 

@@ -37,9 +37,7 @@ def macro_f1(labels: Values, predictions: Values) -> float:
 
     With multi-label answers the mean is over all classes.
     """
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
+    return _mean_f1(labels, predictions, "macro")
 
 
 def micro_f1(labels: Values, predictions: Values) -> float:
@@ -47,9 +45,7 @@ def micro_f1(labels: Values, predictions: Values) -> float:
 
     With one class per example this is the accuracy; it is meant for multi-label answers.
     """
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(labels, predictions, average="micro", zero_division=0.0))
+    return _mean_f1(labels, predictions, "micro")
 
 
 def matthews(labels: Values, predictions: Values) -> float:
@@ -135,17 +131,13 @@ def compute(
     return scores
 
 
-def degenerate(predictions: Values) -> bool:
-    """Return whether a score says nothing of the model: all answers are the same, or some are not finite.
+def _mean_f1(labels: Values, predictions: Values, average: str) -> float:
+    from sklearn.metrics import f1_score
 
-    Args:
-        predictions: n answers as `compute` takes them; a single one is not called the same as all.
-    """
-    import numpy as np
-
-    if not np.isfinite(predictions).all():
-        return True
-    return len(predictions) > 1 and bool((predictions == predictions[:1]).all())
+    # Scikit-learn takes one column for two classes that exclude each other.
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return f1(labels[:, 0], predictions[:, 0])
+    return float(f1_score(labels, predictions, average=average, zero_division=0.0))
 
 
 def _is_constant(values: Values) -> bool:

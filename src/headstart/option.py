@@ -49,6 +49,29 @@ def read_options(kind: type[T], written: Mapping[str, Any]) -> T:
     return kind(**dict(zip(names, for_each(names, read), strict=True)))
 
 
+def read_text(kind: type, name: str, text: str) -> Any:
+    """Return the value that an option has where a person writes `text`: by its reader, or by its type.
+
+    Raises:
+        UsageError: if it cannot be read.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    reader = options_of(kind)[name].metadata[READER]
+    if reader is not None:
+        return reader(text)
+    hint = get_type_hints(kind)[name]
+    try:
+        return TypeAdapter(hint).validate_python(text)
+    except ValidationError as error:
+        raise _wrong_type(name, text, hint) from error
+
+
+def _wrong_type(name: str, value: Any, hint: Any) -> UsageError:
+    said = hint.__name__ if isinstance(hint, type) else str(hint)
+    return UsageError(f"`{name}` was given as {value!r}", allowed=f"  It is of type {said}.")
+
+
 def check_types(kind: type, values: Mapping[str, Any]) -> None:
     """Refuse values that are neither of an option's type nor written as text.
 
@@ -66,8 +89,7 @@ def check_types(kind: type, values: Mapping[str, Any]) -> None:
         try:
             TypeAdapter(hint).validate_python(value, strict=True)
         except ValidationError as error:
-            said = hint.__name__ if isinstance(hint, type) else str(hint)
-            raise UsageError(f"`{name}` was given as {value!r}", allowed=f"  It is of type {said}.") from error
+            raise _wrong_type(name, value, hint) from error
 
     for_each([name for name in options_of(kind) if name in values], check)
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from headstart.process_state import alone
+
 if TYPE_CHECKING:
     import numpy
 
@@ -32,10 +34,13 @@ def numpy_generator(root_seed: int, stream: str) -> numpy.random.Generator:
 
 @contextmanager
 def torch_stream(seed: int) -> Iterator[None]:
-    """Run a block with torch's global generators (CPU and current accelerator) at `seed`; restore them afterwards."""
+    """Run a block with torch's global generators (CPU and current accelerator) at `seed`; restore them afterwards.
+
+    Other threads that want them wait.
+    """
     import torch
 
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices=devices):
+    with alone(), torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

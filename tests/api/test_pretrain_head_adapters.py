@@ -15,7 +15,7 @@ from headstart.adapters.stored_adapter import StoredAdapter, write_adapter
 from headstart.errors import UsageError
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import digests
-from headstart.pretraining import pretrain_head
+from headstart.pretraining.pretrain_head import pretrain_head
 from headstart.registry import Spec
 from tests.support.tiny import make_model
 
@@ -43,9 +43,10 @@ def test_the_head_is_trained_and_the_model_is_plain_again(adapter: str) -> None:
 
 def test_it_starts_from_a_saved_adapter(tmp_path: Path) -> None:
     attached = build_adapter(Spec.parse("lora:rank=2")).attach(classifier_from_model(make_model("bert")), seed=0)
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for tensor in attached.adapter_tensors().values():
-            tensor.normal_()
+            tensor.normal_(std=0.1, generator=generator)
     attached.save(tmp_path)
     heads = []
     for adapter_from in (tmp_path, None):

@@ -99,3 +99,9 @@ def test_what_is_missing_is_named_before_anything_runs(
 @pytest.mark.parametrize("requirement", ["torch>=2.6", "torch", "torch[all]>=2; x", "torch~=2", "torch ; x"])
 def test_a_requirement_begins_with_its_name(requirement: str) -> None:
     assert gpu.name_of(requirement) == "torch"
+
+
+def test_a_child_finds_what_its_parent_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "carried_along.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert call_of(tmp_path).python("-c", "import benchmarks, headstart, carried_along").returncode == 0

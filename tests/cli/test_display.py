@@ -12,8 +12,8 @@ from rich.console import Console
 
 from headstart.cli.display import sweep_display
 from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.comparison.formats import MINUS, NOTHING
 from headstart.experiments.experiment import Experiment, Run
-from headstart.reports.formats import MINUS, NOTHING
 from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
 from headstart.training.callbacks import Progress

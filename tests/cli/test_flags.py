@@ -16,7 +16,7 @@ from headstart.data.file_options import FileOptions
 from headstart.estimators import HeadstartClassifier
 from headstart.experiments.options import MethodOptions, ModelOptions, TaskOptions, TrainingOptions
 from headstart.option import MEANING, options_of
-from headstart.pretraining import pretrain_head
+from headstart.pretraining.pretrain_head import pretrain_head
 from tests.support.paths import REPOSITORY
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -29,7 +29,7 @@ def test_fields_become_the_flags_of_the_verb() -> None:
     message = "`stride` would have no effect: give `long`, `adapter` and `file`; `headstart runs` and `nobody` say more"
     said = "--stride would have no effect: give --long, --adapter and FILE; `headstart runs` and `nobody` say more"
     assert in_flags(message, FLAGS["fit"]) == said
-    assert in_flags("`adapter`, `learning_rate`, `json`", FLAGS["compare"]) == "--adapters, --learning-rate, --json"
+    assert in_flags("`adapter`, `learning_rate`, `json`", FLAGS["compare"]) == "--adapter, --learning-rate, --json"
     assert in_flags("`diagnostics` costs time", FLAGS["compare"]) == "--no-diagnostics costs time"
     assert in_flags("`diagnostics` costs time", FLAGS["fit"]) == "--diagnostics costs time"
 

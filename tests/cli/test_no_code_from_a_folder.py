@@ -220,7 +220,7 @@ def test_pretrain_head_loads_nothing(tiny_checkpoint: CheckpointMaker, tmp_path:
     assert not mark.exists()
 
 
-COMMAND = (sys.executable, "-m", "headstart.cli", "doctor")
+COMMAND = (sys.executable, "-m", "headstart", "doctor")
 
 
 def test_a_yes_on_standard_input_changes_nothing(tmp_path: Path) -> None:

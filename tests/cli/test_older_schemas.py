@@ -21,14 +21,19 @@ from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance
 from headstart.store.record import RunRecord, RunStatus
+from headstart.store.schema import SCHEMA_VERSION
 from headstart.sweeps.stored_runs import find_run
 from tests.cli.conftest import Cli
 from tests.support.paths import REPOSITORY
 
 DATA = REPOSITORY / "tests" / "data"
-SCHEMAS = (1, 2)
+SCHEMAS = (1, 2, 3)
 every_schema = pytest.mark.parametrize("schema", SCHEMAS)
-BASELINES = {1: "7a047b8ed3f9dc0115a5fae1461a3edd", 2: "158fa9e30db46cb83b4844fc8d0301bd"}
+BASELINES = {
+    1: "7a047b8ed3f9dc0115a5fae1461a3edd",
+    2: "158fa9e30db46cb83b4844fc8d0301bd",
+    3: "3409b08fd7a332064d50f0e491366b52",
+}
 
 
 @pytest.fixture
@@ -165,7 +170,7 @@ def test_compare_shows_old_runs_and_does_not_reuse_them(
     assert "holds runs of an older headstart (schema 2)" in caplog.text
     assert {path: path.read_bytes() for path in before} == before
     assert len(LocalStore(store.root).records()) == len(before) + 3
-    assert json.loads((store.root / "store.json").read_text())["schema_version"] == 3
+    assert json.loads((store.root / "store.json").read_text())["schema_version"] == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize("schema", [2])

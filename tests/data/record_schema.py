@@ -18,7 +18,7 @@ import torch
 
 from headstart.cli.main import main
 from headstart.errors import HeadstartError
-from headstart.store.record import SCHEMA_VERSION
+from headstart.store.schema import SCHEMA_VERSION
 from headstart.training.trainer import StageTrainer
 from tests.support import tiny
 from tests.support.runs import tiny_rows

@@ -130,7 +130,6 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     # splits
     "a split of another name": ("t.csv", "text,label,s\na,x,train\nb,y,maybe\n", {"split_column": "s"}, "is 'maybe'"),
     "no training rows": ("t.csv", "text,label,s\na,x,dev\n", {"split_column": "s"}, "calls no row 'train'"),
-    "a group without effect": ("t.csv", GOOD, {"validation": "a,yes", "group": "text"}, "`group` would have no effect"),
     "a group that is missing": (
         "t.csv",
         "text,label,g\na,x,1\nb,y,\nc,y,2\n",

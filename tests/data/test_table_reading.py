@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
+import sys
+import types
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headstart.data import text_tables
 from headstart.data.table import Table
-from headstart.data.table_reading import read_table
+from headstart.data.table_reading import read_table, scan_table
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 
@@ -66,6 +70,45 @@ def test_parquet_rows_are_numbered_and_keep_their_types(tmp_path: Path) -> None:
     assert str(table.fault("odd", 1)).endswith("rows.parquet: row 2: odd")
     assert table.columns["b"] == ["x", None]
     assert table.to_arrow().column("a").type == pa.int16()
+
+
+def test_rows_that_were_picked_keep_their_numbers_and_lines(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.table({"a": [1, 2, 3, 4]}), tmp_path / "rows.parquet")
+    picked = read_table(tmp_path / "rows.parquet").take([3, 1]).take([1])
+    assert str(picked.fault("odd", 0)).endswith("rows.parquet: row 2: odd")
+    (piece,) = itertools.islice(scan_table(str(tmp_path / "rows.parquet"), chunk_rows=2), 1, 2)
+    assert str(piece.take([1]).fault("odd", 0)).endswith("rows.parquet: row 4: odd")
+    lines = read_table(write(tmp_path / "rows.csv", "a,b\n1,2\n3,4\n")).take([1])
+    assert str(lines.fault("odd", 0)).endswith("rows.csv:3: odd")
+
+
+def test_rows_of_an_array_keep_their_numbers_beside_faulty_ones(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "rows.json", '[7, {"a": 1}, {"a": "\\ud83d"}, {"a": 2}]'))
+    assert messages(table) == [
+        ": row 1: is not a JSON object",
+        ": row 3: holds half of a character (an unpaired surrogate)",
+    ]
+    assert str(table.fault("odd", 1)).endswith("rows.json: row 4: odd")
+
+
+def test_no_row_of_an_array_costs_the_whole_text(tmp_path: Path) -> None:
+    """Counted, not timed: all text that functions of the module are handed together."""
+    text = json.dumps([{"a": f"row {number} \N{GRINNING FACE}"} for number in range(200)])
+    path = write(tmp_path / "rows.json", text)
+    handed = 0
+
+    def count(frame: types.FrameType, event: str, _: object) -> None:
+        nonlocal handed
+        if event == "call" and frame.f_code.co_filename == text_tables.__file__:
+            handed += sum(len(value) for value in frame.f_locals.values() if isinstance(value, str))
+
+    sys.setprofile(count)
+    try:
+        table = read_table(path)
+    finally:
+        sys.setprofile(None)
+    assert table.num_rows == 200
+    assert handed < 10 * len(text)
 
 
 def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:

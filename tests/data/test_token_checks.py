@@ -14,8 +14,9 @@ from headstart.data.examples import Split
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.errors import DataError, UsageError
+from headstart.models.agreement import READS_THE_LAST_EOS
 from headstart.models.classifier import HeadstartConfig
-from headstart.models.input_limits import READS_LAST_END, InputLimits, input_limits
+from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
@@ -49,7 +50,7 @@ def test_the_architectures_that_count_ends_are_those_of_transformers() -> None:
         for path in folder.glob("*/modeling_*.py")
         if "must have the same number of <eos> tokens" in path.read_text(encoding="utf-8")
     }
-    assert found == set(READS_LAST_END)
+    assert found == set(READS_THE_LAST_EOS)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "roberta"])

@@ -104,8 +104,8 @@ def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
         torch.testing.assert_close(tensor, direct[name], rtol=1e-4, atol=1e-5)
 
 
-def test_the_constant_answer_is_that_of_the_training_rows() -> None:
+def test_the_constant_answer_is_that_of_the_evaluated_rows() -> None:
     """By hand: of the classes 0, 1, 2, 3, 0, 1, 2, 3, 0, 1 three are 0; a constant number correlates with nothing."""
     for kind, expected in (("regression", 0.0), ("many_classes", 3 / NUM_VALIDATION)):
         data = kind_data(kind)
-        assert constant_score(data.task, data.training, data.evaluation) == pytest.approx(expected)
+        assert constant_score(data.task, data.evaluation) == pytest.approx(expected)

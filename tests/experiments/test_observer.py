@@ -61,7 +61,7 @@ def test_a_stage_that_was_cut_off_has_the_diagnostics_of_one_that_was_not(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=24)
-    options = RunOptions(checkpoint_seconds=0.0)
+    options = RunOptions(checkpoint_seconds=0.0, diagnostics=True)
     _, undisturbed = do_run(choices, tmp_path / "undisturbed", options=options)
 
     def cut(progress: Progress) -> None:
@@ -240,6 +240,16 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     assert after.expected_error < before.expected_error / 2
     assert after.log_loss < before.log_loss
     assert sum(count for _, _, count in after.bins) == 400
+
+
+@pytest.mark.parametrize("num_wrong", [0, 1])
+def test_no_temperature_is_recorded_where_fewer_than_two_answers_are_wrong(num_wrong: int) -> None:
+    answers = np.tile(np.array([[0.95, 0.05]], dtype=np.float32), (50, 1))
+    right = (np.arange(50) < num_wrong).astype(np.int64)
+    scored = Scored(scores={}, labels=right, decisions=answers.argmax(axis=1), answers=answers)
+    before, after = calibrations(scored, kind_named("classification"))
+    assert before is not None
+    assert after is None
 
 
 @pytest.mark.parametrize("strategy", ["finetune", "reinit", "lp_ft"])

@@ -65,3 +65,11 @@ def test_an_adapter_that_does_not_fit_is_refused_without_weights(tmp_path: Path)
     make_other_checkpoint(tmp_path / "gpt2", "gpt2")
     with pytest.raises(UsageError, match="the adapter 'prompt' does not work on"):
         tiny_experiment(tiny_choices(tmp_path / "gpt2", "eh_ft", "prompt"))
+
+
+@pytest.mark.parametrize(("strategy", "adapter"), [("gradual_unfreezing", None), ("fisher_unfreezing", "lora")])
+def test_fewer_updates_than_layers_to_unfreeze_are_refused(
+    strategy: str, adapter: str | None, tiny_checkpoint: CheckpointMaker
+) -> None:
+    with pytest.raises(UsageError, match="until every layer of this model has trained"):
+        tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, adapter, steps=1))

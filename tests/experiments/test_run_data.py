@@ -9,12 +9,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import torch
 
+from headstart.data.examples import Split
+from headstart.experiments import run_data
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.experiments.scoring import constant_score
 from headstart.experiments.task_rows import TaskRows
+from headstart.tasks.task import Task
 from tests.support.kinds import kind_source
 from tests.support.paths import REPOSITORY
 from tests.support.runs import SOURCE, data_of, tiny_choices, tiny_experiment
@@ -88,3 +93,20 @@ def test_the_cache_keeps_to_its_bound(tiny_checkpoint: CheckpointMaker) -> None:
         experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune", max_length=max_length))
         RunData.of(Run(experiment, 0, SOURCE), cache).tokens("train")
         assert kept.num_bytes <= 1 << 25
+
+
+def test_the_best_constant_answer_to_one_split_is_looked_for_once(
+    tiny_checkpoint: CheckpointMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(task: Task, split: Split) -> float:
+        looked.append(len(split))
+        return constant_score(task, split)
+
+    monkeypatch.setattr(run_data, "constant_score", counted)
+    cache, experiment = RunDataCache(), tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    for seed in range(3):
+        data = RunData.of(Run(experiment, seed, SOURCE), cache)
+        assert data.constant_score == constant_score(data.task, data.report) == 0.5
+    assert looked == [len(data.report)]

@@ -6,17 +6,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 
 from headstart.errors import UsageError
 from headstart.experiments import stage_run
+from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
+from headstart.store.local import LocalStore
+from headstart.sweeps.export import export_run
+from headstart.sweeps.serial import SerialExecutor
+from headstart.training.config import RunOptions
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome
 from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
+    SOURCE,
     data_of,
     do_run,
     load_without_dropout,
@@ -205,12 +215,27 @@ def test_strategies_share_head_and_order_at_one_seed_and_differ_between_seeds(
 
 @pytest.mark.parametrize("adapter", ["lora", "bitfit", "prefix", "bottleneck"])
 def test_what_was_evaluated_is_what_was_saved(adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    """The strategy `adapter` merges before its final evaluation where it can; the adapter alone is kept in any case."""
-    do_run(tiny_choices(tiny_checkpoint("bert"), "adapter", adapter), tmp_path)
-    stage = tmp_path / "1-adapter"
+    """The strategy `adapter` merges before its final evaluation where it can; the adapter alone is kept in any case.
+
+    Saved as a folder and loaded again, the model gives the logits of the stored predictions, up to one number for all
+    classes, which their probabilities do not know.
+    """
+    run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "adapter", adapter)), 0, SOURCE)
+    store = LocalStore(tmp_path / "store")
+    executor = SerialExecutor(store, RunOptions(keep_backbone=True))
+    executor.execute([run])
+    run_folder = store.run_folder(run.experiment.digest, 0)
+    stage = run_folder.folder / "1-adapter"
     merges = adapter in ("lora", "bitfit")
     assert (stage / "backbone.safetensors").exists() == merges
     assert (stage / "adapter" / "adapter.safetensors").exists()
+    export_run(RunData.of(run), store, tmp_path / "model", executor)
+    again = predict(load_saved_model(tmp_path / "model"), RunData.of(run).report)
+    table = pyarrow.parquet.read_table(run_folder.predictions("validation"))
+    stored = np.stack([table[f"probability_{index}"].to_numpy() for index in range(2)], axis=1)
+    assert len(set(stored[:, 0])) > 1
+    np.testing.assert_allclose(np.log(again.answers), np.log(stored), atol=2e-6)
+    assert again.decisions.tolist() == table["predicted"].to_pylist()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

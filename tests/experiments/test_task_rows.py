@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from headstart.data import table_reading
 from headstart.data.file_options import FileOptions
@@ -75,3 +80,66 @@ def test_the_parts_of_an_evaluation_are_disjoint_and_named(source: TaskSource) -
     assert set.union(*parts) == set(everything.training.texts)
     assert sum(map(len, parts)) == len(set(everything.training.texts))
     assert len(rows.parts(SOURCE, Evaluation(split=None)).report) == 0
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    owners=st.lists(st.integers(0, 9), min_size=12, max_size=50).filter(lambda owners: len(set(owners)) > 5),
+    options=st.sampled_from(
+        [
+            {"validation_fraction": 0.3},
+            {"folds": 3, "fold": 2},
+            {"validation": "other.csv"},
+        ]
+    ),
+    holdout=st.sampled_from([0.0, 0.2, 0.5]),
+    selection=st.sampled_from([0.0, 0.1]),
+)
+def test_no_group_stands_on_both_sides_of_any_cut(
+    owners: list[int], options: dict[str, object], holdout: float, selection: float
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "rows.csv"
+        lines = [f"row {row},{'xy'[row % 2]},{owner}\n" for row, owner in enumerate(owners)]
+        table.write_text("text,label,customer\n" + "".join(lines))
+        if "validation" in options:
+            (Path(folder) / "other.csv").write_text("text,label,customer\nnew,x,99\n")
+            options = {"validation": str(Path(folder) / "other.csv")}
+        source = TaskSource(name="rows.csv", file=str(table), options=FileOptions(group="customer", **options))  # type: ignore[arg-type]
+        rows = TaskRows()
+        split = "holdout" if holdout else "validation"
+        parts = rows.parts(source, Evaluation(split=split, holdout_fraction=holdout, selection_fraction=selection))
+        sides = [parts.train, parts.report, parts.choose, rows.of(source).evaluation][: 4 if holdout else 3]
+    assert [len(side) > 0 for side in sides[:3]] == [True, True, selection > 0]
+    groups = [set(side.groups or ()) for side in sides]
+    for one, other in itertools.combinations(groups, 2):
+        assert one.isdisjoint(other)
+
+
+@pytest.mark.parametrize("evaluation", [{"split": "holdout", "holdout_fraction": 0.2}, {"selection_fraction": 0.1}])
+def test_answers_to_one_question_stay_together_where_something_is_chosen(
+    evaluation: dict[str, object], tmp_path: Path
+) -> None:
+    rows = [
+        {"paragraph": "Tom ate.", "question": f"Who ate {number}?", "answer": answer, "label": right}
+        | {"idx": {"paragraph": 0, "question": number, "answer": right}}
+        for number in range(20)
+        for right, answer in enumerate(("Ann", "Tom"))
+    ]
+    folder = tmp_path / "super_glue" / "multirc"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation"):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = TaskSource(name="super_glue/multirc", data_root=str(tmp_path))
+    parts = TaskRows().parts(source, Evaluation(**evaluation))  # type: ignore[arg-type]
+    held = parts.report if evaluation.get("split") else parts.choose
+    assert 0 < len(held) < len(rows)
+    assert set(held.groups or ()).isdisjoint(parts.train.groups or ())
+
+
+def test_groups_that_a_given_cut_tears_apart_are_said(tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    lines = [f"row {row},{'xy'[row % 2]},{row // 4},{('train', 'dev')[row > 9]}\n" for row in range(16)]
+    table.write_text("text,label,customer,part\n" + "".join(lines))
+    notes = load_file(str(table), FileOptions(group="customer", split_column="part")).notes
+    assert "2 of 6 validation rows have a 'customer' that stands in training too" in notes

@@ -109,5 +109,7 @@ def test_progress_counts_rows(example: Example, tokenized: TokenizedSplit) -> No
 
 def test_longest_rows_come_first() -> None:
     split = TokenizedSplit(features={"input_ids": [[1], [1, 2, 3], [1, 2]]}, labels=None, num_truncated=0)
-    batches = list(length_ordered_batches(split, lambda rows: {"size": torch.tensor(len(rows))}, 2))
+    batches = list(
+        length_ordered_batches(torch.nn.Identity(), split, lambda rows: {"size": torch.tensor(len(rows))}, 2)
+    )
     assert [rows for rows, _ in batches] == [[1, 2], [0]]

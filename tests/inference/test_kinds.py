@@ -91,6 +91,7 @@ def test_a_file_of_each_kind(kind: str, tiny_checkpoint: CheckpointMaker, tmp_pa
             continue
         assert answers == pytest.approx(said.answers[0].tolist(), abs=1e-5)
         if kind == "multi_label":
+            assert written.num_without_label == table["predicted_labels"].to_pylist().count([])
             assert row["predicted_labels"] == [
                 name for name, chosen in zip(said.labels, said.answers[0] >= 0.5, strict=True) if chosen
             ]
@@ -140,6 +141,26 @@ def test_a_model_that_always_says_the_same_is_called_so(tiny_checkpoint: Checkpo
     saved = saved_model(tmp_path / "model", tiny_checkpoint("bert"), "many_classes")
     saved.classifier.head_tensors()["classifier.weight"].data.zero_()
     assert evaluate(saved, rows_of("many_classes")).is_degenerate
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression", "multiple_choice", "many_classes"])
+def test_a_collapsed_model_is_recognised_by_the_spread_of_its_answers(
+    kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """What is left of a head that is as good as zero are differences of rounding, and decisions that follow them."""
+    saved, split = saved_model(tmp_path / "model", tiny_checkpoint("bert"), kind), rows_of(kind)
+    assert not evaluate(saved, split).is_degenerate
+    for name, tensor in saved.classifier.head_tensors().items():
+        tensor.data.mul_(1e-6 if name.endswith("weight") else 0)
+    answers = predict(saved, split).answers
+    assert len(np.unique(answers[:, 0])) > 1
+    assert evaluate(saved, split).is_degenerate
+
+
+def test_the_best_constant_answer_stands_beside_the_scores(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    saved = saved_model(tmp_path / "model", tiny_checkpoint("bert"), "many_classes")
+    split = rows_of("many_classes").with_columns(labels=(0,) + (2,) * (len(rows_of("many_classes")) - 1))
+    assert evaluate(saved, split).constant_score == pytest.approx(1 - 1 / len(split))
 
 
 def test_answers_that_are_no_numbers_are_an_error(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

@@ -92,3 +92,10 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*out\.csv: Not a directory"):
         partial_folder(tmp_path / "file" / "out.csv", KEY).__enter__()
+
+
+def test_rows_without_any_label_are_counted() -> None:
+    labels = pa.array([["a"], [], ["a", "b"], []], pa.list_(pa.string()))
+    columns = pa.table({"predicted_labels": labels, "probability_a": [0.9, 0.1, 0.5, 0.2]})
+    assert Piece(columns=columns, num_truncated=0).num_without_label == 2
+    assert Piece(columns=columns.drop_columns("predicted_labels"), num_truncated=0).num_without_label == 0

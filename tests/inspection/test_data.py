@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headstart.cli.main import main
 from headstart.data.file_options import FileOptions
@@ -77,9 +79,17 @@ def test_every_value_falls_into_one_bin(values: list[float]) -> None:
     assert bins[-1].high >= max(values)
 
 
-def test_quantiles_are_values() -> None:
-    spread = quantiles([float(value) for value in range(1, 101)])
-    assert (spread.minimum, spread.median, spread.p90, spread.p99, spread.maximum) == (1, 50, 91, 100, 100)
+@given(st.lists(st.floats(-1e9, 1e9) | st.integers(0, 5).map(float), min_size=1, max_size=40))
+def test_a_quantile_is_the_least_value_with_its_share_at_or_below_it(values: list[float]) -> None:
+    spread = quantiles(values)
+    assert (spread.minimum, spread.maximum) == (min(values), max(values))
+    for found, percent in ((spread.median, 50), (spread.p90, 90), (spread.p99, 99)):
+        enough = [value for value in values if 100 * sum(each <= value for each in values) >= percent * len(values)]
+        assert found == min(enough)
+
+
+def test_nine_of_ten_values_are_at_or_below_the_ninth() -> None:
+    assert quantiles([float(value) for value in range(1, 11)]).p90 == 9
 
 
 class Tags(HTMLParser):

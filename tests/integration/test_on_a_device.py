@@ -33,6 +33,8 @@ EVERY_KIND_OF_STAGE = {
     "all": ("finetune", None, "native"),
     "head_on_cached_features": ("linear_probe", None, "native"),
     "head_of_our_own_on_all_tokens": ("linear_probe", None, "linear:pooling=mean"),
+    "probe_then_all": ("lp_ft", None, "native"),
+    "probed_head": ("mixout:head=probe", None, "native"),
     "lora_then_all": ("eh_ft", "lora", "native"),
     "calibrated_head": ("eh_ft:head_calibration", "bitfit", "native"),
     "merged_adapter": ("eh_ft:reserve", "lora", "native"),

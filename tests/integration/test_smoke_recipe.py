@@ -20,7 +20,7 @@ RECIPE = REPOSITORY / "recipes" / "smoke-all-tasks.yaml"
 @needs_demo_encoder
 def test_every_task_of_the_shared_data_runs(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "headstart.cli", "compare", str(RECIPE), "--data-root", str(SHARED_DATA), "--quiet"],
+        [sys.executable, "-m", "headstart", "compare", str(RECIPE), "--data-root", str(SHARED_DATA), "--quiet"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
         capture_output=True,

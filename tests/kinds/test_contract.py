@@ -21,7 +21,8 @@ from headstart.errors import UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND, guess_kind, kind_named
 from headstart.kinds.kind import KINDS, Kind, Label
 from headstart.losses import PLAIN
-from headstart.metrics import KNOWN
+from headstart.metrics import KNOWN, compute
+from headstart.tasks.constants import best_constant
 from headstart.tasks.task import Task
 from headstart.training.objective import Objective
 
@@ -43,7 +44,7 @@ class Example:
         logits: per sequence; `num_sequences`: of two examples; `example_logits`: by hand.
         answers: of `example_logits`; `decisions`: of the answers; `written`: as a table shows them.
         fields: names and types of the columns of a prediction.
-        labels: of six rows; `loss_of_constant`: of one answer to all of them, which the best constant makes least.
+        labels: of six rows; `constants`: answers to all of them, the best among them.
         targets: labels of the two examples; `loss`: by torch's own functions.
     """
 
@@ -63,17 +64,8 @@ class Example:
     fields: list[tuple[str, pa.DataType]]
     labels: tuple[Label, ...]
     constants: list[Any]
-    loss_of_constant: Callable[[Any, Any], float]
     targets: tuple[Label, Label]
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def share_of_wrong(labels: Any, constant: Any) -> float:
-    return float((labels != constant).mean())
-
-
-def squared(labels: Any, constant: Any) -> float:
-    return float(((labels - constant) ** 2).mean())
 
 
 PROBABILITIES = [(f"probability_{name}", pa.float64()) for name in CLASSES]
@@ -93,7 +85,6 @@ EXAMPLES = {
         fields=[("predicted_label", pa.string()), *PROBABILITIES],
         labels=(1, 2, 2, 0, 1, 2),
         constants=[0, 1, 2],
-        loss_of_constant=share_of_wrong,
         targets=(1, 2),
         loss=functional.cross_entropy,
     ),
@@ -113,7 +104,6 @@ EXAMPLES = {
         fields=[("predicted_labels", pa.list_(pa.string())), *PROBABILITIES],
         labels=((0, 1), (1,), (), (1, 2), (0, 1), (0,)),
         constants=list(itertools.product((0, 1), repeat=3)),
-        loss_of_constant=share_of_wrong,
         targets=((0, 2), ()),
         loss=functional.binary_cross_entropy_with_logits,
     ),
@@ -138,7 +128,6 @@ EXAMPLES = {
         fields=[("predicted_value", pa.float64())],
         labels=(1.0, 4.0, 2.5, 0.5, 7.0, 3.0),
         constants=[number / 100 for number in range(0, 700)],
-        loss_of_constant=squared,
         targets=(1.0, -0.5),
         loss=lambda logits, labels: functional.mse_loss(logits[:, 0], labels),
     ),
@@ -157,7 +146,6 @@ EXAMPLES = {
         fields=[("predicted_choice", pa.int64()), *((f"probability_{number}", pa.float64()) for number in range(3))],
         labels=(1, 0, 2, 1, 1, 0),
         constants=[0, 1, 2],
-        loss_of_constant=share_of_wrong,
         targets=(1, 1),
         loss=functional.cross_entropy,
     ),
@@ -232,11 +220,25 @@ def test_labels_are_the_same_as_an_array_and_as_a_tensor(name: str) -> None:
 def test_the_best_constant_answer_beats_every_other(name: str) -> None:
     kind, example, num_labels = example_of(name)
     labels = kind.label_array(example.labels, num_labels)
-    best = kind.best_constant(labels)
-    assert best.shape == labels.shape[1:]
-    others = [example.loss_of_constant(labels, np.asarray(constant)) for constant in example.constants]
-    assert len(others) > 2
-    assert example.loss_of_constant(labels, best) <= min(others) + 1e-12
+    assert len(example.constants) > 2
+    for metric in kind.metrics:
+        best, score = best_constant(kind, metric, labels)
+        assert best.shape == labels.shape[1:]
+        for constant in example.constants:
+            answers = np.broadcast_to(np.asarray(constant), labels.shape)
+            assert compute((metric,), labels, answers)[metric] <= score + 1e-12
+
+
+@kinds
+def test_the_variance_of_labels_is_that_of_right_answers(name: str) -> None:
+    """By numpy, of the answers of a model that is sure and right; only for choices this is not how answers vary."""
+    kind, example, num_labels = example_of(name)
+    labels = kind.label_array(example.labels, num_labels)
+    right = labels[:, None] if kind.dtype == "float64" else labels
+    right = np.eye(3)[labels] if kind.picks_one else right
+    assert kind.variance(labels) == pytest.approx(right.var(axis=0).sum())
+    assert not kind.says_nothing(labels, right, labels)
+    assert kind.says_nothing(labels, np.full_like(right, np.nan, dtype=float), labels)
 
 
 @kinds

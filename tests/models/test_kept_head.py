@@ -16,7 +16,7 @@ from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
 from headstart.models.classifier import Classifier
 from headstart.models.kept_head import pair_classes, pairing_note
-from headstart.models.loading import kept_classes_note, load_classifier
+from headstart.models.loading import load_classifier
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
@@ -168,8 +168,3 @@ def test_heads_of_ours_likewise(head: str, three: Path, tmp_path: Path) -> None:
         assert logits_by_class(keep(tmp_path / "own", head=head).model, DATA) == pytest.approx(plain, abs=1e-6)
     with pytest.raises(UsageError, match="it lacks 'awful'"):
         keep(tmp_path / "own", ("awful", *DATA), head=head)
-
-
-def test_the_pairing_reads_the_checkpoint_s_names(three: Path) -> None:
-    note = kept_classes_note(resolve_model(str(three)), kind_named("classification"), DATA)
-    assert note.endswith("LABEL_0 -> bad, LABEL_1 -> fair, LABEL_2 -> good")

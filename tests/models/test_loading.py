@@ -13,7 +13,8 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import KINDS, Kind
 from headstart.models.classifier import Classifier
-from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer, longest_input
+from headstart.models.input_length import longest_input
+from headstart.models.loading import classifier_from_model, load_classifier, load_config, load_tokenizer
 from headstart.models.parameters import digests
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
@@ -375,7 +376,7 @@ def test_the_tokenizer_knows_words_and_pads(architecture: str, tiny_checkpoint: 
     assert tokenizer.is_fast
     known = tokenizer(WORDS.split(), add_special_tokens=False)["input_ids"]
     assert all(tokenizer.unk_token_id not in ids and len(ids) == 1 for ids in known)
-    assert longest_input(source, tokenizer) == MAX_TOKENS
+    assert longest_input(load_config(source), tokenizer) == MAX_TOKENS
 
 
 def test_a_model_without_a_tokenizer_is_a_mistake(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -392,7 +393,7 @@ def test_the_longest_input_is_what_positions_allow(tiny_checkpoint: CheckpointMa
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"model_max_length": 10**30}))
     source = resolve_model(str(folder))
     tokenizer = load_tokenizer(source)
-    longest = longest_input(source, tokenizer)
+    longest = longest_input(load_config(source), tokenizer)
     model = load(folder).model
     fits = torch.full((1, longest), 9)
     assert model(fits).logits.isfinite().all()

@@ -17,7 +17,8 @@ from headstart.adapters.lora import Lora
 from headstart.artifacts.model_folder import load_folder_tokenizer
 from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
-from headstart.models.loading import classifier_from_model, load_classifier, load_tokenizer, longest_input
+from headstart.models.input_length import longest_input
+from headstart.models.loading import classifier_from_model, load_classifier, load_config, load_tokenizer
 from headstart.models.parameters import count, digests, own_tensors
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
@@ -91,7 +92,7 @@ def test_the_longest_input_is_right_where_positions_follow_padding(checkpoints: 
     source = checkpoints["mpnet"]
     tokenizer = load_tokenizer(source)
     tokenizer.model_max_length = 10**30
-    longest = longest_input(source, tokenizer)
+    longest = longest_input(load_config(source), tokenizer)
     model = load(source).model
     assert model(torch.full((1, longest), 9)).logits.isfinite().all()
     with pytest.raises((IndexError, RuntimeError)):

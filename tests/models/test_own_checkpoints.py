@@ -10,7 +10,8 @@ import torch
 
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
-from headstart.models.loading import load_classifier, load_config, load_tokenizer, longest_input
+from headstart.models.input_length import longest_input
+from headstart.models.loading import load_classifier, load_config, load_tokenizer
 from headstart.models.parameters import digests
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
@@ -55,7 +56,9 @@ def test_its_configuration_is_its_backbone_s(tiny_checkpoint: CheckpointMaker, t
     origin = resolve_model(str(tiny_checkpoint("roberta")))
     _, source = saved(origin, tmp_path, "linear")
     assert load_config(source).model_type == "roberta"
-    assert longest_input(source, load_tokenizer(source)) == longest_input(origin, load_tokenizer(origin))
+    assert longest_input(load_config(source), load_tokenizer(source)) == longest_input(
+        load_config(origin), load_tokenizer(origin)
+    )
 
 
 @pytest.mark.parametrize("head", ["mlp:hidden_size=16", "linear:pooling=mean", "fourier_kan"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headstart.comparison.report import read_report
 from headstart.reports.html import write_html
 from tests.support.browser import accessibility_faults, open_page, running_browser
 from tests.support.stores import fail, make_record, measured, write_store
@@ -45,7 +46,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     records[9] = fail(records[9])
     folder = tmp_path_factory.mktemp("report")
-    write_html(write_store(folder / "runs", records, with_metrics=True), folder / "report.html")
+    write_html(read_report(write_store(folder / "runs", records, with_metrics=True)), folder / "report.html")
     return folder / "report.html"
 
 
@@ -76,7 +77,7 @@ def test_odd_stores_are_no_trouble(browser: Browser, tmp_path: Path, width: int)
     many = [make_record(f"{long}{number}" if number else "finetune", 0, 0.7) for number in range(18)]
     for records in ([make_record()], [fail(make_record()), fail(make_record("lp_ft"))], many):
         store = write_store(tmp_path / f"runs{len(records)}", records)
-        write_html(store, tmp_path / "report.html")
+        write_html(read_report(store), tmp_path / "report.html")
         with open_page(browser, tmp_path / "report.html", width=width) as window:
             window.page.get_by_role("button", name="Open all details").click()
             assert window.complaints == []

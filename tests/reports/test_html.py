@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from headstart.comparison.report import read_report
 from headstart.errors import UsageError
 from headstart.reports.html import render_html, write_html
 from headstart.store.provenance import Provenance
 from headstart.store.record import OtherResult, RunRecord, RunStatus
-from tests.support.stores import fail, make_record, write_store
+from tests.support.stores import SETTING, fail, make_record, write_store
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -64,16 +65,16 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_the_same_store_gives_the_same_bytes(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_html(store, tmp_path / "first.html")
+    write_html(read_report(store), tmp_path / "first.html")
     elsewhere = tmp_path / "elsewhere"
     shutil.copytree(store, elsewhere / "runs")
     monkeypatch.chdir(elsewhere)
-    write_html(Path("runs"), Path("second.html"))
+    write_html(read_report(Path("runs")), Path("second.html"))
     assert (tmp_path / "first.html").read_bytes() == (elsewhere / "second.html").read_bytes()
 
 
 def test_the_page_is_well_formed_and_self_contained(store: Path):
-    page = render_html(store)
+    page = render_html(read_report(store))
     outline = Outline(page)
     assert len(outline.ids) == len(set(outline.ids))
     assert not {"link", "img", "iframe"} & set(outline.tags)
@@ -84,7 +85,7 @@ def test_the_page_is_well_formed_and_self_contained(store: Path):
 
 
 def test_only_the_pages_own_script_may_run(store: Path):
-    page = render_html(store)
+    page = render_html(read_report(store))
     script = page.partition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}';" in page
@@ -94,7 +95,7 @@ def test_only_the_pages_own_script_may_run(store: Path):
 def test_every_cell_of_the_table_opens_its_seeds(tmp_path: Path):
     records = [make_record("finetune", 3, 0.70), make_record("finetune", 5, 0.72), fail(make_record("lp_ft", 5))]
     records += [make_record("lp_ft", 3, 0.745), make_record("finetune", 0, 0.6, task="other")]
-    page = render_html(write_store(tmp_path / "runs", records))
+    page = render_html(read_report(write_store(tmp_path / "runs", records)))
     cells = page.partition('<table class="matrix')[2].partition("</section>")[0].split("<td ")[1:]
     assert len(cells) == 4
     lp_ft = next(cell for cell in cells if "diverged" in cell)
@@ -110,13 +111,13 @@ def test_a_thousand_runs_are_under_five_megabytes(tmp_path: Path):
                     stage1=0.65 if label != "finetune" else None)
         for task in range(20) for label in labels for seed in range(10)
     ]  # fmt: skip
-    page = render_html(write_store(tmp_path / "runs", records, with_metrics=True))
+    page = render_html(read_report(write_store(tmp_path / "runs", records, with_metrics=True)))
     assert "1000 runs" in page
     assert len(page.encode()) < 5_000_000
 
 
 def test_figures_have_a_title_and_a_description(store: Path):
-    page = render_html(store)
+    page = render_html(read_report(store))
     outline = Outline(page)
     references = {"aria-labelledby", "aria-describedby"}
     for ids in (value for name, value in outline.attributes if name in references):
@@ -128,7 +129,7 @@ def test_figures_have_a_title_and_a_description(store: Path):
 
 
 def test_numbers_verdict_and_rebuilding_command_are_there(store: Path):
-    page = render_html(store)
+    page = render_html(read_report(store))
     for part in (
         "eh_ft(lora) against plain fine-tuning on demo: +3.25 [",
         "over 3 paired seeds, 74.25 against 71.00 accuracy.",
@@ -149,7 +150,7 @@ def test_names_from_outside_stay_text(tmp_path: Path):
         fail(make_record(f'"{evil}', experiment="evil2", seed=1)),
         make_record(evil, experiment="evil3", task=f"'{evil}", model=evil, metric="accuracy", stage1=0.4),
     ]
-    page = render_html(write_store(tmp_path / "a&b", records, with_metrics=True))
+    page = render_html(read_report(write_store(tmp_path / "a&b", records, with_metrics=True)))
     assert page.count("<script") == 1
     assert page.count("</script") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -161,7 +162,7 @@ def test_failed_runs_are_counted_and_shown(tmp_path: Path):
     records = some_records()
     records[5] = fail(records[5])
     records[1] = fail(records[1], RunStatus.ERROR)
-    page = render_html(write_store(tmp_path / "runs", records, with_metrics=True))
+    page = render_html(read_report(write_store(tmp_path / "runs", records, with_metrics=True)))
     assert "2 failed" in page
     assert "2 of 9 runs did not finish" in page
     assert "loss is nan" in page
@@ -173,22 +174,25 @@ def test_failed_runs_are_counted_and_shown(tmp_path: Path):
 def test_only_the_end_of_a_traceback_is_shown(tmp_path: Path):
     record = fail(make_record(), RunStatus.ERROR)
     values = make_record(seed=1, status=RunStatus.ERROR, error="Traceback:\n  File secret.py\nMemoryError: too large")
-    page = render_html(write_store(tmp_path / "runs", [record, values]))
+    page = render_html(read_report(write_store(tmp_path / "runs", [record, values])))
     assert "MemoryError: too large" in page
     assert "secret.py" not in page
 
 
 def test_an_undertrained_baseline_is_the_answer(tmp_path: Path):
     records = [make_record(score=0.36), make_record("eh_ft(lora)", score=0.8, stage1=0.6)]
-    page = render_html(write_store(tmp_path / "runs", records))
+    page = render_html(read_report(write_store(tmp_path / "runs", records)))
     assert "Plain fine-tuning reached 36.00 accuracy over 1 seed, not above the best constant answer (34.00)" in page
     assert "undertrained: nothing is compared" in page
 
 
-def test_a_mismatch_of_environments_is_said(tmp_path: Path):
-    records = [make_record(), make_record("eh_ft(lora)", score=0.8, stage1=0.6, environment_digest="gpu")]
-    page = render_html(write_store(tmp_path / "runs", records))
-    assert "1 pair refused: the two runs come from different environments" in page
+def test_what_keeps_two_from_being_compared_is_said(tmp_path: Path):
+    records = [
+        make_record(),
+        make_record("eh_ft(lora)", score=0.8, stage1=0.6, setting=replace(SETTING, max_length=512)),
+    ]
+    page = render_html(read_report(write_store(tmp_path / "runs", records)))
+    assert "not compared: max_length 512 against 128 of the nearest fine-tuning" in page
     assert "+5.00" not in page
 
 
@@ -207,7 +211,7 @@ def test_provenance_is_shown_once_a_setting(store: Path):
 
     for folder in store.glob("*/seed-*"):
         write_record(folder / "started.json", provenance)
-    page = render_html(store)
+    page = render_html(read_report(store))
     assert page.count("A processor") == 1
     assert page.count('<pre tabindex="0">headstart compare --tasks demo --store runs</pre>') == 1
     assert "started 2026-01-02" in page
@@ -215,18 +219,20 @@ def test_provenance_is_shown_once_a_setting(store: Path):
 
 def test_an_empty_store_is_an_error_of_the_user(tmp_path: Path):
     with pytest.raises(UsageError, match="no run to report"):
-        write_html(write_store(tmp_path / "runs", []), tmp_path / "out.html")
+        write_html(read_report(write_store(tmp_path / "runs", [])), tmp_path / "out.html")
     assert not (tmp_path / "out.html").exists()
 
 
 def test_one_run_of_one_seed_is_enough(tmp_path: Path):
-    page = render_html(write_store(tmp_path / "runs", [make_record()]))
+    page = render_html(read_report(write_store(tmp_path / "runs", [make_record()])))
     Outline(page)
     assert "plain fine-tuning alone" in page
 
 
 def test_only_failed_runs_are_a_report_too(tmp_path: Path):
-    page = render_html(write_store(tmp_path / "runs", [fail(make_record()), fail(make_record("eh_ft(lora)"))]))
+    page = render_html(
+        read_report(write_store(tmp_path / "runs", [fail(make_record()), fail(make_record("eh_ft(lora)"))]))
+    )
     Outline(page)
     assert "No run of eh_ft(lora) finished." in page
 
@@ -237,8 +243,8 @@ def test_scores_on_other_rows_take_nothing_from_the_tasks_own_section(tmp_path: 
         name="shifted", split="test", metric="accuracy", scores={"accuracy": 0.41}, constant_score=0.4, num_examples=50
     )
     records = [replace(record, others=(other,)) for record in some_records()]
-    alone = render_html(write_store(tmp_path / "a" / "runs", some_records(), with_metrics=True))
-    both = render_html(write_store(tmp_path / "b" / "runs", records, with_metrics=True))
+    alone = render_html(read_report(write_store(tmp_path / "a" / "runs", some_records(), with_metrics=True)))
+    both = render_html(read_report(write_store(tmp_path / "b" / "runs", records, with_metrics=True)))
     own, shifted = (part.partition("</section>")[0] for part in both.split('<section id="task-')[1:])
     assert own == alone.split('<section id="task-')[1].partition("</section>")[0]
     assert "41.00" in shifted
@@ -250,4 +256,4 @@ def test_scores_on_other_rows_take_nothing_from_the_tasks_own_section(tmp_path: 
 def test_metrics_cut_off_by_a_kill_do_no_harm(store: Path):
     path = store / "demo-finetune" / "seed-0" / "1-finetune" / "metrics.jsonl"
     path.write_text(path.read_text() + '{"step": 205, "lo')
-    Outline(render_html(store))
+    Outline(render_html(read_report(store)))

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from headstart.reports.formats import count, duration, plural, points, short_count, signed_points
-from headstart.reports.frame import Frame
+from headstart.comparison.formats import count, duration, plural, points, short_count, signed_points
+from headstart.comparison.frame import Frame
+from headstart.comparison.report import Report, build_report
 from headstart.reports.latex import as_latex, escape
 from headstart.reports.renderings import as_markdown, as_rich, as_text
-from headstart.reports.report import Report, build_report
 from tests.support.stores import fail, make_record
 
 

@@ -12,12 +12,14 @@ from sklearn.metrics import brier_score_loss, log_loss
 from headstart.stats.calibration import calibration, cross_fitted_probabilities, fit_temperature, softmax
 
 
-def _drawn(num_examples: int, scale: float, seed: int = 0) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Logits of four classes and labels drawn from their own probabilities."""
+def _drawn(
+    num_examples: int, scale: float, seed: int = 0, *, num_classes: int = 4
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Logits and labels drawn from their own probabilities."""
     generator = numpy.random.default_rng(seed)
-    logits = scale * generator.standard_normal((num_examples, 4))
+    logits = scale * generator.standard_normal((num_examples, num_classes))
     thresholds = softmax(logits).cumsum(axis=1)
-    labels = (generator.random((num_examples, 1)) > thresholds[:, :3]).sum(axis=1)
+    labels = (generator.random((num_examples, 1)) > thresholds[:, :-1]).sum(axis=1)
     return logits, labels
 
 
@@ -71,7 +73,9 @@ def test_scaling_mends_overconfidence_on_other_rows():
     logits, labels = _drawn(2000, 1.5)
     stretched = 3.0 * logits
     before = calibration(softmax(stretched), labels)
-    after = calibration(cross_fitted_probabilities(stretched, labels), labels)
+    scaled = cross_fitted_probabilities(stretched, labels)
+    assert scaled is not None
+    after = calibration(scaled, labels)
     assert after.expected_error < 0.3 * before.expected_error
     assert after.log_loss < before.log_loss
     assert after.log_loss == pytest.approx(calibration(softmax(logits), labels).log_loss, rel=0.01)
@@ -82,12 +86,53 @@ def test_cross_fitting_never_uses_a_rows_own_label():
     changed = labels.copy()
     changed[0] = (changed[0] + 1) % 4
     before, after = (cross_fitted_probabilities(logits, each, num_folds=40) for each in (labels, changed))
+    assert before is not None
+    assert after is not None
     assert before[0] == pytest.approx(after[0], abs=1e-12)
     assert numpy.abs(before[1:] - after[1:]).max() > 1e-6
 
 
-def test_all_right_gives_the_smallest_temperature():
-    assert fit_temperature(5.0 * numpy.eye(3), numpy.array([0, 1, 2])) == pytest.approx(0.01, rel=0.01)
+def test_rows_that_are_all_right_have_the_temperature_of_half_a_wrong_answer():
+    """Fifty leads of 3: the best probability of a right answer is 1 - 0.5 / 50, so that exp(-3 / T) = 0.01 / 0.99."""
+    logits = numpy.tile([3.0, 0.0], (50, 1))
+    expected = 3.0 / math.log(0.99 / 0.01)
+    assert fit_temperature(logits, numpy.zeros(50, dtype=int)) == pytest.approx(expected, rel=1e-5)
+    assert fit_temperature(100 * logits, numpy.zeros(50, dtype=int)) == pytest.approx(100 * expected, rel=1e-5)
+
+
+def test_no_temperature_is_fitted_to_fewer_than_two_wrong_answers():
+    """Forty-nine sure right answers and one wrong: scaled by the right ones alone it costs 27 times the log loss."""
+    logits, labels = numpy.array([[3.0, 0.0]] * 49 + [[0.0, 1.0]]), numpy.zeros(50, dtype=int)
+    assert cross_fitted_probabilities(logits, labels) is None
+    assert cross_fitted_probabilities(logits[:49], labels[:49]) is None
+    logits[48] = [0.0, 1.0]
+    assert cross_fitted_probabilities(logits, labels) is not None
+
+
+@pytest.mark.parametrize("num_wrong", [2, 5, 7])
+def test_wrong_answers_are_dealt_evenly_over_the_folds(num_wrong: int):
+    """With as many wrong answers in each part, parts of equal size get equal temperatures."""
+    is_wrong = numpy.arange(50) < num_wrong
+    logits = numpy.where(is_wrong[:, None], [0.0, 1.0], [3.0, 0.0])
+    scaled = cross_fitted_probabilities(logits, numpy.zeros(50, dtype=int))
+    assert scaled is not None
+    temperatures = numpy.where(is_wrong, 1.0, 3.0) / numpy.log(scaled.max(axis=1) / scaled.min(axis=1))
+    sizes = {round(float(temperature), 6) for temperature in temperatures}
+    assert len(sizes) == (1 if num_wrong % 5 == 0 else 2)
+
+
+@pytest.mark.parametrize("num_rows", [50, 100])
+@pytest.mark.parametrize("scale", [3.0, 6.0])
+def test_scaling_what_is_calibrated_never_doubles_its_log_loss(scale: float, num_rows: int):
+    """Of 200 such samples of 50 rows up to 24 % more than doubled it, when a temperature near zero was possible."""
+    num_fitted = 0
+    for seed in range(50):
+        logits, labels = _drawn(num_rows, scale, seed, num_classes=2)
+        scaled = cross_fitted_probabilities(logits, labels)
+        if scaled is not None:
+            num_fitted += 1
+            assert calibration(scaled, labels).log_loss < 2.0 * calibration(softmax(logits), labels).log_loss
+    assert num_fitted > 35
 
 
 @pytest.mark.parametrize(

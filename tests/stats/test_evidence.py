@@ -8,6 +8,7 @@ import pytest
 from headstart.stats.comparisons import compare_paired
 from headstart.stats.evidence import Evidence, weigh_difference
 from headstart.stats.intervals import bca_bootstrap, percentile_bootstrap
+from headstart.stats.sequential import compare_sequentially, look_every
 
 
 def paired_evidence(a: dict[int, float], b: dict[int, float]) -> Evidence | None:
@@ -29,7 +30,6 @@ def test_parts_are_computed_at_common_seeds():
     assert evidence.bca.interval == bca_bootstrap(differences)
     assert 0.85 < evidence.percentile.coverage < 0.9
     assert evidence.wilcoxon_p_value == pytest.approx(2 / 2**7)
-    assert evidence.effect is not None
     assert evidence.effect.value == pytest.approx(numpy.mean(differences) / numpy.std(differences, ddof=1))
     assert evidence.improvement.value == 1.0
     assert evidence.order.violation == 0.0
@@ -41,11 +41,21 @@ def test_under_two_pairs_there_is_nothing_to_weigh():
     assert paired_evidence({0: 0.5}, {0: 0.4}) is None
 
 
-def test_equal_scores_are_weighed_too():
-    scores = dict.fromkeys(range(6), 0.5)
-    evidence = paired_evidence(scores, scores)
-    assert evidence is not None
-    assert evidence.effect is None
-    assert (evidence.wilcoxon_p_value, evidence.difference.p_value) == (1.0, 1.0)
-    assert evidence.improvement.value == 0.5
-    assert evidence.smallest_difference == 0.0
+@pytest.mark.parametrize("gain", [0.0, 0.005])
+def test_equal_differences_are_not_weighed(gain: float):
+    """They have no spread: an interval, an effect size or a plan from them would claim to be certain."""
+    scores = {seed: 0.5 + seed / 100 for seed in range(6)}
+    assert paired_evidence({seed: score + gain for seed, score in scores.items()}, scores) is None
+
+
+def test_nothing_is_weighed_where_seeds_were_added_until_it_was_decided():
+    noise = 0.01 * numpy.random.default_rng(0).standard_normal(8)
+    comparison = compare_sequentially(
+        {seed: 0.75 + value for seed, value in enumerate(noise)},
+        dict.fromkeys(range(8), 0.7),
+        look_every(1, max_pairs=8),
+    )
+    assert comparison is not None
+    assert comparison.difference.p_value is None
+    assert comparison.difference.interval is not None
+    assert weigh_difference(comparison.difference) is None

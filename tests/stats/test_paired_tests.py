@@ -47,6 +47,35 @@ def test_wilcoxon_leaves_out_zeros_and_shares_ranks():
     assert wilcoxon_p_value([0.0, 0.0]) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([180, 174, 182, 162, 177, 172, 184, 151], [176, 174, 180, 164, 175, 170, 179, 147], 0.078125),
+        ([165, 163, 167, 173, 150, 166], [167, 161, 166, 171, 152, 168], 1.0),
+    ],
+)
+def test_wilcoxon_of_accuracies_is_that_of_the_counts_behind_them(a: list[int], b: list[int], expected: float):
+    """Right answers of 200: equal differences of counts are ties, though those of fractions differ in the last bit."""
+    assert wilcoxon_p_value([x - y for x, y in zip(a, b, strict=True)]) == expected
+    assert wilcoxon_p_value([x / 200 - y / 200 for x, y in zip(a, b, strict=True)]) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 56), st.integers(0, 56)), min_size=6, max_size=12))
+def test_p_values_of_accuracies_are_those_of_counts(counts: list[tuple[int, int]]):
+    exact = [float(x - y) for x, y in counts]
+    rounded = [x / 56 - y / 56 for x, y in counts]
+    assert wilcoxon_p_value(rounded) == wilcoxon_p_value(exact)
+    assert sign_flip_p_value(rounded) == sign_flip_p_value(exact)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 16])
+def test_halves_of_the_patterns_count_as_all_of_them_do(n: int):
+    values = numpy.random.default_rng(n).normal(0.4, 1.0, size=n)
+    patterns = 1.0 - 2.0 * ((numpy.arange(2**n)[:, None] >> numpy.arange(n)) & 1)
+    expected = numpy.mean(numpy.abs(patterns @ values) >= abs(values.sum()) - 1e-9)
+    assert sign_flip_p_value(list(values)) == expected
+
+
 @pytest.mark.parametrize("scale", [1e-13, 1.0, 1e9])
 def test_p_values_do_not_mind_the_unit(scale: float):
     differences = [0.3, -0.1, 0.2, 0.25, -0.05, 0.4]

@@ -95,6 +95,15 @@ def test_equal_scores_show_no_difference():
     assert decide([0.0] * 16, DESIGN).decision is Decision.EXHAUSTED
 
 
+def test_equal_differences_decide_nothing_and_end_it():
+    """Deterministic sides: no further seed would say more, and there is no interval to say it with."""
+    state = decide([0.005] * 16, DESIGN)
+    assert (state.decision, state.num_pairs, state.interval) == (Decision.UNCHANGED, 6, None)
+    comparison = compare_sequentially(dict.fromkeys(range(8), 0.7), dict.fromkeys(range(8), 0.695), DESIGN)
+    assert comparison is not None
+    assert comparison.difference.verdict is Verdict.SEEDS_CHANGE_NOTHING
+
+
 @pytest.mark.parametrize("looks", [(), (5, 6), (8, 8), (10, 9)])
 def test_looks_that_do_not_rise_from_six_are_refused(looks: tuple[int, ...]):
     with pytest.raises(ValueError, match="looks rise"):
@@ -132,6 +141,7 @@ def test_a_comparison_is_that_of_the_pairs_up_to_the_deciding_look():
     assert difference.interval.width > plain.interval.width
     assert difference.verdict is Verdict.BETTER
     assert difference.is_sequential
+    assert difference.p_value is None
     assert not plain.is_sequential
 
 

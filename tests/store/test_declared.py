@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.store.declared import DeclaredLooks, declare_looks, read_looks
+from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, read_axes, read_looks
 from headstart.store.local import LocalStore
 
 LOOKS = DeclaredLooks(baseline_digest="b" * 32, looks=(6, 7, 8), confidence=0.95, narrower_than=0.02)
@@ -42,3 +42,20 @@ def test_a_damaged_file_is_an_error(tmp_path: Path, text: str):
     (tmp_path / "runs" / "a" / "looks.json").write_text(text)
     with pytest.raises(CheckpointError, match="is damaged"):
         read_looks(store, "a")
+
+
+def test_values_of_an_axis_that_is_declared_again_come_after_those_of_before(tmp_path: Path):
+    store = LocalStore(tmp_path / "runs")
+    assert read_axes(store, "a") == ()
+    declare_axis(store, "a", DeclaredAxis(axis="head", value="linear", values=("native", "linear")))
+    declare_axis(store, "a", DeclaredAxis(axis="max_length", value="64", values=("64", "128")))
+    declare_axis(store, "a", DeclaredAxis(axis="head", value="linear", values=("linear", "fourier_kan", "native")))
+    head, length = read_axes(LocalStore(tmp_path / "runs"), "a")
+    assert (head.values, head.value, head.is_first) == (("native", "linear", "fourier_kan"), "linear", False)
+    assert (str(length), length.is_first) == ("max_length=64", True)
+
+
+@pytest.mark.parametrize("changes", [{"axis": "batch_size"}, {"value": "mlp"}])
+def test_an_axis_is_one_that_can_be_declared_and_holds_its_value(changes: dict[str, str]):
+    with pytest.raises(ValueError, match="varies one of head, pooling"):
+        replace(DeclaredAxis(axis="head", value="native", values=("native", "linear")), **changes)

@@ -141,7 +141,9 @@ class TestOpening:
         if file == "failed.json":
             store.run_folder("abc", 0).run_json.unlink()
         for read in (lambda: store.record("abc", 0), store.records):
-            with pytest.raises(NewerError, match=rf"{file} was written by a newer headstart \(schema 4\)"):
+            with pytest.raises(
+                NewerError, match=rf"{file} was written by a newer headstart \(schema {SCHEMA_VERSION + 1}\)"
+            ):
                 read()
 
     def test_writing_into_an_older_store_raises_its_schema_and_says_so(

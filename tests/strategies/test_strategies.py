@@ -49,6 +49,30 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
     assert plan(name, fraction=0.0) == plan("finetune")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *STRATEGIES.names(),
+        "finetune:match_compute",
+        "fisher_unfreezing:head_start",
+        "eh_ft:reserve",
+        "mixout:head=adapter",
+        "mixout:head=probe",
+    ],
+)
+def test_traits_say_what_the_plan_does(text: str) -> None:
+    """They decide which options could have an effect: a rate that no stage takes is refused."""
+    strategy, stages = build_strategy(Spec.parse(text)), plan(text)
+    rates = {stage.optimizer.learning_rate for stage in stages if stage.num_steps}
+    assert strategy.tunes_backbone == any(stage.trainable.trains_backbone for stage in stages)
+    assert strategy.tunes_backbone == (OPTIMIZERS.finetune.learning_rate in rates)
+    assert strategy.tunes_head_first == bool(rates - {OPTIMIZERS.finetune.learning_rate})
+    assert strategy.takes_adapter == any(stage.adapter is not None for stage in stages)
+    assert strategy.has_first_stage == (strategy.tunes_head_first and strategy.tunes_backbone) or text.endswith(
+        "compute"
+    )
+
+
 def test_eh_ft_restores_the_backbone_and_keeps_the_head() -> None:
     first, second = plan("eh_ft")
     assert (first.trainable, first.adapter, first.num_steps) == (AdapterAndHead(LORA), LORA, 10)

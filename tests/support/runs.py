@@ -134,9 +134,9 @@ def do_run(
     seed: int = 0,
     options: RunOptions | None = None,
 ) -> tuple[Run, RunRecord]:
-    """Run the choices at one seed into `folder`, keeping the backbone."""
+    """Run the choices at one seed into `folder`; by default keeping the backbone, with diagnostics."""
     data = data_of(tiny_experiment(choices, source), source, seed=seed)
-    options = options or RunOptions(keep_backbone=True)
+    options = options or RunOptions(keep_backbone=True, diagnostics=True)
     return data.run, run_one(data, RunFolder(folder), options, witnesses=observed if options.diagnostics else evaluated)
 
 

@@ -11,6 +11,30 @@ from pathlib import Path
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
 from headstart.store.json_records import dump
 from headstart.store.record import RunRecord, RunStatus, StageRecord
+from headstart.store.setting import NOT_PRIVATE, Setting
+
+SETTING = Setting(
+    rows="3f2a91bc" * 8,
+    model_revision="xxh3:8fd7aea7103a892a346b0af97272df2f",
+    head="native",
+    keep_head=False,
+    max_length=128,
+    long="longest_first",
+    stride=0,
+    loss="cross_entropy",
+    label_smoothing=0.0,
+    class_weights=(),
+    optimizer={"weight_decay": "0.01", "beta2": "0.999"},
+    batch_size=16,
+    precision="fp32",
+    attention="eager",
+    device="cpu",
+    privacy=NOT_PRIVATE,
+    folds=None,
+    holdout_fraction=0.0,
+    chosen_on="none",
+)
+"""Of a run that was made with nothing but defaults."""
 
 
 def make_stage(name: str, role: str, score: float, num_steps: int) -> StageRecord:
@@ -67,7 +91,8 @@ def make_record(
         num_steps=200,
         seconds=50.0 + seed,
         num_trained_parameters=22_714_371,
-        environment_digest="cpu-fp32",
+        setting=SETTING,
+        versions={"torch": "2.9.0"},
     )
     return replace(record, **changes)
 
@@ -113,7 +138,7 @@ def measured(record: RunRecord, scale: float = 1.0) -> RunRecord:
 def write_store(root: Path, records: Iterable[RunRecord], *, with_metrics: bool = False) -> Path:
     """Write records in the store's layout."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / "store.json").write_text('{"kind": "headstart store", "schema_version": 3}', encoding="utf-8")
+    (root / "store.json").write_text('{"kind": "headstart store", "schema_version": 4}', encoding="utf-8")
     for record in records:
         folder = root / record.experiment_digest / f"seed-{record.seed}"
         folder.mkdir(parents=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.data import table_reading
 from headstart.data.file_options import FileOptions
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor

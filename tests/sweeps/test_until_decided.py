@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy
 import pytest
 
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.options import TrainingOptions
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
 from headstart.stats.comparisons import Verdict
 from headstart.stats.sequential import Decision, decide, look_every
 from headstart.store.declared import read_looks

@@ -7,6 +7,8 @@ import pytest
 from headstart.errors import UsageError, UsageErrors
 from headstart.training.arguments import (
     CHECKPOINTING,
+    FIXED,
+    FIXED_PREFIXES,
     NEUTRAL,
     OWNED,
     build_arguments,
@@ -39,7 +41,7 @@ def test_all_faults_are_shown_at_once_with_what_was_meant() -> None:
     with pytest.raises(UsageErrors) as caught:
         parse_overrides(["seed=3", "nonsense", ".optim=sgd"])
     text = str(caught.value)
-    assert "`trainer` seed is set by headstart itself\n  Use instead: `seed`." in text
+    assert "`trainer` seed is set by headstart itself\n  Give `seed` instead." in text
     assert "cannot read `trainer` 'nonsense'" in text
     assert "cannot read `trainer` '.optim=sgd'" in text
 
@@ -50,6 +52,41 @@ def test_stages_and_fields_that_are_not_known_are_refused_with_what_was_meant() 
         check_stages(overrides, STAGES)
     with pytest.raises(UsageErrors, match=r"(?s)'gradient_accumulation_steps'.*did you mean 'optim'"):
         check_fields(overrides)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("weight_decay=abc", "`trainer` weight_decay was given as 'abc'\n  It is of type float"),
+        ("finetune.max_grad_norm=true", "`trainer` max_grad_norm was given as True"),
+        ("gradient_checkpointing=7", "`trainer` gradient_checkpointing was given as 7"),
+        ("dataloader_num_workers=1.5", "`trainer` dataloader_num_workers was given as 1.5"),
+        ("probe.optim=no_such_optimizer", "transformers refuses these training arguments: no_such_optimizer"),
+        ("logging_strategy=often", "transformers refuses these training arguments: often"),
+    ],
+)
+def test_a_wrong_value_is_refused_before_training(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_fields(parse_overrides(text))
+
+
+def test_values_of_the_fields_own_types_pass() -> None:
+    right = ["weight_decay=1", "max_grad_norm=0.5", "optim=adafactor", "run_name=7", "gradient_checkpointing=true"]
+    check_fields(parse_overrides([*right, "dataloader_num_workers=2", "torch_empty_cache_steps=5", "report_to=none"]))
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("label_smoothing_factor", "is set by headstart itself\n  Give `label_smoothing` instead"),
+        ("output_dir", "Give `out` or `store` instead"),
+        ("metric_for_best_model", "is set by headstart itself: the last step is reported, nothing is chosen"),
+        ("use_cpu", "is set by headstart itself: a GPU is used where there is one\n  Leave it out"),
+    ],
+)
+def test_a_refusal_names_our_option_or_the_reason(field: str, said: str) -> None:
+    with pytest.raises(UsageErrors, match=said):
+        parse_overrides(f"{field}=1")
 
 
 @pytest.mark.parametrize("field", ["output_dir", "max_steps", "save_steps", "load_best_model_at_end", "eval_strategy"])
@@ -70,7 +107,8 @@ def test_every_field_that_is_named_exists() -> None:
     from transformers import TrainingArguments
 
     known = {field.name for field in fields(TrainingArguments)}
-    assert set(OWNED) <= known
+    assert {*OWNED, *FIXED} <= known
+    assert all(any(name.startswith(prefix) for name in known) for prefix in FIXED_PREFIXES)
     assert known >= NEUTRAL
 
 

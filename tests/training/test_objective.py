@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
 from headstart.errors import UsageError
-from headstart.experiments.resolved_loss import balanced_weights, resolve_loss
+from headstart.experiments.resolved_loss import resolve_loss
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
 from headstart.losses import LOSSES, Focal, LossConfig
@@ -110,7 +110,35 @@ def test_balanced_weights_are_scikit_learns() -> None:
 
     labels = np.repeat([0, 1, 2], COUNTS)
     expected = compute_class_weight("balanced", classes=np.array([0, 1, 2]), y=labels)
-    assert balanced_weights(COUNTS) == pytest.approx(expected)
+    assert kind_named("classification").balanced_weights(COUNTS, 100) == pytest.approx(expected)
+
+
+def test_weights_of_several_labels_weigh_the_right_ones() -> None:
+    """Torch's own loss is the oracle, and by hand: what is right counts `weights` times, what is wrong once."""
+    labels = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
+    weights, kind = [0.5, 3.0, 20.0], kind_named("multi_label")
+    found = loss_of(kind, "cross_entropy", LOGITS, labels, class_weights=weights)
+    oracle = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weights))
+    assert found == pytest.approx(oracle(LOGITS, labels).item())
+    p = 1 / (1 + np.exp(-LOGITS.double().numpy()))
+    assert found == pytest.approx(np.where(labels.numpy() > 0, -np.log(p) * weights, -np.log(1 - p)).mean())
+    smoothed = loss_of(kind, "cross_entropy", LOGITS, labels, class_weights=weights, label_smoothing=0.2)
+    assert smoothed == pytest.approx(oracle(LOGITS, labels * 0.8 + 0.1).item())
+    rows_without = torch.zeros(4, 3)
+    assert loss_of(kind, "cross_entropy", LOGITS, rows_without, class_weights=weights) == pytest.approx(
+        loss_of(kind, "cross_entropy", LOGITS, rows_without)
+    )
+
+
+def test_balanced_weights_of_several_labels_give_rows_with_and_without_each_the_same_weight() -> None:
+    """As scikit-learn weighs each label's two classes, by its right ones over its wrong ones."""
+    from sklearn.utils.class_weight import compute_class_weight
+
+    weights = kind_named("multi_label").balanced_weights((48, 41, 4), 100)
+    for weight, count in zip(weights, (48, 41, 4), strict=True):
+        wrong, right = compute_class_weight("balanced", classes=np.array([0, 1]), y=[1] * count + [0] * (100 - count))
+        assert weight == pytest.approx(right / wrong)
+    assert kind_named("multi_label").balanced_weights((0, 10), 10) == (10, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,24 @@ def test_gradual_unfreezing_goes_from_the_top_to_the_embeddings(tmp_path: Path) 
     }
 
 
+@pytest.mark.parametrize(("name", "as_adapter"), [("gradual_unfreezing", False), ("fisher_unfreezing", True)])
+def test_with_the_fewest_updates_everything_trains_and_with_one_less_it_does_not(
+    name: str, as_adapter: bool, tmp_path: Path
+) -> None:
+    backbone = view(tmp_path).backbone
+    fewest = build_regulariser(Spec(name)).fewest_steps(backbone)
+    for num_steps, is_enough in ((fewest, True), (fewest - 1, False)):
+        (tmp_path / str(num_steps)).mkdir()
+        seen = view(tmp_path / str(num_steps), num_steps, as_adapter=as_adapter)
+        stage = started(f"{name}:fraction=1", seen)
+        trained = set()
+        for step in range(num_steps):
+            backward(seen)
+            stage.on_gradients(step)
+            trained |= with_gradient(seen)
+        assert (trained >= set(backbone)) == is_enough
+
+
 def test_fisher_unfreezing_lets_the_most_informative_layer_join_first(tmp_path: Path) -> None:
     seen = view(tmp_path, num_steps=40, as_adapter=True)
     stage = started("fisher_unfreezing:fraction=0.5", seen)

@@ -26,12 +26,13 @@ from headstart.artifacts.head_file import (
 )
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, InvariantError, UsageError
+from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, resolve_model
-from headstart.models.without_code import read_config, read_model
+from headstart.models.without_code import leftovers, read_config, read_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
 from headstart.store.record import RunRecord
@@ -184,15 +185,19 @@ def load_model_folder(folder: Path) -> SavedModel:
     kind, info = read_info(folder)
     if kind != "model":
         raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
+    tokenizer = load_folder_tokenizer(folder)
     with quiet_loading():
-        model = _load_whole(folder, info)
+        model = _load_whole(folder, info, tokenizer)
+    note = leftovers(folder, str(folder))
+    if note is not None:
+        say_once(note)
     classifier = Classifier(
         model=model.eval(),
         head_names=read_head_record(folder).tensor_names,
         labels=info.task.labels,
         kind=info.task.kind,
     )
-    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=load_folder_tokenizer(folder))
+    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=tokenizer)
 
 
 def load_adapter_base(folder: Path) -> SavedModel:
@@ -216,7 +221,10 @@ def load_adapter_base(folder: Path) -> SavedModel:
         attention=_attention(info),
     )
     classifier.load_head(read_head(folder))
-    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=load_folder_tokenizer(folder))
+    tokenizer = load_folder_tokenizer(folder)
+    for note in agree(tokenizer, load_config(source), str(folder)):
+        say_once(note)
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=tokenizer)
 
 
 def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -250,7 +258,7 @@ def _write_around(
     run: RunRecord | None,
 ) -> None:
     """Write all that stands beside the weights; `run.json` comes last."""
-    _at_rest(tokenizer).save_pretrained(folder)
+    _at_rest(tokenizer, info.max_length).save_pretrained(folder)
     sha256 = write_head(head_tensors, folder / HEAD_FILE)
     head = HeadRecord(
         architecture=type(classifier.model).__name__,
@@ -270,9 +278,13 @@ def _write_around(
         write_record(folder / RUN_FILE, run)
 
 
-def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """Return a copy without the truncation and padding of its last call, which fast tokenizers would save too."""
+def _at_rest(tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedTokenizerBase:
+    """Return a copy that reads texts as long as the model was trained on, whoever loads it.
+
+    It is without the truncation and padding of its last call, which fast tokenizers would save too.
+    """
     at_rest = copy.deepcopy(tokenizer)
+    at_rest.model_max_length = max_length
     backend = getattr(at_rest, "backend_tokenizer", None)
     if backend is not None:
         backend.no_truncation()
@@ -280,11 +292,13 @@ def _at_rest(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     return at_rest
 
 
-def _load_whole(folder: Path, info: ModelInfo) -> PreTrainedModel:
+def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     is_native = info.head == NATIVE
     model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
     try:
         config = read_config(folder, AutoConfig if is_native else HeadstartConfig)
+        if is_native:
+            follow_tokenizer(config, tokenizer)
         model, report = read_model(model_class, folder, config, attn_implementation=_attention(info))
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error

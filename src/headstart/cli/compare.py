@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import next_line
 from headstart.cli.recipe import recipe_defaults
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
+from headstart.experiments.varied import settings_of
 from headstart.option import split_list
 from headstart.registry import Spec
 
@@ -33,7 +35,8 @@ def compare(
         ),
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA)
+        str | None,
+        typer.Option("--tasks", "--task", help="Tasks by name: glue/rte,super_glue/cb.", rich_help_panel=options.DATA),
     ] = None,
     match_compute: Annotated[
         bool, typer.Option("--match-compute", help="Add fine-tuning with as many updates as cost what EH-FT costs.")
@@ -82,7 +85,9 @@ def compare(
 ) -> None:
     """Compare strategies over paired seeds; skip what is finished, go on with what was cut off.
 
-    [bold]Example[/]: headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
+    [bold]Examples[/]:
+    headstart compare --tasks glue/rte --strategies finetune,eh_ft --adapters lora,bitfit --seeds 10
+    headstart compare --tasks glue/rte --strategies finetune,eh_ft --vary head=native,linear,fourier_kan --seeds 6
     """
     from headstart.cli.session import num_seeds, open_session, sources, stopping_rule
 
@@ -90,8 +95,9 @@ def compare(
         columns = replace(columns, strategies=(*columns.strategies, MATCHED))
     columns.check(training)
     rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
+    settings = settings_of(columns.vary, model, training)
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
-    session = open_session(training, *found)
+    session = open_session([each.training for each in settings], found)
     from headstart.cli.comparing import run_comparison
     from headstart.sweeps.plan import Sweep
 
@@ -106,4 +112,4 @@ def compare(
     )
     run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule)
     if not (quiet or as_json or smoke):
-        typer.echo(f"Next: headstart report {store} --out report.html")
+        print(next_line("headstart", "report", store, "--out", "report.html"))

@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.text import Text
 
 from headstart.cli.display import sweep_display
-from headstart.cli.flags import in_flags
+from headstart.cli.flags import error_in_flags, in_flags
+from headstart.cli.output import print_json
+from headstart.comparison.frame import Frame, read_declared, read_varied
+from headstart.comparison.report import build_report
 from headstart.data.unknown_tokens import count_unknown, token_notes
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.models.loading import kept_classes_note
-from headstart.reports.frame import Frame, read_declared
+from headstart.models.kept_head import pairing_note
+from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
-from headstart.reports.report import build_report
 from headstart.reports.values import as_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -27,6 +29,9 @@ from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
+from headstart.training.arguments import accumulated_batches
+
+SHOWN_CLASSES = 6
 
 
 def run_comparison(
@@ -75,10 +80,11 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
                 f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else "")
             )
         return
-    declared = read_declared(store, {record.experiment_digest for record in records})
-    report = build_report(Frame.from_records(records, declared=declared), store)
+    digests = {record.experiment_digest for record in records}
+    frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
+    report = build_report(frame, store)
     if json:
-        print(as_json(report), end="")
+        print_json(as_json(report))
         return
     console = Console(highlight=False)
     console.print(as_rich(report.table))
@@ -96,47 +102,85 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
         for note in data.notes:
             console.print(f"  {in_flags(note)}")
-        run = next(run for run in runs if run.source == source)
-        _announce_tokens(run, cache, console)
-        _announce_kept_head(run, cache, console)
-    first = runs[0].experiment
-    training = first.training
-    console.print(
-        f"{first.model} with the head {first.head}: {training.precision}, {training.attention} attention, on "
-        f"{training.device}; batches of {training.batch_size}, at most {training.max_length} tokens"
-    )
+        for line in _token_lines(next(run for run in runs if run.source == source), cache):
+            console.print(f"  {line}")
+        cut = dict.fromkeys(_truncation_line(run, cache) for run in _at_each_value(runs, source))
+        for line in filter(None, cut):
+            console.print(f"  {line}")
+    for line in dict.fromkeys(_setting_line(run.experiment) for run in runs):
+        console.print(line)
+    for line in filter(None, dict.fromkeys(_head_line(run, cache) for run in runs)):
+        console.print(f"  {line}")
+    training = runs[0].experiment.training
     if training.privacy is not None:
         budget = training.privacy
         console.print(
             f"private training ({budget.stages} stages), at most epsilon {budget.epsilon:g} at delta {budget.delta:g} "
             "for every run"
         )
-    for experiment in {run.experiment.digest: run.experiment for run in runs}.values():
+    for run in {run.experiment.digest: run for run in runs}.values():
         stages = " + ".join(
-            f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}" for stage in experiment.plan
+            f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}"
+            for stage in run.experiment.plan
         )
-        console.print(f"  {experiment.task} {experiment.label}: {stages}")
+        console.print(f"  {run.experiment.task} {run.label}: {stages}")
 
 
-def _announce_tokens(run: Run, cache: RunDataCache, console: Console) -> None:
+def _token_lines(run: Run, cache: RunDataCache) -> list[str]:
+    """Say what the model's tokenizer does not read as it is written."""
     data = RunData.of(run, cache)
-    tokens = data.tokens("train")
-    unknown = count_unknown(tokens, data.train, data.tokenizer)
-    for note in token_notes(unknown, data.train, data.tokenizer):
-        console.print(f"  {in_flags(note)}")
-    if tokens.num_truncated:
-        console.print(
-            f"  {tokens.num_truncated} of {len(tokens)} training rows are longer than "
-            f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that"
-        )
+    unknown = count_unknown(data.tokens("train"), data.train, data.tokenizer)
+    return [in_flags(note) for note in token_notes(unknown, data.train, data.tokenizer)]
 
 
-def _announce_kept_head(run: Run, cache: RunDataCache, console: Console) -> None:
+def _at_each_value(runs: list[Run], source: TaskSource) -> list[Run]:
+    """Return one run of these rows for each value of the axis that varies."""
+    return list({str(run.varied): run for run in reversed(runs) if run.source == source}.values())[::-1]
+
+
+def _head_line(run: Run, cache: RunDataCache) -> str:
+    """Say what becomes of the checkpoint's own head, where it has one: dropped, or which class is which."""
+    names = trained_head(cache.model(run.experiment.model))
+    if names is None:
+        return ""
     task = cache.rows.of(run.source).task
-    if run.experiment.keep_head and (
-        note := kept_classes_note(cache.model(run.experiment.model), task.kind, task.labels)
-    ):
-        console.print(f"  {note}")
+    if run.experiment.keep_head:
+        return pairing_note(names, task.labels) if task.kind.has_classes else ""
+    shown = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if len(names) > SHOWN_CLASSES else "")
+    return (
+        f"the head that {run.experiment.model} brings ({shown}) is dropped and a fresh one is drawn; --keep-head keeps "
+        "it where the classes are the same"
+    )
+
+
+def _setting_line(experiment: Experiment) -> str:
+    training = experiment.training
+    return (
+        f"{experiment.model} with the head {experiment.head}: {training.precision}, {training.attention} attention, on "
+        f"{training.device}; batches of {training.batch_size}{_accumulated(experiment)}, at most {training.max_length} "
+        "tokens"
+    )
+
+
+def _accumulated(experiment: Experiment) -> str:
+    """Say how many batches an update has, where that is not one everywhere."""
+    stages = [stage for stage in experiment.plan if stage.num_steps]
+    numbers = {stage.name: accumulated_batches(stage.kind, experiment.training.overrides) for stage in stages}
+    if set(numbers.values()) <= {1}:
+        return ""
+    if len(set(numbers.values())) == 1:
+        return f", {numbers[stages[0].name]} to an update"
+    return "".join(f", {number} to an update of {name}" for name, number in numbers.items())
+
+
+def _truncation_line(run: Run, cache: RunDataCache) -> str:
+    tokens = RunData.of(run, cache).tokens("train")
+    if not tokens.num_truncated:
+        return ""
+    return (
+        f"{tokens.num_truncated} of {len(tokens)} training rows are longer than "
+        f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that"
+    )
 
 
 def _cut(run: Run) -> str:
@@ -147,7 +191,9 @@ def _cut(run: Run) -> str:
 def _exit_on_errors(records: list[RunRecord]) -> None:
     errors = [record for record in records if record.status is RunStatus.ERROR]
     for record in errors:
-        print(f"failed: {record.task} {record.label} seed {record.seed}: {record.error}", file=sys.stderr)
+        print(
+            f"failed: {record.task} {record.label} seed {record.seed}: {error_in_flags(record.error)}", file=sys.stderr
+        )
     if errors:
         print(f"{len(errors)} of {len(records)} runs failed; the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ def demo(
     """Run the main job on built-in data: three strategies, three paired seeds, the table, the report."""
     from headstart.cli.comparing import run_comparison
     from headstart.cli.session import open_session
+    from headstart.comparison.report import read_report
     from headstart.experiments.experiment import TaskSource
     from headstart.experiments.methods import ComparedMethods
     from headstart.experiments.options import ModelOptions, TrainingOptions
@@ -34,7 +36,7 @@ def demo(
     from headstart.sweeps.plan import Sweep
 
     if not quiet:
-        typer.echo(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), err=True)
+        print(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), file=sys.stderr)
     sweep = Sweep(
         model=ModelOptions(),
         columns=ComparedMethods(adapters=(Spec("lora"),), stage1_fraction=(STAGE1_FRACTION,)),
@@ -43,5 +45,5 @@ def demo(
         seeds=(0, 1, 2),
     )
     run_comparison(sweep, open_session(), store, quiet=quiet, json=False)
-    write_html(store, out)
-    typer.echo(f"Report: {out.resolve()}")
+    write_html(read_report(store), out)
+    print(f"Report: {out.resolve()}")

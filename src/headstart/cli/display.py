@@ -21,8 +21,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from headstart.cli.flags import error_in_flags
 from headstart.cli.standings import Standings, standing_text, standings_table
-from headstart.reports.formats import duration, last_line
+from headstart.comparison.formats import duration, last_line
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def outcome_line(event: SweepEvent) -> str:
     if record is None:
         raise ValueError("the run has not ended")
     if record.status is not RunStatus.FINISHED:
-        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(record.error)}')}"
+        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(error_in_flags(record.error))}')}"
     score = _scores(record)
     again = " (was finished before)" if event.kind == "skipped" else f" in {duration(record.seconds)}"
     return f"[green]✓[/] {escape(f'{event.run}: {score}{again}')}"

@@ -26,6 +26,6 @@ def doctor(
     quiet_transformers()
     report = inspect_model(resolve_model(model), labels=tuple(str(index) for index in range(num_labels)))
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2, default=str))
+        print(json.dumps(asdict(report), indent=2, default=str))
         return
     print_model_report(report)

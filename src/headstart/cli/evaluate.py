@@ -56,16 +56,17 @@ def evaluate(
             )
         )
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        print(json.dumps(asdict(found), indent=2))
     else:
         _print(found, task or str(file))
 
 
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
-        typer.echo(f"{name}: {100 * score:.2f}")
-    typer.echo(f"on {found.num_rows} rows of {source}")
+        print(f"{name}: {100 * score:.2f}")
+    constant = f"{next(iter(found.scores))} {100 * found.constant_score:.2f}"
+    print(f"on {found.num_rows} rows of {source}; the best constant answer: {constant}")
     if found.num_truncated:
-        typer.echo(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
+        print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:
-        typer.echo("the model gives the same answer to every row: these numbers say nothing about it")
+        print("every answer is the same, or as good as the same: these numbers say nothing about the model")

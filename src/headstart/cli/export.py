@@ -32,10 +32,9 @@ def export(
     from headstart.store.json_records import dump
     from headstart.sweeps.export import export_run
     from headstart.sweeps.serial import SerialExecutor
-    from headstart.training.config import RunOptions
 
     cache = open_session()
     with sweep_display([found], quiet=quiet or as_json) as listener:
-        executor = SerialExecutor(opened, RunOptions(diagnostics=False), listener, cache)
+        executor = SerialExecutor(opened, listener=listener, cache=cache)
         record = export_run(RunData.of(found, cache), opened, out, executor)
-    typer.echo(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")
+    print(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")

@@ -55,7 +55,7 @@ def fit(
         require_empty(folder)
     check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
-    session = open_session(training, source)
+    session = open_session((training,), (source,))
     from headstart.cli.fitting import run_fit
 
     run_fit(

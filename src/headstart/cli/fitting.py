@@ -11,6 +11,8 @@ from rich.console import Console
 
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
+from headstart.cli.flags import error_in_flags
+from headstart.cli.output import next_line
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import run_options
@@ -52,7 +54,7 @@ def run_fit(
     if json:
         print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
-        print(f"headstart: the run ended as {record.status}: {record.error}", file=sys.stderr)
+        print(f"headstart: the run ended as {record.status}: {error_in_flags(record.error)}", file=sys.stderr)
         print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)
         raise typer.Exit(1)
     if not json:
@@ -81,4 +83,4 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
             "it is."
         )
     if not quiet:
-        console.print(f"Next: headstart predict {out} FILE --out predictions.csv")
+        console.print(next_line("headstart", "predict", out, "FILE", "--out", "predictions.csv"))

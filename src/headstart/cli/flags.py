@@ -34,6 +34,11 @@ def flags_of(verb: Any) -> dict[str, str]:
     return {field: names[other] for field, other in OTHER_NAMES.items() if other in names} | names
 
 
+def error_in_flags(error: str) -> str:
+    """Return the error of a run in flags; a traceback, which may quote anything, stays as it is."""
+    return error if error.startswith("Traceback") else in_flags(error)
+
+
 def in_flags(text: str, flags: Mapping[str, str] | None = None) -> str:
     """Return a text with flags in place of the fields that it names in backticks.
 

@@ -16,8 +16,10 @@ from headstart.option import MEANING, READER, options_of, read_options
 
 PANELS = {"FileOptions": "Data", "TaskOptions": "Data", "ModelOptions": "Model"}
 """Where the help lists the options of a group; all others are about training."""
-METAVARS = {"dp": "epsilon=E,delta=D", "trainer": "KEY=VALUE"}
+METAVARS = {"dp": "epsilon=E,delta=D", "trainer": "KEY=VALUE", "vary": "AXIS=VALUE,VALUE"}
 NAMES = {
+    "strategies": ("--strategies", "--strategy"),
+    "adapters": ("--adapters", "--adapter"),
     "learning_rates": ("--learning-rates", "--learning-rate"),
     "stage1_learning_rates": ("--stage1-learning-rates", "--stage1-learning-rate"),
     "model": ("--model", "-m"),

@@ -52,11 +52,11 @@ def inspect(
 
         write_data_page(report, out)
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2))
+        print(json.dumps(asdict(report), indent=2))
         return
     print_data_report(report)
     if out is not None:
-        typer.echo(f"Page: {out.resolve()}")
+        print(f"Page: {out.resolve()}")
 
 
 def _tokenizer(model: str) -> PreTrainedTokenizerBase:

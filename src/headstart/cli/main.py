@@ -17,6 +17,7 @@ from headstart.cli.fit import fit
 from headstart.cli.flags import flags_of, in_flags
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
+from headstart.cli.output import write_any_text
 from headstart.cli.plan import plan
 from headstart.cli.predict import predict
 from headstart.cli.report import report
@@ -62,6 +63,7 @@ for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs,
 
 def main() -> None:
     """Run the command line."""
+    write_any_text()
     try:
         app()
     except SystemExit as end:

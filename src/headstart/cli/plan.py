@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import print_json
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from headstart.reports.planning import Plan
+    from headstart.comparison.planning import Plan
 
 
 def plan(
@@ -34,8 +35,8 @@ def plan(
     from headstart.store.local import existing_store
 
     existing_store(store)  # Before the numbers' packages are imported.
-    from headstart.reports.frame import frame_to_report
-    from headstart.reports.planning import plan_json, plan_seeds
+    from headstart.comparison.frame import frame_to_report
+    from headstart.comparison.planning import plan_json, plan_seeds
 
     if not 0 < difference <= 100:
         raise UsageError(
@@ -44,7 +45,7 @@ def plan(
         )
     planned = plan_seeds(frame_to_report(store), difference / 100)
     if as_json:
-        typer.echo(plan_json(planned))
+        print_json(plan_json(planned))
         return
     console = Console(highlight=False)
     for task in dict.fromkeys(row.task for row in planned.rows):
@@ -64,8 +65,8 @@ def _table(planned: Plan, task: str) -> Table:
     from rich.text import Text
 
     from headstart.cli.printing import numbers_table
-    from headstart.reports.formats import points
-    from headstart.reports.planning import NUMBERS_OF_PAIRS
+    from headstart.comparison.formats import points
+    from headstart.comparison.planning import NUMBERS_OF_PAIRS
 
     numbers = ("pairs", "sd", *(f"by {number}" for number in NUMBERS_OF_PAIRS))
     table = numbers_table(task, "strategy", numbers)

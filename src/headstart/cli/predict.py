@@ -59,9 +59,11 @@ def predict(
             progress=progress,
         )
     if as_json:
-        typer.echo(json.dumps(asdict(written) | {"out": str(out)}))
+        print(json.dumps(asdict(written) | {"out": str(out)}))
     elif not quiet:
         resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
-        typer.echo(f"{written.num_rows} rows{resumed}: {out}")
+        print(f"{written.num_rows} rows{resumed}: {out}")
         if written.num_truncated:
-            typer.echo(f"{written.num_truncated} rows were longer than the model reads and lost tokens")
+            print(f"{written.num_truncated} rows were longer than the model reads and lost tokens")
+        if written.num_without_label:
+            print(f"{written.num_without_label} rows got no label: no class was as probable as not")

@@ -109,7 +109,7 @@ def _facts(report: ModelReport) -> Table:
         "backbone": f"{report.num_backbone_parameters:,} scalars",
         "head": f"{report.num_head_parameters:,} scalars for {len(report.labels)} classes",
     }
-    for name, value in rows.items():
+    for name, value in (*rows.items(), *(("note", note) for note in report.notes)):
         facts.add_row(f"[bold]{name}[/]", escape(value))
     return facts
 

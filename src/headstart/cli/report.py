@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
+from headstart.cli.output import print_json
 from headstart.errors import UsageError
+
+if TYPE_CHECKING:
+    from headstart.comparison.report import Report
 
 
 class Format(StrEnum):
@@ -68,25 +73,30 @@ def report(
 
     chosen = format_ or _format_of(out)
     existing_store(store)  # Before the numbers' packages are imported.
+    from headstart.comparison.report import read_report
+
+    found = read_report(store, equal_compute=match_compute)
     if chosen is Format.HTML:
         from headstart.reports.html import write_html
 
         out = out or Path("report.html")
-        write_html(store, out, equal_compute=match_compute)
+        write_html(found, out)
     else:
-        text = _rendered(store, chosen, equal_compute=match_compute)
-        if out is None:
-            typer.echo(text, nl=False)
-        else:
+        text = _rendered(found, chosen)
+        if out is not None:
             write_text(out, text)
+        elif chosen is Format.JSON:
+            print_json(text)
+        else:
+            print(text, end="")
     if out is not None:
-        typer.echo(f"report: {out}")
+        print(f"report: {out}")
     if figures is not None:
-        from headstart.reports.figures.figure_files import write_store_figures
+        from headstart.reports.figures.figure_files import write_report_figures
 
-        typer.echo(
-            f"figures: {len(write_store_figures(store, figures, equal_compute=match_compute))} files in {figures}",
-            err=out is None,
+        print(
+            f"figures: {len(write_report_figures(found, figures))} files in {figures}",
+            file=sys.stderr if out is None else sys.stdout,
         )
 
 
@@ -102,13 +112,10 @@ def _format_of(out: Path | None) -> Format:
     return SUFFIXES[out.suffix.lower()]
 
 
-def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
-    from headstart.reports.frame import frame_to_report
+def _rendered(found: Report, format_: Format) -> str:
     from headstart.reports.latex import as_latex
     from headstart.reports.renderings import as_markdown, as_text
-    from headstart.reports.report import build_report
     from headstart.reports.values import as_csv, as_json
-    from headstart.store.local import LocalStore
 
     write = {
         Format.MARKDOWN: as_markdown,
@@ -117,4 +124,4 @@ def _rendered(store: Path, format_: Format, *, equal_compute: bool) -> str:
         Format.JSON: as_json,
         Format.TEXT: as_text,
     }
-    return write[format_](build_report(frame_to_report(store, equal_compute=equal_compute), LocalStore(store)))
+    return write[format_](found)

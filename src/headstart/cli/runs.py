@@ -23,7 +23,7 @@ def runs(
 
     records = existing_store(store).records()
     if as_json:
-        typer.echo(json.dumps([dump(record) for record in records], indent=2))
+        print(json.dumps([dump(record) for record in records], indent=2))
         return
     table = list_table("run", "task", "strategy", "seed", "purpose", "status", "score", "seconds")
     for record in records:
@@ -39,4 +39,4 @@ def runs(
             f"{record.seconds:.0f}",
         )
     Console(highlight=False, markup=False).print(table)
-    typer.echo(f"{len(records)} runs in {store}")
+    print(f"{len(records)} runs in {store}")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.data.file_options import LABELLED, FileOptions
-from headstart.data.sources import HUB_PREFIX, name_of
+from headstart.data.sources import HUB_PREFIX, distinct_names, name_of
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import TaskOptions, TrainingOptions
 from headstart.experiments.table_facts import check_rows
 from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
+from headstart.store.layout import file_part
 from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ def quiet_transformers() -> None:
     logging.disable_progress_bar()
 
 
-def open_session(training: TrainingOptions | None = None, *sources: TaskSource) -> RunDataCache:
+def open_session(trainings: Sequence[TrainingOptions] = (), sources: Sequence[TaskSource] = ()) -> RunDataCache:
     """Return what planning and the runs of one call share; what can be refused without torch is refused first.
+
+    Args:
+        trainings: what the call trains with; several where it varies something.
+        sources: the rows it is about.
 
     Raises:
         UsageError: if rows cannot be found, are faulty, or cannot be trained on in this way.
@@ -43,7 +48,7 @@ def open_session(training: TrainingOptions | None = None, *sources: TaskSource) 
         data = rows.of(source)
         for other in source.evaluate_on:
             rows.other(source, other)
-        if training is not None:
+        for training in trainings:
             check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
 
@@ -104,7 +109,7 @@ def sources(
     """
     names = list(dict.fromkeys(tasks))
     root = str(where.data_root) if where.data_root else None
-    elsewhere = tuple(_other_source(name, reading, root) for name in where.evaluate_on)
+    elsewhere = _other_sources(where.evaluate_on, reading, root)
     uses_root = any(other.file is None for other in elsewhere)
     check_source(reading, file, names, where.data_root if not uses_root else None)
     if file is not None:
@@ -133,12 +138,37 @@ def check_source(reading: FileOptions, file: str | None, tasks: Sequence[str], d
     reading.require_names()
 
 
-def _other_source(name: str, reading: FileOptions, root: str | None) -> TaskSource:
-    """A task's name has no suffix; anything else is a file, read as the training file is."""
-    if name in TASKS or not Path(name).suffix:
-        return TaskSource(name=name, data_root=root)
+def _other_sources(names: Sequence[str], reading: FileOptions, root: str | None) -> tuple[TaskSource, ...]:
+    """Return tasks and files that a finished model is scored on; files are read as the training file is."""
+    places = dict.fromkeys(name if is_task(name) else _absolute(name) for name in names)
+    files = [place for place in places if not is_task(place)]
+    called = dict(zip(files, distinct_names(files), strict=True))
     options = FileOptions(**{option: getattr(reading, option) for option in LABELLED})
-    return TaskSource(name=Path(name).name, file=_absolute(name), options=options)
+    found = tuple(
+        TaskSource(name=place, data_root=root)
+        if is_task(place)
+        else TaskSource(name=called[place], file=place, options=options)
+        for place in places
+    )
+    _require_own_files(found)
+    return found
+
+
+def is_task(name: str) -> bool:
+    """Whether a name is a task's, which has no suffix; anything else is a file or a data set on the hub."""
+    return name in TASKS or not (name.startswith(HUB_PREFIX) or Path(name).suffix)
+
+
+def _require_own_files(sources: Sequence[TaskSource]) -> None:
+    """Refuse names whose predictions would lie in one file."""
+    taken: dict[str, str] = {}
+    for source in sources:
+        other = taken.setdefault(file_part(source.name).casefold(), source.name)
+        if other != source.name:
+            raise UsageError(
+                f"`evaluate_on` names {other} and {source.name}, whose predictions would lie in one file",
+                remedy="  Rename one of them.",
+            )
 
 
 def _absolute(file: str) -> str:

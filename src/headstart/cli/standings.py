@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
-from headstart.reports.comparison_table import ComparisonRow, build_comparison
-from headstart.reports.formats import NOTHING, bracket, plural, points, signed_points
-from headstart.reports.frame import Frame
+from headstart.comparison.comparison_table import ComparisonRow, build_comparison
+from headstart.comparison.formats import NOTHING, bracket, plural, points, signed_points
+from headstart.comparison.frame import Frame
 from headstart.store.record import Purpose, RunRecord
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Standings:
         if run.experiment.purpose is Purpose.SELECTION:
             return
         self._seeds.setdefault(_key(run), set()).add(run.seed)
-        self._labels[_key(run)] = run.experiment.label
+        self._labels[_key(run)] = run.label
 
     def _standing(self, key: Key) -> Standing:
         digest, task = key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +48,7 @@ def submit(
     from headstart.store.local import existing_store
     from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
-    from headstart.training.config import RunOptions, resolve_device, resolve_precision
+    from headstart.training.config import resolve_device, resolve_precision
 
     wanted = SUITES.get(suite)
     if out.suffix != ".zip":
@@ -71,17 +72,17 @@ def submit(
             parts,
             opened,
             out,
-            SerialExecutor(opened, RunOptions(diagnostics=False), listener, cache),
+            SerialExecutor(opened, listener=listener, cache=cache),
             cache,
             batch_size=batch_size,
             precision=computed,
-            announce=lambda part: None if is_quiet else typer.echo(f"answering {part.file.name}", err=True),
+            announce=lambda part: None if is_quiet else print(f"answering {part.file.name}", file=sys.stderr),
         )
     if as_json:
-        typer.echo(json.dumps({"out": str(out), "files": [str(part) for part in parts], "lacking": wanted.lacking}))
+        print(json.dumps({"out": str(out), "files": [str(part) for part in parts], "lacking": wanted.lacking}))
         return
     for part in parts:
-        typer.echo(str(part))
+        print(part)
     if wanted.lacking:
-        typer.echo(wanted.lacking)
-    typer.echo(f"archive: {out}")
+        print(wanted.lacking)
+    print(f"archive: {out}")

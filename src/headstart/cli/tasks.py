@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import typer
-
 from headstart.cli import options
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ def tasks(as_json: options.AsJson = False) -> None:
 
     known = [TASKS.get(name) for name in TASKS]
     if as_json:
-        typer.echo(json.dumps([_facts(task) for task in known], indent=2))
+        print(json.dumps([_facts(task) for task in known], indent=2))
         return
     table = list_table("task", "reads", "answers", "metrics", "rows", "licence")
     for task in known:

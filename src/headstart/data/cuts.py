@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from headstart.data.examples import Split
@@ -38,7 +38,6 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
         rest, held = _cut_training(given["train"], options)
         notes.append(_how(options, len(held), len(given["train"])))
         given |= {"train": rest, "validation": held}
-    given = {name: split.with_columns(groups=None) for name, split in given.items()}
     keys = {name: text_keys(split) for name, split in given.items()}
     notes += _repeated(keys["train"])
     if options.drop_leaks:
@@ -55,6 +54,7 @@ def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
         num_exact = sum(texts in exact for texts in given[name].texts)
         num_folded = sum(key in folded for key in keys[name])
         notes += _shared(name, len(given[name]), num_exact, num_folded)
+        notes += _shared_groups(name, given[name].groups or (), set(given["train"].groups or ()), options.group)
     return Cut(splits=given, notes=tuple(notes))
 
 
@@ -67,8 +67,8 @@ def text_keys(split: Split) -> list[Key]:
 
 def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
     if options.folds is not None:
-        return fold_of(training, options.folds, options.fold, CUT_SEED, training.groups)
-    return hold_out(training, options.validation_fraction, CUT_SEED, training.groups)
+        return fold_of(training, options.folds, options.fold, CUT_SEED)
+    return hold_out(training, options.validation_fraction, CUT_SEED)
 
 
 def _how(options: FileOptions, num_held: int, num_rows: int) -> str:
@@ -85,7 +85,7 @@ def refuse_cutting(options: FileOptions) -> None:
     Raises:
         UsageError: naming them.
     """
-    names = ("folds", "group", "validation_fraction")
+    names = ("folds", "validation_fraction")
     unused = [f"`{name}`" for name in names if getattr(options, name) != getattr(AS_GUESSED, name)]
     if unused:
         raise UsageError(
@@ -104,3 +104,8 @@ def _shared(name: str, num_rows: int, num_exact: int, num_folded: int) -> list[s
     near = f", {num_folded - num_exact} of them only after case and spaces are folded" if num_folded > num_exact else ""
     remedy = "; `drop_leaks` drops them from training" if name == "validation" else ""
     return [f"{num_folded} of {num_rows} {name} rows have texts that stand in training too{near}{remedy}"]
+
+
+def _shared_groups(name: str, groups: Sequence[str], training: Set[str], column: str | None) -> list[str]:
+    count = sum(group in training for group in groups)
+    return [f"{count} of {len(groups)} {name} rows have a {column!r} that stands in training too"] if count else []

@@ -44,7 +44,7 @@ class FileOptions:
         None, "A file with the validation rows. (Default: a fifth of the rows is held out, stratified.)"
     )
     split_column: str | None = option(None, "Column that says for each row: train, validation or test.")
-    group: str | None = option(None, "Column of what keeps rows together, such as a customer's number.")
+    group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
     folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
     drop_leaks: bool = option(False, "Drop the training rows whose texts are in the validation rows too.")

@@ -1,4 +1,7 @@
-"""Cut a split in two: a stratified part, whole groups, or one fold of several; every cut is a function of its seed."""
+"""Cut a split in two: a stratified part, or one fold of several; every cut is a function of its seed.
+
+Rows of one group (`Split.groups`) stay on one side of every cut.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ from headstart.seeding import numpy_generator
 Key = TypeVar("Key", int, str)
 
 
-def hold_out(split: Split, fraction: float, seed: int, groups: Sequence[str] | None = None) -> tuple[Split, Split]:
+def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
     """Return the rest and the held-out part, both in the split's order.
 
     Every class keeps at least one row in the rest, and gives at least one where it has two. Numbers are not
-    classes: their rows are cut at random. A row with several classes counts for its first.
+    classes: their rows are cut at random. A row with several classes counts for its first. Where rows have groups,
+    whole groups are held out, at random, whatever their classes.
 
     Args:
         split: labelled rows.
         fraction: share of the rows to hold out, above 0 and under 1.
         seed: root of the stream `subsample`.
-        groups: per row the group that must not be torn apart; the cut is then by whole groups, at random.
 
     Raises:
         UsageError: if the fraction is out of range, or there are too few rows or groups to hold any out.
@@ -33,6 +36,7 @@ def hold_out(split: Split, fraction: float, seed: int, groups: Sequence[str] | N
         raise ValueError("rows without labels cannot be stratified")
     if not 0 < fraction < 1:
         raise UsageError(f"{fraction} of the rows cannot be held out", allowed="  Allowed: above 0 and under 1.")
+    groups = split.groups
     held = _stratified(split.labels, fraction, seed) if groups is None else _grouped(groups, fraction, seed)
     if not held:
         what = "every class has a single one" if groups is None else "they are of one group"
@@ -40,7 +44,7 @@ def hold_out(split: Split, fraction: float, seed: int, groups: Sequence[str] | N
     return _parted(split, held)
 
 
-def fold_of(split: Split, folds: int, fold: int, seed: int, groups: Sequence[str] | None = None) -> tuple[Split, Split]:
+def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Split]:
     """Return the rows outside a fold and those in it, both in the split's order.
 
     The folds are disjoint and hold all rows; each class, or without classes the rows, is dealt to them evenly, and a
@@ -51,11 +55,11 @@ def fold_of(split: Split, folds: int, fold: int, seed: int, groups: Sequence[str
         folds: their number, 2 or more.
         fold: the one that is held out, from 0.
         seed: root of the stream `subsample`.
-        groups: per row the group that must not be torn apart.
 
     Raises:
         UsageError: if there are fewer folds than 2, or fewer rows or groups than folds.
     """
+    groups = split.groups
     num_units = len(set(groups)) if groups is not None else len(split)
     if not 2 <= folds <= num_units:
         units = "groups" if groups is not None else "rows"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.data.file_options import FileOptions
@@ -23,6 +24,31 @@ DATASET_FILES = ("dataset_info.json", "dataset_dict.json")
 def name_of(file: str) -> str:
     """Return what a user's data is called: a hub data set by its whole id, a file by its name."""
     return file if file.startswith(HUB_PREFIX) else Path(file).name
+
+
+def distinct_names(files: Sequence[str]) -> list[str]:
+    """Return what files are called beside each other.
+
+    Where two have one name, whatever its case, they are called by their paths from the first part that differs.
+
+    Args:
+        files: whole paths, or data sets on the hub; each once.
+    """
+    names = [name_of(file) for file in files]
+    alike = {
+        name: [file for file, other in zip(files, names, strict=True) if other.casefold() == name.casefold()]
+        for name in names
+    }
+    return [
+        name if len(alike[name]) == 1 else _from_first_difference(file, alike[name])
+        for file, name in zip(files, names, strict=True)
+    ]
+
+
+def _from_first_difference(file: str, alike: Sequence[str]) -> str:
+    paths = [Path(each).parts for each in alike]
+    num_shared = next(place for place, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1)
+    return "/".join(Path(file).parts[num_shared:])
 
 
 def tables_of(file: str, options: FileOptions) -> dict[str, Table]:

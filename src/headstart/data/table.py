@@ -22,7 +22,8 @@ class Table:
         path: the file, as the user wrote it.
         columns: name -> one value per row; text only, where the format knows no types.
         lines: the line of each row, counted from 1; None for formats without lines.
-        first_row: number of the first row in the whole table, from 0.
+        first_row: number of the first row in the whole table, from 0; the others follow it.
+        row_numbers: number of each row in the whole table, from 0, where they do not follow one another.
         faults: what is wrong with the file whatever its columns mean; rows that cannot be read are left out.
         arrow: the table with its own types, where the format has them.
     """
@@ -31,6 +32,7 @@ class Table:
     columns: Mapping[str, Sequence[object]]
     lines: tuple[int, ...] | None = None
     first_row: int = 0
+    row_numbers: tuple[int, ...] | None = None
     faults: tuple[DataFault, ...] = ()
     arrow: pyarrow.Table | None = None
 
@@ -44,7 +46,7 @@ class Table:
         if row is None:
             return DataFault(file=str(self.path), message=message)
         if self.lines is None:
-            return DataFault(file=str(self.path), message=f"row {self.first_row + row + 1}: {message}")
+            return DataFault(file=str(self.path), message=f"row {self._number(row) + 1}: {message}")
         return DataFault(file=str(self.path), line=self.lines[row], message=message)
 
     def take(self, rows: Sequence[int]) -> Table:
@@ -52,7 +54,8 @@ class Table:
         return Table(
             path=self.path,
             columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
-            lines=tuple(self.lines[row] for row in rows) if self.lines is not None else tuple(row + 1 for row in rows),
+            lines=None if self.lines is None else tuple(self.lines[row] for row in rows),
+            row_numbers=tuple(self._number(row) for row in rows),
         )
 
     def to_arrow(self) -> pyarrow.Table:
@@ -62,6 +65,9 @@ class Table:
         if self.arrow is not None:
             return self.arrow
         return pa.table({name: _arrow_column(values) for name, values in self.columns.items()})
+
+    def _number(self, row: int) -> int:
+        return self.first_row + row if self.row_numbers is None else self.row_numbers[row]
 
 
 def joined(path: Path, pieces: Iterable[Table]) -> Table:

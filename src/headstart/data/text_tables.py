@@ -81,10 +81,13 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     except (ValueError, RecursionError) as error:
         yield unreadable(path, f"is not JSON: {error}")
         return
-    problems = [(number, _row_problem(row, text)) for number, row in enumerate(rows)]
-    wrong = [DataFault(file=str(path), message=f"row {number + 1}: {said}") for number, said in problems if said]
-    good = [row for row, (_, said) in zip(rows, problems, strict=True) if not said]
-    yield Table(path=path, columns=_columns(good), faults=(*faults, *wrong))
+    has_escapes = _may_escape_half(text)
+    problems = [_row_problem(row, has_escapes=has_escapes) for row in rows]
+    whole = Table(path=path, columns={})
+    wrong = [whole.fault(said, number) for number, said in enumerate(problems) if said]
+    good = tuple(number for number, said in enumerate(problems) if not said)
+    columns = _columns([rows[number] for number in good])
+    yield Table(path=path, columns=columns, row_numbers=good, faults=(*faults, *wrong))
 
 
 class _Lines(Iterator[str]):
@@ -262,17 +265,21 @@ def _json_rows(lines: _Lines) -> Iterator[tuple[int, dict[str, object]]]:
         except (ValueError, RecursionError) as error:
             lines.add(f"is not JSON: {error}")
             continue
-        if problem := _row_problem(row, line):
+        if problem := _row_problem(row, has_escapes=_may_escape_half(line)):
             lines.add(problem)
         else:
             yield lines.number, row
 
 
-def _row_problem(row: object, line: str) -> str:
+def _may_escape_half(text: str) -> bool:
+    """Whether JSON text can hold half of a character: decoded text holds none, so only an escape can make one."""
+    return "\\ud" in text.lower()
+
+
+def _row_problem(row: object, *, has_escapes: bool) -> str:
     if not isinstance(row, dict):
         return "is not a JSON object"
-    # Decoded text holds no surrogates, so only an escape can make one.
-    if "\\ud" in line.lower() and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
+    if has_escapes and SURROGATE.search(json.dumps(row, ensure_ascii=False)):
         return "holds half of a character (an unpaired surrogate)"
     return ""
 

@@ -43,15 +43,15 @@ class Rows:
     choices: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     def split(self, index: dict[str, int], group: str | None = None) -> Split:
-        """Return the rows with each label by its place in `index`."""
+        """Return the rows with each label by its place in `index`, and the group of each where there is its column."""
         columns = self.table.columns
-        texts = [columns[name] for name in self.columns.text]
+        texts, groups = [columns[name] for name in self.columns.text], columns.get(group or "")
         kind, cells = self.written.kind, self.written.cells
         return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
-            groups=tuple(str(columns[group][row]) for row in self.numbers) if group is not None else None,
+            groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
         )
 
 
@@ -118,12 +118,13 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
         raise _data_error(faults)
     kind, why = infer_kind(training_table, choice.columns, options)
     rows = {split: _rows(table, choice.columns, kind, options.separator, faults) for split, table in tables.items()}
-    faults += _class_faults(rows) + _group_faults(training_table, options.group)
+    faults += _class_faults(rows)
+    faults += [fault for table in tables.values() for fault in _group_faults(table, options.group)]
     if faults:
         raise _data_error(faults)
     classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
     index = {name: number for number, name in enumerate(classes)}
-    splits = {split: each.split(index, options.group if split == TRAIN else None) for split, each in rows.items()}
+    splits = {split: each.split(index, options.group) for split, each in rows.items()}
     said = (f"kind: {kind}, {why}",) if why else ()
     return UncutRows(
         name=name_of(file),
@@ -242,9 +243,7 @@ def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
 
 
 def _group_faults(table: Table, group: str | None) -> list[DataFault]:
-    if group is None:
-        return []
-    values = enumerate(table.columns[group])
+    values = enumerate(table.columns.get(group or "", ()))
     return [table.fault(f"the group ({group!r}) is missing", row) for row, value in values if value in (None, "")]
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 
-from headstart import metrics
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored, score, write_predictions
@@ -65,12 +64,12 @@ class Evaluation(Witness):
         for other in others:
             rows = data.other(other)
             found = scored(data, model, rows.task, data.other_tokens(other), rows.evaluation.groups)
-            write_predictions(found, self._run_folder.predictions(other.name.replace("/", "-")))
+            write_predictions(found, self._run_folder.predictions(other.name))
             other_scores[other.name] = found.scores
         return replace(
             record,
             scores=self.scored.scores if self.scored else {},
             other_scores=other_scores,
-            is_degenerate=self.scored is not None and metrics.degenerate(self.scored.decisions),
+            is_degenerate=self.scored is not None and self.scored.says_nothing,
             evaluation_seconds=time.perf_counter() - begin,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
+from headstart.store.declared import DeclaredAxis
 from headstart.store.json_records import dump
 from headstart.store.record import NOTHING_CHOSEN, Purpose
 from headstart.strategies.strategy import Stage
@@ -116,12 +117,6 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         return _digest(values)
 
-    @cached_property
-    def environment_digest(self) -> str:
-        """Return the digest of what must be equal for two runs to be paired: batches, precision, attention, device."""
-        training = self.training
-        return _digest([training.batch_size, training.precision, training.attention, training.device])
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -131,6 +126,13 @@ class Run:
     seed: int
     source: TaskSource
     """Already at this seed's fold."""
+    varied: DeclaredAxis | None = None
+    """What its comparison varies beside strategy and adapter."""
+
+    @property
+    def label(self) -> str:
+        """Return the experiment's name in a table, with the value of the axis that varies."""
+        return self.experiment.label if self.varied is None else f"{self.experiment.label} {self.varied}"
 
     @property
     def evaluate_on(self) -> tuple[TaskSource, ...]:
@@ -138,7 +140,7 @@ class Run:
         return self.source.evaluate_on if self.experiment.evaluation.others else ()
 
     def __str__(self) -> str:
-        return f"{self.experiment.task} {self.experiment.label} seed {self.seed}"
+        return f"{self.experiment.task} {self.label} seed {self.seed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from headstart.errors import UsageError, for_each
 from headstart.experiments.options import MethodOptions, TrainingOptions
+from headstart.experiments.varied import VariedAxis
 from headstart.option import given, named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
@@ -75,6 +76,13 @@ class ComparedMethods:
         (),
         "Stage 1's share of all updates: 0 or more, and under 1; several are compared: 0.1,0.3,0.5. (Default: 0.1.)",
         read=_read_shares,
+    )
+    vary: VariedAxis | None = option(
+        None,
+        "One more axis, AXIS=VALUE,VALUE: every strategy and adapter is run at each value, as in "
+        "head=native,linear,fourier_kan or max_length=128,256. Axes: head, pooling, max_length, long, loss, "
+        "class_weights, precision, preset.",
+        read=VariedAxis.parse,
     )
 
     @property

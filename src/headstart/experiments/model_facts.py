@@ -11,7 +11,8 @@ from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
 from headstart.models.classifier import Classifier
-from headstart.models.loading import load_classifier, load_tokenizer, longest_input
+from headstart.models.input_length import longest_input, usual_input
+from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
 from headstart.models.parameters import count
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
@@ -31,6 +32,7 @@ class ModelFacts:
         head: with its options.
         classifier: names, shapes and types of all tensors, which are on the meta device.
         longest_input: tokens that it reads, special tokens included.
+        usual_input: tokens that it reads unless somebody asks for more.
         num_backbone_parameters: scalars of the backbone.
         saved_adapter: digest of the saved adapter that adapters start from; None for fresh ones.
         device: "cpu" or "cuda".
@@ -42,6 +44,7 @@ class ModelFacts:
     head: Spec
     classifier: Classifier
     longest_input: int
+    usual_input: int
     num_backbone_parameters: int
     saved_adapter: str | None
     device: str
@@ -74,11 +77,13 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
     if adapter is not None and folder is not None:
         check_adapter(adapter, classifier, repr(source.name))
         saved = saved_adapter_digest(adapter, folder, copy.deepcopy(classifier))
+    longest, usual = _lengths(source)
     return ModelFacts(
         source=source,
         head=head,
         classifier=classifier,
-        longest_input=_longest_input(source),
+        longest_input=longest,
+        usual_input=usual,
         num_backbone_parameters=count(classifier.backbone_tensors()),
         saved_adapter=saved,
         device=device,
@@ -88,5 +93,8 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
 
 
 @lru_cache(maxsize=8)
-def _longest_input(source: ModelSource) -> int:
-    return longest_input(source, load_tokenizer(source))
+def _lengths(source: ModelSource) -> tuple[int, int]:
+    """Return the longest and the usual input of a model whose files were looked at, and what is odd there said."""
+    checkpoint_notes(source)
+    config, tokenizer = load_config(source), load_tokenizer(source)
+    return longest_input(config, tokenizer), usual_input(source, config, tokenizer)

@@ -145,7 +145,8 @@ def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
 def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
     """Return the calibration of probabilities on the reported split, as they are and after temperature scaling.
 
-    The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit.
+    The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit. The
+    second is None where none is fitted: fewer than two answers are wrong, or a probability is zero.
     """
     if scored is None or not kind.picks_one or len(scored.answers) < NUM_FOLDS:
         return None, None
@@ -154,7 +155,7 @@ def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord |
         return _record(calibration(probabilities, labels)), None
     # A softmax of log-probabilities over a temperature is that of the logits.
     scaled = cross_fitted_probabilities(np.log(probabilities), labels, num_folds=NUM_FOLDS)
-    return _record(calibration(probabilities, labels)), _record(calibration(scaled, labels))
+    return _record(calibration(probabilities, labels)), None if scaled is None else _record(calibration(scaled, labels))
 
 
 def _record(found: Calibration) -> CalibrationRecord:

@@ -15,7 +15,7 @@ from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
-from headstart.training.arguments import parse_overrides
+from headstart.training.arguments import accumulated_batches, parse_overrides
 from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride, check_precision
 from headstart.training.private.budget import parse_privacy
 from headstart.training.trackers import check_tracker
@@ -112,7 +112,10 @@ class TrainingOptions:
     epochs: float | None = option(None, "Passes over the training rows, all stages together.")
     steps: int | None = option(None, "Updates, all stages together, instead of `epochs`.")
     budget_factor: float | None = option(None, "Multiply the preset's number of updates by this.")
-    batch_size: int | None = option(None, "Rows per update. (Default: the preset's.)")
+    batch_size: int | None = option(
+        None,
+        "Rows per update, or per batch where `trainer` sets gradient_accumulation_steps. (Default: the preset's.)",
+    )
     stage1_on_top: bool = option(
         False, "Add Stage 1's updates to the others: Stage 2 keeps all of `epochs` or `steps`."
     )
@@ -179,9 +182,13 @@ class TrainingOptions:
         _hold(self, "quantise_stage1", lambda value: value in WIDTHS, f"Known: {', '.join(WIDTHS)}.")
 
     @property
-    def rows_per_update(self) -> int:
+    def rows_per_batch(self) -> int:
         """`batch_size`, or the preset's."""
         return get_preset(self.preset).batch_size if self.batch_size is None else self.batch_size
+
+    def steps_per_epoch(self, num_rows: int, stage: str | None = None) -> int:
+        """Return the updates in which a stage sees `num_rows` rows once; without its kind, where none is named."""
+        return steps_per_epoch(num_rows, self.rows_per_batch * accumulated_batches(stage, self.trainer))
 
     def num_steps(self, task: str, num_rows: int) -> int:
         """Return the optimiser updates of all stages together.
@@ -191,13 +198,14 @@ class TrainingOptions:
             num_rows: to train on.
 
         Raises:
-            UsageError: if the paper's preset says nothing about this task.
+            UsageError: if the paper's preset says nothing about this task, or `trainer` accumulates no whole batches.
         """
+        per_epoch = self.steps_per_epoch(num_rows)
         if self.steps is not None:
             return self.steps
         if self.epochs is not None:
-            return max(1, round(self.epochs * steps_per_epoch(num_rows, self.rows_per_update)))
-        usual = usual_steps(get_preset(self.preset), task, num_rows, self.rows_per_update)
+            return max(1, round(self.epochs * per_epoch))
+        usual = usual_steps(get_preset(self.preset), task, per_epoch)
         return usual if self.budget_factor is None else max(1, round(self.budget_factor * usual))
 
 

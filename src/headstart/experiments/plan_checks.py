@@ -23,14 +23,16 @@ def check_plan_fits(
     `checkpointed` are the kinds of the stages that gradient checkpointing is switched on for.
 
     Raises:
-        UsageError: if the model has fewer layers than the plan needs, the head cannot be calibrated, an adapter or
-            gradient checkpointing does not work on this architecture, or one with a stage's regulariser.
+        UsageError: if the model has fewer layers than the plan needs, or a stage too few updates for all of them; if
+            the head cannot be calibrated; if an adapter or gradient checkpointing does not work on this architecture,
+            or one with a stage's regulariser.
     """
     num_layers = len(Layers.of(classifier.backbone_tensors()))
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
         _check_layers(stage, num_layers, model)
+        _check_steps(stage, list(classifier.backbone_tensors()))
         if (
             stage.head_from == PreviousHead(calibrated=True)
             and (reason := head_calibration.refusal(classifier)) is not None
@@ -63,6 +65,16 @@ def _check_layers(stage: Stage, num_layers: int, model: str) -> None:
         raise UsageError(
             f"stage {stage.name!r} is about the last {wanted} layers, and {model} has {num_layers}",
             remedy=f"  Give layers={num_layers} or less.",
+        )
+
+
+def _check_steps(stage: Stage, backbone: Sequence[str]) -> None:
+    fewest = build_regulariser(stage.regulariser).fewest_steps(backbone)
+    if stage.num_steps < fewest:
+        raise UsageError(
+            f"stage {stage.name!r} has {stage.num_steps} updates, and with {stage.regulariser} it takes {fewest} until "
+            "every layer of this model has trained",
+            remedy="  Give more `steps`.",
         )
 
 

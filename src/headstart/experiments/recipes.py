@@ -156,24 +156,22 @@ def stage_optimizers(
     )
 
 
-def steps_per_epoch(num_rows: int, batch_size: int) -> int:
+def steps_per_epoch(num_rows: int, rows_per_update: int) -> int:
     """Return the updates that see every row once."""
-    return math.ceil(num_rows / batch_size)
+    return math.ceil(num_rows / rows_per_update)
 
 
-def usual_steps(preset: Preset, task: str, num_rows: int, batch_size: int) -> int:
+def usual_steps(preset: Preset, task: str, per_epoch: int) -> int:
     """Return a run's optimiser updates, all stages together, where nothing else is asked for.
 
     Args:
         preset: says how many.
         task: its name, for the paper's table of epochs.
-        num_rows: to train on.
-        batch_size: rows per update.
+        per_epoch: updates that see every row once.
 
     Raises:
         UsageError: if the paper says nothing about this task.
     """
-    per_epoch = steps_per_epoch(num_rows, batch_size)
     if preset.paper:
         if task not in PAPER_EPOCHS:
             raise UsageError(

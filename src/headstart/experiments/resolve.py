@@ -49,6 +49,7 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         ),
         method.adapter,
     )
+    plan = _in_own_updates(plan, training, table.num_rows)
     changing, _ = split_neutral(overrides_of(training, plan))
     check_plan_fits(plan, model.classifier, repr(model.source.name), _checkpointed(changing))
     return Experiment(
@@ -64,6 +65,21 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         training=replace(config, overrides=changing),
         evaluation=table.evaluation,
     )
+
+
+def _in_own_updates(plan: tuple[Stage, ...], training: TrainingOptions, num_rows: int) -> tuple[Stage, ...]:
+    """Return the plan with as many passes over the rows in each stage, whatever its own updates accumulate.
+
+    Updates that were asked for by their number stay.
+    """
+    if training.steps is not None:
+        return plan
+
+    def own(stage: Stage) -> Stage:
+        ratio = training.steps_per_epoch(num_rows, stage.kind) / training.steps_per_epoch(num_rows)
+        return replace(stage, num_steps=max(1, round(stage.num_steps * ratio))) if stage.num_steps else stage
+
+    return tuple(own(stage) for stage in plan)
 
 
 def overrides_of(training: TrainingOptions, plan: Sequence[Stage]) -> tuple[TrainerOverride, ...]:
@@ -115,7 +131,7 @@ def _with_backbones(plan: tuple[Stage, ...], options: Options, model: ModelFacts
 
 def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model: ModelFacts) -> TrainingConfig:
     longest = _longest(model.longest_input)
-    usual = min(max_length_for(preset, table.task.name), longest)
+    usual = min(max_length_for(preset, table.task.name), _longest(model.usual_input))
     max_length = usual if training.max_length is None else training.max_length
     if not MIN_LENGTH <= max_length <= longest:
         raise UsageError(
@@ -125,11 +141,11 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
     # Norms that examples are clipped to have to be exact.
     usual_precision = "fp32" if training.dp is not None else model.precision
     return TrainingConfig(
-        batch_size=training.rows_per_update,
+        batch_size=training.rows_per_batch,
         max_length=max_length,
         truncation=_truncation(training, preset),
         stride=_stride(training, max_length),
-        loss=loss_of(training, table.task, table.class_counts),
+        loss=loss_of(training, table.task, table.class_counts, table.num_rows),
         precision=usual_precision if training.precision == "auto" else training.precision,
         attention=model.attention,
         device=model.device,

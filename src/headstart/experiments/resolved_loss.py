@@ -61,26 +61,18 @@ def resolve_loss(
     )
 
 
-def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
-    """Return weights inverse to the classes' frequencies, n / (c n_i), as scikit-learn's "balanced" has them.
-
-    A class without any training row counts as one.
-    """
-    counts = [max(1, count) for count in class_counts]
-    return tuple(sum(counts) / (len(counts) * count) for count in counts)
-
-
 def _fits(loss: type[CrossEntropy], kind: Kind) -> bool:
     return (kind.has_classes or not loss.needs_classes) and (kind.picks_one or not loss.needs_frequencies)
 
 
-def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tuple[float, ...] | None:
+def resolve_class_weights(choice: str, task: Task, counts: Sequence[int], num_rows: int) -> tuple[float, ...] | None:
     """Return one weight per class; None where all are equal.
 
     Args:
         choice: "none", "balanced", or a JSON file that holds an object of label: weight.
         task: says the classes.
         counts: training rows of each class.
+        num_rows: training rows in all.
 
     Raises:
         UsageError: if the file cannot be read, or lacks a class, or holds something that is not a weight.
@@ -91,7 +83,7 @@ def resolve_class_weights(choice: str, task: Task, counts: Sequence[int]) -> tup
         raise UsageError(
             f"`class_weights` would have no effect: {task.name!r} is of kind {task.kind}", remedy="  Leave it out."
         )
-    return balanced_weights(counts) if choice == "balanced" else _read(Path(choice), task.labels)
+    return task.kind.balanced_weights(counts, num_rows) if choice == "balanced" else _read(Path(choice), task.labels)
 
 
 def _read(path: Path, labels: Sequence[str]) -> tuple[float, ...]:

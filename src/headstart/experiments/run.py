@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from headstart.experiments.evaluation import evaluated
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
-from headstart.experiments.scoring import constant_score
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import Witnesses
 from headstart.stats.summary import clearly_above, summarise
+from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder
+from headstart.store.provenance import library_versions
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
+from headstart.store.setting import setting_of
 from headstart.strategies.site import FinishedStage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
@@ -46,12 +48,13 @@ def run_one(
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
     run, experiment, task = data.run, data.run.experiment, data.task
-    constant = constant_score(task, data.train, data.report) if len(data.report) else 0.0
+    constant = data.constant_score
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
         experiment_digest=experiment.digest,
-        environment_digest=experiment.environment_digest,
+        setting=setting_of(dump(experiment)),
+        versions=dict(library_versions()),
         seed=run.seed,
         task=experiment.task,
         model=experiment.model,
@@ -92,15 +95,16 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterat
             split=other.task.evaluation_split,
             metric=other.task.main_metric,
             scores=scores.get(source.name, {}),
-            constant_score=constant_score(other.task, data.train, other.evaluation),
+            constant_score=data.other_constant_score(source),
             num_examples=len(other.evaluation),
+            fingerprint=other.fingerprint,
         )
 
 
 def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> Iterator[str]:
     """Say what a reader of the score should know: answers that are all the same, a first stage that learned nothing."""
     if stages and stages[-1].is_degenerate:
-        yield "every answer is the same: the model has learned nothing from its inputs"
+        yield "every answer is the same, or as good as the same: the score says nothing about the model"
     if (
         len(stages) > 1
         and num_examples

@@ -12,6 +12,7 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.scoring import constant_score
 from headstart.experiments.task_rows import Parts, TaskRows
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 FEATURE_BATCH_SIZE = 32
 SAMPLE_SIZE = 128
 """Examples whose features are compared: two passes over them cost as much as a few updates."""
-TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 36, 200, 1 << 24
-"""What Python needs for a token in a list and for a tensor's name and digest; a tokenizer is this large at most."""
+NUMBER_BYTES, TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 24, 36, 200, 1 << 24
+"""What Python needs for a number, for a token in a list, and for a tensor's name and digest; a tokenizer is this large
+at most."""
 
 Which = Literal["train", "report", "choose", "sample_rows"]
 """The rows that a run has, by the names of the properties of `RunData`."""
@@ -107,6 +109,23 @@ class RunData:
     def other_tokens(self, source: TaskSource) -> TokenizedSplit:
         """Return the tokens of another task's rows to report on."""
         return self._tokenized((self.run.source.at(0), source), lambda: self.other(source).evaluation)
+
+    @property
+    def constant_score(self) -> float:
+        """The main metric of the best constant answer to the rows to report on; 0 where there are none."""
+        rows = ("constant", self.run.source, self.run.experiment.evaluation)
+        return self.cache.kept.get(
+            rows, lambda: constant_score(self.task, self.report) if len(self.report) else 0.0, lambda _: NUMBER_BYTES
+        )
+
+    def other_constant_score(self, source: TaskSource) -> float:
+        """Return the same for another task's rows."""
+        other = self.other(source)
+        return self.cache.kept.get(
+            ("constant", self.run.source.at(0), source),
+            lambda: constant_score(other.task, other.evaluation),
+            lambda _: NUMBER_BYTES,
+        )
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:

@@ -19,6 +19,7 @@ from headstart import metrics
 from headstart.data.examples import Split
 from headstart.kinds.kind import Label
 from headstart.store.layout import atomic_path
+from headstart.tasks.constants import best_constant
 from headstart.tasks.task import Task
 
 Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
@@ -33,12 +34,14 @@ class Scored:
         labels: [n], or [n, c] for multi-label.
         decisions: what is scored, of the same shape.
         answers: probabilities [n, c] or [n, m], or values [n, 1].
+        says_nothing: of the model; see `Kind.says_nothing`.
     """
 
     scores: dict[str, float]
     labels: Values
     decisions: Values
     answers: npt.NDArray[np.float32]
+    says_nothing: bool
 
 
 def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Sequence[str] | None) -> Scored:
@@ -51,16 +54,14 @@ def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Seq
         labels=right,
         decisions=decided,
         answers=said.numpy(),
+        says_nothing=task.kind.says_nothing(right, said.numpy(), decided),
     )
 
 
-def constant_score(task: Task, training: Split, evaluation: Split) -> float:
-    """Return the main metric of the best constant answer to the training rows."""
-    seen = task.kind.label_array(training.labels or (), task.num_labels)
-    right = task.kind.label_array(evaluation.labels or (), task.num_labels)
-    constant = np.empty_like(right)
-    constant[:] = task.kind.best_constant(seen)
-    return metrics.compute((task.main_metric,), right, constant, evaluation.groups)[task.main_metric]
+def constant_score(task: Task, split: Split) -> float:
+    """Return the main metric of the best constant answer to a split's own rows."""
+    labels = task.kind.label_array(split.labels or (), task.num_labels)
+    return best_constant(task.kind, task.main_metric, labels, split.groups)[1]
 
 
 def write_predictions(scored: Scored, path: Path) -> None:

@@ -41,12 +41,13 @@ def check_rows(training: TrainingOptions, data: TaskData) -> None:
     Raises:
         UsageError: if the loss does not fit the kind of answer, or the preset says nothing about the task.
     """
-    loss_of(training, data.task, class_counts(data.task, data.training))
-    training.num_steps(data.task.name, len(data.training))
+    num_rows = len(data.training)
+    loss_of(training, data.task, class_counts(data.task, data.training), num_rows)
+    training.num_steps(data.task.name, num_rows)
 
 
-def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int]) -> LossConfig:
-    """Return the loss that options name, for a task with so many training rows of each class.
+def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int], num_rows: int) -> LossConfig:
+    """Return the loss that options name, for a task with so many training rows of each class, and in all.
 
     Raises:
         UsageError: if it does not fit the kind of answer, or the class weights do not fit the classes.
@@ -55,7 +56,7 @@ def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int]) -> Los
         task.kind,
         training.loss,
         label_smoothing=training.label_smoothing,
-        class_weights=resolve_class_weights(training.class_weights, task, counts),
+        class_weights=resolve_class_weights(training.class_weights, task, counts, num_rows),
         class_counts=counts,
     )
 

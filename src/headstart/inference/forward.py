@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import torch
 
 from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
+from headstart.models.classifier import padding_counts
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 Progress = Callable[[int, int], None]
@@ -26,14 +28,22 @@ def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
 
 
 def length_ordered_batches(
-    tokenized: TokenizedSplit, collate: Collate, batch_size: int
+    model: torch.nn.Module, tokenized: TokenizedSplit, collate: Collate, batch_size: int
 ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
-    """Yield row numbers and their batch, longest rows first: a lack of memory shows at once."""
+    """Yield row numbers and their batch, longest rows first: a lack of memory shows at once.
+
+    Where padding counts for the model, the rows of a batch are equally long, so that nothing is padded.
+    """
     dataset = TokenizedDataset(tokenized)
     order = sorted(range(len(tokenized)), key=lambda row: -tokenized.lengths[row])
-    for begin in range(0, len(order), batch_size):
-        rows = order[begin : begin + batch_size]
-        yield rows, collate([dataset[row] for row in rows])
+    groups = [order]
+    if padding_counts(model):
+        groups = [list(rows) for _, rows in groupby(order, key=tokenized.lengths.__getitem__)]
+        collate = replace(collate, pad_to_multiple_of=1) if isinstance(collate, PaddingCollator) else collate
+    for group in groups:
+        for begin in range(0, len(group), batch_size):
+            rows = group[begin : begin + batch_size]
+            yield rows, collate([dataset[row] for row in rows])
 
 
 def batched_logits(
@@ -67,7 +77,7 @@ def batched_logits(
     parts: list[torch.Tensor] = []
     model.to(device)
     with evaluation_mode(model), torch.inference_mode(), autocast(precision, device):
-        for numbers, batch in length_ordered_batches(sequences, collate, batch_size):
+        for numbers, batch in length_ordered_batches(model, sequences, collate, batch_size):
             inputs = {name: tensor.to(device) for name, tensor in batch.items()}
             parts.append(model(**inputs).logits.float().cpu())
             in_turn += numbers

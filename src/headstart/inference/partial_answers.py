@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 from filelock import FileLock, Timeout
 
@@ -68,6 +69,12 @@ class Piece:
 
     columns: pa.Table
     num_truncated: int
+
+    @property
+    def num_without_label(self) -> int:
+        """The rows that got no label, where a row may get any number of them."""
+        lists = [column for column in self.columns.columns if pa.types.is_list(column.type)]
+        return sum(length == 0 for column in lists for length in pyarrow.compute.list_value_length(column).to_pylist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
 from headstart.registry import Registry
 from headstart.store.layout import atomic_path
+from headstart.tasks import constants
 from headstart.tasks.published import GLUE, SUPER_GLUE
 from headstart.tasks.task import Task
 
@@ -111,7 +112,8 @@ def answers_of(file: SubmissionFile, decisions: Sequence[float]) -> list[Answer]
 
 def best_constant(task: Task, training: Split) -> float:
     """Return the best constant answer to the training rows, where an answer is one class, choice or number."""
-    return float(task.kind.best_constant(task.kind.label_array(training.labels or (), task.num_labels)))
+    labels = task.kind.label_array(training.labels or (), task.num_labels)
+    return float(constants.best_constant(task.kind, task.main_metric, labels, training.groups)[0])
 
 
 def write_archive(out: Path, texts: Mapping[str, str]) -> None:

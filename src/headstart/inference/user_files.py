@@ -44,11 +44,13 @@ class Written:
         num_rows: of the output.
         num_resumed: rows answered by an earlier call that was cut off.
         num_truncated: rows that lost tokens to the maximum length.
+        num_without_label: rows that got no label, where a row may get any number of them.
     """
 
     num_rows: int
     num_resumed: int
     num_truncated: int
+    num_without_label: int
 
 
 def predict_file(
@@ -104,8 +106,13 @@ def predict_file(
     )
     with partial_folder(out, key) as partial:
         num_resumed = _answer(folder, rows, checked, key, partial, progress)
-        num_truncated = _write(rows, checked, partial, added, out)
-    return Written(num_rows=checked.num_rows, num_resumed=num_resumed, num_truncated=num_truncated)
+        num_truncated, num_without_label = _write(rows, checked, partial, added, out)
+    return Written(
+        num_rows=checked.num_rows,
+        num_resumed=num_resumed,
+        num_truncated=num_truncated,
+        num_without_label=num_without_label,
+    )
 
 
 def evaluate_file(
@@ -190,9 +197,9 @@ def _answer(
     return num_resumed
 
 
-def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> int:
-    """Write all rows with their answers; return how many were truncated."""
-    num_truncated = 0
+def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> tuple[int, int]:
+    """Write all rows with their answers; return how many were truncated, and how many got no label."""
+    num_truncated = num_without_label = 0
     whole = partial.whole(format_suffix(out) or "")
     schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
     with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
@@ -202,9 +209,10 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
                 raise CheckpointError(f"finished answers have disappeared from {partial.folder}")
             write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
             num_truncated += piece.num_truncated
+            num_without_label += piece.num_without_label
     require_writable(out)
     os.replace(whole, out)
-    return num_truncated
+    return num_truncated, num_without_label
 
 
 def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -167,15 +166,12 @@ def histogram(values: Sequence[float], num_bins: int = NUM_BINS) -> tuple[Bin, .
 
 
 def quantiles(values: Sequence[float]) -> Quantiles:
-    """Return the quantiles of at least one value; a quantile is one of the values."""
-    ordered = sorted(values)
+    """Return the quantiles of at least one value: of each share the least value that so many are not above."""
+    import numpy as np
 
-    def at(share: float) -> float:
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    return Quantiles(
-        minimum=ordered[0], median=statistics.median_low(ordered), p90=at(0.9), p99=at(0.99), maximum=ordered[-1]
-    )
+    shares = (0.0, 0.5, 0.9, 0.99, 1.0)
+    minimum, median, p90, p99, maximum = np.quantile(values, shares, method="inverted_cdf").tolist()
+    return Quantiles(minimum=minimum, median=median, p90=p90, p99=p99, maximum=maximum)
 
 
 def _split_report(

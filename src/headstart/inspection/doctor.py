@@ -17,9 +17,17 @@ from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.names import adapter_names
 from headstart.models.classifier import Classifier
-from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, longest_input, quiet_loading
+from headstart.models.input_length import longest_input
+from headstart.models.loading import (
+    NATIVE,
+    checkpoint_notes,
+    load_classifier,
+    load_config,
+    load_tokenizer,
+    quiet_loading,
+)
 from headstart.models.parameters import count
-from headstart.models.source import ModelSource
+from headstart.models.source import ModelSource, weight_files
 from headstart.registry import Spec
 
 PROVEN = Path(__file__).with_name("proven.json")
@@ -75,6 +83,7 @@ class ModelReport:
         num_head_parameters: and `num_backbone_parameters`, scalars.
         dtypes: scalars in the checkpoint's files by dtype, as safetensors names it.
         longest_input: in tokens, special tokens included.
+        notes: what is odd about its files and was mended or left out, a sentence each.
     """
 
     model: str
@@ -89,6 +98,7 @@ class ModelReport:
     num_backbone_parameters: int
     dtypes: tuple[tuple[str, int], ...]
     longest_input: int
+    notes: tuple[str, ...]
     adapters: tuple[AdapterReport, ...]
 
 
@@ -106,10 +116,12 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         UsageError: if the architecture has no sequence classifier, or the model no tokenizer.
         CheckpointError: if the checkpoint lacks backbone tensors.
     """
+    notes = checkpoint_notes(source)
     classifier = load_classifier(source, labels=labels, head=head, seed=0)
     stored = list(_stored_tensors(source.path))
     head_tensors = classifier.head_tensors()
-    architecture = str(load_config(source).model_type)
+    config = load_config(source)
+    architecture = str(config.model_type)
     return ModelReport(
         model=source.name,
         revision=source.revision,
@@ -125,7 +137,8 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         num_head_parameters=count(head_tensors),
         num_backbone_parameters=count(classifier.backbone_tensors()),
         dtypes=_dtypes(stored),
-        longest_input=longest_input(source, load_tokenizer(source)),
+        longest_input=longest_input(config, load_tokenizer(source)),
+        notes=notes,
         adapters=tuple(_inspect_adapter(name, classifier, proven_on(architecture)) for name in adapter_names()),
     )
 
@@ -163,7 +176,7 @@ def _num_adapter_parameters(adapter: Adapter, classifier: Classifier) -> int | N
 
 def _stored_tensors(folder: Path) -> Iterator[_StoredTensor]:
     """Read the headers of a checkpoint's files; no weights are read."""
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118, a safetensors file is not a mapping
                 tensor = file.get_slice(name)

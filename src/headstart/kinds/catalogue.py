@@ -31,3 +31,14 @@ def guess_kind(cells: Sequence[object], separator: str | None, choices: Sequence
     """Return the first kind that takes a column, and its reason; "" where it needs none. See `Kind.would_take`."""
     guesses = ((kind, kind.would_take(cells, separator, choices)) for kind in IN_ORDER_OF_GUESSING)
     return next((kind, why) for kind, why in guesses if why is not None)
+
+
+def kind_of_targets(targets: Sequence[object], num_logits: int) -> Kind:
+    """Return what labels are that are made for a model of `num_logits` logits which does not say it itself.
+
+    Lists are 0 and 1 for each class; beside one logit 0 and 1 are two classes, and other numbers stand for themselves.
+    """
+    if any(isinstance(target, list | tuple) for target in targets):
+        return MultiLabel()
+    is_number = num_logits == 1 and not all(isinstance(target, int) and target in (0, 1) for target in targets)
+    return Regression() if is_number else Classification()

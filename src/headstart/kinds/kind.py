@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Values: TypeAlias = "NDArray[numpy.int64] | NDArray[numpy.float64]"
+Answers: TypeAlias = "NDArray[numpy.float32] | NDArray[numpy.float64]"
 Label = int | float | tuple[int, ...]
 """A class or choice by its index, a number, or the indices of several classes in ascending order."""
 
@@ -47,6 +48,7 @@ class Kind(ABC):
         shift_cancels: adding a number to a head's one logit changes no probability.
         problem_type: transformers' word; None if it lacks one.
         dtype: of labels as an array.
+        least_spread: of a model's answers, as a share of the labels' standard deviation; see `says_nothing`.
         decision: name of the column that holds decisions, and an example of one, which has the column's type.
     """
 
@@ -58,6 +60,7 @@ class Kind(ABC):
     shift_cancels: ClassVar[bool] = False
     problem_type: ClassVar[Any] = None
     dtype: ClassVar[str] = "int64"
+    least_spread: ClassVar[float] = 1e-4
     decision: ClassVar[tuple[str, object]]
 
     def __repr__(self) -> str:
@@ -111,6 +114,18 @@ class Kind(ABC):
         """
         return index_below(value, size)
 
+    def target(self, value: object, size: int) -> int | float | list[float]:
+        """Return a label as a model's batch has it, from a row that is made for a model already.
+
+        Args:
+            value: a number, or a list of numbers.
+            size: logits of the row.
+
+        Raises:
+            ValueError: with the reason why it cannot be one.
+        """
+        return index_below(value, size)
+
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Return why the training rows' labels as a whole cannot be learned; "" where they can."""
         return ""
@@ -125,9 +140,51 @@ class Kind(ABC):
 
         return np.asarray(labels, dtype=self.dtype)
 
+    def balanced_weights(self, class_counts: Sequence[int], num_rows: int) -> tuple[float, ...]:
+        """Return weights inverse to the classes' frequencies, n / (c n_i), as scikit-learn's "balanced" has them.
+
+        A class without any of the `num_rows` training rows counts as one.
+        """
+        counts = [max(1, count) for count in class_counts]
+        return tuple(sum(counts) / (len(counts) * count) for count in counts)
+
     @abstractmethod
-    def best_constant(self, labels: Values) -> Values:
-        """Return the one answer that suits labels best, of the shape of one of them."""
+    def constants(self, labels: Values) -> list[Values]:
+        """Return answers, each of the shape of one label, of which one suits labels best as the only answer to all.
+
+        Which of them that is depends on the metric: `headstart.tasks.constants` chooses.
+        """
+
+    @abstractmethod
+    def variance(self, labels: Values) -> float:
+        """Return the variance of labels written as right `answers`, summed over the columns of these."""
+
+    def answered_variance(self, answers: Answers) -> float:
+        """Return the variance of a model's answers over the rows, summed over their columns."""
+        import numpy as np
+
+        return float(np.asarray(answers, dtype=np.float64).var(axis=0).sum())
+
+    def says_nothing(self, labels: Values, answers: Answers, decisions: Values) -> bool:
+        """Return whether a score says nothing of the model, since it says the same of all rows, or what is no number.
+
+        The same is said where all decisions are equal though labels are not, and where the spread of the answers is
+        below `least_spread` times that of the labels: what is left then are differences of rounding.
+
+        Args:
+            labels: of n rows, as `label_array` makes them.
+            answers: the model's, as an array: [n, c], [n, m] or [n, 1].
+            decisions: from the answers.
+        """
+        import numpy as np
+
+        if not np.isfinite(answers).all():
+            return True
+        variance = self.variance(labels)
+        if variance == 0:
+            return False
+        is_same = bool((decisions == decisions[:1]).all())
+        return is_same or self.answered_variance(answers) < self.least_spread**2 * variance
 
     def prediction_fields(self, labels: Sequence[str], num_choices: int = 0) -> list[pyarrow.Field]:
         """Return names and types of a prediction's columns: the decision, then a probability per class or choice."""

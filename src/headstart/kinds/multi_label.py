@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
@@ -47,6 +48,13 @@ class MultiLabel(Kind):
             raise ValueError(f"the label is {value!r}, and not a list of classes")
         return tuple(sorted({index_below(part, size) for part in value}))
 
+    def target(self, value: object, size: int) -> list[float]:
+        """Return a number from 0 to 1 for each class."""
+        parts = list(value) if isinstance(value, list | tuple) else []
+        if len(parts) != size or not all(isinstance(part, int | float) and 0 <= part <= 1 for part in parts):
+            raise ValueError(f"the label is {value!r}, and not a list of {size} numbers from 0 to 1")
+        return [float(part) for part in parts]
+
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Some row needs a class."""
         return "no row has any label" if cells and not any(cell.names for cell in cells) else ""
@@ -60,11 +68,35 @@ class MultiLabel(Kind):
             chosen[row, list(classes if isinstance(classes, tuple) else (int(classes),))] = 1
         return chosen
 
-    def best_constant(self, labels: Values) -> Values:
-        """Return 1 for each class that at least half of the examples have, [c]."""
+    def balanced_weights(self, class_counts: Sequence[int], num_rows: int) -> tuple[float, ...]:
+        """Return for each class the rows without it over those with it: both then weigh the same; each counts as one.
+
+        Source: torch's `BCEWithLogitsLoss`, on `pos_weight`.
+        """
+        return tuple(max(1, num_rows - count) / max(1, count) for count in class_counts)
+
+    def constants(self, labels: Values) -> list[Values]:
+        """Return three sets, [c] each: the best under micro F1, under macro F1, and as a whole (accuracy).
+
+        A constant set of s classes, of which the rows have t in all, has the micro F1 2 t / (s n + p), where p counts
+        the classes of all rows. Of all sets of s classes that with the most frequent ones is the best. Macro F1 is
+        highest with every class that occurs, accuracy with the most frequent set.
+        """
         import numpy as np
 
-        return np.asarray(labels.mean(axis=0) >= 0.5, dtype=np.int64)
+        counts = labels.sum(axis=0)
+        by_frequency = np.argsort(-counts, kind="stable")
+        sizes = np.arange(1, len(counts) + 1)
+        micro_f1 = 2 * counts[by_frequency].cumsum() / (sizes * len(labels) + counts.sum())
+        most_frequent = np.zeros(len(counts), dtype=np.int64)
+        most_frequent[by_frequency[: micro_f1.argmax() + 1]] = 1
+        ((commonest, _),) = Counter(row.tobytes() for row in labels.astype(np.int64)).most_common(1)
+        every_class = np.asarray(counts > 0, dtype=np.int64)
+        return [most_frequent, every_class, np.frombuffer(commonest, dtype=np.int64)]
+
+    def variance(self, labels: Values) -> float:
+        """Return the variance of 0 and 1 for each class, summed."""
+        return float(labels.var(axis=0).sum())
 
     def written(self, decision: Any, labels: Sequence[str]) -> list[str]:
         """Return the list of the classes' names."""
@@ -79,12 +111,15 @@ class MultiLabel(Kind):
         return (answers >= 0.5).long()
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
-        """Return the mean over examples and weighed classes; smoothing moves every target towards one half."""
+        """Return the mean over examples and classes; smoothing moves every target towards one half.
+
+        A class's weight multiplies the loss where the class is right (`pos_weight`), and leaves it where it is not.
+        """
         from torch.nn.functional import binary_cross_entropy_with_logits
 
         loss, weights, smoothing = config.loss, config.weights(logits), config.label_smoothing
         targets = labels.float() * (1 - smoothing) + smoothing / 2
-        losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        losses = binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
         if loss.has_factor:
             losses = losses * loss.factor(logits.where(labels > 0, -logits).sigmoid())
-        return losses.mean() if weights is None else (losses * weights).mean() / weights.mean()
+        return losses.mean()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import INTEGER, is_missing
-from headstart.kinds.kind import Cell
+from headstart.kinds.kind import Answers, Cell
 from headstart.kinds.one_of_several import OneOfSeveral
 
 if TYPE_CHECKING:
@@ -41,6 +41,17 @@ class MultipleChoice(OneOfSeveral):
     def written(self, decision: Any, labels: Sequence[str]) -> int:
         """Return the choice's number."""
         return int(decision)
+
+    def answered_variance(self, answers: Answers) -> float:
+        """Return the squared distance from answering all choices of a row alike, [n, m], summed; the mean over rows.
+
+        Rows may differ in their number of choices, so that even such answers are not the same in all of them.
+        """
+        import numpy as np
+
+        is_choice = answers > 0  # Exactly 0 is a choice that a row lacks; each row has two or more.
+        alike = is_choice / is_choice.sum(axis=1, keepdims=True).clip(min=2)
+        return float(((np.asarray(answers, dtype=np.float64) - alike) ** 2).sum(axis=1).mean())
 
     def example_logits(self, logits: torch.Tensor, num_sequences: torch.Tensor | None) -> torch.Tensor:
         """Put the logits [s, 1] of an example's choices side by side, [n, m], minus infinity where it has fewer."""

@@ -20,11 +20,24 @@ class OneOfSeveral(Kind, ABC):
 
     picks_one = True
 
-    def best_constant(self, labels: Values) -> Values:
-        """Return the answer that most labels are, the first of equals."""
+    def constants(self, labels: Values) -> list[Values]:
+        """Return the answer that most labels are, the first of equals, and of two answers the other one too.
+
+        With more than two answers the most frequent is the best under every metric. A metric of two may be about the
+        rarer one, as F1 of class 1 is.
+        """
         import numpy as np
 
-        return np.asarray(np.bincount(labels.astype(np.int64)).argmax())
+        counts = np.bincount(labels.astype(np.int64))
+        found = [np.asarray(answer) for answer in np.argsort(-counts, kind="stable") if counts[answer]]
+        return found if len(found) <= 2 else found[:1]
+
+    def variance(self, labels: Values) -> float:
+        """Return the variance of 0 and 1 for each answer, summed: 1 minus the sum of the squared shares."""
+        import numpy as np
+
+        shares = np.bincount(labels.astype(np.int64)) / len(labels)
+        return float((shares * (1 - shares)).sum())
 
     def answers(self, logits: torch.Tensor) -> torch.Tensor:
         """Return probabilities [n, a]."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
-from headstart.kinds.kind import Cell, Kind, Label, Values
+from headstart.kinds.kind import Cell, Kind, Values
 from headstart.losses import LossConfig
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Regression(Kind):
     metrics = ("pearson", "spearman")
     problem_type = "regression"
     dtype = "float64"
+    # The values themselves are the answers: within a hundredth of the labels' spread they are one value.
+    least_spread = 1e-2
     decision = ("predicted_value", 0.0)
 
     def would_take(self, cells: Sequence[object], separator: str | None, choices: Sequence[str]) -> str | None:
@@ -42,11 +44,15 @@ class Regression(Kind):
             raise ValueError(f"is {value!r}, and not a finite number")
         return Cell(number=number)
 
-    def indexed_label(self, value: object, size: int) -> Label:
+    def indexed_label(self, value: object, size: int) -> float:
         """Return the number."""
         if isinstance(value, str) or (number := _number(value)) is None or not math.isfinite(number):
             raise ValueError(f"the label is {value!r}, and not a finite number")
         return number
+
+    def target(self, value: object, size: int) -> float:
+        """Return the number."""
+        return float(self.indexed_label(value, size))
 
     def fault_of_all(self, cells: Sequence[Cell]) -> str:
         """Numbers need to differ."""
@@ -54,11 +60,15 @@ class Regression(Kind):
         is_useless = len(distinct) == 1 < len(cells)
         return f"all rows have the number {distinct.pop():g}: they teach nothing" if is_useless else ""
 
-    def best_constant(self, labels: Values) -> Values:
-        """Return the mean."""
+    def constants(self, labels: Values) -> list[Values]:
+        """Return the mean and the median: the best under squared and under absolute errors; correlations are 0."""
         import numpy as np
 
-        return np.asarray(labels.mean())
+        return [np.asarray(labels.mean()), np.asarray(np.median(labels))]
+
+    def variance(self, labels: Values) -> float:
+        """Return the numbers' variance."""
+        return float(labels.var())
 
     def written(self, decision: Any, labels: Sequence[str]) -> float:
         """Return the shortest decimal that tells the number from its fp32 neighbours."""

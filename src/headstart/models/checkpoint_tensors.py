@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from headstart.models.parameters import Digests, digest
-from headstart.models.source import ModelSource
+from headstart.models.source import ModelSource, weight_files
 
 
 class CheckpointTensors(Mapping[str, torch.Tensor]):
@@ -50,7 +50,7 @@ class CheckpointTensors(Mapping[str, torch.Tensor]):
     @cached_property
     def _files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
-        for path in sorted(self._source.path.glob("*.safetensors")):
+        for path in weight_files(self._source.path):
             with safe_open(path, framework="pt") as file:
                 found |= dict.fromkeys(file.keys(), path)
         return found

@@ -20,11 +20,16 @@ from headstart.models.heads import INITIALISED
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.parameters import own_tensors
 from headstart.models.pooling import Pooling, compare_spans, default_pooling, pool
+from headstart.models.text_config import text_config
 from headstart.models.without_code import untrained_model
 from headstart.registry import Scalar, Spec
 
 GLOBAL_FIRST_TOKEN = ("longformer",)
 """Architectures whose first token attends to the whole text only where a mask asks for it."""
+
+
+PADDING_COUNTS = ("canine", "fnet", "funnel", "nystromformer")
+"""Architectures that read padding as a part of the text, whatever the attention mask says."""
 
 
 class HeadstartConfig(PretrainedConfig):
@@ -86,7 +91,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         config._attn_implementation = self.backbone.config._attn_implementation
         self._design = design_of(config).on(backbone_config)
         config.head_options = self._design.options()
-        num_features = int(backbone_config.hidden_size) * (5 if config.reads_spans else 1)
+        num_features = int(text_config(backbone_config).hidden_size) * (5 if config.reads_spans else 1)
         self.head = self._design.build(num_features, config.num_logits)
         self.post_init()  # type: ignore[no-untyped-call]
 
@@ -167,6 +172,13 @@ def pooling_of(model: Any) -> Pooling:
 def reads_first_token_alone(model: Any) -> bool:
     """Whether a classifier's head sees only the vector of a text's first token."""
     return pooling_of(model) is Pooling.FIRST and not getattr(model.config, "reads_spans", False)
+
+
+def padding_counts(model: Any) -> bool:
+    """Return whether a classifier answers a padded text otherwise than the text alone."""
+    config = getattr(model, "config", None)
+    own = getattr(config, "backbone_config", None) or {}
+    return own.get("model_type", getattr(config, "model_type", None)) in PADDING_COUNTS
 
 
 def configuration_of_backbone(config: HeadstartConfig) -> PretrainedConfig:

@@ -51,7 +51,7 @@ def find_new_head(
     mismatched = set(mismatched_keys)
     keys = {*missing_keys, *mismatched}
     names = list(model.state_dict())
-    damaged = sorted(key for key in keys if not _may_be_new(model, key))
+    damaged = sorted(key for key in keys if not may_be_new(model, key))
     if damaged:
         shown = ", ".join(damaged[:5]) + ("" if len(damaged) <= 5 else f" and {len(damaged) - 5} more")
         raise CheckpointError(f"the checkpoint is damaged or of another architecture: it lacks {shown}")
@@ -143,7 +143,8 @@ def _drawing_model(model: PreTrainedModel, path: str) -> PreTrainedModel:
     return inner
 
 
-def _may_be_new(model: PreTrainedModel, key: str) -> bool:
+def may_be_new(model: PreTrainedModel, key: str) -> bool:
+    """Whether a sound checkpoint may lack a tensor: it stands outside the backbone, or in a late part of it."""
     prefix = f"{model.base_model_prefix}."
     if not key.startswith(prefix):
         return True

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from transformers import PretrainedConfig
 
+from headstart.models.agreement import READS_THE_LAST_EOS, num_vectors
 from headstart.models.classifier import HeadstartConfig, configuration_of_backbone
 from headstart.registry import Spec
-
-READS_LAST_END = ("bart", "bigbird_pegasus", "mbart", "mt5", "mvp", "plbart", "t5", "umt5")
-"""Architectures whose native head reads the last end-of-text token, and needs equally many in all texts of a batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +27,5 @@ class InputLimits:
 def input_limits(config: PretrainedConfig, head: Spec) -> InputLimits:
     """Return what a model reads; `config` is the whole model's, or the backbone's where the head is one of ours."""
     backbone = configuration_of_backbone(config) if isinstance(config, HeadstartConfig) else config
-    reads_end = head.name == "native" and config.model_type in READS_LAST_END
-    return InputLimits(
-        num_ids=getattr(backbone, "vocab_size", None), end=int(config.eos_token_id) if reads_end else None
-    )
+    reads_end = head.name == "native" and config.model_type in READS_THE_LAST_EOS
+    return InputLimits(num_ids=num_vectors(backbone), end=int(config.eos_token_id) if reads_end else None)

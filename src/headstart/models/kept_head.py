@@ -11,10 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from transformers import PretrainedConfig
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES,
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-)
 
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
@@ -24,10 +20,8 @@ from headstart.models.classifier import Classifier
 from headstart.models.heads import last_linear
 
 _PLACE = re.compile(r"(?:LABEL_)?(\d+)", re.IGNORECASE)
-_CLASSIFIERS = {
-    *MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.values(),
-    *MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES.values(),
-}
+CLASSIFIERS = ("ForSequenceClassification", "ForMultipleChoice")
+"""What the names of transformers' classes with a head for whole texts end with."""
 
 
 def check_kind(model: str, config: PretrainedConfig, kind: Kind) -> None:
@@ -52,7 +46,7 @@ def check_architecture(model: str, config: PretrainedConfig) -> None:
         UsageError: naming the class that the checkpoint was saved from.
     """
     made_for = config.architectures or []
-    if made_for and not _CLASSIFIERS.intersection(made_for):
+    if made_for and not any(name.endswith(CLASSIFIERS) for name in made_for):
         raise _refusal(f"{model!r} was saved from {made_for[0]}, whose head does not classify texts")
 
 

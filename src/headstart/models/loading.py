@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -23,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from headstart.errors import CheckpointError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
+from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
 from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
     Classifier,
@@ -38,25 +40,22 @@ from headstart.models.kept_head import (
     check_kind,
     names_of,
     pair_classes,
-    pairing_note,
     reorder_head,
 )
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
-from headstart.models.without_code import read_config, read_model, read_tokenizer
+from headstart.models.tokenizer_files import disobeyed, tokenizer_from_files
+from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
+from headstart.process_state import alone
 from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
 NATIVE = Spec("native")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
-POSITIONS_AFTER_PADDING = ("camembert", "data2vec-text", "ibert", "longformer", "mpnet", "xmod")
-"""Architectures beside RoBERTa's family that count positions from pad_token_id + 1."""
-
-READS_THE_END = ("xlnet",)
-"""Architectures whose native head reads the last place of a batch, padding or not."""
+NEIGHBOURS_DECIDE = ("t5gemma", "t5gemma2")
+"""Architectures whose native head reads another place where a longer text stands in the same batch."""
 
 
 def load_classifier(
@@ -123,30 +122,42 @@ class _Request:
 
 
 def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrainedTokenizerBase:
-    """Return the model's fast tokenizer, which pads on the left where the native head reads the last place.
+    """Return the model's tokenizer, made one with its configuration; what that changed is said once.
 
     Special tokens that stand in a text, such as "[SEP]", are read as any other text: they would end it, or be skipped.
     `as_saved` leaves that to the folder's own settings, which decide what transformers' pipeline does with it.
 
     Raises:
-        UsageError: if the folder holds none, or transformers does not know the architecture.
+        UsageError: if the folder holds none that can be loaded, it does not fit the model, or transformers does not
+            know the architecture.
     """
-    if not any(found for pattern in TOKENIZER_FILES for found in source.path.glob(pattern)):
-        # transformers would make one without a vocabulary, to which every word is unknown.
-        raise UsageError(f"the model {source.name!r} has no tokenizer: its folder holds no vocabulary")
-    # A folder with an adapter alone has no configuration; its tokenizer knows the side.
-    has_config = (source.path / "config.json").is_file()
-    options: dict[str, object] = {} if as_saved else {"split_special_tokens": True}
-    if has_config and load_config(source).model_type in READS_THE_END:
-        options["padding_side"] = "left"
-    try:
-        with quiet_loading():
-            tokenizer = read_tokenizer(source.path, **options)
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"the model {source.name!r} has no tokenizer that can be loaded: {error}") from error
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    # A folder with an adapter alone has no configuration; its tokenizer was made one with it before it was saved.
+    config = load_config(source) if (source.path / CONFIG).is_file() else None
+    with quiet_loading():
+        tokenizer = tokenizer_from_files(source, config, splits_special_tokens=None if as_saved else True)
+    for note in agree(tokenizer, config, source.name):
+        say_once(note)
     return tokenizer
+
+
+def checkpoint_notes(source: ModelSource) -> tuple[str, ...]:
+    """Return what is odd about a checkpoint's files and was mended or left out, a sentence each; say them once.
+
+    Raises:
+        UsageError: as `load_tokenizer` does.
+    """
+    config = load_config(source)
+    with quiet_loading():
+        tokenizer = tokenizer_from_files(source, config)
+    found = (*agree(tokenizer, config, source.name), disobeyed(source, tokenizer), leftovers(source.path, source.name))
+    notes = tuple(note for note in found if note is not None)
+    for note in notes:
+        say_once(note)
+    return notes
+
+
+_kept_tokenizer = lru_cache(maxsize=2)(load_tokenizer)
+"""For facts alone: tokenizers that are given out may be changed."""
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:
@@ -165,32 +176,21 @@ def load_config(source: ModelSource) -> PretrainedConfig:
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
 
 
-def kept_classes_note(source: ModelSource, kind: Kind, labels: Sequence[str]) -> str:
-    """Return a sentence on how the classes of a kept head are paired with the data's; "" where they are equal."""
-    return pairing_note(names_of(own_config(source) or load_config(source), kind), labels)
-
-
-def classifier_from_model(model: PreTrainedModel, head_modules: Sequence[str] | None = None) -> Classifier:
-    """Return a view on a live model; its head is found by the architecture unless its modules are named.
+def classifier_from_model(
+    model: PreTrainedModel, head_names: Sequence[str] | None = None, kind: Kind | None = None
+) -> Classifier:
+    """Return a view on a live model; head and kind of answer are what the architecture says, unless they are given.
 
     Raises:
         UsageError: if no head is found.
     """
-    names = architecture_head(model) if head_modules is None else head_of_modules(model, head_modules)
-    kind = kind_of(model)
-    labels = label_names(model.config) if kind.has_classes else ()
-    return Classifier(model=model, head_names=names, labels=labels, kind=kind)
-
-
-def longest_input(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return the longest example that a model reads, in tokens, special tokens included."""
-    config = load_config(source)
-    positions = getattr(config, "max_position_embeddings", None)
-    known = [int(tokenizer.model_max_length)] if tokenizer.model_max_length < 10**6 else []
-    if isinstance(positions, int) and positions > 0:
-        counts_from_padding = "roberta" in config.model_type or config.model_type in POSITIONS_AFTER_PADDING
-        known.append(positions - ((config.pad_token_id or 0) + 1 if counts_from_padding else 0))
-    return min(known, default=512)
+    kind = kind or kind_of(model)
+    return Classifier(
+        model=model,
+        head_names=tuple(architecture_head(model) if head_names is None else head_names),
+        labels=label_names(model.config) if kind.has_classes else (),
+        kind=kind,
+    )
 
 
 def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Classifier:
@@ -200,11 +200,15 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
             remedy="  Use the `head` linear, or the task whose name ends in _marked.",
         )
     config = load_config(source)
+    if config.model_type in NEIGHBOURS_DECIDE:
+        raise UsageError(
+            f"the native head of {config.model_type!r} answers a text otherwise beside a longer one",
+            remedy="  Use the `head` linear.",
+        )
     order = _kept_order(source, config, request) if keep_head else ()
     set_labels(config, request.kind, request.labels)
+    _follow_tokenizer(source, config, is_native=True)
     model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = load_tokenizer(source).pad_token_id
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
@@ -217,8 +221,22 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
     return classifier
 
 
+def _follow_tokenizer(source: ModelSource, config: PretrainedConfig, *, is_native: bool) -> None:
+    """Make a configuration one with its tokenizer, where there is one; who needs a tokenizer is told of its lack."""
+    try:
+        tokenizer = _kept_tokenizer(source)
+    except UsageError:
+        return
+    follow_tokenizer(config, tokenizer)
+    note = follow_end_of_text(config, tokenizer, source.name) if is_native else None
+    if note is not None:
+        say_once(note)
+
+
 def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
-    whole, missing, mismatched = _from_pretrained(AutoModel, source, load_config(source), request)
+    config = load_config(source)
+    _follow_tokenizer(source, config, is_native=False)
+    whole, missing, mismatched = _from_pretrained(AutoModel, source, config, request)
     backbone = without_pooler(encoder_of(whole))
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
     state = whole.state_dict(keep_vars=True)
@@ -315,13 +333,14 @@ def _no_head_to_keep(source: ModelSource, request: _Request) -> UsageError:
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Silence transformers' loading reports inside the block: headstart says itself what is new."""
-    level = transformers_logging.get_verbosity()
-    had_bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if had_bars:
-            transformers_logging.enable_progress_bar()
+    with alone():
+        level = transformers_logging.get_verbosity()
+        had_bars = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity(logging.ERROR)
+        transformers_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            transformers_logging.set_verbosity(level)
+            if had_bars:
+                transformers_logging.enable_progress_bar()

@@ -12,9 +12,14 @@ from transformers import PretrainedConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from headstart.errors import UsageError
+from headstart.models.text_config import text_config
 
 LEFT_TO_RIGHT = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - frozenset(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
 """Architectures that are pretrained from left to right, and XLNet, whose token for the whole text stands last."""
+
+
+BOTH_WAYS = (True, "all")
+"""What a configuration says under `use_bidirectional_attention` where every token of a text sees all others."""
 
 
 class Pooling(StrEnum):
@@ -32,11 +37,13 @@ def default_pooling(config: PretrainedConfig) -> Pooling:
     """Return what an architecture's vectors are made for.
 
     The first token for encoders; the last for models that read from left to right, since only it has seen the whole
-    text; the mean for the encoder of an encoder-decoder, none of whose tokens was trained to sum up a text.
+    text; the mean where no token was trained to sum up a text: for the encoder of an encoder-decoder, and for a decoder
+    whose attention was opened in both directions.
 
-    Source: for encoder-decoders Ni et al. (Findings of ACL 2022), "Sentence-T5", section 3.
+    Source: for encoder-decoders Ni et al. (Findings of ACL 2022), "Sentence-T5", section 3; for opened decoders
+    Schechter Vera et al. (arXiv 2509.20354), "EmbeddingGemma".
     """
-    if config.is_encoder_decoder:
+    if config.is_encoder_decoder or _was_opened(config):
         return Pooling.MEAN
     return Pooling.LAST if config.model_type in LEFT_TO_RIGHT else Pooling.FIRST
 
@@ -47,11 +54,17 @@ def check_pooling(pooling: Pooling, config: PretrainedConfig) -> None:
     Raises:
         UsageError: if `pooling` is that.
     """
-    if pooling is Pooling.FIRST and config.model_type in LEFT_TO_RIGHT and not config.is_encoder_decoder:
+    reads_both_ways = config.is_encoder_decoder or _was_opened(config)
+    if pooling is Pooling.FIRST and config.model_type in LEFT_TO_RIGHT and not reads_both_ways:
         raise UsageError(
             f"pooling=first was asked of {config.model_type!r}, whose first token does not stand for the text",
             remedy="  Use pooling=last or pooling=mean.",
         )
+
+
+def _was_opened(config: PretrainedConfig) -> bool:
+    """Return whether the attention of a model made from left to right looks in both directions."""
+    return getattr(text_config(config), "use_bidirectional_attention", None) in BOTH_WAYS
 
 
 def pool(hidden: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Pooling) -> torch.Tensor:

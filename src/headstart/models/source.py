@@ -12,8 +12,9 @@ import xxhash
 from headstart.errors import UsageError, unknown_name
 from headstart.models.embedded import EMBEDDED, find_embedded
 
-HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
+HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken")
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
+ADAPTER_PREFIX = "adapter"
 PICKLES = ("pytorch_model.bin", "*.pt", "*.bin")
 
 
@@ -55,6 +56,11 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
         )
     folder, commit = _from_hub(name, revision)
     return ModelSource(name=name, path=folder, revision=commit)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files of a model's own weights, by name; adapters that lie beside them are none of it."""
+    return [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith(ADAPTER_PREFIX)]
 
 
 def _from_folder(name: str, folder: Path) -> ModelSource:

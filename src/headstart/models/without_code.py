@@ -26,6 +26,9 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, 
 from headstart.errors import UsageError
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
+NO_ADAPTER = {"subfolder": "no-adapter"}
+"""Where transformers looks for an adapter to put onto a whole model: a folder that is not there."""
 
 
 def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfig:
@@ -54,9 +57,17 @@ def read_tokenizer(folder: Path, **options: object) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def leftovers(folder: Path, name: str) -> str | None:
+    """Return what lies beside the whole model called `name` and takes no part; None where nothing does."""
+    if not (folder / ADAPTER_CONFIG).is_file():
+        return None
+    return f"{name}: {ADAPTER_CONFIG} is left out: the model is what its own weights are, without that adapter"
+
+
 def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **options: Any) -> tuple[PreTrainedModel, Any]:
     """Return a folder's model in fp32 whatever the files' dtype, and what transformers reports about loading it.
 
+    It is what its own weights are: transformers would put an adapter that lies beside them onto it once more.
     `model_class` is one of transformers' Auto classes or a class of ours, `options` are those of `from_pretrained`.
     """
     _forget_code(config)
@@ -68,6 +79,7 @@ def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **optio
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
+        adapter_kwargs=dict(NO_ADAPTER),
         **options,
     )
     return model, info

@@ -1,1 +1,1 @@
-"""Tables and figures, computed from stored runs only."""
+"""Finished comparisons as tables, figures, pages and files: nothing is decided here."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.evidence import ReportEvidence
-from headstart.reports.examples import ExampleEvidence, RunPair
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.evidence import ReportEvidence
+from headstart.comparison.examples import ExampleEvidence, RunPair
+from headstart.comparison.formats import MINUS, NOTHING, bracket, plural, points, signed_points
 from headstart.reports.figures.drawing import DataTable
-from headstart.reports.formats import MINUS, NOTHING, bracket, plural, points, signed_points
 from headstart.stats.evidence import BootstrapInterval, Evidence
 from headstart.stats.intervals import Interval
 from headstart.stats.power import seeds_needed
@@ -72,18 +72,12 @@ def _outcomes(evidence: Evidence) -> str:
     return f"{difference.wins} / {difference.ties} / {difference.losses}"
 
 
-def _unless_sequential(evidence: Evidence, p_value: float) -> str:
-    """Leave out a p value that stopping at a look has made invalid."""
-    return NOTHING if evidence.difference.is_sequential else _p_value(p_value)
-
-
 def _coverage(bootstrap: BootstrapInterval) -> str:
     return f"{100 * bootstrap.coverage:.0f} %"
 
 
 def _effect(evidence: Evidence) -> str:
-    effect = evidence.effect
-    return NOTHING if effect is None else _with_interval(effect.value, effect.interval)
+    return _with_interval(evidence.effect.value, evidence.effect.interval)
 
 
 def _with_interval(value: float, interval: Interval) -> str:
@@ -99,8 +93,8 @@ def _seeds_needed(evidence: Evidence) -> str:
 STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("wins / ties / losses of paired seeds", _outcomes),
     ("95 % interval of the difference", lambda e: bracket(e.difference.interval)),
-    ("sign-flip test, p", lambda e: _unless_sequential(e, e.difference.p_value)),
-    ("Wilcoxon signed-rank test, p", lambda e: _unless_sequential(e, e.wilcoxon_p_value)),
+    ("sign-flip test, p", lambda e: _p_value(e.difference.p_value)),
+    ("Wilcoxon signed-rank test, p", lambda e: _p_value(e.wilcoxon_p_value)),
     ("95 % interval, percentile bootstrap", lambda e: bracket(e.percentile.interval)),
     ("what such an interval covers", lambda e: _coverage(e.percentile)),
     ("95 % interval, BCa bootstrap", lambda e: bracket(e.bca.interval)),

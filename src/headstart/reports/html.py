@@ -8,52 +8,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from headstart.comparison.report import Report
 from headstart.reports.figures.drawing import swatch
-from headstart.reports.frame import frame_to_report
 from headstart.reports.page import build_page
-from headstart.reports.report import build_report
 from headstart.store.layout import write_text
-from headstart.store.local import LocalStore
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def write_html(
-    store_path: Path, out: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False
-) -> None:
-    """Write the page of `render_html` to `out`, whole or not at all; a page that is there is replaced.
-
-    Raises:
-        UsageError: as `render_html` does.
-    """
-    write_text(out, render_html(store_path, digests, equal_compute=equal_compute))
+def write_html(report: Report, out: Path) -> None:
+    """Write a report's page to `out`, whole or not at all; a page that is there is replaced."""
+    write_text(out, render_html(report))
 
 
-def render_html(store_path: Path, digests: Collection[str] | None = None, *, equal_compute: bool = False) -> str:
-    """Return the page; equal for equal stores of one name.
-
-    Args:
-        store_path: the store's folder.
-        digests: the experiments to show; all by default.
-        equal_compute: compare with fine-tuning at EH-FT's compute.
-
-    Raises:
-        UsageError: if the store does not exist, or holds nothing to report.
-    """
-    frame = frame_to_report(store_path, digests, equal_compute=equal_compute)
-    store = LocalStore(store_path)
+def render_html(report: Report) -> str:
+    """Return a report's page; equal for equal stores of one name."""
     script = "\n" + (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
         environment()
         .get_template("report.html.j2")
         .render(
-            page=build_page(build_report(frame, store), frame, store),
+            page=build_page(report),
             swatch=swatch,
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

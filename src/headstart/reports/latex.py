@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
+from headstart.comparison.report import Report
 from headstart.reports.renderings import cells_of
-from headstart.reports.report import Report
 
 HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
 _ESCAPES = {
@@ -35,7 +35,7 @@ def _table(number: int, group: ComparisonGroup) -> str:
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape(f'{group.task}, {group.model}. {group.caption}')}}}",
+            rf"\caption{{{escape(f'{group.title}, {group.model}. {group.caption}')}}}",
             rf"\label{{tab:headstart-{number}}}",
             r"\begin{tabular}{lrrrrl}",
             r"\toprule",
@@ -52,7 +52,7 @@ def _table(number: int, group: ComparisonGroup) -> str:
 
 def _cells(row: ComparisonRow) -> list[str]:
     label, mean, runs, _, difference, interval, *_ = cells_of(row)
-    return [label, mean, runs, difference, interval, *(row.words[:1] or ("",))]
+    return [label, mean, runs, difference, interval, row.finding or (row.words[:1] or ("",))[0]]
 
 
 def _line(cells: list[str]) -> str:

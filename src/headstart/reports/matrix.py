@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.formats import PLUS_MINUS, points, signed_points
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import PLUS_MINUS, points, signed_points
-from headstart.reports.frame import Cell
 from headstart.stats.comparisons import Verdict
 from headstart.store.record import RunStatus
 
@@ -41,6 +41,7 @@ class MatrixCell:
     difference: str
     value: float | None
     mark: Mark
+    finding: str
     seeds: tuple[SeedLine, ...]
     words: tuple[str, ...]
 
@@ -121,14 +122,15 @@ def _cell(row: ComparisonRow, cell: Cell) -> MatrixCell:
         difference=signed_points(difference.mean) if difference else "",
         value=round(100 * summary.mean, 6) if summary else None,
         mark=_mark(row),
+        finding=row.finding,
         seeds=seed_lines(row, cell),
         words=row.words,
     )
 
 
 def _mark(row: ComparisonRow) -> Mark:
-    if row.difference is None or not row.words:
+    if row.difference is None:
         return Mark.NONE
-    if row.words[0] == Verdict.BETTER:
+    if row.verdict is Verdict.BETTER:
         return Mark.BETTER
-    return Mark.WORSE if row.words[0] == Verdict.WORSE else Mark.OPEN
+    return Mark.WORSE if row.verdict is Verdict.WORSE else Mark.OPEN

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from headstart.reports.answers import Answer, answers_of
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
-from headstart.reports.evidence import ReportEvidence
+from headstart.comparison.answers import Answer
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.formats import NOTHING, count, last_line, points
+from headstart.comparison.origins import Origins, read_origins
+from headstart.comparison.overall import OverallAnswer
+from headstart.comparison.report import Report
 from headstart.reports.evidence_table import evidence_table, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.strip import strip, strip_limit
-from headstart.reports.formats import NOTHING, count, last_line, points
-from headstart.reports.frame import Cell, Frame
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
-from headstart.reports.measurements import measurement_table
-from headstart.reports.origins import Origins, read_origins
-from headstart.reports.overall import OverallAnswer
+from headstart.reports.measurement_table import measurement_table
 from headstart.reports.renderings import cells_of
-from headstart.reports.report import Report
-from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
 
@@ -88,46 +86,42 @@ class Page:
     origins: Origins
 
 
-def build_page(report: Report, frame: Frame, store: LocalStore) -> Page:
-    """Return the page of a report; `frame` and `store` are those that it was built from."""
-    table, evidence = report.table, report.evidence
-    cells, series = {cell.key: cell for cell in frame.cells}, series_numbers(table.groups)
+def build_page(report: Report) -> Page:
+    """Return the page of a report."""
+    table, cells, series = report.table, report.cells, series_numbers(report.table.groups)
     return Page(
-        store_name=store.root.resolve().name,
-        num_runs=frame.num_runs,
+        store_name=report.store.root.resolve().name if report.store else "",
+        num_runs=report.num_runs,
         overall=report.overall,
         groups=tuple(
-            _group_view(number, group, store, cells, series, evidence) for number, group in enumerate(table.groups, 1)
+            _group_view(number, group, answers, report, series)
+            for number, (group, answers) in enumerate(report.groups, 1)
         ),
         matrix=build_matrix(table, cells, series),
-        overview=overview_figures(table, series, evidence.gains),
+        overview=overview_figures(report, series),
         notes=table.notes,
         failures=_failures(table, cells),
-        warnings=_warnings(frame),
-        origins=read_origins(store, frame),
+        warnings=_warnings(cells),
+        origins=read_origins(report.store, cells.values()),
     )
 
 
 def _group_view(
-    number: int,
-    group: ComparisonGroup,
-    store: LocalStore,
-    cells: Cells,
-    series: SeriesNumbers,
-    evidence: ReportEvidence,
+    number: int, group: ComparisonGroup, answers: tuple[Answer, ...], report: Report, series: SeriesNumbers
 ) -> GroupView:
+    cells = report.cells
     limit = strip_limit(group)
     return GroupView(
         number=number,
         group=group,
-        answers=answers_of(group, evidence),
+        answers=answers,
         rows=tuple(_row_view(row, series[row.label], limit) for row in group.rows),
         has_strips=any(row.difference for row in group.rows),
         strip_limit=points(limit),
-        figures=task_figures(number, group, store, cells, series),
+        figures=task_figures(number, group, report, series),
         spread=spread_table(group),
-        evidence=evidence_table(group, evidence),
-        run_by_run=run_table(group, evidence),
+        evidence=evidence_table(group, report.evidence),
+        run_by_run=run_table(group, report.evidence),
         plans=tuple((row.label, _plan(cells[row.key])) for row in group.rows),
         seeds=_seeds(group, cells),
         measurements=measurement_table(group, cells),
@@ -168,16 +162,17 @@ def _seeds(group: ComparisonGroup, cells: Cells) -> tuple[tuple[int, tuple[str, 
 def _failures(table: ComparisonTable, cells: Cells) -> tuple[FailureView, ...]:
     """Return every failed run once, also one that stands in several tables."""
     views: dict[tuple[str, int], FailureView] = {}
-    for row in table.rows:
-        for run in cells[row.key].failed:
-            views.setdefault((row.experiment_digest, run.seed), _failure(row, run))
+    for group in table.groups:
+        for row in group.rows:
+            for run in cells[row.key].failed:
+                views.setdefault((row.experiment_digest, run.seed), _failure(group, row, run))
     return tuple(views.values())
 
 
-def _failure(row: ComparisonRow, run: RunRecord) -> FailureView:
+def _failure(group: ComparisonGroup, row: ComparisonRow, run: RunRecord) -> FailureView:
     step = f"step {run.failed_step}" if run.failed_step is not None else ""
     return FailureView(
-        task=row.task,
+        task=group.name,
         label=row.label,
         seed=run.seed,
         kind=failure_word(run.status),
@@ -186,10 +181,10 @@ def _failure(row: ComparisonRow, run: RunRecord) -> FailureView:
     )
 
 
-def _warnings(frame: Frame) -> tuple[str, ...]:
+def _warnings(cells: Cells) -> tuple[str, ...]:
     found = (
         f"{run.task}, {run.label}, seed {run.seed}: {warning}"
-        for cell in frame.cells
+        for cell in cells.values()
         for run in cell.finished
         for warning in run.warnings
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
-from headstart.reports.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
-from headstart.reports.report import Report
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
+from headstart.comparison.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
+from headstart.comparison.report import Report
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod, RenderableType
@@ -50,7 +50,7 @@ def as_rich(table: ComparisonTable) -> Group:
     numbers = {word: number for number, word in enumerate(_all_words(table), start=1)}
     parts: list[RenderableType] = []
     for group in table.groups:
-        parts += [Text(f"{group.task}  {group.model}", style="bold"), Text(group.caption, style="dim")]
+        parts += [Text(f"{group.title}  {group.model}", style="bold"), Text(group.caption, style="dim")]
         parts += [_rich_group(group, numbers), Text()]
     parts.append(_rich_notes(table, numbers))
     return Group(*parts)
@@ -79,7 +79,11 @@ def as_markdown(report: Report) -> str:
         "",
         _markdown_line([heading for heading, _ in headings]),
         _markdown_line(["---:" if is_number else "---" for _, is_number in headings]),
-        *[_markdown_line([row.task, *cells_of(row), "; ".join(row.words) or "baseline"]) for row in table.rows],
+        *[
+            _markdown_line([group.name, *cells_of(row), "; ".join(row.words) or "baseline"])
+            for group in table.groups
+            for row in group.rows
+        ],
     ]
     captions = [f"{group.caption} Model: {group.model}." for group in table.groups]
     remarks = [f"- {_escape_markdown(sentence)}" for sentence in (*captions, *table.notes)]

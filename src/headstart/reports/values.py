@@ -9,20 +9,28 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.examples import ExampleEvidence
-from headstart.reports.report import Report
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.report import Report
 from headstart.stats.evidence import Evidence
 
-SCHEMA_VERSION = 3
-"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number. 3: `constant_score`."""
+SCHEMA_VERSION = 4
+"""2: answers, evidence and counts beside the rows; 1 was the table alone, without a number. 3: `constant_score`. 4: a
+row's `finding` and `cautions` for `words`, its `setting`, and what keeps it from being compared."""
 
 
 def as_csv(report: Report) -> str:
     """Return a heading and one line per row; a value that is missing is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    headings = (*_ROW_COLUMNS, "adjusted_p_value", *_EVIDENCE_COLUMNS, *_EXAMPLE_COLUMNS, "words", "experiment_digest")
+    headings = (
+        *_ROW_COLUMNS,
+        "adjusted_p_value",
+        *_EVIDENCE_COLUMNS,
+        *_EXAMPLE_COLUMNS,
+        "cautions",
+        "experiment_digest",
+    )
     writer.writerow(headings)
     for row in report.table.rows:
         found, examples = report.evidence.by_row.get(row.key), report.evidence.examples.get(row.key)
@@ -30,7 +38,7 @@ def as_csv(report: Report) -> str:
         values.append(report.evidence.adjusted.get(row.key) if found else None)
         values += [write(found) if found else None for write in _EVIDENCE_COLUMNS.values()]
         values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
-        writer.writerow([*values, "; ".join(row.words), row.experiment_digest])
+        writer.writerow([*values, "; ".join(row.cautions), row.experiment_digest])
     return text.getvalue()
 
 
@@ -38,7 +46,8 @@ def as_json(report: Report) -> str:
     """Return everything as JSON; a value that is missing is null.
 
     A row is what `ComparisonRow` says, and beside that its evidence (`stats.evidence`), its examples
-    (`reports.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or changes.
+    (`comparison.examples`) and the expected best of 1, 2, ... runs. `schema_version` rises when a field goes or
+    changes.
     """
     values = {
         "schema_version": SCHEMA_VERSION,
@@ -72,6 +81,8 @@ def _row(report: Report, row: ComparisonRow) -> dict[str, Any]:
 _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "task": lambda row: row.task,
     "model": lambda row: row.model,
+    "rows": lambda row: row.setting and row.setting.rows,
+    "model_revision": lambda row: row.setting and row.setting.model_revision,
     "label": lambda row: row.label,
     "strategy": lambda row: row.strategy,
     "metric": lambda row: row.metric,
@@ -100,6 +111,8 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "num_pairs": lambda row: row.difference and row.difference.n,
     "num_missing_pairs": lambda row: row.difference and row.difference.num_missing_pairs,
     "verdict": lambda row: row.verdict,
+    "finding": lambda row: row.finding,
+    "baseline": lambda row: row.baseline,
     "p_value": lambda row: row.difference and row.difference.p_value,
 }
 _EVIDENCE_COLUMNS: dict[str, Callable[[Evidence], object]] = {
@@ -110,9 +123,9 @@ _EVIDENCE_COLUMNS: dict[str, Callable[[Evidence], object]] = {
     "bca_low": lambda each: each.bca.interval.low,
     "bca_high": lambda each: each.bca.interval.high,
     "bca_coverage": lambda each: each.bca.coverage,
-    "effect_size": lambda each: each.effect and each.effect.value,
-    "effect_size_low": lambda each: each.effect and each.effect.interval.low,
-    "effect_size_high": lambda each: each.effect and each.effect.interval.high,
+    "effect_size": lambda each: each.effect.value,
+    "effect_size_low": lambda each: each.effect.interval.low,
+    "effect_size_high": lambda each: each.effect.interval.high,
     "probability_of_improvement": lambda each: each.improvement.value,
     "stochastic_order_violation": lambda each: each.order.violation,
     "stochastic_order_bound": lambda each: each.order.upper_bound,

@@ -6,6 +6,7 @@ Letters: n examples, c classes, m bins.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy
@@ -15,6 +16,8 @@ from scipy import special
 from headstart.stats.limits import Values
 
 NUM_BINS = 15
+MIN_WRONG_ANSWERS = 2
+"""With fewer no temperature can be cross-fitted: whoever judges the one wrong answer has seen right ones only."""
 _SMALLEST_TEMPERATURE, _LARGEST_TEMPERATURE = 1e-2, 1e2
 
 Labels = NDArray[numpy.integer]
@@ -88,28 +91,36 @@ def softmax(logits: Values, temperature: float = 1.0) -> Values:
 def fit_temperature(logits: Values, labels: Labels) -> float:
     """Return the temperature of logits [n, c] that makes the right classes [n] most probable, from 0.01 to 100.
 
-    The loss falls and then rises along the temperature. Where every answer is right the best temperature is zero and
-    the smallest one is returned. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`.
+    It is at least the one that would be best if half an answer in all were wrong, whichever. Without this bound, rows
+    that are all right, or wrong by a hair, ask for a temperature near zero, at which one wrong answer on other rows
+    costs more than was won. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`.
 
     Raises:
         ValueError: if shapes or values do not fit.
 
-    Source: Guo et al. (2017), section 4.2.
+    Source: Guo et al. (2017), section 4.2; the bound follows Platt (1999), "Probabilistic Outputs for Support Vector
+    Machines", whose targets are never quite 0 and 1.
     """
-    from scipy import optimize
-
     values, right = _checked(logits, labels)
-    bounds = (math.log(_SMALLEST_TEMPERATURE), math.log(_LARGEST_TEMPERATURE))
+    top = values.max(axis=1)
+    others = numpy.sort(values, axis=1)[:, :-1]
 
-    def loss(log_temperature: float) -> float:
-        return _log_loss(values, right, math.exp(log_temperature))
+    def loss(temperature: float) -> float:
+        return _log_loss(values, right, temperature)
 
-    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7})
-    return _SMALLEST_TEMPERATURE if loss(bounds[0]) <= found.fun else math.exp(found.x)
+    def loss_if_half_an_answer_is_wrong(temperature: float) -> float:
+        lead = top / temperature - special.logsumexp(others / temperature, axis=1)
+        wrong = 0.5 / len(right)
+        return float(((1.0 - wrong) * numpy.logaddexp(0.0, -lead) + wrong * numpy.logaddexp(0.0, lead)).mean())
+
+    return max(_best_temperature(loss), _best_temperature(loss_if_half_an_answer_is_wrong))
 
 
-def cross_fitted_probabilities(logits: Values, labels: Labels, *, num_folds: int = 5, seed: int = 0) -> Values:
+def cross_fitted_probabilities(logits: Values, labels: Labels, *, num_folds: int = 5, seed: int = 0) -> Values | None:
     """Return probabilities [n, c] after temperature scaling, each row's temperature fitted on other rows.
+
+    None where fewer than two answers are wrong: the rows then do not say how sure the model may be. Right and wrong
+    rows are dealt evenly over the folds.
 
     Args:
         logits: [n, c], n at least `num_folds`.
@@ -123,12 +134,31 @@ def cross_fitted_probabilities(logits: Values, labels: Labels, *, num_folds: int
     values, right = _checked(logits, labels)
     if not 2 <= num_folds <= len(right):
         raise ValueError(f"between 2 and {len(right)} folds are possible, got {num_folds}")
-    fold = numpy.random.default_rng(seed).permutation(len(right)) % num_folds
+    is_right = values.argmax(axis=1) == right
+    if len(right) - is_right.sum() < MIN_WRONG_ANSWERS:
+        return None
+    order = numpy.random.default_rng(seed).permutation(len(right))
+    fold = numpy.empty(len(right), dtype=numpy.int64)
+    fold[order[numpy.argsort(is_right[order], kind="stable")]] = numpy.arange(len(right)) % num_folds
     probabilities = numpy.empty_like(values)
     for number in range(num_folds):
         temperature = fit_temperature(values[fold != number], right[fold != number])
         probabilities[fold == number] = softmax(values[fold == number], temperature)
     return probabilities
+
+
+def _best_temperature(loss: Callable[[float], float]) -> float:
+    """Return the temperature of the least loss, which falls and then rises along it."""
+    from scipy import optimize
+
+    bounds = (math.log(_SMALLEST_TEMPERATURE), math.log(_LARGEST_TEMPERATURE))
+    found = optimize.minimize_scalar(
+        lambda log_temperature: loss(math.exp(log_temperature)),
+        bounds=bounds,
+        method="bounded",
+        options={"xatol": 1e-7},
+    )
+    return _SMALLEST_TEMPERATURE if loss(_SMALLEST_TEMPERATURE) <= found.fun else math.exp(found.x)
 
 
 def _bins(confidences: Values, is_right: NDArray[numpy.bool_], num_bins: int) -> tuple[ReliabilityBin, ...]:

@@ -12,10 +12,8 @@ from scipy import special
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
 from headstart.stats.noncentral import noncentral_t_probability, smallest_enough
+from headstart.stats.rounding import are_equal, differences
 from headstart.stats.summary import summarise
-
-_ROUNDING = 1e-12
-"""Equal differences of decimal fractions differ by this share at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,25 +31,24 @@ class EffectSize:
     interval: Interval
 
 
-def effect_size(differences: Sequence[float], confidence: float = 0.95) -> EffectSize | None:
-    """Return the standardised mean difference; None for differences without spread.
+def effect_size(values: Sequence[float], confidence: float = 0.95) -> EffectSize | None:
+    """Return the standardised mean of paired differences; None for values without spread.
 
     The interval holds the effects under which the observed t value is neither too large nor too small by the
     noncentral t distribution.
 
     Raises:
-        ValueError: if `differences` is empty, or `confidence` is not between 0 and 1.
+        ValueError: if `values` is empty, or `confidence` is not between 0 and 1.
 
     Source: Hedges (1981), "Distribution Theory for Glass's Estimator of Effect Size", equation 6e; Steiger and Fouladi
     (1997), "Noncentrality Interval Estimation", in "What If There Were No Significance Tests?".
     """
     check_confidence(confidence)
-    summary = summarise(differences)
-    spread = summary.standard_deviation or 0.0
-    if spread <= _ROUNDING * abs(summary.mean):
+    summary = summarise(values)
+    if summary.standard_deviation is None or are_equal(values):
         return None
     degrees = summary.n - 1
-    value = summary.mean / spread
+    value = summary.mean / summary.standard_deviation
     t_value = value * math.sqrt(summary.n)
     low, high = (
         _noncentrality(degrees, t_value, level) / math.sqrt(summary.n)
@@ -97,7 +94,7 @@ def probability_of_improvement(
     if not a or len(a) != len(b):
         raise ValueError(f"paired scores come in equal numbers above zero, got {len(a)} and {len(b)}")
     left, right = numpy.asarray(a, dtype=numpy.float64)[:, None], numpy.asarray(b, dtype=numpy.float64)
-    wins = (left > right) + 0.5 * (left == right)
+    wins = numpy.heaviside(differences(left, right), 0.5)
     shares = numpy.random.default_rng(seed).multinomial(len(a), [1 / len(a)] * len(a), size=num_resamples) / len(a)
     draws: Values = ((shares @ wins) * shares).sum(axis=1)
     return ProbabilityOfImprovement(value=float(wins.mean()), interval=interval_of_draws(draws, confidence))

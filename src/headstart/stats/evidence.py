@@ -27,7 +27,6 @@ class Evidence:
 
     Attributes:
         wilcoxon_p_value: of the signed-rank test; the sign-flip test's is in `difference`.
-        effect: standardised difference; None for differences without spread.
         order: whether a's scores lie above b's as a distribution; `reverse_order` whether b's above a's.
         smallest_difference: that this number of pairs with this spread shows at 80 % power, in the scores' unit.
     """
@@ -36,7 +35,7 @@ class Evidence:
     percentile: BootstrapInterval
     bca: BootstrapInterval
     wilcoxon_p_value: float
-    effect: EffectSize | None
+    effect: EffectSize
     improvement: ProbabilityOfImprovement
     order: StochasticOrder
     reverse_order: StochasticOrder
@@ -44,17 +43,22 @@ class Evidence:
 
 
 def weigh_difference(difference: PairedDifference) -> Evidence | None:
-    """Return what stands behind a difference; None under two pairs. Everything is at 95 % confidence."""
-    if difference.standard_deviation is None:
+    """Return what stands behind a difference, everything at 95 % confidence.
+
+    None where nothing of it would hold: without a spread, and where seeds were added until it was decided.
+    """
+    if difference.standard_deviation is None or difference.is_sequential:
         return None
     values = [value for _, value in difference.differences]
     a, b = zip(*difference.scores, strict=True)
+    effect = effect_size(values)
+    assert effect is not None  # there is a spread
     return Evidence(
         difference=difference,
         percentile=_with_coverage(percentile_bootstrap(values), Method.PERCENTILE, len(values)),
         bca=_with_coverage(bca_bootstrap(values), Method.BCA, len(values)),
         wilcoxon_p_value=wilcoxon_p_value(values),
-        effect=effect_size(values),
+        effect=effect,
         improvement=probability_of_improvement(a, b),
         order=almost_stochastic_order(a, b),
         reverse_order=almost_stochastic_order(b, a),

@@ -26,6 +26,7 @@ import numpy
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, PairedDifference, Verdict, compare_paired
 from headstart.stats.intervals import Interval, check_confidence
 from headstart.stats.limits import Values
+from headstart.stats.rounding import are_equal, difference
 from headstart.stats.summary import summarise
 
 NUM_PATHS = 200_000
@@ -76,6 +77,7 @@ class Decision(StrEnum):
     CONTINUE = "continue"
     DIFFERENT = "the interval excludes zero"
     NARROW = "the interval is narrow enough"
+    UNCHANGED = "the seeds change nothing"
     EXHAUSTED = "all declared seeds were run"
 
 
@@ -86,7 +88,8 @@ class SequentialState:
     Attributes:
         num_pairs: at the look that decided, or at the last look; 0 before the first.
         mean: of these pairs; after an early stop it overstates the gain on average. None before the first look.
-        interval: of the true mean, valid at whichever look one stops; None before the first look.
+        interval: of the true mean, valid at whichever look one stops; None before the first look, and where all
+            differences are equal.
         next_look: pairs to have for the next look; None when it is decided.
     """
 
@@ -123,13 +126,12 @@ def decide(differences: Sequence[float], design: SequentialDesign, *, widest: fl
     for number, (look, critical) in enumerate(zip(design.looks, critical_values(design), strict=True), start=1):
         if look > len(differences):
             break
-        summary = summarise(differences[:look])
-        half_width = critical * (summary.standard_error or 0.0)
-        interval = Interval(low=summary.mean - half_width, high=summary.mean + half_width, confidence=design.confidence)
-        decision = _decision(interval, widest, is_last=look == design.max_pairs)
+        seen = differences[:look]
+        interval = _interval(seen, critical, design.confidence)
+        decision = _decision(interval, widest, are_zeros=not any(seen), is_last=look == design.max_pairs)
         upcoming = design.looks[number] if decision is Decision.CONTINUE else None
         state = SequentialState(
-            decision=decision, num_pairs=look, mean=summary.mean, interval=interval, next_look=upcoming
+            decision=decision, num_pairs=look, mean=summarise(seen).mean, interval=interval, next_look=upcoming
         )
         if state.is_decided:
             break
@@ -141,8 +143,8 @@ class SequentialComparison:
     """A paired comparison that looks as declared: the difference as to be reported, and where it stands.
 
     Attributes:
-        difference: of the pairs up to the last look that counts, with the interval adjusted for looking; before the
-            first look of all pairs, without an interval.
+        difference: of the pairs up to the last look that counts, with the interval adjusted for looking and without a
+            p value, which stopping makes invalid; before the first look of all pairs, without an interval.
     """
 
     difference: PairedDifference
@@ -161,16 +163,16 @@ def compare_sequentially(
         ValueError: if `widest` is not above zero.
     """
     seeds = sorted(a.keys() & b.keys())
-    state = decide([a[seed] - b[seed] for seed in seeds], design, widest=widest)
+    state = decide([difference(a[seed], b[seed]) for seed in seeds], design, widest=widest)
     last = seeds[(state.num_pairs or len(seeds)) - 1] if seeds else 0
-    difference = compare_paired(
+    plain = compare_paired(
         {seed: score for seed, score in a.items() if seed <= last},
         {seed: score for seed, score in b.items() if seed <= last},
     )
-    if difference is None:
+    if plain is None:
         return None
     return SequentialComparison(
-        difference=replace(difference, interval=state.interval, verdict=_verdict(state), is_sequential=True),
+        difference=replace(plain, interval=state.interval, p_value=None, verdict=_verdict(state), is_sequential=True),
         state=state,
         design=design,
     )
@@ -179,6 +181,8 @@ def compare_sequentially(
 def _verdict(state: SequentialState) -> Verdict:
     if state.mean is None:
         return Verdict.TOO_FEW_SEEDS
+    if state.decision is Decision.UNCHANGED:
+        return Verdict.SEEDS_CHANGE_NOTHING
     if state.decision is not Decision.DIFFERENT:
         return Verdict.NO_DIFFERENCE
     return Verdict.BETTER if state.mean > 0 else Verdict.WORSE
@@ -221,9 +225,21 @@ def _t_paths(looks: tuple[int, ...]) -> Values:
     return paths
 
 
-def _decision(interval: Interval, widest: float | None, *, is_last: bool) -> Decision:
-    if interval.excludes(0.0):
+def _interval(differences: Sequence[float], critical: float, confidence: float) -> Interval | None:
+    if are_equal(differences):
+        return None
+    summary = summarise(differences)
+    half_width = critical * (summary.standard_error or 0.0)
+    return Interval(low=summary.mean - half_width, high=summary.mean + half_width, confidence=confidence)
+
+
+def _decision(interval: Interval | None, widest: float | None, *, are_zeros: bool, is_last: bool) -> Decision:
+    """Decide a look. Equal differences are one run, made several times; zeros may be ties on few rows, and go on."""
+    if interval is None:
+        if not are_zeros:
+            return Decision.UNCHANGED
+    elif interval.excludes(0.0):
         return Decision.DIFFERENT
-    if widest is not None and interval.width < widest:
+    elif widest is not None and interval.width < widest:
         return Decision.NARROW
     return Decision.EXHAUSTED if is_last else Decision.CONTINUE

@@ -14,6 +14,7 @@ from scipy import special
 
 from headstart.stats.intervals import check_confidence
 from headstart.stats.limits import Values
+from headstart.stats.rounding import differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ def _violations(a: Values, b: Values) -> Values:
     )
     widths = numpy.diff(edges) / edges[-1]
     middles = (edges[:-1] + edges[1:]) / (2.0 * edges[-1])
-    gaps = _quantile_functions(a, middles) - _quantile_functions(b, middles)
+    gaps = differences(_quantile_functions(a, middles), _quantile_functions(b, middles))
     squares = gaps**2 * widths
     total = squares.sum(axis=1)
     violated = numpy.where(gaps < 0.0, squares, 0.0).sum(axis=1)

@@ -1,14 +1,17 @@
-"""What was declared about a comparison before its first look; stored beside the experiment, and never changed."""
+"""What was declared about a comparison before its first run: when it looks, and what varies in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.errors import UsageError
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 
 FILE_NAME = "looks.json"
+AXES_FILE = "varied.json"
+AXES = ("head", "pooling", "max_length", "long", "loss", "class_weights", "precision", "preset")
+"""Options that a comparison may vary beside strategy and adapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,64 @@ class DeclaredLooks:
     looks: tuple[int, ...]
     confidence: float
     narrower_than: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAxis:
+    """One more thing that a comparison varies beside strategy and adapter.
+
+    Attributes:
+        axis: one of `AXES`.
+        value: of the experiment that it is stored beside, as a person writes it.
+        values: all of them; fine-tuning at any other is compared with fine-tuning at the first.
+    """
+
+    axis: str
+    value: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.axis not in AXES or self.value not in self.values:
+            raise ValueError(f"a comparison varies one of {', '.join(AXES)} over its values, got {self}")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the experiment has the value that others are compared with."""
+        return self.value == self.values[0]
+
+    def __str__(self) -> str:
+        return f"{self.axis}={self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredAxes:
+    """The content of a `varied.json`: every axis that an experiment stands on."""
+
+    axes: tuple[DeclaredAxis, ...]
+
+
+def declare_axis(store: LocalStore, digest: str, axis: DeclaredAxis) -> None:
+    """Store that an experiment stands on an axis; declared again, further values come after those of before."""
+    axes = {each.axis: each for each in read_axes(store, digest)}
+    before = axes.get(axis.axis)
+    if before is not None:
+        axis = replace(before, values=tuple(dict.fromkeys((*before.values, *axis.values))))
+    if axis != before:
+        store.mark()
+        axes[axis.axis] = axis
+        write_record(store.root / digest / AXES_FILE, DeclaredAxes(axes=tuple(axes.values())))
+
+
+def read_axes(store: LocalStore, digest: str) -> tuple[DeclaredAxis, ...]:
+    """Return the axes that an experiment stands on; none where only strategy and adapter vary.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    try:
+        return read_record(DeclaredAxes, store.root / digest / AXES_FILE).axes
+    except FileNotFoundError:
+        return ()
 
 
 def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:

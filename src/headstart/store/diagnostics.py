@@ -41,7 +41,7 @@ class StageDiagnostics:
         steps_to_90: first logged update at which the running accuracy on training batches reached 90 %.
         mean_gradient_norm, max_gradient_norm: over the logged updates, before clipping.
         calibration: on the reported split; `calibration_scaled`: after a temperature, fitted for each fifth of the rows
-            on the other four.
+            on the other four; None where it is not fitted, since fewer than two answers are wrong.
         energy_joules: of the machine's processors and the GPU while the stage trained, where the hardware tells; None
             for a stage that was cut off and went on later.
         peak_memory_bytes: of the GPU, or resident in the process, from the first update to the stage's evaluation;

@@ -30,19 +30,29 @@ def load(kind: type[T], values: dict[str, Any], path: Path) -> T:
     """
     from pydantic import ValidationError
 
-    schema = schema_of(values)
-    if not isinstance(schema, int) or schema < 1:
-        raise CheckpointError(f"{path} is damaged: `schema_version` is {schema!r}")
-    if schema > SCHEMA_VERSION:
-        raise NewerError(path, schema, SCHEMA_VERSION)
     try:
-        text = json.dumps([upgraded(kind.__name__, values, schema)])
+        text = json.dumps([current_values(kind.__name__, values, path)])
         return _adapter(kind).validate_json(text, strict=True)[0]  # type: ignore[no-any-return]
     except ValidationError as error:
         faults = (f"`{'.'.join(map(str, fault['loc'][1:]))}`: {fault['msg']}" for fault in error.errors())
         raise CheckpointError(f"{path} is damaged: {'; '.join(faults)}") from error
     except (AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged: {error!r}") from error
+
+
+def current_values(name: str, values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the JSON values of a file, of the type `name`, as this headstart writes them.
+
+    Raises:
+        NewerError: if a newer headstart wrote them.
+        CheckpointError: if the schema that they say is none.
+    """
+    schema = schema_of(values)
+    if not isinstance(schema, int) or schema < 1:
+        raise CheckpointError(f"{path} is damaged: `schema_version` is {schema!r}")
+    if schema > SCHEMA_VERSION:
+        raise NewerError(path, schema, SCHEMA_VERSION)
+    return upgraded(name, values, schema)
 
 
 def write_record(path: Path, value: Any) -> None:

@@ -69,6 +69,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def file_part(name: str) -> str:
+    """Return the name of a task or of rows as a part of a file's name."""
+    return name.replace("/", "-")
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """The folder of one run, and the names in it.
@@ -98,9 +103,9 @@ class RunFolder:
         """The file whose lock claims the run."""
         return self.folder / ".lock"
 
-    def predictions(self, split: str) -> Path:
-        """Return the file of one split's predictions."""
-        return self.folder / f"predictions.{split}.parquet"
+    def predictions(self, rows: str) -> Path:
+        """Return the file of the predictions for one split, or for the rows of another task or file."""
+        return self.folder / f"predictions.{file_part(rows)}.parquet"
 
     def stage_folder(self, index: int, name: str) -> Path:
         """Return the folder of the stage at `index` (from 0) of the plan."""

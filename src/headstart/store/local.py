@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.store.json_records import T, read_record, write_record
 from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
+from headstart.store.older_records import Recorded, completed, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.schema import SCHEMA_VERSION
 
@@ -101,8 +102,7 @@ class LocalStore:
         Raises:
             NewerError: if a newer headstart wrote the record.
         """
-        folder = self.run_folder(digest, seed)
-        return _read_record(folder.run_json) or _read_record(folder.failed_json)
+        return self._ended(self.run_folder(digest, seed), {})
 
     def records(self) -> list[RunRecord]:
         """Return the records of all ended runs by experiment and seed; damaged ones are named in a logged warning.
@@ -110,8 +110,19 @@ class LocalStore:
         Raises:
             NewerError: if a newer headstart wrote one of them.
         """
-        found = (_read_record(folder.run_json) or _read_record(folder.failed_json) for folder in self.run_folders())
+        experiments: dict[str, Recorded] = {}
+        found = (self._ended(folder, experiments) for folder in self.run_folders())
         return [record for record in found if record is not None]
+
+    def _ended(self, folder: RunFolder, experiments: dict[str, Recorded]) -> RunRecord | None:
+        """Return how a run ended, completed by what lies beside it where an older headstart wrote less."""
+        record = _read_record(folder.run_json) or _read_record(folder.failed_json)
+        if record is None or record.setting is not None:
+            return record
+        digest = record.experiment_digest
+        if digest not in experiments:
+            experiments[digest] = recorded_setting(self.experiment_json(digest))
+        return completed(record, experiments[digest], folder.started_json)
 
     def finish(self, record: RunRecord) -> None:
         """Store the record of a finished run. From here on it counts, and an earlier failure no longer does."""

@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -55,7 +55,7 @@ def collect() -> Provenance:
         command=command_line(sys.argv),
         commit=_commit(Path.cwd()),
         python=platform.python_version(),
-        versions=_versions(),
+        versions=dict(library_versions()),
         platform=platform.platform(),
         cpu=_cpu_name(),
         num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -70,7 +70,9 @@ def command_line(arguments: Sequence[str]) -> str:
     """
     if not arguments:
         return ""
-    shown = [shlex.quote(Path(arguments[0]).name)]
+    program = Path(arguments[0])
+    # `python -m headstart` names a file of the package.
+    shown = [shlex.quote(program.parent.name if program.name == "__main__.py" else program.name)]
     hides_next = False
     for argument in arguments[1:]:
         name, has_value, _ = argument.partition("=")
@@ -95,7 +97,8 @@ def _shown(argument: str) -> str:
 
 
 @cache
-def _versions() -> dict[str, str]:
+def library_versions() -> Mapping[str, str]:
+    """Return the versions of headstart and of the packages that can change a result; missing ones are left out."""
     versions = {}
     for package in ("headstart", *PACKAGES):
         try:

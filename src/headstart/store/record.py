@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
+from headstart.store.setting import Setting
 
 NOTHING_CHOSEN = "none"
 """What `chosen_on` says where nothing was chosen."""
@@ -44,7 +45,7 @@ class StageRecord:
         seconds: wall time of training, without checks and evaluation.
         checks_seconds: wall time of the invariants' checks.
         other_scores: metrics on other tasks' rows by the task's name; of the last stage only.
-        is_degenerate: whether every answer on the reported split was the same.
+        is_degenerate: whether every answer on the reported split was the same, or as good as the same.
         diagnostics: further measurements; None where they were switched off.
         privacy: how the stage was made private; None if it was not. A private stage tells neither its losses (None)
             nor its tokens (0).
@@ -77,8 +78,9 @@ class OtherResult:
 
     Attributes:
         name: of the task or file.
+        fingerprint: SHA-256 of its rows and labels; "" where it was not recorded.
         metric: its main metric, one of `scores`.
-        constant_score: the main metric of the best constant answer by the training rows.
+        constant_score: the main metric of the best constant answer to these rows.
     """
 
     name: str
@@ -87,6 +89,7 @@ class OtherResult:
     scores: dict[str, float]
     constant_score: float
     num_examples: int
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +100,14 @@ class RunRecord:
         label: the strategy as a table names it, such as "eh_ft(lora)".
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
-        constant_score: the main metric of the best constant answer by the training rows.
+        constant_score: the main metric of the best constant answer to the reported rows.
         others: the same model on rows of other tasks or files.
-        is_degenerate: whether every answer was the same.
+        is_degenerate: whether every answer was the same, or as good as the same.
         folds: number of folds that the seeds go through, None if all of them share one split.
         reported_split: the split that `scores` come from.
         chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
+        setting: what else decides whether the run may be compared with another; None where it was not recorded.
+        versions: of the libraries that can change a result; empty where they were not recorded.
         privacy: what private stages spent; None for a run without one.
     """
 
@@ -131,7 +136,8 @@ class RunRecord:
     num_trained_parameters: int = 0
     peak_memory_bytes: int = 0
     warnings: tuple[str, ...] = ()
-    environment_digest: str = ""
+    setting: Setting | None = None
+    versions: dict[str, str] = field(default_factory=dict)
     privacy: RunPrivacy | None = None
     error: str = ""
     failed_stage: str = ""
@@ -153,6 +159,7 @@ class RunRecord:
                 constant_score=other.constant_score,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
+                setting=replace(self.setting, other_rows=other.fingerprint) if self.setting else None,
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),
                 others=(),
                 warnings=(),

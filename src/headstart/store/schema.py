@@ -7,9 +7,10 @@ from typing import Any
 
 from headstart.store.older_stages import upgraded_stage
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
-stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`."""
+stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`. 4: a record
+has its setting and the libraries' versions in place of a digest of its environment."""
 
 Values = dict[str, Any]
 
@@ -62,6 +63,11 @@ def _run_from_2(values: Values) -> Values:
     return _renamed(values) | ({"others": others} if others else {})
 
 
+def _run_from_3(values: Values) -> Values:
+    """The store adds the setting from the files beside a record."""
+    return {name: value for name, value in values.items() if name != "environment_digest"}
+
+
 def _renamed(values: Values) -> Values:
     return {"constant_score" if name == "majority_score" else name: value for name, value in values.items()}
 
@@ -70,5 +76,6 @@ UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {
     ("StoredExperiment", 1): _experiment_from_1,
     ("StoredExperiment", 2): _experiment_from_2,
     ("RunRecord", 2): _run_from_2,
+    ("RunRecord", 3): _run_from_3,
 }
 """By the type that a file holds and the schema that it has; each returns the values in the next schema."""

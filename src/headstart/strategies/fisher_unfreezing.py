@@ -31,7 +31,11 @@ class FisherUnfreezing(Strategy):
 
     name: ClassVar[str] = "fisher_unfreezing"
     takes_adapter: ClassVar[bool] = True
-    tunes_head_first: ClassVar[bool] = True
+
+    @property
+    def tunes_backbone(self) -> bool:
+        """Whether fine-tuning follows."""
+        return self.head_start
 
     @property
     def has_first_stage(self) -> bool:

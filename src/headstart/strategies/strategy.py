@@ -123,10 +123,13 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
-    tunes_backbone: ClassVar[bool] = True
-    """False for strategies that train a head or an adapter and stop there."""
     selection_fraction: ClassVar[float] = 0.0
     """Share of the training rows that a strategy does not train on because it chooses something on them."""
+
+    @property
+    def tunes_backbone(self) -> bool:
+        """False for strategies that train a head or an adapter and stop there."""
+        return True
 
     @property
     def takes_adapter(self) -> bool:

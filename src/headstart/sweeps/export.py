@@ -46,7 +46,7 @@ def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
         again = LocalStore(Path(temporary))
-        options = RunOptions(keep_backbone=True, diagnostics=False, adapter_from=_start_of_adapters(run, folder))
+        options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
         (record_again,) = executor.elsewhere(again, options).execute([run])
         if record_again.status is not RunStatus.FINISHED:
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")

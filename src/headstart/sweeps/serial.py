@@ -13,6 +13,8 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.process_state import process_state_kept
+from headstart.store.declared import declare_axis
 from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
@@ -50,6 +52,8 @@ class SerialExecutor:
             self.store.write_experiment(
                 run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
             )
+            if run.varied is not None:
+                declare_axis(self.store, run.experiment.digest, run.varied)
         records: dict[int, RunRecord] = {}
         while len(records) < len(runs):
             num_before = len(records)
@@ -90,7 +94,9 @@ class SerialExecutor:
             self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress))
 
         try:
-            return run_one(data, folder, self.options, listen, observed if self.options.diagnostics else evaluated)
+            with process_state_kept():
+                observe = observed if self.options.diagnostics else evaluated
+                return run_one(data, folder, self.options, listen, observe)
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)

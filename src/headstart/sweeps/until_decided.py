@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from headstart.comparison.cells import BASELINE_STRATEGY
+from headstart.comparison.frame import Frame
+from headstart.comparison.words import is_undertrained
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.frame import BASELINE_STRATEGY, Frame
-from headstart.reports.words import is_undertrained
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
 from headstart.stats.sequential import SequentialDesign
 from headstart.store.declared import DeclaredLooks, declare_looks, read_looks
@@ -35,6 +36,12 @@ def check_until_decided(sweep: Sweep) -> None:
         raise UsageError(
             f"`until_decided` compares with plain fine-tuning; the strategies are {', '.join(names) or 'none'}",
             remedy=f"  Give `strategies` with {BASELINE_STRATEGY} and one more, such as {BASELINE_STRATEGY},eh_ft.",
+        )
+    if sweep.columns.vary is not None:
+        raise UsageError(
+            "`until_decided` does not go with `vary`: it decides each strategy against one plain fine-tuning, and here "
+            "every value has its own",
+            remedy="  Give a fixed number of `seeds`, or one value.",
         )
     if sweep.training.dp is not None:
         raise UsageError("`until_decided` needs pairs of runs, and with `dp` equal seeds pair nothing")

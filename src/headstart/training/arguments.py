@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from headstart.errors import UsageError, for_each, unknown_name
 from headstart.registry import parse_scalar
@@ -14,54 +14,59 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 OWNED = {
-    "output_dir": "`out` or `store`",
-    "seed": "`seed`",
-    "data_seed": "`seed`",
-    "max_steps": "`steps`",
-    "num_train_epochs": "`epochs`",
-    "per_device_train_batch_size": "`batch_size`",
-    "learning_rate": "`learning_rate`",
-    "bf16": "`precision`",
-    "fp16": "`precision`",
-    "use_cpu": "nothing: headstart uses a GPU where there is one",
-    "warmup_steps": "`preset`",
-    "lr_scheduler_type": "`preset`",
-    "lr_scheduler_kwargs": "`preset`",
-    "train_sampling_strategy": "nothing: batches are bucketed by length, in an order drawn from the seed",
-    "length_column_name": "nothing: lengths are known",
-    "dataloader_drop_last": "nothing: every row is trained on",
-    "remove_unused_columns": "nothing: the columns are headstart's own",
-    "label_names": "nothing: the task knows its labels",
-    "ignore_data_skip": "nothing: a resumed run is bit-identical",
-    "resume_from_checkpoint": "nothing: calling again resumes",
-    "restore_callback_states_from_checkpoint": "nothing: calling again resumes",
-    "auto_find_batch_size": "`batch_size`",
-    "logging_nan_inf_filter": "nothing: a loss that is not finite ends the run as diverged",
-    "disable_tqdm": "`quiet`",
-    "full_determinism": "nothing: see docs/guides/reproducibility.md",
+    "output_dir": ("out", "store"),
+    "seed": ("seed",),
+    "data_seed": ("seed",),
+    "max_steps": ("steps",),
+    "num_train_epochs": ("epochs",),
+    "per_device_train_batch_size": ("batch_size",),
+    "learning_rate": ("learning_rate",),
+    "bf16": ("precision",),
+    "fp16": ("precision",),
+    "warmup_steps": ("preset",),
+    "lr_scheduler_type": ("preset",),
+    "lr_scheduler_kwargs": ("preset",),
+    "auto_find_batch_size": ("batch_size",),
+    "disable_tqdm": ("quiet",),
+    "label_smoothing_factor": ("label_smoothing",),
+}
+"""Fields that the engine sets itself, and the options of ours that say the same."""
+
+FIXED = {
+    "use_cpu": "a GPU is used where there is one",
+    "train_sampling_strategy": "batches are bucketed by length, in an order drawn from the seed",
+    "length_column_name": "lengths are known",
+    "dataloader_drop_last": "every row is trained on",
+    "remove_unused_columns": "the columns are headstart's own",
+    "label_names": "the task knows its labels",
+    "ignore_data_skip": "a resumed run is bit-identical",
+    "resume_from_checkpoint": "calling again resumes",
+    "restore_callback_states_from_checkpoint": "calling again resumes",
+    "logging_nan_inf_filter": "a loss that is not finite ends the run as diverged",
+    "full_determinism": "see docs/guides/reproducibility.md",
     **dict.fromkeys(
         ("local_rank", "deepspeed", "fsdp", "fsdp_config", "parallelism_config", "accelerator_config"),
-        "nothing: one process trains a run",
+        "one process trains a run",
     ),
-    "label_smoothing_factor": "`label_smoothing`",
 }
-"""Fields that the engine sets itself, and the option of ours that says the same."""
+"""Fields that the engine sets itself and nobody else can, and why."""
 
-OWNED_PREFIXES = {
-    "eval_": "nothing: a stage is evaluated at its end",
-    "per_device_eval": "nothing: evaluation does not depend on the batch size",
-    "save_": "nothing: checkpoints are spaced by time",
-    "load_best_": "nothing: the last step is reported, nothing is chosen",
-    "metric_for_best": "nothing: the last step is reported, nothing is chosen",
-    "greater_is_better": "nothing: the last step is reported, nothing is chosen",
-    "push_to_hub": "nothing: export, then upload the folder",
-    "hub_": "nothing: export, then upload the folder",
-    "do_": "nothing: the verb says what is done",
-    "bf16_full_eval": "nothing: evaluation is in fp32",
-    "fp16_full_eval": "nothing: evaluation is in fp32",
-    "ddp_": "nothing: one process trains a run",
+FIXED_PREFIXES = {
+    "eval_": "a stage is evaluated at its end",
+    "per_device_eval": "evaluation does not depend on the batch size",
+    "save_": "checkpoints are spaced by time",
+    "load_best_": "the last step is reported, nothing is chosen",
+    "metric_for_best": "the last step is reported, nothing is chosen",
+    "greater_is_better": "the last step is reported, nothing is chosen",
+    "push_to_hub": "export, then upload the folder",
+    "hub_": "export, then upload the folder",
+    "do_": "the verb says what is done",
+    "bf16_full_eval": "evaluation is in fp32",
+    "fp16_full_eval": "evaluation is in fp32",
+    "ddp_": "one process trains a run",
 }
 
+ACCUMULATION = "gradient_accumulation_steps"
 CHECKPOINTING, CHECKPOINTING_NOW = "gradient_checkpointing", "activation_checkpointing"
 """One field under the name that every version of transformers knows, and under the one that newer versions ask for."""
 
@@ -95,16 +100,40 @@ def check_stages(overrides: Sequence[TrainerOverride], stages: Iterable[str]) ->
 
 
 def check_fields(overrides: Sequence[TrainerOverride]) -> None:
-    """Refuse overrides of what is not a field of `TrainingArguments`; imports transformers if there are any.
+    """Refuse overrides that `TrainingArguments` would not take; imports transformers if there are any.
 
     Raises:
-        UsageErrors: all of them at once, with the nearest known field.
+        UsageErrors: all fields that it does not have, with the nearest known one, or all values of a wrong type.
+        UsageError: if transformers refuses a value, or values together.
     """
-    if overrides:
-        from transformers import TrainingArguments
+    if not overrides:
+        return
+    from transformers import TrainingArguments
 
-        known = [each.name for each in fields(TrainingArguments)]
-        _require_known("TrainingArguments field", [each.field for each in overrides], known)
+    known = [each.name for each in fields(TrainingArguments)]
+    _require_known("TrainingArguments field", [each.field for each in overrides], known)
+    hints = get_type_hints(TrainingArguments)
+    for_each(overrides, lambda override: _check_type(override, hints[override.field]))
+    for stage in dict.fromkeys(["", *(each.stage for each in overrides if each.stage is not None)]):
+        build_arguments({"use_cpu": True} | overrides_for(stage, overrides))
+
+
+def _check_type(override: TrainerOverride, hint: Any) -> None:
+    """Refuse a value of another type than its field's; a text may be written as a number."""
+    from pydantic import TypeAdapter, ValidationError
+
+    def fits(value: object) -> bool:
+        try:
+            TypeAdapter(hint).validate_python(value, strict=True)
+        except ValidationError:
+            return False
+        return True
+
+    if not fits(override.value) and not fits(str(override.value)):
+        said = hint.__name__ if isinstance(hint, type) else str(hint)
+        raise UsageError(
+            f"`trainer` {override.field} was given as {override.value!r}", allowed=f"  It is of type {said}."
+        )
 
 
 def _require_known(what: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -128,6 +157,18 @@ def overrides_for(stage_name: str, overrides: Sequence[TrainerOverride]) -> dict
     """Return the fields to set for one stage; an override of this stage wins over one of all stages."""
     chosen = {override.field: override.value for override in overrides if override.stage is None}
     return chosen | {override.field: override.value for override in overrides if override.stage == stage_name}
+
+
+def accumulated_batches(stage: str | None, overrides: Sequence[TrainerOverride]) -> int:
+    """Return how many batches one update of a stage sums gradients over; without a stage's kind, where none is named.
+
+    Raises:
+        UsageError: if it is not a whole number from 1 on.
+    """
+    chosen = overrides_for(stage or "", overrides).get(ACCUMULATION, 1)
+    if type(chosen) is not int or chosen < 1:
+        raise UsageError(f"`trainer` {ACCUMULATION} was given as {chosen}", allowed="  It is a whole number from 1 on.")
+    return chosen
 
 
 def build_arguments(values: dict[str, Any]) -> TrainingArguments:
@@ -163,8 +204,15 @@ def _parse_override(text: str) -> TrainerOverride:
     stage, has_stage, field = key.strip().rpartition(".")
     if not has_value or not field or (has_stage and not stage):
         raise UsageError(f"cannot read `trainer` {text!r}", allowed="  It is written KEY=VALUE or stage.KEY=VALUE.")
-    ours = OWNED.get(field) or next((way for prefix, way in OWNED_PREFIXES.items() if field.startswith(prefix)), None)
-    if ours is not None:
-        raise UsageError(f"`trainer` {field} is set by headstart itself", remedy=f"  Use instead: {ours}.")
+    _refuse_owned(field)
     field = CHECKPOINTING if field == CHECKPOINTING_NOW else field
     return TrainerOverride(field=field, value=parse_scalar(value), stage=stage or None)
+
+
+def _refuse_owned(field: str) -> None:
+    reason = FIXED.get(field) or next((why for start, why in FIXED_PREFIXES.items() if field.startswith(start)), None)
+    if field in OWNED:
+        ours = " or ".join(f"`{name}`" for name in OWNED[field])
+        raise UsageError(f"`trainer` {field} is set by headstart itself", remedy=f"  Give {ours} instead.")
+    if reason is not None:
+        raise UsageError(f"`trainer` {field} is set by headstart itself: {reason}", remedy="  Leave it out.")

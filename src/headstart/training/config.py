@@ -88,7 +88,7 @@ class RunOptions:
 
     checkpoint_seconds: float = 120.0
     keep_backbone: bool = False
-    diagnostics: bool = True
+    diagnostics: bool = False
     trackers: tuple[str, ...] = ()
     overrides: tuple[TrainerOverride, ...] = ()
     adapter_from: Path | None = None

@@ -61,7 +61,7 @@ class Sample:
         model.to(self.device)
         try:
             with evaluation_mode(model), torch.inference_mode(), autocast(self.precision, self.device):
-                for numbers, batch in length_ordered_batches(sequences, self.collate, BATCH_SIZE):
+                for numbers, batch in length_ordered_batches(model, sequences, self.collate, BATCH_SIZE):
                     inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
                     logits.append(model(**inputs).logits.float().cpu())
                     features.append(_pooled(caught.pop(), inputs, pooling).float().cpu())

@@ -82,7 +82,7 @@ def extract(
     first: torch.Tensor | None = None
     pooled: torch.Tensor | None = None
     with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
-        for rows, batch in length_ordered_batches(tokenized, collate, batch_size):
+        for rows, batch in length_ordered_batches(model, tokenized, collate, batch_size):
             inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
             part = _read(model.base_model(**inputs))
             if first is None:

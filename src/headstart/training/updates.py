@@ -14,7 +14,7 @@ from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import build_arguments, overrides_for
+from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
     AfterUpdate,
@@ -213,7 +213,7 @@ def _build_trainer(
 
 def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs) -> list[int]:
     """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = int(overrides_for(inputs.stage.kind, inputs.config.overrides).get("gradient_accumulation_steps", 1))
+    accumulation = accumulated_batches(inputs.stage.kind, inputs.config.overrides)
     num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
     updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
     rows: list[int] = []

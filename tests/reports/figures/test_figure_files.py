@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from headstart.comparison.report import read_report
 from headstart.errors import UsageError
-from headstart.reports.figures.figure_files import standalone_svg, write_store_figures
+from headstart.reports.figures.figure_files import standalone_svg, write_report_figures
 from headstart.reports.figures.gallery import all_figures
-from headstart.reports.frame import Frame
-from headstart.store.local import LocalStore
 from tests.support.stores import make_record, write_store
 
 
@@ -29,7 +28,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_a_standalone_figure_needs_nothing_else(store: Path):
-    for figure in all_figures(LocalStore(store), Frame.from_store(store)):
+    for figure in all_figures(read_report(store)):
         svg = standalone_svg(figure)
         root = ElementTree.fromstring(svg.encode())
         assert "var(" not in svg
@@ -40,7 +39,7 @@ def test_a_standalone_figure_needs_nothing_else(store: Path):
 
 
 def test_names_are_unique_and_say_what_they_are(store: Path):
-    names = [figure.name for figure in all_figures(LocalStore(store), Frame.from_store(store))]
+    names = [figure.name for figure in all_figures(read_report(store))]
     assert len(names) == len(set(names))
     assert {"forest-1-lp-ft", "slope-1-a-one", "cost-2-two", "learning-1-a-one", "best-2-two"} <= {
         re.sub(r"^forest-\d", "forest-1", name) for name in names
@@ -49,7 +48,7 @@ def test_names_are_unique_and_say_what_they_are(store: Path):
 
 def test_files_are_equal_and_have_no_date(store: Path, tmp_path: Path):
     pytest.importorskip("cairosvg", reason="cairosvg is not installed")
-    first, second = (write_store_figures(store, tmp_path / name) for name in ("x", "y"))
+    first, second = (write_report_figures(read_report(store), tmp_path / name) for name in ("x", "y"))
     assert {path.suffix for path in first} == {".svg", ".pdf"}
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -68,5 +67,5 @@ def test_a_missing_library_is_named_with_its_extra(store: Path, tmp_path: Path, 
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(UsageError, match=r"headstart\[figures\]"):
-        write_store_figures(store, tmp_path / "figures")
+        write_report_figures(read_report(store), tmp_path / "figures")
     assert not (tmp_path / "figures").exists()

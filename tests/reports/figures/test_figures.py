@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.reports.comparison_table import ComparisonGroup, build_comparison
-from headstart.reports.curves import CurvePoint, LearningCurve, StageCurve
+from headstart.comparison.comparison_table import ComparisonGroup, build_comparison
+from headstart.comparison.curves import CurvePoint, LearningCurve, StageCurve
+from headstart.comparison.formats import MINUS
+from headstart.comparison.frame import Frame
 from headstart.reports.figures.best_of import best_of_figure
 from headstart.reports.figures.cost import cost_figure, time_unit
 from headstart.reports.figures.drawing import Element, Figure
@@ -19,8 +21,6 @@ from headstart.reports.figures.learning import learning_figure
 from headstart.reports.figures.series import series_numbers
 from headstart.reports.figures.slope import slope_figure
 from headstart.reports.figures.strip import STRIP_WIDTH, strip
-from headstart.reports.formats import MINUS
-from headstart.reports.frame import Frame
 from headstart.stats.across_tasks import gain_across_tasks
 from tests.support.stores import make_record
 

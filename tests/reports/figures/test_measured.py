@@ -26,6 +26,7 @@ def test_the_bins_of_all_seeds_are_joined_by_their_answers():
     assert (low.confidence, low.accuracy, low.num_answers) == (0.51, 0.5, 10)
     assert (high.confidence, high.accuracy, high.num_answers) == pytest.approx((0.955, 0.825, 40))
     assert (curve.error, curve.scaled_error) == (pytest.approx(0.15), 0.05)
+    assert curve.fitted == " (fitted in 1 of 2 runs)"
 
 
 def test_a_calibration_figure_starts_where_confidence_does():
@@ -36,7 +37,7 @@ def test_a_calibration_figure_starts_where_confidence_does():
     assert ">50</text>" in svg
     assert ">40</text>" in svg.partition("confidence")[0]  # on the other axis, from 0
     assert "80 % right at 90 % confidence, 30 answers" in svg
-    assert figure.description == "Expected calibration error, mean over seeds. lp_ft: 10.0 %."
+    assert figure.description == "Expected calibration error, mean over seeds. lp_ft: 10.0 %, no temperature fitted."
     assert calibration_figure("calibration", []) is None
 
 

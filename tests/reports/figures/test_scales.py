@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headstart.comparison.formats import MINUS
 from headstart.reports.figures.scales import Axis, above, around, nice_step
-from headstart.reports.formats import MINUS
 
 values = st.lists(st.floats(-100, 100), min_size=1, max_size=9)
 

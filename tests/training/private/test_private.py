@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.frame import Frame
 from headstart.errors import DivergedError, InvariantError, UsageError
 from headstart.experiments import stage_run
 from headstart.registry import Spec
-from headstart.reports.comparison_table import build_comparison
-from headstart.reports.frame import Frame
 from headstart.seeding import numpy_generator
 from headstart.training import updates
 from headstart.training.config import PrivacyConfig

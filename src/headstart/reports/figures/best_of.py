@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import plural, points
 from headstart.reports.figures.cost import time_unit
 from headstart.reports.figures.drawing import DataTable, Element, Figure, dot, group, path, polyline
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, around, draw_axes
 from headstart.reports.figures.series import SeriesNumbers, legend_of
-from headstart.reports.formats import plural, points
 from headstart.stats.best_of import TRIALS_PER_BEST_WITH_INTERVAL, ExpectedBest, expected_best
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headstart.comparison.formats import plural
 from headstart.reports.figures.drawing import DataTable, Element, Figure, Series, dot, group, line, path, polyline
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, draw_axes
 from headstart.stats.calibration import NUM_BINS
@@ -27,19 +28,21 @@ class ReliabilityCurve:
     """A strategy's points over the answers of all seeds, and the mean expected error (ECE, 0 to 1) over seeds.
 
     Attributes:
-        scaled_error: the same after temperature scaling; None where it was not done.
+        scaled_error: the same after temperature scaling, over the runs where a temperature was fitted; None if none.
+        fitted: says in how many runs one was fitted, where that is not all of them; else "".
     """
 
     series: Series
     points: tuple[ReliabilityPoint, ...]
     error: float
     scaled_error: float | None
+    fitted: str
 
 
 def reliability_curve(
     series: Series, runs: Sequence[CalibrationRecord], scaled: Sequence[CalibrationRecord]
 ) -> ReliabilityCurve:
-    """Return the curve of a strategy's runs, at least one; `scaled` are those after temperature scaling, if any."""
+    """Return the curve of a strategy's runs, at least one; `scaled` are those with a temperature."""
     joined: defaultdict[int, list[tuple[float, float, int]]] = defaultdict(list)
     for run in runs:
         for confidence, accuracy, count in run.bins:
@@ -49,6 +52,7 @@ def reliability_curve(
         points=tuple(_join(bins) for _, bins in sorted(joined.items())),
         error=sum(run.expected_error for run in runs) / len(runs),
         scaled_error=sum(run.expected_error for run in scaled) / len(scaled) if scaled else None,
+        fitted=f" (fitted in {len(scaled)} of {plural(len(runs), 'run')})" if len(scaled) < len(runs) else "",
     )
 
 
@@ -108,7 +112,9 @@ def _description(curves: Sequence[ReliabilityCurve]) -> str:
 
 def _errors(curve: ReliabilityCurve) -> str:
     text = f"{100 * curve.error:.1f} %"
-    return text if curve.scaled_error is None else f"{text}, {100 * curve.scaled_error:.1f} % after temperature scaling"
+    if curve.scaled_error is None:
+        return f"{text}, no temperature fitted"
+    return f"{text}, {100 * curve.scaled_error:.1f} % after temperature scaling{curve.fitted}"
 
 
 def _numbers(curves: Sequence[ReliabilityCurve]) -> DataTable:
@@ -118,7 +124,7 @@ def _numbers(curves: Sequence[ReliabilityCurve]) -> DataTable:
             (
                 curve.series.label,
                 f"{100 * curve.error:.2f} %",
-                f"{100 * curve.scaled_error:.2f} %" if curve.scaled_error is not None else "",
+                f"{100 * curve.scaled_error:.2f} %{curve.fitted}" if curve.scaled_error is not None else "not fitted",
             )
             for curve in curves
         ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import duration, points
 from headstart.reports.figures.drawing import Element, Figure, dot, group, line, marker
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, around, draw_axes
 from headstart.reports.figures.series import SeriesNumbers, legend_of
-from headstart.reports.formats import duration, points
 
 Seconds = Mapping[str, Mapping[int, float]]
 """Training seconds of finished runs by experiment and seed."""

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from headstart.comparison.report import Report
 from headstart.errors import UsageError
 from headstart.reports.figures.drawing import Element, Figure, Series, element, group, marker, path, text
 from headstart.reports.figures.gallery import all_figures
-from headstart.reports.frame import frame_to_report
 from headstart.store.layout import atomic_path
-from headstart.store.local import LocalStore
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LINE_HEIGHT, GAP, SWATCH_WIDTH, CHARACTER_WIDTH = 20.0, 22.0, 38.0, 6.7
@@ -20,14 +19,13 @@ LINE_HEIGHT, GAP, SWATCH_WIDTH, CHARACTER_WIDTH = 20.0, 22.0, 38.0, 6.7
 EXTRA = "figures"
 
 
-def write_store_figures(store_path: Path, folder: Path, *, equal_compute: bool = False) -> tuple[Path, ...]:
-    """Write every figure of a store's report to a folder; return the files.
+def write_report_figures(report: Report, folder: Path) -> tuple[Path, ...]:
+    """Write every figure of a report to a folder; return the files.
 
     Raises:
-        UsageError: if the store does not exist, or the library that writes PDF is missing.
+        UsageError: if the library that writes PDF is missing.
     """
-    frame = frame_to_report(store_path, equal_compute=equal_compute)
-    return write_figures(all_figures(LocalStore(store_path), frame), folder)
+    return write_figures(all_figures(report), folder)
 
 
 def write_figures(figures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:

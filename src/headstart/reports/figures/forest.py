@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import bracket, plural, points, signed_points
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -23,7 +24,6 @@ from headstart.reports.figures.drawing import (
 from headstart.reports.figures.rows import DOTS, LABEL_LENGTH, LEFT, LINE, RIGHT, ROW_HEIGHT, TOP
 from headstart.reports.figures.scales import Axis, draw_x_axis
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import bracket, plural, points, signed_points
 from headstart.stats.across_tasks import GainAcrossTasks
 from headstart.stats.comparisons import PairedDifference
 from headstart.stats.intervals import Interval
@@ -45,12 +45,12 @@ class ForestRow:
 def forest_of_strategies(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> Figure | None:
     """Return one task's forest plot, a line per strategy; None where nothing is compared."""
     rows = [
-        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.words[0])
+        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.finding)
         for row in group_.rows
         if row.difference is not None
     ]
     limit = forest_limit([row.difference for row in rows])
-    return _forest(name, f"Paired differences on {group_.task}", rows, limit, None) if rows else None
+    return _forest(name, f"Paired differences on {group_.name}", rows, limit, None) if rows else None
 
 
 def forest_of_tasks(
@@ -67,7 +67,7 @@ def forest_of_tasks(
     either side of zero, in the scores' unit.
     """
     rows = [
-        ForestRow(label=group_.task, series=number, difference=row.difference, verdict=row.words[0])
+        ForestRow(label=group_.name, series=number, difference=row.difference, verdict=row.finding)
         for group_, row in pairs
         if row.difference is not None
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonTable, build_comparison
-from headstart.reports.curves import learning_curve
-from headstart.reports.evidence import JointGain, joint_gains
+from headstart.comparison.cells import Cell
+from headstart.comparison.comparison_table import ComparisonGroup
+from headstart.comparison.curves import learning_curve
+from headstart.comparison.measurements import diagnostics_of, values_of
+from headstart.comparison.report import Report
 from headstart.reports.figures.best_of import best_of_figure
 from headstart.reports.figures.calibration import calibration_figure, reliability_curve
 from headstart.reports.figures.cost import cost_figure
@@ -17,9 +19,6 @@ from headstart.reports.figures.learning import learning_figure
 from headstart.reports.figures.rows import MeasuredRow, Quantity, measured_figure
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.slope import slope_figure
-from headstart.reports.frame import Cell, Frame
-from headstart.reports.measurements import diagnostics_of, values_of
-from headstart.store.local import LocalStore
 
 FEATURE_CHANGE = Quantity(
     title="Feature change",
@@ -30,20 +29,19 @@ Cells = Mapping[tuple[str, str], Cell]
 """A report's cells by their keys."""
 
 
-def all_figures(store: LocalStore, frame: Frame) -> tuple[Figure, ...]:
-    """Return every figure of a store's report, in the page's order."""
-    table = build_comparison(frame)
-    cells, series = {cell.key: cell for cell in frame.cells}, series_numbers(table.groups)
-    figures = list(overview_figures(table, series, joint_gains(table)))
-    for number, group in enumerate(table.groups, start=1):
-        figures += task_figures(number, group, store, cells, series)
+def all_figures(report: Report) -> tuple[Figure, ...]:
+    """Return every figure of a report, in the page's order."""
+    groups = report.table.groups
+    series = series_numbers(groups)
+    figures = list(overview_figures(report, series))
+    for number, group in enumerate(groups, start=1):
+        figures += task_figures(number, group, report, series)
     return tuple(figures)
 
 
-def overview_figures(
-    table: ComparisonTable, series: SeriesNumbers, gains: Mapping[str, JointGain]
-) -> tuple[Figure, ...]:
+def overview_figures(report: Report, series: SeriesNumbers) -> tuple[Figure, ...]:
     """Return the forest plots: one task's strategies, or with several tasks each strategy's tasks and joint gain."""
+    table, gains = report.table, report.evidence.gains
     if len(table.groups) == 1:
         figure = forest_of_strategies("forest", table.groups[0], series)
         return (figure,) if figure else ()
@@ -57,12 +55,12 @@ def overview_figures(
     return tuple(figures)
 
 
-def task_figures(
-    number: int, group: ComparisonGroup, store: LocalStore, cells: Cells, series: SeriesNumbers
-) -> tuple[Figure, ...]:
+def task_figures(number: int, group: ComparisonGroup, report: Report, series: SeriesNumbers) -> tuple[Figure, ...]:
     """Return the figures of one task that its runs allow; its number in the report makes their names unique."""
+    cells, store = report.cells, report.store
     own = {row.experiment_digest: cells[row.key] for row in group.rows}
-    curves = {digest: curve for digest, cell in own.items() if (curve := learning_curve(store, cell)) is not None}
+    found = {digest: learning_curve(store, cell) for digest, cell in own.items() if store}
+    curves = {digest: curve for digest, curve in found.items() if curve is not None}
     seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}
     ending = f"{number}-{slug(group.task)}".strip("-")
     figures = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.reports.curves import CurvePoint, LearningCurve, StageCurve
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.curves import CurvePoint, LearningCurve, StageCurve
 from headstart.reports.figures.drawing import DataTable, Element, Figure, dot, group, path, polyline
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, above, draw_axes
 from headstart.reports.figures.series import SeriesNumbers, legend_of

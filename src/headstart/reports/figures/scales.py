@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headstart.comparison.formats import MINUS
 from headstart.reports.figures.drawing import Element, element, group, line, text
-from headstart.reports.formats import MINUS
 
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 438.0, 14.0, 256.0
 """The frame of an ordinary figure."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.reports.figures.drawing import NUM_SERIES, Series
 
 SeriesNumbers = Mapping[str, int]

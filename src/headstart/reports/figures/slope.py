@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import points, signed_points
 from headstart.reports.figures.drawing import WIDTH, Element, Figure, dot, group, line, marker, shorten, text
 from headstart.reports.figures.scales import LEFT, TOP, Axis, around, draw_y_title
 from headstart.reports.figures.series import SeriesNumbers
-from headstart.reports.formats import points, signed_points
 
 PANELS_PER_LINE, PANEL_HEIGHT, LABEL_HEIGHT, RIGHT = 4, 200.0, 44.0, WIDTH - 6.0
 Pair = tuple[int, float, float]

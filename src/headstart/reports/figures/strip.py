@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from headstart.reports.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.comparison.formats import signed_points
 from headstart.reports.figures.drawing import Element, dot, element, line, marker
 from headstart.reports.figures.forest import forest_limit, interval_marks
 from headstart.reports.figures.scales import Axis
-from headstart.reports.formats import signed_points
 
 STRIP_WIDTH, STRIP_HEIGHT, STRIP_MARGIN = 168.0, 26.0, 8.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,6 +47,14 @@ class Regulariser:
     works_with_gradient_checkpointing: ClassVar[bool] = True
     delays_updates: ClassVar[bool] = False
     """Whether some tensors get their first update late in the stage."""
+
+    def fewest_steps(self, backbone: Sequence[str]) -> int:
+        """Return the updates that it takes until everything has trained.
+
+        Args:
+            backbone: names of the whole backbone's tensors, in the module tree's order.
+        """
+        return 0
 
     def start(self, view: StageView) -> RegularisedStage:
         """Return the hooks of one stage, which has not begun."""

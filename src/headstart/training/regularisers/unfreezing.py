@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -31,11 +31,13 @@ class GradualUnfreezing(Regulariser):
 
     delays_updates: ClassVar[bool] = True
 
+    def fewest_steps(self, backbone: Sequence[str]) -> int:
+        """Return one update for each group that waits, and one for the head before them."""
+        return len(_from_the_top(backbone)) + 1
+
     def start(self, view: StageView) -> RegularisedStage:
         """Sort the backbone by layers."""
-        layers = Layers.of(view.backbone)
-        groups = [layers.names(path) for path in reversed(layers.paths)] + [layers.below]
-        waiting = [tuple(view.parameters(names).values()) for names in groups if names]
+        waiting = [tuple(view.parameters(names).values()) for names in _from_the_top(view.backbone)]
         return _TopDown(waiting, interval(self.fraction, view.num_steps, len(waiting)))
 
 
@@ -54,6 +56,10 @@ class FisherUnfreezing(Regulariser):
 
     delays_updates: ClassVar[bool] = True
 
+    def fewest_steps(self, backbone: Sequence[str]) -> int:
+        """Return one update for each layer's adapter."""
+        return len(Layers.of(backbone).paths)
+
     def start(self, view: StageView) -> RegularisedStage:
         """Sort the adapter by layers; what stands in no layer trains from the start."""
         paths = dict.fromkeys(path for name in view.adapter if (path := layer_of(name)) is not None)
@@ -62,6 +68,13 @@ class FisherUnfreezing(Regulariser):
             for path in paths
         }
         return _ByFisher(groups, interval(self.fraction, view.num_steps, len(groups) - 1), view.folder / ORDER_FILE)
+
+
+def _from_the_top(backbone: Sequence[str]) -> list[frozenset[str]]:
+    """Return the names of each layer's tensors, the highest layer first, and at last of those below all layers."""
+    layers = Layers.of(backbone)
+    groups = [*(layers.names(path) for path in reversed(layers.paths)), layers.below]
+    return [names for names in groups if names]
 
 
 class _TopDown(RegularisedStage):

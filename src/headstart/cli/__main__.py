@@ -1,5 +1,0 @@
-"""`python -m headstart.cli`."""
-
-from headstart.cli.main import main
-
-main()

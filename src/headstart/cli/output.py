@@ -1,0 +1,56 @@
+"""How the verbs write to a terminal or a pipe, whatever its encoding can hold."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import shlex
+import sys
+
+DRAWN = {
+    "\N{FULL BLOCK}": "#",
+    "\N{LOWER ONE EIGHTH BLOCK}": "_",
+    "\N{CHECK MARK}": "+",
+    "\N{BALLOT X}": "x",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{MINUS SIGN}": "-",
+    "\N{EN DASH}": "-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{LEFTWARDS ARROW}": "<-",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{BULLET}": "*",
+    "\N{NO-BREAK SPACE}": " ",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-",
+}
+"""What our own signs are drawn as where an encoding lacks them; all other characters are escaped."""
+DRAWING, ESCAPING = "headstart.drawing", "headstart.escaping"
+"""Names of our ways to write what an encoding lacks, as Python's `errors` takes them."""
+
+
+def write_any_text() -> None:
+    """Have standard output and error write every text: what their encoding lacks is drawn or escaped."""
+    codecs.register_error(DRAWING, lambda error: _replaced(error, DRAWN))
+    codecs.register_error(ESCAPING, lambda error: _replaced(error, {}))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=DRAWING)
+
+
+def print_json(text: str) -> None:
+    """Print JSON as it is; characters that the output's encoding lacks are escaped as JSON has it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.rstrip("\n").encode(encoding, ESCAPING).decode(encoding))
+
+
+def next_line(*words: object) -> str:
+    """Return the line that names the command to go on with; words are quoted for a shell where they need it."""
+    return f"Next: {shlex.join(map(str, words))}"
+
+
+def _replaced(error: UnicodeError, drawn: dict[str, str]) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(drawn.get(sign) or json.dumps(sign)[1:-1] for sign in lacking), error.end

@@ -1,0 +1,1 @@
+"""What may be compared, and what a comparison shows: decided once, from stored runs only."""

@@ -1,0 +1,148 @@
+"""The runs of one experiment on one task, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from headstart.costs import cost
+from headstart.store.declared import DeclaredAxis
+from headstart.store.record import RunRecord, RunStatus
+from headstart.store.setting import Setting
+
+BASELINE_STRATEGY = "finetune"
+MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
+
+
+class Question(NamedTuple):
+    """What was measured, and on what: cells are compared only where all of it is equal.
+
+    Attributes:
+        rows: SHA-256 of the task's rows, with that of other rows where these were scored; "" where not recorded: two
+            tables of one name are two tasks.
+        model_revision: of the model of that name; "" where not recorded.
+    """
+
+    task: str
+    model: str
+    metric: str
+    reported_split: str
+    rows: str
+    model_revision: str
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """All but rows and revision: what namesakes share."""
+        return self[:4]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """All runs of one experiment, one per seed, sorted by seed. There is at least one.
+
+    Attributes:
+        baseline: the strategy that others are compared with.
+        axes: what was declared to vary beside strategy and adapter, with the value that this experiment has.
+    """
+
+    records: tuple[RunRecord, ...]
+    baseline: str = BASELINE_STRATEGY
+    axes: tuple[DeclaredAxis, ...] = ()
+
+    @cached_property
+    def first(self) -> RunRecord:
+        """A record that stands for what all of them share; a finished one where there is one."""
+        return next(iter(self.finished), self.records[0])
+
+    @property
+    def experiment_digest(self) -> str:
+        """The digest that all runs share."""
+        return self.first.experiment_digest
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells the cell from all others: one experiment may be scored on several tasks."""
+        return (self.experiment_digest, self.first.task)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is plain fine-tuning."""
+        return self.first.strategy == self.baseline
+
+    @property
+    def later_axes(self) -> tuple[DeclaredAxis, ...]:
+        """The axes on which it has another value than the first."""
+        return tuple(axis for axis in self.axes if not axis.is_first)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is compared with nothing itself: plain fine-tuning, at the first value of each axis."""
+        return self.is_baseline and not self.later_axes
+
+    @property
+    def setting(self) -> Setting | None:
+        """What decides, beside strategy and rates, whether it may be compared; None where it was not recorded."""
+        return self.first.setting
+
+    @property
+    def cost(self) -> float:
+        """What a run's updates cost, in forward passes of a batch."""
+        return cost((stage.role, stage.num_steps) for stage in self.first.stages)
+
+    @cached_property
+    def question(self) -> Question:
+        """What was measured, and on what."""
+        record, setting = self.first, self.setting
+        return Question(
+            task=record.task,
+            model=record.model,
+            metric=record.metric,
+            reported_split=record.reported_split,
+            rows=f"{setting.rows} {setting.other_rows}".rstrip() if setting else "",
+            model_revision=setting.model_revision if setting else "",
+        )
+
+    @cached_property
+    def finished(self) -> tuple[RunRecord, ...]:
+        """The runs that ended with a score."""
+        return tuple(record for record in self.records if record.status is RunStatus.FINISHED)
+
+    @cached_property
+    def failed(self) -> tuple[RunRecord, ...]:
+        """The runs that did not, diverged or stopped by an error."""
+        return tuple(record for record in self.records if record.status is not RunStatus.FINISHED)
+
+    @property
+    def num_diverged(self) -> int:
+        """How many runs diverged: a result."""
+        return sum(record.status is RunStatus.DIVERGED for record in self.records)
+
+    @property
+    def num_errors(self) -> int:
+        """How many runs were stopped by an error; they are tried again."""
+        return sum(record.status is RunStatus.ERROR for record in self.records)
+
+    @property
+    def num_degenerate(self) -> int:
+        """How many finished runs answered the same to every row."""
+        return sum(record.is_degenerate for record in self.finished)
+
+    @property
+    def is_pairable(self) -> bool:
+        """Whether equal seeds mean equal draws."""
+        return self.first.is_pairable
+
+    @cached_property
+    def scores(self) -> Mapping[int, float]:
+        """The main metric of every finished run by seed."""
+        return {record.seed: record.scores[record.metric] for record in self.finished}
+
+    def first_stage_scores(self) -> dict[int, float]:
+        """Return the main metric at Stage 1's end by seed; empty where the plan has one stage."""
+        return {
+            record.seed: record.stages[0].scores[record.metric]
+            for record in self.finished
+            if len(record.stages) > 1 and record.metric in record.stages[0].scores
+        }

@@ -1,0 +1,163 @@
+"""What stored predictions add: would a difference show with other rows of the evaluation split, too?
+
+Letters: s seeds, e examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy
+import pyarrow
+import pyarrow.parquet
+
+from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.stats.crossed import CrossedInterval, Sides, crossed_bootstraps
+from headstart.stats.example_scores import EXAMPLE_SCORES, ExampleScore
+from headstart.stats.intervals import Interval
+from headstart.stats.limits import Values
+from headstart.stats.per_example import McNemar, mcnemar
+from headstart.store.local import LocalStore
+
+NUM_RESAMPLES = 1_000
+OF_NUMBERS = ("pearson",)
+"""Metrics whose answers are neither right nor wrong, so that McNemar's test has nothing to count."""
+_ROUNDING = 1e-6
+
+Answers = tuple[Values, Values]
+"""Labels and answers of a run, both [e]."""
+Read = Callable[[str, int], Answers | None]
+"""Gives those of an experiment's digest and a seed; None where they are missing or cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPair:
+    """Two runs of one seed on the same rows. What it shows holds for these two models.
+
+    Attributes:
+        difference: of their scores, computed from their predictions.
+        interval: of it, by a bootstrap of the rows, both runs together.
+        mcnemar: of their right answers; None where answers are numbers.
+    """
+
+    seed: int
+    difference: float
+    interval: Interval
+    mcnemar: McNemar | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleEvidence:
+    """What the predictions of a comparison's pairs show.
+
+    Attributes:
+        crossed: the mean difference with an interval over seeds and rows.
+        pairs: by seed, those whose predictions are stored on both sides.
+    """
+
+    num_examples: int
+    crossed: CrossedInterval
+    pairs: tuple[RunPair, ...]
+
+
+def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[str, str], ExampleEvidence]:
+    """Return the evidence of one task's comparisons by the rows' keys.
+
+    A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
+    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
+    tasks).
+    """
+    score = EXAMPLE_SCORES.get(group.metric)
+    if score is None:
+        return {}
+    rows = _rows(group)
+
+    @cache
+    def read(digest: str, seed: int) -> Answers | None:
+        path = store.run_folder(digest, seed).predictions(rows)
+        return _read_predictions(path, group.num_evaluation_examples)
+
+    scores = {row.experiment_digest: dict(row.scores) for row in group.rows}
+    found = {row.key: pairs for row in group.rows if (pairs := _pairs(row, read, score, scores)) is not None}
+    sides = [
+        Sides(a=score.parts(pairs.labels, pairs.ours), b=score.parts(pairs.labels, pairs.theirs))
+        for pairs in found.values()
+    ]
+    intervals = crossed_bootstraps(sides, score.score, num_resamples=NUM_RESAMPLES)
+    return {
+        key: ExampleEvidence(
+            num_examples=len(pairs.labels),
+            crossed=crossed,
+            pairs=_run_pairs(pairs, crossed, counts_right=group.metric not in OF_NUMBERS),
+        )
+        for (key, pairs), crossed in zip(found.items(), intervals, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Labels [e] and both sides' answers [s, e] at the same seeds."""
+
+    seeds: tuple[int, ...]
+    labels: Values
+    ours: Values
+    theirs: Values
+
+
+def _rows(group: ComparisonGroup) -> str:
+    """Return what was answered: a split, or the rows of another task or file that a finished model was scored on."""
+    _, _, other = group.task.partition(" \N{RIGHTWARDS ARROW} ")
+    return other or group.reported_split
+
+
+def _read_predictions(path: Path, num_examples: int) -> Answers | None:
+    try:
+        table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
+        # Arrow's own conversion would import pandas, which takes a fifth of a second.
+        label, predicted = (numpy.array(table.column(name).to_pylist(), float) for name in ("label", "predicted"))
+    except (OSError, KeyError, TypeError, ValueError):  # no file, a damaged one, or multi-label answers
+        return None
+    if label.ndim > 1:  # multi-label answers of equal length
+        return None
+    return (label, predicted) if len(label) == num_examples else None
+
+
+def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
+    """Return the pairs of a comparison whose predictions give the scores that it is made of."""
+    if row.difference is None or row.baseline_digest is None:
+        return None
+    digests = (row.experiment_digest, row.baseline_digest)
+    found: dict[int, list[Answers]] = {}
+    for seed, _ in row.difference.differences:
+        sides = [side for digest in digests if (side := read(digest, seed)) is not None]
+        if len(sides) == len(digests):
+            found[seed] = sides
+    if not found:
+        return None
+    labels = next(iter(found.values()))[0][0]
+    if any(not numpy.array_equal(labels, each) for sides in found.values() for each, _ in sides):
+        return None  # other rows from seed to seed cannot be crossed
+    ours, theirs = (numpy.stack([sides[number][1] for sides in found.values()]) for number in (0, 1))
+    for digest, answers in zip(digests, (ours, theirs), strict=True):
+        computed = score.score(score.parts(labels, answers).mean(axis=1))
+        stored = [scores.get(digest, {}).get(seed, numpy.nan) for seed in found]
+        if not numpy.allclose(computed, stored, atol=_ROUNDING):
+            return None
+    return _Pairs(tuple(found), labels, ours, theirs)
+
+
+def _run_pairs(pairs: _Pairs, crossed: CrossedInterval, *, counts_right: bool) -> tuple[RunPair, ...]:
+    return tuple(
+        RunPair(
+            seed=seed,
+            difference=mean,
+            interval=interval,
+            mcnemar=mcnemar(ours == pairs.labels, theirs == pairs.labels) if counts_right else None,
+        )
+        for seed, (mean, interval), ours, theirs in zip(
+            pairs.seeds, crossed.by_seed, pairs.ours, pairs.theirs, strict=True
+        )
+    )

@@ -1,0 +1,33 @@
+"""The best constant answer: the one answer to all rows that a metric scores highest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headstart import metrics
+from headstart.kinds.kind import Kind, Values
+
+
+def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str] | None = None) -> tuple[Values, float]:
+    """Return the best constant answer to rows, of the shape of one label, and its score.
+
+    Args:
+        kind: of the answers.
+        metric: a name of `headstart.metrics.KNOWN`.
+        labels: of at least one row, as `Kind.label_array` makes them.
+        groups: of each row, for metrics of groups.
+
+    Raises:
+        UsageError: if the metric cannot score such labels.
+    """
+    import numpy as np
+
+    def score(constant: Values) -> float:
+        answers = np.empty_like(labels)
+        answers[:] = constant
+        return metrics.compute((metric,), labels, answers, groups)[metric]
+
+    constants = kind.constants(labels)
+    scores = [score(constant) for constant in constants]
+    best = max(scores)
+    return constants[scores.index(best)], best

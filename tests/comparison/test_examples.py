@@ -1,0 +1,141 @@
+"""What stored predictions add, against sums done by hand; and when they add nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from headstart import metrics
+from headstart.comparison.comparison_table import build_comparison
+from headstart.comparison.evidence import weigh
+from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.frame import Frame
+from headstart.stats.per_example import mcnemar
+from headstart.store.local import LocalStore
+from tests.support.crossed import crossed_bootstrap
+from tests.support.stores import make_record, write_store
+
+NUM_EXAMPLES = 120
+LABELS = numpy.random.default_rng(0).integers(0, 2, NUM_EXAMPLES)
+
+
+def answers_of(right: float, seed: int) -> numpy.ndarray:
+    generator = numpy.random.default_rng(seed)
+    return numpy.where(generator.random(NUM_EXAMPLES) < right, LABELS, 1 - LABELS)
+
+
+def write_runs(root: Path, metric: str = "accuracy", num_seeds: int = 4) -> dict[tuple[str, int], numpy.ndarray]:
+    """Write fine-tuning and LP-FT with their predictions; returns the answers by label and seed."""
+    answers = {
+        (label, seed): answers_of(right, seed + number)
+        for label, right, number in (("finetune", 0.75, 0), ("lp_ft", 0.85, 100))
+        for seed in range(num_seeds)
+    }
+    records = []
+    for (label, seed), given in answers.items():
+        score = metrics.compute([metric], LABELS, given)[metric]
+        record = make_record(label, seed, metric=metric, num_evaluation_examples=NUM_EXAMPLES, constant_score=0.1)
+        object.__setattr__(record, "scores", {metric: score})
+        records.append(record)
+    write_store(root, records)
+    for (label, seed), given in answers.items():
+        write_predictions(root / f"demo-{label}" / f"seed-{seed}", LABELS, given)
+    return answers
+
+
+def write_predictions(folder: Path, labels: Sequence[object], predicted: Sequence[object], split: str = "validation"):
+    pyarrow.parquet.write_table(
+        pa.table({"label": labels, "predicted": predicted}), folder / f"predictions.{split}.parquet"
+    )
+
+
+def evidence_of(root: Path) -> ExampleEvidence | None:
+    evidence = weigh(build_comparison(Frame.from_store(root)), LocalStore(root))
+    return evidence.examples.get(("demo-lp_ft", "demo"))
+
+
+def test_pairs_of_runs_are_compared_row_by_row(tmp_path: Path):
+    answers = write_runs(tmp_path / "runs")
+    found = evidence_of(tmp_path / "runs")
+    assert found is not None
+    assert found.num_examples == NUM_EXAMPLES
+    assert [pair.seed for pair in found.pairs] == [0, 1, 2, 3]
+    for pair in found.pairs:
+        ours, theirs = (answers[label, pair.seed] == LABELS for label in ("lp_ft", "finetune"))
+        assert pair.mcnemar == mcnemar(ours, theirs)
+        alone = crossed_bootstrap((ours.astype(float) - theirs)[None])
+        assert pair.difference == pytest.approx(alone.mean)
+        assert pair.interval.low == pytest.approx(alone.interval.low, abs=0.15 * alone.interval.width)
+        assert pair.interval.high == pytest.approx(alone.interval.high, abs=0.15 * alone.interval.width)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "matthews"])
+def test_the_crossed_interval_is_wider_than_that_of_one_pairs_rows(tmp_path: Path, metric: str):
+    write_runs(tmp_path / "runs", metric)
+    found = evidence_of(tmp_path / "runs")
+    assert found is not None
+    assert found.crossed.mean == pytest.approx(numpy.mean([pair.difference for pair in found.pairs]))
+    assert found.crossed.interval.low < found.crossed.mean < found.crossed.interval.high
+    assert found.crossed.example_standard_error > 0.01
+    assert found.crossed.seed_standard_error > 0.0
+
+
+def test_only_stored_pairs_count(tmp_path: Path):
+    write_runs(tmp_path / "runs")
+    (tmp_path / "runs" / "demo-lp_ft" / "seed-1" / "predictions.validation.parquet").unlink()
+    (tmp_path / "runs" / "demo-finetune" / "seed-2" / "predictions.validation.parquet").write_bytes(b"cut off")
+    found = evidence_of(tmp_path / "runs")
+    assert found is not None
+    assert [pair.seed for pair in found.pairs] == [0, 3]
+
+
+def test_without_predictions_there_is_nothing(tmp_path: Path):
+    write_store(tmp_path / "runs", [make_record(), make_record("lp_ft", score=0.8)])
+    assert evidence_of(tmp_path / "runs") is None
+
+
+@pytest.mark.parametrize("fault", ["other answers", "other rows", "fewer rows", "lists", "other columns"])
+def test_predictions_that_are_not_those_of_the_scores_are_left_out(tmp_path: Path, fault: str):
+    write_runs(tmp_path / "runs")
+    folder = tmp_path / "runs" / "demo-lp_ft" / "seed-0"
+    files = {
+        "other answers": (LABELS, LABELS),
+        "other rows": (1 - LABELS, 1 - answers_of(0.85, 100)),
+        "fewer rows": (LABELS[1:], LABELS[1:]),
+        "lists": ([[0]] * NUM_EXAMPLES, [[0]] * NUM_EXAMPLES),
+    }
+    if fault == "other columns":
+        pyarrow.parquet.write_table(pa.table({"x": LABELS}), folder / "predictions.validation.parquet")
+    else:
+        write_predictions(folder, *files[fault])
+    found = evidence_of(tmp_path / "runs")
+    assert found is None or 0 not in [pair.seed for pair in found.pairs]
+
+
+def test_numbers_are_neither_right_nor_wrong(tmp_path: Path):
+    generator = numpy.random.default_rng(3)
+    labels, records, answers = generator.normal(size=NUM_EXAMPLES), [], {}
+    for label, noise in (("finetune", 1.0), ("lp_ft", 0.5)):
+        for seed in range(3):
+            answers[label, seed] = labels + noise * generator.normal(size=NUM_EXAMPLES)
+            score = metrics.compute(["pearson"], labels, answers[label, seed])["pearson"]
+            record = make_record(label, seed, metric="pearson", num_evaluation_examples=NUM_EXAMPLES, constant_score=0)
+            object.__setattr__(record, "scores", {"pearson": score})
+            records.append(record)
+    write_store(tmp_path / "runs", records)
+    for (label, seed), given in answers.items():
+        write_predictions(tmp_path / "runs" / f"demo-{label}" / f"seed-{seed}", labels, given)
+    found = evidence_of(tmp_path / "runs")
+    assert found is not None
+    assert found.crossed.interval.low > 0.0
+    assert {pair.mcnemar for pair in found.pairs} == {None}
+
+
+def test_rank_correlations_have_no_crossed_bootstrap(tmp_path: Path):
+    write_runs(tmp_path / "runs", "spearman")
+    assert evidence_of(tmp_path / "runs") is None
