@@ -34,6 +34,7 @@ from headstart.models.classifier import (
     encoder_of,
     without_pooler,
 )
+from headstart.models.foreign_files import refuse_wrapped
 from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
 from headstart.models.kept_head import (
     check_architecture,
@@ -312,6 +313,7 @@ def _from_pretrained(
         if "Unrecognized configuration class" in str(error):
             raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
+    refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
 
