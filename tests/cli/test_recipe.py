@@ -17,6 +17,7 @@ from headstart.registry import Spec
 from headstart.sweeps.plan import Sweep
 from headstart.tasks.catalogue import TASKS
 from headstart.training.config import TrainerOverride
+from tests.conftest import CheckpointMaker
 from tests.support.paths import REPOSITORY
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -167,3 +168,32 @@ def test_what_a_recipe_cannot_say_is_refused(text: str, said: str, cli: Cli, tmp
     code, _, err = cli("compare", recipe_of(text, tmp_path))
     assert code == 2
     assert said in err
+
+
+def test_what_a_recipe_expects_is_held_against_what_comes_out(
+    tiny_checkpoint: CheckpointMaker, cli: Cli, tmp_path: Path
+) -> None:
+    text = f"""
+        file: rows.csv
+        model: {tiny_checkpoint("bert")}
+        strategies: finetune
+        seeds: 2
+        steps: 1
+        max_length: 16
+        store: runs
+        expected:
+          rows.csv:
+            finetune: 50.00 +- 80.00 over 2 seeds
+            eh_ft(lora): 50.00 +- 80.00 over 2 seeds
+        """
+    code, out, err = cli("compare", recipe_of(text, tmp_path), "--quiet")
+    assert code == 0, err
+    assert "As the recipe expects: 1 of 2 means" in out
+    assert "rows.csv, eh_ft(lora): nothing came out; expected 50.00 ± 113.14." in out
+
+
+def test_what_a_recipe_expects_is_read_before_anything_runs(cli: Cli, tmp_path: Path) -> None:
+    text = "file: rows.csv\nexpected: {rows.csv: {finetune: about 50}}"
+    code, _, err = cli("compare", recipe_of(text, tmp_path))
+    assert code == 2
+    assert "'about 50' for finetune on rows.csv" in err

@@ -10,7 +10,8 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.output import next_line
-from headstart.cli.recipe import recipe_defaults
+from headstart.cli.recipe import EXPECTED, recipe_defaults
+from headstart.comparison.expected import read_expected
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
@@ -23,6 +24,7 @@ MATCHED = Spec("finetune", (("match_compute", True),))
 
 
 def compare(
+    context: typer.Context,
     reading: FileOptions,
     where: TaskOptions,
     model: ModelOptions,
@@ -95,6 +97,7 @@ def compare(
         columns = replace(columns, strategies=(*columns.strategies, MATCHED))
     columns.check(training)
     rule = stopping_rule(until_decided, max_seeds=max_seeds, narrower_than=narrower_than, seeds=seeds, smoke=smoke)
+    expected = read_expected(context.meta.get(EXPECTED, {}))
     settings = settings_of(columns.vary, model, training)
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
     session = open_session([each.training for each in settings], found)
@@ -110,6 +113,6 @@ def compare(
         diagnostics=not no_diagnostics,
         is_smoke=smoke,
     )
-    run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule)
+    run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule, expected=expected)
     if not (quiet or as_json or smoke):
         print(next_line("headstart", "report", store, "--out", "report.html"))

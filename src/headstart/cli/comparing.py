@@ -12,6 +12,7 @@ from rich.text import Text
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.output import print_json
+from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
 from headstart.data.unknown_tokens import count_unknown, token_notes
@@ -42,10 +43,12 @@ def run_comparison(
     quiet: bool,
     json: bool,
     until_decided: StoppingRule | None = None,
+    expected: tuple[ExpectedScore, ...] = (),
 ) -> None:
     """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
 
-    With `until_decided` seeds are added by that rule, beginning with the sweep's.
+    With `until_decided` seeds are added by that rule, beginning with the sweep's. What a recipe expects is held against
+    the table, in sentences only.
 
     Raises:
         UsageError: for anything that cannot work, before training.
@@ -68,18 +71,22 @@ def run_comparison(
             records = run_sweep(sweep, executor, cache)
         else:
             records = run_until_decided(sweep, until_decided, executor, store, cache)
-    _print_results(records, store, is_smoke=sweep.is_smoke, json=json)
+    if sweep.is_smoke:
+        _print_smoke(records)
+    else:
+        _print_results(records, store, expected, json=json)
     _exit_on_errors(records)
 
 
-def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: bool, json: bool) -> None:
-    if is_smoke:
-        for record in records:
-            steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
-            print(
-                f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else "")
-            )
-        return
+def _print_smoke(records: list[RunRecord]) -> None:
+    for record in records:
+        steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
+        print(f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else ""))
+
+
+def _print_results(
+    records: list[RunRecord], store: LocalStore, expected: tuple[ExpectedScore, ...], *, json: bool
+) -> None:
     digests = {record.experiment_digest for record in records}
     frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
     report = build_report(frame, store)
@@ -89,6 +96,8 @@ def _print_results(records: list[RunRecord], store: LocalStore, *, is_smoke: boo
     console = Console(highlight=False)
     console.print(as_rich(report.table))
     for sentence in answer_lines(report):
+        console.print(Text(sentence))
+    for sentence in expected_lines(expected, report.table) if expected else ():
         console.print(Text(sentence))
 
 

@@ -16,11 +16,15 @@ from headstart.option import split_list
 
 SUFFIXES = (".yaml", ".yml")
 FILE, EVALUATE_ON, VARY, TRAINER = "file", "evaluate_on", "vary", "trainer"
+EXPECTED = "headstart.expected"
+"""Where a call's context keeps what its recipe expects to come out."""
 Place = Callable[[Path, str], str]
 
 
 def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
     """Where the file is a recipe, make its options the defaults of this call; return the data file to read.
+
+    What it expects to come out is kept in the call's context, under `EXPECTED`.
 
     Raises:
         UsageError: if the recipe is not a mapping of options, or names one that does not exist.
@@ -29,7 +33,9 @@ def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
         return value
     path = Path(value)
     names = {name: str(each.name) for each in context.command.params for name in _names(each)}
-    options = _placed(path.parent, _in_own_names(path, _read(path), names))
+    values = _read(path)
+    context.meta[EXPECTED] = values.pop("expected", {})
+    options = _placed(path.parent, _in_own_names(path, values, names))
     file = options.pop(FILE, None)
     context.default_map = {name: _as_text(name, written) for name, written in options.items()}
     return None if file is None else str(file)
@@ -51,7 +57,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"the recipe {path} is not YAML: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"the recipe {path} holds no options", allowed="  It is written `option: value`, one a line.")
-    return {str(name): value for name, value in values.items() if name != "expected"}
+    return {str(name): value for name, value in values.items()}
 
 
 def _in_own_names(path: Path, values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
