@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from headstart.errors import UsageError, unknown_name
+from headstart.cli.session import is_task
+from headstart.data.sources import HUB_PREFIX
+from headstart.errors import UsageError, for_each, unknown_name
+from headstart.experiments.resolved_loss import WEIGHTS
+from headstart.option import split_list
 
 SUFFIXES = (".yaml", ".yml")
+FILE, EVALUATE_ON, VARY, TRAINER = "file", "evaluate_on", "vary", "trainer"
+Place = Callable[[Path, str], str]
 
 
 def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
@@ -19,13 +27,20 @@ def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
     """
     if value is None or Path(value).suffix not in SUFFIXES:
         return value
-    defaults = _read(Path(value), [str(parameter.name) for parameter in context.command.params])
-    file = defaults.pop("file", None)
-    context.default_map = defaults
-    return None if file is None else str(Path(value).parent / str(file))
+    path = Path(value)
+    names = {name: str(each.name) for each in context.command.params for name in _names(each)}
+    options = _placed(path.parent, _in_own_names(path, _read(path), names))
+    file = options.pop(FILE, None)
+    context.default_map = {name: _as_text(name, written) for name, written in options.items()}
+    return None if file is None else str(file)
 
 
-def _read(path: Path, known: list[str]) -> dict[str, object]:
+def _names(parameter: Any) -> list[str]:
+    """Return what a recipe may call an option: as the function does, or as a flag does."""
+    return [str(parameter.name), *(flag.lstrip("-").replace("-", "_") for flag in parameter.opts if flag[:2] == "--")]
+
+
+def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     if not path.is_file():
@@ -36,13 +51,96 @@ def _read(path: Path, known: list[str]) -> dict[str, object]:
         raise UsageError(f"the recipe {path} is not YAML: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"the recipe {path} holds no options", allowed="  It is written `option: value`, one a line.")
-    options = {str(key).replace("-", "_"): value for key, value in values.items() if key != "expected"}
-    for option in options:
-        if option not in known:
-            raise unknown_name(f"option in {path}", option, known)
-    return {option: value if option == "trainer" else _as_text(value) for option, value in options.items()}
+    return {str(name): value for name, value in values.items() if name != "expected"}
 
 
-def _as_text(value: object) -> object:
-    """Lists in YAML stand for the comma-separated lists of the command line."""
+def _in_own_names(path: Path, values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values by the names of the verb's parameters."""
+
+    def own(name: str) -> str:
+        if name.replace("-", "_") not in names:
+            raise unknown_name(f"option in {path}", name, names)
+        return names[name.replace("-", "_")]
+
+    found: dict[str, Any] = {}
+    for name, option in zip(values, for_each(values, own), strict=True):
+        if option in found:
+            raise UsageError(
+                f"the recipe {path} gives {name} twice, under two names", remedy="  Leave one of them out."
+            )
+        found[option] = values[name]
+    return found
+
+
+def _path(folder: Path, written: str) -> str:
+    return str(folder / written)
+
+
+def _file(folder: Path, written: str) -> str:
+    return written if written.startswith(HUB_PREFIX) else _path(folder, written)
+
+
+def _file_unless_task(folder: Path, written: str) -> str:
+    return written if is_task(written) else _file(folder, written)
+
+
+def _folder_if_there(folder: Path, written: str) -> str:
+    return _path(folder, written) if (folder / written).is_dir() else written
+
+
+def _weights(folder: Path, written: str) -> str:
+    return written if written in WEIGHTS else _path(folder, written)
+
+
+INPUTS: dict[str, Place] = {
+    FILE: _file,
+    "validation": _file,
+    EVALUATE_ON: _file_unless_task,
+    "data_root": _path,
+    "adapter_from": _path,
+    "model": _folder_if_there,
+    "class_weights": _weights,
+}
+"""Options that name what is read: from the recipe's folder, so that a recipe may be called from anywhere.
+
+What is written, `store`, is taken from the folder of the call."""
+
+
+def _placed(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with paths of what is read taken from the recipe's folder."""
+
+    def placed(name: str, value: Any) -> Any:
+        if name == VARY and isinstance(value, dict):
+            return {axis: placed(axis, values) for axis, values in value.items()}
+        if name not in INPUTS or value is None:
+            return value
+        if isinstance(value, list):
+            return [INPUTS[name](folder, str(part)) for part in value]
+        return INPUTS[name](folder, str(value))
+
+    return {name: placed(name, _as_lists(name, value)) for name, value in options.items()}
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """Return a value as the command line has it: lists stand for what is separated by commas there."""
+    if name == TRAINER:
+        return [value] if isinstance(value, str) else value
+    if isinstance(value, dict):
+        if name != VARY or len(value) != 1:
+            raise UsageError(
+                f"`{name}` was given as {value} in a recipe",
+                allowed="  Only `vary` has a mapping, of one axis to its values: {head: [native, linear]}.",
+            )
+        ((axis, values),) = value.items()
+        return f"{axis}={_as_text(axis, values)}"
     return ",".join(str(part) for part in value) if isinstance(value, list) else value
+
+
+def _as_lists(name: str, value: Any) -> Any:
+    """Return what may name several files as a list, and what varies as a mapping of its axis to a list."""
+    if not isinstance(value, str):
+        return value
+    if name == VARY:
+        axis, _, values = value.partition("=")
+        return {axis: list(split_list(values))}
+    return list(split_list(value)) if name == EVALUATE_ON else value

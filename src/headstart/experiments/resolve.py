@@ -184,4 +184,5 @@ def _budget(options: Options, strategy: Strategy, num_steps: int) -> Budget:
     if not options.training.stage1_on_top or not strategy.has_first_stage:
         return budget
     first, _ = budget.split()
-    return Budget(num_steps=num_steps + first, stage1_fraction=first / (num_steps + first))
+    total = num_steps + strategy.num_first_stages * first
+    return Budget(num_steps=total, stage1_fraction=first / total)

@@ -13,6 +13,9 @@ from headstart.losses import LOSSES, CrossEntropy, LossConfig
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 
+WEIGHTS = ("none", "balanced")
+"""The class weights that are not a file."""
+
 
 def resolve_loss(
     kind: Kind,

@@ -34,6 +34,11 @@ class HeadSoup(Strategy):
     takes_adapter: ClassVar[bool] = True
     has_first_stage: ClassVar[bool] = True
 
+    @property
+    def num_first_stages(self) -> int:
+        """How many stages, each with Stage 1's share, come before Stage 2."""
+        return self.heads
+
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the adapter stages and fine-tuning from their mean head.
 

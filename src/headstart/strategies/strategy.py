@@ -147,6 +147,11 @@ class Strategy(ABC):
         return False
 
     @property
+    def num_first_stages(self) -> int:
+        """How many stages, each with Stage 1's share, come before Stage 2."""
+        return int(self.has_first_stage)
+
+    @property
     def tunes_head_first(self) -> bool:
         """Whether a stage trains head or adapter without the backbone, so that Stage 1's learning rate is used."""
         return self.has_first_stage or not self.tunes_backbone
