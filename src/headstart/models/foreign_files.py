@@ -81,7 +81,8 @@ def merge_remedy(folder: Path) -> str:
     """Return how an adapter of peft's becomes a model that can be given."""
     return (
         "  Put it into its model once, and give that folder: python -c "
-        f'"from peft import AutoPeftModelForSequenceClassification as Auto; model = Auto.from_pretrained({str(folder)!r})'
+        '"from peft import AutoPeftModelForSequenceClassification as Auto; '
+        f"model = Auto.from_pretrained({str(folder)!r})"
         ".merge_and_unload(); model.save_pretrained('MERGED')\". The tokenizer's files belong into it too."
     )
 
