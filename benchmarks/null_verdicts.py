@@ -4,8 +4,8 @@
 
 Takes about a minute on one core. Prints the Markdown tables in docs/statistics.md.
 
-A table has a difference for each task and seed. What a seed does may be the same to all tasks in part (its head, its order
-of rows) or wholly (one model, scored twice), and tasks may scatter unequally.
+A table has a difference for each task and seed. What a seed does may be the same to all tasks in part (its head, its
+order of rows) or wholly (one model, scored twice), and tasks may scatter unequally.
 
 Letters: m tables, t tasks, s seeds.
 """
@@ -37,8 +37,8 @@ class Scenario:
         largest_spread: of a task, beside the smallest, which is 1; those between rise by equal factors.
         tails: degrees of freedom of Student's t that differences follow; None for normal ones.
         is_coarse: whether differences are rounded to whole standard deviations, as scores on few rows are.
-        between: standard deviation of the tasks' true gains, whose mean over all tasks like these is zero. Only where it
-            is zero, these tasks have no effect.
+        between: standard deviation of the tasks' true gains, whose mean over all tasks like these is zero. These tasks
+            have no effect only where it is zero.
     """
 
     name: str

@@ -8,6 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
@@ -19,12 +22,17 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
-    parser.add_argument("--bf16", action="store_true")
-    arguments = parser.parse_args()
-    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
-    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, num_labels=2)
-    with open(arguments.rows) as file:
+    given = parser.parse_args()
+    with open(given.rows) as file:
         rows = [json.loads(line) for line in file]
+    print(json.dumps(train(rows, model=given.model, num_steps=given.steps, batch_size=given.batch_size)))
+
+
+def train(
+    rows: Sequence[dict[str, Any]], *, model: str, num_steps: int, batch_size: int, is_bf16: bool = False
+) -> dict[str, float]:
+    """Train; return seconds, examples seen, and the peak memory of the process and of its GPU (0 without one)."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
     dataset = [
         {
             **tokenizer(row["sentence1"], row["sentence2"], padding="max_length", max_length=128, truncation=True),
@@ -32,31 +40,27 @@ def main() -> None:
         }
         for row in rows
     ]
-    settings = TrainingArguments(
-        output_dir="unused",
-        max_steps=arguments.steps,
-        per_device_train_batch_size=arguments.batch_size,
-        bf16=arguments.bf16,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
-    trainer = Trainer(model=model, args=settings, train_dataset=dataset)
-    if torch.cuda.is_available():
-        # headstart looks at a sample of the rows before its clock starts, and so loads the GPU's kernels.
-        trainer.predict(dataset[: arguments.batch_size])
+    has_gpu = torch.cuda.is_available()
+    if has_gpu:
         torch.cuda.reset_peak_memory_stats()
-    metrics = trainer.train().metrics
-    print(
-        json.dumps(
-            {
-                "seconds": metrics["train_runtime"],
-                "examples": arguments.steps * arguments.batch_size,
-                "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                "peak_device_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
-            }
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            output_dir=folder,
+            max_steps=num_steps,
+            per_device_train_batch_size=batch_size,
+            bf16=is_bf16,
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
         )
-    )
+        network = AutoModelForSequenceClassification.from_pretrained(model, num_labels=2)
+        metrics = Trainer(model=network, args=settings, train_dataset=dataset).train().metrics
+    return {
+        "seconds": metrics["train_runtime"],
+        "examples": num_steps * batch_size,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_device_bytes": torch.cuda.max_memory_allocated() if has_gpu else 0,
+    }
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 import torch
 
-from headstart.seeding import derive_seed, numpy_generator, torch_stream
+from headstart.seeding import derive_seed, numpy_generator, seed_torch, torch_stream
 
 
 def test_a_stream_is_the_sha256_of_root_and_name() -> None:
@@ -31,3 +32,14 @@ def test_a_torch_stream_restores_the_global_generator() -> None:
         inside = torch.rand(3)
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(inside, torch.rand(3, generator=torch.Generator().manual_seed(11)))
+
+
+def test_seeding_is_that_of_torch_and_notes_nothing_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.manual_seed` keeps seed and call stack for every kind of device, at a millisecond's cost each time."""
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    noted: list[object] = []
+    monkeypatch.setattr("traceback.format_stack", lambda *_: noted.append(1) or [])
+    seed_torch(5)
+    assert torch.equal(torch.rand(3), expected)
+    assert noted == []

@@ -151,7 +151,6 @@ def _torch_switches() -> Restore:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    products = torch.get_float32_matmul_precision()
     device = torch.cuda.current_device() if torch.cuda.is_available() else None
 
     def restore() -> None:
@@ -160,12 +159,58 @@ def _torch_switches() -> Restore:
         torch.set_default_dtype(dtype)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
-        if torch.get_float32_matmul_precision() != products:
-            torch.set_float32_matmul_precision(products)
         if device is not None:
             torch.cuda.set_device(device)
 
     return restore
+
+
+@contextmanager
+def product_precision_kept() -> Iterator[None]:
+    """Leave the precision of fp32 products as it was after a block: Trainer sets TF32 for good."""
+    restore = _product_precision()
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _product_precision() -> Restore:
+    import torch
+
+    before, products = [(switch, switch.fp32_precision) for switch in _precision_switches()], _matmul_precision()
+
+    def restore() -> None:
+        for switch, precision in before:
+            if switch.fp32_precision != precision:
+                switch.fp32_precision = precision
+        if products is not None and _matmul_precision() != products:
+            torch.set_float32_matmul_precision(products)
+
+    return restore
+
+
+def _precision_switches() -> list[Any]:
+    """Return torch's switches for the precision of fp32 products, the one that others follow first; none before 2.9."""
+    import torch
+
+    backends: Any = torch.backends
+    if not hasattr(backends, "fp32_precision"):
+        return []
+    return [
+        *(backends, backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn),
+        *(backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn),
+    ]
+
+
+def _matmul_precision() -> str | None:
+    """Return what torch's older switch says; None where it does not answer, since a newer one says something else."""
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
 
 
 KEPT: tuple[Callable[[], Restore], ...] = (
@@ -175,5 +220,6 @@ KEPT: tuple[Callable[[], Restore], ...] = (
     _log_levels,
     _progress_bars,
     _torch_switches,
+    _product_precision,
 )
 """What is kept: each reads a part of the process's state and returns what sets it back."""

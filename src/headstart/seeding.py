@@ -42,5 +42,18 @@ def torch_stream(seed: int) -> Iterator[None]:
 
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with alone(), torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        seed_torch(seed)
         yield
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch's generators on the CPU and, where CUDA is in use, on its devices.
+
+    The numbers are those of `torch.manual_seed`, which also notes down the seed, with the whole call stack, for every
+    kind of device that may be used one day: milliseconds before each update, and a seed that comes up later elsewhere.
+    """
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)

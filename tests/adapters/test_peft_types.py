@@ -283,6 +283,30 @@ def test_what_does_not_fit_the_modules_is_refused_in_peft_s_words(sources: dict[
     assert digests(own_tensors(classifier.model)) == before
 
 
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+@pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("option", ["LOHA:module_dropout", "LOKR:module_dropout", "LORA:lora_dropout"])
+def test_dropout_decides_nothing_about_what_fits(
+    option: str, dropout: float, architecture: str, sources: dict[str, ModelSource]
+) -> None:
+    assert build_adapter(Spec.parse(f"peft:{option}={dropout}")).refusal(load(sources[architecture])) is None
+
+
+@pytest.mark.parametrize(("architecture", "has_biases"), [("bert", True), ("modernbert", False), ("llama", False)])
+def test_what_cannot_be_merged_is_known_before_training(
+    architecture: str, has_biases: bool, sources: dict[str, ModelSource]
+) -> None:
+    reason = build_adapter(Spec.parse("peft:LORA:lora_bias=true")).refusal(load(sources[architecture]))
+    assert reason is None if has_biases else "the base layer has no bias" in str(reason)
+
+
+@pytest.mark.parametrize("options", ["", ":init_weights=true", ":init_weights=uniform"])
+def test_tinylora_begins_the_same_at_one_seed(options: str, sources: dict[str, ModelSource]) -> None:
+    adapter = build_adapter(Spec.parse(f"peft:TINYLORA{options}"))
+    first, second = (adapter.attach(load(sources["bert"]), seed=3).adapter_tensors() for _ in range(2))
+    assert digests(first) == digests(second)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -298,6 +322,8 @@ def test_what_does_not_fit_the_modules_is_refused_in_peft_s_words(sources: dict[
         ("peft:r=4", "does not name one type"),
         ("peft:LOOHA", "did you mean 'LOHA'"),
         ("peft:LOHA:rank=4", "unknown option"),
+        ("peft:TINYLORA:init_weights=zeros", "It is true or uniform"),
+        ("peft:TINYLORA:init_weights=false", "It is true or uniform"),
         ("peft:LORA:bias=all", "unknown option"),
         ("peft:LORA:modules_to_save=classifier", "unknown option"),
         ("peft:LORA:init_lora_weights=eva", "'pissa'"),

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch.overrides import _get_current_function_mode_stack
 from transformers import DynamicCache
 
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.prefix import Prefix, attention_modules
 from headstart.adapters.prefixed_attention import PREFIXED
+from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.loading import classifier_from_model
 from headstart.models.parameters import count, set_trainable
@@ -300,3 +302,10 @@ def test_another_model_of_the_same_kind_keeps_its_attention() -> None:
     drawn(make_classifier("bert", attention="eager"))
     assert plain.model.config._attn_implementation == "eager"
     assert torch.equal(plain.model(**inputs).logits, before)
+
+
+def test_a_model_that_another_library_wraps_is_refused() -> None:
+    wrapped = get_peft_model(make_model("bert"), LoraConfig(target_modules=["query"]))
+    classifier = Classifier(model=wrapped, head_names=("classifier.weight",), labels=("a", "b"))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="PeftModel wraps one"):
+        Prefix().refusal(classifier)

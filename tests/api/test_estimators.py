@@ -159,8 +159,9 @@ def test_options_of_loss_and_length_reach_the_run(classifier: Any) -> None:
         {"strategy": None},
         {"adapter": 3},
         {"trainer": {"weight_decay": 0.1}},
-        {"random_state": None},
-        {"class_weight": {"bad": 1.0, "good": 2.0}},
+        {"random_state": "seven"},
+        {"random_state": True},
+        {"class_weight": 3.0},
     ],
     ids=str,
 )

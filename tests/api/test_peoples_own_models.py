@@ -171,6 +171,18 @@ def test_a_forward_pass_that_needs_labels_and_takes_anything() -> None:
     assert trained(NeedsLabels(make_model("bert", kind="mlm").base_model)) == {"fc.weight", "fc.bias"}
 
 
+def test_a_forward_pass_with_names_of_its_own() -> None:
+    class Renamed(OwnModel):
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> Any:  # type: ignore[override]
+            return self.fc(self.encoder(ids, mask).last_hidden_state[:, 0])
+
+    rows = [{"ids": [5, 6, index], "mask": [1, 1, 1], "labels": index % 2} for index in range(8)]
+    model = Renamed(make_model("bert", kind="mlm").base_model)
+    assert trained(model, rows, processing_class=None) == {"fc.weight", "fc.bias"}
+    with pytest.raises(UsageError, match="have no ids"):
+        trained(model)
+
+
 def test_a_pretrained_model_whose_backbone_has_another_name() -> None:
     class Own(BertPreTrainedModel):  # type: ignore[misc]  # transformers has no types here
         base_model_prefix = "nowhere"
@@ -269,6 +281,18 @@ def test_all_that_a_checkpoint_does_not_hold_is_the_head(
     rows = [dict(tokenizer(text)) | {"labels": label} for text, label in tiny_rows(16)]
     moved = trained(model, rows, processing_class=tokenizer)
     assert {name for name in moved if name.endswith("weight")} == new
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_checkpoint_of_the_hub_is_found_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    revision = "0" * 40
+    kept = tmp_path / "models--somebody--film"
+    make_checkpoint(kept / "snapshots" / revision, "bert", kind="mlm")
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(revision)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    model = AutoModelForSequenceClassification.from_pretrained("somebody/film", cache_dir=tmp_path)
+    assert "bert.pooler.dense.weight" in trained(model)
 
 
 @pytest.mark.filterwarnings("error")

@@ -24,7 +24,7 @@ import headstart as hs
 from headstart.data.examples import Split
 from headstart.experiments.experiment import Run
 from headstart.inference.predict import predict
-from headstart.process_state import process_state_kept
+from headstart.process_state import process_state_kept, product_precision_kept
 from headstart.store.local import LocalStore
 from headstart.sweeps.serial import SerialExecutor
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
@@ -169,6 +169,24 @@ def test_a_call_that_fails_leaves_the_process_as_it_was() -> None:
     assert snapshot() == before
 
 
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="this torch has the older switch alone")
+@pytest.mark.parametrize("before", ["none", "ieee", "tf32"])
+def test_the_precision_of_products_is_kept_whichever_switch_sets_it(before: str) -> None:
+    """As Trainer sets it for TF32: torch's older switch then raises when it is read."""
+    backends: Any = torch.backends
+
+    def said() -> list[str]:
+        return [each.fp32_precision for each in (backends, backends.cuda.matmul, backends.cudnn.conv)]
+
+    with product_precision_kept():
+        backends.fp32_precision = before
+        expected = said()
+        with process_state_kept():
+            backends.fp32_precision = "ieee" if before == "tf32" else "tf32"
+        assert said() == expected
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_shuffled_splits_differ_between_fits(tiny_checkpoint: CheckpointMaker) -> None:
     splits = []
 
@@ -215,17 +233,16 @@ def test_trainings_in_threads_are_those_of_one_thread(tiny_checkpoint: Checkpoin
     model = tiny_checkpoint("bert")
 
     def answers(seed: int) -> Any:
-        options = {"strategy": "finetune", "steps": 6, "precision": "fp32", "random_state": seed}
+        options = {"strategy": "finetune", "steps": 3, "precision": "fp32", "random_state": seed}
         return classifier(model, **options).fit(TEXTS, LABELS).predict_proba(TEXTS)
 
     alone, head = {seed: answers(seed) for seed in (0, 1)}, pretrain()
     with ThreadPoolExecutor(4) as pool:
-        together = {seed: [pool.submit(answers, seed) for _ in range(2)] for seed in (0, 1)}
-        heads = [pool.submit(pretrain) for _ in range(2)]
-        for seed, futures in together.items():
-            for future in futures:
-                np.testing.assert_array_equal(future.result(), alone[seed])
-        assert all(torch.equal(future.result(), head) for future in heads)
+        together = [(seed, pool.submit(answers, seed)) for seed in (0, 0, 1)]
+        same_head = pool.submit(pretrain)
+        for seed, answered in together:
+            np.testing.assert_array_equal(answered.result(), alone[seed])
+        assert torch.equal(same_head.result(), head)
     assert not np.array_equal(alone[0], alone[1])
 
 

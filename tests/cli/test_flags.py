@@ -13,7 +13,7 @@ import typer.main
 from headstart.cli.flags import FIELD, flags_of, in_flags
 from headstart.cli.main import app
 from headstart.data.file_options import FileOptions
-from headstart.estimators import HeadstartClassifier
+from headstart.estimators.estimators import HeadstartClassifier
 from headstart.experiments.options import MethodOptions, ModelOptions, TaskOptions, TrainingOptions
 from headstart.option import MEANING, options_of
 from headstart.pretraining.pretrain_head import pretrain_head

@@ -130,3 +130,21 @@ def test_a_folder_of_an_older_version_still_answers_as_the_pipeline_does(
     answers = pipeline("text-classification", str(tmp_path / "model"), top_k=None)(list(WRITTEN))
     theirs = [next(each["score"] for each in answer if each["label"] == "good") for answer in answers]
     assert ours == pytest.approx(theirs, abs=1e-6)
+
+
+def test_texts_of_which_a_model_knows_little_are_spoken_of(
+    cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    rows = write_rows(
+        tmp_path / "rows.csv", [*usual_texts(), *(f"\u0e01{letter}" for letter in "\u0e02\u0e03\u0e04\u0e05")]
+    )
+    said = "of the tokens are unknown to this model"
+    for call in (("inspect", "--model"), ("fit", *SHORT, "--out", "model", "--model")):
+        code, out, err = cli(call[0], rows, *call[1:], tiny_checkpoint("bert"))
+        assert code == 0, err
+        assert said in out + err
+        assert "a multilingual --model, such as xlm-roberta-base" in " ".join((out + err).split())
+    code, out, err = cli("inspect", rows, "--model", tiny_checkpoint("bert"), "--json", "--out", "page.html")
+    assert code == 0, err
+    assert json.loads(out)["splits"][0]["unknown"]["num_unknown"] > 0
+    assert said in (tmp_path / "page.html").read_text()

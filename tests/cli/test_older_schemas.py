@@ -84,8 +84,10 @@ def test_plan(store: LocalStore, recorded: Any, cli: Cli) -> None:
     plan = json.loads(output)
     assert len(plan["rows"]) == len(recorded["plan"])
     for row, then in zip(plan["rows"], recorded["plan"], strict=True):
-        assert row["smallest"] == [[pairs, pytest.approx(size, rel=1e-6)] for pairs, size in then["smallest"]]
-        assert (row["needed"], row["needed_if_wide"]) == (then["needed"], then["needed_if_wide"])
+        assert (row["task"], row["label"], row["num_pairs"]) == (then["task"], then["label"], then["num_pairs"])
+        assert row["standard_deviation"] == pytest.approx(then["standard_deviation"], rel=1e-6)
+        # Until schema 3 plans reckoned with the t test alone, which is not all that a verdict asks for.
+        assert all(now >= old for (_, now), (_, old) in zip(row["smallest"], then["smallest"], strict=True))
     assert ["rows.csv", "adapter(bitfit)", "no finished run"] in plan["left_out"]
 
 

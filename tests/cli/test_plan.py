@@ -33,9 +33,12 @@ def test_the_plan_is_that_of_the_spread_so_far(cli: Cli, store: Path):
     (row,) = values["rows"]
     assert (row["task"], row["label"], row["num_pairs"]) == ("demo", "lp_ft", 6)
     assert row["standard_deviation"] == pytest.approx(DEVIATION)
-    assert row["needed"] == seeds_needed(DEVIATION, 0.02)
+    assert values["num_comparisons"] == 2
+    assert row["needed"] == seeds_needed(DEVIATION, 0.02, 2)
     assert row["needed_if_narrow"] <= row["needed"] <= row["needed_if_wide"]
-    assert dict(map(tuple, row["smallest"]))[20] == pytest.approx(smallest_difference(DEVIATION, 20))
+    smallest = dict(map(tuple, row["smallest"]))
+    assert smallest[6] is None  # two comparisons: no verdict of six seeds can hold
+    assert smallest[20] == pytest.approx(smallest_difference(DEVIATION, 20, 2))
     assert values["left_out"] == [["demo", "top_k", "one pair has no spread"]]
 
 
@@ -43,9 +46,10 @@ def test_the_table_says_it_in_points(cli: Cli, store: Path):
     code, out, err = cli("plan", store)
     assert code == 0, err
     line = next(line for line in out.splitlines() if "lp_ft" in line)
-    smallest = f"{100 * smallest_difference(DEVIATION, 10):.2f}"
-    assert re.search(rf"lp_ft +6 +1\.41 .* {smallest} .* {seeds_needed(DEVIATION, 0.01)} \[", line)
+    smallest = f"{100 * smallest_difference(DEVIATION, 10, 2):.2f}"
+    assert re.search(rf"lp_ft +6 +1\.41 .* {smallest} .* {seeds_needed(DEVIATION, 0.01, 2)} \[", line)
     assert "80% power" in out
+    assert "over 2 comparisons, which needs 7 seeds or more" in " ".join(out.split())
     assert "Left out: demo, top_k: one pair has no spread" in out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -19,9 +20,12 @@ HEADS = ("native", "linear", "fourier_kan")
 
 
 def runs(label: str, experiment: str, setting: Setting | None = SETTING, score: float = 0.7, **changes: object):
-    """Return six runs of one experiment whose scores scatter a little."""
+    """Return six runs of one experiment whose scores scatter a little, in an order of its own, around one mean."""
+    order = random.Random(experiment).sample(range(6), 6)
     return [
-        make_record(label, seed, score + (seed * 7 % 5) / 1000, experiment=experiment, setting=setting, **changes)
+        make_record(
+            label, seed, score + (order[seed] * 7 % 5) / 1000, experiment=experiment, setting=setting, **changes
+        )
         for seed in range(6)
     ]
 
@@ -138,7 +142,7 @@ def test_along_a_declared_axis_each_is_compared_with_its_own_and_fine_tuning_wit
     ):
         row = rows[label]
         assert row.difference is not None
-        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean))
+        assert (row.baseline, row.finding, row.difference.mean) == (baseline, verdict, pytest.approx(mean, abs=0.004))
 
 
 def test_without_fine_tuning_at_its_value_one_that_differs_as_declared_is_taken():

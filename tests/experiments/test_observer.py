@@ -232,7 +232,11 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
     right = np.array([generator.choice(3, p=np.exp(row) / np.exp(row).sum()) for row in logits])
     overconfident = np.exp(4 * logits) / np.exp(4 * logits).sum(axis=1, keepdims=True)
     scored = Scored(
-        scores={}, labels=right, decisions=overconfident.argmax(axis=1), answers=overconfident.astype(np.float32)
+        scores={},
+        labels=right,
+        decisions=overconfident.argmax(axis=1),
+        answers=overconfident.astype(np.float32),
+        says_nothing=False,
     )
     before, after = calibrations(scored, kind_named("classification"))
     assert before is not None
@@ -246,7 +250,7 @@ def test_temperature_scaling_repairs_overconfidence() -> None:
 def test_no_temperature_is_recorded_where_fewer_than_two_answers_are_wrong(num_wrong: int) -> None:
     answers = np.tile(np.array([[0.95, 0.05]], dtype=np.float32), (50, 1))
     right = (np.arange(50) < num_wrong).astype(np.int64)
-    scored = Scored(scores={}, labels=right, decisions=answers.argmax(axis=1), answers=answers)
+    scored = Scored(scores={}, labels=right, decisions=answers.argmax(axis=1), answers=answers, says_nothing=False)
     before, after = calibrations(scored, kind_named("classification"))
     assert before is not None
     assert after is None

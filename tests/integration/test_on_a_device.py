@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import headstart as hs
 from headstart.artifacts.model_folder import save_model_folder
+from headstart.experiments.evaluation import scored
+from headstart.experiments.experiment import Run
 from headstart.experiments.observer import observed
 from headstart.experiments.run import run_one
 from headstart.inference.predict import predict
 from headstart.registry import Spec
+from headstart.store.json_records import read_record
 from headstart.store.layout import RunFolder
+from headstart.store.local import LocalStore
+from headstart.store.provenance import Provenance
 from headstart.store.record import RunStatus
+from headstart.sweeps.serial import SerialExecutor
 from headstart.training.arguments import build_arguments
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
 from tests.support.gpu import ON_A_GPU
-from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
+from tests.support.runs import SOURCE, data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
 from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
 from tests.support.stand_in_device import StandInDevice, stand_in_gpu
 from tests.support.tiny import make_model, make_tokenizer
@@ -105,6 +113,45 @@ def test_the_same_answers_as_on_a_cpu(gpu: Any, tiny_checkpoint: CheckpointMaker
     torch.testing.assert_close(torch.from_numpy(predict(loaded, rows).answers), expected)
     assert all(gpu.holds(parameter) for parameter in loaded.model.parameters())
     assert not any(gpu.holds(parameter) for parameter in example.classifier.model.parameters())
+
+
+def test_what_is_pickled_can_be_read_without_the_device(gpu: Any, tiny_checkpoint: CheckpointMaker) -> None:
+    rows, labels = zip(*tiny_rows(12), strict=True)
+    fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), steps=4, precision="fp32").fit(rows, labels)
+    answers = fitted.predict_proba(rows)
+    assert all(gpu.holds(parameter) for parameter in fitted._saved.model.parameters())
+    pickled = pickle.dumps(fitted)
+    assert not any(gpu.holds(parameter) for parameter in fitted._saved.model.parameters())
+    np.testing.assert_array_equal(pickle.loads(pickled).predict_proba(rows), answers)
+
+
+def test_a_run_says_which_device_it_was_on(gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    store, experiment = LocalStore(tmp_path), tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    SerialExecutor(store).execute([Run(experiment, 0, SOURCE)])
+    started = read_record(Provenance, store.run_folder(experiment.digest, 0).started_json)
+    assert started.gpu == torch.cuda.get_device_name()
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="this torch has the older switch alone")
+def test_updates_in_tf32_leave_no_trace(
+    stand_in: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trainer sets TF32 for the whole process; evaluation is in fp32, and so is the next run."""
+    monkeypatch.setattr("transformers.training_args.is_torch_tf32_available", lambda: True)
+    seen: list[str] = []
+
+    def look(progress: Progress) -> None:
+        seen.append(torch.backends.fp32_precision)  # type: ignore[attr-defined]
+
+    def scored_in(*given: Any, **options: Any) -> Any:
+        seen.append(f"scored in {torch.backends.fp32_precision}")  # type: ignore[attr-defined]
+        return scored(*given, **options)
+
+    monkeypatch.setattr("headstart.experiments.evaluation.scored", scored_in)
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune", steps=2, trainer=("tf32=true",))
+    for number in range(2):
+        run_one(data_of(tiny_experiment(choices)), RunFolder(tmp_path / str(number)), RunOptions(), look)
+    assert seen == 2 * ["tf32", "tf32", "scored in none"]
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from headstart.store.record import RunStatus
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
 from tests.support.gpu import ON_A_GPU
+from tests.support.paths import REPOSITORY
 from tests.support.runs import do_run, stage_tensors, tiny_choices
 
 pytestmark = list(ON_A_GPU)
@@ -52,3 +55,33 @@ def test_stage_1_trains_on_a_quantised_backbone(width: str, tiny_checkpoint: Che
     assert record.stages[1].dtypes["backbone"] == "float32"
     trained = stage_tensors(tmp_path, "2-finetune", "backbone.safetensors")
     assert "float32" in {str(tensor.dtype).removeprefix("torch.") for tensor in trained.values()}
+
+
+def test_a_training_leaves_the_gpus_generator_as_it_was() -> None:
+    """Also the first training of a process, which is the first to use the GPU."""
+    code = """
+import torch
+import headstart as hs
+from tests.support.runs import tiny_rows
+from tests.support.tiny import make_model, make_tokenizer
+torch.manual_seed(5)
+torch.rand(3, device="cuda") if ASKED_FIRST else None
+torch.manual_seed(5)
+tokenizer = make_tokenizer("bert")
+rows = [dict(tokenizer(text)) | {"labels": label} for text, label in tiny_rows(12)]
+hs.pretrain_head(make_model("bert"), rows, head=["classifier"], processing_class=tokenizer, steps=2, batch_size=4)
+print(torch.rand(3, device="cuda").tolist())
+"""
+    drawn = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code.replace("ASKED_FIRST", asked_first)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=REPOSITORY,
+        ).stdout
+        for asked_first in ("True", "False")
+    ]
+    alone = "import torch; torch.manual_seed(5); print(torch.rand(3, device='cuda').tolist())"
+    expected = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True).stdout
+    assert drawn == [expected, expected]

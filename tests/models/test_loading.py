@@ -192,32 +192,6 @@ def test_a_plain_checkpoint_has_no_head_of_ours_to_keep(tiny_checkpoint: Checkpo
         load(tiny_checkpoint("bert"), head="mlp", keep_head=True)
 
 
-@pytest.mark.parametrize(
-    ("stored", "given"),
-    [
-        (("bad", "fair", "good"), ("bad", "fair", "good")),
-        (("BAD", "Fair", "good"), ("bad", "fair", "good")),
-        (("LABEL_0", "LABEL_1", "LABEL_2"), ("bad", "fair", "good")),
-        (("bad", "neutral", "good"), ("bad", "fair", "good")),
-    ],
-)
-def test_a_head_whose_classes_stand_in_the_data_s_places_is_kept(
-    stored: tuple[str, ...], given: tuple[str, ...], tiny_checkpoint: CheckpointMaker, tmp_path: Path
-) -> None:
-    folder = with_labels(tiny_checkpoint("bert", kind="classifier", num_labels=3), tmp_path / "copy", stored)
-    assert load(folder, labels=given, keep_head=True).newly_initialised == ()
-
-
-@pytest.mark.parametrize("stored", [("good", "fair", "bad"), ("Good", "neutral", "poor")])
-def test_a_head_with_its_classes_in_other_places_is_not_kept(
-    stored: tuple[str, ...], tiny_checkpoint: CheckpointMaker, tmp_path: Path
-) -> None:
-    folder = with_labels(tiny_checkpoint("bert", kind="classifier", num_labels=3), tmp_path / "copy", stored)
-    with pytest.raises(UsageError, match=f"another order.*\n.*{', '.join(stored)}.*bad, fair, good"):
-        load(folder, keep_head=True)
-    assert load(folder).newly_initialised == ()
-
-
 def with_labels(folder: Path, target: Path, labels: tuple[str, ...]) -> Path:
     """Copy a checkpoint with other class names in its configuration."""
     shutil.copytree(folder, target)

@@ -105,3 +105,12 @@ def test_the_first_token_of_what_is_read_from_left_to_right_is_refused(model_typ
 def test_encoders_allow_every_pooling(model_type: str) -> None:
     for pooling in Pooling:
         check_pooling(pooling, AutoConfig.for_model(model_type))
+
+
+@pytest.mark.parametrize(("architecture", "opened"), [("gemma3_text", True), ("gemma4_text", "all")])
+def test_a_decoder_that_was_opened_is_made_for_the_mean(architecture: str, opened: object) -> None:
+    """As in embedding models made of a decoder: every token sees the whole text."""
+    config = AutoConfig.for_model(architecture, use_bidirectional_attention=opened)
+    assert default_pooling(config) is Pooling.MEAN
+    for pooling in Pooling:
+        check_pooling(pooling, config)

@@ -1,4 +1,4 @@
-"""Gains over tasks against sums by hand, the single comparison, SciPy, the paper's table and simulations of the null."""
+"""Gains over tasks against sums by hand, the single comparison, SciPy, the paper's table and simulated nulls."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_seeds_that_change_nothing_on_any_task_give_no_verdict():
 
 
 def test_other_tasks_ask_for_six_that_agree():
-    """Nine tasks that gain alike are a verdict on others; where one half gains and the other loses nearly as much, none."""
+    """Nine tasks that gain alike are a verdict on others; where some lose as much as others gain, there is none."""
     noise = 0.1 * numpy.random.default_rng(0).standard_normal((9, 10))
     alike, apart = gain_of(noise + 1.0), gain_of(noise + numpy.where(numpy.arange(9) < 5, 1.0, -0.8)[:, None])
     assert (alike.verdict, alike.verdict_for_other_tasks) == (Verdict.BETTER, Verdict.BETTER)

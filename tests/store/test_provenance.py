@@ -23,7 +23,7 @@ def test_it_says_what_ran_where() -> None:
 
 
 def test_it_survives_json() -> None:
-    found = collect()
+    found = collect(gpu="NVIDIA H100 80GB HBM3")
     assert as_stored(found) == found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import CanineTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from tests.support.tiny import make_tokenizer
 
@@ -69,15 +69,38 @@ OTHER_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
 }
 """Configuration class, class as pretraining leaves it, sizes."""
 
+SELDOM_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
+    "canine": ("CanineConfig", "CanineModel", SMALL | {"num_hash_buckets": 64, "local_transformer_stride": 8}),
+    "fnet": ("FNetConfig", "FNetForPreTraining", SMALL | {"type_vocab_size": 2}),
+    "gemma3_text": (
+        "Gemma3TextConfig",
+        "Gemma3ForCausalLM",
+        SMALL | {"head_dim": 8, "num_key_value_heads": 1, "use_bidirectional_attention": True},
+    ),
+    "nystromformer": (
+        "NystromformerConfig",
+        "NystromformerForMaskedLM",
+        SMALL | {"num_landmarks": 4, "segment_means_seq_len": 4},
+    ),
+    "t5gemma": (
+        "T5GemmaConfig",
+        "T5GemmaForConditionalGeneration",
+        {part: SMALL | {"vocab_size": 302, "head_dim": 8, "num_key_value_heads": 1} for part in ("encoder", "decoder")},
+    ),
+}
+"""Architectures that have something of their own to be tested, and are not in the matrix."""
+
 WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet", "xlm-roberta")
 
 
-def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast | None = None) -> Path:
+def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerBase | None = None) -> Path:
     """Save a tiny random model, as pretraining leaves it, and a tokenizer into `folder`; return the folder."""
-    config_class, model_class, sizes = OTHER_ARCHITECTURES[architecture]
+    config_class, model_class, sizes = (OTHER_ARCHITECTURES | SELDOM_ARCHITECTURES)[architecture]
+    if architecture == "canine":
+        tokenizer = CanineTokenizer(model_max_length=64)
     tokenizer = tokenizer or make_tokenizer("roberta" if architecture in WITH_ROBERTA_TOKENS else "distilbert")
     config = getattr(transformers, config_class)(
-        vocab_size=len(tokenizer),
+        **({} if architecture == "canine" else {"vocab_size": len(tokenizer)}),
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.cls_token_id,
         eos_token_id=tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id,

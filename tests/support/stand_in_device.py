@@ -117,6 +117,7 @@ def stand_in_gpu(*, num_devices: int = 1) -> Iterator[StandInDevice]:
         "device_count": num_devices,
         "current_device": 0,
         "get_device_capability": (8, 0),
+        "get_device_name": "stand-in",
         "max_memory_allocated": 1,
     }
     done = ("set_device", "reset_peak_memory_stats", "empty_cache", "synchronize", "manual_seed_all")

@@ -80,6 +80,8 @@ def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMak
         assert as_stored(record) == record
     (path,) = (tmp_path / "store").glob("*/seed-0/predictions.shifted.csv.parquet")
     stored = pyarrow.parquet.read_table(path).to_pydict()
+    assert records[0].others[0].is_degenerate == (len(set(stored["predicted"])) == 1)
+    assert [each.is_degenerate for each in records[0].on_other_rows()] == [records[0].others[0].is_degenerate]
     right = sum(a == b for a, b in zip(stored["label"], stored["predicted"], strict=True))
     assert records[0].others[0].scores["accuracy"] == pytest.approx(right / 14)
     tasks = [group.task for group in build_comparison(Frame.from_records(records)).groups]

@@ -11,7 +11,8 @@ import torch
 from scipy.optimize import minimize
 from torch.nn import functional
 
-from headstart.training.head_calibration import RIDGE, calibrate, fit_scale_and_shift, last_linear, refusal
+from headstart.models.heads import last_linear
+from headstart.training.head_calibration import RIDGE, calibrate, fit_scale_and_shift, refusal
 from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -49,7 +50,7 @@ def test_separable_rows_do_not_scale_the_head_to_infinity() -> None:
 def test_a_heads_logits_become_scale_times_logits_plus_shift(tiny_checkpoint: CheckpointMaker) -> None:
     experiment = tiny_experiment(tiny_choices(tiny_checkpoint("roberta"), "eh_ft:head_calibration"))
     classifier = data_of(experiment).load_classifier()
-    linear, name = last_linear(classifier), "classifier.out_proj"
+    linear, name = last_linear(classifier.model, classifier.head_names), "classifier.out_proj"
     assert linear is not None
     assert linear is classifier.model.get_submodule(name)
     assert refusal(classifier) is None

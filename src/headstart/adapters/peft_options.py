@@ -39,6 +39,12 @@ WITHOUT_EFFECT = {
 BY_DATA = {"eva", "corda", "loftq", "lora_ga", "pissa_niter_[number of iters]"}
 """Ways to begin that need data, which an adapter here does not see before it trains, and a pattern of words."""
 
+ONLY: dict[tuple[str, str], tuple[Scalar, ...]] = {
+    # Any other word, and false, leave memory as it was found.
+    ("TINYLORA", "init_weights"): (True, "uniform"),
+}
+"""Options whose values are fewer than their kind says, by type and option."""
+
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
@@ -66,11 +72,12 @@ def check_options(adapter: str, peft_type: str, options: Mapping[str, Scalar], o
     for option, value in options.items():
         if option not in known:
             raise unknown_name(f"option of adapter {adapter!r}", option, (*known, *others))
-        if not _fits(value, known[option]):
+        only = ONLY.get((peft_type, option))
+        if value not in only if only else not _fits(value, known[option]):
             kinds = [NAMES[kind] if isinstance(kind, type) else repr(kind) for kind in known[option]]
             raise UsageError(
                 f"option {option!r} of adapter {adapter!r} was given as {value!r}",
-                allowed=f"  It is {' or '.join(kinds)}.",
+                allowed=f"  It is {' or '.join(map(_written, only) if only else kinds)}.",
             )
 
 
@@ -86,6 +93,11 @@ def _allowed(hint: Any) -> list[type | str]:
     if origin in (typing.Union, types.UnionType):
         return [kind for part in typing.get_args(hint) for kind in _allowed(part)]
     return [hint] if hint in NAMES else []
+
+
+def _written(value: Scalar) -> str:
+    """Return a value as it is written in an option."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _fits(value: Scalar, allowed: tuple[type | str, ...]) -> bool:

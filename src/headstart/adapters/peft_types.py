@@ -159,7 +159,8 @@ class PeftAdapter(Adapter):
         shapes: dict[object, str] = {}
         for name in targets.modules:
             module = classifier.model.get_submodule(name)
-            shapes.setdefault((type(module), _shape(module), name in targets.feed_forward), name)
+            has_bias = getattr(module, "bias", None) is not None
+            shapes.setdefault((type(module), _shape(module), has_bias, name in targets.feed_forward), name)
         chosen = {f"m{index}": name for index, name in enumerate(shapes.values())}
         plain = {key: classifier.model.get_submodule(name) for key, name in chosen.items()}
         stand_in = nn.ModuleDict({key: _with_values(module) for key, module in plain.items()})
@@ -168,7 +169,7 @@ class PeftAdapter(Adapter):
             with torch_stream(0):
                 self._inject(stand_in, Targets(modules=tuple(chosen), feed_forward=feed_forward))
                 for key, module in plain.items():
-                    _try_module(stand_in[key], module)
+                    _try_module(stand_in[key], module, merges=self.kind.merges)
         except Exception as error:  # whatever peft raises is the reason
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             return f"peft's {self.kind.type} does not fit its modules: {reason}"
@@ -186,15 +187,19 @@ def _with_values(module: nn.Module) -> nn.Module:
     return filled
 
 
-def _try_module(adapted: nn.Module, plain: nn.Module) -> None:
-    """Run one adapted module forwards and backwards."""
+def _try_module(adapted: nn.Module, plain: nn.Module, *, merges: bool) -> None:
+    """Run one adapted module forwards and backwards, without dropout, and put it into its weights where it `merges`."""
     width = _shape(plain)[0 if isinstance(plain, Conv1D) else -1]
     inputs = torch.randn(2, 4, width, device=next(adapted.parameters()).device)
+    layer: Any = adapted.eval()
     with _quiet():
-        adapted.train()(inputs).square().sum().backward()
-    trained = [p for p in adapted.parameters() if p.requires_grad]
-    if not any(p.grad is not None and p.grad.any() for p in trained):
-        raise ValueError("nothing in it gets a gradient")
+        layer(inputs).square().sum().backward()
+        trained = [p for p in layer.parameters() if p.requires_grad]
+        if not any(p.grad is not None and p.grad.any() for p in trained):
+            raise ValueError("nothing in it gets a gradient")
+        if merges:
+            with torch.no_grad():
+                layer.merge()
 
 
 def _shape(module: nn.Module) -> tuple[int, ...]:

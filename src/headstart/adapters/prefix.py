@@ -14,6 +14,7 @@ from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.layer_modules import output_width
 from headstart.adapters.prefixed_attention import PREFIXED, add_prefix, is_prefix, widen_softmax
 from headstart.adapters.rates import Rates
+from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.registry import at_least
 from headstart.seeding import derive_seed, torch_stream
@@ -110,7 +111,11 @@ def key_width(module: nn.Module) -> int | None:
 
 def _backbone(classifier: Classifier) -> PreTrainedModel:
     backbone = classifier.model.base_model
-    assert isinstance(backbone, PreTrainedModel)
+    if not isinstance(backbone, PreTrainedModel):
+        raise UsageError(
+            f"a prefix goes into a model of transformers, and {type(classifier.model).__name__} wraps one",
+            remedy="  Give the model that it wraps, without other adapters: merge these first, or use another adapter.",
+        )
     return backbone
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import CheckpointError, UsageError
+from headstart.models.foreign_files import merge_remedy, peft_adapter
 from headstart.models.parameters import digests
 from headstart.registry import Spec
 from headstart.store.layout import atomic_path, read_json, write_json
@@ -57,6 +58,11 @@ def read_adapter(folder: Path) -> StoredAdapter:
         CheckpointError: if a file is damaged, or the two do not belong together.
     """
     path = folder / ADAPTER_RECORD_FILE
+    if not path.is_file() and (foreign := peft_adapter(folder)) is not None:
+        raise UsageError(
+            f"{folder} holds {foreign}, and headstart starts from adapters that it wrote itself",
+            remedy=merge_remedy(folder),
+        )
     if not path.is_file():
         raise UsageError(
             f"{folder} holds no adapter of headstart: it has no {ADAPTER_RECORD_FILE}",

@@ -8,9 +8,9 @@ Adapters that cannot merge: the adapter and the head; the backbone stays where i
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -97,6 +97,11 @@ class SavedModel:
     classifier: Classifier
     model: torch.nn.Module
     tokenizer: PreTrainedTokenizerBase
+
+    def __getstate__(self) -> list[Any]:
+        """Leave the GPU before being pickled: where it is read again there may be none."""
+        self.model.to("cpu")
+        return [getattr(self, each.name) for each in fields(self)]
 
 
 class UnmergedAdapter(Protocol):

@@ -15,10 +15,12 @@ from headstart.cli.output import print_json
 from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
+from headstart.data.unknown_tokens import count_unknown, token_notes
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.values import as_json
@@ -109,13 +111,15 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
         for note in data.notes:
             console.print(f"  {in_flags(note)}")
+        for line in _token_lines(next(run for run in runs if run.source == source), cache):
+            console.print(f"  {line}")
         cut = dict.fromkeys(_truncation_line(run, cache) for run in _at_each_value(runs, source))
         for line in filter(None, cut):
             console.print(f"  {line}")
     for line in dict.fromkeys(_setting_line(run.experiment) for run in runs):
         console.print(line)
-    if dropped := _dropped_head(runs[0], cache):
-        console.print(f"  {dropped}")
+    for line in filter(None, dict.fromkeys(_head_line(run, cache) for run in runs)):
+        console.print(f"  {line}")
     training = runs[0].experiment.training
     if training.privacy is not None:
         budget = training.privacy
@@ -131,16 +135,26 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         console.print(f"  {run.experiment.task} {run.label}: {stages}")
 
 
+def _token_lines(run: Run, cache: RunDataCache) -> list[str]:
+    """Say what the model's tokenizer does not read as it is written."""
+    data = RunData.of(run, cache)
+    unknown = count_unknown(data.tokens("train"), data.train, data.tokenizer)
+    return [in_flags(note) for note in token_notes(unknown, data.train, data.tokenizer)]
+
+
 def _at_each_value(runs: list[Run], source: TaskSource) -> list[Run]:
     """Return one run of these rows for each value of the axis that varies."""
     return list({str(run.varied): run for run in reversed(runs) if run.source == source}.values())[::-1]
 
 
-def _dropped_head(run: Run, cache: RunDataCache) -> str:
-    """Say that the checkpoint's own head is not used, where it has one."""
-    names = None if run.experiment.keep_head else trained_head(cache.model(run.experiment.model))
+def _head_line(run: Run, cache: RunDataCache) -> str:
+    """Say what becomes of the checkpoint's own head, where it has one: dropped, or which class is which."""
+    names = trained_head(cache.model(run.experiment.model))
     if names is None:
         return ""
+    task = cache.rows.of(run.source).task
+    if run.experiment.keep_head:
+        return pairing_note(names, task.labels) if task.kind.has_classes else ""
     shown = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if len(names) > SHOWN_CLASSES else "")
     return (
         f"the head that {run.experiment.model} brings ({shown}) is dropped and a fresh one is drawn; --keep-head keeps "

@@ -26,7 +26,8 @@ def plan(
 ) -> None:
     """Say how many paired seeds would show a difference, and which difference 6, 10, 20, ... seeds can show.
 
-    For every task and strategy, at 80 % power and from the spread of the paired differences so far.
+    For every task and strategy, from the spread of the paired differences so far: with 80 % power they bring a verdict
+    that holds after Holm's correction over all comparisons of the store.
 
     [bold]Example[/]: headstart plan runs --difference 0.5
     """
@@ -54,9 +55,10 @@ def plan(
     for task, label, why in planned.left_out:
         console.print(f"Left out: {task}, {label}: {why}", markup=False)
     console.print(
-        f"By 6, by 10, ...: the smallest difference, in points, that so many paired seeds show with "
-        f"{planned.power:.0%} power (paired t test at {planned.level:.0%}). A spread from few pairs is itself "
-        "uncertain: the seeds in brackets are for the ends of its 80 % interval.",
+        f"By 6, by 10, ...: the smallest difference, in points, for which so many paired seeds (folds, where seeds go "
+        f"through folds) bring a verdict with {planned.power:.0%} power: the t interval and the sign-flip test at "
+        f"{planned.level:.0%}{_corrected(planned)}. A spread from few pairs is itself uncertain: the seeds in brackets "
+        "are for the ends of its 80 % interval.",
         markup=False,
     )
 
@@ -78,6 +80,14 @@ def _table(planned: Plan, task: str) -> Table:
             cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
             table.add_row(*map(Text, cells))
     return table
+
+
+def _corrected(planned: Plan) -> str:
+    """Say that a verdict has to hold for all comparisons together, and from how many seeds on it can."""
+    if planned.num_comparisons == 1:
+        return ""
+    over = f"{planned.num_comparisons} comparisons"
+    return f", after Holm's correction over {over}, which needs {planned.fewest_pairs} seeds or more"
 
 
 def _count(number: int | None) -> str:

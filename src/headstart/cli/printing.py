@@ -49,6 +49,9 @@ def print_data_report(report: DataReport) -> None:
     for table in tables:
         console.print(table)
         console.print()
+    for split in report.splits:
+        for note in split.token_notes:
+            console.print(f"{split.name}: {in_flags(note)}", markup=False)
     if report.imbalance is not None:
         console.print(f"most frequent class over rarest, in training: {report.imbalance:.1f}")
     if report.num_unlabelled:
@@ -64,14 +67,15 @@ def _splits(report: DataReport) -> Table:
 
 
 def _tokens(report: DataReport) -> Table:
-    measured = {split.name: (split.lengths, split.num_rows) for split in report.splits if split.lengths is not None}
-    limits = next(iter(measured.values()))[0].cut_at
-    columns = ("median", "99 %", "longest", *(f"over {limit}" for limit in limits))
+    measured = [(split, split.lengths) for split in report.splits if split.lengths is not None]
+    limits = measured[0][1].cut_at
+    columns = ("median", "99 %", "longest", *(f"over {limit}" for limit in limits), "unknown")
     table = numbers_table(f"Tokens of {report.model}", "split", columns)
-    for name, (lengths, num_rows) in measured.items():
+    for split, lengths in measured:
         spread = lengths.quantiles
-        shares = (f"{count / num_rows:.1%}" for count in lengths.cut_at.values())
-        table.add_row(name, f"{spread.median:g}", f"{spread.p99:g}", f"{spread.maximum:g}", *shares)
+        shares = [f"{count / split.num_rows:.1%}" for count in lengths.cut_at.values()]
+        shares.append(f"{split.unknown.share:.1%}" if split.unknown is not None else "")
+        table.add_row(split.name, f"{spread.median:g}", f"{spread.p99:g}", f"{spread.maximum:g}", *shares)
     return table
 
 

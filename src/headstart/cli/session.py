@@ -65,9 +65,15 @@ def num_seeds(seeds: int | None, folds: int | None) -> int:
     if folds is None:
         return DEFAULT_NUM_SEEDS if seeds is None else seeds
     if seeds is not None and seeds % folds:
+        from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
+
         raise UsageError(
             f"`seeds` {seeds} does not go through {folds} folds a whole number of times",
-            allowed=f"  Seed n holds out fold n modulo {folds}: give {folds}, {2 * folds}, {3 * folds} seeds or so.",
+            allowed=f"  Seed n holds out fold n modulo {folds}, so all folds are held out equally often.",
+            remedy=(
+                f"  Give {folds} seeds. More seeds do not make more of the folds, which are what is compared: "
+                f"a verdict needs {MIN_SEEDS_FOR_VERDICT} `folds` or more."
+            ),
         )
     return folds if seeds is None else seeds
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from rich.table import Column, Table
 from rich.text import Text
 
-from headstart.comparison.comparison_table import ComparisonRow, build_comparison
 from headstart.comparison.formats import NOTHING, bracket, plural, points, signed_points
 from headstart.comparison.frame import Frame
+from headstart.comparison.standing import CellStanding, standing_of
 from headstart.store.record import Purpose, RunRecord
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ class Standing:
 
     Attributes:
         num_runs: known so far; a sweep that adds seeds until it is decided learns of more.
-        row: its row in the table of the runs so far; None before the first one ended.
+        so_far: its runs so far; None before the first one ended.
     """
 
     task: str
     label: str
     num_done: int
     num_runs: int
-    row: ComparisonRow | None
+    so_far: CellStanding | None
 
 
 class Standings:
@@ -44,8 +44,8 @@ class Standings:
     def __init__(self, runs: Sequence[Run]) -> None:
         self._seeds: dict[Key, set[int]] = {}
         self._labels: dict[Key, str] = {}
-        self._records: dict[tuple[str, int], RunRecord] = {}
-        self._rows: dict[Key, ComparisonRow] = {}
+        self._records: dict[str, dict[tuple[str, int], RunRecord]] = {}  # By task: another task's change nothing.
+        self._so_far: dict[Key, CellStanding] = {}
         for run in runs:
             self._expect(run)
 
@@ -53,9 +53,10 @@ class Standings:
         """Take in what happened."""
         self._expect(event.run)
         if event.record is not None:
-            self._records[event.record.experiment_digest, event.record.seed] = event.record
-            table = build_comparison(Frame.from_records(self._records.values()))
-            self._rows = {row.key: row for row in table.rows}
+            records = self._records.setdefault(event.record.task, {})
+            records[event.record.experiment_digest, event.record.seed] = event.record
+            frame = Frame.from_records(records.values())
+            self._so_far |= {cell.key: standing_of(cell, frame) for cell in frame.cells}
 
     def all(self) -> list[Standing]:
         """Return every strategy, in the order in which the sweep named them."""
@@ -76,9 +77,9 @@ class Standings:
         return Standing(
             task=task,
             label=self._labels[key],
-            num_done=sum((digest, seed) in self._records for seed in self._seeds[key]),
+            num_done=sum((digest, seed) in self._records.get(task, ()) for seed in self._seeds[key]),
             num_runs=len(self._seeds[key]),
-            row=self._rows.get(key),
+            so_far=self._so_far.get(key),
         )
 
 
@@ -93,34 +94,35 @@ def standings_table(standings: Sequence[Standing]) -> Table:
         header_style="dim",
     )
     for each in standings:
-        difference = each.row.difference if each.row else None
+        so_far = each.so_far
         table.add_row(
             Text(each.task),
             Text(each.label),
             f"{each.num_done}/{each.num_runs}{_failures(each)}",
-            points(each.row.summary.mean if each.row and each.row.summary else None),
-            signed_points(difference.mean if difference else None),
-            bracket(difference.interval if difference else None),
+            points(so_far.mean if so_far else None),
+            signed_points(so_far.difference if so_far else None),
+            bracket(so_far.interval if so_far else None),
         )
     return table
 
 
 def standing_text(standing: Standing | None) -> str:
     """Return where a strategy stands in a few words, for lines in a log; "" before it has a score."""
-    row = standing.row if standing else None
-    if row is None or row.summary is None:
+    so_far = standing.so_far if standing else None
+    if so_far is None or so_far.mean is None:
         return ""
-    text = f"so far {points(row.summary.mean)} over {plural(row.n, 'seed')}"
-    if row.difference is None:
+    text = f"so far {points(so_far.mean)} over {plural(so_far.num_finished, 'seed')}"
+    if so_far.difference is None:
         return text
-    interval = bracket(row.difference.interval)
-    return f"{text}, {signed_points(row.difference.mean)} to plain fine-tuning" + (
+    interval = bracket(so_far.interval)
+    return f"{text}, {signed_points(so_far.difference)} to plain fine-tuning" + (
         f" {interval}" if interval != NOTHING else ""
     )
 
 
 def _failures(standing: Standing) -> str:
-    return f", {standing.row.num_failed} failed" if standing.row and standing.row.num_failed else ""
+    so_far = standing.so_far
+    return f", {so_far.num_failed} failed" if so_far and so_far.num_failed else ""
 
 
 def _key(run: Run) -> Key:

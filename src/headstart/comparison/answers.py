@@ -8,7 +8,7 @@ from enum import StrEnum
 from headstart.comparison.comparison_table import PLAIN_FINE_TUNING, ComparisonGroup, ComparisonRow
 from headstart.comparison.evidence import ReportEvidence
 from headstart.comparison.formats import NO_BREAK, bracket, plural, points, signed_points
-from headstart.comparison.words import UNDERTRAINED
+from headstart.comparison.words import UNDERTRAINED, pairs_of
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL, PairedDifference, Verdict
 from headstart.stats.power import seeds_needed, smallest_difference
 
@@ -67,26 +67,37 @@ def needed_text(row: ComparisonRow) -> str:
     A plan from the spread seen so far is uncertain itself: it is a guide, not a promise.
     """
     difference = row.difference
-    if difference is None or row.verdict not in (Verdict.TOO_FEW_SEEDS, Verdict.NO_DIFFERENCE):
+    if difference is None or not (
+        row.verdict is Verdict.NO_DIFFERENCE or (row.verdict is not None and row.verdict.is_too_few)
+    ):
         return ""
     if row.sequential is not None:
         look = row.sequential.state.next_look
         return f"The next look is at {plural(look, 'paired seed')}." if look is not None else ""
-    few = f"A verdict needs {MIN_SEEDS_FOR_VERDICT} paired seeds. " if difference.n < MIN_SEEDS_FOR_VERDICT else ""
+    unit = _unit(difference)
+    few = f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {unit}. " if difference.n < MIN_SEEDS_FOR_VERDICT else ""
     return few + _power_text(difference)
+
+
+def _unit(difference: PairedDifference) -> str:
+    return "paired seeds" if difference.num_folds is None else "folds"
 
 
 def _power_text(difference: PairedDifference) -> str:
     deviation = difference.standard_deviation
     if deviation is None:
         return ""
-    shown = points(smallest_difference(deviation, difference.n))
+    smallest = smallest_difference(deviation, difference.n)
     needed = seeds_needed(deviation, WANTED_DIFFERENCE)
     power = f"at 80{NO_BREAK}% power and the spread so far"
+    said = []
     if needed is not None and needed > difference.n:
-        wanted = f"About {needed:,} paired seeds would show a difference of {points(WANTED_DIFFERENCE)}"
-        return f"{wanted}; these {difference.n} show {shown} ({power})."
-    return f"These {difference.n} paired seeds show a difference of {shown} ({power})."
+        said.append(f"about {needed:,} {_unit(difference)} would show a difference of {points(WANTED_DIFFERENCE)}")
+    if smallest is not None:
+        these = f"these {difference.n}" if said else f"these {difference.n} {_unit(difference)}"
+        said.append(f"{these} show {points(smallest)}" if said else f"{these} show a difference of {points(smallest)}")
+    text = "; ".join(said)
+    return f"{text[0].upper()}{text[1:]} ({power})." if said else ""
 
 
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:
@@ -142,7 +153,7 @@ def _sentence(group: ComparisonGroup, row: ComparisonRow) -> str:
 
 def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, difference: PairedDifference) -> str:
     label = row.label
-    over = f"over {plural(difference.n, 'paired seed')}"
+    over = f"over {pairs_of(difference)}"
     means = [sum(side) / difference.n for side in zip(*difference.scores, strict=True)]
     reached = f"{points(means[0])} against {points(means[1])} {group.metric}"
     where = f"{row.baseline} on {group.name}"
@@ -154,7 +165,9 @@ def _comparison(group: ComparisonGroup, row: ComparisonRow, verdict: Verdict, di
     if not any(value for _, value in difference.differences):
         return f"{label} scores exactly as {where} {over}: {reached}."
     seen = f"{signed_points(difference.mean)}{_range(difference)} {over}, {reached}"
-    if verdict is Verdict.TOO_FEW_SEEDS:
+    if verdict is Verdict.SEEDS_CHANGE_NOTHING:
+        return f"{label} against {where}: {seen}; the same at each."
+    if verdict.is_too_few:
         return f"{label} against {where}: {seen}."
     return f"{label} cannot be told apart from {where}: {seen}."
 

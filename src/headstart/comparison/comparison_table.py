@@ -42,6 +42,7 @@ class ComparisonRow:
         is_baseline: whether it is plain fine-tuning, which others are compared with.
         is_undertrained: whether it is a baseline that learned too little to be compared with.
         setting: what else decides whether it may be compared; None where it was not recorded.
+        num_folds: that the seeds go through, so that a pair is a fold; None where all share one split.
         axes: what was declared to vary beside strategy and adapter, with this row's values.
         baseline: what it is compared with, as sentences name it; "" where nothing is compared.
         baseline_digest: the experiment that it is compared with, or the nearest; None for plain fine-tuning at the
@@ -77,6 +78,7 @@ class ComparisonRow:
     mean_with_failures: float | None
     stage1: Summary | None
     setting: Setting | None
+    num_folds: int | None
     axes: tuple[DeclaredAxis, ...]
     baseline: str
     baseline_digest: str | None
@@ -194,6 +196,7 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         mean_with_failures=mean_with_failures(cell),
         stage1=summarise(stage1.values()) if (stage1 := cell.first_stage_scores()) else None,
         setting=cell.setting,
+        num_folds=record.folds,
         axes=cell.axes,
         baseline=_baseline_name(pairing.baseline, labels) if pairing is not None and difference is not None else "",
         baseline_digest=pairing.baseline.experiment_digest if pairing is not None else None,
@@ -254,7 +257,10 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
             "the difference on average; the interval does not."
         )
     if any(cell.first.folds for cell in frame.cells):
-        notes.append("Seeds go through folds that share training rows: intervals over them are too narrow.")
+        notes.append(
+            "Where seeds go through folds that share training rows, a pair is a fold, the mean of its seeds; "
+            "intervals over folds are a little too narrow."
+        )
     if any(cell.baseline == MATCHED_STRATEGY for cell in frame.cells):
         notes.append(
             f"Plain fine-tuning is {MATCHED_STRATEGY} here: as many updates as cost what EH-FT costs, an update of an "

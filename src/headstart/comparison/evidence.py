@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headstart.comparison.comparison_table import ComparisonTable
+from headstart.comparison.comparison_table import ComparisonRow, ComparisonTable
 from headstart.comparison.examples import ExampleEvidence, example_evidence
 from headstart.stats.across_tasks import GainAcrossTasks, gain_across_tasks
 from headstart.stats.best_of import ExpectedBest, expected_best
@@ -19,10 +19,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointGain:
-    """A strategy's gain over tasks, and the fewest paired seeds that one of them has."""
+    """What a strategy gains over tasks with one model.
 
+    Attributes:
+        baseline: what it is compared with, as sentences name it.
+    """
+
+    label: str
+    model: str
+    baseline: str
     gain: GainAcrossTasks
-    fewest_pairs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +40,16 @@ class ReportEvidence:
         adjusted: its sign-flip p value after Holm's correction over all comparisons that may have a verdict. Those that
             added seeds until they were decided are left out: their p values do not hold.
         examples: of comparisons with stored predictions: the same over seeds and rows at once, and run against run.
-        best: the expected best of 1, 2, ... finished runs of every row.
-        gains: by strategy, over the tasks that give it a verdict, if these are two or more.
+        best: the expected best of 1, 2, ... finished runs of every row whose runs are independent trials: not
+            of seeds that go through folds, and not of seeds that were added until it was decided.
+        gains: of each strategy and model, over the tasks that may have a verdict, if these are two or more.
     """
 
     by_row: Mapping[Key, Evidence]
     adjusted: Mapping[Key, float]
     examples: Mapping[Key, ExampleEvidence]
     best: Mapping[Key, tuple[ExpectedBest, ...]]
-    gains: Mapping[str, JointGain]
+    gains: tuple[JointGain, ...]
 
     @property
     def num_comparisons(self) -> int:
@@ -63,7 +70,11 @@ def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvid
         examples={
             key: found for group in table.groups if store for key, found in example_evidence(group, store).items()
         },
-        best={row.key: expected_best([score for _, score in row.scores]) for row in table.rows if row.scores},
+        best={
+            row.key: expected_best([score for _, score in row.scores])
+            for row in table.rows
+            if row.scores and row.sequential is None and row.num_folds is None
+        },
         gains=joint_gains(table),
     )
 
@@ -79,19 +90,29 @@ def adjusted_p_values(table: ComparisonTable) -> dict[Key, float]:
     )
 
 
-def joint_gains(table: ComparisonTable) -> dict[str, JointGain]:
-    """Return gains in points of each task's own metric, as leaderboards average them, by strategy.
+def joint_gains(table: ComparisonTable) -> tuple[JointGain, ...]:
+    """Return gains in points of each task's own metric, as leaderboards average them, by strategy and model.
 
-    Only strategies with a verdict on two tasks or more have one.
+    A task counts once for each model. Scores of its models on other rows are not a task of their own, and a comparison
+    that added seeds until it was decided is left out: its mean would overstate the gain.
     """
-    differences: dict[str, dict[str, list[float]]] = {}
-    for number, group in enumerate(table.groups):
-        for row in group.rows:
-            if row.difference is not None and row.verdict is not None:
-                values = [value for _, value in row.difference.differences]
-                differences.setdefault(row.label, {})[f"{number} {group.task}"] = values
-    return {
-        label: JointGain(gain=gain_across_tasks(tasks), fewest_pairs=min(map(len, tasks.values())))
-        for label, tasks in differences.items()
-        if len(tasks) > 1
-    }
+    tasks: dict[tuple[str, str, str], dict[tuple[str, str], ComparisonRow]] = {}
+    for row in table.rows:
+        setting = row.setting
+        if row.verdict is None or row.sequential is not None or setting is None or setting.other_rows:
+            continue
+        tasks.setdefault((row.label, row.model, setting.model_revision), {}).setdefault((row.task, setting.rows), row)
+    found = [_joint_gain(tuple(rows.values())) for rows in tasks.values() if len(rows) > 1]
+    return tuple(each for each in found if each is not None)
+
+
+def _joint_gain(rows: Sequence[ComparisonRow]) -> JointGain | None:
+    """Return the gain over rows of different tasks; None where they share no seed."""
+    differences = [row.difference for row in rows if row.difference is not None]
+    gain = gain_across_tasks(
+        {str(number): dict(each.differences) for number, each in enumerate(differences)},
+        folds=[each.num_folds for each in differences if each.num_folds is not None],
+    )
+    if gain is None:
+        return None
+    return JointGain(label=rows[0].label, model=rows[0].model, baseline=rows[0].baseline, gain=gain)

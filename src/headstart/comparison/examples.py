@@ -21,6 +21,7 @@ from headstart.stats.intervals import Interval
 from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
 from headstart.store.local import LocalStore
+from headstart.store.record import ON_OTHER_ROWS
 
 NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
@@ -67,8 +68,8 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     """Return the evidence of one task's comparisons by the rows' keys.
 
     A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), and where the metric is not a function of means over rows (rank correlations, groups, multi-label
-    tasks).
+    to seed (folds), where seeds were added until it was decided, and where the metric is not a function of means over
+    rows (rank correlations, groups, multi-label tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -109,25 +110,34 @@ class _Pairs:
 
 def _rows(group: ComparisonGroup) -> str:
     """Return what was answered: a split, or the rows of another task or file that a finished model was scored on."""
-    _, _, other = group.task.partition(" \N{RIGHTWARDS ARROW} ")
+    _, _, other = group.task.partition(ON_OTHER_ROWS)
     return other or group.reported_split
 
 
 def _read_predictions(path: Path, num_examples: int) -> Answers | None:
     try:
-        table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"])
-        # Arrow's own conversion would import pandas, which takes a fifth of a second.
-        label, predicted = (numpy.array(table.column(name).to_pylist(), float) for name in ("label", "predicted"))
+        table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"], use_threads=False)
+        label, predicted = (_numbers(table.column(name)) for name in ("label", "predicted"))
     except (OSError, KeyError, TypeError, ValueError):  # no file, a damaged one, or multi-label answers
-        return None
-    if label.ndim > 1:  # multi-label answers of equal length
         return None
     return (label, predicted) if len(label) == num_examples else None
 
 
+def _numbers(column: pyarrow.ChunkedArray) -> Values:
+    """Return a column of numbers; Arrow's own conversion would import pandas, which takes a fifth of a second."""
+    is_number = pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type)
+    if not is_number or column.null_count:
+        raise TypeError(f"no column of numbers: {column.type}")
+    dtype = column.type.to_pandas_dtype()
+    parts = [
+        numpy.frombuffer(each.buffers()[1], dtype, len(each), each.offset * dtype().nbytes) for each in column.chunks
+    ]
+    return numpy.concatenate(parts).astype(float)
+
+
 def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str, dict[int, float]]) -> _Pairs | None:
     """Return the pairs of a comparison whose predictions give the scores that it is made of."""
-    if row.difference is None or row.baseline_digest is None:
+    if row.difference is None or row.baseline_digest is None or row.num_folds is not None or row.sequential is not None:
         return None
     digests = (row.experiment_digest, row.baseline_digest)
     found: dict[int, list[Answers]] = {}

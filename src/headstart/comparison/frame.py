@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from headstart.comparison.cells import MATCHED_STRATEGY, Cell, Question
-from headstart.comparison.pairing import Pairing, pair
+from headstart.comparison.pairing import Counterpart, Pairing, counterpart_of, pair
 from headstart.errors import UsageError
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_axes, read_looks
 from headstart.store.local import LocalStore, existing_store
@@ -99,6 +99,11 @@ class Frame:
         """Compare a cell with its counterpart at equal seeds; None where it has none."""
         baselines = self._baselines.get(cell.question.names, ())
         return pair(cell, baselines, self.declared.get(cell.experiment_digest))
+
+    def counterpart(self, cell: Cell) -> Counterpart | None:
+        """Return the fine-tuning that a cell is compared with, or the nearest; None where there is none."""
+        looks = self.declared.get(cell.experiment_digest)
+        return counterpart_of(cell, self._baselines.get(cell.question.names, ()), looks)
 
     def of_question(self, question: Question) -> list[Cell]:
         """Return all cells of a question."""

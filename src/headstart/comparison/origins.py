@@ -18,13 +18,15 @@ class Origin:
     """One setting in which runs were made.
 
     Attributes:
-        versions: (package, version), Python first.
+        gpu: its name; "" where none was used or recorded.
         commit: of the repository the command ran in; "" outside of one.
+        versions: (package, version), Python first.
     """
 
     num_runs: int
     cpu: str
     num_cores: int
+    gpu: str
     platform: str
     commit: str
     versions: tuple[tuple[str, str], ...]
@@ -70,10 +72,11 @@ def _provenances(store: LocalStore, runs: Iterable[tuple[str, int]]) -> Iterable
             continue
 
 
-def _setting(provenance: Provenance) -> tuple[str, int, str, str, tuple[tuple[str, str], ...]]:
+def _setting(provenance: Provenance) -> tuple[str, int, str, str, str, tuple[tuple[str, str], ...]]:
     """Return the fields of an `Origin` after the number of runs."""
     versions = (("python", provenance.python), *sorted(provenance.versions.items()))
-    return (provenance.cpu, provenance.num_cores, provenance.platform, provenance.commit or "", versions)
+    machine = (provenance.cpu, provenance.num_cores, provenance.gpu or "", provenance.platform)
+    return (*machine, provenance.commit or "", versions)
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.answers import HEAD_START_STRATEGY, Tone
 from headstart.comparison.evidence import JointGain
 from headstart.comparison.formats import plural, points, signed_points
-from headstart.stats.across_tasks import GainAcrossTasks
+from headstart.stats.across_tasks import MIN_TASKS_FOR_OTHER_TASKS, GainAcrossTasks
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, Verdict
 from headstart.stats.intervals import Interval
+
+_TONES = {Verdict.BETTER: Tone.BETTER, Verdict.WORSE: Tone.WORSE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class OverallAnswer:
     """A sentence about one strategy over all of its tasks, and its verdict in a few words.
 
     Attributes:
-        needed: what a verdict would need; "" if there is one.
+        needed: what a verdict would need, or one on other tasks as well; "" if there is one.
     """
 
     label: str
@@ -28,48 +30,55 @@ class OverallAnswer:
     needed: str = ""
 
 
-def overall_answers(gains: Mapping[str, JointGain]) -> tuple[OverallAnswer, ...]:
-    """Return one answer per EH-FT strategy over tasks, or per strategy in a store without EH-FT."""
-    head_starts = {label: gain for label, gain in gains.items() if label.startswith(HEAD_START_STRATEGY)}
-    return tuple(_answer(label, gain) for label, gain in (head_starts or gains).items())
-
-
-def _answer(label: str, joint: JointGain) -> OverallAnswer:
-    verdict, tone = _verdict(joint)
-    return OverallAnswer(
-        label=label, verdict=verdict, tone=tone, sentence=_sentence(label, joint.gain), needed=_needed(joint, tone)
+def overall_answers(gains: Sequence[JointGain]) -> tuple[OverallAnswer, ...]:
+    """Return one answer per EH-FT strategy and model over tasks, or per strategy in a store without EH-FT."""
+    head_starts = [joint for joint in gains if joint.label.startswith(HEAD_START_STRATEGY)]
+    has_models = len({joint.model for joint in gains}) > 1
+    return tuple(
+        OverallAnswer(
+            label=joint.label,
+            verdict=_verdict(joint.gain),
+            tone=_TONES.get(joint.gain.verdict, Tone.OPEN),
+            sentence=_sentence(joint, f" with {joint.model}" if has_models else ""),
+            needed=_needed(joint.gain),
+        )
+        for joint in head_starts or gains
     )
 
 
-def _verdict(joint: JointGain) -> tuple[str, Tone]:
-    """Read the widest interval: over other tasks like these; with two tasks, over other seeds of these."""
-    if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
-        return Verdict.TOO_FEW_SEEDS.value, Tone.OPEN
-    other = joint.gain.interval_for_other_tasks
-    interval, scope = (other, "over tasks") if other else (joint.gain.interval_for_these_tasks, "on these tasks")
-    if not interval.excludes(0.0):
-        return f"{Verdict.NO_DIFFERENCE} {scope}", Tone.OPEN
-    return (f"better {scope}", Tone.BETTER) if interval.low > 0 else (f"worse {scope}", Tone.WORSE)
+def _verdict(gain: GainAcrossTasks) -> str:
+    """Say for which tasks it holds: for these, or for others like them as well."""
+    if gain.verdict not in (Verdict.BETTER, Verdict.WORSE, Verdict.NO_DIFFERENCE):
+        return gain.verdict.value
+    holds_beyond = gain.verdict is not Verdict.NO_DIFFERENCE and gain.verdict_for_other_tasks is gain.verdict
+    return f"{gain.verdict} {'over tasks' if holds_beyond else 'on these tasks'}"
 
 
-def _needed(joint: JointGain, tone: Tone) -> str:
+def _needed(gain: GainAcrossTasks) -> str:
     """Say whether seeds or tasks are missing."""
-    if tone is not Tone.OPEN:
-        return ""
-    if joint.fewest_pairs < MIN_SEEDS_FOR_VERDICT:
-        return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} paired seeds on every task."
-    if joint.gain.interval_for_these_tasks.excludes(0.0):
-        return "These tasks have a verdict; for others like them more tasks are needed, not more seeds."
-    return "A verdict on these tasks needs more paired seeds; one on others like them needs more tasks."
+    if gain.verdict.is_too_few:
+        unit = "paired seeds" if gain.verdict is Verdict.TOO_FEW_SEEDS else "folds"
+        return f"A verdict needs {MIN_SEEDS_FOR_VERDICT} {unit} that all tasks share."
+    if gain.verdict is Verdict.NO_DIFFERENCE:
+        return "A verdict on these tasks needs more paired seeds that all of them share."
+    if gain.verdict in _TONES and gain.verdict_for_other_tasks is not gain.verdict:
+        return (
+            f"One on other tasks like these needs more of them, at least {MIN_TASKS_FOR_OTHER_TASKS}, not more seeds."
+        )
+    return ""
 
 
-def _sentence(label: str, gain: GainAcrossTasks) -> str:
+def _sentence(joint: JointGain, with_model: str) -> str:
+    gain = joint.gain
     side = "above" if gain.mean >= 0 else "below"
     tasks = f"higher on {gain.wins}, equal on {gain.ties}, lower on {gain.losses}"
+    unit = "paired seed" if gain.num_folds is None else "fold"
     text = (
-        f"Over {plural(gain.num_tasks, 'task')}, {label} is {points(abs(gain.mean))} points {side} plain fine-tuning "
-        f"on average ({tasks}); with other seeds {_range(gain.interval_for_these_tasks)}"
+        f"Over {plural(gain.num_tasks, 'task')}{with_model}, {joint.label} is {points(abs(gain.mean))} points {side} "
+        f"{joint.baseline} on average, over the {plural(gain.num_seeds, unit)} that all of them share ({tasks})"
     )
+    if gain.interval_for_these_tasks is not None:
+        text += f"; with other seeds {_range(gain.interval_for_these_tasks)}"
     other = gain.interval_for_other_tasks
     return f"{text}, on other tasks like these {_range(other)}." if other is not None else f"{text}."
 

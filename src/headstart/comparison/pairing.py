@@ -168,9 +168,13 @@ def _is_fair(cell: Cell, baseline: Cell) -> bool:
 
 
 def _differing_versions(cell: Cell, baseline: Cell, difference: PairedDifference) -> tuple[str, ...]:
-    seeds = {seed for seed, _ in difference.differences}
+    units, folds = {unit for unit, _ in difference.differences}, difference.num_folds
     theirs = {record.seed: record.versions for record in baseline.finished}
-    pairs = [(record.versions, theirs[record.seed]) for record in cell.finished if record.seed in seeds]
+    pairs = [
+        (record.versions, theirs[record.seed])
+        for record in cell.finished
+        if record.seed in theirs and (record.seed if folds is None else record.seed % folds) in units
+    ]
     return tuple(dict.fromkeys(each for ours, others in pairs for each in _version_differences(ours, others)))
 
 

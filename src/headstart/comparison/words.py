@@ -8,7 +8,8 @@ from headstart.comparison.cells import Cell
 from headstart.comparison.formats import plural, points
 from headstart.comparison.frame import Frame
 from headstart.comparison.pairing import Pairing
-from headstart.stats.comparisons import Verdict
+from headstart.stats.comparisons import PairedDifference, Verdict
+from headstart.stats.folds import mean_by_fold
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, clearly_above, count_outcomes, summarise
 
@@ -19,7 +20,7 @@ _PROBE_ROLE = "probe"
 
 def is_undertrained(cell: Cell) -> bool:
     """Return whether a baseline's mean is not above the best constant answer by two standard errors."""
-    scores = cell.scores
+    scores = mean_by_fold(cell.scores, cell.first.folds)
     if not scores:
         return True
     return not clearly_above(summarise(scores.values()), cell.first.constant_score, cell.first.num_evaluation_examples)
@@ -72,6 +73,11 @@ def _refusal(pairing: Pairing) -> str:
 
 def _undertrained(cell: Cell) -> str:
     return f"{UNDERTRAINED}: not above the best constant answer by two standard errors" if is_undertrained(cell) else ""
+
+
+def pairs_of(difference: PairedDifference) -> str:
+    """Say how many pairs a difference has, and of what."""
+    return plural(difference.n, "paired seed" if difference.num_folds is None else "fold")
 
 
 def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
@@ -131,7 +137,8 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
     scores = cell.first_stage_scores()
     if not scores or cell.finished[0].stages[0].role != _ADAPTER_ROLE:
         return []
-    stage1, num_examples = summarise(scores.values()), cell.first.num_evaluation_examples
+    num_folds, num_examples = cell.first.folds, cell.first.num_evaluation_examples
+    stage1 = summarise(mean_by_fold(scores, num_folds).values())
     if not clearly_above(stage1, cell.first.constant_score, num_examples):
         return ["Stage 1 is not clearly above the best constant answer"]
     probe = _probe_scores(frame, cell)

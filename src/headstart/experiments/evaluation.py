@@ -60,16 +60,19 @@ class Evaluation(Witness):
             self.scored = scored(data, model, data.task, data.tokens("report"), data.report.groups)
             if end.is_last:
                 write_predictions(self.scored, self._run_folder.predictions(split))
-        other_scores = {}
+        other_scores, degenerate_others = {}, []
         for other in others:
             rows = data.other(other)
             found = scored(data, model, rows.task, data.other_tokens(other), rows.evaluation.groups)
             write_predictions(found, self._run_folder.predictions(other.name))
             other_scores[other.name] = found.scores
+            if found.says_nothing:
+                degenerate_others.append(other.name)
         return replace(
             record,
             scores=self.scored.scores if self.scored else {},
             other_scores=other_scores,
+            degenerate_others=tuple(degenerate_others),
             is_degenerate=self.scored is not None and self.scored.says_nothing,
             evaluation_seconds=time.perf_counter() - begin,
         )

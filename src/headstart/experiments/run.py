@@ -64,7 +64,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         metric=task.main_metric,
         scores=dict(last.scores) if last else {},
         is_degenerate=last is not None and last.is_degenerate,
-        others=tuple(_other_results(data, last.other_scores if last else {})),
+        others=tuple(_other_results(data, last)),
         constant_score=constant,
         num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
@@ -86,7 +86,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
     )
 
 
-def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterator[OtherResult]:
+def _other_results(data: RunData, last: StageRecord | None) -> Iterator[OtherResult]:
     """Yield the results on other tasks' rows; without scores where the run failed."""
     for source in data.run.evaluate_on:
         other = data.other(source)
@@ -94,10 +94,11 @@ def _other_results(data: RunData, scores: dict[str, dict[str, float]]) -> Iterat
             name=source.name,
             split=other.task.evaluation_split,
             metric=other.task.main_metric,
-            scores=scores.get(source.name, {}),
+            scores=last.other_scores.get(source.name, {}) if last else {},
             constant_score=data.other_constant_score(source),
             num_examples=len(other.evaluation),
             fingerprint=other.fingerprint,
+            is_degenerate=last is not None and source.name in last.degenerate_others,
         )
 
 

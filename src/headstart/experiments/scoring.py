@@ -41,7 +41,7 @@ class Scored:
     labels: Values
     decisions: Values
     answers: npt.NDArray[np.float32]
-    says_nothing: bool
+    says_nothing: bool = False
 
 
 def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Sequence[str] | None) -> Scored:

@@ -9,8 +9,9 @@ from headstart.data.token_checks import check_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import DataError
 from headstart.experiments.run_data import RunData
+from headstart.models.agreement import follow_end_of_text
 from headstart.models.input_limits import InputLimits, input_limits
-from headstart.models.loading import load_config
+from headstart.models.loading import NATIVE, load_config
 
 CHECKED_BYTES = 1
 
@@ -28,7 +29,10 @@ def check_texts(data: RunData) -> None:
 
 
 def _checked(data: RunData) -> bool:
-    limits = input_limits(load_config(data.model), data.run.experiment.head)
+    config = load_config(data.model)
+    if data.run.experiment.head == NATIVE:
+        follow_end_of_text(config, data.tokenizer, data.model.name)
+    limits = input_limits(config, data.run.experiment.head)
     _check("training", data.train, data.tokens("train"), data, limits)
     _check("held-out", data.choose, data.tokens("choose"), data, limits)
     _check("reported", data.report, data.tokens("report"), data, limits)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from headstart.data.cuts import text_keys
 from headstart.data.examples import Split, TaskData, class_counts
-from headstart.data.tokenisation import tokenize
+from headstart.data.tokenisation import TokenizedSplit, tokenize
+from headstart.data.unknown_tokens import UnknownTokens, count_unknown, token_notes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -75,6 +76,8 @@ class SplitReport:
         values: of the labels, for regression.
         value_histogram: likewise.
         lengths: in tokens; None without a model.
+        unknown: what the model's tokenizer does not know; None without a model.
+        token_notes: what a person should know of these tokens.
     """
 
     name: str
@@ -85,6 +88,8 @@ class SplitReport:
     values: Quantiles | None
     value_histogram: tuple[Bin, ...]
     lengths: Lengths | None
+    unknown: UnknownTokens | None = None
+    token_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +184,7 @@ def _split_report(
     keys = text_keys(split)
     known = set(text_keys(training)) if training is not None and split is not training else None
     values = [float(label) for label in split.labels or () if isinstance(label, float)]
-    return SplitReport(
+    report = SplitReport(
         name=name,
         num_rows=len(split),
         num_repeated=len(keys) - len(set(keys)),
@@ -187,13 +192,22 @@ def _split_report(
         num_short=sum(any(len(text.strip()) < SHORT_TEXT for text in texts) for texts in split.texts),
         values=quantiles(values) if values else None,
         value_histogram=histogram(values) if values else (),
-        lengths=_lengths(split, tokenizer, max_lengths) if tokenizer is not None and len(split) else None,
+        lengths=None,
+    )
+    if tokenizer is None or not len(split):
+        return report
+    tokens = tokenize(split, tokenizer, max_length=UNBOUNDED)
+    unknown = count_unknown(tokens, split, tokenizer)
+    return replace(
+        report,
+        lengths=_lengths(tokens, max_lengths),
+        unknown=unknown,
+        token_notes=token_notes(unknown, split, tokenizer),
     )
 
 
-def _lengths(split: Split, tokenizer: PreTrainedTokenizerBase, max_lengths: tuple[int, ...]) -> Lengths:
+def _lengths(tokens: TokenizedSplit, max_lengths: tuple[int, ...]) -> Lengths:
     """Return tokens per sequence: of choices each counts for itself."""
-    tokens = tokenize(split, tokenizer, max_length=UNBOUNDED)
     lengths = [float(len(ids)) for ids in tokens.features["input_ids"]]
     return Lengths(
         quantiles=quantiles(lengths),

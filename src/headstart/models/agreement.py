@@ -117,8 +117,8 @@ def _padding(tokenizer: PreTrainedTokenizerBase, config: PretrainedConfig) -> st
     if given is None or given == tokenizer.pad_token_id:
         return None
     difference = (
-        f"its configuration pads with id {given}{_named(tokenizer, given)}, its tokenizer with {tokenizer.pad_token_id} "
-        f"({tokenizer.pad_token})"
+        f"its configuration pads with id {given}{_named(tokenizer, given)}, "
+        f"its tokenizer with {tokenizer.pad_token_id} ({tokenizer.pad_token})"
     )
     if counts_from_padding(config):
         return f"{difference}: both hold, since the model counts positions from the first"

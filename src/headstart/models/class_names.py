@@ -12,7 +12,6 @@ from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import KINDS, Kind
 from headstart.models.classifier import HeadstartConfig
-from headstart.models.source import ModelSource
 
 
 def check_labels(kind: Kind, labels: Sequence[str]) -> None:
@@ -51,19 +50,3 @@ def kind_of(model: PreTrainedModel) -> Kind:
     usual = "regression" if config.num_labels == 1 else "single_label_classification"
     word = None if has_choices else config.problem_type or usual
     return next(kind for kind in map(kind_named, KINDS) if kind.problem_type == word)
-
-
-def check_label_order(source: ModelSource, config: PretrainedConfig, labels: Sequence[str]) -> None:
-    """Refuse to keep a head whose classes have the data's names, but not in the data's places.
-
-    Raises:
-        UsageError: if a name stands at another index; names that only one side has say nothing.
-    """
-    stored = label_names(config)
-    places = {label.casefold(): index for index, label in enumerate(stored)}
-    if any(places.get(label.casefold(), index) != index for index, label in enumerate(labels)):
-        raise UsageError(
-            f"`keep_head`: the head of {source.name!r} has its classes in another order than the data",
-            allowed=f"  The head's: {', '.join(stored)}. The data's: {', '.join(labels)}.",
-            remedy="  Leave `keep_head` out; a fresh head is drawn.",
-        )

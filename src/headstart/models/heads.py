@@ -92,6 +92,13 @@ def head_of_modules(model: PreTrainedModel, modules: Sequence[str]) -> tuple[str
     return names
 
 
+def last_linear(model: nn.Module, head_names: Iterable[str]) -> nn.Linear | None:
+    """Return the linear map that makes a head's logits; None where another kind of module does."""
+    paths = {name.rpartition(".")[0] for name in head_names}
+    modules = [module for name, module in model.named_modules() if name in paths]
+    return modules[-1] if modules and isinstance(modules[-1], nn.Linear) else None
+
+
 def _no_head(model: PreTrainedModel) -> UsageError:
     return UsageError(
         f"found no head on a {type(model).__name__}", remedy="  Name the modules that are the head, as head=[...]."

@@ -1,4 +1,4 @@
-"""How long a text may be for a model, and how long it is read unless somebody asks for more. All lengths are in tokens."""
+"""How long a text may be for a model, in tokens, and how long it is unless somebody asks for more."""
 
 from __future__ import annotations
 

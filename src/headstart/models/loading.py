@@ -25,7 +25,7 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
 from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
-from headstart.models.class_names import check_label_order, check_labels, kind_of, label_names, set_labels
+from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
     Classifier,
     HeadstartConfig,
@@ -34,7 +34,15 @@ from headstart.models.classifier import (
     encoder_of,
     without_pooler,
 )
+from headstart.models.foreign_files import refuse_wrapped
 from headstart.models.heads import architecture_head, draw, find_new_head, head_of_modules
+from headstart.models.kept_head import (
+    check_architecture,
+    check_kind,
+    names_of,
+    pair_classes,
+    reorder_head,
+)
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
 from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.parameters import own_memory
@@ -198,17 +206,20 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
             f"the native head of {config.model_type!r} answers a text otherwise beside a longer one",
             remedy="  Use the `head` linear.",
         )
-    if keep_head:
-        check_label_order(source, config, request.labels)
+    order = _kept_order(source, config, request) if keep_head else ()
     set_labels(config, request.kind, request.labels)
     _follow_tokenizer(source, config, is_native=True)
     model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
-    if not keep_head:
+    if keep_head:
+        check_architecture(source.name, config)
+    else:
         draw(model, head_names, request.head_seed)
-    return _classifier(model, head_names, request, missing | mismatched)
+    classifier = _classifier(model, head_names, request, missing | mismatched)
+    reorder_head(source.name, classifier, order)
+    return classifier
 
 
 def _follow_tokenizer(source: ModelSource, config: PretrainedConfig, *, is_native: bool) -> None:
@@ -239,13 +250,23 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
 
 def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
     config = own_config(source)
-    if config is None or not has_head(config, design, request.kind, request.labels, request.reads_spans):
+    if config is None or not has_head(config, design, request.kind, request.reads_spans):
         raise _no_head_to_keep(source, request)
-    check_label_order(source, config, request.labels)
+    order = pair_classes(source.name, names_of(config, request.kind), request.labels)
+    if request.kind.has_classes and config.num_labels != len(request.labels):
+        raise _no_head_to_keep(source, request)
     set_labels(config, request.kind, request.labels)
     model, missing, mismatched = _from_pretrained(HeadstartForSequenceClassification, source, config, request)
     _refuse_damaged(source, missing | mismatched)
-    return _classifier(model, head_of_modules(model, ["head"]), request, set())
+    classifier = _classifier(model, head_of_modules(model, ["head"]), request, set())
+    reorder_head(source.name, classifier, order)
+    return classifier
+
+
+def _kept_order(source: ModelSource, config: PretrainedConfig, request: _Request) -> tuple[int, ...]:
+    """Return the places of the data's classes in a native head, after a look at what it is for."""
+    check_kind(source.name, config, request.kind)
+    return pair_classes(source.name, names_of(config, request.kind), request.labels)
 
 
 def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> HeadstartConfig:
@@ -292,6 +313,7 @@ def _from_pretrained(
         if "Unrecognized configuration class" in str(error):
             raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
+    refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}
 

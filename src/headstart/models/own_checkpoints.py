@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from transformers import PretrainedConfig
 
 from headstart.kinds.kind import Kind
@@ -26,10 +24,9 @@ def backbone_key_mapping(config: HeadstartConfig | None) -> dict[str, str] | Non
     return {r"^backbone\.": within}
 
 
-def has_head(config: HeadstartConfig, design: OwnHead, kind: Kind, labels: Sequence[str], reads_spans: bool) -> bool:
-    """Whether a checkpoint's head is this one, made for this kind of answer and as many classes."""
-    return (
-        (config.head, config.head_options) == (design.name, design.options())
-        and (config.kind, config.reads_spans) == (str(kind), reads_spans)
-        and (not kind.has_classes or config.num_labels == len(labels))
-    )
+def has_head(config: HeadstartConfig, design: OwnHead, kind: Kind, reads_spans: bool) -> bool:
+    """Whether a checkpoint's head is this one, made for this kind of answer."""
+    return (config.head, config.head_options) == (design.name, design.options()) and (
+        config.kind,
+        config.reads_spans,
+    ) == (str(kind), reads_spans)

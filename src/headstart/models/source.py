@@ -11,11 +11,11 @@ import xxhash
 
 from headstart.errors import UsageError, unknown_name
 from headstart.models.embedded import EMBEDDED, find_embedded
+from headstart.models.foreign_files import require_model
 
 HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken")
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
-PICKLES = ("pytorch_model.bin", "*.pt", "*.bin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _from_folder(name: str, folder: Path) -> ModelSource:
-    _require_safe_weights(name, folder)
+    require_model(name, folder)
     stamps = tuple(
         (path.name, path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.iterdir())
@@ -83,19 +83,6 @@ def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
             while block := file.read(1 << 22):
                 whole.update(block)
     return f"xxh3:{whole.hexdigest()}"
-
-
-def _require_safe_weights(name: str, folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise UsageError(f"the folder {name!r} holds no model: it has no config.json")
-    if list(folder.glob("*.safetensors")):
-        return
-    if any(list(folder.glob(pattern)) for pattern in PICKLES):
-        raise UsageError(
-            f"the model {name!r} has pickled weights only, and unpickling can run anybody's code",
-            remedy="  Convert it once to safetensors, in a place you trust.",
-        )
-    raise UsageError(f"the folder {name!r} holds no weights: it has no .safetensors file")
 
 
 def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
@@ -123,5 +110,5 @@ def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
             f"cannot find the model {name!r}: it is not a local folder, and the hub could not be reached",
             remedy="  Download it where there is a network, then give the folder; or use embedded:minilm-l6.",
         ) from error
-    _require_safe_weights(name, folder)
+    require_model(name, folder)
     return folder, folder.name

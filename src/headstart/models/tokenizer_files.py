@@ -35,9 +35,8 @@ NAMED_PACKAGE = re.compile(r"pip install ([\w.-]*\w)|need to install (\w+)|requi
 PROBES = (
     ("A good film.",),
     ("It's NOT an Ünïcode café: 3.14 (two  spaces), a line\nbreak!",),
-    (
-        "don't stop \N{EM DASH} \N{LEFT DOUBLE QUOTATION MARK}über\N{RIGHT DOUBLE QUOTATION MARK} \u65e5\u672c\u8a9e \u00bd",
-    ),
+    ("don't stop \N{EM DASH} \N{LEFT DOUBLE QUOTATION MARK}so\N{RIGHT DOUBLE QUOTATION MARK}",),
+    ("\u65e5\u672c\u8a9e, \u0440\u0443\u0441, \u00bd",),
     ("A first text", "and a second"),
 )
 """Texts on which two tokenizers of different habits differ: capitals, accents, spaces, signs, scripts, pairs."""
@@ -62,6 +61,7 @@ def tokenizer_from_files(
     options = {} if splits_special_tokens is None else {"split_special_tokens": splits_special_tokens}
     try:
         tokenizer = read_tokenizer(source.path, **options)
+        tokenizer(*PROBES[0])  # Some are made of anything, and fail at the first text.
     except UsageError:
         raise
     except Exception as error:  # Whatever a tokenizer's class makes of files that are not its own.
@@ -94,11 +94,11 @@ def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | 
     for texts in PROBES:
         ids, said = tokenizer(*texts)["input_ids"], written.encode(*texts).ids
         if ids != said:
+            asked, made = (" ".join(map(str, map(written.id_to_token, numbers))) for numbers in (said, ids))
             return (
-                f"{source.name}: {WHOLE} is not obeyed: for {' and '.join(map(repr, texts))} it says "
-                f"{' '.join(map(written.id_to_token, said))}, and {type(tokenizer).__name__}, which transformers makes "
-                f"of it, says {' '.join(tokenizer.convert_ids_to_tokens(ids))}. Where the file is right, write "
-                '"tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
+                f"{source.name}: {WHOLE} is not obeyed: for {' and '.join(map(repr, texts))} it says {asked}, and "
+                f"{type(tokenizer).__name__}, which transformers makes of it, says {made}. Where the file is right, "
+                'write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json'
             )
     return None
 

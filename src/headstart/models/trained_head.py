@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from headstart.models.class_names import label_names
 from headstart.models.classifier import HeadstartConfig
+from headstart.models.kept_head import CLASSIFIERS
 from headstart.models.loading import load_config
 from headstart.models.own_checkpoints import own_config
 from headstart.models.source import ModelSource
-
-CLASSIFIERS = ("ForSequenceClassification", "ForMultipleChoice")
-"""What the names of transformers' classes with a head for whole texts end with."""
 
 
 def trained_head(source: ModelSource) -> tuple[str, ...] | None:

@@ -86,9 +86,12 @@ def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **optio
 
 
 def untrained_model(config: PretrainedConfig) -> PreTrainedModel:
-    """Return a backbone as its configuration says, with transformers' own class and no checkpoint's weights."""
+    """Return a backbone as its configuration says, with transformers' own class and no checkpoint's weights.
+
+    It has torch's default dtype, which is that of the model around it while transformers builds one.
+    """
     _forget_code(config)
-    model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
+    model: PreTrainedModel = AutoModel.from_config(config, dtype=torch.get_default_dtype(), trust_remote_code=False)
     return model
 
 

@@ -27,7 +27,7 @@ def first_batch(rows: LiveRows, collate: Collate, model: PreTrainedModel) -> dic
         UsageError: if no batch can be made of them.
     """
     try:
-        batch = collate([rows[row] for row in range(min(NUM_ROWS, len(rows)))])
+        batch: Any = collate([rows[row] for row in range(min(NUM_ROWS, len(rows)))])
     except HeadstartError:
         raise
     except Exception as error:
@@ -92,7 +92,7 @@ def unread(model: PreTrainedModel, names: Sequence[str], loss: torch.Tensor) -> 
     wanted = {name: each for name, each in model.named_parameters() if name in set(names)}
     if not loss.requires_grad:
         return tuple(wanted)
-    gradients = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
+    gradients: tuple[torch.Tensor | None, ...] = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
     return tuple(
         name
         for name, gradient in zip(wanted, gradients, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,13 @@ class LiveModel:
         given: the person's own model, without what was wrapped around it.
         private: a copy in fp32.
         inputs: what the forward pass takes, labels apart.
+        main_input: the one that it cannot do without.
     """
 
     given: nn.Module
     private: PreTrainedModel
     inputs: frozenset[str]
+    main_input: str
 
     def own_name(self, name: str) -> str:
         """Return what a tensor of the copy is called in the person's model."""
@@ -86,6 +88,7 @@ def live_model(model: Any, backbone: str | None) -> LiveModel:
         given=given,
         private=private.float(),
         inputs=frozenset(inputs - {*LABEL_COLUMNS}),
+        main_input=_main_input(private, parameters),
     )
 
 
@@ -129,6 +132,15 @@ def _warn(message: str) -> None:
     # The line that is named is the one that called `pretrain_head`.
     own = sum(frame.filename.startswith(str(PACKAGE)) for frame in inspect.stack(context=0))
     warnings.warn(message, UserWarning, stacklevel=own + 1)
+
+
+def _main_input(private: PreTrainedModel, parameters: Mapping[str, inspect.Parameter]) -> str:
+    """Return what a model reads: what its backbone does, or the first that the forward pass of a person's own takes."""
+    usual = str(getattr(private.base_model, "main_input_name", "input_ids"))
+    named = [name for name, each in parameters.items() if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    is_renamed = isinstance(private, PlainModule) and named and usual not in named
+    own = [name for name in named if name not in LABEL_COLUMNS]
+    return own[0] if is_renamed and own else usual
 
 
 def _unwrapped(model: Any) -> nn.Module:
@@ -176,10 +188,14 @@ def _refuse_unusable(model: nn.Module) -> None:
 
 
 def _is_whole(model: nn.Module) -> bool:
-    """Whether a model is one of transformers' own kind, whose backbone it names itself."""
-    return isinstance(model, PreTrainedModel) and (
-        hasattr(model, model.base_model_prefix) or not _pretrained_inside(model)
-    )
+    """Whether a model is one of transformers' own kind, which says itself what is its backbone."""
+    if not isinstance(model, PreTrainedModel):
+        return False
+    try:
+        architecture_head(model)
+    except UsageError:
+        return not _pretrained_inside(model)
+    return True
 
 
 def _pretrained_inside(model: nn.Module) -> list[str]:

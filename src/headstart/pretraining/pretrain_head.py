@@ -133,8 +133,7 @@ def _prepared(
     model = live.private
     config: Any = model.config
     names = head_of(live, head)
-    main_input = str(getattr(model.base_model, "main_input_name", "input_ids"))
-    rows = checked_rows(dataset, live.inputs, main_input, is_collated=data_collator is not None)
+    rows = checked_rows(dataset, live.inputs, live.main_input, is_collated=data_collator is not None)
     check_tokens(model, rows)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = getattr(processing_class, "pad_token_id", None)
@@ -155,7 +154,7 @@ def _expected(live: LiveModel, rows: LiveRows, collate: Collate) -> Kind:
         model.kind, model.has_log_odds = kind, kind.picks_one and size == 1
         size = max(size, kind.min_classes)
     else:
-        size, kind = int(model.config.num_labels), kind_of(model)
+        size, kind = model.config.num_labels or 1, kind_of(model)
         # Where a configuration leaves it open, transformers looks at the labels as well.
         if model.config.problem_type is None and kind.has_classes:
             kind = kind_of_targets(rows.labels, size)

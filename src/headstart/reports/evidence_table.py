@@ -102,7 +102,7 @@ STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("effect size, mean over sd of differences", _effect),
     ("probability of improvement", lambda e: _with_interval(e.improvement.value, e.improvement.interval)),
     ("stochastic order, violation (bound)", lambda e: f"{e.order.violation:.2f} ({e.order.upper_bound:.2f})"),
-    ("smallest difference these seeds show, points", lambda e: points(e.smallest_difference)),
+    ("smallest difference these seeds show with 80 % power, points", lambda e: points(e.smallest_difference)),
     ("paired seeds that would show this difference", _seeds_needed),
 )
 """Each line's name, and how a strategy's evidence is written in it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,23 +17,29 @@ from markupsafe import Markup
 from headstart.comparison.report import Report
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.page import build_page
-from headstart.store.layout import write_text
+from headstart.store.layout import atomic_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_html(report: Report, out: Path) -> None:
     """Write a report's page to `out`, whole or not at all; a page that is there is replaced."""
-    write_text(out, render_html(report))
+    with atomic_path(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_parts(report))
 
 
 def render_html(report: Report) -> str:
     """Return a report's page; equal for equal stores of one name."""
+    return "".join(_parts(report))
+
+
+def _parts(report: Report) -> Iterator[str]:
+    """Yield the page from its beginning to its end."""
     script = "\n" + (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return (
         environment()
         .get_template("report.html.j2")
-        .render(
+        .generate(
             page=build_page(report),
             swatch=swatch,
             script=Markup(script),

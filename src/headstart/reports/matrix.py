@@ -85,7 +85,8 @@ def build_matrix(table: ComparisonTable, cells: Mapping[tuple[str, str], Cell], 
 
 def seed_lines(row: ComparisonRow, cell: Cell) -> tuple[SeedLine, ...]:
     """Return every seed of a row, the failed ones too, sorted by seed."""
-    differences = dict(row.difference.differences) if row.difference else {}
+    # Where seeds go through folds, what differs is a fold.
+    differences = dict(row.difference.differences) if row.difference and row.num_folds is None else {}
     texts = {run.seed: failure_word(run.status) for run in cell.failed}
     texts |= {seed: points(score) for seed, score in row.scores}
     return tuple(

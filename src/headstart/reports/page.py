@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from headstart.comparison.answers import Answer
@@ -32,6 +33,15 @@ class RowView:
     strip: Element | None
     trained_in_full: str
     words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupHeading:
+    """What the page's overview shows about one task."""
+
+    number: int
+    group: ComparisonGroup
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +82,17 @@ class FailureView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The whole report."""
+    """The whole report.
+
+    Attributes:
+        view: gives all about one task; it is not kept, so that a long report does not hold all of its figures at once.
+    """
 
     store_name: str
     num_runs: int
     overall: tuple[OverallAnswer, ...]
-    groups: tuple[GroupView, ...]
+    groups: tuple[GroupHeading, ...]
+    view: Callable[[GroupHeading], GroupView]
     matrix: Matrix
     overview: tuple[Figure, ...]
     notes: tuple[str, ...]
@@ -94,9 +109,10 @@ def build_page(report: Report) -> Page:
         num_runs=report.num_runs,
         overall=report.overall,
         groups=tuple(
-            _group_view(number, group, answers, report, series)
+            GroupHeading(number=number, group=group, answers=answers)
             for number, (group, answers) in enumerate(report.groups, 1)
         ),
+        view=lambda heading: _group_view(heading, report, series),
         matrix=build_matrix(table, cells, series),
         overview=overview_figures(report, series),
         notes=table.notes,
@@ -106,15 +122,13 @@ def build_page(report: Report) -> Page:
     )
 
 
-def _group_view(
-    number: int, group: ComparisonGroup, answers: tuple[Answer, ...], report: Report, series: SeriesNumbers
-) -> GroupView:
-    cells = report.cells
+def _group_view(heading: GroupHeading, report: Report, series: SeriesNumbers) -> GroupView:
+    number, group, cells = heading.number, heading.group, report.cells
     limit = strip_limit(group)
     return GroupView(
         number=number,
         group=group,
-        answers=answers,
+        answers=heading.answers,
         rows=tuple(_row_view(row, series[row.label], limit) for row in group.rows),
         has_strips=any(row.difference for row in group.rows),
         strip_limit=points(limit),

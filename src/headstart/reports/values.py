@@ -55,7 +55,7 @@ def as_json(report: Report) -> str:
         "answers": [asdict(answer) for answer in report.answers],
         "num_comparisons": report.evidence.num_comparisons,
         "groups": [_group(report, group) for group in report.table.groups],
-        "across_tasks": {label: asdict(gain) for label, gain in report.evidence.gains.items()},
+        "across_tasks": [asdict(gain) for gain in report.evidence.gains],
         "notes": report.table.notes,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -81,8 +81,6 @@ def _row(report: Report, row: ComparisonRow) -> dict[str, Any]:
 _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "task": lambda row: row.task,
     "model": lambda row: row.model,
-    "rows": lambda row: row.setting and row.setting.rows,
-    "model_revision": lambda row: row.setting and row.setting.model_revision,
     "label": lambda row: row.label,
     "strategy": lambda row: row.strategy,
     "metric": lambda row: row.metric,
@@ -104,6 +102,8 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "seconds": lambda row: row.seconds,
     "num_trained_parameters": lambda row: row.num_trained_parameters,
     "num_steps": lambda row: row.num_steps,
+    "rows": lambda row: row.setting and row.setting.rows,
+    "model_revision": lambda row: row.setting and row.setting.model_revision,
     "difference_mean": lambda row: row.difference and row.difference.mean,
     "difference_low": lambda row: row.difference and row.difference.interval and row.difference.interval.low,
     "difference_high": lambda row: row.difference and row.difference.interval and row.difference.interval.high,

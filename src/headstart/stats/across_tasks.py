@@ -1,8 +1,8 @@
 """What a strategy gains over several tasks.
 
-The unit is the seed: per seed the mean over tasks, and then what one comparison asks of its seeds. Seeds make a head and
-an order of rows for all tasks alike, so what a seed does to one task it may do to others. The mean over tasks contains
-that, however much it is; resampling seeds within each task would take them for independent.
+The unit is the seed: per seed the mean over tasks, and then what one comparison asks of its seeds. A seed makes a head
+and an order of rows for all tasks alike, so what it does to one task it may do to others. The mean over tasks contains
+that, however much it is; resampling seeds within each task would take the tasks for independent.
 
 Letters: t tasks, s seeds.
 """
@@ -30,13 +30,14 @@ MIN_TASKS_FOR_OTHER_TASKS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainAcrossTasks:
-    """A gain over several tasks, every task counting the same, at the seeds that all of them share; in the scores' unit.
+    """A gain over several tasks, each counting the same, at the seeds that all of them share; in the scores' unit.
 
     Attributes:
-        num_seeds: that all tasks share; folds where seeds go through folds.
+        num_seeds: that all tasks share; where seeds go through folds, the number of these.
+        num_folds: that are the unit in place of seeds; None without folds.
         mean: over tasks of the mean difference over these seeds.
-        interval_for_these_tasks: Student's, of the seeds' means over tasks: would other seeds say the same of these tasks?
-            None for one seed, and where the seeds change nothing.
+        interval_for_these_tasks: Student's, of the seeds' means over tasks: would other seeds say the same of these
+            tasks? None for one seed, and where the seeds change nothing.
         p_value: of the sign-flip test of the seeds' means; None where the seeds change nothing.
         verdict: on these tasks, from both.
         interval_for_other_tasks: would other tasks like these? None under six tasks or seeds.
@@ -47,6 +48,7 @@ class GainAcrossTasks:
 
     num_tasks: int
     num_seeds: int
+    num_folds: int | None
     mean: float
     interval_for_these_tasks: Interval | None
     p_value: float | None
@@ -64,8 +66,8 @@ def gain_across_tasks(
 ) -> GainAcrossTasks | None:
     """Return the gain over tasks from each task's paired differences; None where the tasks share no seed.
 
-    Only differences in one unit may be joined: not those of an accuracy and of a loss. Two scores of one model, on its own
-    rows and on another task's, are one task.
+    Only differences in one unit may be joined: not those of an accuracy and of a loss. Two scores of one model, on its
+    own rows and on another task's, are one task.
 
     Args:
         differences: by task, and within it by seed; by fold where seeds go through folds.
@@ -77,15 +79,16 @@ def gain_across_tasks(
         ValueError: if tasks are missing, or `confidence` is not between 0 and 1.
 
     Source: for other tasks the variances of a two-way layout without replicates, which adding overstates a little
-    (Cornfield and Tukey 1956, "Average Values of Mean Squares in Factorials"), with the degrees of freedom of the smaller
-    side (Mickey and Brown 1966, "Bounds on the Distribution Functions of the Behrens-Fisher Statistic"); for the
-    interquartile mean Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical Precipice".
+    (Cornfield and Tukey 1956, "Average Values of Mean Squares in Factorials"), with the degrees of freedom of the
+    smaller side (Mickey and Brown 1966, "Bounds on the Distribution Functions of the Behrens-Fisher Statistic"); for
+    the interquartile mean Agarwal et al. (2021), "Deep Reinforcement Learning at the Edge of the Statistical
+    Precipice".
     """
     check_confidence(confidence)
     if not differences:
         raise ValueError("a gain across tasks needs at least one task")
-    unit = math.gcd(*folds) if folds else None
-    tasks = [mean_by_fold(values, unit) for values in differences.values()]
+    num_folds = math.gcd(*folds) if folds else None
+    tasks = [mean_by_fold(values, num_folds) for values in differences.values()]
     seeds = sorted(set.intersection(*(set(values) for values in tasks)))
     if not seeds:
         return None
@@ -97,6 +100,7 @@ def gain_across_tasks(
     return GainAcrossTasks(
         num_tasks=len(tasks),
         num_seeds=len(seeds),
+        num_folds=num_folds,
         mean=float(table.mean()),
         interval_for_these_tasks=these.interval,
         p_value=these.p_value,

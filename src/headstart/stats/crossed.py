@@ -5,8 +5,10 @@ Letters: s seeds, e examples, k parts of a score, b resamples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy
 
@@ -15,7 +17,7 @@ from headstart.stats.intervals import Interval, check_confidence, interval_of_dr
 from headstart.stats.limits import Values
 
 NUM_RESAMPLES = 2_000
-_MAX_WEIGHTS_AT_ONCE = 4_000_000
+_MAX_WEIGHTS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,7 @@ def crossed_bootstraps(
     generator = numpy.random.default_rng(seed)
     drawn: list[list[Values]] = [[] for _ in comparisons]
     num_examples = comparisons[0].a.shape[1]
-    for size in _block_sizes(num_resamples, num_examples):
-        shares = _shares(generator, num_examples, size)
+    for shares in _example_shares(generator, num_examples, num_resamples, seed):
         for draws, sides in zip(drawn, comparisons, strict=True):
             draws.append(score(_weighted_means(shares, sides.a)) - score(_weighted_means(shares, sides.b)))
     return [
@@ -121,6 +122,25 @@ def _shares(generator: numpy.random.Generator, number: int, num_resamples: int) 
     counts = generator.multinomial(number, numpy.full(number, 1.0 / number), size=num_resamples)
     shares: Values = counts / number
     return shares
+
+
+def _example_shares(
+    generator: numpy.random.Generator, num_examples: int, num_resamples: int, seed: int
+) -> Iterator[Values]:
+    """Yield the shares of examples in blocks, and leave the generator behind their draws."""
+    if num_examples * num_resamples <= _MAX_WEIGHTS_AT_ONCE:
+        shares, generator.bit_generator.state = _first_shares(num_examples, num_resamples, seed)
+        yield shares
+        return
+    for size in _block_sizes(num_resamples, num_examples):
+        yield _shares(generator, num_examples, size)
+
+
+@lru_cache(maxsize=1)  # The tasks of a report often have equally many examples.
+def _first_shares(number: int, num_resamples: int, seed: int) -> tuple[Values, Mapping[str, Any]]:
+    """Return the first shares that a new generator draws, and its state behind them."""
+    generator = numpy.random.default_rng(seed)
+    return _shares(generator, number, num_resamples), generator.bit_generator.state
 
 
 def _block_sizes(num_resamples: int, num_examples: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
 from scipy import special
@@ -95,9 +96,17 @@ def probability_of_improvement(
         raise ValueError(f"paired scores come in equal numbers above zero, got {len(a)} and {len(b)}")
     left, right = numpy.asarray(a, dtype=numpy.float64)[:, None], numpy.asarray(b, dtype=numpy.float64)
     wins = numpy.heaviside(differences(left, right), 0.5)
-    shares = numpy.random.default_rng(seed).multinomial(len(a), [1 / len(a)] * len(a), size=num_resamples) / len(a)
+    shares = _seed_shares(len(a), num_resamples, seed)
     draws: Values = ((shares @ wins) * shares).sum(axis=1)
     return ProbabilityOfImprovement(value=float(wins.mean()), interval=interval_of_draws(draws, confidence))
+
+
+@lru_cache(maxsize=1)  # The comparisons of a report mostly have equally many seeds.
+def _seed_shares(num_seeds: int, num_resamples: int, seed: int) -> Values:
+    """Return how much each seed counts in each draw [b, n]."""
+    counts = numpy.random.default_rng(seed).multinomial(num_seeds, [1 / num_seeds] * num_seeds, size=num_resamples)
+    shares: Values = counts / num_seeds
+    return shares
 
 
 def _hedges_factor(degrees: int) -> float:

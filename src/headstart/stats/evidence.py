@@ -28,7 +28,8 @@ class Evidence:
     Attributes:
         wilcoxon_p_value: of the signed-rank test; the sign-flip test's is in `difference`.
         order: whether a's scores lie above b's as a distribution; `reverse_order` whether b's above a's.
-        smallest_difference: that this number of pairs with this spread shows at 80 % power, in the scores' unit.
+        smallest_difference: for which so many pairs of this spread bring a verdict with 80 % power, in the scores'
+            unit; None for too few.
     """
 
     difference: PairedDifference
@@ -39,7 +40,7 @@ class Evidence:
     improvement: ProbabilityOfImprovement
     order: StochasticOrder
     reverse_order: StochasticOrder
-    smallest_difference: float
+    smallest_difference: float | None
 
 
 def weigh_difference(difference: PairedDifference) -> Evidence | None:

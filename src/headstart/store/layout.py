@@ -60,8 +60,17 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: if the file is damaged.
         FileNotFoundError: if the file is missing.
     """
+    return json_object(path.read_bytes(), path)
+
+
+def json_object(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the JSON object that is a file's content.
+
+    Raises:
+        CheckpointError: if it is none.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(content.decode("utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(values, dict):

@@ -36,6 +36,7 @@ class Provenance:
         versions: of headstart and of the packages that can change a result; missing ones are left out.
         cpu: the processor's name, as the system gives it.
         num_cores: cores that this process may use.
+        gpu: name of the GPU that the work is on; None on a processor, and in records from before it was recorded.
     """
 
     started_at: str
@@ -46,10 +47,11 @@ class Provenance:
     platform: str
     cpu: str
     num_cores: int
+    gpu: str | None = None
 
 
-def collect() -> Provenance:
-    """Return the provenance of what this process does now."""
+def collect(gpu: str | None = None) -> Provenance:
+    """Return the provenance of what this process does now, on a GPU of that name or on none."""
     return Provenance(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command_line(sys.argv),
@@ -59,6 +61,7 @@ def collect() -> Provenance:
         platform=platform.platform(),
         cpu=_cpu_name(),
         num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        gpu=gpu,
     )
 
 

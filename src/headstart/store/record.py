@@ -11,6 +11,8 @@ from headstart.store.setting import Setting
 
 NOTHING_CHOSEN = "none"
 """What `chosen_on` says where nothing was chosen."""
+ON_OTHER_ROWS = " \N{RIGHTWARDS ARROW} "
+"""Stands in a task's name between the task that was trained on and the one whose rows were scored."""
 NOT_REPORTED = "none"
 """What `reported_split` says where the task has no rows to report on."""
 
@@ -45,6 +47,7 @@ class StageRecord:
         seconds: wall time of training, without checks and evaluation.
         checks_seconds: wall time of the invariants' checks.
         other_scores: metrics on other tasks' rows by the task's name; of the last stage only.
+        degenerate_others: names of those tasks whose rows were all answered the same, or as good as the same.
         is_degenerate: whether every answer on the reported split was the same, or as good as the same.
         diagnostics: further measurements; None where they were switched off.
         privacy: how the stage was made private; None if it was not. A private stage tells neither its losses (None)
@@ -67,6 +70,7 @@ class StageRecord:
     num_tokens_seen: int
     dtypes: dict[str, str] = field(default_factory=dict)
     other_scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    degenerate_others: tuple[str, ...] = ()
     is_degenerate: bool = False
     diagnostics: StageDiagnostics | None = None
     privacy: StagePrivacy | None = None
@@ -81,6 +85,7 @@ class OtherResult:
         fingerprint: SHA-256 of its rows and labels; "" where it was not recorded.
         metric: its main metric, one of `scores`.
         constant_score: the main metric of the best constant answer to these rows.
+        is_degenerate: whether every answer was the same, or as good as the same.
     """
 
     name: str
@@ -90,6 +95,7 @@ class OtherResult:
     constant_score: float
     num_examples: int
     fingerprint: str = ""
+    is_degenerate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +159,7 @@ class RunRecord:
         return tuple(
             replace(
                 self,
-                task=f"{self.task} \N{RIGHTWARDS ARROW} {other.name}",
+                task=f"{self.task}{ON_OTHER_ROWS}{other.name}",
                 metric=other.metric,
                 scores=other.scores,
                 constant_score=other.constant_score,
@@ -163,7 +169,7 @@ class RunRecord:
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),
                 others=(),
                 warnings=(),
-                is_degenerate=False,
+                is_degenerate=other.is_degenerate,
             )
             for other in self.others
         )

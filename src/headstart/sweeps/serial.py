@@ -21,7 +21,7 @@ from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
 from headstart.training.callbacks import Progress
-from headstart.training.config import RunOptions
+from headstart.training.config import RunOptions, gpu_name
 
 POLL_SECONDS = 2.0
 
@@ -87,7 +87,7 @@ class SerialExecutor:
     def _run(self, run: Run) -> RunRecord:
         """Run and return the record, also of a run that failed."""
         folder = self.store.run_folder(run.experiment.digest, run.seed)
-        write_record(folder.started_json, collect())
+        write_record(folder.started_json, collect(gpu_name(run.experiment.training.device)))
         data = RunData.of(run, self.cache)
 
         def listen(progress: Progress) -> None:

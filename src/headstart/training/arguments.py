@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from headstart.errors import UsageError, for_each, unknown_name
+from headstart.process_state import product_precision_kept
 from headstart.registry import parse_scalar
 from headstart.training.config import TrainerOverride
 
@@ -114,8 +115,9 @@ def check_fields(overrides: Sequence[TrainerOverride]) -> None:
     _require_known("TrainingArguments field", [each.field for each in overrides], known)
     hints = get_type_hints(TrainingArguments)
     for_each(overrides, lambda override: _check_type(override, hints[override.field]))
-    for stage in dict.fromkeys(["", *(each.stage for each in overrides if each.stage is not None)]):
-        build_arguments({"use_cpu": True} | overrides_for(stage, overrides))
+    with product_precision_kept():
+        for stage in dict.fromkeys(["", *(each.stage for each in overrides if each.stage is not None)]):
+            build_arguments({"use_cpu": True} | overrides_for(stage, overrides))
 
 
 def _check_type(override: TrainerOverride, hint: Any) -> None:
@@ -179,12 +181,16 @@ def build_arguments(values: dict[str, Any]) -> TrainingArguments:
     """
     import torch
     from transformers import TrainingArguments
+    from transformers.utils import import_utils
 
     if CHECKPOINTING in values and CHECKPOINTING_NOW in {each.name for each in fields(TrainingArguments)}:
         values = values | {CHECKPOINTING_NOW: values[CHECKPOINTING]}
         del values[CHECKPOINTING]
     uses_gpu = torch.cuda.is_available() and not values.get("use_cpu", False)
     device = torch.device("cuda", torch.cuda.current_device()) if uses_gpu else torch.device("cpu")
+    # transformers sets TF32 once in a process and remembers that it did; it may have been set back since.
+    if (remembered := getattr(import_utils, "enable_tf32", None)) is not None:
+        remembered.cache_clear()
     try:
         arguments = TrainingArguments(**values)
     except (ValueError, TypeError) as error:

@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.errors import InvariantError
-from headstart.seeding import derive_seed
+from headstart.seeding import derive_seed, seed_torch
 from headstart.store.layout import write_json
 from headstart.store.metrics_log import MetricsLog
 
@@ -46,7 +46,7 @@ class DropoutStream(TrainerCallback):
 
     def on_step_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Seed the update that begins."""
-        torch.manual_seed(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
+        seed_torch(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
 
 
 class AfterUpdate(TrainerCallback):

@@ -101,6 +101,13 @@ def resolve_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def gpu_name(device: str) -> str | None:
+    """Return the name of the GPU that a run on `device` uses; None on a CPU."""
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else None
+
+
 def check_precision(precision: str) -> None:
     """Hold a precision to be known.
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from headstart.models.classifier import Classifier
+from headstart.models.heads import last_linear
 
 RIDGE = 1e-4
 """Weight of (scale - 1)^2 + |shift|^2 beside the mean loss: without it a head that separates the training rows would be
@@ -34,18 +34,11 @@ class Calibration:
     loss_after: float
 
 
-def last_linear(classifier: Classifier) -> nn.Linear | None:
-    """Return the linear map that makes the head's logits; None where another kind of module does."""
-    paths = {name.rpartition(".")[0] for name in classifier.head_names}
-    modules = [module for name, module in classifier.model.named_modules() if name in paths]
-    return modules[-1] if modules and isinstance(modules[-1], nn.Linear) else None
-
-
 def refusal(classifier: Classifier) -> str | None:
     """Return why a head cannot be calibrated; None when it can."""
     if not classifier.kind.has_classes:
         return f"it is for classes, and the task's kind is {classifier.kind}"
-    last = last_linear(classifier)
+    last = last_linear(classifier.model, classifier.head_names)
     if last is None:
         return "the head does not end in a linear map"
     num_classes = len(classifier.labels)
@@ -65,7 +58,7 @@ def calibrate(
     Raises:
         ValueError: if `refusal` says why not.
     """
-    linear = last_linear(classifier)
+    linear = last_linear(classifier.model, classifier.head_names)
     if linear is None or refusal(classifier) is not None:
         raise ValueError(f"this head cannot be calibrated: {refusal(classifier)}")
     found = fit_scale_and_shift(logits, loss, with_shift=linear.bias is not None)

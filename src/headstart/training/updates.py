@@ -12,6 +12,7 @@ import torch
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
+from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
 from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
@@ -61,7 +62,8 @@ def run_updates(
     sampler = LengthBucketSampler(
         inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
     )
-    with _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
+    # Evaluation is in fp32, whatever an update may round.
+    with product_precision_kept(), _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
         trainer = _build_trainer(inputs, trainables, sampler, gradients, regularised, hooks, log)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:

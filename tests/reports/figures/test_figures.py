@@ -80,7 +80,7 @@ def test_the_last_line_of_a_forest_is_the_mean_over_tasks():
     scores = {"finetune": [0.7, 0.71, 0.69], "lp_ft": [0.72, 0.72, 0.70]}
     groups = [group_of(scores, "a"), group_of(scores, "b")]
     pairs = [(group, row) for group in groups for row in group.rows if row.label == "lp_ft"]
-    gain = gain_across_tasks({group.task: [0.02, 0.01, 0.01] for group in groups})
+    gain = gain_across_tasks({group.task: {0: 0.02, 1: 0.01, 2: 0.01} for group in groups})
     figure = forest_of_tasks("forest", "lp_ft", pairs, 1, gain, 0.05)
     assert figure is not None
     assert "mean of 2 tasks: +1.33" in figure.description

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
-from headstart.comparison.formats import bracket, plural, points, signed_points
+from headstart.comparison.formats import bracket, points, signed_points
+from headstart.comparison.words import pairs_of
 from headstart.reports.figures.drawing import (
     DataTable,
     Element,
@@ -38,6 +39,7 @@ class ForestRow:
 
     label: str
     series: int
+    baseline: str
     difference: PairedDifference
     verdict: str
 
@@ -45,7 +47,13 @@ class ForestRow:
 def forest_of_strategies(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> Figure | None:
     """Return one task's forest plot, a line per strategy; None where nothing is compared."""
     rows = [
-        ForestRow(label=row.label, series=series[row.label], difference=row.difference, verdict=row.finding)
+        ForestRow(
+            label=row.label,
+            series=series[row.label],
+            baseline=row.baseline,
+            difference=row.difference,
+            verdict=row.finding,
+        )
         for row in group_.rows
         if row.difference is not None
     ]
@@ -67,11 +75,17 @@ def forest_of_tasks(
     either side of zero, in the scores' unit.
     """
     rows = [
-        ForestRow(label=group_.name, series=number, difference=row.difference, verdict=row.finding)
+        ForestRow(
+            label=group_.title,
+            series=number,
+            baseline=row.baseline,
+            difference=row.difference,
+            verdict=row.finding,
+        )
         for group_, row in pairs
         if row.difference is not None
     ]
-    return _forest(name, f"{label} against plain fine-tuning", rows, limit, pooled) if rows else None
+    return _forest(name, f"{label} against {_baseline(rows)}", rows, limit, pooled) if rows else None
 
 
 def forest_limit(differences: Sequence[PairedDifference]) -> float:
@@ -86,7 +100,7 @@ def _forest(name: str, title: str, rows: Sequence[ForestRow], limit: float, pool
     """Return the plot of at least one row."""
     num_rows = len(rows) + (pooled is not None)
     bottom = TOP + num_rows * ROW_HEIGHT
-    axis = Axis(title="worse  \N{LEFTWARDS ARROW}  points against plain fine-tuning  \N{RIGHTWARDS ARROW}  better",
+    axis = Axis(title=f"worse  \N{LEFTWARDS ARROW}  points against {_baseline(rows)}  \N{RIGHTWARDS ARROW}  better",
                 low=-100 * limit, high=100 * limit, begin=LEFT, end=RIGHT)  # fmt: skip
     grid = [line((tick.position, TOP), (tick.position, bottom), "grid") for tick in axis.ticks(NUM_TICKS)]
     zero = line((axis.place(0.0), TOP), (axis.place(0.0), bottom), "zero")
@@ -117,6 +131,12 @@ def interval_marks(axis: Axis, low: float, high: float, y: float) -> list[Elemen
     ]
 
 
+def _baseline(rows: Sequence[ForestRow]) -> str:
+    """Name what all rows are compared with; in general words where that is not one thing."""
+    baselines = {row.baseline for row in rows}
+    return baselines.pop() if len(baselines) == 1 else "fine-tuning"
+
+
 def difference_text(mean: float, interval: Interval | None) -> str:
     """Write a difference with its interval: "+1.20 [+0.40, +2.00]"."""
     return f"{signed_points(mean)} {bracket(interval)}".rstrip()
@@ -140,7 +160,7 @@ def _draw_row(row: ForestRow, axis: Axis, top: float) -> Element:
             marker(row.series, axis.clip(100 * difference.mean), y),
         ],
         series=row.series,
-        tip=f"{row.label}: {said} over {plural(difference.n, 'paired seed')}; {row.verdict}",
+        tip=f"{row.label}: {said} over {pairs_of(difference)}; {row.verdict}",
     )
 
 
@@ -151,7 +171,8 @@ def _pooled_label(gain: GainAcrossTasks) -> str:
 
 def _draw_pooled(gain: GainAcrossTasks, axis: Axis, top: float) -> Element:
     y, interval = top + LINE + 3.0, gain.interval_for_these_tasks
-    low, middle, high = (axis.clip(100 * value) for value in (interval.low, gain.mean, interval.high))
+    ends = (interval.low, gain.mean, interval.high) if interval else (gain.mean,) * 3
+    low, middle, high = (axis.clip(100 * value) for value in ends)
     said = difference_text(gain.mean, interval)
     return group(
         [
@@ -168,7 +189,7 @@ def _description(rows: Sequence[ForestRow], pooled: GainAcrossTasks | None) -> s
     parts = [f"{row.label}: {difference_text(row.difference.mean, row.difference.interval)}" for row in rows]
     if pooled is not None:
         parts.append(f"{_pooled_label(pooled)}: {difference_text(pooled.mean, pooled.interval_for_these_tasks)}")
-    return f"Differences to plain fine-tuning at equal seeds, in points. {'; '.join(parts)}."
+    return f"Differences to {_baseline(rows)} at equal seeds, in points. {'; '.join(parts)}."
 
 
 def _numbers(rows: Sequence[ForestRow], pooled: GainAcrossTasks | None) -> DataTable:

@@ -40,18 +40,27 @@ def all_figures(report: Report) -> tuple[Figure, ...]:
 
 
 def overview_figures(report: Report, series: SeriesNumbers) -> tuple[Figure, ...]:
-    """Return the forest plots: one task's strategies, or with several tasks each strategy's tasks and joint gain."""
+    """Return the forest plots: one task's strategies, with several tasks each strategy's, and joint gain, by model."""
     table, gains = report.table, report.evidence.gains
     if len(table.groups) == 1:
         figure = forest_of_strategies("forest", table.groups[0], series)
         return (figure,) if figure else ()
     limit = forest_limit([row.difference for row in table.rows if row.difference is not None])
+    pooled = {(joint.label, joint.model): joint.gain for joint in gains}
     figures: list[Figure] = []
     for label, number in series.items():
         pairs = [(group, row) for group in table.groups for row in group.rows if row.label == label]
-        name, joint = f"forest-{len(figures) + 1}-{slug(label)}", gains.get(label)
-        figure = forest_of_tasks(name, label, pairs, number, joint.gain if joint else None, limit)
-        figures += [figure] if figure else []
+        models = dict.fromkeys(group.model for group, _ in pairs)
+        for model in models:
+            figure = forest_of_tasks(
+                f"forest-{len(figures) + 1}-{slug(label)}",
+                f"{label}, {model}" if len(models) > 1 else label,
+                [(group, row) for group, row in pairs if group.model == model],
+                number,
+                pooled.get((label, model)),
+                limit,
+            )
+            figures += [figure] if figure else []
     return tuple(figures)
 
 

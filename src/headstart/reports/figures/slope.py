@@ -12,8 +12,8 @@ from headstart.reports.figures.scales import LEFT, TOP, Axis, around, draw_y_tit
 from headstart.reports.figures.series import SeriesNumbers
 
 PANELS_PER_LINE, PANEL_HEIGHT, LABEL_HEIGHT, RIGHT = 4, 200.0, 44.0, WIDTH - 6.0
-Pair = tuple[int, float, float]
-"""A seed with the baseline's and the strategy's score."""
+Pair = tuple[str, float, float]
+"""A seed or fold with the baseline's and the strategy's score."""
 
 
 def slope_figure(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> Figure | None:
@@ -35,7 +35,10 @@ def slope_figure(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> F
     return Figure(
         name=name,
         title="Seed by seed",
-        caption="A line is a seed, from plain fine-tuning (left) to the strategy (right); dashed where it falls.",
+        caption=(
+            f"A line is a {_word(panels[0][0])}, from plain fine-tuning (left) to the strategy (right); dashed where "
+            "it falls."
+        ),
         description=_description(panels),
         elements=tuple(parts),
         height=TOP + num_lines * (PANEL_HEIGHT + LABEL_HEIGHT),
@@ -45,8 +48,15 @@ def slope_figure(name: str, group_: ComparisonGroup, series: SeriesNumbers) -> F
 def _pairs(row: ComparisonRow) -> list[Pair]:
     if row.difference is None:
         return []
-    scores = dict(row.scores)
-    return [(seed, scores[seed] - value, scores[seed]) for seed, value in row.difference.differences]
+    differences, scores = row.difference.differences, row.difference.scores
+    return [
+        (f"{_word(row)} {number}", before, after)
+        for (number, _), (after, before) in zip(differences, scores, strict=True)
+    ]
+
+
+def _word(row: ComparisonRow) -> str:
+    return "seed" if row.num_folds is None else "fold"
 
 
 def _grid(axis: Axis) -> list[Element]:
@@ -66,7 +76,8 @@ def _panel(
     begin, end = left + inset, left + width - inset
     parts = [line((left, axis.end), (left, axis.begin), "grid")] if left > LEFT else []
     parts += [_seed_line(pair, axis, begin, end) for pair in pairs]
-    means = [sum(pair[side] for pair in pairs) / len(pairs) for side in (1, 2)]
+    _, befores, afters = zip(*pairs, strict=True)
+    means = [sum(side) / len(pairs) for side in (befores, afters)]
     parts += [
         group([marker(0, begin, axis.place(100 * means[0]))], series=0),
         marker(series[row.label], end, axis.place(100 * means[1])),
@@ -82,17 +93,17 @@ def _panel(
 
 
 def _seed_line(pair: Pair, axis: Axis, begin: float, end: float) -> Element:
-    seed, before, after = pair
+    name, before, after = pair
     from_place, to_place = (begin, axis.place(100 * before)), (end, axis.place(100 * after))
     return group(
         [line(from_place, to_place, "seed down" if after < before else "seed"), dot(*from_place), dot(*to_place)],
-        tip=f"seed {seed}: {points(before)} to {points(after)}, {signed_points(after - before)}",
+        tip=f"{name}: {points(before)} to {points(after)}, {signed_points(after - before)}",
     )
 
 
 def _description(panels: Sequence[tuple[ComparisonRow, list[Pair]]]) -> str:
     parts = [
-        f"{row.label}: {sum(after > before for _, before, after in pairs)} of {len(pairs)} seeds rise, "
+        f"{row.label}: {sum(after > before for _, before, after in pairs)} of {len(pairs)} {_word(row)}s rise, "
         f"{sum(after < before for _, before, after in pairs)} fall"
         for row, pairs in panels
     ]

@@ -24,6 +24,7 @@ def strip(row: ComparisonRow, series: int, limit: float) -> Element | None:
     axis = Axis(title="", low=-100 * limit, high=100 * limit, begin=STRIP_MARGIN, end=STRIP_WIDTH - STRIP_MARGIN)
     y, zero = STRIP_HEIGHT / 2, axis.place(0.0)
     interval = difference.interval
+    unit = "seed" if row.num_folds is None else "fold"
     return element(
         "svg",
         line((zero, 1.0), (zero, STRIP_HEIGHT - 1.0), "zero"),
@@ -36,5 +37,5 @@ def strip(row: ComparisonRow, series: int, limit: float) -> Element | None:
         height=STRIP_HEIGHT,
         role="img",
         aria_label="Differences: "
-        + ", ".join(f"seed {seed}: {signed_points(value)}" for seed, value in difference.differences),
+        + ", ".join(f"{unit} {number}: {signed_points(value)}" for number, value in difference.differences),
     )

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
 from headstart.errors import DivergedError
-from headstart.seeding import derive_seed
+from headstart.seeding import derive_seed, seed_torch
 from headstart.store.metrics_log import MetricsLog
 from headstart.training.callbacks import NUM_LOG_ENTRIES, GradientsArrive, Progress
 from headstart.training.private.accounting import Mechanism
@@ -65,7 +65,7 @@ class PrivateUpdates:
         log.begin(0)
         self.trainables.model.train()
         for step in range(stage.num_steps):
-            torch.manual_seed(derive_seed(self.inputs.seed, f"dropout/{stage.role}/{step}"))
+            seed_torch(derive_seed(self.inputs.seed, f"dropout/{stage.role}/{step}"))
             self._set_gradients(step)
             if (step + 1) % every == 0:
                 log.write(step + 1, _measured(optimizer))

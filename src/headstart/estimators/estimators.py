@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import inspect
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.examples import HALF_CHARACTER, Split, TaskData, has_half_character
+from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import write_rows
-from headstart.errors import HeadstartError, UsageError
+from headstart.errors import HeadstartError
+from headstart.estimators.parameters import OFFERED, read_parameters, read_seed
+from headstart.estimators.targets import Targets, read_classes, read_numbers
+from headstart.estimators.texts import Rows, column_like_labels, column_names, read_texts
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.methods import check_method
-from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.options import Options
 from headstart.experiments.planning import plan_experiment, run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
-from headstart.kinds.catalogue import kind_named
-from headstart.kinds.kind import Kind, Label
-from headstart.option import MEANING, check_types, options_of, read_options
+from headstart.option import MEANING
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
@@ -38,9 +38,8 @@ from headstart.tasks.task import Task
 
 TASK_NAME = "in memory"
 
-GROUPS = (ModelOptions, MethodOptions, TrainingOptions)
-OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).items() if name != "class_weights"}
-"""The estimators' options by name; `class_weights` has scikit-learn's name."""
+NUM_LOOKED_AT = 256
+"""Training rows, evenly spread, that are answered after a training to see whether the answers differ at all."""
 
 
 def _signature() -> inspect.Signature:
@@ -57,16 +56,24 @@ def _signature() -> inspect.Signature:
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A pretrained model, fine-tuned on texts; by default by EH-FT with LoRA.
 
-    X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, a `Dataset`).
+    X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, pyarrow, a
+    `Dataset`). The columns' names are kept, and a table with others, or in another order, is refused afterwards.
     The options are those of the command line, written as there; None is the preset's choice.
+
+    A fitted estimator holds its weights: `pickle` and `joblib` keep them, and `copy.deepcopy` does. skops does not,
+    since it keeps no modules of torch. Trainings in several threads wait for each other; predictions do not wait.
 
     Args:
     {options}
-        class_weight: `balanced`, or None for equal weights.
-        random_state: the root seed.
+        class_weight: `balanced`, None for equal weights, a dictionary of class: weight (1 for a class that it does not
+            name), or a JSON file that holds one for all classes.
+        random_state: the root seed; or a generator of NumPy, from which each `fit` draws one; None draws it from
+            NumPy's global generator.
 
     Attributes:
         run_: the run's record: stages, losses, cost.
+        n_features_in_: texts in a row, 1 or 2.
+        feature_names_in_: names of the columns, where X was a table with names.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -76,41 +83,46 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             if name != "self":
                 setattr(self, name, value)
 
-    def _fit(self, X: Any, kind: Kind, labels: Sequence[Label], classes: Sequence[str]) -> Self:
-        """Train on rows with labels as a `Split` has them."""
-        texts = _texts(X)
-        if len(labels) != len(texts):
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: {[len(texts), len(labels)]}")
-        self.run_, self._saved = _train(
-            _task_data(texts, kind, labels, classes), self._options(), int(self.random_state)
-        )
-        self.n_texts_ = len(texts[0])
+    def _fit(self, X: Any, targets: Targets) -> Self:
+        """Train on rows and their labels."""
+        names, texts = column_names(X), read_texts(X)
+        if len(targets.labels) != len(texts):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {[len(texts), len(targets.labels)]}"
+            )
+        column = column_like_labels(texts, targets.written)
+        if column is not None:
+            name = repr(names[column]) if names else f"number {column}"
+            raise ValueError(f"the column {name} of X is y itself: leave it out of X")
+        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+            options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), Path(folder))
+            data = _task_data(texts, targets)
+            self.run_, self._saved = _train(data, options, read_seed(self.random_state), Path(folder))
+        self.n_features_in_ = len(texts[0])
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        _warn_of_collapse(self._saved, data)
         return self
 
     def _predict(self, X: Any) -> Predictions:
         check_is_fitted(self, "_saved")
-        texts = _texts(X)
-        if len(texts[0]) != self.n_texts_:
-            raise ValueError(f"X has {len(texts[0])} texts a row, but the model was fitted on {self.n_texts_}")
+        self._check_names(column_names(X))
+        texts = read_texts(X)
+        if len(texts[0]) != self.n_features_in_:
+            raise ValueError(f"X has {len(texts[0])} texts a row, but the model was fitted on {self.n_features_in_}")
         return predict(self._saved, Split(texts=texts))
 
-    def _options(self) -> Options:
-        if not isinstance(self.class_weight, str | None):
-            raise UsageError(
-                f"`class_weight` was given as {self.class_weight!r}",
-                allowed='  It is None, "balanced", or a JSON file that maps each label to its weight.',
+    def _check_names(self, names: list[str] | None) -> None:
+        fitted = getattr(self, "feature_names_in_", None)
+        if fitted is None or names is None:
+            return
+        if names != list(fitted):
+            raise ValueError(
+                "The feature names should match those that were passed during fit, in the same order.\n"
+                f"Fitted on: {', '.join(fitted)}. Given: {', '.join(names)}."
             )
-        given = {name: getattr(self, name) for name in OFFERED} | {"class_weights": self.class_weight or "none"}
-        values = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
-        for kind in GROUPS:
-            check_types(kind, values)
-        if isinstance(self.random_state, bool) or not isinstance(self.random_state, int | np.integer):
-            raise UsageError(f"`random_state` was given as {self.random_state!r}", allowed="  It is a whole number.")
-        return Options(
-            model=read_options(ModelOptions, values),
-            method=read_options(MethodOptions, values),
-            training=read_options(TrainingOptions, values),
-        )
 
     def __sklearn_tags__(self) -> Any:
         """Say that rows are texts."""
@@ -134,7 +146,7 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
     The arguments are those of `HeadstartEstimator`.
 
     Attributes:
-        classes_: [c], sorted; for multi-label answers their column numbers.
+        classes_: [c], sorted; for multi-label answers the names of y's columns, or their numbers.
         run_: the run's record: stages, losses, cost.
     """
 
@@ -143,24 +155,18 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
 
         Args:
             X: n strings, n pairs of strings, or a table with one or two columns of strings.
-            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for multi-label answers.
+            y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for multi-label answers: an
+                array, a sparse matrix, or a table whose columns name the classes.
 
         Raises:
-            ValueError: if X holds no texts, lengths differ, or there are fewer than two classes.
+            ValueError: if X holds no texts, or y among them; lengths differ; a label is missing; or there are fewer
+                than two classes.
             UsageError: if the options cannot work together.
             HeadstartError: if the run diverged or failed.
         """
-        check_classification_targets(y)
-        if type_of_target(y) == "multilabel-indicator":
-            chosen = np.asarray(y)
-            self.classes_ = np.arange(chosen.shape[1])
-            rows = [tuple(int(index) for index in np.flatnonzero(row)) for row in chosen]
-            return self._fit(X, kind_named("multi_label"), rows, [str(index) for index in self.classes_])
-        self.classes_, indices = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        if len(self.classes_) == 1:
-            raise ValueError(f"Classifier can't train when only one class is present: {self.classes_[0]!r}")
-        names = [str(name) for name in self.classes_]
-        return self._fit(X, kind_named("classification"), [int(index) for index in indices], names)
+        targets = read_classes(y)
+        self.classes_ = targets.classes
+        return self._fit(X, targets)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Return probabilities [n, c], columns as in `classes_`; rows add up to 1, multi-label rows need not."""
@@ -194,10 +200,7 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
             UsageError: if the options cannot work together.
             HeadstartError: if the run diverged or failed.
         """
-        values = column_or_1d(y, dtype=np.float64, warn=True)
-        if not np.isfinite(values).all():
-            raise ValueError("y holds NaN or infinity")
-        return self._fit(X, kind_named("regression"), [float(value) for value in values], ())
+        return self._fit(X, read_numbers(y))
 
     def predict(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the number of each row [n]."""
@@ -205,13 +208,12 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         return values
 
 
-def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, SavedModel]:
+def _train(data: TaskData, options: Options, seed: int, folder: Path) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
     check_method(options.method, options.training)
-    cache = RunDataCache()
-    with process_state_kept(), tempfile.TemporaryDirectory(prefix="headstart-") as folder:
-        out = Path(folder) / "model"
+    cache, out = RunDataCache(), folder / "model"
+    with process_state_kept():
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
         experiment = plan_experiment(options, source, cache, Evaluation(split=None))
@@ -223,49 +225,28 @@ def _train(data: TaskData, options: Options, seed: int) -> tuple[RunRecord, Save
         return record, load_saved_model(out)
 
 
-def _texts(X: Any) -> tuple[tuple[str, ...], ...]:
-    """Return rows of one or two texts.
-
-    Raises:
-        ValueError: if X has no rows, or holds something other than texts.
-    """
-    if isinstance(X, str) or not isinstance(X, Iterable):
-        raise ValueError("X must be a collection of texts or pairs of texts, such as a list")
-    rows = tuple((row,) if isinstance(row, str) else row for row in _rows(X))
-    if not rows:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    wrong = next(
-        (row for row in rows if len(row) not in (1, 2) or not all(isinstance(text, str) for text in row)), None
-    )
-    if wrong is not None:
-        raise ValueError(f"X must hold one text or two in every row; found {wrong!r}")
-    if len({len(row) for row in rows}) != 1:
-        raise ValueError("rows of X differ in length")
-    for number, row in enumerate(rows):
-        if any(map(has_half_character, row)):
-            raise ValueError(f"X[{number}] {HALF_CHARACTER}: {row!r}")
-    return tuple(tuple(str(text) for text in row) for row in rows)
+def _warn_of_collapse(saved: SavedModel, data: TaskData) -> None:
+    """Warn where a model says the same of training rows that are not the same."""
+    split = data.splits["train"]
+    rows = split.take(range(0, len(split), max(1, len(split) // NUM_LOOKED_AT)))
+    labels = data.task.kind.label_array(rows.labels or (), data.task.num_labels)
+    answered = predict(saved, rows)
+    if data.task.kind.says_nothing(labels, answered.answers, answered.decisions):
+        warnings.warn(
+            "every answer is the same: the model has learned nothing from its texts; train longer, or with another "
+            "learning rate",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
-def _rows(X: Any) -> Iterator[Any]:
-    """Yield rows, whatever holds them: a `Dataset`'s rows are dictionaries, a data frame's are arrays."""
-    values = X.to_numpy() if hasattr(X, "to_numpy") else X
-    for row in values:
-        if isinstance(row, dict):
-            yield tuple(row.values())
-        else:
-            yield row if isinstance(row, str) else tuple(row) if isinstance(row, Iterable) else (row,)
-
-
-def _task_data(
-    texts: tuple[tuple[str, ...], ...], kind: Kind, labels: Sequence[Label], classes: Sequence[str]
-) -> TaskData:
+def _task_data(texts: Rows, targets: Targets) -> TaskData:
     task = Task(
         name=TASK_NAME,
-        kind=kind,
+        kind=targets.kind,
         text_columns=("text",) if len(texts[0]) == 1 else ("text", "text_pair"),
         label_column="label",
-        labels=tuple(classes),
+        labels=targets.names,
     )
-    splits = {"train": Split.of(texts=texts, labels=tuple(labels))}
+    splits = {"train": Split.of(texts=texts, labels=targets.labels)}
     return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))
