@@ -45,7 +45,7 @@ def test_every_field_in_a_message_is_an_option_somewhere() -> None:
     known = {field for flags in FLAGS.values() for field in flags}
     known |= set(inspect.signature(pretrain_head).parameters)
     known |= set(inspect.signature(HeadstartClassifier.__init__).parameters)
-    known |= {"first_fraction"}  # a part of `dp`
+    known |= {"first_fraction", "expected"}  # a part of `dp`, and of a recipe
     unknown = {
         f"{path.name}: {field}" for path, text in messages() for field in FIELD.findall(text) if field not in known
     }

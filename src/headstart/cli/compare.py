@@ -11,7 +11,6 @@ import typer
 from headstart.cli import options
 from headstart.cli.output import next_line
 from headstart.cli.recipe import EXPECTED, recipe_defaults
-from headstart.comparison.expected import read_expected
 from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
@@ -92,6 +91,7 @@ def compare(
     headstart compare --tasks glue/rte --strategies finetune,eh_ft --vary head=native,linear,fourier_kan --seeds 6
     """
     from headstart.cli.session import num_seeds, open_session, sources, stopping_rule
+    from headstart.comparison.expected import read_expected
 
     if match_compute:
         columns = replace(columns, strategies=(*columns.strategies, MATCHED))

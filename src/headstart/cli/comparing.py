@@ -72,16 +72,16 @@ def run_comparison(
         else:
             records = run_until_decided(sweep, until_decided, executor, store, cache)
     if sweep.is_smoke:
-        _print_smoke(records)
+        _print_smoke(runs, records)
     else:
         _print_results(records, store, expected, json=json)
     _exit_on_errors(records)
 
 
-def _print_smoke(records: list[RunRecord]) -> None:
-    for record in records:
+def _print_smoke(runs: list[Run], records: list[RunRecord]) -> None:
+    for run, record in zip(runs, records, strict=True):
         steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
-        print(f"{record.status}: {record.task} {record.label} seed {record.seed}" + (f" ({steps})" if steps else ""))
+        print(f"{record.status}: {run}" + (f" ({steps})" if steps else ""))
 
 
 def _print_results(
