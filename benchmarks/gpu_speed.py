@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import io
 import json
 import random
@@ -38,6 +39,8 @@ def main() -> None:
     for number in range(NUM_ROUNDS):
         for side, measured in found.items():
             measured.append(plain(given, rows) if side == "plain" else ours(given, rows, side, number))
+            # Trainer's objects hold each other, and with them the model of a turn that is over.
+            gc.collect()
     print(json.dumps({"sides": found, "steps": given.steps, "batch_size": given.batch_size, "model": model}))
 
 

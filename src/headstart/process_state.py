@@ -68,13 +68,20 @@ def process_state_kept() -> Iterator[None]:
         yield
 
 
+def _has_usable_gpu() -> bool:
+    """Whether CUDA answers here; in the child of a fork it does not, where the parent had used it."""
+    import torch
+
+    return torch.cuda.is_available() and not torch.cuda._is_in_bad_fork()
+
+
 def _generators() -> Restore:
     import numpy
     import torch
 
     python, numpy_state, torch_state = random.getstate(), numpy.random.get_state(), torch.random.get_rng_state()
     # A GPU's generators are read before its first use, too: what seeds them by then would stay.
-    cuda_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    cuda_states = torch.cuda.get_rng_state_all() if _has_usable_gpu() else []
 
     def restore() -> None:
         random.setstate(python)
@@ -151,7 +158,7 @@ def _torch_switches() -> Restore:
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    device = torch.cuda.current_device() if torch.cuda.is_available() else None
+    device = torch.cuda.current_device() if _has_usable_gpu() else None
 
     def restore() -> None:
         if torch.get_num_threads() != threads:

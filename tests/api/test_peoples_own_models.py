@@ -86,7 +86,7 @@ def test_wrappers_are_seen_through() -> None:
         assert {name.rpartition("classifier.")[2] for name in trained(model)} == {"weight", "bias"}
         inner = getattr(model, "module", getattr(model, "_orig_mod", model))
         inner = getattr(inner, "module", inner)
-        assert torch.equal(inner.classifier.weight, alone.classifier.weight)
+        assert torch.equal(inner.classifier.weight.cpu(), alone.classifier.weight)
 
 
 def test_what_cannot_be_seen_through_is_refused_with_the_way_on() -> None:

@@ -291,3 +291,17 @@ def test_a_child_of_a_fork_does_not_wait_for_a_thread_that_it_does_not_have() ->
                 os._exit(1)
         may_end.set()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_child_of_a_fork_does_not_ask_a_gpu_that_its_parent_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA raises there whatever it is asked."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda._is_in_bad_fork", lambda: True)
+    for name in ("get_rng_state_all", "current_device"):
+        monkeypatch.setattr(f"torch.cuda.{name}", refuse)
+    with process_state_kept():
+        pass

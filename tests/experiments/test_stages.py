@@ -23,6 +23,7 @@ from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome
+from tests.support.gpu import leave_out_dropout_on_a_gpu
 from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
@@ -77,13 +78,13 @@ def test_stage_2_starts_on_the_pretrained_backbone_with_stage_1s_head(
     head = set(spy.heads[1])
     assert second.keys() == first.keys()
     for name in second.keys() - head:
-        assert torch.equal(second[name], first[name]), name
+        assert torch.equal(second[name].cpu(), first[name].cpu()), name
     trained = stage_tensors(tmp_path, "1-adapter", "head.safetensors")
     assert trained.keys() == head
     assert any(name.endswith("bias") for name in head)
     for name in head:
-        assert torch.equal(second[name], trained[name]), name
-        assert not torch.equal(second[name], first[name]), f"{name} did not train in Stage 1"
+        assert torch.equal(second[name].cpu(), trained[name]), name
+        assert not torch.equal(second[name].cpu(), first[name].cpu()), f"{name} did not train in Stage 1"
 
 
 @pytest.mark.parametrize(("architecture", "adapter"), EH_FT)
@@ -243,6 +244,7 @@ def test_cached_features_give_the_probe_of_the_slow_path(
     architecture: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choices = tiny_choices(tiny_checkpoint(architecture), "linear_probe")
+    leave_out_dropout_on_a_gpu(monkeypatch)
     _, fast = do_run(choices, tmp_path / "fast")
     monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")

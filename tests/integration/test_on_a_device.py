@@ -115,6 +115,34 @@ def test_the_same_answers_as_on_a_cpu(gpu: Any, tiny_checkpoint: CheckpointMaker
     assert not any(gpu.holds(parameter) for parameter in example.classifier.model.parameters())
 
 
+@pytest.mark.parametrize("strategy", ["linear_probe", "lp_ft"])
+def test_cached_features_are_where_the_rows_are(
+    strategy: str, gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Without diagnostics nothing else brings the second run's model to the device before its features."""
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy))
+    executor = SerialExecutor(LocalStore(tmp_path), RunOptions(diagnostics=False))
+    records = executor.execute([Run(experiment, seed, SOURCE) for seed in range(2)])
+    assert [(record.status, record.error) for record in records] == 2 * [(RunStatus.FINISHED, "")]
+
+
+def test_a_run_that_is_too_large_says_what_to_do(
+    stand_in: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of ..."
+        )
+
+    monkeypatch.setattr("headstart.training.stage.run_updates", fail)
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    (record,) = SerialExecutor(LocalStore(tmp_path)).execute([Run(experiment, 0, SOURCE)])
+    assert record.status is RunStatus.ERROR
+    assert record.error.startswith("the GPU's memory did not suffice: CUDA out of memory\n")
+    assert "`batch_size`" in record.error
+    assert "Traceback" not in record.error
+
+
 def test_what_is_pickled_can_be_read_without_the_device(gpu: Any, tiny_checkpoint: CheckpointMaker) -> None:
     rows, labels = zip(*tiny_rows(12), strict=True)
     fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), steps=4, precision="fp32").fit(rows, labels)

@@ -114,6 +114,7 @@ def stand_in_gpu(*, num_devices: int = 1) -> Iterator[StandInDevice]:
     """Let torch say that it has GPUs, the first of which is the stand-in, as libraries ask before they use one."""
     said: dict[str, Any] = {
         "is_available": True,
+        "is_initialized": False,
         "device_count": num_devices,
         "current_device": 0,
         "get_device_capability": (8, 0),

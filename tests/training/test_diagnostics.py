@@ -147,5 +147,5 @@ def test_the_features_are_what_the_head_reads(
     model.head.register_forward_hook(lambda _module, inputs, _output: read.append(inputs[0].detach().clone()))
     found = data_of(experiment).sample.snapshot(model)
     assert len(torch.cat(read)) == len(found.features) == 24
-    distances = torch.cdist(torch.cat(read), found.features)
+    distances = torch.cdist(torch.cat(read).cpu(), found.features)
     assert distances.amin(dim=0).max() < 1e-4 < distances.median()

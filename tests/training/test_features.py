@@ -11,6 +11,7 @@ from headstart.data.batching import TokenizedDataset
 from headstart.registry import Spec
 from headstart.training.features import reads_one_vector
 from tests.matrix.cells import TEXTS, checkpoint
+from tests.support.gpu import leave_out_dropout_on_a_gpu
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 READ_MORE = ("albert", "bart", "gpt2", "llama", "longformer", "qwen3", "t5", "xlnet")
@@ -46,6 +47,7 @@ def test_the_probe_does_not_depend_on_caching(
     choices = tiny_choices(
         checkpoint(architecture, folders / architecture), "linear_probe", head=Spec.parse(head), steps=4
     )
+    leave_out_dropout_on_a_gpu(monkeypatch)
     do_run(choices, tmp_path / "found")
     monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")

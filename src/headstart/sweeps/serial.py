@@ -101,5 +101,18 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
-            message = str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
-            return replace(describe_run(data, RunStatus.ERROR), error=message)
+            return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
+
+
+def _in_words(error: Exception) -> str:
+    """Return what a record says of an error: what a person can mend in a sentence, all else with its traceback."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        first, *_ = str(error).split(". ")
+        return (
+            f"the GPU's memory did not suffice: {first}\n"
+            "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the same GPU.\n"
+            "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps, or gradient_checkpointing=true."
+        )
+    return str(error) if isinstance(error, HeadstartError) else traceback.format_exc()

@@ -65,7 +65,7 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
         rows = torch.arange(len(direct), device=device).unsqueeze(1)
         try:
             features = _read(model.base_model(**inputs))
-            with replayed(classifier, features):
+            with replayed(classifier, features, device=device):
                 replay = model(input_ids=rows).logits
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
             return False
@@ -98,10 +98,12 @@ def extract(
 
 
 @contextmanager
-def replayed(classifier: Classifier, features: Features) -> Iterator[None]:
-    """Make the backbone answer from `features` by row number inside the block; after it the model is as before."""
+def replayed(classifier: Classifier, features: Features, *, device: str | torch.device) -> Iterator[None]:
+    """Make the backbone answer from `features` by row number inside the block; after it the model is as before.
+
+    The answers are on `device`, where the row numbers come from; the model itself may get there later.
+    """
     backbone = classifier.model.base_model
-    device = next(classifier.model.parameters()).device
     first = features.first_token.to(device)
     pooled = None if features.pooled is None else features.pooled.to(device)
 

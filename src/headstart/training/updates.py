@@ -152,7 +152,7 @@ def _backbone_mode(inputs: StageInputs) -> Iterator[None]:
     if not inputs.stage.trainable.features_are_fixed:
         yield
     elif inputs.features is not None:
-        with cached.replayed(inputs.classifier, inputs.features):
+        with cached.replayed(inputs.classifier, inputs.features, device=inputs.config.device):
             yield
     else:
         with cached.frozen_in_eval(inputs.classifier):
