@@ -112,7 +112,7 @@ def _in_words(error: Exception) -> str:
         first, *_ = str(error).split(". ")
         return (
             f"the GPU's memory did not suffice: {first}\n"
-            "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the same GPU.\n"
-            "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps, or gradient_checkpointing=true."
+            "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the GPU.\n"
+            "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps or gradient_checkpointing=true."
         )
     return str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
