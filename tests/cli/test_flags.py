@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from headstart.cli.flags import FIELD, flags_of, in_flags
+from headstart.cli.flags import FIELD, error_in_flags, flags_of, in_flags
 from headstart.cli.main import app
 from headstart.data.file_options import FileOptions
 from headstart.estimators.estimators import HeadstartClassifier
@@ -98,3 +98,15 @@ def test_rows_of_other_files_are_looked_for_first(cli: Cli, tmp_path: Path) -> N
     code, _, error = cli("fit", table, "--evaluate-on", tmp_path / "nowhere.csv", "--out", tmp_path / "model")
     assert code == 2
     assert "nowhere.csv: the file does not exist" in error
+
+
+def test_the_error_of_a_run_is_in_flags_and_a_traceback_stays() -> None:
+    assert error_in_flags("`max_length` was given as 2") == "--max-length was given as 2"
+    traceback = "Traceback (most recent call last):\n  ValueError: `max_length`"
+    assert error_in_flags(traceback) == traceback
+
+
+def test_a_list_may_be_called_by_the_name_of_one() -> None:
+    names = {name for parameter in VERBS["compare"].params for name in parameter.opts}
+    for one in ("strategy", "adapter", "task", "learning-rate"):
+        assert {f"--{one}", "--strategies" if one == "strategy" else f"--{one}s"} <= names
