@@ -98,7 +98,7 @@ def ours(given: argparse.Namespace, rows: list[dict[str, Any]], strategy: str, n
     with redirect_stdout(said):
         app(
             [
-                *("fit", str(file), "--text", "sentence1", "--text", "sentence2", "--label", "label"),
+                *("fit", str(file), "--text", "sentence1", "--text-pair", "sentence2", "--label", "label"),
                 *("--model", str(given.folder / "source"), "--out", str(given.folder / f"{strategy}-{number}")),
                 *("--strategy", strategy, "--steps", str(given.steps), "--batch-size", str(given.batch_size)),
                 *("--max-length", "128", "--precision", "bf16" if given.device == "cuda" else "fp32", "--json"),
