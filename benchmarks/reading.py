@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data.loading import load_task
-from headstart.data.table_reading import read_table
 from headstart.data.token_cache import cached_tokens
 from headstart.errors import UsageError
 from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
+from headstart.tables.reading import read_table
 
 TASK, MAX_LENGTH = "glue/sst2", 128
 COLD_BOUND_SECONDS, CACHED_BOUND_SECONDS = 20.0, 3.0

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry", "seeding", "option", "costs"),
     ("losses",),
     ("kinds", "metrics"),
-    ("models", "tasks", "stats", "store"),
+    ("models", "tables", "tasks", "stats", "store"),
     ("adapters", "data", "artifacts", "comparison"),
     ("reports",),
     ("strategies", "inference", "inspection"),
@@ -42,7 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
     *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
-    *("tasks", "stats", "store", "comparison", "reports", "data", "inspection"),
+    *("tasks", "stats", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
 """What makes batches or looks into a model, in parts that otherwise read tables."""
@@ -274,7 +274,7 @@ def test_a_file_of_any_kind_is_read_and_inspected_without_torch(label: str, kind
     result = run_python(
         f"""{BLOCKED}
 from headstart.data.user_rows import load_file
-from headstart.data.file_options import FileOptions
+from headstart.tables.file_options import FileOptions
 from headstart.inspection.data import inspect_data
 data = load_file({str(tmp_path / "t.csv")!r}, FileOptions(text='text', label='label', {options}))
 task, rows = data.task, data.training

@@ -64,30 +64,62 @@ def for_each(things: Iterable[T], do: Callable[[T], U]) -> list[U]:
     return made
 
 
+def shortened(value: object, most: int = 80) -> str:
+    """Return how a value is shown in a message: as Python writes it, of at most `most` characters."""
+    said = repr(value)
+    return said if len(said) <= most else f"{said[: most - 4]}...{said[-1]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFault:
-    """One fault of one file. `line` counts from 1 as an editor shows it; None when the file as a whole is at fault."""
+    """One fault of one file.
+
+    Attributes:
+        message: the cause: the same words for each row of the same cause.
+        line: counted from 1 as an editor shows it, for formats with lines; None for others and for the whole file.
+        row: counted from 1, for formats without lines.
+        value: what stands there, short enough to be shown; "" where that says nothing.
+    """
 
     file: str
     message: str
     line: int | None = None
+    row: int | None = None
+    value: str = ""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{where}: {self.message}"
+        row = "" if self.row is None else f"row {self.row}: "
+        return f"{where}: {row}{self.message}" + (f": {self.value}" if self.value else "")
 
 
 class DataError(UsageError):
-    """All faults of somebody's data, gathered before any model is loaded."""
+    """All faults of somebody's data, gathered before any model is loaded: one line for each cause."""
 
-    num_shown = 20
+    num_causes, num_places, num_values = 20, 5, 3
 
     def __init__(self, faults: Sequence[DataFault], remedy: str = "") -> None:
         self.faults = tuple(faults)
-        lines = [str(fault) for fault in self.faults[: self.num_shown]]
-        if len(self.faults) > self.num_shown:
-            lines.append(f"... and {len(self.faults) - self.num_shown} more")
+        by_cause: dict[tuple[str, str], list[DataFault]] = {}
+        for fault in self.faults:
+            by_cause.setdefault((fault.file, fault.message), []).append(fault)
+        lines = [self._cause(alike) for alike in list(by_cause.values())[: self.num_causes]]
+        if len(by_cause) > self.num_causes:
+            lines.append(f"... and {len(by_cause) - self.num_causes} more causes")
         super().__init__("\n".join(lines), remedy=remedy)
+
+    def _cause(self, alike: Sequence[DataFault]) -> str:
+        """Return one line for faults of one file and one cause: how many, the first places, the first values."""
+        first = alike[0]
+        if len(alike) == 1:
+            return str(first)
+        places = [str(fault.line or fault.row) for fault in alike[: self.num_places]]
+        unit = "lines" if first.line is not None else "rows"
+        more = f" and {len(alike) - len(places)} more" if len(alike) > len(places) else ""
+        values = list(dict.fromkeys(fault.value for fault in alike if fault.value))
+        shown = ", ".join(values[: self.num_values]) + (", ..." if len(values) > self.num_values else "")
+        where = f"{first.file}: {len(alike)} {unit} ({', '.join(places)}{more})"
+        return f"{where}: {first.message}" + (f": {shown}" if shown else "")
 
 
 class InvariantError(HeadstartError):

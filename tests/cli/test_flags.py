@@ -12,11 +12,11 @@ import typer.main
 
 from headstart.cli.flags import FIELD, error_in_flags, flags_of, in_flags
 from headstart.cli.main import app
-from headstart.data.file_options import FileOptions
 from headstart.estimators.estimators import HeadstartClassifier
 from headstart.experiments.options import MethodOptions, ModelOptions, TaskOptions, TrainingOptions
 from headstart.option import MEANING, options_of
 from headstart.pretraining.pretrain_head import pretrain_head
+from headstart.tables.file_options import FileOptions
 from tests.support.paths import REPOSITORY
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.recipe import INPUTS
-from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import MethodOptions, ModelOptions, TaskOptions, TrainingOptions
 from headstart.experiments.varied import VariedAxis
 from headstart.option import READER, options_of
 from headstart.registry import Spec
 from headstart.sweeps.plan import Sweep
+from headstart.tables.file_options import FileOptions
 from headstart.tasks.catalogue import TASKS
 from headstart.training.config import TrainerOverride
 from tests.conftest import CheckpointMaker

@@ -8,14 +8,14 @@ import pyarrow.parquet
 import pytest
 
 from headstart.cli.session import sources
-from headstart.data.file_options import FileOptions
-from headstart.data.sources import distinct_names
 from headstart.errors import UsageError
 from headstart.experiments.options import TaskOptions
 from headstart.experiments.run_data import RunDataCache
 from headstart.store.local import LocalStore
 from headstart.sweeps.plan import check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
+from headstart.tables.file_options import FileOptions
+from headstart.tables.sources import distinct_names
 from tests.conftest import CheckpointMaker
 from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep
 

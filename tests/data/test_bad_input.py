@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data.file_options import FileOptions
-from headstart.data.table_reading import read_table, scan_table
 from headstart.data.user_rows import load_file
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
+from headstart.tables.file_options import FileOptions
+from headstart.tables.reading import read_table, scan_table
 
 ROWS = [("one fine day", "yes"), ("two cold nights", "no"), ("three old men", "yes"), ("four young men", "no")]
 GOOD = "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS)

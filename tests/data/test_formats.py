@@ -8,9 +8,9 @@ import pytest
 
 from headstart.data.examples import Span, Split
 from headstart.data.formats import FORMATS, read_split
-from headstart.data.table import Table
 from headstart.errors import DataError
 from headstart.kinds.catalogue import kind_named
+from headstart.tables.table import Table
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 

@@ -12,11 +12,11 @@ import pyarrow.parquet
 import pytest
 
 from headstart.data.examples import TaskData
-from headstart.data.file_options import FileOptions
-from headstart.data.table_reading import read_table
 from headstart.data.user_rows import load_file, read_labelled, unlabelled_chunk
 from headstart.errors import DataError, UsageError
 from headstart.kinds.catalogue import kind_named
+from headstart.tables.file_options import FileOptions
+from headstart.tables.reading import read_table
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
 

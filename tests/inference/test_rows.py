@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headstart.data.file_options import FileOptions
 from headstart.errors import DataError, UsageError
 from headstart.inference import rows as rows_module
 from headstart.inference.identity import InputState
 from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
 from headstart.models.input_limits import InputLimits
+from headstart.tables.file_options import FileOptions
 from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.conftest import CheckpointMaker

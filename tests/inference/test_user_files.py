@@ -12,12 +12,12 @@ import pyarrow.parquet
 import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
-from headstart.data.file_options import FileOptions
 from headstart.errors import DataError, UsageError
 from headstart.inference import user_files
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
+from headstart.tables.file_options import FileOptions
 from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.cli.main import main
-from headstart.data.file_options import FileOptions
 from headstart.data.user_rows import load_file
 from headstart.inspection.data import DataReport, histogram, inspect_data, quantiles
 from headstart.inspection.data_page import render_data_page
+from headstart.tables.file_options import FileOptions
 from tests.support.tiny import make_tokenizer
 
 ROWS = """text,label,split

@@ -157,7 +157,7 @@ def test_the_right_answers_have_the_best_scores(name: str) -> None:
 @pytest.mark.real
 @needs_shared_data
 def test_every_span_of_wic_holds_a_form_of_its_word() -> None:
-    from headstart.data.table_reading import read_table
+    from headstart.tables.reading import read_table
 
     data = real("super_glue/wic")
     for split, rows in data.splits.items():
@@ -176,7 +176,7 @@ def test_every_span_of_wic_holds_a_form_of_its_word() -> None:
 @pytest.mark.real
 @needs_shared_data
 def test_every_span_of_wsc_is_the_text_that_it_is_said_to_be() -> None:
-    from headstart.data.table_reading import read_table
+    from headstart.tables.reading import read_table
 
     data = real("super_glue/wsc")
     for split, rows in data.splits.items():

@@ -11,12 +11,12 @@ import typer
 from headstart.cli import options
 from headstart.cli.output import next_line
 from headstart.cli.recipe import EXPECTED, recipe_defaults
-from headstart.data.file_options import FileOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
 from headstart.experiments.varied import settings_of
 from headstart.option import split_list
 from headstart.registry import Spec
+from headstart.tables.file_options import FileOptions
 
 UNTIL_DECIDED = "Seeds until it is decided"
 MATCHED = Spec("finetune", (("match_compute", True),))

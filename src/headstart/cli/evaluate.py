@@ -11,7 +11,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.data.file_options import LABELLED, FileOptions
+from headstart.tables.file_options import LABELLED, FileOptions
 
 if TYPE_CHECKING:
     from headstart.inference.evaluate import Scores

@@ -9,8 +9,8 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
+from headstart.tables.file_options import CUTTING, FileOptions
 
 
 def fit(

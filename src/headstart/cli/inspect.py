@@ -9,8 +9,8 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.data.file_options import CUTTING, FileOptions
 from headstart.experiments.options import TaskOptions
+from headstart.tables.file_options import CUTTING, FileOptions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -11,7 +11,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.data.file_options import READING, FileOptions
+from headstart.tables.file_options import READING, FileOptions
 
 
 def predict(
@@ -35,8 +35,8 @@ def predict(
 
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
-    from headstart.data.table_reading import require_table
     from headstart.inference.table_writing import require_writable
+    from headstart.tables.reading import require_table
 
     require_writable(out)
     require_table(Path(file))

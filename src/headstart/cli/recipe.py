@@ -9,10 +9,10 @@ from typing import Any
 import typer
 
 from headstart.cli.session import is_task
-from headstart.data.sources import HUB_PREFIX
 from headstart.errors import UsageError, for_each, unknown_name
 from headstart.experiments.resolved_loss import WEIGHTS
 from headstart.option import split_list
+from headstart.tables.sources import HUB_PREFIX
 
 SUFFIXES = (".yaml", ".yml")
 FILE, EVALUATE_ON, VARY, TRAINER = "file", "evaluate_on", "vary", "trainer"

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.data.file_options import LABELLED, FileOptions
-from headstart.data.sources import HUB_PREFIX, distinct_names, name_of
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import TaskOptions, TrainingOptions
@@ -16,6 +14,8 @@ from headstart.experiments.table_facts import check_rows
 from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
 from headstart.store.layout import file_part
+from headstart.tables.file_options import LABELLED, FileOptions
+from headstart.tables.sources import HUB_PREFIX, distinct_names, name_of
 from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:

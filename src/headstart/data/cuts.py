@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from headstart.data.examples import Split
-from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.holdout import fold_of, hold_out
 from headstart.errors import UsageError
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 
 Key = tuple[str, ...]
 

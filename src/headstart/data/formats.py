@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from headstart.data.examples import Span, Split
-from headstart.data.table import Table
 from headstart.errors import DataError, DataFault
 from headstart.kinds.kind import Label
 from headstart.registry import Registry
+from headstart.tables.table import Table
 from headstart.tasks.task import Task
 
 Row = Mapping[str, object]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split
-from headstart.data.table import Table
-from headstart.data.table_reading import read_table
 from headstart.errors import UsageError, unknown_name
+from headstart.tables.reading import read_table
+from headstart.tables.table import Table
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows
 from headstart.tasks.task import HubSource, Task

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from headstart.data.cuts import cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
-from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.loading import fingerprint
-from headstart.data.sources import name_of, tables_of
-from headstart.data.table import Table
-from headstart.data.table_reading import read_table
 from headstart.data.written_labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
 from headstart.errors import DataError, DataFault
 from headstart.kinds.kind import Kind
+from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.reading import read_table
+from headstart.tables.sources import name_of, tables_of
+from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from headstart.data.file_options import FileOptions
-from headstart.data.table import Table
 from headstart.errors import DataFault
 from headstart.kinds.catalogue import guess_kind
 from headstart.kinds.cells import is_missing
 from headstart.kinds.kind import Cell, Kind
+from headstart.tables.file_options import FileOptions
+from headstart.tables.table import Table
 from headstart.tasks.columns import Columns
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.registry import Spec
 from headstart.store.declared import DeclaredAxis
 from headstart.store.json_records import dump
 from headstart.store.record import NOTHING_CHOSEN, Purpose
 from headstart.strategies.strategy import Stage
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.training.config import TrainingConfig
 
 

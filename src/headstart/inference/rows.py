@@ -10,9 +10,6 @@ from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_folder import ModelInfo
 from headstart.data.examples import Split
-from headstart.data.file_options import FileOptions
-from headstart.data.table import Table
-from headstart.data.table_reading import scan_table
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.data.user_rows import unlabelled_chunk
@@ -20,6 +17,9 @@ from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
 from headstart.models.input_limits import InputLimits
+from headstart.tables.file_options import FileOptions
+from headstart.tables.reading import scan_table
+from headstart.tables.table import Table
 from headstart.tasks.task import Task
 
 MAX_FAULTS = 1000

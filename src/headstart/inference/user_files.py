@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from headstart.artifacts.model_folder import folder_limits, load_folder_tokenizer, read_info
-from headstart.data.file_options import AS_GUESSED, FileOptions
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
 from headstart.errors import CheckpointError
@@ -30,6 +29,7 @@ from headstart.inference.table_writing import (
     table_writer,
 )
 from headstart.store.layout import atomic_path
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tasks.catalogue import TASKS
 
 CHUNK_ROWS = 1_000

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headstart.errors import DataFault
+from headstart.errors import DataFault, shortened
 
 if TYPE_CHECKING:
     import pyarrow
@@ -26,6 +27,9 @@ class Table:
         row_numbers: number of each row in the whole table, from 0, where they do not follow one another.
         faults: what is wrong with the file whatever its columns mean; rows that cannot be read are left out.
         arrow: the table with its own types, where the format has them.
+        notes: sentences that say what was recognised, such as a delimiter or a column of row numbers.
+        dropped: why rows of the file are not rows of the table, in words -> their number.
+        declared: column -> its classes in the order that the file declares; its values are these names.
     """
 
     path: Path
@@ -35,19 +39,23 @@ class Table:
     row_numbers: tuple[int, ...] | None = None
     faults: tuple[DataFault, ...] = ()
     arrow: pyarrow.Table | None = None
+    notes: tuple[str, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
         """The number of rows that could be read."""
         return len(next(iter(self.columns.values()), ()))
 
-    def fault(self, message: str, row: int | None = None) -> DataFault:
-        """Return a fault of a row, counted from 0 in this piece, or of the whole file."""
+    def fault(self, message: str, row: int | None = None, *, value: object = None) -> DataFault:
+        """Return a fault of a row, counted from 0 in this piece, or of the whole file; `value` is what stands there."""
+        said = "" if value is None else shortened(value)
         if row is None:
-            return DataFault(file=str(self.path), message=message)
+            return DataFault(file=str(self.path), message=message, value=said)
         if self.lines is None:
-            return DataFault(file=str(self.path), message=f"row {self._number(row) + 1}: {message}")
-        return DataFault(file=str(self.path), line=self.lines[row], message=message)
+            return DataFault(file=str(self.path), row=self._number(row) + 1, message=message, value=said)
+        return DataFault(file=str(self.path), line=self.lines[row], message=message, value=said)
 
     def take(self, rows: Sequence[int]) -> Table:
         """Return the table with these rows only, in this order, without its faults."""
@@ -56,6 +64,9 @@ class Table:
             columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
             lines=None if self.lines is None else tuple(self.lines[row] for row in rows),
             row_numbers=tuple(self._number(row) for row in rows),
+            notes=self.notes,
+            dropped=self.dropped,
+            declared=self.declared,
         )
 
     def to_arrow(self) -> pyarrow.Table:
@@ -86,6 +97,9 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
         lines=tuple(line for part in parts for line in part.lines or ()) if has_lines else None,
         faults=tuple(fault for part in parts for fault in part.faults),
         arrow=_joined_arrow(parts),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        dropped=sum((Counter(part.dropped) for part in parts), Counter[str]()),
+        declared={name: classes for part in parts for name, classes in part.declared.items()},
     )
 
 

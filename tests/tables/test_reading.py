@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headstart.data import text_tables
-from headstart.data.table import Table
-from headstart.data.table_reading import read_table, scan_table
+from headstart.tables import delimited
+from headstart.tables.reading import read_table, scan_table
+from headstart.tables.table import Table
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
 
@@ -99,7 +99,7 @@ def test_no_row_of_an_array_costs_the_whole_text(tmp_path: Path) -> None:
 
     def count(frame: types.FrameType, event: str, _: object) -> None:
         nonlocal handed
-        if event == "call" and frame.f_code.co_filename == text_tables.__file__:
+        if event == "call" and frame.f_code.co_filename == delimited.__file__:
             handed += sum(len(value) for value in frame.f_locals.values() if isinstance(value, str))
 
     sys.setprofile(count)

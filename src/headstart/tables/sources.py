@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.data.file_options import FileOptions
-from headstart.data.table import Table
-from headstart.data.table_reading import read_table
 from headstart.errors import DataError, UsageError
+from headstart.tables.file_options import FileOptions
+from headstart.tables.reading import read_table
+from headstart.tables.table import Table
 
 HUB_PREFIX = "hub:"
 """What a data set's id on the hub begins with, where a file could stand."""
@@ -61,7 +61,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     hub_name = file.removeprefix(HUB_PREFIX) if file.startswith(HUB_PREFIX) else None
     _refuse_unused(file, options)
     if hub_name is not None or any((Path(file) / name).is_file() for name in DATASET_FILES):
-        from headstart.data.arrow_tables import dataset_tables
+        from headstart.tables.arrow_tables import dataset_tables
 
         tables = _named(file, dataset_tables(file, hub_name, options))
     else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from headstart.data.file_options import AS_GUESSED, FileOptions
-from headstart.data.table import Table, joined, unreadable
-from headstart.data.text_tables import scan_csv, scan_json, scan_json_lines, scan_tsv
 from headstart.errors import DataError
+from headstart.tables.delimited import scan_csv, scan_json, scan_json_lines, scan_tsv
+from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.table import Table, joined, unreadable
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -84,13 +84,13 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def _parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
-    from headstart.data.arrow_tables import scan_parquet
+    from headstart.tables.arrow_tables import scan_parquet
 
     yield from scan_parquet(path, options, chunk_rows)
 
 
 def _arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
-    from headstart.data.arrow_tables import scan_arrow
+    from headstart.tables.arrow_tables import scan_arrow
 
     yield from scan_arrow(path, options, chunk_rows)
 

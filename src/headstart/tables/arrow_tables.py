@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.data.file_options import FileOptions
-from headstart.data.table import Table, unreadable
 from headstart.errors import UsageError
+from headstart.tables.file_options import FileOptions
+from headstart.tables.table import Table, unreadable
 
 
 def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:

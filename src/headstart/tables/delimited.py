@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.file_options import FileOptions
-from headstart.data.table import Table, unreadable
 from headstart.errors import DataFault, UsageError
+from headstart.tables.file_options import FileOptions
+from headstart.tables.table import Table, unreadable
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python writes bytes that are not UTF-8 when it is told to keep them."""
