@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -29,9 +30,26 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table
 
 LIMIT_SECONDS = 10
-WORDS = (
-    "the a soup bread waiter room view was came left warm cold quiet loud \u00e9t\u00e9 \u5473\u9053 fine stale".split()
-)
+WORDS = [
+    "the",
+    "a",
+    "soup",
+    "bread",
+    "waiter",
+    "room",
+    "view",
+    "was",
+    "came",
+    "left",
+    "warm",
+    "cold",
+    "quiet",
+    "loud",
+    "été",
+    "味道",
+    "fine",
+    "stale",
+]
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
@@ -149,7 +167,7 @@ def rows_there(suffix: str, data: bytes, num_sound: int) -> int | None:
         except ValueError:
             return None
         return len(whole) if isinstance(whole, list) else None
-    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip(" ,;|\t\"'")]
+    lines = [line for line in re.split("\r\n|\r|\n", text) if line.strip(" ,;|\t\"'")]
     return len(lines) if suffix == ".jsonl" else len(lines) - 1
 
 
