@@ -30,7 +30,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table
 
 LIMIT_SECONDS = 10
-WORDS = [
+WORDS = ("the", "a", "soup", "bread", "waiter", "room", "view", "was", "came", "warm", "cold", "\u00e9t\u00e9", "\u5473\u9053", "fine")
     "the",
     "a",
     "soup",
