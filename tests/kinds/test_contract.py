@@ -280,9 +280,6 @@ def test_the_loss_is_that_of_torch(name: str) -> None:
     batch = {"labels": targets, "num_sequences": torch.tensor(example.num_sequences)}
     read = targets.float() if targets.is_floating_point() else targets
     expected = example.loss(torch.tensor(example.example_logits, dtype=torch.float32), read)
-        torch.tensor(example.example_logits, dtype=torch.float32),
-        targets.float() if targets.is_floating_point() else targets,
-    )
     for precision in (torch.float32, torch.bfloat16):
         found = Objective(kind=kind, config=PLAIN)(sequences.to(precision), batch)
         assert found.dtype == torch.float32
