@@ -8,7 +8,7 @@ from pathlib import Path
 from headstart.errors import DataError, UsageError
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.reading import read_table
+from headstart.tables.reading import is_spreadsheet, read_table
 from headstart.tables.splits import SPLIT_NAMES, split_called
 from headstart.tables.table import Table
 
@@ -74,6 +74,11 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
 
 
 def _refuse_unused(file: str, options: FileOptions) -> None:
+    given = [file, *([options.validation] if options.validation is not None else [])]
+    if options.sheet is not None and not any(is_spreadsheet(Path(each)) for each in given):
+        raise UsageError(
+            f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
+        )
     read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(Path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
     if unused:
