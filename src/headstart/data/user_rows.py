@@ -17,6 +17,7 @@ from headstart.kinds.kind import Kind
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import read_table
 from headstart.tables.sources import name_of, tables_of
+from headstart.tables.splits import without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
@@ -116,6 +117,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     faults += [training_table.fault(problem) for problem in choice.problems]
     if choice.columns is None:
         raise _data_error(faults)
+    tables, of_splits = without_unlabelled_test(tables, choice.columns.label)
     kind, why = infer_kind(training_table, choice.columns, options)
     rows = {split: _rows(table, choice.columns, kind, options.separator, faults) for split, table in tables.items()}
     faults += _class_faults(rows)
@@ -132,7 +134,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
         kind=kind,
         classes=classes,
         splits=splits,
-        notes=(*choice.notes, *said),
+        notes=(*choice.notes, *of_splits, *said),
     )
 
 

@@ -61,6 +61,11 @@ def require_table(path: Path) -> None:
         raise DataError(unreadable(path, problem).faults)
 
 
+def has_known_suffix(path: Path) -> bool:
+    """Whether a file's suffix names a format that can be read."""
+    return _suffix(path) in SCANS
+
+
 def _problem(path: Path) -> str:
     if path.is_dir():
         return "is a folder; name a file in it, or a folder that datasets' save_to_disk wrote"
