@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-Row = Mapping[str, object]
+Row = dict[str, object]
 ANSWER_KEYS = ("choices", "rating", "number", "selected", "taxonomy")
 """Under which of these keys Label Studio keeps what a person answered of a whole text."""
 
@@ -94,9 +94,7 @@ def _label_studio_min(rows: Sequence[Row]) -> Exported | None:
     several = {name for row in rows for name, value in row.items() if _choices(value) is not None}
     if not several:
         return None
-    found = [
-        {name: _as_list(value) if name in several else value for name, value in row.items()} for row in rows
-    ]
+    found = [{name: _as_list(value) if name in several else value for name, value in row.items()} for row in rows]
     return Exported(note="an export of Label Studio (JSON_MIN)", rows=found, places=range(len(found)))
 
 
@@ -133,7 +131,11 @@ def _with_choice(row: Row) -> Row:
     if not isinstance(accepted, list):
         return row
     options = row.get("options")
-    texts = {each.get("id"): each.get("text") for each in options if isinstance(each, dict)} if isinstance(options, list) else {}
+    texts = (
+        {each.get("id"): each.get("text") for each in options if isinstance(each, dict)}
+        if isinstance(options, list)
+        else {}
+    )
     names = [texts.get(each) or each if isinstance(each, int) else each for each in accepted]
     config = row.get("config")
     is_single = isinstance(config, dict) and config.get("choice_style") == "single"
@@ -160,7 +162,11 @@ def _cats(row: Row) -> Mapping[str, object] | None:
 
 def _doccano(rows: Sequence[Row]) -> Exported | None:
     """Spans are refused; `annotations` of older versions hold the label's number; `label` of newer ones is plain."""
-    spans = [row for row in rows if any(_is_span(each) for name in ("label", "labels", "entities") for each in _list(row, name))]
+    spans = [
+        row
+        for row in rows
+        if any(_is_span(each) for name in ("label", "labels", "entities") for each in _list(row, name))
+    ]
     if spans:
         problem = "holds labels of spans (where they begin and end), not of whole texts"
         return Exported(note="", problem=problem)
@@ -188,7 +194,11 @@ def _chats(rows: Sequence[Row]) -> Exported | None:
     if not all(turn is not None and turn.keys() >= {"user", "assistant"} for turn in turns):
         return None
     found = [
-        {**{name: value for name, value in row.items() if name != "messages"}, "text": turn["user"], "label": turn["assistant"]}
+        {
+            **{name: value for name, value in row.items() if name != "messages"},
+            "text": turn["user"],
+            "label": turn["assistant"],
+        }
         for row, turn in zip(rows, turns, strict=True)
         if turn is not None
     ]

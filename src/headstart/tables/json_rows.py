@@ -28,6 +28,8 @@ class RowReader:
 
     def read(self, value: object) -> JsonObject | str | None:
         """Return a row as an object, or in words what is wrong with it; None where it is a header."""
+        if self._kind is dict and isinstance(value, dict):
+            return value
         if self._kind is None:
             self._kind = list if isinstance(value, list) else str if isinstance(value, str) else dict
             if not isinstance(value, dict) and self._name_cells(value):
@@ -67,8 +69,6 @@ def flat(row: Mapping[str, object]) -> JsonObject:
     Raises:
         ValueError: if two members come to one name.
     """
-    if not any(isinstance(value, dict) for value in row.values()):
-        return dict(row)
     found: JsonObject = {}
     for name, value in _members("", row):
         if name in found:
@@ -81,6 +81,11 @@ def columns_of(rows: Sequence[JsonObject]) -> dict[str, tuple[object, ...]]:
     """Return rows by column; where a row lacks one its value is None."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: tuple(row.get(name) for row in rows) for name in names}
+
+
+def has_objects(columns: Mapping[str, Sequence[object]]) -> bool:
+    """Whether a cell of any column is an object."""
+    return any(dict in set(map(type, values)) for values in columns.values())
 
 
 def holds_half_a_character(row: object) -> bool:

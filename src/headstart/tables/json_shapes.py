@@ -1,4 +1,4 @@
-"""Where the rows lie in a JSON document: in an array, by column, by index, or under names such as "data" and "train"."""
+"""Where the rows lie in a JSON document: in an array, by column, by index, or under names as "data" and "train"."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _rows_in(document: Mapping[str, object]) -> FoundRows | None:
 
 
 def _names_and_cells(document: Mapping[str, object]) -> FoundRows | None:
-    """pandas' orients "split" and "tight"."""
+    """Look for pandas' orients "split" and "tight"."""
     names, cells = document.get("columns"), document.get("data")
     if not (isinstance(names, list) and isinstance(cells, list) and all(isinstance(row, list) for row in cells)):
         return None
@@ -116,7 +116,7 @@ def _by_column(document: Mapping[str, object]) -> FoundRows | None:
 
 
 def _by_key(document: Mapping[str, object]) -> FoundRows | None:
-    """pandas' orients "columns" (column, then index) and "index" (index, then column), and records by their names."""
+    """Look for pandas' orients "columns" (column, then index) and "index" (index, then column)."""
     parts = {name: value for name, value in document.items() if isinstance(value, dict)}
     if len(parts) < len(document) or not parts:
         return None

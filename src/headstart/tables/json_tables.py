@@ -6,16 +6,17 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from headstart.errors import DataFault
 from headstart.tables.delimited import _Lines, _lines
-from headstart.tables.exports import Exported, from_export
+from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
-from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character
+from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, has_objects, holds_half_a_character
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
 
@@ -45,20 +46,47 @@ def _constant(name: str) -> float | None:
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A JSON value where it stands.
+class Value(NamedTuple):
+    """A JSON value, the line on which it begins, and whether an escape in it may be half of a character."""
+
+    line: int
+    value: object
+    may_hold_half: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """Rows as they stand in a file.
 
     Attributes:
-        place: its line, from 1; in an array its number, from 0.
-        split: the name of a split under which it lies; "" for none.
-        may_hold_half: whether an escape in it may be half of a character.
+        values: objects, arrays or texts.
+        places: the line of each, from 1; or the number of each in an array, from 0.
+        are_lines: which of the two.
+        splits: the name of the split under which each lies; empty for none.
+        doubtful: which of the values, from 0, may hold half of a character.
     """
 
-    place: int
-    value: object
-    split: str = ""
-    may_hold_half: bool = False
+    values: Sequence[object]
+    places: Sequence[int]
+    are_lines: bool
+    splits: Sequence[str] = ()
+    doubtful: Collection[int] = ()
+
+    @classmethod
+    def of_lines(cls, read: Sequence[Value]) -> Values:
+        """Return values that were read with their lines."""
+        return cls(
+            values=[each.value for each in read],
+            places=[each.line for each in read],
+            are_lines=True,
+            doubtful={number for number, each in enumerate(read) if each.may_hold_half},
+        )
+
+    def fault(self, path: Path, number: int, message: str) -> DataFault:
+        """Return a fault of the value with this number, from 0."""
+        place = self.places[number]
+        where = {"line": place} if self.are_lines else {"row": place + 1}
+        return DataFault(file=str(path), message=message, **where)
 
 
 def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -96,7 +124,7 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
     if len(values) == 1:
         yield tables.document(values[0], faults, is_line=is_lines)
     elif values or faults:
-        yield tables.table(values, faults)
+        yield tables.table(Values.of_lines(values), faults)
 
 
 class _Tables:
@@ -112,7 +140,7 @@ class _Tables:
             piece = list(islice(values, chunk_rows))
             faults = lines.pop_faults()
             if piece or faults:
-                yield self.table(piece, faults)
+                yield self.table(Values.of_lines(piece), faults)
             if len(piece) < chunk_rows:
                 return
 
@@ -121,61 +149,72 @@ class _Tables:
         found = find_rows(document.value, is_line=is_line)
         if found.problem:
             return unreadable(self.path, found.problem)
-        splits = found.splits or [""] * len(found.rows)
-        values = [
-            Value(number, row, split, document.may_hold_half)
-            for number, (row, split) in enumerate(zip(found.rows, splits, strict=True))
-        ]
-        is_row = len(found.rows) == 1 and found.rows[0] is document.value
-        return self.table([document] if is_row else values, faults, note=found.note, has_lines=is_row)
+        if len(found.rows) == 1 and found.rows[0] is document.value:
+            return self.table(Values.of_lines([document]), faults)
+        places = range(len(found.rows))
+        doubtful = places if document.may_hold_half else ()
+        values = Values(values=found.rows, places=places, are_lines=False, splits=found.splits, doubtful=doubtful)
+        return self.table(values, faults, found.note)
 
-    def table(
-        self, values: Sequence[Value], faults: Sequence[DataFault], *, note: str = "", has_lines: bool = True
-    ) -> Table:
+    def table(self, values: Values, faults: Sequence[DataFault], note: str = "") -> Table:
         """Return the table of these rows, and of what is wrong with them."""
         wrong = list(faults)
-        good: list[tuple[Value, JsonObject]] = []
-        for value in values:
-            row = self._reader.read(value.value)
-            if isinstance(row, dict) and value.may_hold_half and holds_half_a_character(row):
-                row = "holds half of a character (an unpaired surrogate)"
-            if isinstance(row, str):
-                wrong.append(self._fault(row, value, has_lines=has_lines))
-            elif row is not None:
-                good.append((value, row))
-        column = _split_column(good)
-        rows = [{**row, column: value.split} if column else row for value, row in good]
-        exported = from_export(rows) or Exported(note="", rows=rows, places=range(len(rows)))
-        if exported.problem:
+        rows, numbers = self._objects(values, wrong)
+        column = _split_column(rows) if values.splits else None
+        if column:
+            rows = [{**row, column: values.splits[number]} for row, number in zip(rows, numbers, strict=True)]
+        exported = from_export(rows)
+        if exported is not None:
+            rows, numbers = exported.rows, [numbers[place] for place in exported.places]
+        if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
-        read, places = [], []
-        for place, each in zip(exported.places, exported.rows, strict=True):
-            try:
-                read.append(flat(each))
-                places.append(good[place][0].place)
-            except ValueError as error:
-                wrong.append(self._fault(str(error), good[place][0], has_lines=has_lines))
+        columns = columns_of(rows)
+        if has_objects(columns):
+            rows, numbers = self._flat(values, rows, numbers, wrong)
+            columns = columns_of(rows)
+        places = tuple(values.places[number] for number in numbers)
+        said = (note, self._reader.note, exported.note if exported else "")
         return Table(
             path=self.path,
-            columns=columns_of(read),
-            lines=tuple(places) if has_lines else None,
-            row_numbers=None if has_lines else tuple(places),
+            columns=columns,
+            lines=places if values.are_lines else None,
+            row_numbers=None if values.are_lines else places,
             faults=tuple(wrong),
-            notes=tuple(said for said in (note, self._reader.note, exported.note) if said),
-            dropped=exported.dropped,
+            notes=tuple(each for each in said if each),
+            dropped=exported.dropped if exported else {},
             split_column=column,
         )
 
-    def _fault(self, message: str, value: Value, *, has_lines: bool) -> DataFault:
-        if has_lines:
-            return DataFault(file=str(self.path), line=value.place, message=message)
-        return DataFault(file=str(self.path), row=value.place + 1, message=message)
+    def _objects(self, values: Values, wrong: list[DataFault]) -> tuple[Sequence[JsonObject], Sequence[int]]:
+        """Return the rows as objects, and the numbers of the values that they come from."""
+        rows, numbers = list[JsonObject](), list[int]()
+        for number, value in enumerate(values.values):
+            row = self._reader.read(value)
+            if number in values.doubtful and holds_half_a_character(row):
+                row = "holds half of a character (an unpaired surrogate)"
+            if isinstance(row, dict):
+                rows.append(row)
+                numbers.append(number)
+            elif row is not None:
+                wrong.append(values.fault(self.path, number, row))
+        return rows, numbers
+
+    def _flat(
+        self, values: Values, rows: Sequence[JsonObject], numbers: Sequence[int], wrong: list[DataFault]
+    ) -> tuple[Sequence[JsonObject], Sequence[int]]:
+        """Return the rows without objects in them."""
+        good, kept = list[JsonObject](), list[int]()
+        for row, number in zip(rows, numbers, strict=True):
+            try:
+                good.append(flat(row))
+                kept.append(number)
+            except ValueError as error:
+                wrong.append(values.fault(self.path, number, str(error)))
+        return good, kept
 
 
-def _split_column(rows: Sequence[tuple[Value, JsonObject]]) -> str | None:
-    if not any(value.split for value, _ in rows):
-        return None
-    return next(name for name in SPLIT_COLUMNS if not any(name in row for _, row in rows))
+def _split_column(rows: Sequence[JsonObject]) -> str:
+    return next(name for name in SPLIT_COLUMNS if not any(name in row for row in rows))
 
 
 def _next_written(lines: _Lines) -> str:
@@ -196,18 +235,19 @@ def _numbered(lines: _Lines) -> Iterator[tuple[int, str]]:
 def _values_by_line(path: Path, texts: Iterable[tuple[int, str]], faults: list[DataFault]) -> Iterator[Value]:
     for number, text in texts:
         try:
-            values = list(_values(text))
+            values = list(_values(text, number))
         except (ValueError, RecursionError) as error:
             faults.append(_fault(path, error, text, number))
             continue
         for each in values:
-            # Arrays of objects that were joined to one file: their rows are the rows.
-            is_array = isinstance(each.value, list) and each.value and all(isinstance(row, dict) for row in each.value)
-            for row in each.value if is_array and isinstance(each.value, list) else [each.value]:
-                yield Value(number, row, may_hold_half=each.may_hold_half)
+            if isinstance(each.value, list) and each.value and all(isinstance(row, dict) for row in each.value):
+                # Arrays of objects that were joined to one file: their rows are the rows.
+                yield from (each._replace(value=row) for row in each.value)
+            else:
+                yield each
 
 
-def _values(text: str) -> Iterator[Value]:
+def _values(text: str, first_line: int = 1) -> Iterator[Value]:
     """Yield the values that stand in a text one after another, each with the line on which it begins.
 
     Raises:
@@ -215,11 +255,12 @@ def _values(text: str) -> Iterator[Value]:
         RecursionError: if one is nested too deeply to be read.
     """
     may_hold_half = "\\u" in text and "\\ud" in text.lower()
-    place, line, counted = _skip_space(text, 0), 1, 0
+    place, line, counted = _skip_space(text, 0), first_line, 0
     while place < len(text):
-        line, counted = line + len(LINE_END.findall(text, counted, place)), place
+        if counted < place:
+            line, counted = line + len(LINE_END.findall(text, counted, place)), place
         value, end = DECODER.raw_decode(text, place)
-        yield Value(line, value, may_hold_half=may_hold_half)
+        yield Value(line, value, may_hold_half)
         place = _skip_space(text, end)
 
 
@@ -240,11 +281,10 @@ def _fault(path: Path, error: Exception, text: str, first_line: int = 1) -> Data
     """Say why a text cannot be read; what is JSON is not said to be none."""
     line = first_line
     if isinstance(error, json.JSONDecodeError):
-        line += len(LINE_END.findall(text, 0, error.pos))
-        column = error.pos - max(text.rfind(end, 0, error.pos) for end in "\r\n")
-        return DataFault(
-            file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}"
-        )
+        before = text[: error.pos].rstrip()
+        line += len(LINE_END.findall(before))
+        column = len(before) - max(before.rfind(end) for end in "\r\n")
+        return DataFault(file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}")
     if isinstance(error, RepeatedKeyError):
         return DataFault(file=str(path), line=line, message="an object has one key twice", value=repr(str(error)))
     message = "is nested too deeply" if isinstance(error, RecursionError) else f"cannot be read: {error}"
