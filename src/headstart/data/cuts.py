@@ -142,9 +142,12 @@ def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]
             "`drop_leaks` leaves no training rows: all of their texts stand in validation",
             remedy="  Leave it out, or give other validation rows.",
         )
-    notes = [f"{sum(is_leak)} training rows were dropped: their texts stand in validation too"]
+    rows = f"of {len(training)} training rows"
+    notes = [f"{sum(is_leak)} {rows} were dropped: their texts stand in validation too"]
     if kept:
-        notes.append(f"{len(kept)} such rows stay in training: a class would have no other")
+        notes.append(
+            f"{len(kept)} {rows} were kept though their texts stand in validation: a class would have no other"
+        )
     return training.take(row for row, leak in enumerate(is_leak) if not leak), notes
 
 
