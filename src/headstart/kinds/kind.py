@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from headstart.kinds.cells import index_below
-from headstart.losses import LossConfig
+from headstart.losses import RAW, LossConfig, Scale
 from headstart.registry import Registry
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Kind(ABC):
         min_classes: classes that a task needs at least; 0 where answers are not classes.
         has_choices: an example brings choices of its own, whose number may differ from example to example.
         picks_one: one of several answers is right, and each has a probability: there are accuracy and calibration.
+        has_units: answers are numbers in a unit of their own: they have a scale, and errors in that unit.
         shift_cancels: adding a number to a head's one logit changes no probability.
         problem_type: transformers' word; None if it lacks one.
         dtype: of labels as an array.
@@ -57,6 +58,7 @@ class Kind(ABC):
     min_classes: ClassVar[int] = 0
     has_choices: ClassVar[bool] = False
     picks_one: ClassVar[bool] = False
+    has_units: ClassVar[bool] = False
     shift_cancels: ClassVar[bool] = False
     problem_type: ClassVar[Any] = None
     dtype: ClassVar[str] = "int64"
@@ -159,6 +161,10 @@ class Kind(ABC):
     def variance(self, labels: Values) -> float:
         """Return the variance of labels written as right `answers`, summed over the columns of these."""
 
+    def scale(self, labels: Values) -> Scale:
+        """Return the scale to learn such labels in; `RAW` where they have no units."""
+        return RAW
+
     def answered_variance(self, answers: Answers) -> float:
         """Return the variance of a model's answers over the rows, summed over their columns."""
         import numpy as np
@@ -200,11 +206,11 @@ class Kind(ABC):
         """Return one of the `decisions` as a table shows it."""
 
     def label_tensor(self, labels: Sequence[Label], num_labels: int) -> torch.Tensor:
-        """Return labels as a loss reads them: as `label_array`, but in fp32 where one of several is not right."""
+        """Return labels as a loss reads them: as `label_array`, but 0 and 1 for each class in fp32."""
         import torch
 
         tensor = torch.from_numpy(self.label_array(labels, num_labels))
-        return tensor if self.picks_one else tensor.float()
+        return tensor.float() if tensor.ndim == 2 else tensor
 
     def example_logits(self, logits: torch.Tensor, num_sequences: torch.Tensor | None) -> torch.Tensor:
         """Return logits per example from logits per sequence: the mean over an example's windows, [n, k].
