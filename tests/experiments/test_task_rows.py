@@ -15,7 +15,7 @@ from headstart.data.user_rows import load_file
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.experiments.task_rows import TaskRows
-from headstart.tables import reading
+from headstart.tables import reading as table_reading
 from headstart.tables.file_options import FileOptions
 from tests.support.runs import SOURCE, tiny_rows
 
@@ -33,13 +33,13 @@ def source(tmp_path: Path) -> TaskSource:
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list to which every opening of a CSV file is added."""
     opened: list[str] = []
-    scan = reading.SCANS[".csv"]
+    scan = table_reading.SCANS[".csv"]
 
     def counted(path, options, chunk_rows):  # type: ignore[no-untyped-def]
         opened.append(path.name)
         return scan(path, options, chunk_rows)
 
-    monkeypatch.setitem(reading.SCANS, ".csv", counted)
+    monkeypatch.setitem(table_reading.SCANS, ".csv", counted)
     return opened
 
 

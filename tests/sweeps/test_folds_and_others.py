@@ -18,7 +18,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
-from headstart.tables import reading
+from headstart.tables import reading as table_reading
 from headstart.tables.file_options import FileOptions
 from tests.support.records import as_stored
 from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep
@@ -47,8 +47,8 @@ def test_seeds_go_through_the_folds_and_stay_paired(
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)
     sweep = tiny_sweep(choices, "eh_ft", "finetune", sources=(source,), seeds=(0, 1, 2))
     readings: list[Path] = []
-    scan = reading.SCANS[".csv"]
-    monkeypatch.setitem(reading.SCANS, ".csv", lambda path, *rest: (readings.append(path), scan(path, *rest))[1])
+    scan = table_reading.SCANS[".csv"]
+    monkeypatch.setitem(table_reading.SCANS, ".csv", lambda path, *rest: (readings.append(path), scan(path, *rest))[1])
     records = run(sweep, tmp_path / "store")
     assert readings == [file], "planning, all folds and both strategies share one reading"
     store = LocalStore(tmp_path / "store")
