@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
+from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.head_file import (
     HEAD_FILE,
     HEAD_RECORD_FILE,
@@ -60,6 +61,7 @@ class ModelInfo:
         stride: tokens that two neighbouring windows share.
         precision: of training, "fp32" or "bf16"; the weights are fp32.
         attention: implementation inside transformers.
+        bf16: what answering in bf16 changes; None where it was not measured.
     """
 
     task: Task
@@ -74,6 +76,7 @@ class ModelInfo:
     stride: int = 0
     precision: str = "fp32"
     attention: str | None = None
+    bf16: Bf16Check | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

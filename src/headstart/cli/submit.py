@@ -48,7 +48,7 @@ def submit(
     from headstart.store.local import existing_store
     from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
-    from headstart.training.config import resolve_device, resolve_precision
+    from headstart.hardware import resolve_device, resolve_precision
 
     wanted = SUITES.get(suite)
     if out.suffix != ".zip":

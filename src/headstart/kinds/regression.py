@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
-from headstart.kinds.kind import Cell, Kind, Values
+from headstart.kinds.kind import Answers, Cell, Kind, Values
 from headstart.losses import LossConfig
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ class Regression(Kind):
     def variance(self, labels: Values) -> float:
         """Return the numbers' variance."""
         return float(labels.var())
+
+    def num_changed(self, decisions: Values, others: Values) -> int:
+        """Return 0: a number decides nothing."""
+        return 0
+
+    def largest_difference(self, answers: Answers, others: Answers) -> float:
+        """Return the largest difference as a share of the standard deviation of `answers`; 0 where none differ."""
+        largest = super().largest_difference(answers, others)
+        spread = float(answers.astype("float64").std())
+        return largest / spread if spread else math.inf if largest else 0.0
 
     def written(self, decision: Any, labels: Sequence[str]) -> float:
         """Return the shortest decimal that tells the number from its fp32 neighbours."""

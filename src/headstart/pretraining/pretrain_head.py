@@ -37,7 +37,7 @@ from headstart.strategies.linear_probe import probe_stage
 from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
-from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
+from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.features import Collate
 from headstart.training.invariants import require_equal
 from headstart.training.stage import train_stage

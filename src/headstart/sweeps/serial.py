@@ -21,7 +21,7 @@ from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
 from headstart.training.callbacks import Progress
-from headstart.training.config import RunOptions, gpu_name
+from headstart.training.config import RunOptions
 
 POLL_SECONDS = 2.0
 
