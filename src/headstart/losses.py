@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, final
@@ -98,6 +99,41 @@ for _loss in (CrossEntropy, Focal, BalancedSoftmax, LogitAdjusted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """The units that numbers are learned in: `standard = (number - offset) / size`.
+
+    Attributes:
+        offset: the number that is 0 in standard units, such as the mean of the training rows.
+        size: how much of the numbers' own unit a standard unit is, such as their standard deviation; above 0.
+    """
+
+    offset: float = 0.0
+    size: float = 1.0
+
+    @property
+    def without_offset(self) -> Scale:
+        """The scale that keeps 0 where it is: numbers of this offset and size have a root mean square of 1 in it."""
+        return Scale(size=math.hypot(self.offset, self.size))
+
+    @property
+    def inverse(self) -> Scale:
+        """The scale whose `raw` is the `standard` of this one."""
+        return Scale(offset=-self.offset / self.size, size=1 / self.size)
+
+    def standard(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return numbers in standard units, in fp64: a small spread may stand on a large offset."""
+        return (numbers.double() - self.offset) / self.size
+
+    def raw(self, standard: torch.Tensor) -> torch.Tensor:
+        """Return numbers in their own units, in fp64."""
+        return standard.double() * self.size + self.offset
+
+
+RAW = Scale()
+"""Labels as they are: of classes, of choices, and of numbers that are learned in their own units."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
     """What is minimised, with the numbers that it takes from the training rows.
 
@@ -107,12 +143,14 @@ class LossConfig:
         class_weights: one per class, of its examples, or where they have several labels of its right ones; empty where
             all are equal.
         frequencies: share of the training rows by class, where the loss needs it.
+        scale: the units that numbers are learned in; `RAW` where labels are none.
     """
 
     spec: Spec = field(default_factory=lambda: Spec("cross_entropy"))
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
     frequencies: tuple[float, ...] = ()
+    scale: Scale = RAW
 
     @property
     def loss(self) -> CrossEntropy:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -71,6 +73,22 @@ def spearman(labels: Values, predictions: Values) -> float:
     return _correlation(spearmanr, labels, predictions)
 
 
+def mae(labels: Values, predictions: Values) -> float:
+    """Return the mean absolute error, in the labels' own unit; the largest number where an answer is not finite."""
+    import numpy as np
+
+    return _finite(np.abs(_errors(labels, predictions)).mean())
+
+
+def rmse(labels: Values, predictions: Values) -> float:
+    """Return the root of the mean squared error, in the labels' own unit; the largest number where `mae` is that."""
+    import numpy as np
+
+    errors = _errors(labels, predictions)
+    largest = np.abs(errors).max() or 1.0  # Squares of very large or small numbers are none in fp64.
+    return _finite(largest * np.sqrt(np.square(errors / largest).mean()))
+
+
 def exact_match(labels: Values, predictions: Values, groups: Sequence[str]) -> float:
     """Return the share of groups, such as all answers to one question, of which every answer is right, 0 to 1."""
     wrong = {group for group, label, answer in zip(groups, labels, predictions, strict=True) if label != answer}
@@ -91,13 +109,20 @@ def gender_parity(labels: Values, predictions: Values, groups: Sequence[str]) ->
 
 
 KNOWN: Registry[Metric | GroupMetric] = Registry("metric")
-for _metric in (accuracy, f1, macro_f1, micro_f1, matthews, pearson, spearman, exact_match, gender_parity):
+for _metric in (accuracy, f1, macro_f1, micro_f1, matthews, pearson, spearman, mae, rmse, exact_match, gender_parity):
     KNOWN.add(_metric.__name__, _metric)
 KNOWN.add("f1a", f1)
 
 BY_GROUP = ("exact_match", "gender_parity")
 """Metrics of groups of examples."""
 FOR_TWO_CLASSES = ("f1", "f1a")
+ERRORS = ("mae", "rmse")
+"""Metrics that are the better the lower they are, and have the labels' unit; all others are shares or correlations."""
+
+
+def written(name: str, score: float) -> str:
+    """Return a score as people read it: an error in its unit, to four digits; all others times 100."""
+    return f"{name} {score:.4g}" if name in ERRORS else f"{name} {100 * score:.2f}"
 
 
 def compute(
@@ -138,6 +163,17 @@ def _mean_f1(labels: Values, predictions: Values, average: str) -> float:
     if labels.ndim == 2 and labels.shape[1] == 1:
         return f1(labels[:, 0], predictions[:, 0])
     return float(f1_score(labels, predictions, average=average, zero_division=0.0))
+
+
+def _errors(labels: Values, predictions: Values) -> NDArray[numpy.float64]:
+    import numpy as np
+
+    return np.asarray(predictions, dtype=np.float64) - labels
+
+
+def _finite(error: float) -> float:
+    # Scores are stored as JSON, which knows neither NaN nor infinity.
+    return float(error) if math.isfinite(error) else sys.float_info.max
 
 
 def _is_constant(values: Values) -> bool:

@@ -13,7 +13,8 @@ import torch
 from headstart.artifacts.model_folder import load_model_folder
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
-from headstart.experiments.scoring import constant_score
+from headstart.experiments.scoring import constant_scores_of
+from headstart.models.output_units import to_raw_units
 from headstart.registry import Spec
 from headstart.store.local import LocalStore
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
@@ -83,8 +84,11 @@ def test_what_is_saved_answers_as_what_was_evaluated(
     saved = load_model_folder(tmp_path / "model")
     folder = store.run_folder(run.experiment.digest, 0).folder
     trained = stage_tensors(folder, "2-finetune", "head.safetensors")
+    in_raw_units = load_model_folder(tmp_path / "model").classifier
+    in_raw_units.load_head(trained)
+    to_raw_units(in_raw_units, run.experiment.training.loss.scale)
     for name, tensor in saved.classifier.head_tensors().items():
-        assert torch.equal(tensor, trained[name])
+        assert torch.equal(tensor, in_raw_units.head_tensors()[name])
     from headstart.inference.evaluate import evaluate
 
     split = kind_data(kind).evaluation
@@ -108,4 +112,4 @@ def test_the_constant_answer_is_that_of_the_evaluated_rows() -> None:
     """By hand: of the classes 0, 1, 2, 3, 0, 1, 2, 3, 0, 1 three are 0; a constant number correlates with nothing."""
     for kind, expected in (("regression", 0.0), ("many_classes", 3 / NUM_VALIDATION)):
         data = kind_data(kind)
-        assert constant_score(data.task, data.evaluation) == pytest.approx(expected)
+        assert constant_scores_of(data.task, data.evaluation)[data.task.main_metric] == pytest.approx(expected)

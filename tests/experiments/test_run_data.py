@@ -17,7 +17,7 @@ from headstart.experiments import run_data
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.experiments.scoring import constant_score
+from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import TaskRows
 from headstart.tasks.task import Task
 from tests.support.kinds import kind_source
@@ -102,11 +102,11 @@ def test_the_best_constant_answer_to_one_split_is_looked_for_once(
 
     def counted(task: Task, split: Split) -> float:
         looked.append(len(split))
-        return constant_score(task, split)
+        return constant_scores_of(task, split)
 
-    monkeypatch.setattr(run_data, "constant_score", counted)
+    monkeypatch.setattr(run_data, "constant_scores_of", counted)
     cache, experiment = RunDataCache(), tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
     for seed in range(3):
         data = RunData.of(Run(experiment, seed, SOURCE), cache)
-        assert data.constant_score == constant_score(data.task, data.report) == 0.5
+        assert data.constant_scores == constant_scores_of(data.task, data.report) == {"accuracy": 0.5}
     assert looked == [len(data.report)]

@@ -160,7 +160,7 @@ def test_a_collapsed_model_is_recognised_by_the_spread_of_its_answers(
 def test_the_best_constant_answer_stands_beside_the_scores(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     saved = saved_model(tmp_path / "model", tiny_checkpoint("bert"), "many_classes")
     split = rows_of("many_classes").with_columns(labels=(0,) + (2,) * (len(rows_of("many_classes")) - 1))
-    assert evaluate(saved, split).constant_score == pytest.approx(1 - 1 / len(split))
+    assert evaluate(saved, split).constant_scores[saved.info.task.main_metric] == pytest.approx(1 - 1 / len(split))
 
 
 def test_answers_that_are_no_numbers_are_an_error(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

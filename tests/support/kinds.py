@@ -30,7 +30,7 @@ TASKS = {
         kind=kind_named("regression"),
         text_columns=("text",),
         label_column="score",
-        metrics=("pearson", "spearman"),
+        metrics=("pearson", "spearman", "mae", "rmse"),
     ),
     "multiple_choice": Task(
         name="tiny",

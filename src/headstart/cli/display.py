@@ -24,6 +24,7 @@ from rich.progress import (
 from headstart.cli.flags import error_in_flags
 from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.comparison.formats import duration, last_line
+from headstart.metrics import written
 from headstart.store.record import RunRecord, RunStatus
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def outcome_line(event: SweepEvent) -> str:
 def _scores(record: RunRecord) -> str:
     if record.metric not in record.scores:
         return "trained"
-    text = f"{record.metric} {100 * record.scores[record.metric]:.2f}"
+    text = written(record.metric, record.scores[record.metric])
     if len(record.stages) > 1:
         first = record.stages[0]
         text += f" (Stage 1, {first.name}: {100 * first.scores[record.metric]:.2f})"

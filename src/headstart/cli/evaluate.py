@@ -11,6 +11,8 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
+from headstart.cli.scores import constant_text
+from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
 
 if TYPE_CHECKING:
@@ -63,9 +65,8 @@ def evaluate(
 
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
-        print(f"{name}: {100 * score:.2f}")
-    constant = f"{next(iter(found.scores))} {100 * found.constant_score:.2f}"
-    print(f"on {found.num_rows} rows of {source}; the best constant answer: {constant}")
+        print(written(name, score).replace(" ", ": "))
+    print(f"on {found.num_rows} rows of {source}; {constant_text(found.constant_scores)}")
     if found.num_truncated:
         print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:

@@ -13,6 +13,7 @@ from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags
 from headstart.cli.output import next_line
+from headstart.cli.scores import constant_text, scores_text
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import run_options
@@ -22,6 +23,8 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial import SerialExecutor
+
+SAME_ANSWERS = "every answer to {} is the same, or as good as the same: the score says nothing about the model"
 
 
 def run_fit(
@@ -66,12 +69,16 @@ def run_fit(
 def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for stage in record.stages:
-        scores = ", ".join(f"{name} {100 * score:.2f}" for name, score in stage.scores.items())
-        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores}")
-    console.print(
-        f"on {record.num_evaluation_examples} rows of {record.reported_split}; the best constant answer: "
-        f"{record.metric} {100 * record.constant_score:.2f}"
-    )
+        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores_text(stage.scores)}")
+    constants = record.constant_scores or {record.metric: record.constant_score}
+    console.print(f"on {record.num_evaluation_examples} rows of {record.reported_split}; {constant_text(constants)}")
+    for other in record.others:
+        console.print(
+            f"on {other.num_examples} rows of {other.name}: {scores_text(other.scores)}; "
+            f"{constant_text(other.constant_scores)}"
+        )
+        if other.is_degenerate:
+            console.print(f"warning: {SAME_ANSWERS.format(other.name)}")
     if record.privacy is not None:
         console.print(str(record.privacy))
     for warning in record.warnings:

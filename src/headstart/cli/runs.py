@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.metrics import written
 
 
 def runs(
@@ -35,7 +36,7 @@ def runs(
             str(record.seed),
             record.purpose,
             str(record.status),
-            "" if score is None else f"{record.metric} {100 * score:.2f}",
+            "" if score is None else written(record.metric, score),
             f"{record.seconds:.0f}",
         )
     Console(highlight=False, markup=False).print(table)

@@ -1,19 +1,25 @@
-"""From rows to training and validation: as given, or cut; and what stands in both."""
+"""From rows to training and validation: as given, or cut; what stands in both, and which classes are missing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from headstart.data.examples import Split
 from headstart.data.holdout import fold_of, hold_out
+from headstart.data.repeats import Key, conflicts, first_text_keys, near_keys, num_repeated, text_keys
+from headstart.data.together import classes_of
 from headstart.errors import UsageError
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 
-Key = tuple[str, ...]
-
 CUT_SEED = 0
 """Root of the stream `subsample`, from which cuts are drawn: the same rows are cut the same way in every run."""
+TRAIN, VALIDATION = "train", "validation"
+SIDES = {TRAIN: "training"}
+"""What the rows of a split are called; by default by its name."""
+MAX_NAMED = 3
+"""Classes that a sentence names before it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,59 +30,38 @@ class Cut:
     notes: tuple[str, ...]
 
 
-def cut(splits: Mapping[str, Split], options: FileOptions) -> Cut:
+def cut(splits: Mapping[str, Split], options: FileOptions, classes: Sequence[str] = ()) -> Cut:
     """Return training and validation rows, and test rows where there are some.
 
     Rows that are repeated, or stand in two splits, are counted; texts count as equal after case and spaces are folded.
+
+    Args:
+        splits: by name; "train" is one.
+        options: say how to cut.
+        classes: names by index; those that a split lacks are said.
 
     Raises:
         UsageError: if options come that would have no effect, or too few rows to cut.
     """
     given = dict(splits)
     notes = []
-    if "validation" not in given:
-        rest, held = _cut_training(given["train"], options)
-        notes.append(_how(options, len(held), len(given["train"])))
-        given |= {"train": rest, "validation": held}
-    keys = {name: text_keys(split) for name, split in given.items()}
-    notes += _repeated(keys["train"])
+    is_own = VALIDATION not in given
+    if is_own:
+        whole = given[TRAIN]
+        given[TRAIN], given[VALIDATION] = _cut_training(whole, options)
+        notes.append(_how(options, len(given[VALIDATION]), whole))
+    notes += _repeated(given[TRAIN])
     if options.drop_leaks:
-        leaks = set(keys["validation"])
-        kept = [row for row, key in enumerate(keys["train"]) if key not in leaks]
-        notes.append(
-            f"{len(keys['train']) - len(kept)} training rows were dropped: their texts stand in validation too"
-        )
-        if not kept:
-            raise UsageError("`drop_leaks` leaves no training rows: all of their texts stand in validation")
-        given["train"], keys["train"] = given["train"].take(kept), [keys["train"][row] for row in kept]
-    exact, folded = set(given["train"].texts), set(keys["train"])
-    for name in [name for name in given if name != "train"]:
-        num_exact = sum(texts in exact for texts in given[name].texts)
-        num_folded = sum(key in folded for key in keys[name])
-        notes += _shared(name, len(given[name]), num_exact, num_folded)
-        notes += _shared_groups(name, given[name].groups or (), set(given["train"].groups or ()), options.group)
+        given[TRAIN], dropped = _without_leaks(given[TRAIN], given[VALIDATION])
+        notes += dropped
+    others = [name for name in given if name != TRAIN]
+    training = _Known.of(given[TRAIN])
+    for name in others:
+        notes += training.shared(name, given[name], is_own=is_own and name == VALIDATION)
+        notes += _shared_groups(name, given[name].groups or (), set(given[TRAIN].groups or ()), options.group)
+    for name in (TRAIN, *others):
+        notes += missing_classes(SIDES.get(name, name), given[name], classes)
     return Cut(splits=given, notes=tuple(notes))
-
-
-def text_keys(split: Split) -> list[Key]:
-    """Return the texts and choices of all rows with case and spaces folded."""
-    choices = split.choices or [()] * len(split)
-    rows = zip(split.texts, choices, strict=True)
-    return [tuple(" ".join(text.casefold().split()) for text in (*texts, *each)) for texts, each in rows]
-
-
-def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
-    if options.folds is not None:
-        return fold_of(training, options.folds, options.fold, CUT_SEED)
-    return hold_out(training, options.validation_fraction, CUT_SEED)
-
-
-def _how(options: FileOptions, num_held: int, num_rows: int) -> str:
-    how = "stratified" if options.group is None else f"whole groups of {options.group!r}"
-    if options.folds is not None:
-        fold = f"fold {options.fold + 1} of {options.folds}"
-        return f"{fold} is held out as validation: {num_held} of {num_rows} rows, {how}"
-    return f"{num_held} of {num_rows} rows are held out, {how}, as validation"
 
 
 def refuse_cutting(options: FileOptions) -> None:
@@ -93,17 +78,113 @@ def refuse_cutting(options: FileOptions) -> None:
         )
 
 
-def _repeated(keys: Sequence[Key]) -> list[str]:
-    count = len(keys) - len(set(keys))
-    return [f"{count} of {len(keys)} training rows repeat the texts of another"] if count else []
+def missing_classes(side: str, split: Split, classes: Sequence[str]) -> list[str]:
+    """Return a sentence that names the classes of which a split has no row; none where it has them all.
 
-
-def _shared(name: str, num_rows: int, num_exact: int, num_folded: int) -> list[str]:
-    if not num_folded:
+    Args:
+        side: what the split's rows are called, such as "training".
+        split: labelled rows.
+        classes: names by index; none where labels are not classes.
+    """
+    present = {each for label in split.labels or () for each in classes_of(label)}
+    missing = [repr(name) for index, name in enumerate(classes) if index not in present]
+    if not missing or split.labels is None:
         return []
-    near = f", {num_folded - num_exact} of them only after case and spaces are folded" if num_folded > num_exact else ""
-    remedy = "; `drop_leaks` drops them from training" if name == "validation" else ""
-    return [f"{num_folded} of {num_rows} {name} rows have texts that stand in training too{near}{remedy}"]
+    more = f" and {len(missing) - MAX_NAMED} more classes" if len(missing) > MAX_NAMED else ""
+    return [f"no {side} row of {', '.join(missing[:MAX_NAMED])}{more}"]
+
+
+def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
+    if options.folds is not None:
+        return fold_of(training, options.folds, options.fold, CUT_SEED)
+    return hold_out(training, options.validation_fraction, CUT_SEED)
+
+
+def _how(options: FileOptions, num_held: int, whole: Split) -> str:
+    how = "stratified" if options.group is None else f"stratified, whole groups of {options.group!r}"
+    if num_repeated(first_text_keys(whole)) > num_repeated(text_keys(whole)):
+        how += ", rows of one first text together"
+    elif num_repeated(text_keys(whole)):
+        how += ", rows of one text together"
+    if options.folds is not None:
+        fold = f"fold {options.fold + 1} of {options.folds}"
+        return f"{fold} is held out as validation: {num_held} of {len(whole)} rows, {how}"
+    return f"{num_held} of {len(whole)} rows are held out, {how}, as validation"
+
+
+def _repeated(training: Split) -> list[str]:
+    """Say how many training rows repeat another, nearly do, or have a text that others label otherwise."""
+    notes, num_rows = [], len(training)
+    if same := num_repeated(text_keys(training)):
+        notes.append(f"{same} of {num_rows} training rows repeat the texts of another")
+    if near := num_repeated(near_keys(training)) - same:
+        notes.append(f"{near} more of {num_rows} training rows differ from another in punctuation or digits only")
+    if found := conflicts(training):
+        count = sum(conflict.num_rows for conflict in found)
+        notes.append(f"{count} of {num_rows} training rows have texts that stand there with another label too")
+    return notes
+
+
+def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]]:
+    """Return the training rows whose texts are not in validation, and those without which a class would have none."""
+    leaks = set(text_keys(validation))
+    is_leak = [key in leaks for key in text_keys(training)]
+    labels = training.labels or (0.0,) * len(training)
+    left = Counter(each for label, leak in zip(labels, is_leak, strict=True) if not leak for each in classes_of(label))
+    kept = []
+    for row, label in enumerate(labels):
+        if is_leak[row] and any(not left[each] for each in classes_of(label)):
+            left.update(classes_of(label))
+            is_leak[row] = False
+            kept.append(row)
+    if sum(is_leak) + len(kept) == len(training):
+        raise UsageError(
+            "`drop_leaks` leaves no training rows: all of their texts stand in validation",
+            remedy="  Leave it out, or give other validation rows.",
+        )
+    notes = [f"{sum(is_leak)} training rows were dropped: their texts stand in validation too"]
+    if kept:
+        notes.append(f"{len(kept)} such rows stay in training: a class would have no other")
+    return training.take(row for row, leak in enumerate(is_leak) if not leak), notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What stands in training: texts as they are, with case and spaces folded, by their letters, and first texts."""
+
+    exact: Set[Key]
+    folded: Set[Key]
+    near: Set[Key]
+    first: Set[Key]
+
+    @classmethod
+    def of(cls, training: Split) -> _Known:
+        return cls(
+            exact=set(training.texts),
+            folded=set(text_keys(training)),
+            near=set(near_keys(training)),
+            first=set(first_text_keys(training)),
+        )
+
+    def shared(self, name: str, split: Split, *, is_own: bool) -> list[str]:
+        """Say how many rows of a split have texts that stand in training; `is_own`: it is cut off by `cut` itself."""
+        notes, rows = [], f"of {len(split)} {name} rows"
+        keys, first = text_keys(split), first_text_keys(split)
+        num_exact = sum(texts in self.exact for texts in split.texts)
+        num_folded = sum(key in self.folded for key in keys)
+        num_near = sum(key in self.near for key in near_keys(split)) - num_folded
+        num_first = sum(key in self.first for key in first)
+        if num_folded:
+            only = f", {num_folded - num_exact} of them only after case and spaces are folded"
+            why = ": a class or a part would have too few others" if is_own else ""
+            remedy = "; `drop_leaks` drops them from training" if name == VALIDATION else ""
+            folded = only if num_folded > num_exact else ""
+            notes.append(f"{num_folded} {rows} have texts that stand in training too{folded}{why}{remedy}")
+        if is_own and num_first > num_folded:
+            notes.append(f"{num_first} {rows} share their first text with training rows: too few rows have another")
+        if num_near > 0:
+            notes.append(f"{num_near} {rows} differ from a training row in punctuation or digits only")
+        return notes
 
 
 def _shared_groups(name: str, groups: Sequence[str], training: Set[str], column: str | None) -> list[str]:

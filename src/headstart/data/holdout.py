@@ -1,28 +1,26 @@
 """Cut a split in two: a stratified part, or one fold of several; every cut is a function of its seed.
 
-Rows of one group (`Split.groups`) stay on one side of every cut.
+Rows that belong together stand on one side of it (`headstart.data.together`), and every class keeps some in training.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TypeVar
 
+from headstart.data.dealing import deal
 from headstart.data.examples import Split
+from headstart.data.together import Units, classes_of, units_of
 from headstart.errors import UsageError
 from headstart.kinds.kind import Label
 from headstart.seeding import numpy_generator
-
-Key = TypeVar("Key", int, str)
 
 
 def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
     """Return the rest and the held-out part, both in the split's order.
 
-    Every class keeps at least one row in the rest, and gives at least one where it has two. Numbers are not
-    classes: their rows are cut at random. A row with several classes counts for its first. Where rows have groups,
-    whole groups are held out, at random, whatever their classes.
+    Every class, and each of several that a row has, keeps rows in the rest and gives some where two or more units have
+    it; one that cannot do both at once with the others keeps them in the rest. Numbers are not classes.
 
     Args:
         split: labelled rows.
@@ -36,19 +34,22 @@ def hold_out(split: Split, fraction: float, seed: int) -> tuple[Split, Split]:
         raise ValueError("rows without labels cannot be stratified")
     if not 0 < fraction < 1:
         raise UsageError(f"{fraction} of the rows cannot be held out", allowed="  Allowed: above 0 and under 1.")
-    groups = split.groups
-    held = _stratified(split.labels, fraction, seed) if groups is None else _grouped(groups, fraction, seed)
+    units = units_of(split, num_parts=2, part=min(fraction, 1 - fraction) * len(split)) if len(split) else []
+    if _are_single_rows(units, split.labels):
+        held = _stratified(split.labels, fraction, seed)
+    else:
+        places = _dealt_units(units, split.labels, (1 - fraction, fraction), seed)
+        held = {row for row, place in enumerate(places) if place}
     if not held:
-        what = "every class has a single one" if groups is None else "they are of one group"
-        raise UsageError(f"there are too few rows to hold some out: {what}")
+        raise _too_few(split)
     return _parted(split, held)
 
 
 def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Split]:
     """Return the rows outside a fold and those in it, both in the split's order.
 
-    The folds are disjoint and hold all rows; each class, or without classes the rows, is dealt to them evenly, and a
-    group goes to the smallest as a whole.
+    The folds are disjoint. They hold all rows but those of a class that no other unit has: these stay in training in
+    every fold. Each class, or without classes the rows, is dealt to the folds evenly.
 
     Args:
         split: labelled rows.
@@ -57,15 +58,36 @@ def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Spli
         seed: root of the stream `subsample`.
 
     Raises:
-        UsageError: if there are fewer folds than 2, or fewer rows or groups than folds.
+        UsageError: if there are fewer folds than 2, fewer rows or groups than folds, or a fold would be empty.
     """
     groups = split.groups
     num_units = len(set(groups)) if groups is not None else len(split)
     if not 2 <= folds <= num_units:
         units = "groups" if groups is not None else "rows"
         raise UsageError(f"`folds` was given as {folds}", allowed=f"  2 to {num_units}: there are {num_units} {units}.")
-    dealt = _dealt(split.labels or (), folds, seed) if groups is None else _dealt_groups(groups, folds, seed)
-    return _parted(split, {row for row, number in enumerate(dealt) if number == fold})
+    dealt = _folds(split, folds, seed)
+    held = {row for row, number in enumerate(dealt) if number == fold}
+    if not held:
+        raise UsageError(
+            f"fold {fold + 1} of {folds} would be empty: {dealt.count(-1)} of {len(split)} rows stay in training, each "
+            "with a class that no other has",
+            remedy="  Give fewer `folds`.",
+        )
+    return _parted(split, held)
+
+
+def _folds(split: Split, folds: int, seed: int) -> list[int]:
+    """Return each row's fold, -1 for a row that is in none."""
+    labels = split.labels or (0.0,) * len(split)
+    units = units_of(split, num_parts=folds, part=len(split) / folds)
+    if _are_single_rows(units, labels):
+        return _dealt(labels, folds, seed)
+    return [place - 1 for place in _dealt_units(units, labels, (0, *[1 / folds] * folds), seed)]
+
+
+def _are_single_rows(units: Units, labels: Sequence[Label]) -> bool:
+    """Return whether each row may be dealt for itself, by one class."""
+    return len(set(units)) == len(units) and not any(isinstance(label, tuple) for label in labels)
 
 
 def _stratified(labels: Sequence[Label], fraction: float, seed: int) -> set[int]:
@@ -77,57 +99,51 @@ def _stratified(labels: Sequence[Label], fraction: float, seed: int) -> set[int]
     return held
 
 
-def _grouped(groups: Sequence[str], fraction: float, seed: int) -> set[int]:
-    rows_of = _rows_of(groups)
-    held: set[int] = set()
-    order = numpy_generator(seed, "subsample").permutation(len(rows_of)).tolist()
-    all_rows = list(rows_of.values())
-    for number in order[:-1]:
-        if len(held) >= fraction * len(groups):
-            break
-        held.update(all_rows[number])
-    return held
-
-
 def _dealt(labels: Sequence[Label], folds: int, seed: int) -> list[int]:
-    """Return each row's fold; classes follow one another in the deal, so that folds differ by one row at most."""
+    """Return each row's fold; classes follow one another in the deal, so that folds differ by one row at most.
+
+    The row of a class that has no other is in no fold: -1.
+    """
     generator = numpy_generator(seed, "subsample")
-    order = [row for rows in _strata(labels) for row in generator.permutation(rows).tolist()]
+    strata = _strata(labels)
+    order = [row for rows in strata for row in generator.permutation(rows).tolist()]
     dealt = [0] * len(order)
     for place, row in enumerate(order):
         dealt[row] = place % folds
+    for rows in strata:
+        if len(rows) == 1:
+            dealt[rows[0]] = -1
     return dealt
 
 
-def _dealt_groups(groups: Sequence[str], folds: int, seed: int) -> list[int]:
-    rows_of = list(_rows_of(groups).values())
-    order = numpy_generator(seed, "subsample").permutation(len(rows_of)).tolist()
-    sizes, dealt = [0] * folds, [0] * len(groups)
-    for number in sorted(order, key=lambda number: -len(rows_of[number])):
-        smallest = sizes.index(min(sizes))
-        sizes[smallest] += len(rows_of[number])
-        for row in rows_of[number]:
-            dealt[row] = smallest
-    return dealt
+def _dealt_units(units: Units, labels: Sequence[Label], shares: Sequence[float], seed: int) -> list[int]:
+    """Return each row's place, which is that of its unit."""
+    counts: list[defaultdict[int, int]] = [defaultdict(int) for _ in range(max(units, default=-1) + 1)]
+    for unit, label in zip(units, labels, strict=True):
+        for each in classes_of(label):
+            counts[unit][each] += 1
+    places = deal(counts, shares, numpy_generator(seed, "subsample"))
+    return [places[unit] for unit in units]
 
 
 def _strata(labels: Sequence[Label]) -> list[list[int]]:
-    """Return the rows of each class, classes in order."""
-    return [rows for _, rows in sorted(_rows_of([_stratum(label) for label in labels]).items())]
+    """Return the rows of each class, classes in order; all rows where labels are numbers."""
+    rows_of: defaultdict[Label, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
+        rows_of[0 if isinstance(label, float) else label].append(row)
+    return [rows for _, rows in sorted(rows_of.items())]
 
 
-def _stratum(label: Label) -> int:
-    """Return the class by which a row is dealt out: numbers are of one, of several classes the first counts."""
-    if isinstance(label, tuple):
-        return label[0] if label else -1
-    return 0 if isinstance(label, float) else label
-
-
-def _rows_of(keys: Sequence[Key]) -> dict[Key, list[int]]:
-    rows_of: defaultdict[Key, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        rows_of[key].append(row)
-    return rows_of
+def _too_few(split: Split) -> UsageError:
+    """Return why no row can be held out."""
+    if split.groups is None:
+        return UsageError("there are too few rows to hold some out: every class has a single one")
+    if len(set(split.groups)) == 1:
+        return UsageError("there are too few rows to hold some out: they are of one group")
+    return UsageError(
+        "there are too few groups to hold some out: each has a class that no other has",
+        remedy="  Leave `group` out, or rows of rare classes.",
+    )
 
 
 def _parted(split: Split, held: set[int]) -> tuple[Split, Split]:

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headstart.data.cuts import text_keys
 from headstart.data.encoding import unpadded
 from headstart.data.examples import Split
+from headstart.data.repeats import text_keys
 from headstart.data.tokenisation import TokenizedSplit
 
 if TYPE_CHECKING:

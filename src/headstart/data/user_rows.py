@@ -78,7 +78,7 @@ class UncutRows:
         Raises:
             UsageError: if options cannot go together, or there are too few rows to cut.
         """
-        done = cut(self.splits, options)
+        done = cut(self.splits, options, self.classes)
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
         task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
         return TaskData(

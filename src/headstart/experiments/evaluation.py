@@ -13,6 +13,7 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored, score, write_predictions
 from headstart.experiments.witness import StageEnd, Witness
 from headstart.inference.forward import batched_logits
+from headstart.losses import RAW
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
 from headstart.tasks.task import Task
@@ -30,7 +31,10 @@ def scored(
     data: RunData, model: torch.nn.Module, task: Task, tokens: TokenizedSplit, groups: Sequence[str] | None
 ) -> Scored:
     """Return a model's answers to rows of a task, and their scores."""
-    return score(task, fp32_logits(data, model, tokens), tokens.labels or [], groups)
+    logits = fp32_logits(data, model, tokens)
+    if data.scale != RAW:
+        logits = data.scale.raw(logits)
+    return score(task, logits, tokens.labels or [], groups)
 
 
 def evaluated(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from headstart.losses import RAW
 from headstart.registry import Spec
 from headstart.store.declared import DeclaredAxis
 from headstart.store.json_records import dump
@@ -115,6 +116,8 @@ class Experiment:
             return self.recorded_digest
         values = dump(self)
         del values["model"], values["recorded_digest"]
+        if self.training.loss.scale == RAW:
+            del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
         return _digest(values)
 
 

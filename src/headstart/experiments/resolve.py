@@ -10,6 +10,7 @@ from headstart.data.batching import PADDING_MULTIPLE
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment
+from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
 from headstart.experiments.options import MIN_LENGTH, MethodOptions, Options, TrainingOptions
@@ -138,6 +139,7 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
             f"`max_length` was given as {max_length}",
             allowed=f"  {model.source.name!r} reads {MIN_LENGTH} to {longest} tokens.",
         )
+    scale = scale_for(table.scale, model.classifier, is_private=training.dp is not None)
     # Norms that examples are clipped to have to be exact.
     usual_precision = "fp32" if training.dp is not None else model.precision
     return TrainingConfig(
@@ -145,7 +147,7 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
         max_length=max_length,
         truncation=_truncation(training, preset),
         stride=_stride(training, max_length),
-        loss=loss_of(training, table.task, table.class_counts, table.num_rows),
+        loss=loss_of(training, table.task, table.class_counts, table.num_rows, scale),
         precision=usual_precision if training.precision == "auto" else training.precision,
         attention=model.attention,
         device=model.device,

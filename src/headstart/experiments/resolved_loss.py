@@ -9,7 +9,7 @@ from pathlib import Path
 
 from headstart.errors import UsageError, unknown_name
 from headstart.kinds.kind import Kind
-from headstart.losses import LOSSES, CrossEntropy, LossConfig
+from headstart.losses import LOSSES, RAW, CrossEntropy, LossConfig, Scale
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 
@@ -24,6 +24,7 @@ def resolve_loss(
     label_smoothing: float = 0.0,
     class_weights: Sequence[float] | None = None,
     class_counts: Sequence[int] = (),
+    scale: Scale = RAW,
 ) -> LossConfig:
     """Return a loss with all that it needs to know of the training rows, checked.
 
@@ -33,6 +34,7 @@ def resolve_loss(
         label_smoothing: from 0 up to but not including 1.
         class_weights: one per class, above 0; None where all are equal.
         class_counts: training rows of each class; a class without any counts as one.
+        scale: the units that numbers are learned in.
 
     Raises:
         UsageError: if the loss or an option is unknown, or cannot be used on this kind of task.
@@ -61,6 +63,7 @@ def resolve_loss(
         label_smoothing=label_smoothing,
         class_weights=tuple(class_weights or ()),
         frequencies=tuple(count / sum(counts) for count in counts),
+        scale=scale,
     )
 
 

@@ -48,7 +48,8 @@ def run_one(
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:
     """Return the record of a run, finished or failed."""
     run, experiment, task = data.run, data.run.experiment, data.task
-    constant = data.constant_score
+    constants = data.constant_scores
+    constant = constants.get(task.main_metric, 0.0)
     last = stages[-1] if stages and status is RunStatus.FINISHED else None
     return RunRecord(
         status=status,
@@ -66,6 +67,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         is_degenerate=last is not None and last.is_degenerate,
         others=tuple(_other_results(data, last)),
         constant_score=constant,
+        constant_scores=constants,
         num_evaluation_examples=len(data.report),
         folds=experiment.evaluation.folds,
         reported_split=experiment.evaluation.split or NOT_REPORTED,
@@ -89,13 +91,14 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
 def _other_results(data: RunData, last: StageRecord | None) -> Iterator[OtherResult]:
     """Yield the results on other tasks' rows; without scores where the run failed."""
     for source in data.run.evaluate_on:
-        other = data.other(source)
+        other, constants = data.other(source), data.other_constant_scores(source)
         yield OtherResult(
             name=source.name,
             split=other.task.evaluation_split,
             metric=other.task.main_metric,
             scores=last.other_scores.get(source.name, {}) if last else {},
-            constant_score=data.other_constant_score(source),
+            constant_score=constants[other.task.main_metric],
+            constant_scores=constants,
             num_examples=len(other.evaluation),
             fingerprint=other.fingerprint,
             is_degenerate=last is not None and source.name in last.degenerate_others,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,10 +12,12 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.scoring import constant_score
+from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import Parts, TaskRows
+from headstart.losses import Scale
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
@@ -111,20 +113,18 @@ class RunData:
         return self._tokenized((self.run.source.at(0), source), lambda: self.other(source).evaluation)
 
     @property
-    def constant_score(self) -> float:
-        """The main metric of the best constant answer to the rows to report on; 0 where there are none."""
+    def constant_scores(self) -> dict[str, float]:
+        """Each metric of the best constant answer to the rows to report on; nothing where there are none."""
         rows = ("constant", self.run.source, self.run.experiment.evaluation)
-        return self.cache.kept.get(
-            rows, lambda: constant_score(self.task, self.report) if len(self.report) else 0.0, lambda _: NUMBER_BYTES
-        )
+        return self.cache.kept.get(rows, lambda: constant_scores_of(self.task, self.report), _number_bytes)
 
-    def other_constant_score(self, source: TaskSource) -> float:
+    def other_constant_scores(self, source: TaskSource) -> dict[str, float]:
         """Return the same for another task's rows."""
         other = self.other(source)
         return self.cache.kept.get(
             ("constant", self.run.source.at(0), source),
-            lambda: constant_score(other.task, other.evaluation),
-            lambda _: NUMBER_BYTES,
+            lambda: constant_scores_of(other.task, other.evaluation),
+            _number_bytes,
         )
 
     @property
@@ -146,10 +146,18 @@ class RunData:
         """Return what stages minimise."""
         return Objective(kind=classifier.kind, config=self.run.experiment.training.loss)
 
+    @property
+    def scale(self) -> Scale:
+        """The units that heads answer in while the run lasts; those of the labels, where they have none."""
+        return self.run.experiment.training.loss.scale
+
     def load_classifier(self) -> Classifier:
-        """Return the pretrained model with a fresh head of the run's seed, loaded anew."""
+        """Return the pretrained model with a fresh head of the run's seed, loaded anew.
+
+        A head that is kept answers in units of the labels; it is changed to those of the run.
+        """
         experiment, task = self.run.experiment, self.task
-        return load_classifier(
+        classifier = load_classifier(
             self.model,
             kind=task.kind,
             labels=task.labels,
@@ -159,6 +167,9 @@ class RunData:
             attention=experiment.training.attention,
             keep_head=experiment.keep_head,
         )
+        if experiment.keep_head:
+            to_standard_units(classifier, self.scale)
+        return classifier
 
     def pretrained_digests(self, classifier: Classifier) -> Digests:
         """Return the digests of the pretrained backbone; `classifier` is freshly loaded and serves the first time."""
@@ -244,3 +255,7 @@ class RunData:
             precision=self.run.experiment.training.precision,
             device=self.run.experiment.training.device,
         )
+
+
+def _number_bytes(scores: Mapping[str, float]) -> int:
+    return NUMBER_BYTES * len(scores)

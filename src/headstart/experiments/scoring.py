@@ -19,7 +19,7 @@ from headstart import metrics
 from headstart.data.examples import Split
 from headstart.kinds.kind import Label
 from headstart.store.layout import atomic_path
-from headstart.tasks.constants import best_constant
+from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
 
 Values = npt.NDArray[np.int64] | npt.NDArray[np.float64]
@@ -58,10 +58,10 @@ def score(task: Task, logits: torch.Tensor, labels: Sequence[Label], groups: Seq
     )
 
 
-def constant_score(task: Task, split: Split) -> float:
-    """Return the main metric of the best constant answer to a split's own rows."""
+def constant_scores_of(task: Task, split: Split) -> dict[str, float]:
+    """Return each metric of its best constant answer to a split's own rows; nothing where there are none."""
     labels = task.kind.label_array(split.labels or (), task.num_labels)
-    return best_constant(task.kind, task.main_metric, labels, split.groups)[1]
+    return constant_scores(task.kind, task.metrics, labels, split.groups) if len(split) else {}
 
 
 def write_predictions(scored: Scored, path: Path) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from headstart.data.examples import TaskData, class_counts
 from headstart.experiments.experiment import Evaluation, TaskSource
+from headstart.experiments.label_scale import scale_of
 from headstart.experiments.options import TrainingOptions
 from headstart.experiments.resolved_loss import resolve_class_weights, resolve_loss
 from headstart.experiments.task_rows import TaskRows
-from headstart.losses import LossConfig
+from headstart.losses import RAW, LossConfig, Scale
 from headstart.store.record import NOTHING_CHOSEN
 from headstart.strategies.strategy import Strategy
 from headstart.tasks.task import Task
@@ -25,6 +26,7 @@ class TableFacts:
         fingerprint: SHA-256 of all rows and labels.
         num_rows: to train on.
         class_counts: rows to train on of each class; empty where answers are not classes.
+        scale: of the labels to train on, where these are numbers.
         evaluation: the rows to report on, and those that were set aside.
     """
 
@@ -32,6 +34,7 @@ class TableFacts:
     fingerprint: str
     num_rows: int
     class_counts: tuple[int, ...]
+    scale: Scale = RAW
     evaluation: Evaluation
 
 
@@ -39,15 +42,21 @@ def check_rows(training: TrainingOptions, data: TaskData) -> None:
     """Refuse a training that these rows do not allow, whatever the model.
 
     Raises:
-        UsageError: if the loss does not fit the kind of answer, or the preset says nothing about the task.
+        UsageError: if the loss does not fit the kind of answer, the preset says nothing about the task, or labels that
+            are numbers cannot be told apart.
     """
     num_rows = len(data.training)
+    scale_of(data.task, data.training)
     loss_of(training, data.task, class_counts(data.task, data.training), num_rows)
     training.num_steps(data.task.name, num_rows)
 
 
-def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int], num_rows: int) -> LossConfig:
+def loss_of(
+    training: TrainingOptions, task: Task, counts: Sequence[int], num_rows: int, scale: Scale = RAW
+) -> LossConfig:
     """Return the loss that options name, for a task with so many training rows of each class, and in all.
+
+    `scale` is that of labels that are numbers.
 
     Raises:
         UsageError: if it does not fit the kind of answer, or the class weights do not fit the classes.
@@ -58,6 +67,7 @@ def loss_of(training: TrainingOptions, task: Task, counts: Sequence[int], num_ro
         label_smoothing=training.label_smoothing,
         class_weights=resolve_class_weights(training.class_weights, task, counts, num_rows),
         class_counts=counts,
+        scale=scale,
     )
 
 
@@ -72,5 +82,6 @@ def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluati
         fingerprint=data.fingerprint,
         num_rows=len(train),
         class_counts=class_counts(data.task, train),
+        scale=scale_of(data.task, train),
         evaluation=evaluation,
     )

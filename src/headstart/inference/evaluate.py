@@ -9,7 +9,7 @@ from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
-from headstart.tasks.constants import best_constant
+from headstart.tasks.constants import constant_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,14 +18,14 @@ class Scores:
 
     Attributes:
         scores: metrics by name, the main one first.
-        constant_score: the main metric of the best constant answer to these examples.
+        constant_scores: each metric of its best constant answer to these examples.
         num_rows: examples that were answered.
         num_truncated: examples that lost tokens to the maximum length.
         is_degenerate: whether the model says the same of all examples, which makes every metric meaningless.
     """
 
     scores: dict[str, float]
-    constant_score: float
+    constant_scores: dict[str, float]
     num_rows: int
     num_truncated: int
     is_degenerate: bool
@@ -62,7 +62,7 @@ def evaluate(
     names = metric_names or task.metrics
     return Scores(
         scores=metrics.compute(names, right, predictions.decisions, split.groups),
-        constant_score=best_constant(task.kind, names[0], right, split.groups)[1],
+        constant_scores=constant_scores(task.kind, names, right, split.groups),
         num_rows=len(split),
         num_truncated=predictions.num_truncated,
         is_degenerate=task.kind.says_nothing(right, predictions.answers, predictions.decisions),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from headstart.data.cuts import text_keys
 from headstart.data.examples import Split, TaskData, class_counts
+from headstart.data.repeats import text_keys
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.data.unknown_tokens import UnknownTokens, count_unknown, token_notes
 

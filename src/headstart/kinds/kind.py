@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from headstart.kinds.cells import index_below
-from headstart.losses import LossConfig
+from headstart.losses import RAW, LossConfig, Scale
 from headstart.registry import Registry
 
 if TYPE_CHECKING:
@@ -159,6 +159,10 @@ class Kind(ABC):
     def variance(self, labels: Values) -> float:
         """Return the variance of labels written as right `answers`, summed over the columns of these."""
 
+    def scale(self, labels: Values) -> Scale:
+        """Return the units to learn such labels in; `RAW` where they have none."""
+        return RAW
+
     def answered_variance(self, answers: Answers) -> float:
         """Return the variance of a model's answers over the rows, summed over their columns."""
         import numpy as np
@@ -210,11 +214,11 @@ class Kind(ABC):
         """Return one of the `decisions` as a table shows it."""
 
     def label_tensor(self, labels: Sequence[Label], num_labels: int) -> torch.Tensor:
-        """Return labels as a loss reads them: as `label_array`, but in fp32 where one of several is not right."""
+        """Return labels as a loss reads them: as `label_array`, but 0 and 1 for each class in fp32."""
         import torch
 
         tensor = torch.from_numpy(self.label_array(labels, num_labels))
-        return tensor if self.picks_one else tensor.float()
+        return tensor.float() if tensor.ndim == 2 else tensor
 
     def example_logits(self, logits: torch.Tensor, num_sequences: torch.Tensor | None) -> torch.Tensor:
         """Return logits per example from logits per sequence: the mean over an example's windows, [n, k].

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
 from headstart.kinds.kind import Answers, Cell, Kind, Values
-from headstart.losses import LossConfig
+from headstart.losses import LossConfig, Scale
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ class Regression(Kind):
     """A finite number: answers are values [n, 1], decisions the same values [n]."""
 
     name = "regression"
-    metrics = ("pearson", "spearman")
+    metrics = ("pearson", "spearman", "mae", "rmse")
     problem_type = "regression"
     dtype = "float64"
     # The values themselves are the answers: within a hundredth of the labels' spread they are one value.
@@ -75,10 +75,17 @@ class Regression(Kind):
         return 0
 
     def largest_difference(self, answers: Answers, others: Answers) -> float:
-        """Return the largest difference as a share of the standard deviation of `answers`; 0 where none differ."""
-        largest = super().largest_difference(answers, others)
+        """Return the largest difference as a share of the standard deviation of `answers`, where they differ."""
         spread = float(answers.astype("float64").std())
-        return largest / spread if spread else math.inf if largest else 0.0
+        return super().largest_difference(answers, others) / (spread or 1.0)
+
+    def scale(self, labels: Values) -> Scale:
+        """Return the units in which the labels have mean 0 and standard deviation 1 (1 of their own if all are equal).
+
+        A loss in any other would be learned at another pace by the same learning rate.
+        """
+        deviation = float(labels.std())
+        return Scale(offset=float(labels.mean()), size=deviation if deviation > 0 else 1.0)
 
     def written(self, decision: Any, labels: Sequence[str]) -> float:
         """Return the shortest decimal that tells the number from its fp32 neighbours."""
@@ -95,10 +102,10 @@ class Regression(Kind):
         return answers.squeeze(-1)
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
-        """Return the mean squared error."""
+        """Return the mean squared error in the units of the scale, in which the logits are."""
         from torch.nn.functional import mse_loss
 
-        return mse_loss(logits.squeeze(-1), labels.float())
+        return mse_loss(logits.squeeze(-1), config.scale.standard(labels).float())
 
 
 def _number(value: object) -> float | None:

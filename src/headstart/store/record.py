@@ -40,8 +40,10 @@ class StageRecord:
     """What one stage did.
 
     Attributes:
-        scores: metrics on the reported split at the stage's end, from 0 to 1 (correlations -1 to 1).
-        start_loss: mean training loss over the first logged steps, in nats.
+        scores: metrics on the reported split at the stage's end, from 0 to 1 (correlations -1 to 1; errors of numbers
+            in the labels' unit).
+        start_loss: mean training loss over the first logged steps, in nats (of numbers in squared units of their
+            scale).
         trained: number of trained scalars by group: "head", "adapter", "backbone".
         moved: number of tensors that changed by group.
         seconds: wall time of training, without checks and evaluation.
@@ -85,6 +87,7 @@ class OtherResult:
         fingerprint: SHA-256 of its rows and labels; "" where it was not recorded.
         metric: its main metric, one of `scores`.
         constant_score: the main metric of the best constant answer to these rows.
+        constant_scores: each metric of its best constant answer; empty where they were not recorded.
         is_degenerate: whether every answer was the same, or as good as the same.
     """
 
@@ -96,6 +99,7 @@ class OtherResult:
     num_examples: int
     fingerprint: str = ""
     is_degenerate: bool = False
+    constant_scores: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,7 @@ class RunRecord:
         metric: name of the task's main metric; `scores[metric]` is the headline.
         scores: metrics on the reported split after the last stage.
         constant_score: the main metric of the best constant answer to the reported rows.
+        constant_scores: each metric of its best constant answer; empty where they were not recorded.
         others: the same model on rows of other tasks or files.
         is_degenerate: whether every answer was the same, or as good as the same.
         folds: number of folds that the seeds go through, None if all of them share one split.
@@ -142,6 +147,7 @@ class RunRecord:
     num_trained_parameters: int = 0
     peak_memory_bytes: int = 0
     warnings: tuple[str, ...] = ()
+    constant_scores: dict[str, float] = field(default_factory=dict)
     setting: Setting | None = None
     versions: dict[str, str] = field(default_factory=dict)
     privacy: RunPrivacy | None = None
@@ -163,6 +169,7 @@ class RunRecord:
                 metric=other.metric,
                 scores=other.scores,
                 constant_score=other.constant_score,
+                constant_scores=other.constant_scores,
                 reported_split=other.split,
                 num_evaluation_examples=other.num_examples,
                 setting=replace(self.setting, other_rows=other.fingerprint) if self.setting else None,

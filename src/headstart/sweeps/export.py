@@ -16,6 +16,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
+from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -97,6 +98,7 @@ def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> No
     classifier.load_head(load_file(last / HEAD_FILE))
     if (last / BACKBONE_FILE).exists():
         classifier.load_backbone(load_file(last / BACKBONE_FILE))
+    to_raw_units(classifier, data.scale)
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)

@@ -1,4 +1,4 @@
-"""The best constant answer: the one answer to all rows that a metric scores highest."""
+"""The best constant answer: the one answer to all rows that a metric scores best."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from collections.abc import Sequence
 
 from headstart import metrics
 from headstart.kinds.kind import Kind, Values
+
+
+def constant_scores(
+    kind: Kind, names: Sequence[str], labels: Values, groups: Sequence[str] | None = None
+) -> dict[str, float]:
+    """Return each metric's score of its own best constant answer; of other arguments see `best_constant`."""
+    return {name: best_constant(kind, name, labels, groups)[1] for name in names}
 
 
 def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str] | None = None) -> tuple[Values, float]:
@@ -29,5 +36,5 @@ def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str]
 
     constants = kind.constants(labels)
     scores = [score(constant) for constant in constants]
-    best = max(scores)
+    best = min(scores) if metric in metrics.ERRORS else max(scores)
     return constants[scores.index(best)], best

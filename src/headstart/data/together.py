@@ -1,0 +1,86 @@
+"""Which rows a cut keeps on one side: those of one group, of one text, of one first text.
+
+A *unit* is a set of rows that stand on one side of a cut.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+
+from headstart.data.examples import Split
+from headstart.data.repeats import first_text_keys, text_keys
+from headstart.kinds.kind import Label
+
+Units = list[int]
+"""For each row the number of its unit, from 0."""
+
+ANY, NONE = -1, -2
+"""Stand among a row's classes: one that every row has, and one of rows without a class."""
+
+
+def units_of(split: Split, *, num_parts: int, part: float) -> Units:
+    """Return the units of labelled rows.
+
+    Rows of one group are never torn apart. Else rows that share their first text stay together, and so do rows of equal
+    texts, except where that leaves no cut: a unit that holds all rows of a class, or more rows than a part where too
+    few others are left to fill one, is torn into its equal texts, and if need be into its groups or rows.
+
+    Args:
+        split: labelled rows.
+        num_parts: of the cut, 2 or more.
+        part: rows that the smallest part should have.
+    """
+    apart = _numbered(split.groups or range(len(split)))
+    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split), text_keys(split))]
+    units = levels[0]
+    for finer in (*levels[1:], apart):
+        if max(finer) > max(units):
+            torn = _too_large(units, num_parts, part) | _without_other(units, finer, split.labels or ())
+            units = _numbered([(unit, finer[row] if unit in torn else -1) for row, unit in enumerate(units)])
+    return units
+
+
+def classes_of(label: Label) -> tuple[int, ...]:
+    """Return what a row is dealt out by: its classes, and what every row has; numbers are no classes."""
+    if isinstance(label, tuple):
+        return (ANY, *(label or (NONE,)))
+    return (ANY,) if isinstance(label, float) else (ANY, label)
+
+
+def _too_large(units: Units, num_parts: int, part: float) -> set[int]:
+    """Return the units that are larger than a part where the others do not fill one; all where they are too few."""
+    sizes = Counter(units)
+    if len(sizes) < num_parts:
+        return set(sizes)
+    too_large = {unit for unit, size in sizes.items() if size > part}
+    return too_large if sum(sizes[unit] for unit in sizes.keys() - too_large) < part else set()
+
+
+def _without_other(units: Units, finer: Units, labels: Sequence[Label]) -> set[int]:
+    """Return the units that hold all rows of a class, where it has several finer units."""
+    units_of: defaultdict[int, set[int]] = defaultdict(set)
+    finer_of: defaultdict[int, set[int]] = defaultdict(set)
+    for unit, small, label in zip(units, finer, labels, strict=True):
+        for each in classes_of(label):
+            units_of[each].add(unit)
+            finer_of[each].add(small)
+    return {next(iter(found)) for each, found in units_of.items() if len(found) == 1 < len(finer_of[each])}
+
+
+def _joined(units: Units, others: Units) -> Units:
+    """Return the units of rows that share one of the units, or one of the others, with any row of theirs."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = max(units) + 1
+    links = coo_array((np.ones(len(units)), (units, np.array(others) + size)), shape=(size + max(others) + 1,) * 2)
+    _, component = connected_components(links, directed=False)
+    return _numbered(component[units].tolist())
+
+
+def _numbered(keys: Sequence[Hashable]) -> Units:
+    """Return a number for each key, in the order in which they come."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
