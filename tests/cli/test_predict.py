@@ -15,6 +15,7 @@ from tests.support.kinds import TASKS
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
 from tests.support.tiny import make_checkpoint
 
+NOT_COMPARED = "precision: fp32, since this model was not compared with itself in bf16"
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -36,6 +37,7 @@ def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str,
     assert code == 0, err
     assert out.splitlines() == [
         "23 rows: out.jsonl.gz",
+        NOT_COMPARED,
         "7 rows were longer than the model reads and lost tokens",
     ]
     lines = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode().splitlines()
@@ -52,6 +54,9 @@ def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str,
         "num_resumed": 0,
         "num_truncated": 7,
         "num_without_label": 0,
+        "num_incomplete": 0,
+        "precision": "fp32",
+        "notes": [NOT_COMPARED],
         "out": "again.tsv",
     }
 

@@ -15,6 +15,7 @@ from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, UsageError
 from headstart.inference import user_files
 from headstart.inference.predict import predict
+from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
 from headstart.tables.file_options import FileOptions
@@ -100,7 +101,13 @@ def test_pairs_read_both_columns_in_the_task_order(pair_model: Path, tmp_path: P
 def test_columns_can_be_named(pair_model: Path, tmp_path: Path) -> None:
     rows = [{"p": first, "q": second} for first, second in texts(PAIR_TASK).texts]
     given = write_rows(rows, tmp_path / "in.csv")
-    predict_file(pair_model, given, tmp_path / "out.csv", options=FileOptions(text="p", text_pair="q"), prefix="my_")
+    predict_file(
+        pair_model,
+        given,
+        tmp_path / "out.csv",
+        options=FileOptions(text="p", text_pair="q"),
+        wanted=WantedColumns(prefix="my_"),
+    )
     rows = read_rows(tmp_path / "out.csv")
     assert list(rows[0]) == ["p", "q", "my_predicted_label", "my_probability_no", "my_probability_yes"]
     expected = predict(load_saved_model(pair_model), texts(PAIR_TASK))

@@ -34,7 +34,7 @@ def scale_of(task: Task, train: Split) -> Scale:
     if scale == RAW:
         return RAW
     largest = float(abs(labels).max())
-    if not (SMALLEST <= scale.size and largest <= LARGEST):
+    if not (scale.size >= SMALLEST and largest <= LARGEST):
         raise UsageError(
             f"the labels have a standard deviation of {scale.size:g}, and the largest is {largest:g}",
             allowed=f"  Numbers that a model can answer with lie between {SMALLEST:g} and {LARGEST:g}.",

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from headstart.errors import UsageError
 from headstart.inference.predict import Predictions
+from headstart.option import named
 from headstart.tasks.task import Task
 
 
@@ -37,11 +38,11 @@ class WantedColumns:
         Raises:
             UsageError: if there are no probabilities, or fewer answers than are to be named.
         """
-        given = [f"`{name}`" for name in ("top", "no_probabilities") if getattr(self, name)]
+        given = [name for name in ("top", "no_probabilities") if getattr(self, name)]
         most = task.num_labels or len(task.choice_columns)
         if given and not most:
             raise UsageError(
-                f"{' and '.join(given)} would have no effect: the model answers with numbers, which have no probability",
+                f"{named(given)} would have no effect: the model answers with numbers, which have no probability",
                 remedy="  Leave it out.",
             )
         if self.top is not None and not 1 <= self.top <= most:

@@ -13,6 +13,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.hardware import gpu_name
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis
 from headstart.store.json_records import write_record
