@@ -9,7 +9,7 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
-from headstart.metrics import KNOWN, compute
+from headstart.metrics import KNOWN, LARGEST, compute, written
 
 LABELS = np.array([0, 1, 1, 0, 1])
 ANSWERS = np.array([0, 1, 0, 1, 1])
@@ -35,6 +35,26 @@ def test_correlations_follow_the_definitions() -> None:
     assert scores["pearson"] == pytest.approx(np.corrcoef(labels, answers)[0, 1])
     ranks = np.array([1, 3, 2, 4])
     assert scores["spearman"] == pytest.approx(1 - 6 * ((ranks - [1, 2, 3, 4]) ** 2).sum() / (4 * 15))
+
+
+def test_errors_follow_the_definitions_at_every_size() -> None:
+    labels, answers = np.array([1.0, 2.0, 3.0, 5.0]), np.array([1.0, 3.0, 2.0, 10.0])
+    for size in (1e-200, 1e-6, 1.0, 1e9, 1e200):
+        scores = compute(("mae", "rmse"), size * labels, size * answers)
+        assert scores == pytest.approx({"mae": size * 7 / 4, "rmse": size * math.sqrt(27 / 4)}, rel=1e-12, abs=0)
+    assert compute(("mae", "rmse"), labels, labels) == {"mae": 0, "rmse": 0}
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_an_answer_that_is_not_finite_errs_by_a_very_large_number(answer: float) -> None:
+    scores = compute(("mae", "rmse"), np.array([0.0, 1.0]), np.array([0.0, answer]))
+    assert scores == pytest.approx({"mae": LARGEST / 2, "rmse": LARGEST / math.sqrt(2)})
+
+
+def test_an_error_is_written_in_its_unit_and_all_else_times_100() -> None:
+    assert written("mae", 312.345) == "mae 312.3"
+    assert written("rmse", 1.5e-06) == "rmse 1.5e-06"
+    assert written("pearson", 0.98765) == "pearson 98.77"
 
 
 @pytest.mark.parametrize("name", KNOWN.names())

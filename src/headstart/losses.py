@@ -124,6 +124,10 @@ class Scale:
         """Return numbers in standard units, in fp64: a small spread may stand on a large offset."""
         return (numbers.double() - self.offset) / self.size
 
+    def standard_number(self, number: float) -> float:
+        """Return one number in standard units."""
+        return (number - self.offset) / self.size
+
     def raw(self, standard: torch.Tensor) -> torch.Tensor:
         """Return numbers in their own units, in fp64."""
         return standard.double() * self.size + self.offset

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,9 @@ if TYPE_CHECKING:
 
 Metric = Callable[["Values", "Values"], float]
 GroupMetric = Callable[["Values", "Values", Sequence[str]], float]
+
+LARGEST = 1e300
+"""The error of an answer that is no number."""
 
 
 def accuracy(labels: Values, predictions: Values) -> float:
@@ -74,19 +75,19 @@ def spearman(labels: Values, predictions: Values) -> float:
 
 
 def mae(labels: Values, predictions: Values) -> float:
-    """Return the mean absolute error, in the labels' own unit; the largest number where an answer is not finite."""
+    """Return the mean absolute error, in the labels' own unit; an answer that is not finite errs by `LARGEST`."""
     import numpy as np
 
-    return _finite(np.abs(_errors(labels, predictions)).mean())
+    return float(np.abs(_errors(labels, predictions)).mean())
 
 
 def rmse(labels: Values, predictions: Values) -> float:
-    """Return the root of the mean squared error, in the labels' own unit; the largest number where `mae` is that."""
+    """Return the root of the mean squared error, in the labels' own unit, with `LARGEST` as for `mae`."""
     import numpy as np
 
     errors = _errors(labels, predictions)
-    largest = np.abs(errors).max() or 1.0  # Squares of very large or small numbers are none in fp64.
-    return _finite(largest * np.sqrt(np.square(errors / largest).mean()))
+    largest = float(np.abs(errors).max()) or 1.0  # Squares of very large or small numbers are none in fp64.
+    return largest * float(np.sqrt(np.square(errors / largest).mean()))
 
 
 def exact_match(labels: Values, predictions: Values, groups: Sequence[str]) -> float:
@@ -168,12 +169,9 @@ def _mean_f1(labels: Values, predictions: Values, average: str) -> float:
 def _errors(labels: Values, predictions: Values) -> NDArray[numpy.float64]:
     import numpy as np
 
-    return np.asarray(predictions, dtype=np.float64) - labels
-
-
-def _finite(error: float) -> float:
+    errors = np.asarray(predictions, dtype=np.float64) - labels
     # Scores are stored as JSON, which knows neither NaN nor infinity.
-    return float(error) if math.isfinite(error) else sys.float_info.max
+    return np.where(np.isfinite(errors), errors, LARGEST)
 
 
 def _is_constant(values: Values) -> bool:

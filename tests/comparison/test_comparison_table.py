@@ -208,3 +208,23 @@ def test_seeds_that_were_added_for_another_baseline_are_not_compared():
     row = build_comparison(Frame.from_records(pairs(7), declared={"demo-eh_ft_lora": looks})).rows[1]
     assert (row.sequential, row.difference, row.verdict) == (None, None, None)
     assert row.finding == "not compared: its seeds were added until a comparison with another baseline was decided"
+
+
+def test_errors_of_numbers_stand_in_the_caption_with_the_constant_answers():
+    """By hand: the means of 300 and 320, 200 and 210."""
+    records = [
+        replace(
+            make_record(label, seed, 0.5 + seed / 100, metric="pearson"),
+            scores={"pearson": 0.5 + seed / 100, "mae": mae + step * seed, "rmse": 2 * (mae + step * seed)},
+            constant_scores={"pearson": 0.0, "mae": 980.26, "rmse": 1000.0},
+        )
+        for label, mae, step in (("finetune", 300.0, 20.0), ("eh_ft(lora)", 200.0, 10.0))
+        for seed in range(2)
+    ]
+    table = table_of(records)
+    assert table.groups[0].caption.endswith(
+        "Mean mae, in the labels' unit: finetune 310, eh_ft(lora) 205, the best constant answer 980.3. "
+        "Mean rmse, in the labels' unit: finetune 620, eh_ft(lora) 410, the best constant answer 1000."
+    )
+    assert row_of(records, "finetune").errors == {"mae": 310.0, "rmse": 620.0}
+    assert table_of(pairs(2)).rows[0].errors == {}

@@ -21,7 +21,7 @@ from headstart.errors import UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND, guess_kind, kind_named
 from headstart.kinds.kind import KINDS, Kind, Label
 from headstart.losses import PLAIN
-from headstart.metrics import KNOWN, compute
+from headstart.metrics import ERRORS, KNOWN, compute
 from headstart.tasks.constants import best_constant
 from headstart.tasks.task import Task
 from headstart.training.objective import Objective
@@ -211,7 +211,8 @@ def test_labels_are_the_same_as_an_array_and_as_a_tensor(name: str) -> None:
     array = kind.label_array(example.labels, num_labels)
     tensor = kind.label_tensor(example.labels, num_labels)
     assert array.shape == tuple(tensor.shape) == ((6, num_labels) if name == "multi_label" else (6,))
-    assert tensor.dtype == (torch.int64 if kind.picks_one else torch.float32)
+    # Numbers keep their digits until they are in standard units.
+    assert tensor.dtype == (torch.int64 if kind.picks_one else torch.float64 if tensor.ndim == 1 else torch.float32)
     assert array.dtype == (np.float64 if name == "regression" else np.int64)
     assert tensor.tolist() == array.tolist()
 
@@ -226,7 +227,8 @@ def test_the_best_constant_answer_beats_every_other(name: str) -> None:
         assert best.shape == labels.shape[1:]
         for constant in example.constants:
             answers = np.broadcast_to(np.asarray(constant), labels.shape)
-            assert compute((metric,), labels, answers)[metric] <= score + 1e-12
+            sign = -1 if metric in ERRORS else 1
+            assert sign * compute((metric,), labels, answers)[metric] <= sign * score + 1e-12
 
 
 @kinds
@@ -276,7 +278,8 @@ def test_the_loss_is_that_of_torch(name: str) -> None:
     sequences = torch.tensor(example.logits, dtype=torch.float32)
     targets = kind.label_tensor(example.targets, num_labels)
     batch = {"labels": targets, "num_sequences": torch.tensor(example.num_sequences)}
-    expected = example.loss(torch.tensor(example.example_logits, dtype=torch.float32), targets)
+    read = targets.float() if targets.is_floating_point() else targets
+    expected = example.loss(torch.tensor(example.example_logits, dtype=torch.float32), read)
     for precision in (torch.float32, torch.bfloat16):
         found = Objective(kind=kind, config=PLAIN)(sequences.to(precision), batch)
         assert found.dtype == torch.float32

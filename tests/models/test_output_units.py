@@ -47,7 +47,9 @@ def check(source: ModelSource, head: str, scale: Scale) -> None:
     torch.testing.assert_close(answers(classifier, source), before, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", NATIVE)
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(name, marks=pytest.mark.slow) if name == "canine" else name for name in NATIVE]
+)
 def test_the_native_head_of_every_architecture(
     architecture: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:

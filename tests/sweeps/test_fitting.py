@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from sklearn.metrics import accuracy_score
 
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent, SweepListener
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial import SerialExecutor
+from headstart.tables.file_options import FileOptions
 from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices
+from tests.support.runs import SOURCE, tiny_choices, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 
@@ -60,3 +66,28 @@ def test_a_folder_that_is_not_empty_is_refused(tiny_checkpoint: CheckpointMaker,
     (tmp_path / "model" / "file").touch()
     with pytest.raises(UsageError, match="there already"):
         plan_fit(tiny_choices(tiny_checkpoint("bert"), "finetune"), SOURCE, 0, tmp_path / "model", RunDataCache())
+
+
+def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """By scikit-learn from the written model's own answers; a comparison never looks at them."""
+    parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 6
+    lines = [
+        f"{text},{('bad', 'good')[label]},{part}" for (text, label), part in zip(tiny_rows(34), parts, strict=True)
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label,part", *lines]) + "\n")
+    source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"), options=FileOptions(split_column="part"))
+    out = tmp_path / "model"
+    run = plan_fit(tiny_choices(tiny_checkpoint("bert"), "finetune"), source, 0, out, RunDataCache())
+    data, store = RunData.of(run), LocalStore(working_store(out))
+    record = fit_model(data, store, out, SerialExecutor(store, RunOptions(keep_backbone=True)))
+    assert record.test is not None
+    assert read_record(RunRecord, out / "run.json") == record
+    rows = data.task_data.splits["test"]
+    answered = predict(load_saved_model(out), rows).decisions
+    assert record.test.num_examples == 6
+    assert record.test.scores["accuracy"] == accuracy_score(rows.labels, answered)
+    assert record.test.constant_scores["accuracy"] == 0.5
+    (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
+    assert compared.test is None

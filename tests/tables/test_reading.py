@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headstart.tables import delimited
+from headstart.tables import json_tables
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.table import Table
 
@@ -99,7 +99,7 @@ def test_no_row_of_an_array_costs_the_whole_text(tmp_path: Path) -> None:
 
     def count(frame: types.FrameType, event: str, _: object) -> None:
         nonlocal handed
-        if event == "call" and frame.f_code.co_filename == delimited.__file__:
+        if event == "call" and frame.f_code.co_filename == json_tables.__file__:
             handed += sum(len(value) for value in frame.f_locals.values() if isinstance(value, str))
 
     sys.setprofile(count)

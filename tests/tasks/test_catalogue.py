@@ -30,7 +30,7 @@ PAPER = {
 }
 """The paper's nine tasks and what it reports of each (PAPER.md, section 2)."""
 METRICS_OF_KIND = {
-    kind_named("regression"): {"pearson", "spearman"},
+    kind_named("regression"): {"pearson", "spearman", "mae", "rmse"},
     kind_named("multiple_choice"): {"accuracy"},
 }
 CUT_HERE = {("super_glue/boolq", "train"): 1000}

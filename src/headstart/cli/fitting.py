@@ -72,7 +72,7 @@ def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         console.print(f"after {stage.name} ({stage.num_steps} steps): {scores_text(stage.scores)}")
     constants = record.constant_scores or {record.metric: record.constant_score}
     console.print(f"on {record.num_evaluation_examples} rows of {record.reported_split}; {constant_text(constants)}")
-    for other in record.others:
+    for other in (*record.others, *([record.test] if record.test else [])):
         console.print(
             f"on {other.num_examples} rows of {other.name}: {scores_text(other.scores)}; "
             f"{constant_text(other.constant_scores)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from headstart.comparison.cells import MATCHED_STRATEGY, Cell
 from headstart.comparison.comparability import SettingDifference
@@ -19,6 +19,7 @@ from headstart.comparison.words import (
     outcomes_of,
     verdict_of,
 )
+from headstart.metrics import ERRORS
 from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, Summary, summarise
@@ -54,6 +55,8 @@ class ComparisonRow:
             that is trained well enough.
         cautions: what has to be read with the numbers.
         sequential: where a comparison stands that adds seeds until it is decided; None for a fixed number of seeds.
+        errors: of numbers, in the labels' unit: the mean of each over the finished runs; constant_errors: that of the
+            best constant answer.
         seconds: mean wall time of a finished run.
         num_trained_parameters: scalars trained in the widest stage.
     """
@@ -86,6 +89,8 @@ class ComparisonRow:
     difference: PairedDifference | None
     verdict: Verdict | None
     sequential: SequentialComparison | None
+    errors: dict[str, float] = field(default_factory=dict)
+    constant_errors: dict[str, float] = field(default_factory=dict)
     seconds: float | None
     num_trained_parameters: int | None
     finding: str
@@ -204,6 +209,8 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         difference=difference,
         verdict=verdict_of(cell, pairing),
         sequential=pairing.sequential if pairing is not None and comparable else None,
+        errors=_errors(run.scores for run in cell.finished),
+        constant_errors=_errors([record.constant_scores]),
         seconds=summarise(run.seconds for run in cell.finished).mean if scores else None,
         num_trained_parameters=record.num_trained_parameters if scores else None,
         finding=finding_of(cell, pairing),
@@ -242,7 +249,28 @@ def _caption(rows: list[ComparisonRow]) -> str:
         names = ["nothing" if split == NOTHING_CHOSEN else split for split in splits]
         chosen = f"Chosen on: {', '.join(names)}."
     split = f"the {first.reported_split} split of {first.task} ({examples})"
-    return f"Scores are {first.metric} times 100 on {split}. {chosen}"
+    return " ".join([f"Scores are {first.metric} times 100 on {split}.", chosen, *_errors_in_words(rows)])
+
+
+def _errors(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each error over runs that have it."""
+    found = [each for each in scores if each]
+    return {
+        name: summarise(each[name] for each in found).mean
+        for name in ERRORS
+        if found and all(name in each for each in found)
+    }
+
+
+def _errors_in_words(rows: list[ComparisonRow]) -> Iterator[str]:
+    """Yield a sentence for each error: what every row's runs reach, and the best constant answer."""
+    for name in ERRORS:
+        reached = [f"{row.label} {row.errors[name]:.4g}" for row in rows if name in row.errors]
+        constant = next((row.constant_errors[name] for row in rows if name in row.constant_errors), None)
+        if reached and constant is not None:
+            reached.append(f"the best constant answer {constant:.4g}")
+        if reached:
+            yield f"Mean {name}, in the labels' unit: {', '.join(reached)}."
 
 
 def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.kinds.kind import Kind, Label
 from headstart.losses import RAW, Scale
-from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
     from headstart.models.classifier import Classifier
@@ -23,17 +23,16 @@ LARGEST_OFFSET = 3.0
 """Of labels that a head without a bias learns, in their standard deviations: its features have to say it."""
 
 
-def scale_of(task: Task, train: Split) -> Scale:
-    """Return the scale of the training rows' labels; `RAW` where these are no numbers.
+def scale_of(kind: Kind, labels: Sequence[Label]) -> Scale:
+    """Return the scale of training rows' labels; `RAW` where these have no units.
 
     Raises:
         UsageError: if numbers in fp32, in which models answer, do not tell the labels apart.
     """
-    labels = task.kind.label_array(train.labels or (0,), task.num_labels)
-    scale = task.kind.scale(labels)
-    if scale == RAW:
+    if not kind.has_units or not labels:
         return RAW
-    largest = float(abs(labels).max())
+    numbers = kind.label_array(labels, 1)
+    scale, largest = kind.scale(numbers), float(abs(numbers).max())
     if not (scale.size >= SMALLEST and largest <= LARGEST):
         raise UsageError(
             f"the labels have a standard deviation of {scale.size:g}, and the largest is {largest:g}",

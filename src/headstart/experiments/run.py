@@ -84,7 +84,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
             0,
         ),
         privacy=run_privacy(data),
-        warnings=tuple(_warnings(stages, task.main_metric, constant, len(data.report))),
+        warnings=(*_warnings(stages, task.main_metric, constant, len(data.report)), *_notes_on_scale(data)),
     )
 
 
@@ -117,4 +117,13 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num
         yield (
             f"Stage 1 ({stages[0].name}) reached {100 * stages[0].scores[metric]:.2f} {metric}, not clearly above the "
             f"best constant answer ({100 * constant:.2f}): the head it hands over may be poor"
+        )
+
+
+def _notes_on_scale(data: RunData) -> Iterator[str]:
+    """Say that numbers were learned as they are where that is not what a person expects."""
+    if data.task.kind.has_units and data.run.experiment.training.privacy is not None:
+        yield (
+            "the labels were learned as they are, since their mean and spread would leave the private rows beside the "
+            "budget: bring them near mean 0 and standard deviation 1 by numbers that do not come from these rows"
         )

@@ -13,7 +13,7 @@ from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.scoring import constant_scores_of
-from headstart.experiments.task_rows import Parts, TaskRows
+from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
 from headstart.losses import Scale
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -36,7 +36,7 @@ NUMBER_BYTES, TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 24, 36, 200, 1 << 24
 """What Python needs for a number, for a token in a list, and for a tensor's name and digest; a tokenizer is this large
 at most."""
 
-Which = Literal["train", "report", "choose", "sample_rows"]
+Which = Literal["train", "report", "choose", "test", "sample_rows"]
 """The rows that a run has, by the names of the properties of `RunData`."""
 
 
@@ -92,6 +92,12 @@ class RunData:
     def choose(self) -> Split:
         """The training rows that a strategy chooses on instead of training on them; possibly empty."""
         return self._parts.choose
+
+    @property
+    def test(self) -> Split:
+        """The test rows that came with a person's table: for the very end of a fit alone; possibly empty."""
+        is_table = self.run.source.file is not None
+        return self.task_data.splits.get("test", EMPTY) if is_table else EMPTY
 
     @property
     def sample_rows(self) -> Split:

@@ -46,7 +46,7 @@ def check_rows(training: TrainingOptions, data: TaskData) -> None:
             are numbers cannot be told apart.
     """
     num_rows = len(data.training)
-    scale_of(data.task, data.training)
+    scale_of(data.task.kind, data.training.labels or ())
     loss_of(training, data.task, class_counts(data.task, data.training), num_rows)
     training.num_steps(data.task.name, num_rows)
 
@@ -82,6 +82,6 @@ def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluati
         fingerprint=data.fingerprint,
         num_rows=len(train),
         class_counts=class_counts(data.task, train),
-        scale=scale_of(data.task, train),
+        scale=scale_of(data.task.kind, train.labels or ()),
         evaluation=evaluation,
     )

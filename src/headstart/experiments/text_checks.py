@@ -28,17 +28,31 @@ def check_texts(data: RunData) -> None:
     data.cache.kept.get(("texts are checked", *key, *reading), lambda: _checked(data), lambda _: CHECKED_BYTES)
 
 
+def check_test_texts(data: RunData) -> None:
+    """Hold the tokens of the test rows of a person's table to what the model reads.
+
+    Raises:
+        DataError: with the rows that the model cannot read.
+    """
+    if len(data.test):
+        _check("test", data.test, data.tokens("test"), data, _limits(data))
+
+
 def _checked(data: RunData) -> bool:
-    config = load_config(data.model)
-    if data.run.experiment.head == NATIVE:
-        follow_end_of_text(config, data.tokenizer, data.model.name)
-    limits = input_limits(config, data.run.experiment.head)
+    limits = _limits(data)
     _check("training", data.train, data.tokens("train"), data, limits)
     _check("held-out", data.choose, data.tokens("choose"), data, limits)
     _check("reported", data.report, data.tokens("report"), data, limits)
     for source in data.run.evaluate_on:
         _check(source.name, data.other(source).evaluation, data.other_tokens(source), data, limits)
     return True
+
+
+def _limits(data: RunData) -> InputLimits:
+    config = load_config(data.model)
+    if data.run.experiment.head == NATIVE:
+        follow_end_of_text(config, data.tokenizer, data.model.name)
+    return input_limits(config, data.run.experiment.head)
 
 
 def _check(name: str, split: Split, tokens: TokenizedSplit, data: RunData, limits: InputLimits) -> None:

@@ -45,6 +45,7 @@ class Kind(ABC):
         min_classes: classes that a task needs at least; 0 where answers are not classes.
         has_choices: an example brings choices of its own, whose number may differ from example to example.
         picks_one: one of several answers is right, and each has a probability: there are accuracy and calibration.
+        has_units: answers are numbers in a unit of their own: they have a scale, and errors in that unit.
         shift_cancels: adding a number to a head's one logit changes no probability.
         problem_type: transformers' word; None if it lacks one.
         dtype: of labels as an array.
@@ -57,6 +58,7 @@ class Kind(ABC):
     min_classes: ClassVar[int] = 0
     has_choices: ClassVar[bool] = False
     picks_one: ClassVar[bool] = False
+    has_units: ClassVar[bool] = False
     shift_cancels: ClassVar[bool] = False
     problem_type: ClassVar[Any] = None
     dtype: ClassVar[str] = "int64"
@@ -160,7 +162,7 @@ class Kind(ABC):
         """Return the variance of labels written as right `answers`, summed over the columns of these."""
 
     def scale(self, labels: Values) -> Scale:
-        """Return the units to learn such labels in; `RAW` where they have none."""
+        """Return the scale to learn such labels in; `RAW` where they have no units."""
         return RAW
 
     def answered_variance(self, answers: Answers) -> float:

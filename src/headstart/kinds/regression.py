@@ -20,6 +20,7 @@ class Regression(Kind):
 
     name = "regression"
     metrics = ("pearson", "spearman", "mae", "rmse")
+    has_units = True
     problem_type = "regression"
     dtype = "float64"
     # The values themselves are the answers: within a hundredth of the labels' spread they are one value.

@@ -1,10 +1,11 @@
 """The units in which a head answers: its last map takes up a scale, so that the model itself needs to know of none.
 
-Letters: k logits, i inputs of the last map.
+Letters: k logits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,40 +19,44 @@ from headstart.models.own_heads import FourierKan
 
 @dataclass(frozen=True, slots=True)
 class LastMap:
-    """A head's last map, which is linear in its weights.
+    """A head's last map, which is linear in its weights, by the names of its tensors in the head.
 
     Attributes:
-        weight: of any shape; it makes the logits but for the bias.
+        weight: makes the logits but for the bias; of any shape.
         bias: [k], added to the logits; None where there is none.
     """
 
-    weight: torch.Tensor
-    bias: torch.Tensor | None
+    weight: str
+    bias: str | None
 
     @torch.no_grad()
-    def change(self, scale: Scale) -> None:
-        """Let logits z become `scale.raw(z)`, in place; computed in fp64, so that this can be undone.
+    def change(self, head: Mapping[str, torch.Tensor], scale: Scale) -> None:
+        """Let a head whose logits are z have the logits `scale.raw(z)`, in place; computed in fp64.
 
         Raises:
             ValueError: if there is no bias to take up an offset.
         """
         if self.bias is not None:
-            self.bias.copy_(scale.raw(self.bias))
+            head[self.bias].copy_(scale.raw(head[self.bias]))
         elif scale.offset:
             raise ValueError("a map without a bias cannot take up an offset")
-        self.weight.copy_(self.weight.double() * scale.size)
+        head[self.weight].copy_(head[self.weight].double() * scale.size)
 
 
 def last_map(classifier: Classifier) -> LastMap | None:
     """Return the map that makes a classifier's logits; None where the head ends in something else.
 
-    That nothing of the architecture stands behind it is held up by a test of all architectures.
+    That no architecture does anything to the logits behind it is held up by a test of all of them.
     """
+    modules = {id(module): path for path, module in classifier.model.named_modules()}
     linear = last_linear(classifier.model, classifier.head_names)
     if linear is not None:
-        return LastMap(linear.weight, linear.bias)
+        path = modules[id(linear)]
+        return LastMap(f"{path}.weight", None if linear.bias is None else f"{path}.bias")
     own: nn.Module | None = getattr(classifier.model, "head", None)
-    return LastMap(own.coefficients, own.bias) if isinstance(own, FourierKan) else None
+    if isinstance(own, FourierKan):
+        return LastMap(f"{modules[id(own)]}.coefficients", f"{modules[id(own)]}.bias")
+    return None
 
 
 def to_raw_units(classifier: Classifier, scale: Scale) -> None:
@@ -65,7 +70,7 @@ def to_raw_units(classifier: Classifier, scale: Scale) -> None:
     last = last_map(classifier)
     if last is None:
         raise ValueError("the head does not end in a map that can take up a scale")
-    last.change(scale)
+    last.change(classifier.head_tensors(), scale)
 
 
 def to_standard_units(classifier: Classifier, scale: Scale) -> None:

@@ -5,7 +5,7 @@ Letters: b batch, k logits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,12 +26,21 @@ def first_batch(rows: LiveRows, collate: Collate, model: PreTrainedModel) -> dic
     Raises:
         UsageError: if no batch can be made of them.
     """
+    return batch_of(rows, collate, model, range(min(NUM_ROWS, len(rows))))
+
+
+def batch_of(rows: LiveRows, collate: Collate, model: PreTrainedModel, numbers: Iterable[int]) -> dict[str, Any]:
+    """Return some rows as the model takes them, where the model is.
+
+    Raises:
+        UsageError: if no batch can be made of them.
+    """
     try:
-        batch: Any = collate([rows[row] for row in range(min(NUM_ROWS, len(rows)))])
+        batch: Any = collate([rows[row] for row in numbers])
     except HeadstartError:
         raise
     except Exception as error:
-        raise _unreadable("no batch can be made of train_dataset's first rows", error) from error
+        raise _unreadable("no batch can be made of train_dataset's rows", error) from error
     if not isinstance(batch, Mapping) or LABEL_COLUMNS[0] not in batch:
         raise UsageError(
             "the batches of `data_collator` have no labels",

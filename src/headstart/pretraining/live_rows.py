@@ -13,6 +13,7 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase, defau
 
 from headstart.errors import UsageError
 from headstart.kinds.kind import Kind
+from headstart.losses import RAW, Scale
 from headstart.training.features import Collate
 
 LABEL_COLUMNS = ("labels", "label", "label_ids")
@@ -38,6 +39,7 @@ class LiveRows(Dataset[dict[str, Any]]):
         self._name = LABEL_COLUMNS[0] if renames else label_column
         self._kind: Kind | None = None
         self._num_logits = 0
+        self._scale = RAW
         self.lengths, self.labels, self.largest_token = [1] * len(rows), [plain(rows[0][label_column])], -1
         if "input_ids" in rows[0]:
             self._read_through()
@@ -68,6 +70,10 @@ class LiveRows(Dataset[dict[str, Any]]):
         for row, label in enumerate(self.labels):
             self._target(row, label, self.lengths[row])
 
+    def learn_in(self, scale: Scale) -> None:
+        """Give labels that are numbers in standard units from now on."""
+        self._scale = scale
+
     def _read_through(self) -> None:
         self.labels = []
         for index in range(len(self._rows)):
@@ -82,9 +88,10 @@ class LiveRows(Dataset[dict[str, Any]]):
             return label
         try:
             # A row of a multiple choice holds its choices, each of them tokens.
-            return self._kind.target(label, length if self._kind.has_choices else self._num_logits)
+            target = self._kind.target(label, length if self._kind.has_choices else self._num_logits)
         except ValueError as error:
             raise self._wrong_label(row, label, str(error)) from error
+        return target if self._scale == RAW or isinstance(target, list) else self._scale.standard_number(target)
 
     def _wrong_label(self, row: int, label: Any, reason: str) -> UsageError:
         remedy = (

@@ -29,6 +29,7 @@ from headstart.models.parameters import count, digests
 from headstart.pretraining.first_batch import check_tokens, first_batch, loss_of, num_logits, unread
 from headstart.pretraining.live_model import LiveModel, head_of, live_model
 from headstart.pretraining.live_rows import LiveRows, checked_rows, collator
+from headstart.pretraining.live_scale import standardised
 from headstart.pretraining.plain_module import PlainModule
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
@@ -76,7 +77,9 @@ def pretrain_head(
             pass returns logits (alone, in a tuple or dictionary, or as `.logits`); its loss is then ours. What
             `torch.compile` and `DataParallel` put around it is seen through. The head is trained from where it stands.
         train_dataset: rows with a length, each a dictionary of model inputs and `labels` (or `label`); columns that
-            the model does not take are left out. Labels are class numbers, numbers, or 0 and 1 for each class.
+            the model does not take are left out. Labels are class numbers, numbers, or 0 and 1 for each class. Numbers
+            are learned with mean 0 and standard deviation 1, and the head answers in their own unit afterwards (of
+            images and sounds they are learned as they are).
         adapter: name with options (`lora:rank=16`); None trains the head alone (LP-FT's first stage).
         adapter_from: folder of a saved adapter that the adapter starts from.
         backbone: path of the pretrained model inside a module of your own; found where there is only one.
@@ -115,10 +118,13 @@ def pretrain_head(
         live = live_model(model, backbone)
         classifier, rows = _prepared(live, train_dataset, head, data_collator, processing_class)
         stage = _stage(classifier, rows, method, training)
+        scale = standardised(classifier, rows.dataset, rows.collate)
         head_names = {live.own_name(name) for name in classifier.head_names}
         before = digests(_outside(live.given, head_names))
         outcome = _train(classifier, stage, rows, training, seed, progress)
-        _write(live.given, {live.own_name(name): tensor for name, tensor in outcome.head_tensors().items()})
+        trained = outcome.head_tensors()
+        scale.take_up(trained)
+        _write(live.given, {live.own_name(name): tensor for name, tensor in trained.items()})
     require_equal("the model's backbone after pretrain_head", before, digests(_outside(live.given, head_names)))
     return outcome.record(stage, backbone_restored=True)
 

@@ -1,4 +1,4 @@
-"""A report for programs, as CSV and JSON: scores as they are stored, unrounded, from 0 to 1."""
+"""A report for programs, as CSV and JSON: scores as they are stored, unrounded, from 0 to 1; errors in their unit."""
 
 from __future__ import annotations
 
@@ -98,6 +98,10 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "upper_quartile": lambda row: row.summary and row.summary.upper_quartile,
     "mean_with_failures": lambda row: row.mean_with_failures,
     "constant_score": lambda row: row.constant_score,
+    "mae": lambda row: row.errors.get("mae"),
+    "constant_mae": lambda row: row.constant_errors.get("mae"),
+    "rmse": lambda row: row.errors.get("rmse"),
+    "constant_rmse": lambda row: row.constant_errors.get("rmse"),
     "stage1_mean": lambda row: row.stage1 and row.stage1.mean,
     "seconds": lambda row: row.seconds,
     "num_trained_parameters": lambda row: row.num_trained_parameters,

@@ -113,6 +113,7 @@ class RunRecord:
         constant_score: the main metric of the best constant answer to the reported rows.
         constant_scores: each metric of its best constant answer; empty where they were not recorded.
         others: the same model on rows of other tasks or files.
+        test: of a fit whose table has test rows: the finished model on these, scored once at the end.
         is_degenerate: whether every answer was the same, or as good as the same.
         folds: number of folds that the seeds go through, None if all of them share one split.
         reported_split: the split that `scores` come from.
@@ -138,6 +139,7 @@ class RunRecord:
     chosen_on: str
     purpose: Purpose = Purpose.REPORT
     others: tuple[OtherResult, ...] = ()
+    test: OtherResult | None = None
     is_degenerate: bool = False
     folds: int | None = None
     learning_rates: dict[str, float] = field(default_factory=dict)
@@ -175,6 +177,7 @@ class RunRecord:
                 setting=replace(self.setting, other_rows=other.fingerprint) if self.setting else None,
                 stages=tuple(replace(stage, scores={}) for stage in self.stages),
                 others=(),
+                test=None,
                 warnings=(),
                 is_degenerate=other.is_degenerate,
             )

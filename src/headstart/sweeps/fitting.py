@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from headstart.artifacts.model_folder import RUN_FILE
 from headstart.artifacts.new_folder import require_empty
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
@@ -12,10 +14,13 @@ from headstart.experiments.options import Options
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.saved_adapters import require_storable
+from headstart.experiments.text_checks import check_test_texts
+from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_adapter, export_run
+from headstart.sweeps.final_test import tested
 
 
 def working_store(out: Path) -> Path:
@@ -39,13 +44,17 @@ def plan_fit(
         if experiment.adapter is None or all(stage.adapter is None for stage in experiment.plan):
             raise UsageError("`save_adapter` would have no effect: no stage here trains an adapter")
         require_storable(experiment.adapter, "save_adapter")
-    return Run(experiment, seed, source.at(seed))
+    run = Run(experiment, seed, source.at(seed))
+    check_test_texts(RunData.of(run, cache))
+    return run
 
 
 def fit_model(
     data: RunData, store: LocalStore, out: Path, executor: Executor, *, adapter_out: Path | None = None
 ) -> RunRecord:
-    """Train and write the model folder; returns the record, also of a run that failed (nothing is written then).
+    """Train, write the model folder and score its table's test rows; returns the record.
+
+    Of a run that failed, the record is returned too, and nothing is written.
 
     Args:
         data: of the run.
@@ -58,6 +67,8 @@ def fit_model(
     (record,) = executor.execute([data.run])
     if record.status is RunStatus.FINISHED:
         export_run(data, store, out, executor)
+        record = replace(record, test=tested(data, out))
+        write_record(out / RUN_FILE, record)
         if adapter_out is not None:
             export_adapter(data.run, store, adapter_out)
         shutil.rmtree(store.root)

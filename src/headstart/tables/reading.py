@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headstart.errors import DataError
-from headstart.tables.delimited import scan_csv, scan_json, scan_json_lines, scan_tsv
+from headstart.tables.delimited import scan_csv, scan_tsv
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.json_tables import scan_json, scan_json_lines
 from headstart.tables.table import Table, joined, unreadable
 
 CHUNK_ROWS = 10_000
