@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from headstart.errors import UsageError
@@ -144,10 +145,10 @@ def test_rows_without_an_answer_are_null_in_every_column(kind: str, answered: tu
     answers = np.asarray(PROBABLE, np.float32)[: len(answered), :width]
     said = replace(predictions(kind_named(kind), []), answers=answers)
     choices = [2] * len(answered) if kind == "multiple_choice" else None
-    schema = prediction_schema(task(kind_named(kind)), num_choices=2)
+    schema = prediction_schema(task(kind_named(kind)), num_choices=2 if kind == "multiple_choice" else 0)
     columns = prediction_columns(said, schema, EVERY_PROBABILITY, choices)
     whole = in_all_rows(columns, answered, 4)
     assert whole.schema == schema
-    assert whole.take(list(answered)).equals(columns)
+    assert whole.take(pa.array(answered, pa.int64())).equals(columns)
     for column in whole.columns:
         assert [value is None for value in column.to_pylist()] == [row not in answered for row in range(4)], column

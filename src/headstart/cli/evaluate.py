@@ -12,6 +12,7 @@ import typer
 from headstart.cli import options
 from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
+from headstart.cli.output import rows_text
 from headstart.cli.scores import constant_text
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
@@ -83,10 +84,11 @@ def evaluate(
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
         print(written(name, score).replace(" ", ": "))
-    print(f"on {found.num_rows} rows of {source}; {constant_text(found.constant_scores)}")
+    print(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
     for note in found.notes:
         print(in_flags(note))
     if found.num_truncated:
-        print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
+        were = "was" if found.num_truncated == 1 else "were"
+        print(f"{rows_text(found.num_truncated)} {were} longer than the model reads and lost tokens")
     if found.is_degenerate:
         print("every answer is the same, or as good as the same: these numbers say nothing about the model")

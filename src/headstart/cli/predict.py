@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
 from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
+from headstart.cli.output import rows_text
 from headstart.tables.file_options import READING, FileOptions
+
+if TYPE_CHECKING:
+    from headstart.inference.user_files import Written
 
 
 def predict(
@@ -75,13 +79,19 @@ def predict(
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}))
     elif not quiet:
-        resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
-        print(f"{written.num_rows} rows{resumed}: {out}")
-        for note in written.notes:
-            print(in_flags(note))
-        if written.num_incomplete:
-            print(f"{written.num_incomplete} rows lack a text and got no answer")
-        if written.num_truncated:
-            print(f"{written.num_truncated} rows were longer than the model reads and lost tokens")
-        if written.num_without_label:
-            print(f"{written.num_without_label} rows got no label: no class was as probable as not")
+        _print(written, out)
+
+
+def _print(written: Written, out: Path) -> None:
+    resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
+    print(f"{rows_text(written.num_rows)}{resumed}: {out}")
+    for note in written.notes:
+        print(in_flags(note))
+    if written.num_incomplete:
+        lack = "lacks" if written.num_incomplete == 1 else "lack"
+        print(f"{rows_text(written.num_incomplete)} {lack} a text and got no answer")
+    if written.num_truncated:
+        were = "was" if written.num_truncated == 1 else "were"
+        print(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
+    if written.num_without_label:
+        print(f"{rows_text(written.num_without_label)} got no label: no class was as probable as not")

@@ -146,8 +146,8 @@ def write_submission(
 ) -> None:
     """Answer all test rows and write the archive, whole or not at all.
 
-    `precision` is as in `prediction_precision`. The executor does runs again, bit for bit, whose weights were not kept. `announce` is called with each part before
-    its rows are answered.
+    The executor does runs again, bit for bit, whose weights were not kept. `precision` is as in `prediction_precision`,
+    and `announce` is called with each part before its rows are answered.
 
     Raises:
         UsageError: if the disk is full or the folder may not be written.
