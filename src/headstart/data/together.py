@@ -32,7 +32,8 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
         part: rows that the smallest part should have.
     """
     apart = _numbered(split.groups or range(len(split)))
-    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split), text_keys(split))]
+    whole = text_keys(split)
+    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split, whole), whole)]
     units = levels[0]
     for finer in (*levels[1:], apart):
         if max(finer) > max(units):
