@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.cli.scores import constant_text
+from headstart.cli.scores import class_table, constant_text
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
 
@@ -67,6 +68,8 @@ def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
         print(written(name, score).replace(" ", ": "))
     print(f"on {found.num_rows} rows of {source}; {constant_text(found.constant_scores)}")
+    if found.classes:
+        Console(highlight=False, markup=False).print(class_table(found.classes))
     if found.num_truncated:
         print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
     if found.is_degenerate:

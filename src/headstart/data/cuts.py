@@ -90,7 +90,7 @@ def missing_classes(side: str, split: Split, classes: Sequence[str]) -> list[str
     missing = [repr(name) for index, name in enumerate(classes) if index not in present]
     if not missing or split.labels is None:
         return []
-    more = f" and {len(missing) - MAX_NAMED} more classes" if len(missing) > MAX_NAMED else ""
+    more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
     return [f"no {side} row of {', '.join(missing[:MAX_NAMED])}{more}"]
 
 
@@ -129,6 +129,11 @@ def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]
     """Return the training rows whose texts are not in validation, and those without which a class would have none."""
     leaks = set(text_keys(validation))
     is_leak = [key in leaks for key in text_keys(training)]
+    if all(is_leak):
+        raise UsageError(
+            "`drop_leaks` leaves no training rows: all of their texts stand in validation",
+            remedy="  Leave it out, or give other validation rows.",
+        )
     labels = training.labels or (0.0,) * len(training)
     left = Counter(each for label, leak in zip(labels, is_leak, strict=True) if not leak for each in classes_of(label))
     kept = []
@@ -137,14 +142,12 @@ def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]
             left.update(classes_of(label))
             is_leak[row] = False
             kept.append(row)
-    if sum(is_leak) + len(kept) == len(training):
-        raise UsageError(
-            "`drop_leaks` leaves no training rows: all of their texts stand in validation",
-            remedy="  Leave it out, or give other validation rows.",
-        )
-    notes = [f"{sum(is_leak)} training rows were dropped: their texts stand in validation too"]
+    rows = f"of {len(training)} training rows"
+    notes = [f"{sum(is_leak)} {rows} were dropped: their texts stand in validation too"]
     if kept:
-        notes.append(f"{len(kept)} such rows stay in training: a class would have no other")
+        notes.append(
+            f"{len(kept)} {rows} were kept though their texts stand in validation: a class would have no other"
+        )
     return training.take(row for row, leak in enumerate(is_leak) if not leak), notes
 
 
@@ -176,12 +179,14 @@ class _Known:
         num_first = sum(key in self.first for key in first)
         if num_folded:
             only = f", {num_folded - num_exact} of them only after case and spaces are folded"
-            why = ": a class or a part would have too few others" if is_own else ""
+            why = ", because too few rows, of a class or in all, have another text" if is_own else ""
             remedy = "; `drop_leaks` drops them from training" if name == VALIDATION else ""
             folded = only if num_folded > num_exact else ""
             notes.append(f"{num_folded} {rows} have texts that stand in training too{folded}{why}{remedy}")
         if is_own and num_first > num_folded:
-            notes.append(f"{num_first} {rows} share their first text with training rows: too few rows have another")
+            notes.append(
+                f"{num_first} {rows} share their first text with training rows, because too few rows have another"
+            )
         if num_near > 0:
             notes.append(f"{num_near} {rows} differ from a training row in punctuation or digits only")
         return notes

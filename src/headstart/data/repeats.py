@@ -58,7 +58,7 @@ def near_keys(split: Split) -> list[Key]:
 
 
 def first_text_keys(split: Split) -> list[Key]:
-    """Return what rows about one thing share: the first of several texts, such as a premise; where it is one, the text."""
+    """Return what rows about one thing share: the first of several texts, such as a premise, or their only text."""
     return [key[:1] if texts else key for key, texts in zip(text_keys(split), split.texts, strict=True)]
 
 
