@@ -1,216 +1,242 @@
-"""Tables in text files: CSV and TSV, plain or gzipped, read piece by piece."""
+"""Tables in delimited text: CSV, TSV and other signs between the cells, plain or gzipped, read piece by piece."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import io
-import re
-import sys
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
-from headstart.errors import DataFault, UsageError
+from headstart.tables.dialects import (
+    DELIMITERS,
+    Dialect,
+    OrdinaryLines,
+    called,
+    dialect_of,
+    has_literal_marks,
+    large_cells,
+    rows_of,
+)
 from headstart.tables.file_options import FileOptions
-from headstart.tables.table import Table
+from headstart.tables.header_rows import Header, header_of
+from headstart.tables.table import Table, unreadable
+from headstart.tables.text_lines import TextLines, open_lines
 
-UNDECODABLE = re.compile("[\udc80-\udcff]")
-"""How Python writes bytes that are not UTF-8 when it is told to keep them."""
-LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
-"""In characters; the csv module's own limit of 131072 refuses long documents."""
-DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+NUM_FIRST_LINES = 200
+"""How many lines are looked at before the first row is read."""
+UNIT_SEPARATOR = "\x1f"
+"""A sign that stands in no text."""
+LITERAL_MARKS = "quotation marks enclose no cells and are read as they stand (`quoting` double says otherwise)"
+NO_DELIMITER = (
+    "no sign between the cells is recognised; name it with `delimiter`, or, for a text a line, put the labels, one a "
+    "line, into a file beside it, such as reviews.labels"
+)
+SWALLOWED = (
+    "one cell holds several lines that look like rows; give `quoting` none if quotation marks are signs like any "
+    "other, or `quoting` double if these lines are one cell"
+)
+ALL_EMPTY = "all its cells are empty"
 
 NumberedRow = tuple[int, list[str]]
 
 
-def scan_csv(path: Path, options: FileOptions, chunk_rows: int, delimiter: str = ",") -> Iterator[Table]:
+def scan_csv(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
     """Yield a CSV file piece by piece; blank lines are rows only where there is one column."""
-    with _lines(path, options) as lines:
-        rows = _csv_rows(lines, delimiter)
-        header = list(options.columns)
-        first = None
-        if not header:
-            first = next((row for row in rows if row[1]), None)
-            if first is None:
-                yield Table(path=path, columns={}, faults=lines.pop_faults())
-                return
-            header = first[1]
-            for problem in _header_problems(header, delimiter):
-                lines.add(problem, first[0])
-        yield from _csv_pieces(lines, rows, header, chunk_rows, has_header=first is not None)
+    yield from _scan(path, options, chunk_rows, ",")
 
 
 def scan_tsv(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
     """Yield a table with tabs between its cells piece by piece."""
-    yield from scan_csv(path, options, chunk_rows, delimiter="\t")
+    yield from _scan(path, options, chunk_rows, "\t")
 
 
-class _Lines(Iterator[str]):
-    """The lines of a text file with their ends, their number so far, and what is wrong with them."""
-
-    def __init__(self, path: Path, stream: Iterable[str], encoding: str) -> None:
-        self.path, self._stream, self._encoding = path, iter(stream), encoding
-        self.number = 0
-        self.faults: list[DataFault] = []
-
-    def __next__(self) -> str:
-        try:
-            line = next(self._stream)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
-            raise StopIteration from error
-        except UnicodeError as error:
-            self.add(f"is not {self._encoding}: {error}; give its `encoding`")
-            raise StopIteration from error
-        self.number += 1
-        if bad := UNDECODABLE.search(line):
-            byte = ord(bad.group()) - 0xDC00
-            self.add(
-                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its `encoding`, such as "
-                "cp1252, or save the file as UTF-8"
-            )
-            return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
-        return line
-
-    def pop_faults(self) -> tuple[DataFault, ...]:
-        """Return the faults since the last call."""
-        faults, self.faults = tuple(self.faults), []
-        return faults
-
-    def add(self, message: str, line: int | None = None) -> None:
-        """Say that something is wrong with a line; by default with the one that was read last."""
-        self.faults.append(DataFault(file=str(self.path), line=line or max(1, self.number), message=message))
+def scan_txt(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield delimited text whose suffix names no delimiter piece by piece."""
+    yield from _scan(path, options, chunk_rows, None)
 
 
-@contextmanager
-def _lines(path: Path, options: FileOptions) -> Iterator[_Lines]:
-    encoding = options.encoding or "utf-8"
-    try:
-        codecs.lookup(encoding)
-    except LookupError:
-        raise UsageError(
-            f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
-        ) from None
-    with _binary(path) as binary:
-        if options.encoding is None and _begins_as_utf_16(binary):
-            yield _with_fault(path, "is UTF-16; give `encoding` utf-16, or save it as UTF-8")
+def first_lines_of(path: Path, options: FileOptions) -> list[str]:
+    """Return a file's first lines with their ends; none if it is no text."""
+    with open_lines(path, options) as lines:
+        first = list(islice(lines, NUM_FIRST_LINES))
+        return [] if lines.faults else first
+
+
+def _scan(path: Path, options: FileOptions, chunk_rows: int, usual: str | None) -> Iterator[Table]:
+    with open_lines(path, options) as lines:
+        first_lines = list(islice(lines, NUM_FIRST_LINES))
+        dialect = _dialect(first_lines, options, usual)
+        if dialect is None:
+            faults = lines.pop_faults()
+            is_empty = not any(map(str.strip, first_lines))
+            yield Table(path=path, columns={}, faults=faults) if faults or is_empty else unreadable(path, NO_DELIMITER)
             return
-        is_utf_8 = codecs.lookup(encoding).name == "utf-8"
-        text = io.TextIOWrapper(
-            binary,
-            encoding="utf-8-sig" if is_utf_8 else encoding,
-            errors="surrogateescape" if is_utf_8 else "strict",
-            newline="",
+        num_skipped = int(dialect.has_separator_line)
+        first_lines = first_lines[num_skipped:]
+        # A mark that is never closed leaves no whole row.
+        first_rows = rows_of(first_lines, dialect) or rows_of(first_lines, replace(dialect, quoted=False))
+        if not first_rows:
+            yield Table(path=path, columns={}, faults=lines.pop_faults())
+            return
+        width = header_of(first_rows, options).width
+        ordinary = OrdinaryLines.of(first_lines, dialect.delimiter, width)
+        if options.quoting is None and dialect.delimiter == "\t" and _has_literal_marks(path, options, ordinary):
+            dialect = replace(dialect, quoted=False, notes=(*dialect.notes, LITERAL_MARKS))
+            first_rows = rows_of(first_lines, dialect)
+        reader = _Reader(lines, dialect, header_of(first_rows, options), ordinary if options.quoting is None else None)
+        yield from reader.pieces(_numbered(chain(first_lines, lines), reader, num_skipped), chunk_rows)
+
+
+def _dialect(first_lines: Sequence[str], options: FileOptions, usual: str | None) -> Dialect | None:
+    dialect = dialect_of(first_lines, options, usual)
+    if dialect is None and options.no_header and len(options.columns) == 1:
+        return Dialect(delimiter=UNIT_SEPARATOR, quoted=False)
+    return dialect
+
+
+def _has_literal_marks(path: Path, options: FileOptions, ordinary: OrdinaryLines) -> bool:
+    with open_lines(path, options) as lines:
+        return has_literal_marks(lines, ordinary.delimiter, ordinary)
+
+
+class _Reader:
+    """Makes tables of the rows of one file, and keeps what is wrong with the others."""
+
+    def __init__(self, lines: TextLines, dialect: Dialect, header: Header, ordinary: OrdinaryLines | None) -> None:
+        self.lines, self.dialect, self.header, self.ordinary = lines, dialect, header, ordinary
+        self.dropped = Counter(header.dropped)
+        self.notes = (*dialect.notes, *header.notes)
+
+    def pieces(self, rows: Iterator[NumberedRow], chunk_rows: int) -> Iterator[Table]:
+        """Yield the rows below the header as tables; the first piece comes even if it is empty."""
+        header_line = self._skip_header(rows)
+        for problem in (*self.header.problems, *self._wrong_delimiter()):
+            self.lines.add(problem, header_line)
+        is_first = True
+        while True:
+            with large_cells():
+                piece = list(islice(rows, chunk_rows))
+            is_last = len(piece) < chunk_rows
+            table = self._table(piece)
+            if is_first or table.num_rows or table.faults or table.dropped:
+                yield table
+            is_first = False
+            if is_last:
+                return
+
+    def _skip_header(self, rows: Iterator[NumberedRow]) -> int:
+        """Read the rows that stand above the table's own; return the first one's line."""
+        first = 1
+        with large_cells():
+            for number in range(self.header.num_rows):
+                line = next((line for line, row in rows if any(row)), 1)
+                first = line if number == 0 else first
+        return first
+
+    def _table(self, piece: Sequence[NumberedRow]) -> Table:
+        good = self._good(piece)
+        faulty = bool(self.header.problems)
+        columns = list(zip(*(row for _, row in good), strict=True)) if good else [()] * self.header.width
+        dropped, self.dropped = dict(self.dropped), Counter[str]()
+        notes, self.notes = self.notes, ()
+        return Table(
+            path=self.lines.path,
+            columns={} if faulty else {name: columns[place] for name, place in self.header.places.items()},
+            lines=() if faulty else tuple(line for line, _ in good),
+            faults=self.lines.pop_faults(),
+            notes=notes,
+            dropped=dropped,
+            header_doubt=self.header.doubt,
         )
-        yield _Lines(path, text, encoding)
 
+    def _good(self, piece: Sequence[NumberedRow]) -> list[NumberedRow]:
+        """Return the rows that have as many cells as the header; the others are left out, or go to the faults."""
+        if self._is_plain(piece):
+            return list(piece)
+        return [(line, cells) for line, row in piece if (cells := self._cells(line, row)) is not None]
 
-def _with_fault(path: Path, message: str) -> _Lines:
-    lines = _Lines(path, (), "")
-    lines.faults.append(DataFault(file=str(path), message=message))
-    return lines
+    def _is_plain(self, piece: Sequence[NumberedRow]) -> bool:
+        """Whether nothing is odd in any row, which is quickly seen."""
+        width, names, row_numbers = self.header.width, list(self.header.cells), self.header.row_numbers
+        return (
+            all(len(row) == width and any(row) and row != names for _, row in piece)
+            and all(not any(row[place] for _, row in piece) for place in self.header.unnamed)
+            and (row_numbers is None or all(row[row_numbers].isdecimal() for _, row in piece))
+        )
 
-
-@contextmanager
-def _binary(path: Path) -> Iterator[io.BufferedReader]:
-    with path.open("rb") as plain:
-        if path.suffix.lower() == ".gz":
-            with gzip.open(plain) as unpacked:
-                yield io.BufferedReader(unpacked)
+    def _cells(self, line: int, row: list[str]) -> list[str] | None:
+        """Return a row's cells, as many as the header has; None where it is no row."""
+        header = self.header
+        if header.width == 1 and not row:
+            return [""]
+        if not row or (header.width > 1 and not any(map(str.strip, row))):
+            if len(row) > 1:
+                self.dropped[ALL_EMPTY] += 1
+            return None
+        cells = row
+        if len(row) > header.width and not any(row[header.width :]):
+            cells = row[: header.width]
+        elif header.least_width <= len(row) < header.width:
+            cells = [*row, *[""] * (header.width - len(row))]
+        if len(cells) != header.width:
+            self.lines.add(self._wrong_number(len(row)), line)
+        elif header.cells and tuple(row) == header.cells:
+            self.lines.add("the header stands here once more; delete this line", line)
+        elif header.row_numbers is not None and not cells[header.row_numbers].isdecimal():
+            self.lines.add("the first column has no name and holds row numbers, but none here; give it a name", line)
+        elif filled := [place for place in header.unnamed if cells[place].strip()]:
+            place = filled[0]
+            self.lines.add(f"column {place + 1} of the header has no name, and holds a value here", line)
         else:
-            yield plain
+            return cells
+        return None
+
+    def _wrong_number(self, found: int) -> str:
+        named_by = "header" if self.header.num_rows else "list of `columns`"
+        said = f"has {_counted(found, 'cell')}, the {named_by} has {self.header.width}"
+        if found > self.header.width:
+            said += f"; {called(self.dialect.delimiter)} inside a cell need quotation marks around it"
+        return said
+
+    def _wrong_delimiter(self) -> list[str]:
+        """Return what is said of a header of one cell that holds a sign which stands between cells elsewhere."""
+        expected = self.dialect.delimiter
+        if len(self.header.cells) != 1 or expected not in DELIMITERS:
+            return []
+        used = next((sign for sign in DELIMITERS if sign != expected and sign in self.header.cells[0]), None)
+        if used is None:
+            return []
+        found = f"the header is one cell and holds {DELIMITERS[used]}, expected are {DELIMITERS[expected]}"
+        return [f"wrong delimiter: {found}; name the sign with `delimiter`"]
 
 
-def _begins_as_utf_16(binary: io.BufferedReader) -> bool:
-    try:
-        return binary.peek(2)[:2] in UTF_16_MARKS
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return False
-
-
-def _csv_rows(lines: _Lines, delimiter: str) -> Iterator[NumberedRow]:
-    """Yield rows, blank ones too, each with the line on which it starts."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+def _numbered(lines: Iterable[str], reader: _Reader, num_skipped: int) -> Iterator[NumberedRow]:
+    """Yield rows, blank ones too, each with the line on which it starts; what is no row goes to the faults."""
+    rows = csv.reader(lines, **reader.dialect.format)
+    ordinary = reader.ordinary if reader.dialect.quoted else None
+    line = num_skipped + 1
     while True:
-        line = lines.number + 1
         try:
-            with _large_cells():
-                row = next(reader)
-        except StopIteration:
+            for row in rows:
+                following = num_skipped + rows.line_num + 1
+                if following > line + 1 and ordinary is not None and ordinary.num_swallowed(row):
+                    reader.lines.add(SWALLOWED, line, f"lines {line} to {following - 1}")
+                else:
+                    yield line, row
+                line = following
             return
         except csv.Error as error:
-            lines.add(_csv_message(str(error)), line)
-            continue
-        yield line, row
-
-
-def _csv_pieces(
-    lines: _Lines, rows: Iterator[NumberedRow], header: list[str], chunk_rows: int, *, has_header: bool
-) -> Iterator[Table]:
-    good = _good_rows(lines, rows, header, has_header=has_header)
-    first_piece = True
-    while True:
-        piece = list(islice(good, chunk_rows))
-        faults = lines.pop_faults()
-        if piece or faults or first_piece:
-            values = zip(*(row for _, row in piece), strict=True) if piece else (() for _ in header)
-            columns = dict(zip(header, values, strict=True)) if len(set(header)) == len(header) else {}
-            yield Table(path=lines.path, columns=columns, lines=tuple(line for line, _ in piece), faults=faults)
-        first_piece = False
-        if len(piece) < chunk_rows:
-            return
-
-
-def _good_rows(
-    lines: _Lines, rows: Iterator[NumberedRow], header: list[str], *, has_header: bool
-) -> Iterator[NumberedRow]:
-    """Yield the rows that have as many cells as the header; what is wrong with the others goes to the faults."""
-    named_by = "header" if has_header else "list of `columns`"
-    for line, row in rows:
-        if not row and len(header) > 1:
-            continue
-        cells = row or [""]
-        if len(cells) != len(header):
-            lines.add(f"has {_counted(len(cells), 'cell')}, the {named_by} has {len(header)}", line)
-        elif has_header and cells == header and any(header):
-            lines.add("the header stands here once more", line)
-        else:
-            yield line, cells
-
-
-def _header_problems(header: list[str], delimiter: str) -> list[str]:
-    problems = [
-        f"two columns are called {name!r}" for name in sorted({name for name in header if header.count(name) > 1})
-    ]
-    problems += [
-        f"column {number} of the header has no name" for number, name in enumerate(header, 1) if not name.strip()
-    ]
-    used = next((sign for sign in DELIMITERS if sign != delimiter and sign in (header or [""])[0]), None)
-    if len(header) == 1 and used is not None:
-        remedy = {"\t": "; call it .tsv", ",": "; call it .csv"}.get(used, "")
-        found = f"the header is one cell and holds {DELIMITERS[used]}"
-        problems.append(f"wrong delimiter: {found}, expected are {DELIMITERS[delimiter]}{remedy}")
-    return problems
+            reader.lines.add(_csv_message(str(error)), line)
+            line = num_skipped + rows.line_num + 1
 
 
 def _csv_message(error: str) -> str:
+    remedy = "give `quoting` none if quotation marks are signs like any other"
     if "unexpected end of data" in error:
-        return "a quotation mark is opened in this row and never closed"
-    return f"is not well-formed CSV: {error}"
-
-
-@contextmanager
-def _large_cells() -> Iterator[None]:
-    before = csv.field_size_limit(LARGEST_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
+        return f"a quotation mark is opened in this row and never closed; {remedy}"
+    return f"is not well-formed CSV: {error}; {remedy}"
 
 
 def _counted(number: int, noun: str) -> str:

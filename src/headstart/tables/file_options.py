@@ -9,6 +9,9 @@ from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
 from headstart.option import option, options_of, split_list
 
+DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
+QUOTINGS = ("none", "double")
+
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Return pairs that are written as `a=b,c=d`.
@@ -23,6 +26,32 @@ def pairs(text: str) -> tuple[tuple[str, str], ...]:
             f"`labels` names {wrong[0]!r} and not what it is called", remedy="  Write 0=entailment,1=neutral."
         )
     return tuple((before.strip(), after.strip()) for before, _, after in parts)
+
+
+def delimiter_named(text: str) -> str:
+    """Return the sign between cells that is written so: itself, or `tab`, `comma`, `semicolon`, `bar`, `space`.
+
+    Raises:
+        UsageError: if it is not one sign, or one that stands for something else.
+    """
+    sign = DELIMITER_NAMES.get(text.casefold(), text)
+    if len(sign) != 1 or sign in '"\r\n\0':
+        raise UsageError(
+            f"`delimiter` was given as {text!r}",
+            allowed=f"  It is one sign, such as ';', or one of {', '.join(DELIMITER_NAMES)}.",
+        )
+    return sign
+
+
+def quoting_named(text: str) -> str:
+    """Return a way to quote.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    if text not in QUOTINGS:
+        raise UsageError(f"`quoting` was given as {text!r}", allowed=f"  It is one of {', '.join(QUOTINGS)}.")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +92,17 @@ class FileOptions:
         (), "Names of the columns of a file without a header: label,text.", read=split_list
     )
     encoding: str | None = option(None, "Encoding of a text file. (Default: UTF-8.)")
+    delimiter: str | None = option(
+        None,
+        "What stands between the cells of a text file: ';', or tab. (Recognised: commas, semicolons, tabs, bars.)",
+        read=delimiter_named,
+    )
+    quoting: str | None = option(
+        None,
+        "Quotation marks of a text file: double, if they enclose cells; none, if they are signs like any other. "
+        "(Default: double; recognised where tabs stand between the cells.)",
+        read=quoting_named,
+    )
     sheet: str | None = option(None, "Sheet of a spreadsheet. (Default: the first that is visible.)")
     config: str | None = option(None, "Configuration of a data set on the hub (hub:OWNER/NAME).")
     revision: str | None = option(None, "Revision of a data set on the hub.")
@@ -95,7 +135,7 @@ class FileOptions:
 AS_GUESSED = FileOptions()
 """Nothing was said: everything is guessed, or not done."""
 
-READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding", "sheet")
+READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding", "delimiter", "quoting", "sheet")
 """The options that say how any file is read, also one without labels."""
 LABELLED = (*READING, "label", "separator", "labels", "merge_labels", "decimal", "drop_incomplete")
 """The options that say how any file of labelled rows is read."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headstart.errors import DataError
-from headstart.tables.delimited import scan_csv, scan_tsv
+from headstart.tables.delimited import first_lines_of, scan_csv, scan_tsv, scan_txt
+from headstart.tables.dialects import is_delimited
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.json_tables import scan_json, scan_json_lines
+from headstart.tables.magic import HEAD_BYTES, binary_kind
 from headstart.tables.table import Table, joined, unreadable
 
 CHUNK_ROWS = 10_000
@@ -35,7 +37,7 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
             return
         before = _state(path)
         piece = None
-        for piece in SCANS[_suffix(path)](path, options, chunk_rows):
+        for piece in SCANS.get(_suffix(path), scan_txt)(path, options, chunk_rows):
             num_rows += piece.num_rows + len(piece.faults)
             yield piece
     except OSError as error:
@@ -67,6 +69,11 @@ def has_known_suffix(path: Path) -> bool:
     return _suffix(path) in SCANS
 
 
+def is_delimited_text(path: Path) -> bool:
+    """Whether a file is read as text with a sign between its cells."""
+    return path.is_file() and SCANS.get(_suffix(path), scan_txt) in (scan_csv, scan_tsv, scan_txt)
+
+
 def is_spreadsheet(path: Path) -> bool:
     """Whether a file's suffix is that of a spreadsheet, which has sheets."""
     return _suffix(path) in SPREADSHEETS
@@ -75,9 +82,26 @@ def is_spreadsheet(path: Path) -> bool:
 def _problem(path: Path) -> str:
     if path.is_dir():
         return "is a folder; name a file in it, or a folder that datasets' save_to_disk wrote"
-    if _suffix(path) not in SCANS:
-        return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
-    return "" if path.exists() else "the file does not exist"
+    if _suffix(path) in SCANS:
+        return "" if path.exists() else "the file does not exist"
+    return "" if path.is_file() and _holds_delimited_text(path) else _unknown_suffix(path)
+
+
+def _unknown_suffix(path: Path) -> str:
+    said = binary_kind(_head(path)) if path.is_file() else ""
+    if said:
+        return f"the suffix {path.suffix!r} names no known format; the file is {said}"
+    return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
+
+
+def _holds_delimited_text(path: Path) -> bool:
+    """Whether a file whose suffix says nothing is a table nonetheless."""
+    return not binary_kind(_head(path)) and is_delimited(first_lines_of(path, AS_GUESSED))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _suffix(path: Path) -> str:
@@ -122,6 +146,7 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
+    ".txt": scan_txt,
     ".jsonl": scan_json_lines,
     ".ndjson": scan_json_lines,
     ".json": scan_json,

@@ -10,7 +10,7 @@ from headstart.errors import DataError, UsageError
 from headstart.kinds.cells import is_missing
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.reading import is_spreadsheet, read_table
+from headstart.tables.reading import is_delimited_text, is_spreadsheet, read_table
 from headstart.tables.splits import SPLIT_NAMES, split_called
 from headstart.tables.table import Table
 
@@ -81,12 +81,23 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
         raise UsageError(
             f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
         )
+    _refuse_unused_dialect(given, options)
     read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(Path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
     if unused:
         raise UsageError(
             f"{' and '.join(f'`{name}`' for name in unused)} would have no effect: {file} is not on the hub",
             remedy="  Leave it out, or write hub:OWNER/NAME.",
+        )
+
+
+def _refuse_unused_dialect(given: Sequence[str], options: FileOptions) -> None:
+    names = [name for name in ("delimiter", "quoting") if getattr(options, name) is not None]
+    if names and not any(is_delimited_text(Path(each)) for each in given):
+        raise UsageError(
+            f"{' and '.join(f'`{name}`' for name in names)} would have no effect: {' and '.join(given)} is no CSV, "
+            "TSV or other delimited text",
+            remedy="  Leave it out.",
         )
 
 
