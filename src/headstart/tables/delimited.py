@@ -91,7 +91,7 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, usual: str | None) 
 
 def _dialect(first_lines: Sequence[str], options: FileOptions, usual: str | None) -> Dialect | None:
     dialect = dialect_of(first_lines, options, usual)
-    if dialect is None and options.no_header and len(options.columns) == 1:
+    if dialect is None and len(options.columns) == 1:
         return Dialect(delimiter=UNIT_SEPARATOR, quoted=False)
     return dialect
 
@@ -139,7 +139,7 @@ class _Reader:
         good = self._good(piece)
         faulty = bool(self.header.problems)
         columns = list(zip(*(row for _, row in good), strict=True)) if good else [()] * self.header.width
-        dropped, self.dropped = dict(self.dropped), Counter[str]()
+        dropped, self.dropped = dict(+self.dropped), Counter[str]()
         notes, self.notes = self.notes, ()
         return Table(
             path=self.lines.path,
@@ -171,9 +171,10 @@ class _Reader:
         header = self.header
         if header.width == 1 and not row:
             return [""]
-        if not row or (header.width > 1 and not any(map(str.strip, row))):
-            if len(row) > 1:
-                self.dropped[ALL_EMPTY] += 1
+        if not any(row) and (not row or header.width > 1):
+            self.dropped[ALL_EMPTY] += len(row) > 1
+            return None
+        if header.width > 1 and len(row) == 1 and not row[0].strip():
             return None
         cells = row
         if len(row) > header.width and not any(row[header.width :]):

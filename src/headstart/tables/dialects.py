@@ -73,7 +73,7 @@ def dialect_of(first_lines: Sequence[str], options: FileOptions, usual: str | No
         options: may name the delimiter, the quoting, and the columns.
         usual: the format's delimiter; None if it has none.
     """
-    separator_line = SEPARATOR_LINE.fullmatch(first_lines[0]) if first_lines and not options.no_header else None
+    separator_line = SEPARATOR_LINE.fullmatch(first_lines[0]) if first_lines and not options.columns else None
     quoted = options.quoting != "none"
     if options.delimiter is not None:
         return Dialect(delimiter=options.delimiter, quoted=quoted, has_separator_line=separator_line is not None)
@@ -131,7 +131,7 @@ def _fit(first_lines: Sequence[str], delimiter: str, options: FileOptions) -> tu
 def _fit_as(rows: Sequence[Sequence[str]], options: FileOptions) -> tuple[float, int]:
     if not rows:
         return 0.0, 0
-    if options.no_header:
+    if options.columns:
         width, body = len(options.columns), rows
     else:
         (width, body) = (len(rows[0]), rows[1:])

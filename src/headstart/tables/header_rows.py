@@ -63,7 +63,7 @@ def header_of(rows: Sequence[Sequence[str]], options: FileOptions) -> Header:
         rows: the first rows that are not blank, one at least.
         options: may name the columns of a table without a header.
     """
-    if options.no_header:
+    if options.columns:
         return Header(width=len(options.columns), places={name: place for place, name in enumerate(options.columns)})
     first, reason, num_more = _rows_of_names(rows)
     names = [_plain(name) for name in rows[first]]
@@ -82,7 +82,7 @@ def header_of(rows: Sequence[Sequence[str]], options: FileOptions) -> Header:
     return Header(
         width=len(names),
         places={name: place for place, name in enumerate(names) if name},
-        unnamed=tuple(unnamed),
+        unnamed=tuple(place for place in unnamed if not any(map(str.strip, columns[place]))),
         row_numbers=row_numbers,
         cells=() if is_short else tuple(rows[first]),
         num_rows=num_rows,
