@@ -13,10 +13,11 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Json, List, Sequence, Value
 
 from headstart.kinds.catalogue import kind_named
+from headstart.tables.arrow_tables import table_of
 from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.sources import tables_of
-from headstart.tables.table import Table
+from headstart.tables.table import Table, joined
 
 NAMES = ["unhappy", "so so", "happy"]
 REVIEWS = Features({"text": Value("string"), "label": ClassLabel(names=NAMES)})
@@ -173,3 +174,18 @@ def test_pieces_without_a_class_fit_the_others(tmp_path: Path) -> None:
     whole = pa.concat_tables([piece.to_arrow() for piece in pieces])
     assert whole.column("label").to_pylist() == [None, None, "unhappy", "so so"]
     assert whole.column("tags").to_pylist() == [[], [], ["so so"], ["happy"]]
+
+
+def test_categories_of_pieces_that_disagree_declare_nothing(tmp_path: Path) -> None:
+    """Each group of rows is encoded anew, by who comes first."""
+    groups = [pa.table({"label": pa.array(list(values)).dictionary_encode()}) for values in ("bab", "cab")]
+    with pyarrow.parquet.ParquetWriter(tmp_path / "rows.parquet", groups[0].schema) as writer:
+        for group in groups:
+            writer.write_table(group)
+    table = read_table(tmp_path / "rows.parquet")
+    assert list(table.columns["label"]) == list("babcab")
+    pieces = list(scan_table(str(tmp_path / "rows.parquet"), chunk_rows=3))
+    assert [piece.declared for piece in pieces] == [{"label": ("b", "a")}, {"label": ("c", "a", "b")}]
+    assert joined(tmp_path / "rows.parquet", pieces).declared == {}
+    whole = pyarrow.parquet.read_table(tmp_path / "rows.parquet")
+    assert table_of(tmp_path, whole).declared == {}

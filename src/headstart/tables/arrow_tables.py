@@ -19,6 +19,9 @@ from headstart.tables.table import Table, unreadable
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """How pandas calls an index that has no name."""
 
+POLARS_CATEGORY = b"_PL_CATEGORICAL2"
+"""What polars says of a column of its categories, which have no order of their own."""
+
 
 def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
     """Yield a Parquet file piece by piece."""
@@ -118,20 +121,23 @@ def _named(stored: pa.DataType) -> pa.DataType:
 
 
 def _categories(schema: pa.Schema, name: str, column: pa.ChunkedArray) -> tuple[str, ...]:
-    """Return a column's categories, where their order was declared.
+    """Return a column's categories, where somebody chose their order.
 
-    Arrow marks ordered ones. Of pandas' unordered ones, sorted ones are its own doing, and others somebody's. All else
-    that Arrow encodes by a dictionary is ordered by who came first, which says nothing.
+    Arrow marks ordered ones. Of others, sorted ones are the default of pandas and R, and polars' categories are in the
+    order in which they came.
     """
-    if not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+    if not pa.types.is_dictionary(column.type):
         return ()
-    categories = column.chunk(0).dictionary.to_pylist()
+    orders = {tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks}
+    categories = list(next(iter(orders))) if len(orders) == 1 else []
     if not all(isinstance(category, str) for category in categories):
         return ()
-    if column.type.ordered:
-        return tuple(categories)
-    is_declared = len(categories) == _num_pandas_categories(schema, name) and categories != sorted(categories)
-    return tuple(categories) if is_declared else ()
+    is_chosen = column.type.ordered or (
+        categories != sorted(categories)
+        and POLARS_CATEGORY not in (schema.field(name).metadata or {})
+        and _num_pandas_categories(schema, name) in (None, len(categories))
+    )
+    return tuple(categories) if is_chosen else ()
 
 
 def _num_pandas_categories(schema: pa.Schema, name: str) -> int | None:

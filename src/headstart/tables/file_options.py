@@ -73,7 +73,9 @@ class FileOptions:
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
     folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
-    drop_leaks: bool = option(False, "Drop training rows whose texts are in validation too, but for those that a class needs.")
+    drop_leaks: bool = option(
+        False, "Drop training rows whose texts are in validation too, but for those that a class needs."
+    )
     fold: int = 0
 
     def require_names(self) -> None:

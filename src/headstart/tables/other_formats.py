@@ -32,8 +32,12 @@ WAYS_ON = {
     ".jsonld": "a Croissant file says where the data lie: give those files",
     **dict.fromkeys((".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".gz"), UNPACK),
     **dict.fromkeys((".pdf", ".doc", ".docx", ".rtf", ".odt", ".html", ".htm", ".md"), EXTRACT),
-    **dict.fromkeys((".conll", ".conllu", ".iob"), "it labels words, and headstart whole texts; a table has one row for each text"),
-    **dict.fromkeys((".libsvm", ".svm", ".svmlight"), "it holds numbers and no texts; give the texts that they were made from"),
+    **dict.fromkeys(
+        (".conll", ".conllu", ".iob"), "it labels words, and headstart whole texts; a table has one row for each text"
+    ),
+    **dict.fromkeys(
+        (".libsvm", ".svm", ".svmlight"), "it holds numbers and no texts; give the texts that they were made from"
+    ),
 }
 """Suffix -> the way on; `{name}` is the file's name."""
 READERS = {

@@ -102,7 +102,7 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
         arrow=_joined_arrow(parts),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         dropped=sum((Counter(part.dropped) for part in parts), Counter[str]()),
-        declared={name: classes for part in parts for name, classes in part.declared.items()},
+        declared=_joined_declarations(parts),
         split_column=next((part.split_column for part in parts if part.split_column is not None), None),
     )
 
@@ -110,6 +110,15 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
 def unreadable(path: Path, message: str) -> Table:
     """Return a table without rows that says why."""
     return Table(path=path, columns={}, faults=(DataFault(file=str(path), message=message),))
+
+
+def _joined_declarations(parts: Sequence[Table]) -> dict[str, tuple[str, ...]]:
+    """Return what pieces declare of their columns, where they agree."""
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for part in parts:
+        for name, classes in part.declared.items():
+            said.setdefault(name, set()).add(classes)
+    return {name: next(iter(orders)) for name, orders in said.items() if len(orders) == 1}
 
 
 def _joined_arrow(parts: Sequence[Table]) -> pyarrow.Table | None:
