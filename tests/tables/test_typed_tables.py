@@ -85,7 +85,7 @@ def test_minus_one_is_a_value_like_any_other_where_no_classes_are_declared(tmp_p
     assert list(read_table(tmp_path / "rows.parquet").columns["label"]) == [-1, 1]
 
 
-MIXED = [["food"], ["food", "price"], "price", [], None, {"choices": ["a"]}, 7]
+MIXED = [["food"], ["food", "price"], "price", [], None, 7]
 
 
 @pytest.mark.parametrize("route", ["parquet", "folder", "arrow"])
@@ -189,3 +189,34 @@ def test_categories_of_pieces_that_disagree_declare_nothing(tmp_path: Path) -> N
     assert joined(tmp_path / "rows.parquet", pieces).declared == {}
     whole = pyarrow.parquet.read_table(tmp_path / "rows.parquet")
     assert table_of(tmp_path, whole).declared == {}
+
+
+@pytest.mark.parametrize("route", ["parquet", "folder", "arrow"])
+def test_columns_inside_others_are_those_of_json(tmp_path: Path, route: str) -> None:
+    rows = [{"content": {"text": f"text {i}", "about": {"label": i % 2}}, "id": i} for i in range(4)] + [{"id": 4}]
+    features = Features(
+        {
+            "content": {"text": Value("string"), "about": {"label": ClassLabel(names=["neg", "pos"])}},
+            "id": Value("int64"),
+        }
+    )
+    table = written(Dataset.from_list(rows, features=features), route, tmp_path)
+    assert table.columns == {
+        "content.text": [*(f"text {i}" for i in range(4)), None],
+        "content.about.label": ["neg", "pos", "neg", "pos", None],
+        "id": [0, 1, 2, 3, 4],
+    }
+    assert table.declared == {"content.about.label": ("neg", "pos")}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert set(read_table(tmp_path / "rows.jsonl").columns) >= set(table.columns)
+
+
+def test_objects_in_json_columns_are_columns_as_in_json(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": {"choices": ["x"]}}, {"text": "b", "label": ["y"]}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stored = pa.array([json.dumps(row["label"]) for row in rows], pa.json_())
+    pyarrow.parquet.write_table(pa.table({"text": ["a", "b"], "label": stored}), tmp_path / "rows.parquet")
+    typed, lines = read_table(tmp_path / "rows.parquet"), read_table(tmp_path / "rows.jsonl")
+    assert {name: list(values) for name, values in typed.columns.items()} == {
+        name: list(values) for name, values in lines.columns.items()
+    }
