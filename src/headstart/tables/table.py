@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,14 @@ class Table:
             declared=self.declared,
             split_column=self.split_column,
         )
+
+    def with_codes(self, column: str) -> Table:
+        """Return the table with the places of a column's declared classes, from 0, in place of their names."""
+        if column not in self.declared:
+            return self
+        codes = {name: code for code, name in enumerate(self.declared[column])}
+        values = [codes.get(value, value) if isinstance(value, str) else value for value in self.columns[column]]
+        return replace(self, columns={**self.columns, column: values})
 
     def to_arrow(self) -> pyarrow.Table:
         """Return the rows as an Arrow table; a column that mixes types becomes JSON text."""
