@@ -44,6 +44,8 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
     try:
         with pa.memory_map(str(path)) as source:
             for batch in _batches(source):
+                # Without it the offsets of a damaged file lead anywhere in memory.
+                batch.validate(full=True)
                 for begin in range(0, batch.num_rows, chunk_rows):
                     piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
                     yield table_of(path, piece, options, first_row)
