@@ -59,7 +59,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "commas": ("t.tsv", GOOD, {}, "holds commas, expected are tabs; call it .csv"),
     "doubled header": ("t.csv", "text,label\n" + GOOD, {}, "t.csv:2: the header stands here once more"),
     "two columns of a name": ("t.csv", "text,label,text\na,b,c\n", {}, "t.csv:1: two columns are called 'text'"),
-    "a column without a name": ("t.csv", "text,label,\na,b,c\n", {}, "t.csv:1: column 3 of the header has no name"),
+    "a column without a name": ("t.csv", "text,label,\na,b,c\n", {}, "t.csv:1: column 3 has no name in the header"),
     "a missing header": ("t.csv", GOOD.partition("\n")[2], {}, "there are: 'one fine day', 'yes'"),
     "too few cells": ("t.csv", GOOD + "alone\n", {}, "t.csv:6: has 1 cell, the header has 2"),
     "too many cells": ("t.csv", GOOD + "a,b,c\n", {}, "t.csv:6: has 3 cells, the header has 2"),
