@@ -60,7 +60,7 @@ class Header:
 
 def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialect) -> Header | None:
     """Return the header of a table and the rows below it; None where there is no row."""
-    if options.no_header:
+    if options.columns:
         return Header(names=options.columns, written=[], line=1, rows=rows, named_by="list of `columns`")
     first = next((row for row in rows if row[1]), None)
     if first is None:
@@ -123,8 +123,9 @@ def _no_header(names: Sequence[str], body: Sequence[Sequence[str]], options: Fil
     given = {options.text, options.text_pair, options.label, options.split_column, options.group, *options.choices}
     if given & set(names):
         return []
+    whole = [cells for cells in body if len(cells) == len(names) and cells != names]
     for place, name in enumerate(names):
-        if name and any(cells[place].strip() == name for cells in body if len(cells) == len(names) and cells != names):
+        if name and sum(cells[place].strip() == name for cells in whole) > 1:
             return [f"the first row looks like data: {name!r} stands below it too; give `no_header` and `columns`"]
     return []
 

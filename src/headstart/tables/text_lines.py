@@ -111,7 +111,8 @@ def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
             yield lines
             return
         errors = "surrogateescape" if codecs.lookup(encoding).name == "utf-8" else "strict"
-        yield TextLines(path, io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline=""), encoding)
+        with io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="") as text:
+            yield TextLines(path, text, encoding)
 
 
 @contextmanager
