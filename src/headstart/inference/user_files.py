@@ -172,7 +172,7 @@ def evaluate_file(
     device = resolve_device(device)
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
-    table = read_table(file, options)
+    table = read_table(file, replace(options, kind=task.kind))
     if options.split_column is not None:
         table = rows_to_score(table, options.split_column, task.label_column)
     found = evaluate(
