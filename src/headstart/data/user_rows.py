@@ -156,8 +156,23 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     )
 
 
-def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
-    """Return the rows of a table, or of a piece of one, with all their columns, and their examples in the same order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlabelledRows:
+    """Rows of a table, or of a piece of one, that are to be answered.
+
+    Attributes:
+        columns: all columns of all n rows.
+        split: the examples of the complete rows, in their order.
+        complete: numbers of these, from 0 to n - 1; the others lack a text, or all choices.
+    """
+
+    columns: pyarrow.Table
+    split: Split
+    complete: tuple[int, ...]
+
+
+def unlabelled_chunk(table: Table, task: Task) -> UnlabelledRows:
+    """Return the rows of a table, or of a piece of one, and the examples of those that are complete.
 
     Raises:
         DataError: with all faults of the rows.
@@ -165,22 +180,42 @@ def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
     faults = [*table.faults, *_missing_columns(table, task.text_columns, task.choice_columns)]
     if not table.columns.keys() >= {*task.text_columns, *task.choice_columns}:
         raise _data_error(faults)
-    _good_texts(table, task.text_columns, faults)
-    _good_choices(table, task.choice_columns, faults)
+    complete = _complete_rows(table, task)
+    whole = table if len(complete) == table.num_rows else table.take(complete)
+    _good_texts(whole, task.text_columns, faults)
+    _good_choices(whole, task.choice_columns, faults)
     if faults:
         raise _data_error(faults)
-    return table.to_arrow(), read_split(task, table, labelled=False)
+    return UnlabelledRows(
+        columns=table.to_arrow(), split=read_split(task, replace(whole, faults=()), labelled=False), complete=complete
+    )
+
+
+def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
+    """Return the rows that have all texts, and where there are choices some of them."""
+    texts = [table.columns[name] for name in task.text_columns]
+    choices = [table.columns[name] for name in task.choice_columns]
+    return tuple(
+        row
+        for row in range(table.num_rows)
+        if not any(is_missing(column[row]) for column in texts)
+        and not (choices and all(is_missing(column[row]) for column in choices))
+    )
 
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
-    """Return a whole file of labelled rows for a known task, its classes and columns.
+    """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
+    return labelled_split(read_table(file, options), task, options)
+
+
+def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
+    """Return a table of labelled rows for a known task, its classes and columns.
 
     A class is called by its name, or by what `labels` says is called so; never by its index.
 
     Raises:
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
-    table = read_table(file, options)
     if task.row_format != "texts":
         return read_split(task, table)
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)

@@ -194,6 +194,16 @@ class Kind(ABC):
         is_same = bool((decisions == decisions[:1]).all())
         return is_same or self.answered_variance(answers) < self.least_spread**2 * variance
 
+    def num_changed(self, decisions: Values, others: Values) -> int:
+        """Return for how many of n rows two decisions differ."""
+        return int((decisions != others).reshape(len(decisions), -1).any(axis=1).sum())
+
+    def largest_difference(self, answers: Answers, others: Answers) -> float:
+        """Return the largest difference between two answers to one of n rows, 0 to 1 for probabilities."""
+        import numpy as np
+
+        return float(np.abs(np.asarray(answers, dtype=np.float64) - others).max())
+
     def prediction_fields(self, labels: Sequence[str], num_choices: int = 0) -> list[pyarrow.Field]:
         """Return names and types of a prediction's columns: the decision, then a probability per class or choice."""
         import pyarrow as pa

@@ -70,7 +70,7 @@ def _repeated(path: Path, line: int) -> DataFault:
 
 def _num_titles(rows: Sequence[NumberedRow]) -> int:
     """Return how many rows of one cell stand above a wider one, with a blank row between: such a row is no header."""
-    widths = [sum(bool(cell.strip()) for cell in cells) for _, cells in rows]
+    widths = (sum(bool(cell.strip()) for cell in cells) for _, cells in rows)
     first = next((place for place, width in enumerate(widths) if width > 1), 0)
     return first if first and rows[first][0] - rows[first - 1][0] > 1 else 0
 

@@ -19,7 +19,8 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
     """Yield a file's rows piece by piece; memory depends on the piece, not on the file (JSON arrays are read whole).
 
     Args:
-        file: CSV, TSV, JSON, JSON lines (each plain or .gz), Parquet, Arrow or a spreadsheet, by its suffix.
+        file: CSV, TSV, JSON, JSON lines (each plain or .gz), Parquet, Arrow, a spreadsheet or a file of
+            SPSS or Stata, by its suffix.
         options: how to read it.
         chunk_rows: rows of a piece.
 
@@ -112,6 +113,12 @@ def _spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[
     yield from scan_spreadsheet(path, options, chunk_rows)
 
 
+def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    from headstart.tables.statistics_files import scan_statistics_file
+
+    yield from scan_statistics_file(path, options, chunk_rows)
+
+
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
@@ -121,5 +128,8 @@ TEXT_SCANS: dict[str, Scan] = {
 }
 SPREADSHEETS: dict[str, Scan] = dict.fromkeys((".xlsx", ".xlsm", ".ods"), _spreadsheet)
 SCANS: dict[str, Scan] = (
-    TEXT_SCANS | {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow, ".ipc": _arrow} | SPREADSHEETS
+    TEXT_SCANS
+    | {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow, ".ipc": _arrow}
+    | SPREADSHEETS
+    | dict.fromkeys((".sav", ".zsav", ".dta"), _statistics_file)
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from headstart.tables.workbook_files import CellStates, cell_states
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
+DAMAGED = (BadZipFile, ParseError, zlib.error, EOFError, KeyError, ValueError, RuntimeError)
+"""What reading a damaged archive of XML raises."""
 LARGEST_WHOLE = 10**15
 """Whole numbers under it are exact in a spreadsheet."""
 
@@ -48,7 +51,7 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             yield from grid_tables(path, rows, options, chunk_rows, faults=faults, notes=[note] if note else [])
     except PasswordError:
         yield unreadable(path, "is protected by a password; save it without one")
-    except (CalamineError, BadZipFile, ParseError, KeyError, ValueError) as error:
+    except (CalamineError, *DAMAGED) as error:
         yield unreadable(path, f"cannot be read as a spreadsheet: {error}")
 
 
