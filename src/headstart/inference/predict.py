@@ -21,6 +21,7 @@ from headstart.errors import CheckpointError
 from headstart.inference.forward import Progress, batched_logits
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
+from headstart.models.output_units import exact_numbers
 
 PREDICTION_BATCH_SIZE = 32
 
@@ -93,15 +94,16 @@ def predict(
         split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
     )
     check_tokens(tokenized, split, saved.tokenizer, input_limits(saved.classifier.model.config, info.head))
-    logits = batched_logits(
-        saved.model,
-        tokenized,
-        PaddingCollator(saved.tokenizer, kind=task.kind),
-        batch_size=batch_size,
-        precision=precision,
-        device=device or best_device(),
-        progress=progress,
-    )
+    with exact_numbers(saved.classifier):
+        logits = batched_logits(
+            saved.model,
+            tokenized,
+            PaddingCollator(saved.tokenizer, kind=task.kind),
+            batch_size=batch_size,
+            precision=precision,
+            device=device or best_device(),
+            progress=progress,
+        )
     answers = task.kind.answers(logits).numpy()
     if not np.isfinite(answers).all():
         raise CheckpointError(
