@@ -22,7 +22,7 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs"),
+    ("registry", "seeding", "option", "costs", "hardware"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "store"),

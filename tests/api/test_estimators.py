@@ -114,6 +114,12 @@ def test_several_classes_at_once(classifier: Any) -> None:
     assert fitted.score(TEXTS, y) == np.mean((fitted.predict(TEXTS) == y).all(axis=1))
 
 
+def test_a_class_that_no_row_has_is_said(classifier: Any) -> None:
+    chosen = np.stack([LABELS == "good", LABELS == "bad", LABELS == "neither"], axis=1).astype(int)
+    with pytest.warns(UserWarning, match="no training row of '2': nothing of it can be learned"):
+        clone(classifier).set_params(strategy="finetune").fit(TEXTS, chosen)
+
+
 def test_numbers(tiny_checkpoint: CheckpointMaker) -> None:
     values = np.array([text.count(" ") + 0.5 for text in TEXTS])
     regressor = hs.HeadstartRegressor(

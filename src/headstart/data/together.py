@@ -15,8 +15,8 @@ from headstart.kinds.kind import Label
 Units = list[int]
 """For each row the number of its unit, from 0."""
 
-ANY, NONE = -1, -2
-"""Stand among a row's classes: one that every row has, and one of rows without a class."""
+ANY = -1
+"""Stands among the classes of every row: whatever the others, there must be rows on both sides."""
 
 
 def units_of(split: Split, *, num_parts: int, part: float) -> Units:
@@ -32,7 +32,8 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
         part: rows that the smallest part should have.
     """
     apart = _numbered(split.groups or range(len(split)))
-    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split), text_keys(split))]
+    whole = text_keys(split)
+    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split, whole), whole)]
     units = levels[0]
     for finer in (*levels[1:], apart):
         if max(finer) > max(units):
@@ -42,9 +43,9 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
 
 
 def classes_of(label: Label) -> tuple[int, ...]:
-    """Return what a row is dealt out by: its classes, and what every row has; numbers are no classes."""
+    """Return what a row is dealt by: its classes, and one that every row has; numbers are no classes."""
     if isinstance(label, tuple):
-        return (ANY, *(label or (NONE,)))
+        return (ANY, *label)
     return (ANY,) if isinstance(label, float) else (ANY, label)
 
 

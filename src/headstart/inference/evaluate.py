@@ -24,6 +24,8 @@ class Scores:
         num_rows: examples that were answered.
         num_truncated: examples that lost tokens to the maximum length.
         is_degenerate: whether the model says the same of all examples, which makes every metric meaningless.
+        precision: "fp32" or "bf16".
+        notes: sentences that say what was recognised or decided.
     """
 
     scores: dict[str, float]
@@ -32,6 +34,8 @@ class Scores:
     num_rows: int
     num_truncated: int
     is_degenerate: bool
+    precision: str = "fp32"
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -41,6 +45,7 @@ def evaluate(
     metric_names: tuple[str, ...] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return metrics of a model on labelled examples.
@@ -51,6 +56,7 @@ def evaluate(
         metric_names: None takes those of the model's own task.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
 
     Raises:
@@ -60,7 +66,7 @@ def evaluate(
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     task = saved.info.task
-    predictions = predict(saved, split, batch_size=batch_size, precision=precision, progress=progress)
+    predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
     right = task.kind.label_array(split.labels, task.num_labels)
     names = metric_names or task.metrics
     return Scores(
@@ -70,4 +76,5 @@ def evaluate(
         num_rows=len(split),
         num_truncated=predictions.num_truncated,
         is_degenerate=task.kind.says_nothing(right, predictions.answers, predictions.decisions),
+        precision=precision,
     )
