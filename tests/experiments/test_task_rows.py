@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import table_reading
 from headstart.data.user_rows import load_file
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.experiments.task_rows import TaskRows
+from headstart.tables import reading as table_reading
 from headstart.tables.file_options import FileOptions
 from tests.support.runs import SOURCE, tiny_rows
 

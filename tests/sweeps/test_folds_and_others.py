@@ -10,7 +10,6 @@ import pytest
 
 from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.frame import Frame
-from headstart.data import table_reading
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunDataCache
@@ -19,6 +18,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
+from headstart.tables import reading as table_reading
 from headstart.tables.file_options import FileOptions
 from tests.support.records import as_stored
 from tests.support.runs import tiny_choices, tiny_rows, tiny_sweep

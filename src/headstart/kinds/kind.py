@@ -44,6 +44,7 @@ class Kind(ABC):
         metrics: what a user's own task is judged by, the main metric first.
         min_classes: classes that a task needs at least; 0 where answers are not classes.
         has_choices: an example brings choices of its own, whose number may differ from example to example.
+        takes_several: an example may have several classes.
         picks_one: one of several answers is right, and each has a probability: there are accuracy and calibration.
         has_units: answers are numbers in a unit of their own: they have a scale, and errors in that unit.
         shift_cancels: adding a number to a head's one logit changes no probability.
@@ -57,6 +58,7 @@ class Kind(ABC):
     metrics: ClassVar[tuple[str, ...]]
     min_classes: ClassVar[int] = 0
     has_choices: ClassVar[bool] = False
+    takes_several: ClassVar[bool] = False
     picks_one: ClassVar[bool] = False
     has_units: ClassVar[bool] = False
     shift_cancels: ClassVar[bool] = False

@@ -40,9 +40,9 @@ class Regression(Kind):
             raise ValueError("is missing")
         number = _number(value)
         if number is None:
-            raise ValueError(f"is not a number but {value.strip() if isinstance(value, str) else value!r}")
+            raise ValueError("is not a number")
         if not math.isfinite(number):
-            raise ValueError(f"is {value!r}, and not a finite number")
+            raise ValueError("is not a finite number")
         return Cell(number=number)
 
     def indexed_label(self, value: object, size: int) -> float:

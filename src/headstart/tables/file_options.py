@@ -10,6 +10,21 @@ from headstart.kinds.kind import Kind
 from headstart.option import option, options_of, split_list
 
 
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs that are written as `a=b,c=d`.
+
+    Raises:
+        UsageError: if a part has no equals sign.
+    """
+    parts = [part.partition("=") for part in split_list(text)]
+    wrong = [before for before, sign, _ in parts if not sign]
+    if wrong:
+        raise UsageError(
+            f"`labels` names {wrong[0]!r} and not what it is called", remedy="  Write 0=entailment,1=neutral."
+        )
+    return tuple((before.strip(), after.strip()) for before, _, after in parts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
     """How to read a user's data and cut it into splits; None leaves it to be guessed, or not done.
@@ -20,7 +35,11 @@ class FileOptions:
 
     text: str | None = option(None, "Column of the text. (Guessed where it is obvious.)")
     text_pair: str | None = option(None, "Column of a second text.")
-    label: str | None = option(None, "Column of the label. (Guessed where it is obvious.)")
+    label: str | None = option(
+        None,
+        "Column of the label. (Guessed where it is obvious.) Several columns of 0 and 1, one for each class: "
+        "food,price,staff.",
+    )
     choices: tuple[str, ...] = option(
         (),
         "Columns of the choices, for multiple choice: a,b,c. The label is then the number of the right one, counted "
@@ -33,6 +52,12 @@ class FileOptions:
         read=kind_named,
     )
     separator: str | None = option(None, "What stands between the labels of one cell, for multi-label: '|' or ';'.")
+    labels: tuple[tuple[str, str], ...] = option(
+        (), "What classes are called that are written otherwise: 0=entailment,1=neutral.", read=pairs
+    )
+    merge_labels: bool = option(False, "Labels that look the same (case, spaces, invisible characters) are one class.")
+    decimal: str = option(".", "The sign before the decimals of a label that is a number: ','.")
+    drop_incomplete: bool = option(False, "Leave out rows without a text or a label, and say how many they are.")
     no_header: bool = option(False, "The file has no header; `columns` names its columns.")
     columns: tuple[str, ...] = option(
         (), "Names of the columns of a file without a header: label,text.", read=split_list
@@ -69,7 +94,7 @@ AS_GUESSED = FileOptions()
 
 READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding")
 """The options that say how any file is read, also one without labels."""
-LABELLED = (*READING, "label", "separator")
+LABELLED = (*READING, "label", "separator", "labels", "merge_labels", "decimal", "drop_incomplete")
 """The options that say how any file of labelled rows is read."""
 CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
 """The options that say how a file is read and cut once."""
