@@ -356,5 +356,6 @@ def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:
     assert any(note.startswith(shared) for note in data.notes)
     assert any(note.startswith("1 of 4 training rows repeat") for note in data.notes)
     clean = load(training, validation=validation, drop_leaks=True)
-    assert clean.training.texts == (("d",),)
-    assert any(note.startswith("3 training rows were dropped") for note in clean.notes)
+    assert clean.training.texts == (("a b",), ("d",))
+    assert any(note.startswith("2 of 4 training rows were dropped") for note in clean.notes)
+    assert any(note.startswith("1 of 4 training rows were kept") for note in clean.notes)

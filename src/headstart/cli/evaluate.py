@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from headstart.cli import options
 from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
-from headstart.cli.scores import constant_text
+from headstart.cli.scores import class_table, constant_text
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
 
@@ -85,6 +86,8 @@ def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
         print(written(name, score).replace(" ", ": "))
     print(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
+    if found.classes:
+        Console(highlight=False, markup=False).print(class_table(found.classes))
     for note in found.notes:
         print(in_flags(note))
     if found.num_truncated:

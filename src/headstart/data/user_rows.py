@@ -27,6 +27,7 @@ from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import read_table
 from headstart.tables.sources import name_of, tables_of
+from headstart.tables.splits import without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
@@ -129,8 +130,9 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     if faults:
         raise _data_error(faults)
     tables = {split: with_label_sets(table, columns.label, faults) for split, table in tables.items()}
+    tables, of_splits = without_unlabelled_test(tables, columns.label)
     reading = reading_of(tables[TRAIN], columns, options)
-    notes = [*choice.notes, *reading.notes, *(note for table in tables.values() for note in said_by(table))]
+    notes = [*choice.notes, *reading.notes, *of_splits, *(note for table in tables.values() for note in said_by(table))]
     if options.drop_incomplete:
         tables, dropped = _without_incomplete(tables, columns, reading.notation)
         notes += dropped

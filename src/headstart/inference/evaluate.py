@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from headstart import metrics
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split
+from headstart.inference.class_scores import ClassScores, class_scores
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.tasks.constants import constant_scores
@@ -19,6 +20,7 @@ class Scores:
     Attributes:
         scores: metrics by name, the main one first.
         constant_scores: each metric of its best constant answer to these examples.
+        classes: how well it does on each class, where answers are among classes.
         num_rows: examples that were answered.
         num_truncated: examples that lost tokens to the maximum length.
         is_degenerate: whether the model says the same of all examples, which makes every metric meaningless.
@@ -28,6 +30,7 @@ class Scores:
 
     scores: dict[str, float]
     constant_scores: dict[str, float]
+    classes: tuple[ClassScores, ...] = ()
     num_rows: int
     num_truncated: int
     is_degenerate: bool
@@ -69,6 +72,7 @@ def evaluate(
     return Scores(
         scores=metrics.compute(names, right, predictions.decisions, split.groups),
         constant_scores=constant_scores(task.kind, names, right, split.groups),
+        classes=class_scores(task.labels, right, predictions.decisions) if task.kind.has_classes else (),
         num_rows=len(split),
         num_truncated=predictions.num_truncated,
         is_degenerate=task.kind.says_nothing(right, predictions.answers, predictions.decisions),

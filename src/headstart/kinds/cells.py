@@ -50,7 +50,7 @@ def class_name(value: object) -> str:
 def unpacked(value: object) -> object:
     """Return the list that a cell holds, if it is written as text or in an annotation tool's object; else the cell.
 
-    Lists are read as JSON, Python and NumPy write them: `["a", "b"]`, `['a', 'b']`, `['a' 'b']`; so are sets and tuples.
+    Lists, sets and tuples are read as JSON, Python and NumPy write them: `["a", "b"]`, `['a', 'b']`, `['a' 'b']`.
     Label Studio writes `{"choices": ["a", "b"]}`.
     """
     if isinstance(value, str) and len(value) <= LONGEST_LIST:

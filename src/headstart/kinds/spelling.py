@@ -15,8 +15,8 @@ APOSTROPHES = re.compile(
 def folded(name: str) -> str:
     """Return what a name is compared by: names that a person would read as one have it in common.
 
-    Letters are composed and of one case (NFKC, casefold), characters without width are left out, hyphens and apostrophes
-    are the plain ones, and one space stands for several.
+    Letters are composed and of one case (NFKC, casefold), characters without width are left out, hyphens and
+    apostrophes are the plain ones, and one space stands for several.
     """
     plain = APOSTROPHES.sub("'", HYPHENS.sub("-", name))
     composed = unicodedata.normalize("NFKC", plain)
@@ -25,7 +25,7 @@ def folded(name: str) -> str:
 
 
 def difference(first: str, second: str) -> str:
-    """Return how two names that look the same differ: by case or spaces, or by the characters that one of them lacks."""
+    """Return how two names that look the same differ: by case or spaces, or by characters, with their code points."""
     if " ".join(first.casefold().split()) == " ".join(second.casefold().split()):
         return "differ by case or spaces only"
     return (

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.errors import UsageError
-from headstart.tables.file_options import FileOptions
+from headstart.errors import DataFault
+from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of, wants_names
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.table import Table, unreadable
+
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+"""How pandas calls an index that has no name."""
 
 
 def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -19,11 +26,11 @@ def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=chunk_rows):
-                yield _table(path, pa.Table.from_batches([batch]), first_row)
+                yield table_of(path, pa.Table.from_batches([batch]), options, first_row)
                 first_row += batch.num_rows
             if first_row == 0:
                 yield Table(path=path, columns=dict.fromkeys(file.schema_arrow.names, ()))
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Parquet: {error}")
 
 
@@ -35,32 +42,105 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
             for batch in _batches(source):
                 for begin in range(0, batch.num_rows, chunk_rows):
                     piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
-                    yield _table(path, piece, first_row)
+                    yield table_of(path, piece, options, first_row)
                     first_row += piece.num_rows
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Arrow: {error}")
 
 
-def dataset_tables(file: str, hub_name: str | None, options: FileOptions) -> dict[str, Table]:
-    """Return the splits by name of a data set on disk (`save_to_disk`), or on the hub where it has a name there.
+def table_of(path: Path, arrow: pa.Table, options: FileOptions = AS_GUESSED, first_row: int = 0) -> Table:
+    """Return Arrow rows as they are meant: classes by their names, JSON as values, an index of pandas left out."""
+    index = [name for name in arrow.column_names if PANDAS_INDEX.fullmatch(name)]
+    arrow = arrow.drop_columns(index)
+    names = list(arrow.column_names)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        same = [DataFault(file=str(path), message=f"two columns are called {name!r}") for name in twice]
+        return Table(path=path, columns={}, faults=tuple(same))
+    stored = Table(path=path, columns={}, first_row=first_row)
+    faults: list[DataFault] = []
+    table = Table(
+        path=path,
+        columns={name: _values(stored, name, arrow.column(name), faults) for name in names},
+        first_row=first_row,
+        faults=tuple(faults),
+        arrow=arrow,
+        notes=("pandas' index, which has no name, is left out",) if index else (),
+        declared={name: order for name in names if (order := _categories(arrow.schema, name, arrow.column(name)))},
+    )
+    return with_features(table, features_of(arrow.schema, with_names=wants_names(options)))
 
-    Raises:
-        UsageError: if it does not exist, or cannot be fetched.
-    """
-    import datasets
 
+def with_features(table: Table, features: Mapping[str, Feature]) -> Table:
+    """Return a table with the values that features make of what is stored; columns that are declared already stay."""
+    new = {name: feature for name, feature in features.items() if name in table.columns and name not in table.declared}
+    if not new:
+        return table
+    faults = list(table.faults)
+    columns = dict(table.columns)
+    arrow = table.arrow
+    for name, feature in new.items():
+        columns[name] = _decoded(table, name, feature, faults)
+        if arrow is not None and feature.classes:
+            place = arrow.column_names.index(name)
+            named = pa.array(columns[name], _named(arrow.column(name).type))
+            arrow = arrow.set_column(place, name, named)
+    if arrow is not None and arrow.schema.metadata is not None:
+        arrow = arrow.replace_schema_metadata({k: v for k, v in arrow.schema.metadata.items() if k != METADATA_KEY})
+    declared = {name: feature.classes for name, feature in new.items() if feature.classes}
+    return replace(table, columns=columns, faults=tuple(faults), arrow=arrow, declared={**table.declared, **declared})
+
+
+def _values(table: Table, name: str, column: pa.ChunkedArray, faults: list[DataFault]) -> list[object]:
+    """Return a column's values as Python has them; why that cannot be goes to `faults`."""
     try:
-        if hub_name is not None:
-            found = datasets.load_dataset(hub_name, options.config, revision=options.revision)
-        else:
-            found = datasets.load_from_disk(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the data set {file!r} cannot be read: {error}") from error
-    if isinstance(found, datasets.Dataset):
-        return {"train": _table(Path(file), found.with_format("arrow")[:], 0)}
-    return {
-        str(split): _table(Path(file) / str(split), rows.with_format("arrow")[:], 0) for split, rows in found.items()
-    }
+        return list(column.to_pylist())
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        faults.append(table.fault(f"the column {name!r} cannot be read: {error}"))
+        return [None] * len(column)
+
+
+def _decoded(table: Table, name: str, feature: Feature, faults: list[DataFault]) -> list[object]:
+    """Return what values mean; what is wrong with some goes to `faults`, and they are missing."""
+    meant: list[object] = []
+    for row, value in enumerate(table.columns[name]):
+        try:
+            meant.append(feature.decode(value))
+        except ValueError as error:
+            faults.append(table.fault(f"the value of {name!r} {error}", row, value=value))
+            meant.append(None)
+    return meant
+
+
+def _named(stored: pa.DataType) -> pa.DataType:
+    """Return the type of names in place of codes: text, or lists of text where these are lists."""
+    is_list = pa.types.is_list(stored) or pa.types.is_large_list(stored) or pa.types.is_fixed_size_list(stored)
+    return pa.list_(_named(stored.value_type)) if is_list else pa.string()
+
+
+def _categories(schema: pa.Schema, name: str, column: pa.ChunkedArray) -> tuple[str, ...]:
+    """Return a column's categories, where their order was declared.
+
+    Arrow marks ordered ones. Of pandas' unordered ones, sorted ones are its own doing, and others somebody's. All else
+    that Arrow encodes by a dictionary is ordered by who came first, which says nothing.
+    """
+    if not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+        return ()
+    categories = column.chunk(0).dictionary.to_pylist()
+    if not all(isinstance(category, str) for category in categories):
+        return ()
+    if column.type.ordered:
+        return tuple(categories)
+    is_declared = len(categories) == _num_pandas_categories(schema, name) and categories != sorted(categories)
+    return tuple(categories) if is_declared else ()
+
+
+def _num_pandas_categories(schema: pa.Schema, name: str) -> int | None:
+    """Return how many categories pandas says that a column has; None where it says nothing."""
+    try:
+        described = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))["columns"]
+        return next(int(each["metadata"]["num_categories"]) for each in described if each["name"] == name)
+    except (ValueError, LookupError, TypeError, StopIteration):
+        return None
 
 
 def _batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
@@ -72,8 +152,3 @@ def _batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
         return
     for number in range(reader.num_record_batches):
         yield reader.get_batch(number)
-
-
-def _table(path: Path, arrow: pa.Table, first_row: int) -> Table:
-    columns = {str(name): arrow.column(name).to_pylist() for name in arrow.column_names}
-    return Table(path=path, columns=columns, first_row=first_row, arrow=arrow)

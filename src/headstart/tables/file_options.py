@@ -63,6 +63,7 @@ class FileOptions:
         (), "Names of the columns of a file without a header: label,text.", read=split_list
     )
     encoding: str | None = option(None, "Encoding of a text file. (Default: UTF-8.)")
+    sheet: str | None = option(None, "Sheet of a spreadsheet. (Default: the first that is visible.)")
     config: str | None = option(None, "Configuration of a data set on the hub (hub:OWNER/NAME).")
     revision: str | None = option(None, "Revision of a data set on the hub.")
     validation: str | None = option(
@@ -72,7 +73,9 @@ class FileOptions:
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
     folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
-    drop_leaks: bool = option(False, "Drop the training rows whose texts are in the validation rows too.")
+    drop_leaks: bool = option(
+        False, "Drop training rows whose texts are in validation too, but for those that a class needs."
+    )
     fold: int = 0
 
     def require_names(self) -> None:
@@ -92,7 +95,7 @@ class FileOptions:
 AS_GUESSED = FileOptions()
 """Nothing was said: everything is guessed, or not done."""
 
-READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding")
+READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding", "sheet")
 """The options that say how any file is read, also one without labels."""
 LABELLED = (*READING, "label", "separator", "labels", "merge_labels", "decimal", "drop_incomplete")
 """The options that say how any file of labelled rows is read."""

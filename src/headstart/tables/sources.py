@@ -8,19 +8,14 @@ from pathlib import Path
 
 from headstart.errors import DataError, UsageError
 from headstart.kinds.cells import is_missing
+from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.reading import read_table
+from headstart.tables.reading import is_spreadsheet, read_table
+from headstart.tables.splits import SPLIT_NAMES, split_called
 from headstart.tables.table import Table
 
 HUB_PREFIX = "hub:"
 """What a data set's id on the hub begins with, where a file could stand."""
-SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}
-"""What people call the splits."""
-DATASET_FILES = ("dataset_info.json", "dataset_dict.json")
 
 
 def name_of(file: str) -> str:
@@ -60,12 +55,13 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
         UsageError: if options have no effect on this source, or the training split is missing.
         DataError: if a column of splits holds something else.
     """
-    hub_name = file.removeprefix(HUB_PREFIX) if file.startswith(HUB_PREFIX) else None
     _refuse_unused(file, options)
-    if hub_name is not None or any((Path(file) / name).is_file() for name in DATASET_FILES):
-        from headstart.tables.arrow_tables import dataset_tables
-
-        tables = _named(file, dataset_tables(file, hub_name, options))
+    if file.startswith(HUB_PREFIX):
+        tables = hub_tables(file, file.removeprefix(HUB_PREFIX), options)
+    elif is_saved(Path(file)):
+        tables = saved_tables(file, options)
+    elif is_clone(Path(file)):
+        tables = cloned_tables(file, options)
     else:
         tables = {"train": read_table(file, options)}
     if options.split_column is not None:
@@ -80,19 +76,18 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
 
 
 def _refuse_unused(file: str, options: FileOptions) -> None:
-    unused = [name for name in ("config", "revision") if getattr(options, name) is not None]
-    if unused and not file.startswith(HUB_PREFIX):
+    given = [file, *([options.validation] if options.validation is not None else [])]
+    if options.sheet is not None and not any(is_spreadsheet(Path(each)) for each in given):
+        raise UsageError(
+            f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
+        )
+    read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(Path(file)) else ()
+    unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
+    if unused:
         raise UsageError(
             f"{' and '.join(f'`{name}`' for name in unused)} would have no effect: {file} is not on the hub",
             remedy="  Leave it out, or write hub:OWNER/NAME.",
         )
-
-
-def _named(file: str, tables: dict[str, Table]) -> dict[str, Table]:
-    named = {split: table for name, table in tables.items() if (split := split_called(name)) is not None}
-    if "train" not in named:
-        raise UsageError(f"{file} has no training split, only: {', '.join(tables)}")
-    return named
 
 
 def _by_column(table: Table, column: str) -> dict[str, Table]:
@@ -140,16 +135,9 @@ def _splits(table: Table, column: str) -> dict[str, Table]:
     for row, value in enumerate(table.columns[column]):
         split = split_called(str(value))
         if split is None:
-            names = "train, validation or test"
-            faults.append(table.fault(f"the split ({column!r}) is {value!r}, and not one of {names}", row))
+            faults.append(table.fault(f"the split ({column!r}) is not train, validation or test", row, value=value))
         else:
             rows.setdefault(split, []).append(row)
     if faults:
         raise DataError(faults)
     return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
-
-
-def split_called(name: str) -> str | None:
-    """Return the split that people call `name`; None for other names."""
-    folded = name.strip().casefold()
-    return next((split for split, names in SPLIT_NAMES.items() if folded in names), None)

@@ -30,6 +30,7 @@ class Table:
         notes: sentences that say what was recognised, such as a delimiter or a column of row numbers.
         dropped: why rows of the file are not rows of the table, in words -> their number.
         declared: column -> its classes in the order that the file declares; its values are these names.
+        split_column: the column that says each row's split, where the file itself lays its rows apart.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Table:
     notes: tuple[str, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    split_column: str | None = None
 
     @property
     def num_rows(self) -> int:
@@ -67,6 +69,7 @@ class Table:
             notes=self.notes,
             dropped=self.dropped,
             declared=self.declared,
+            split_column=self.split_column,
         )
 
     def to_arrow(self) -> pyarrow.Table:
@@ -100,6 +103,7 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         dropped=sum((Counter(part.dropped) for part in parts), Counter[str]()),
         declared={name: classes for part in parts for name, classes in part.declared.items()},
+        split_column=next((part.split_column for part in parts if part.split_column is not None), None),
     )
 
 

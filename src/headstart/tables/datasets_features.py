@@ -1,0 +1,131 @@
+"""What the library datasets says of a column beside its Arrow type: names of classes, and values kept as JSON text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headstart.kinds.cells import is_missing
+from headstart.tables.file_options import FileOptions
+
+if TYPE_CHECKING:
+    import pyarrow
+
+METADATA_KEY = b"huggingface"
+"""Under which datasets keeps a table's features in its schema."""
+NO_LABEL = -1
+"""What datasets writes where a row has no class."""
+LIST_TYPES = ("List", "LargeList", "Sequence")
+
+Decode = Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """How the values of one column are to be read.
+
+    Attributes:
+        decode: makes what a value means of what is stored; raises a `ValueError` that says what is wrong with it.
+        classes: their names in declared order, where the values are classes or lists of them.
+        holds_json: values are JSON text in the file and may be of several types.
+    """
+
+    decode: Decode
+    classes: tuple[str, ...] = ()
+    holds_json: bool = False
+
+
+def wants_names(options: FileOptions) -> bool:
+    """Whether classes are called by their names; where the answer is a number or a place, codes stay."""
+    return options.kind is None or options.kind.has_classes
+
+
+def features_of(schema: pyarrow.Schema, *, with_names: bool = True) -> dict[str, Feature]:
+    """Return the columns of a schema whose values mean something else than what is stored.
+
+    Args:
+        schema: with datasets' metadata, or without: columns of Arrow's own JSON type are found too.
+        with_names: whether classes are called by their names; otherwise their codes stay. A class of -1 is no label
+            either way.
+    """
+    described = _described(schema.metadata or {})
+    features = {}
+    for field in schema:
+        feature = _feature(described.get(field.name), with_names=with_names)
+        if feature is None and str(field.type) == "extension<arrow.json>":
+            feature = Feature(decode=_from_json, holds_json=True)
+        if feature is not None:
+            features[str(field.name)] = feature
+    return features
+
+
+def class_feature(names: Sequence[str], *, with_names: bool = True) -> Feature:
+    """Return how a class is read whose code is its place among these names."""
+
+    def decode(value: object) -> object:
+        if is_missing(value):
+            return None
+        if value in names:
+            return value
+        code = int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdecimal() else value
+        if isinstance(code, bool) or not isinstance(code, int) or not NO_LABEL <= code < len(names):
+            raise ValueError(f"is none of the {len(names)} classes that the file declares")
+        if code == NO_LABEL:
+            return None
+        return names[code] if with_names else code
+
+    return Feature(decode=decode, classes=tuple(names) if with_names else ())
+
+
+def _described(metadata: Mapping[bytes, bytes]) -> dict[str, object]:
+    try:
+        described = json.loads(metadata.get(METADATA_KEY, b"{}"))
+    except ValueError:
+        return {}
+    for key in ("info", "features"):
+        described = described.get(key) if isinstance(described, dict) else None
+    return described if isinstance(described, dict) else {}
+
+
+def _feature(described: object, *, with_names: bool) -> Feature | None:
+    """Return how a described column is read; None where what is stored is what is meant."""
+    if isinstance(described, list) and len(described) == 1:
+        described = {"_type": "List", "feature": described[0]}
+    if not isinstance(described, dict):
+        return None
+    kind, names = described.get("_type"), described.get("names")
+    if kind == "ClassLabel" and isinstance(names, list):
+        return class_feature([str(name) for name in names], with_names=with_names)
+    if kind == "Json":
+        return Feature(decode=_from_json, holds_json=True)
+    if kind in LIST_TYPES:
+        inner = _feature(described.get("feature"), with_names=with_names)
+        return inner and Feature(decode=_each(inner.decode), classes=inner.classes, holds_json=inner.holds_json)
+    return None if kind is not None else _struct(described, with_names=with_names)
+
+
+def _struct(described: Mapping[str, object], *, with_names: bool) -> Feature | None:
+    parts = {name: _feature(part, with_names=with_names) for name, part in described.items()}
+    inner = {name: feature for name, feature in parts.items() if feature is not None}
+    if not inner:
+        return None
+
+    def decode(value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return value | {name: feature.decode(value[name]) for name, feature in inner.items() if name in value}
+
+    return Feature(decode=decode, holds_json=any(feature.holds_json for feature in inner.values()))
+
+
+def _each(decode: Decode) -> Decode:
+    return lambda value: [decode(each) for each in value] if isinstance(value, list) else value
+
+
+def _from_json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON") from error
