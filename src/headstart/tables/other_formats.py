@@ -10,6 +10,8 @@ PANDAS = "in Python: pandas.{read}({name!r}).to_csv('table.csv', index=False)"
 UNPACK = "unpack it and give the file in it"
 DATABASE = "in Python: pandas.read_sql('SELECT ...', connection).to_csv('table.csv', index=False)"
 EXTRACT = "save its text as a table, one row for each document"
+WORDS = "it labels words, and headstart whole texts; a table has one row for each text"
+NUMBERS = "it holds numbers and no texts; give the texts that they were made from"
 WAYS_ON = {
     **dict.fromkeys((".rds",), R),
     **dict.fromkeys((".rda", ".rdata"), "in R: load({name!r}), then write.csv(TABLE, 'table.csv', row.names = FALSE)"),
@@ -32,8 +34,12 @@ WAYS_ON = {
     ".jsonld": "a Croissant file says where the data lie: give those files",
     **dict.fromkeys((".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".gz"), UNPACK),
     **dict.fromkeys((".pdf", ".doc", ".docx", ".rtf", ".odt", ".html", ".htm", ".md"), EXTRACT),
-    **dict.fromkeys((".conll", ".conllu", ".iob"), "it labels words, and headstart whole texts; a table has one row for each text"),
-    **dict.fromkeys((".libsvm", ".svm", ".svmlight"), "it holds numbers and no texts; give the texts that they were made from"),
+    **dict.fromkeys(
+        (".conll", ".conllu", ".iob"), "it labels words, and headstart whole texts; a table has one row for each text"
+    ),
+    **dict.fromkeys(
+        (".libsvm", ".svm", ".svmlight"), "it holds numbers and no texts; give the texts that they were made from"
+    ),
 }
 """Suffix -> the way on; `{name}` is the file's name."""
 READERS = {
