@@ -22,7 +22,7 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs"),
+    ("registry", "seeding", "option", "costs", "hardware"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "store"),
@@ -46,7 +46,7 @@ NO_TORCH_PARTS = (
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
 """What makes batches or looks into a model, in parts that otherwise read tables."""
-KINDS_FACE = ("headstart.kinds.kind", "headstart.kinds.catalogue", "headstart.kinds.cells")
+KINDS_FACE = tuple(f"headstart.kinds.{name}" for name in ("kind", "catalogue", "cells", "spelling"))
 """What others may know of kinds; the rest is one kind each."""
 WALLS = {
     "peft": ("headstart.adapters",),

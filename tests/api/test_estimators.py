@@ -114,6 +114,12 @@ def test_several_classes_at_once(classifier: Any) -> None:
     assert fitted.score(TEXTS, y) == np.mean((fitted.predict(TEXTS) == y).all(axis=1))
 
 
+def test_a_class_that_no_row_has_is_said(classifier: Any) -> None:
+    chosen = np.stack([LABELS == "good", LABELS == "bad", LABELS == "neither"], axis=1).astype(int)
+    with pytest.warns(UserWarning, match="no training row of '2': nothing of it can be learned"):
+        clone(classifier).set_params(strategy="finetune").fit(TEXTS, chosen)
+
+
 def test_numbers(tiny_checkpoint: CheckpointMaker) -> None:
     values = np.array([text.count(" ") + 0.5 for text in TEXTS])
     regressor = hs.HeadstartRegressor(
@@ -183,3 +189,16 @@ def test_half_of_a_character_is_refused_with_its_row(classifier: Any) -> None:
     classifier.fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match=r"X\[23\] holds half of a character"):
         classifier.predict(texts)
+
+
+def test_a_regressor_answers_in_the_unit_of_y(tiny_checkpoint: CheckpointMaker) -> None:
+    """The same numbers in another unit are learned alike."""
+    texts = [f"{word} dog runs" for word in ("bad", "good", "big", "old") * 4]
+    numbers = np.arange(16) % 4 + 0.5
+    answers = []
+    for offset, size in ((0.0, 1.0), (250_000.0, 10_000.0)):
+        model = hs.HeadstartRegressor(
+            str(tiny_checkpoint("bert")), strategy="finetune", steps=6, batch_size=4, max_length=32, precision="fp32"
+        )
+        answers.append((model.fit(texts, offset + size * numbers).predict(texts) - offset) / size)
+    np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)

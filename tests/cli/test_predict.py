@@ -15,6 +15,7 @@ from tests.support.kinds import TASKS
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example, texts
 from tests.support.tiny import make_checkpoint
 
+NOT_COMPARED = "precision: fp32, since this model was not compared with itself in bf16"
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -36,6 +37,7 @@ def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str,
     assert code == 0, err
     assert out.splitlines() == [
         "23 rows: out.jsonl.gz",
+        NOT_COMPARED,
         "7 rows were longer than the model reads and lost tokens",
     ]
     lines = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode().splitlines()
@@ -52,6 +54,9 @@ def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str,
         "num_resumed": 0,
         "num_truncated": 7,
         "num_without_label": 0,
+        "num_incomplete": 0,
+        "precision": "fp32",
+        "notes": [NOT_COMPARED],
         "out": "again.tsv",
     }
 
@@ -85,6 +90,21 @@ def test_evaluate_on_a_file(cli: Cli, models: dict[str, Path], tmp_path: Path) -
     assert "7 rows were longer" in out
 
 
+def test_predict_counts_rows_without_a_text_and_names_the_best_answers(
+    cli: Cli, models: dict[str, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1,the cat\n2,\n3,the dog\n")
+    code, out, err = cli(
+        *("predict", models["texts"], "in.csv", "--out", "out.csv", "--precision", "fp32"),
+        *("--top", "1", "--no-probabilities", "--device", "cpu"),
+    )
+    assert code == 0, err
+    assert out.splitlines() == ["3 rows: out.csv", "1 row lacks a text and got no answer"]
+    header, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert header == "id,text,predicted_label,top_1"
+    assert [row.endswith(",,") for row in rows] == [False, True, False]
+
+
 BAD_CALLS = {
     "no source": (["evaluate", "texts"], "neither a file nor a task"),
     "two sources": (["evaluate", "texts", "in.csv", "--task", "demo"], "both a file and a task"),
@@ -104,6 +124,8 @@ BAD_CALLS = {
     ),
     "no such column": (["predict", "texts", "in.csv", "--out", "out.csv", "--text", "txt"], "'txt'"),
     "precision": (["predict", "texts", "in.csv", "--out", "out.csv", "--precision", "fp8"], "fp8"),
+    "device": (["predict", "texts", "in.csv", "--out", "out.csv", "--device", "gpu"], "unknown device 'gpu'"),
+    "no answers to name": (["predict", "texts", "in.csv", "--out", "out.csv", "--top", "4"], "--top was given as 4"),
     "a batch of nothing": (["predict", "texts", "in.csv", "--out", "out.csv", "--batch-size", "0"], "batch-size"),
 }
 

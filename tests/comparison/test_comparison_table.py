@@ -145,6 +145,17 @@ def test_selection_trials_are_named_in_the_notes():
     assert "Left out: 1 run that only chose a learning rate." in table.notes
 
 
+def test_classes_that_no_row_shows_are_said_once_a_task_with_the_folds_that_lack_them():
+    gap, none = "no validation row of 'billing'", "no training row of 'room'"
+    records = [
+        make_record(label, seed, folds=3, class_gaps=(gap, none) if seed % 3 == 1 else (gap,))
+        for label in ("finetune", "eh_ft(lora)")
+        for seed in range(6)
+    ]
+    said = [note for note in table_of(records).notes if " row of " in note]
+    assert said == [f"demo: {gap}.", f"demo: {none} in fold 2."]
+
+
 def test_an_empty_frame_is_an_empty_table():
     assert table_of([]).rows == ()
 

@@ -52,6 +52,7 @@ def rows_of(records: Iterable[RunRecord], **declared: object) -> dict[str, Compa
         ({"loss": "focal:gamma=2.0"}, "loss focal:gamma=2.0 against cross_entropy"),
         ({"label_smoothing": 0.1}, "label_smoothing 0.1 against 0.0"),
         ({"class_weights": (0.5, 2.0)}, "class_weights 0.5, 2 against not set"),
+        ({"label_units": "standard"}, "label_units standard against not set"),
         ({"optimizer": {"weight_decay": "0.01", "beta2": "0.98"}}, "beta2 0.98 against 0.999"),
         ({"trainer": {"adam_epsilon": "1e-06"}}, "adam_epsilon 1e-06 against not set"),
         ({"batch_size": 32}, "batch_size 32 against 16"),

@@ -176,10 +176,23 @@ def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
 
 def test_unlabelled_rows_keep_every_column_and_the_order(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "id,b,a\n007,x,1\n008,y,2\n")
-    table, split = unlabelled_chunk(read_table(path), replace(TASK, text_columns=("a", "b")))
-    assert table.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
-    assert split.texts == (("1", "x"), ("2", "y"))
-    assert split.labels is None
+    read = unlabelled_chunk(read_table(path), replace(TASK, text_columns=("a", "b")))
+    assert read.columns.to_pydict() == {"id": ["007", "008"], "b": ["x", "y"], "a": ["1", "2"]}
+    assert read.split.texts == (("1", "x"), ("2", "y"))
+    assert read.split.labels is None
+    assert read.complete == (0, 1)
+
+
+def test_unlabelled_rows_that_lack_a_text_are_no_examples(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "id,b,a\n1,x,p\n2,,q\n3,y,\n4, ,r\n5,z,s\n")
+    read = unlabelled_chunk(read_table(path), replace(TASK, text_columns=("a", "b")))
+    assert read.columns.to_pydict() == {
+        "id": list("12345"),
+        "b": ["x", "", "y", " ", "z"],
+        "a": ["p", "q", "", "r", "s"],
+    }
+    assert read.split.texts == (("p", "x"), ("s", "z"))
+    assert read.complete == (0, 4)
 
 
 def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
@@ -187,7 +200,6 @@ def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         unlabelled_chunk(read_table(path), TASK)
     assert [(fault.line, fault.message) for fault in caught.value.faults] == [
-        (2, "the text ('text') is empty"),
         (3, "has 1 cell, the header has 2"),
     ]
     with pytest.raises(DataError, match="the column 'body'"):
@@ -344,5 +356,6 @@ def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:
     assert any(note.startswith(shared) for note in data.notes)
     assert any(note.startswith("1 of 4 training rows repeat") for note in data.notes)
     clean = load(training, validation=validation, drop_leaks=True)
-    assert clean.training.texts == (("d",),)
-    assert any(note.startswith("3 training rows were dropped") for note in clean.notes)
+    assert clean.training.texts == (("a b",), ("d",))
+    assert any(note.startswith("2 of 4 training rows were dropped") for note in clean.notes)
+    assert any(note.startswith("1 of 4 training rows were kept") for note in clean.notes)

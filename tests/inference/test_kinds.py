@@ -48,7 +48,7 @@ def test_examples_get_together_what_they_get_alone(kind: str, tiny_checkpoint: C
     assert found.kind is TASKS[kind].kind
     for row, alone in enumerate(one_by_one(saved, split)):
         width = alone.answers.shape[1]
-        np.testing.assert_allclose(found.answers[row, :width], alone.answers[0], atol=1e-5)
+        np.testing.assert_allclose(found.answers[row, :width], alone.answers[0], rtol=1e-5, atol=1e-5)
         assert (found.answers[row, width:] == 0).all()
     assert len(np.unique(found.answers.round(5), axis=0)) > 5, "all alike"
 

@@ -45,8 +45,8 @@ def test_the_schema_is_that_of_all_pieces(example: Example, tmp_path: Path) -> N
 
 
 def test_faults_of_all_pieces_are_told_together(example: Example, tmp_path: Path) -> None:
-    texts = [text if row % 4 else "" for row, text in enumerate(["good"] * 12)]
-    (tmp_path / "in.csv").write_text("id,text\n" + "".join(f"{row},{text}\n" for row, text in enumerate(texts)))
+    rows = (f"{row},good\n" if row % 4 else f"{row},good,more\n" for row in range(12))
+    (tmp_path / "in.csv").write_text("id,text\n" + "".join(rows))
     with pytest.raises(DataError) as caught:
         checked(tmp_path / "in.csv", example)
     assert [fault.line for fault in caught.value.faults] == [2, 6, 10]
@@ -61,10 +61,23 @@ def test_a_fault_of_the_whole_file_is_told_once(example: Example, tmp_path: Path
 
 def test_a_wrong_file_is_not_read_to_its_end(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows_module, "MAX_FAULTS", 6)
-    (tmp_path / "in.csv").write_text("id,text\n" + "1,\n" * 100)
+    (tmp_path / "in.jsonl").write_text('{"text": 1}\n' * 100)
     with pytest.raises(DataError) as caught:
-        checked(tmp_path / "in.csv", example)
+        checked(tmp_path / "in.jsonl", example)
     assert len(caught.value.faults) == 8
+
+
+def test_rows_that_lack_a_text_are_counted(example: Example, tmp_path: Path) -> None:
+    texts = [text if row % 4 else "" for row, text in enumerate(["good"] * 12)]
+    (tmp_path / "in.csv").write_text("id,text\n" + "".join(f"{row},{text}\n" for row, text in enumerate(texts)))
+    found = checked(tmp_path / "in.csv", example)
+    assert (found.num_rows, found.num_incomplete) == (12, 3)
+
+
+def test_a_file_without_any_text_is_refused(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n" + "1,\n" * 20)
+    with pytest.raises(DataError, match=r"none of 20 rows is complete: the columns read are 'text'(.|\n)*`text`"):
+        checked(tmp_path / "in.csv", example)
 
 
 def test_only_models_that_may_not_cut_need_tokens_first(example: Example) -> None:
@@ -87,7 +100,7 @@ def test_a_place_that_is_cut_off_is_named_by_its_line(example: Example, tmp_path
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(row | {"start2": 2, "end2": 5}) for row in rows))
     task = SUPER_GLUE["super_glue/wic"]
     info = dataclasses.replace(example.info, task=task)
-    with pytest.raises(DataError, match=r"in\.jsonl:2: .*cut off") as caught:
+    with pytest.raises(DataError, match=r"in\.jsonl: 2 lines \(2, 7\): .*cut off") as caught:
         check_rows(rows_in(tmp_path / "in.jsonl", task), info, example.tokenizer, InputLimits())
     assert {fault.line for fault in caught.value.faults} == {2, 7}
 

@@ -18,6 +18,7 @@ import pytest
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, UsageError
 from headstart.inference import user_files
+from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
 from tests.support.paths import REPOSITORY
 from tests.support.saved import TEXT_TASK, make_example, texts
@@ -122,7 +123,9 @@ def test_what_is_answered_is_not_answered_again(
         with pytest.raises(KeyboardInterrupt):
             predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
     monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
-    written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, prefix="my_")
+    written = predict_file(
+        model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, wanted=WantedColumns(prefix="my_")
+    )
     assert written.num_resumed == NUM_ROWS
     assert (tmp_path / "out.csv").read_text().startswith("id,text,my_predicted_label,")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.bf16_check import Bf16Check
+from headstart.artifacts.model_folder import INFO_FILE, FolderInfo, read_info, save_model_folder
+from headstart.data.examples import Split
 from headstart.errors import DataError, UsageError
+from headstart.inference import precision as precision_module
 from headstart.inference import user_files
 from headstart.inference.predict import predict
+from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
+from headstart.store.json_records import write_record
 from headstart.tables.file_options import FileOptions
+from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.published import SUPER_GLUE
 from headstart.tasks.task import Task
 from tests.support.paths import SHARED_DATA, needs_shared_data
@@ -100,7 +108,13 @@ def test_pairs_read_both_columns_in_the_task_order(pair_model: Path, tmp_path: P
 def test_columns_can_be_named(pair_model: Path, tmp_path: Path) -> None:
     rows = [{"p": first, "q": second} for first, second in texts(PAIR_TASK).texts]
     given = write_rows(rows, tmp_path / "in.csv")
-    predict_file(pair_model, given, tmp_path / "out.csv", options=FileOptions(text="p", text_pair="q"), prefix="my_")
+    predict_file(
+        pair_model,
+        given,
+        tmp_path / "out.csv",
+        options=FileOptions(text="p", text_pair="q"),
+        wanted=WantedColumns(prefix="my_"),
+    )
     rows = read_rows(tmp_path / "out.csv")
     assert list(rows[0]) == ["p", "q", "my_predicted_label", "my_probability_no", "my_probability_yes"]
     expected = predict(load_saved_model(pair_model), texts(PAIR_TASK))
@@ -180,3 +194,122 @@ def test_evaluation_on_another_task_with_the_same_labels(tmp_path: Path) -> None
     assert scores.num_rows == 356
     with pytest.raises(UsageError, match="their answers differ"):
         evaluate_task(model, "super_glue/cb", data_root=SHARED_DATA)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 4, 1000])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_rows_without_a_text_stay_and_get_no_answer(model: Path, tmp_path: Path, suffix: str, chunk_rows: int) -> None:
+    rows = [row | {"text": "" if row["id"] % 5 == 0 else row["text"]} for row in user_rows()]
+    given, out = write_rows(rows, tmp_path / f"in{suffix}"), tmp_path / f"out{suffix}"
+    written = predict_file(model, given, out, chunk_rows=chunk_rows)
+    assert (written.num_rows, written.num_incomplete) == (23, 5)
+    expected = predict(load_saved_model(model), Split(texts=tuple((row["text"],) for row in rows if row["text"])))
+    answers = iter(expected.predicted_labels)
+    for row, read in zip(rows, read_rows(out), strict=True):
+        assert (read["text"], int(read["id"])) == (row["text"], row["id"])
+        assert (read["predicted_label"] or None) == (next(answers) if row["text"] else None)
+        assert [bool(read[name]) for name in NEW_COLUMNS[1:]] == [bool(row["text"])] * 3
+    assert next(answers, None) is None
+
+
+def test_a_pair_needs_both_texts(pair_model: Path, tmp_path: Path) -> None:
+    rows = [
+        {"first": "the cat", "second": None},
+        {"first": "the cat", "second": "a dog"},
+        {"first": " ", "second": "a"},
+    ]
+    written = predict_file(pair_model, write_rows(rows, tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
+    assert written.num_incomplete == 2
+    assert [row["predicted_label"] is None for row in read_rows(tmp_path / "out.jsonl")] == [True, False, True]
+
+
+def test_the_most_probable_answers_can_be_named(model: Path, tmp_path: Path) -> None:
+    given = write_rows(user_rows(), tmp_path / "in.csv")
+    predict_file(model, given, tmp_path / "out.csv", wanted=WantedColumns(top=2))
+    predict_file(model, given, tmp_path / "all.csv")
+    for row, whole in zip(read_rows(tmp_path / "out.csv"), read_rows(tmp_path / "all.csv"), strict=True):
+        ranked = sorted(("bad", "fair", "good"), key=lambda name: -float(whole[f"probability_{name}"]))
+        assert [row["top_1"], row["top_2"]] == ranked[:2]
+        assert [row[f"top_{n}_probability"] for n in (1, 2)] == [whole[f"probability_{name}"] for name in ranked[:2]]
+        assert row["predicted_label"] == row["top_1"]
+        assert list(row)[3:] == ["predicted_label", "top_1", "top_1_probability", "top_2", "top_2_probability"]
+
+
+def with_reading(model: Path, folder: Path, reading: StoredReading | None) -> Path:
+    """A copy of a model folder whose table was read in some way."""
+    shutil.copytree(model, folder)
+    kind, info = read_info(folder)
+    write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=replace(info, reading=reading)))
+    return folder
+
+
+def test_a_file_is_read_as_the_table_of_the_model(model: Path, tmp_path: Path) -> None:
+    kept = FileOptions(no_header=True, columns=("verdict", "text"), encoding="cp1252")
+    own = with_reading(model, tmp_path / "own", StoredReading.of("train.csv", kept))
+    (tmp_path / "in.csv").write_bytes("good,the café\nbad,the dog\n".encode("cp1252"))
+    written = predict_file(own, str(tmp_path / "in.csv"), tmp_path / "out.csv")
+    assert [row["text"] for row in read_rows(tmp_path / "out.csv")] == ["the café", "the dog"]
+    assert written.notes[0] == (
+        "read as the model's own table was: `no_header`, `columns` verdict,text, `encoding` 'cp1252'"
+    )
+    assert evaluate_file(own, str(tmp_path / "in.csv")).notes[0] == written.notes[0]
+    with pytest.raises(DataError):
+        predict_file(own, str(tmp_path / "in.csv"), tmp_path / "anew.csv", reads_anew=True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "scored"),
+    [
+        (["train"] * 12 + ["dev"] * 5 + ["test"] * 6, range(17, 23)),
+        (["train"] * 12 + ["dev"] * 11, range(12, 23)),
+        (["test"] * 23, range(23)),
+    ],
+)
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_of_a_column_of_splits_the_test_rows_are_scored(
+    model: Path, tmp_path: Path, parts: list[str], scored: range, is_kept: bool
+) -> None:
+    answers = predict(load_saved_model(model), texts(TEXT_TASK)).predicted_labels
+    rows = [
+        row | {"verdict": answer if row["id"] in scored else "bad", "part": part}
+        for row, answer, part in zip(user_rows(), answers, parts, strict=True)
+    ]
+    given, options = write_rows(rows, tmp_path / "in.csv"), FileOptions(split_column="part")
+    if is_kept:
+        model = with_reading(model, tmp_path / "own", StoredReading.of("train.csv", options))
+    found = evaluate_file(model, given, options=FileOptions() if is_kept else options)
+    assert (found.num_rows, found.scores["accuracy"]) == (len(scored), 1)
+    assert f"scored are the {len(scored)} rows that 'part' calls" in " ".join(found.notes)
+    assert any("`split_column` 'part'" in note for note in found.notes) == is_kept
+
+
+def test_hidden_test_labels_leave_the_validation_rows(model: Path, tmp_path: Path) -> None:
+    rows = [row | {"verdict": "bad", "part": "validation"} for row in user_rows()[:4]]
+    rows += [row | {"verdict": "", "part": "test"} for row in user_rows()[4:9]]
+    given = write_rows(rows, tmp_path / "in.csv")
+    assert evaluate_file(model, given, options=FileOptions(split_column="part")).num_rows == 4
+    given = write_rows([row | {"part": "train"} for row in rows], tmp_path / "train.csv")
+    with pytest.raises(DataError, match=r"no labelled row test or validation(.|\n)*`split_column`"):
+        evaluate_file(model, given, options=FileOptions(split_column="part"))
+    with pytest.raises(DataError, match="no column 'half'"):
+        evaluate_file(model, given, options=FileOptions(split_column="half"))
+
+
+def test_bf16_is_taken_where_it_changes_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_module, "computes_bf16", lambda device: True)
+    given = write_rows(user_rows(), tmp_path / "in.csv")
+    for largest, expected in ((0.001, "bf16"), (0.02, "fp32")):
+        check = Bf16Check(num_rows=40, num_changed=0, largest_difference=largest)
+        own = shutil.copytree(model, tmp_path / expected)
+        kind, info = read_info(own)
+        write_record(own / INFO_FILE, FolderInfo(kind=kind, info=replace(info, bf16=check)))
+        written = predict_file(own, given, tmp_path / f"{expected}.csv")
+        assert written.precision == expected
+        assert written.notes == (f"precision: {expected}, since {check}",)
+    rows = [read_rows(tmp_path / f"{name}.csv") for name in ("fp32", "bf16")]
+    differences = [
+        abs(float(one[name]) - float(other[name])) for one, other in zip(*rows, strict=True) for name in NEW_COLUMNS[1:]
+    ]
+    assert max(differences) > 0
+    predict_file(model, given, tmp_path / "plain.csv", precision="fp32")
+    assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "fp32.csv").read_bytes()

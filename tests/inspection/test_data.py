@@ -51,6 +51,31 @@ def test_classes_are_counted_by_split(report: DataReport) -> None:
     assert report.imbalance == 3.0
 
 
+def test_texts_with_several_labels_are_listed_those_of_the_most_rows_first(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    same = ["[b]Fine[/b] by me,yes", "[b]fine[/b]  by me,no", "[b]FINE[/b] by me,yes", "so so,no", "So so,yes"]
+    path.write_text("text,label\n" + "\n".join([*same, *(f"row {row},yes" for row in "abcdef"), "z,no"]) + "\n")
+    other = tmp_path / "v.csv"
+    other.write_text("text,label\nfine by us,yes\n")
+    report = inspect_data(load_file(str(path), FileOptions(validation=str(other))))
+    assert report.num_conflicting == 5
+    assert [(each.texts, each.labels) for each in report.conflicts] == [
+        (("[b]Fine[/b] by me",), {"yes": 2, "no": 1}),
+        (("so so",), {"no": 1, "yes": 1}),
+    ]
+    assert "[b]Fine[/b] by me" in render_data_page(report)
+
+
+def test_labels_of_conflicts_are_named_by_their_kind(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    rows = [("a", ["x", "y"]), ("A", []), ("b", ["x"]), ("c", ["y"]), ("d", ["x"]), ("e", ["y"])]
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    other = tmp_path / "v.jsonl"
+    other.write_text(json.dumps({"text": "q", "label": ["x"]}) + "\n")
+    report = inspect_data(load_file(str(path), FileOptions(validation=str(other))))
+    assert [each.labels for each in report.conflicts] == [{"x, y": 1, "none": 1}]
+
+
 def test_tokens_are_counted_with_the_special_ones(report: DataReport) -> None:
     lengths = report.splits[0].lengths
     assert lengths is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from sklearn.metrics import accuracy_score
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.inference import precision
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import evaluate_file
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
@@ -21,6 +24,7 @@ from headstart.sweeps.executor import SweepEvent, SweepListener
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tables.file_options import FileOptions
+from headstart.tables.stored_reading import StoredReading
 from headstart.training.config import RunOptions
 from tests.support.runs import SOURCE, tiny_choices, tiny_rows
 
@@ -91,3 +95,39 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     assert record.test.constant_scores["accuracy"] == 0.5
     (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
     assert compared.test is None
+
+
+@pytest.mark.parametrize(("strategy", "adapter"), [("finetune", None), ("adapter", "prefix")])
+def test_the_folder_remembers_how_its_table_was_read_and_what_bf16_changes(
+    strategy: str,
+    adapter: str | None,
+    tiny_checkpoint: CheckpointMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(precision, "computes_bf16", lambda device: True)
+    parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 6
+    lines = [
+        f"{part},{('bad', 'good')[label]},{text}" for (text, label), part in zip(tiny_rows(34), parts, strict=True)
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    options = FileOptions(
+        no_header=True, columns=("part", "label", "text"), text="text", label="label", split_column="part"
+    )
+    source = TaskSource(name="rows", file=str(tmp_path / "rows.csv"), options=options)
+    out = tmp_path / "model"
+    run = plan_fit(tiny_choices(tiny_checkpoint("bert"), strategy, adapter), source, 0, out, RunDataCache())
+    fit(run, out, lambda event: None)
+    saved = load_saved_model(out)
+    assert saved.info.reading == StoredReading(suffix=".csv", options=replace(options, text=None, label=None))
+    held_out = RunData.of(run).report
+    exact, rough = (predict(saved, held_out, precision=name) for name in ("fp32", "bf16"))
+    assert saved.info.bf16 is not None
+    assert saved.info.bf16.num_rows == 8
+    assert saved.info.bf16.num_changed == (exact.decisions != rough.decisions).sum()
+    assert saved.info.bf16.largest_difference == pytest.approx(abs(exact.answers - rough.answers).max(), abs=1e-6)
+    found = evaluate_file(out, str(tmp_path / "rows.csv"), precision="fp32")
+    assert (found.num_rows, found.notes[0]) == (
+        6,
+        "read as the model's own table was: `no_header`, `columns` part,label,text, `split_column` 'part'",
+    )

@@ -42,6 +42,7 @@ def test_seeds_go_through_the_folds_and_stay_paired(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = rows_file(tmp_path / "rows.csv", 30)
+    file.write_text(file.read_text() + "a class of one row,odd\n")
     source = TaskSource(name="rows.csv", file=str(file), options=FileOptions(folds=3))
     choices = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)
     sweep = tiny_sweep(choices, "eh_ft", "finetune", sources=(source,), seeds=(0, 1, 2))
@@ -66,7 +67,9 @@ def test_seeds_go_through_the_folds_and_stay_paired(
     assert pairing is not None
     assert pairing.difference is not None
     assert pairing.difference.n == 3
-    assert any("folds" in note for note in build_comparison(frame).notes)
+    notes = build_comparison(frame).notes
+    assert any("folds" in note for note in notes)
+    assert "rows.csv: no validation row of 'odd'." in notes
 
 
 def test_a_finished_model_is_scored_on_other_rows(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

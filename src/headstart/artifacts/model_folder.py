@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
+from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.head_file import (
     HEAD_FILE,
     HEAD_RECORD_FILE,
@@ -36,6 +37,7 @@ from headstart.models.without_code import leftovers, read_config, read_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
 from headstart.store.record import RunRecord
+from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
 INFO_FILE, RUN_FILE = "headstart.json", "run.json"
@@ -60,6 +62,8 @@ class ModelInfo:
         stride: tokens that two neighbouring windows share.
         precision: of training, "fp32" or "bf16"; the weights are fp32.
         attention: implementation inside transformers.
+        bf16: what answering in bf16 changes; None where it was not measured.
+        reading: how the table of the training rows was read; None where there was no table.
     """
 
     task: Task
@@ -74,6 +78,8 @@ class ModelInfo:
     stride: int = 0
     precision: str = "fp32"
     attention: str | None = None
+    bf16: Bf16Check | None = None
+    reading: StoredReading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

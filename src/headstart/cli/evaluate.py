@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from headstart.cli import options
+from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
-from headstart.cli.scores import constant_text
+from headstart.cli.output import rows_text
+from headstart.cli.scores import class_table, constant_text
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    reading: Annotated[FileOptions, Only(LABELLED)],
+    reading: Annotated[FileOptions, Only((*LABELLED, "split_column"))],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
     file: Annotated[str | None, typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}")] = None,
     task: Annotated[
@@ -30,31 +33,47 @@ def evaluate(
         ),
     ] = None,
     data_root: options.DataRoot = None,
+    reads_anew: options.ReadsAnew = False,
     batch_size: options.PredictionBatchSize = 32,
-    precision: options.PredictionPrecision = "fp32",
+    precision: options.PredictionPrecision = "auto",
+    device: options.Device = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Print the metrics of a saved model on a labelled file, or on a task with the same labels.
+
+    The file is read as the model's own table was, where nothing else is said. Where a column says train, validation or
+    test, the test rows are scored.
 
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
     from headstart.cli.session import check_source, quiet_transformers
     from headstart.inference.user_files import evaluate_file, evaluate_task
-    from headstart.training.config import resolve_device, resolve_precision
 
     check_source(reading, file, [task] if task is not None else [], data_root)
     quiet_transformers()
-    computed = resolve_precision(precision, resolve_device())
     with row_display("evaluating", quiet=quiet or as_json) as progress:
         found = (
             evaluate_task(
-                folder, task, data_root=data_root, batch_size=batch_size, precision=computed, progress=progress
+                folder,
+                task,
+                data_root=data_root,
+                batch_size=batch_size,
+                precision=precision,
+                device=device,
+                progress=progress,
             )
             if task is not None
             else evaluate_file(
-                folder, str(file), options=reading, batch_size=batch_size, precision=computed, progress=progress
+                folder,
+                str(file),
+                options=reading,
+                reads_anew=reads_anew,
+                batch_size=batch_size,
+                precision=precision,
+                device=device,
+                progress=progress,
             )
         )
     if as_json:
@@ -66,8 +85,13 @@ def evaluate(
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
         print(written(name, score).replace(" ", ": "))
-    print(f"on {found.num_rows} rows of {source}; {constant_text(found.constant_scores)}")
+    print(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
+    if found.classes:
+        Console(highlight=False, markup=False).print(class_table(found.classes))
+    for note in found.notes:
+        print(in_flags(note))
     if found.num_truncated:
-        print(f"{found.num_truncated} rows were longer than the model reads and lost tokens")
+        were = "was" if found.num_truncated == 1 else "were"
+        print(f"{rows_text(found.num_truncated)} {were} longer than the model reads and lost tokens")
     if found.is_degenerate:
         print("every answer is the same, or as good as the same: these numbers say nothing about the model")

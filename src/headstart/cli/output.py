@@ -49,6 +49,11 @@ def next_line(*words: object) -> str:
     return f"Next: {shlex.join(map(str, words))}"
 
 
+def rows_text(number: int) -> str:
+    """Return a number of rows in words."""
+    return "1 row" if number == 1 else f"{number} rows"
+
+
 def _replaced(error: UnicodeError, drawn: dict[str, str]) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headstart.cli import options
+from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
+from headstart.cli.output import rows_text
 from headstart.tables.file_options import READING, FileOptions
+
+if TYPE_CHECKING:
+    from headstart.inference.user_files import Written
 
 
 def predict(
@@ -20,8 +25,17 @@ def predict(
     file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A new file; its suffix says in which of these formats.")],
     prefix: Annotated[str, typer.Option(help="Text to put before the names of the new columns.")] = "",
+    top: Annotated[
+        int | None,
+        typer.Option(help="Name this many of the most probable answers, in place of one probability per class."),
+    ] = None,
+    no_probabilities: Annotated[
+        bool, typer.Option("--no-probabilities", help="Write the decisions without any probability.")
+    ] = False,
+    reads_anew: options.ReadsAnew = False,
     batch_size: options.PredictionBatchSize = 32,
-    precision: options.PredictionPrecision = "fp32",
+    precision: options.PredictionPrecision = "auto",
+    device: options.Device = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -29,7 +43,9 @@ def predict(
 
     Classes give the columns predicted_label and probability_<class>, multi-label answers give predicted_labels (a list)
     and probability_<class>, numbers give predicted_value, and choices give predicted_choice and probability_<n>, where
-    n counts from 0.
+    n counts from 0. --top K writes top_1, top_1_probability, top_2, ... in place of the probabilities.
+
+    The file is read as the model's own table was, where nothing else is said. A row without a text gets no answer.
 
     A long file needs no more memory than a short one. A call that was killed goes on where it was when you repeat it.
 
@@ -42,8 +58,8 @@ def predict(
     require_table(Path(file))
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers
+    from headstart.inference.prediction_columns import WantedColumns
     from headstart.inference.user_files import predict_file
-    from headstart.training.config import resolve_device, resolve_precision
 
     reading.require_names()
     quiet_transformers()
@@ -53,17 +69,29 @@ def predict(
             file,
             out,
             options=reading,
-            prefix=prefix,
+            reads_anew=reads_anew,
+            wanted=WantedColumns(prefix=prefix, top=top, no_probabilities=no_probabilities),
             batch_size=batch_size,
-            precision=resolve_precision(precision, resolve_device()),
+            precision=precision,
+            device=device,
             progress=progress,
         )
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}))
     elif not quiet:
-        resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
-        print(f"{written.num_rows} rows{resumed}: {out}")
-        if written.num_truncated:
-            print(f"{written.num_truncated} rows were longer than the model reads and lost tokens")
-        if written.num_without_label:
-            print(f"{written.num_without_label} rows got no label: no class was as probable as not")
+        _print(written, out)
+
+
+def _print(written: Written, out: Path) -> None:
+    resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
+    print(f"{rows_text(written.num_rows)}{resumed}: {out}")
+    for note in written.notes:
+        print(in_flags(note))
+    if written.num_incomplete:
+        lack = "lacks" if written.num_incomplete == 1 else "lack"
+        print(f"{rows_text(written.num_incomplete)} {lack} a text and got no answer")
+    if written.num_truncated:
+        were = "was" if written.num_truncated == 1 else "were"
+        print(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
+    if written.num_without_label:
+        print(f"{rows_text(written.num_without_label)} got no label: no class was as probable as not")

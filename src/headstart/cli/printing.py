@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from headstart.cli.flags import in_flags
+from headstart.errors import shortened
 
 if TYPE_CHECKING:
     from headstart.inspection.data import DataReport
@@ -46,6 +47,8 @@ def print_data_report(report: DataReport) -> None:
         tables.append(_tokens(report))
     if report.classes:
         tables.append(_classes(report))
+    if report.conflicts:
+        tables.append(_conflicts(report))
     for table in tables:
         console.print(table)
         console.print()
@@ -95,6 +98,16 @@ def _classes(report: DataReport) -> Table:
     for each in report.classes:
         bar = "\N{FULL BLOCK}" * round(BAR_WIDTH * each.counts.get(names[0], 0) / max(1, most))
         table.add_row(escape(each.name), *(f"{each.counts.get(name, 0):,}" for name in names), bar)
+    return table
+
+
+def _conflicts(report: DataReport) -> Table:
+    """Return the texts that training rows give different labels."""
+    table = _table("Texts with several labels, those of the most rows", "text")
+    table.add_column("rows by label", overflow="fold")
+    for conflict in report.conflicts:
+        labels = ", ".join(f"{name} {count:,}" for name, count in conflict.labels.items())
+        table.add_row(escape(shortened(" | ".join(conflict.texts))), escape(labels))
     return table
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from headstart.metrics import ERRORS, written
+
+if TYPE_CHECKING:
+    from headstart.inference.class_scores import ClassScores
+
+MOST_CLASSES = 20
+"""Classes that are shown; of more of them those that a model does worst on."""
 
 
 def scores_text(scores: Mapping[str, float]) -> str:
@@ -17,3 +26,20 @@ def constant_text(scores: Mapping[str, float]) -> str:
     main = next(iter(scores))
     shown = {name: score for name, score in scores.items() if name == main or name in ERRORS}
     return f"the best constant answer: {scores_text(shown)}"
+
+
+def class_table(classes: Sequence[ClassScores]) -> Table:
+    """Return how well a model does on each class, times 100, in the classes' order."""
+    shown = list(classes)
+    if len(classes) > MOST_CLASSES:
+        worst = sorted((each for each in classes if each.num_rows), key=lambda each: each.f1)[:MOST_CLASSES]
+        shown = [each for each in classes if each in worst]
+    is_cut = len(shown) < len(classes)
+    title = f"the {len(shown)} of {len(classes)} classes with the lowest F1" if is_cut else None
+    table = Table("class", box=None, title=title, title_justify="left", title_style="")
+    for heading in ("precision", "recall", "F1", "rows", "answered"):
+        table.add_column(heading, justify="right")
+    for each in shown:
+        scores = (f"{100 * score:.1f}" for score in (each.precision, each.recall, each.f1))
+        table.add_row(each.name, *scores, str(each.num_rows), str(each.num_answered))
+    return table

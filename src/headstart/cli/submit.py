@@ -43,12 +43,12 @@ def submit(
     """
     from headstart.cli.display import sweep_display
     from headstart.cli.session import open_session
+    from headstart.hardware import check_precision
     from headstart.inference.submissions import SUITES
     from headstart.registry import Spec
     from headstart.store.local import existing_store
     from headstart.sweeps.serial import SerialExecutor
     from headstart.sweeps.submission import RunChoice, plan_submission, write_submission
-    from headstart.training.config import resolve_device, resolve_precision
 
     wanted = SUITES.get(suite)
     if out.suffix != ".zip":
@@ -63,7 +63,7 @@ def submit(
         runs=tuple(run or ()),
     )
     parts = plan_submission(opened, wanted, choice, data_root=data_root, fill_missing=fill_missing)
-    computed = resolve_precision(precision, resolve_device())
+    check_precision(precision)
     cache = open_session()
     again = list(dict.fromkeys(part.run for part in parts if part.run is not None))
     is_quiet = quiet or as_json
@@ -75,7 +75,7 @@ def submit(
             SerialExecutor(opened, listener=listener, cache=cache),
             cache,
             batch_size=batch_size,
-            precision=computed,
+            precision=precision,
             announce=lambda part: None if is_quiet else print(f"answering {part.file.name}", file=sys.stderr),
         )
     if as_json:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from headstart.comparison.cells import MATCHED_STRATEGY, Cell
+from headstart.comparison.class_gaps import class_gaps
 from headstart.comparison.comparability import SettingDifference
 from headstart.comparison.distinct_labels import distinct_labels
 from headstart.comparison.formats import plural
@@ -289,6 +290,7 @@ def _notes(frame: Frame, groups: tuple[ComparisonGroup, ...]) -> tuple[str, ...]
             "Where seeds go through folds that share training rows, a pair is a fold, the mean of its seeds; "
             "intervals over folds are a little too narrow."
         )
+    notes += class_gaps(frame.cells)
     if any(cell.baseline == MATCHED_STRATEGY for cell in frame.cells):
         notes.append(
             f"Plain fine-tuning is {MATCHED_STRATEGY} here: as many updates as cost what EH-FT costs, an update of an "

@@ -17,7 +17,7 @@ from headstart.kinds.kind import Kind
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
-"""Batches are padded to a multiple of this many tokens, which hardware multiplies faster."""
+"""Batches are padded to a multiple of this many tokens, which a GPU multiplies faster."""
 
 NOT_INPUTS = ("labels", "num_sequences")
 """What stands in a batch beside a model's inputs."""
@@ -135,6 +135,15 @@ class PaddingCollator:
         if "labels" in rows[0]:
             batch["labels"] = self.kind.label_tensor([row["labels"] for row in rows], self.num_labels)
         return batch
+
+
+def prediction_multiple(device: str) -> int:
+    """Return to a multiple of how many tokens batches are padded for prediction.
+
+    On a CPU to the longest row alone: a multiple of 8 costs short texts a sixth of the time. Training keeps to one
+    multiple on every device, since a width changes the last bits of its results.
+    """
+    return 1 if device == "cpu" else PADDING_MULTIPLE
 
 
 def _sequences(row: dict[str, Any]) -> list[dict[str, list[int]]]:

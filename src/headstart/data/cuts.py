@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from headstart.data.examples import Split
@@ -47,17 +47,18 @@ def cut(splits: Mapping[str, Split], options: FileOptions, classes: Sequence[str
     notes = []
     is_own = VALIDATION not in given
     if is_own:
-        whole = given[TRAIN]
-        given[TRAIN], given[VALIDATION] = _cut_training(whole, options)
-        notes.append(_how(options, len(given[VALIDATION]), whole))
-    notes += _repeated(given[TRAIN])
+        given[TRAIN], given[VALIDATION] = _cut_training(given[TRAIN], options)
+    texts = {name: _Texts.of(split) for name, split in given.items()}
+    if is_own:
+        notes.append(_how(options, texts[TRAIN], texts[VALIDATION]))
+    notes += _repeated(given[TRAIN], texts[TRAIN])
     if options.drop_leaks:
-        given[TRAIN], dropped = _without_leaks(given[TRAIN], given[VALIDATION])
+        given[TRAIN], dropped = _without_leaks(given[TRAIN], texts[TRAIN], texts[VALIDATION])
+        texts[TRAIN] = _Texts.of(given[TRAIN])
         notes += dropped
     others = [name for name in given if name != TRAIN]
-    training = _Known.of(given[TRAIN])
     for name in others:
-        notes += training.shared(name, given[name], is_own=is_own and name == VALIDATION)
+        notes += _shared(name, texts[name], texts[TRAIN], is_own=is_own and name == VALIDATION)
         notes += _shared_groups(name, given[name].groups or (), set(given[TRAIN].groups or ()), options.group)
     for name in (TRAIN, *others):
         notes += missing_classes(SIDES.get(name, name), given[name], classes)
@@ -90,7 +91,7 @@ def missing_classes(side: str, split: Split, classes: Sequence[str]) -> list[str
     missing = [repr(name) for index, name in enumerate(classes) if index not in present]
     if not missing or split.labels is None:
         return []
-    more = f" and {len(missing) - MAX_NAMED} more classes" if len(missing) > MAX_NAMED else ""
+    more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
     return [f"no {side} row of {', '.join(missing[:MAX_NAMED])}{more}"]
 
 
@@ -100,24 +101,42 @@ def _cut_training(training: Split, options: FileOptions) -> tuple[Split, Split]:
     return hold_out(training, options.validation_fraction, CUT_SEED)
 
 
-def _how(options: FileOptions, num_held: int, whole: Split) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Texts:
+    """The texts of all rows: as they are, with case and spaces folded, by their letters; and their first texts."""
+
+    exact: Sequence[Key]
+    folded: Sequence[Key]
+    near: Sequence[Key]
+    first: Sequence[Key]
+
+    @classmethod
+    def of(cls, split: Split) -> _Texts:
+        folded = text_keys(split)
+        first = first_text_keys(split, folded)
+        return cls(exact=split.texts, folded=folded, near=near_keys(split), first=first)
+
+
+def _how(options: FileOptions, rest: _Texts, held: _Texts) -> str:
     how = "stratified" if options.group is None else f"stratified, whole groups of {options.group!r}"
-    if num_repeated(first_text_keys(whole)) > num_repeated(text_keys(whole)):
+    same, same_first = num_repeated([*rest.folded, *held.folded]), num_repeated([*rest.first, *held.first])
+    if same_first > same:
         how += ", rows of one first text together"
-    elif num_repeated(text_keys(whole)):
+    elif same:
         how += ", rows of one text together"
+    num_held, num_rows = len(held.exact), len(held.exact) + len(rest.exact)
     if options.folds is not None:
         fold = f"fold {options.fold + 1} of {options.folds}"
-        return f"{fold} is held out as validation: {num_held} of {len(whole)} rows, {how}"
-    return f"{num_held} of {len(whole)} rows are held out, {how}, as validation"
+        return f"{fold} is held out as validation: {num_held} of {num_rows} rows, {how}"
+    return f"{num_held} of {num_rows} rows are held out, {how}, as validation"
 
 
-def _repeated(training: Split) -> list[str]:
+def _repeated(training: Split, texts: _Texts) -> list[str]:
     """Say how many training rows repeat another, nearly do, or have a text that others label otherwise."""
-    notes, num_rows = [], len(training)
-    if same := num_repeated(text_keys(training)):
+    notes, num_rows, same = [], len(training), num_repeated(texts.folded)
+    if same:
         notes.append(f"{same} of {num_rows} training rows repeat the texts of another")
-    if near := num_repeated(near_keys(training)) - same:
+    if near := num_repeated(texts.near) - same:
         notes.append(f"{near} more of {num_rows} training rows differ from another in punctuation or digits only")
     if found := conflicts(training):
         count = sum(conflict.num_rows for conflict in found)
@@ -125,10 +144,15 @@ def _repeated(training: Split) -> list[str]:
     return notes
 
 
-def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]]:
+def _without_leaks(training: Split, texts: _Texts, validation: _Texts) -> tuple[Split, list[str]]:
     """Return the training rows whose texts are not in validation, and those without which a class would have none."""
-    leaks = set(text_keys(validation))
-    is_leak = [key in leaks for key in text_keys(training)]
+    leaks = set(validation.folded)
+    is_leak = [key in leaks for key in texts.folded]
+    if all(is_leak):
+        raise UsageError(
+            "`drop_leaks` leaves no training rows: all of their texts stand in validation",
+            remedy="  Leave it out, or give other validation rows.",
+        )
     labels = training.labels or (0.0,) * len(training)
     left = Counter(each for label, leak in zip(labels, is_leak, strict=True) if not leak for each in classes_of(label))
     kept = []
@@ -137,54 +161,36 @@ def _without_leaks(training: Split, validation: Split) -> tuple[Split, list[str]
             left.update(classes_of(label))
             is_leak[row] = False
             kept.append(row)
-    if sum(is_leak) + len(kept) == len(training):
-        raise UsageError(
-            "`drop_leaks` leaves no training rows: all of their texts stand in validation",
-            remedy="  Leave it out, or give other validation rows.",
-        )
-    notes = [f"{sum(is_leak)} training rows were dropped: their texts stand in validation too"]
+    rows = f"of {len(training)} training rows"
+    notes = [f"{sum(is_leak)} {rows} were dropped: their texts stand in validation too"]
     if kept:
-        notes.append(f"{len(kept)} such rows stay in training: a class would have no other")
+        notes.append(
+            f"{len(kept)} {rows} were kept though their texts stand in validation: a class would have no other"
+        )
     return training.take(row for row, leak in enumerate(is_leak) if not leak), notes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What stands in training: texts as they are, with case and spaces folded, by their letters, and first texts."""
+def _shared(name: str, texts: _Texts, training: _Texts, *, is_own: bool) -> list[str]:
+    """Say how many rows of a split have texts that stand in training; `is_own`: it is cut off by `cut` itself."""
+    notes, rows = [], f"of {len(texts.exact)} {name} rows"
+    num_exact, num_folded = _num_in(texts.exact, training.exact), _num_in(texts.folded, training.folded)
+    num_near, num_first = _num_in(texts.near, training.near) - num_folded, _num_in(texts.first, training.first)
+    if num_folded:
+        only = f", {num_folded - num_exact} of them only after case and spaces are folded"
+        why = ", because too few rows, of a class or in all, have another text" if is_own else ""
+        remedy = "; `drop_leaks` drops them from training" if name == VALIDATION else ""
+        folded = only if num_folded > num_exact else ""
+        notes.append(f"{num_folded} {rows} have texts that stand in training too{folded}{why}{remedy}")
+    if is_own and num_first > num_folded:
+        notes.append(f"{num_first} {rows} share their first text with training rows, because too few rows have another")
+    if num_near > 0:
+        notes.append(f"{num_near} {rows} differ from a training row in punctuation or digits only")
+    return notes
 
-    exact: Set[Key]
-    folded: Set[Key]
-    near: Set[Key]
-    first: Set[Key]
 
-    @classmethod
-    def of(cls, training: Split) -> _Known:
-        return cls(
-            exact=set(training.texts),
-            folded=set(text_keys(training)),
-            near=set(near_keys(training)),
-            first=set(first_text_keys(training)),
-        )
-
-    def shared(self, name: str, split: Split, *, is_own: bool) -> list[str]:
-        """Say how many rows of a split have texts that stand in training; `is_own`: it is cut off by `cut` itself."""
-        notes, rows = [], f"of {len(split)} {name} rows"
-        keys, first = text_keys(split), first_text_keys(split)
-        num_exact = sum(texts in self.exact for texts in split.texts)
-        num_folded = sum(key in self.folded for key in keys)
-        num_near = sum(key in self.near for key in near_keys(split)) - num_folded
-        num_first = sum(key in self.first for key in first)
-        if num_folded:
-            only = f", {num_folded - num_exact} of them only after case and spaces are folded"
-            why = ": a class or a part would have too few others" if is_own else ""
-            remedy = "; `drop_leaks` drops them from training" if name == VALIDATION else ""
-            folded = only if num_folded > num_exact else ""
-            notes.append(f"{num_folded} {rows} have texts that stand in training too{folded}{why}{remedy}")
-        if is_own and num_first > num_folded:
-            notes.append(f"{num_first} {rows} share their first text with training rows: too few rows have another")
-        if num_near > 0:
-            notes.append(f"{num_near} {rows} differ from a training row in punctuation or digits only")
-        return notes
+def _num_in(keys: Sequence[Key], known: Iterable[Key]) -> int:
+    known = set(known)
+    return sum(key in known for key in keys)
 
 
 def _shared_groups(name: str, groups: Sequence[str], training: Set[str], column: str | None) -> list[str]:

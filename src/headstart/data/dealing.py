@@ -19,8 +19,10 @@ KEPT = 0
 UNTRAINED, NEVER_HELD = 1_000_000, 1
 """What a label costs that stands in one part only, and one that stands in the kept place only."""
 
-MENDING_STEPS = 3
-"""Moves that are tried one after another to mend a label."""
+MENDING_STEPS = 5
+"""Moves that are tried one after another to mend one label."""
+MANY_MOVES = 20_000
+"""After so many have been tried, a label is mended by one move or not at all: there are more rare labels than units."""
 
 
 def deal(units: Sequence[Counts], shares: Sequence[float], generator: numpy.random.Generator) -> list[int]:
@@ -42,8 +44,7 @@ def deal(units: Sequence[Counts], shares: Sequence[float], generator: numpy.rand
     table = _Table(units, shares)
     for unit in _order(table, generator):
         table.put(unit, min(table.places_of(unit), key=lambda place: table.distortion(unit, place)))
-    while sum(table.mend(label) for label in list(table.units_of) if table.fault(label)):
-        pass
+    table.mend()
     return [table.place[unit] for unit in range(len(units))]
 
 
@@ -62,7 +63,8 @@ class _Table:
         self.kept = {numbers[0] for numbers in self.units_of.values() if len(numbers) == 1}
         self._rows = {label: [0] * len(shares) for label in self.totals}
         self._num_units = {label: [0] * len(shares) for label in self.totals}
-        self._moves: list[tuple[int, int]] = []
+        self._moved: dict[int, int] = {}
+        self._num_tried = 0
         self.cost = 0
 
     def places_of(self, unit: int) -> Iterable[int]:
@@ -88,22 +90,33 @@ class _Table:
         """Return what a label costs where it stands in one place only though it has two units."""
         return _fault(self._num_units[label]) if len(self.units_of[label]) > 1 else 0
 
-    def mend(self, label: int, *, steps: int = MENDING_STEPS) -> bool:
-        """Move a unit of a label so that fewer labels stand in one place only; return whether that could be done.
+    def mend(self) -> None:
+        """Move units while that leaves fewer labels in one place only."""
+        is_better = True
+        while is_better:
+            is_better = False
+            for label in self.units_of:
+                if self.fault(label):
+                    is_better |= self._mend(label, MENDING_STEPS if self._num_tried < MANY_MOVES else 1)
+                    self._moved.clear()
 
-        Where a move leaves other labels in one place, these are mended in turn, a few steps far.
+    def _mend(self, label: int, steps: int) -> bool:
+        """Move a unit of a label so that the cost falls; return whether that could be done.
+
+        Where a move leaves other labels in one place only, these are mended in turn, a few steps far.
         """
-        cost, num_moves = self.cost, len(self._moves)
+        cost, num_moved = self.cost, len(self._moved)
         for unit, place in self._moves_of(label):
-            self._moves.append((unit, self.place[unit]))
+            self._num_tried += 1
+            self._moved[unit] = self.place[unit]
             self.put(unit, place)
             for other in self.units[unit] if steps > 1 else ():
                 if self.fault(other):
-                    self.mend(other, steps=steps - 1)
+                    self._mend(other, steps - 1)
             if self.cost < cost:
                 return True
-            while len(self._moves) > num_moves:
-                self.put(*self._moves.pop())
+            while len(self._moved) > num_moved:
+                self.put(*self._moved.popitem())
         return False
 
     def _moves_of(self, label: int) -> list[tuple[int, int]]:
@@ -112,7 +125,7 @@ class _Table:
             (self._cost_after(unit, place), self.distortion(unit, place), unit, place)
             for unit in self.units_of[label]
             for place in self.places_of(unit)
-            if place != self.place[unit]
+            if place != self.place[unit] and unit not in self._moved
         ]
         return [(unit, place) for _, _, unit, place in sorted(moves)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from headstart.data.examples import Split
@@ -45,21 +45,26 @@ class Conflict:
 
 def text_keys(split: Split) -> list[Key]:
     """Return the texts and choices of all rows with case and spaces folded: what is equal then is a repeat."""
-    return [tuple(" ".join(text.casefold().split()) for text in texts) for texts in _all_texts(split)]
+    return [tuple(map(_folded, texts)) for texts in _all_texts(split)]
 
 
 def near_keys(split: Split) -> list[Key]:
     """Return the texts and choices of all rows by their letters alone: what is equal then is nearly a repeat.
 
     Case, spaces, punctuation and digits are folded away, and so are letters' compatibility forms (NFKC). A text without
-    letters stays as it is.
+    letters keeps all but case and spaces.
     """
     return [tuple(map(_letters, texts)) for texts in _all_texts(split)]
 
 
-def first_text_keys(split: Split) -> list[Key]:
-    """Return what rows about one thing share: the first of several texts, such as a premise; where it is one, the text."""
-    return [key[:1] if texts else key for key, texts in zip(text_keys(split), split.texts, strict=True)]
+def first_text_keys(split: Split, keys: Sequence[Key]) -> list[Key]:
+    """Return what rows about one thing share: the first of several texts, such as a premise, or their only text.
+
+    Args:
+        split: the rows.
+        keys: their `text_keys`.
+    """
+    return [key[:1] if texts else key for key, texts in zip(keys, split.texts, strict=True)]
 
 
 def num_repeated(keys: Iterable[Key]) -> int:
@@ -89,6 +94,9 @@ def _all_texts(split: Split) -> Iterable[Key]:
     return [(*texts, *choices) for texts, choices in zip(split.texts, split.choices, strict=True)]
 
 
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 def _letters(text: str) -> str:
-    letters = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS_ONLY)
-    return " ".join(letters.split()) or text
+    return _folded(unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS_ONLY)) or _folded(text)

@@ -15,16 +15,16 @@ from headstart.kinds.kind import Label
 Units = list[int]
 """For each row the number of its unit, from 0."""
 
-ANY, NONE = -1, -2
-"""Stand among a row's classes: one that every row has, and one of rows without a class."""
+ANY = -1
+"""Stands among the classes of every row: whatever the others, there must be rows on both sides."""
 
 
 def units_of(split: Split, *, num_parts: int, part: float) -> Units:
     """Return the units of labelled rows.
 
     Rows of one group are never torn apart. Else rows that share their first text stay together, and so do rows of equal
-    texts, except where that leaves no cut: a unit that holds all rows of a class, or more rows than a part where too
-    few others are left to fill one, is torn into its equal texts, and if need be into its groups or rows.
+    texts, except where that leaves no cut: then units are torn into their equal texts, and if need be into their groups
+    or rows (`_to_tear`).
 
     Args:
         split: labelled rows.
@@ -32,40 +32,42 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
         part: rows that the smallest part should have.
     """
     apart = _numbered(split.groups or range(len(split)))
-    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split), text_keys(split))]
+    whole = text_keys(split)
+    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split, whole), whole)]
     units = levels[0]
     for finer in (*levels[1:], apart):
         if max(finer) > max(units):
-            torn = _too_large(units, num_parts, part) | _without_other(units, finer, split.labels or ())
+            torn = _to_tear(units, finer, split.labels or (0.0,) * len(split), num_parts, part)
             units = _numbered([(unit, finer[row] if unit in torn else -1) for row, unit in enumerate(units)])
     return units
 
 
 def classes_of(label: Label) -> tuple[int, ...]:
-    """Return what a row is dealt out by: its classes, and what every row has; numbers are no classes."""
+    """Return what a row is dealt by: its classes, and one that every row has; numbers are no classes."""
     if isinstance(label, tuple):
-        return (ANY, *(label or (NONE,)))
+        return (ANY, *label)
     return (ANY,) if isinstance(label, float) else (ANY, label)
 
 
-def _too_large(units: Units, num_parts: int, part: float) -> set[int]:
-    """Return the units that are larger than a part where the others do not fill one; all where they are too few."""
+def _to_tear(units: Units, finer: Units, labels: Sequence[Label], num_parts: int, part: float) -> set[int]:
+    """Return the units without which there is no cut as it should be.
+
+    These are the units that hold all rows of a class which has several finer ones. Where the units that may leave
+    training and are no larger than a part cannot fill one, they are all others as well.
+    """
     sizes = Counter(units)
     if len(sizes) < num_parts:
         return set(sizes)
-    too_large = {unit for unit, size in sizes.items() if size > part}
-    return too_large if sum(sizes[unit] for unit in sizes.keys() - too_large) < part else set()
-
-
-def _without_other(units: Units, finer: Units, labels: Sequence[Label]) -> set[int]:
-    """Return the units that hold all rows of a class, where it has several finer units."""
     units_of: defaultdict[int, set[int]] = defaultdict(set)
     finer_of: defaultdict[int, set[int]] = defaultdict(set)
     for unit, small, label in zip(units, finer, labels, strict=True):
         for each in classes_of(label):
             units_of[each].add(unit)
             finer_of[each].add(small)
-    return {next(iter(found)) for each, found in units_of.items() if len(found) == 1 < len(finer_of[each])}
+    alone = {each: next(iter(found)) for each, found in units_of.items() if len(found) == 1}
+    torn = {unit for each, unit in alone.items() if len(finer_of[each]) > 1}
+    fitting = {unit for unit, size in sizes.items() if size <= part} - set(alone.values())
+    return torn if sum(map(sizes.__getitem__, fitting)) >= part else torn | (sizes.keys() - fitting)
 
 
 def _joined(units: Units, others: Units) -> Units:

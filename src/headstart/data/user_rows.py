@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from headstart.data.cuts import cut, refuse_cutting
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split, trimmed_choices
+from headstart.data.label_notation import Notation
 from headstart.data.loading import fingerprint
-from headstart.data.written_labels import WrittenLabels, class_faults, infer_kind, read_labels, unknown_classes
+from headstart.data.written_labels import (
+    INCOMPLETE,
+    LabelReading,
+    WrittenLabels,
+    class_faults,
+    reading_of,
+    unknown_classes,
+)
 from headstart.errors import DataError, DataFault
+from headstart.kinds.cells import class_name, is_missing
 from headstart.kinds.kind import Kind
+from headstart.kinds.spelling import folded
+from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import read_table
 from headstart.tables.sources import name_of, tables_of
@@ -114,32 +124,55 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     training_table = tables[TRAIN]
     faults = [fault for table in tables.values() for fault in table.faults]
     choice = _choose(training_table, options)
-    faults += [training_table.fault(problem) for problem in choice.problems]
     if choice.columns is None:
+        raise _data_error(faults or [training_table.fault(problem) for problem in choice.problems])
+    columns = choice.columns
+    if faults:
         raise _data_error(faults)
-    tables, of_splits = without_unlabelled_test(tables, choice.columns.label)
-    kind, why = infer_kind(training_table, choice.columns, options)
-    rows = {split: _rows(table, choice.columns, kind, options.separator, faults) for split, table in tables.items()}
+    tables = {split: with_label_sets(table, columns.label, faults) for split, table in tables.items()}
+    tables, of_splits = without_unlabelled_test(tables, columns.label)
+    reading = reading_of(tables[TRAIN], columns, options)
+    notes = [*choice.notes, *reading.notes, *of_splits, *(note for table in tables.values() for note in said_by(table))]
+    if options.drop_incomplete:
+        tables, dropped = _without_incomplete(tables, columns, reading.notation)
+        notes += dropped
+    rows = {split: _rows(table, columns, reading, faults) for split, table in tables.items()}
     faults += _class_faults(rows)
     faults += [fault for table in tables.values() for fault in _group_faults(table, options.group)]
     if faults:
         raise _data_error(faults)
-    classes = sorted_labels(rows[TRAIN].written.first_rows) if kind.has_classes else ()
+    kind = reading.kind
+    declared = tables[TRAIN].declared.get(columns.label, ())
+    classes = sorted_labels(rows[TRAIN].written.first_rows, map(reading.name, declared)) if kind.has_classes else ()
     index = {name: number for number, name in enumerate(classes)}
     splits = {split: each.split(index, options.group) for split, each in rows.items()}
-    said = (f"kind: {kind}, {why}",) if why else ()
     return UncutRows(
         name=name_of(file),
-        columns=choice.columns,
+        columns=columns,
         kind=kind,
         classes=classes,
         splits=splits,
-        notes=(*choice.notes, *of_splits, *said),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
-    """Return the rows of a table, or of a piece of one, with all their columns, and their examples in the same order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlabelledRows:
+    """Rows of a table, or of a piece of one, that are to be answered.
+
+    Attributes:
+        columns: all columns of all n rows.
+        split: the examples of the complete rows, in their order.
+        complete: numbers of these, from 0 to n - 1; the others lack a text, or all choices.
+    """
+
+    columns: pyarrow.Table
+    split: Split
+    complete: tuple[int, ...]
+
+
+def unlabelled_chunk(table: Table, task: Task) -> UnlabelledRows:
+    """Return the rows of a table, or of a piece of one, and the examples of those that are complete.
 
     Raises:
         DataError: with all faults of the rows.
@@ -147,58 +180,129 @@ def unlabelled_chunk(table: Table, task: Task) -> tuple[pyarrow.Table, Split]:
     faults = [*table.faults, *_missing_columns(table, task.text_columns, task.choice_columns)]
     if not table.columns.keys() >= {*task.text_columns, *task.choice_columns}:
         raise _data_error(faults)
-    _good_texts(table, task.text_columns, faults)
-    _good_choices(table, task.choice_columns, faults)
+    complete = _complete_rows(table, task)
+    whole = table if len(complete) == table.num_rows else table.take(complete)
+    _good_texts(whole, task.text_columns, faults)
+    _good_choices(whole, task.choice_columns, faults)
     if faults:
         raise _data_error(faults)
-    return table.to_arrow(), read_split(task, table, labelled=False)
+    return UnlabelledRows(
+        columns=table.to_arrow(), split=read_split(task, replace(whole, faults=()), labelled=False), complete=complete
+    )
+
+
+def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
+    """Return the rows that have all texts, and where there are choices some of them."""
+    texts = [table.columns[name] for name in task.text_columns]
+    choices = [table.columns[name] for name in task.choice_columns]
+    return tuple(
+        row
+        for row in range(table.num_rows)
+        if not any(is_missing(column[row]) for column in texts)
+        and not (choices and all(is_missing(column[row]) for column in choices))
+    )
 
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
-    """Return a whole file of labelled rows for a known task, its classes and columns.
+    """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
+    return labelled_split(read_table(file, options), task, options)
 
-    A class is called by its name or, where no class is called by a number, by its index, as the hub's files do.
+
+def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
+    """Return a table of labelled rows for a known task, its classes and columns.
+
+    A class is called by its name, or by what `labels` says is called so; never by its index.
 
     Raises:
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
-    table = read_table(file, options)
     if task.row_format != "texts":
         return read_split(task, table)
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
-    rows = _rows(table, columns, task.kind, options.separator, faults)
+    table = with_label_sets(table, columns.label, faults)
+    missing = _missing_columns(table, columns.text, columns.choices, columns.label)
+    if faults or missing:
+        raise _data_error([*faults, *missing])
+    reading = reading_of(table, columns, replace(options, kind=task.kind))
+    if options.drop_incomplete:
+        table = _without_incomplete({"": table}, columns, reading.notation)[0][""]
+    own = {class_name(name): name for name in task.labels}
+    spellings = {folded(name): name for name in task.labels} if options.merge_labels else {}
+    rows = _rows(table, columns, replace(reading, names={**own, **reading.names}, spellings=spellings), faults)
     index = {name: number for number, name in enumerate(task.labels)}
-    if not any(re.fullmatch(r"[+-]?\d+", name) for name in task.labels):
-        index |= {str(number): number for number in range(task.num_labels)}
-    known = ", ".join(repr(name) for name in task.labels)
-    faults += [
-        table.fault(f"the label {name!r} is not one of the classes {known}", row)
-        for row, cell in rows.written.cells.items()
-        for name in cell.names
-        if name not in index
-    ]
-    if faults:
-        raise _data_error(faults)
+    unknown = unknown_classes(table, rows.written, index, "the model's") if index else []
+    remedy = ""
+    if unknown:
+        written = ",".join(f"{fault.value}=..." for fault in unknown[:3])
+        remedy = f"  Say which class is meant: `labels` {written}"
+    if faults or unknown:
+        raise _data_error([*faults, *unknown], remedy)
     return rows.split(index)
 
 
-def _data_error(faults: Sequence[DataFault]) -> DataError:
+def with_label_sets(table: Table, label: str, faults: list[DataFault]) -> Table:
+    """Return the table with one label column of lists in place of several columns of 0 and 1, where `label` names such.
+
+    Cells that are neither go to `faults`.
+    """
+    names = split_list(label)
+    if label in table.columns or len(names) < 2 or not all(name in table.columns for name in names):
+        return table
+    sets: list[list[str] | None] = [[] for _ in range(table.num_rows)]
+    for name in names:
+        for row, value in enumerate(table.columns[name]):
+            written = "" if is_missing(value) else str(class_name(value))
+            labels = sets[row]
+            if written in ("1", "true") and labels is not None:
+                labels.append(name)
+            elif not written:
+                sets[row] = None
+            elif written not in ("0", "false", "1", "true"):
+                faults.append(table.fault(f"the label ({name!r}) is neither 0 nor 1", row, value=value))
+    return replace(table, columns={**table.columns, label: sets}, arrow=None, declared={**table.declared, label: names})
+
+
+def said_by(table: Table) -> tuple[str, ...]:
+    """Return what a table's reader recognised, and what it left out, in sentences."""
+    left_out = [
+        f"{count} {'row was' if count == 1 else 'rows were'} left out: {why}" for why, count in table.dropped.items()
+    ]
+    return (*table.notes, *left_out)
+
+
+def _data_error(faults: Sequence[DataFault], remedy: str = "") -> DataError:
     """Return the error with the faults of each file together, in the order of its lines."""
     files = list(dict.fromkeys(fault.file for fault in faults))
-    return DataError(sorted(dict.fromkeys(faults), key=lambda fault: (files.index(fault.file), fault.line or 0)))
+    in_order = sorted(dict.fromkeys(faults), key=lambda fault: (files.index(fault.file), fault.line or fault.row or 0))
+    return DataError(in_order, remedy=remedy)
 
 
 def _choose(table: Table, options: FileOptions) -> ColumnChoice:
+    """Return the columns; the group's is text or label only where it is named so, or nothing else can be."""
     if not table.columns:
         return ColumnChoice(columns=None)
-    free = [name for name in table.columns if name not in (options.group, options.split_column)]
-    choice = choose_columns(
-        free, text=options.text, text_pair=options.text_pair, label=options.label, choices=options.choices
-    )
     wanted = {"group": options.group, "split_column": options.split_column}
     problems = column_problems(tuple(table.columns), wanted)
-    return ColumnChoice(columns=None, problems=(*choice.problems, *problems)) if problems else choice
+    if problems:
+        return ColumnChoice(columns=None, problems=problems)
+    names = [name for name in table.columns if name != options.split_column]
+    label_sets = split_list(options.label or "")
+    if len(label_sets) > 1 and options.label not in names and all(name in names for name in label_sets):
+        names = [*(name for name in names if name not in label_sets), str(options.label)]
+    named = (options.text, options.text_pair, options.label, *options.choices)
+    found = ColumnChoice(columns=None)
+    for left_out in ([options.group] if options.group not in named else [], []):
+        found = choose_columns(
+            [name for name in names if name not in left_out],
+            text=options.text,
+            text_pair=options.text_pair,
+            label=options.label,
+            choices=options.choices,
+        )
+        if found.columns is not None:
+            break
+    return found
 
 
 def _missing_columns(
@@ -211,18 +315,37 @@ def _missing_columns(
     return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
 
 
-def _rows(table: Table, columns: Columns, kind: Kind, separator: str | None, faults: list[DataFault]) -> Rows:
+def _without_incomplete(
+    tables: Mapping[str, Table], columns: Columns, notation: Notation
+) -> tuple[dict[str, Table], list[str]]:
+    """Return the tables without rows that lack a text or a label, and a sentence that counts them."""
+    kept, count = dict[str, Table](), 0
+    for split, table in tables.items():
+        texts = [table.columns[name] for name in columns.text if name in table.columns]
+        labels = table.columns.get(columns.label, [None] * table.num_rows)
+        whole = [
+            row
+            for row in range(table.num_rows)
+            if not notation.is_missing(labels[row]) and not any(is_missing(column[row]) for column in texts)
+        ]
+        kept[split] = table.take(whole)
+        count += table.num_rows - len(whole)
+    rows = "1 row was" if count == 1 else f"{count} rows were"
+    return kept, [f"{rows} left out: no text or no label"] if count else []
+
+
+def _rows(table: Table, columns: Columns, reading: LabelReading, faults: list[DataFault]) -> Rows:
     """Return the rows that are whole; what is wrong with the others goes to `faults`."""
     missing = _missing_columns(table, columns.text, columns.choices, columns.label)
     faults += [fault for fault in missing if fault not in faults]
     if missing or not table.columns:
-        nothing = WrittenLabels(kind=kind, cells={}, first_rows={})
+        nothing = WrittenLabels(kind=reading.kind, cells={}, first_rows={})
         return Rows(table=table, columns=columns, written=nothing)
     good = _good_texts(table, columns.text, faults)
     choices = _good_choices(table, columns.choices, faults)
-    written = read_labels(table, columns, kind, separator, faults)
+    written = reading.labels(table, columns, faults)
     readable = set(written.cells)
-    if kind.has_choices:
+    if reading.kind.has_choices:
         faults += [
             table.fault(f"the label is {cell.number:g}, and the row has {len(choices[row])} choices", row)
             for row, cell in written.cells.items()
@@ -240,7 +363,7 @@ def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
     faults = [] if has_own_validation else class_faults(training.table, training.written)
     for split, each in rows.items():
         if known and split != TRAIN:
-            faults += unknown_classes(each.table, each.written, known)
+            faults += unknown_classes(each.table, each.written, known, "the training rows'")
     return faults
 
 
@@ -256,7 +379,9 @@ def _good_texts(table: Table, columns: Sequence[str], faults: list[DataFault]) -
         for row, value in enumerate(table.columns[name]):
             if problem := _text_problem(value):
                 faulty.add(row)
-                faults.append(table.fault(f"the text ({name!r}) {problem}", row))
+                faults.append(
+                    table.fault(f"the text ({name!r}) {problem}", row, value=None if is_missing(value) else value)
+                )
     return [row for row in range(table.num_rows) if row not in faulty]
 
 
@@ -273,7 +398,7 @@ def _good_choices(table: Table, columns: Sequence[str], faults: list[DataFault])
 
 def _text_problem(value: object) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
-        return "is empty"
+        return INCOMPLETE.replace("missing", "empty")
     if not isinstance(value, str):
-        return f"is not text but {value!r}"
+        return "is not text"
     return ""

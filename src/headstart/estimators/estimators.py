@@ -103,6 +103,8 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+        for gap in self.run_.class_gaps:
+            warnings.warn(f"{gap}: nothing of it can be learned", UserWarning, stacklevel=3)
         _warn_of_collapse(self._saved, data)
         return self
 

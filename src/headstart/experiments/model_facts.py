@@ -10,6 +10,7 @@ from headstart.experiments.options import Options
 from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
+from headstart.hardware import resolve_device, resolve_precision
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input, usual_input
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
@@ -17,7 +18,7 @@ from headstart.models.parameters import count
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
-from headstart.training.config import resolve_attention, resolve_device, resolve_precision
+from headstart.training.config import resolve_attention
 
 _kept_classifier = lru_cache(maxsize=8)(load_classifier)
 """Classifiers without weights: all candidates of a comparison share them."""

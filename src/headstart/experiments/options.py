@@ -11,12 +11,13 @@ from typing import Any
 from headstart.adapters.names import check_adapter_name
 from headstart.errors import UsageError, unknown_name
 from headstart.experiments.recipes import get_preset, steps_per_epoch, usual_steps
+from headstart.hardware import check_precision
 from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.training.arguments import accumulated_batches, parse_overrides
-from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride, check_precision
+from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride
 from headstart.training.private.budget import parse_privacy
 from headstart.training.trackers import check_tracker
 

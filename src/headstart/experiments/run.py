@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headstart.data.cuts import missing_classes
 from headstart.experiments.evaluation import evaluated
 from headstart.experiments.private_runs import run_privacy
 from headstart.experiments.run_data import RunData
@@ -55,6 +56,7 @@ def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ..
         status=status,
         experiment_digest=experiment.digest,
         setting=setting_of(dump(experiment)),
+        class_gaps=tuple(_class_gaps(data)),
         versions=dict(library_versions()),
         seed=run.seed,
         task=experiment.task,
@@ -103,6 +105,14 @@ def _other_results(data: RunData, last: StageRecord | None) -> Iterator[OtherRes
             fingerprint=other.fingerprint,
             is_degenerate=last is not None and source.name in last.degenerate_others,
         )
+
+
+def _class_gaps(data: RunData) -> Iterator[str]:
+    """Name the classes that are announced and that no row shows: to the model, or to its scores."""
+    classes = data.task.labels if data.task.kind.has_classes else ()
+    yield from missing_classes("training", data.train, classes)
+    if len(data.report):
+        yield from missing_classes(data.run.experiment.evaluation.split or "", data.report, classes)
 
 
 def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from headstart import metrics
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split
+from headstart.inference.class_scores import ClassScores, class_scores
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.tasks.constants import constant_scores
@@ -19,16 +20,22 @@ class Scores:
     Attributes:
         scores: metrics by name, the main one first.
         constant_scores: each metric of its best constant answer to these examples.
+        classes: how well it does on each class, where answers are among classes.
         num_rows: examples that were answered.
         num_truncated: examples that lost tokens to the maximum length.
         is_degenerate: whether the model says the same of all examples, which makes every metric meaningless.
+        precision: "fp32" or "bf16".
+        notes: sentences that say what was recognised or decided.
     """
 
     scores: dict[str, float]
     constant_scores: dict[str, float]
+    classes: tuple[ClassScores, ...] = ()
     num_rows: int
     num_truncated: int
     is_degenerate: bool
+    precision: str = "fp32"
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -38,6 +45,7 @@ def evaluate(
     metric_names: tuple[str, ...] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return metrics of a model on labelled examples.
@@ -48,6 +56,7 @@ def evaluate(
         metric_names: None takes those of the model's own task.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
 
     Raises:
@@ -57,13 +66,15 @@ def evaluate(
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     task = saved.info.task
-    predictions = predict(saved, split, batch_size=batch_size, precision=precision, progress=progress)
+    predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
     right = task.kind.label_array(split.labels, task.num_labels)
     names = metric_names or task.metrics
     return Scores(
         scores=metrics.compute(names, right, predictions.decisions, split.groups),
         constant_scores=constant_scores(task.kind, names, right, split.groups),
+        classes=class_scores(task.labels, right, predictions.decisions) if task.kind.has_classes else (),
         num_rows=len(split),
         num_truncated=predictions.num_truncated,
         is_degenerate=task.kind.says_nothing(right, predictions.answers, predictions.decisions),
+        precision=precision,
     )

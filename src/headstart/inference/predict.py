@@ -13,11 +13,12 @@ import numpy.typing as npt
 import torch
 
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import PaddingCollator, prediction_multiple
 from headstart.data.examples import Split
 from headstart.data.token_checks import check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError
+from headstart.hardware import resolve_device
 from headstart.inference.forward import Progress, batched_logits
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
@@ -93,13 +94,14 @@ def predict(
         split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
     )
     check_tokens(tokenized, split, saved.tokenizer, input_limits(saved.classifier.model.config, info.head))
+    device = resolve_device(device)
     logits = batched_logits(
         saved.model,
         tokenized,
-        PaddingCollator(saved.tokenizer, kind=task.kind),
+        PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
         batch_size=batch_size,
         precision=precision,
-        device=device or best_device(),
+        device=device,
         progress=progress,
     )
     answers = task.kind.answers(logits).numpy()
@@ -108,8 +110,3 @@ def predict(
             f"the model answers with NaN or infinity; it was trained on {task.name} from {info.model}"
         )
     return Predictions(kind=task.kind, labels=task.labels, answers=answers, num_truncated=tokenized.num_truncated)
-
-
-def best_device() -> str:
-    """Return "cuda" where there is a GPU, else "cpu"."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from headstart.artifacts.model_folder import ModelInfo
 from headstart.data.examples import Split
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
-from headstart.data.user_rows import unlabelled_chunk
+from headstart.data.user_rows import UnlabelledRows, unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
@@ -55,8 +56,8 @@ class Rows:
             yield table
         self.state.require_unchanged()
 
-    def chunks(self) -> Iterator[tuple[pa.Table, Split]]:
-        """Return the rows piece by piece: all columns, and the examples.
+    def chunks(self) -> Iterator[UnlabelledRows]:
+        """Return the rows piece by piece: all columns, and the examples of the complete ones.
 
         Raises:
             DataError: with all faults of a piece, or if the file is changed meanwhile.
@@ -71,13 +72,17 @@ class Checked:
 
     Attributes:
         num_rows: of the file.
+        num_incomplete: rows that lack a text, and get no answer.
         num_choices: of the example that has the most, for multiple choice; otherwise 0.
         schema: of the columns of all pieces.
+        notes: sentences that say what was recognised in the file.
     """
 
     num_rows: int
+    num_incomplete: int
     num_choices: int
     schema: pa.Schema
+    notes: tuple[str, ...] = ()
 
 
 def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Checked:
@@ -88,26 +93,50 @@ def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, 
     """
     faults: dict[DataFault, None] = {}
     remedies: dict[str, None] = {}
-    num_rows = num_choices = 0
+    notes: dict[str, None] = {}
+    dropped = Counter[str]()
+    num_rows = num_answered = num_choices = 0
     schema = pa.schema([])
     reads_tokens = needs_tokens(info, tokenizer, limits)
     for table in rows.tables():
         try:
-            columns, split = unlabelled_chunk(table, rows.task)
+            read = unlabelled_chunk(table, rows.task)
             if reads_tokens:
-                _check_tokens(table, split, info, tokenizer, limits)
+                _check_tokens(table.take(read.complete), read.split, info, tokenizer, limits)
         except DataError as error:
             faults |= dict.fromkeys(error.faults)
             remedies |= dict.fromkeys([error.remedy] if error.remedy else [])
             if len(faults) >= MAX_FAULTS:
                 break
             continue
-        num_rows += len(split)
-        num_choices = max(num_choices, max(map(len, split.choices or ()), default=0))
-        schema = joint_schema(schema, columns.schema) if len(schema) else columns.schema
+        notes |= dict.fromkeys(table.notes)
+        dropped.update(table.dropped)
+        num_rows += read.columns.num_rows
+        num_answered += len(read.split)
+        num_choices = max(num_choices, max(map(len, read.split.choices or ()), default=0))
+        schema = joint_schema(schema, read.columns.schema) if len(schema) else read.columns.schema
     if faults:
         raise DataError(list(faults), remedy="\n".join(remedies))
-    return Checked(num_rows=num_rows, num_choices=num_choices, schema=schema)
+    if not num_answered:
+        raise _nothing_to_answer(rows, num_rows)
+    return Checked(
+        num_rows=num_rows,
+        num_incomplete=num_rows - num_answered,
+        num_choices=num_choices,
+        schema=schema,
+        notes=(*notes, *(f"rows left out: {number} ({reason})" for reason, number in dropped.items())),
+    )
+
+
+def _nothing_to_answer(rows: Rows, num_rows: int) -> DataError:
+    columns = ", ".join(map(repr, rows.task.text_columns or rows.task.choice_columns))
+    named = " and ".join(f"`{name}`" for name in _column_options(rows.task))
+    fault = DataFault(file=rows.file, message=f"none of {num_rows} rows is complete: the columns read are {columns}")
+    return DataError([fault], remedy=f"  Name the columns that hold the texts with {named}.")
+
+
+def _column_options(task: Task) -> tuple[str, ...]:
+    return (*("text", "text_pair")[: len(task.text_columns)], *(("choices",) if task.choice_columns else ()))
 
 
 def needs_tokens(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> bool:

@@ -137,10 +137,16 @@ def _csv_writer(path: Path, schema: pa.Schema, delimiter: str = ",") -> Iterator
 
         def write(table: pa.Table) -> None:
             for batch in table.to_batches():
-                columns = [column.to_pylist() for column in batch.columns]
-                writer.writerows([_cell(value) for value in row] for row in zip(*columns, strict=True))
+                writer.writerows(zip(*map(_cells, batch.columns), strict=True))
 
         yield write
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    """Return what stands in the cells of a column: most tables have many numbers, which need no look each."""
+    values = column.to_pylist()
+    is_plain = _is_text(column.type) or pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    return values if is_plain else [_cell(value) for value in values]
 
 
 def _cell(value: Any) -> Any:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import folder_limits, load_folder_tokenizer, read_info
+from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
 from headstart.data.loading import load_task
-from headstart.data.user_rows import read_labelled
+from headstart.data.user_rows import labelled_split
 from headstart.errors import CheckpointError
+from headstart.hardware import resolve_device
 from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, best_device, predict
-from headstart.inference.prediction_columns import prediction_columns, prediction_schema
+from headstart.inference.precision import prediction_precision
+from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
+from headstart.inference.prediction_columns import (
+    EVERY_PROBABILITY,
+    WantedColumns,
+    in_all_rows,
+    prediction_columns,
+    prediction_schema,
+)
 from headstart.inference.rows import Checked, Rows, check_rows, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
@@ -30,7 +38,10 @@ from headstart.inference.table_writing import (
 )
 from headstart.store.layout import atomic_path
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.reading import read_table
+from headstart.tables.sources import rows_to_score
 from headstart.tasks.catalogue import TASKS
+from headstart.tasks.task import Task
 
 CHUNK_ROWS = 1_000
 """Rows in memory at a time, and what a kill costs at most."""
@@ -45,12 +56,18 @@ class Written:
         num_resumed: rows answered by an earlier call that was cut off.
         num_truncated: rows that lost tokens to the maximum length.
         num_without_label: rows that got no label, where a row may get any number of them.
+        num_incomplete: rows that lack a text: their new columns are empty.
+        precision: "fp32" or "bf16".
+        notes: sentences that say what was recognised or decided.
     """
 
     num_rows: int
     num_resumed: int
     num_truncated: int
     num_without_label: int
+    num_incomplete: int
+    precision: str
+    notes: tuple[str, ...]
 
 
 def predict_file(
@@ -59,26 +76,31 @@ def predict_file(
     out: Path,
     *,
     options: FileOptions = AS_GUESSED,
-    prefix: str = "",
+    reads_anew: bool = False,
+    wanted: WantedColumns = EVERY_PROBABILITY,
     batch_size: int = PREDICTION_BATCH_SIZE,
-    precision: str = "fp32",
+    precision: str = "auto",
+    device: str | None = None,
     progress: Progress | None = None,
     chunk_rows: int = CHUNK_ROWS,
 ) -> Written:
     """Write the user's rows, in their order, with the model's answers after their columns.
 
-    Memory does not grow with the number of rows. Everything that can be wrong is looked for before the model is loaded,
-    and the file is written whole or not at all. What a killed call finished lies in `<out>.partial`; the same call
-    again goes on from there and gives the same bytes.
+    A row that lacks a text keeps its place, and its new columns are empty. Memory does not grow with the number of
+    rows. Everything that can be wrong is looked for before the model is loaded, and the file is written whole or not at
+    all. What a killed call finished lies in `<out>.partial`; the same call again goes on from there and gives the same
+    bytes.
 
     Args:
         folder: a saved model.
         file: a table, as `scan_table` reads it.
         out: a table, by its suffix; must not exist.
         options: how the file is read; columns that are not named are those that the model was trained on.
-        prefix: put before the names of the new columns.
+        reads_anew: whether what `options` do not say is guessed, and not taken from how the model's table was read.
+        wanted: the new columns.
         batch_size: sequences per forward pass.
-        precision: "fp32" or "bf16".
+        precision: "fp32", "bf16" or "auto": see `prediction_precision`.
+        device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
         chunk_rows: rows in memory at a time.
 
@@ -90,28 +112,37 @@ def predict_file(
     require_writable(out)
     _, info = read_info(folder)
     task = with_columns(info.task, options)
+    wanted.require_sense(task)
+    device = resolve_device(device)
+    computed = prediction_precision(precision, info, device)
+    options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=False)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
     checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
-    added = prediction_schema(task, prefix, checked.num_choices)
+    added = prediction_schema(task, wanted, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
+    # Answers that are kept have no prefix, so that a call may go on with another one.
+    kept = replace(wanted, prefix="")
     key = AnswerKey(
         input=input_digest(file),
         model=folder_digest(folder),
-        columns=repr((options, task.text_columns, task.choice_columns)),
+        columns=repr((options, task.text_columns, task.choice_columns, kept)),
         batch_size=batch_size,
-        precision=precision,
-        device=best_device(),
+        precision=computed.name,
+        device=device,
         chunk_rows=chunk_rows,
         versions=library_versions(),
     )
     with partial_folder(out, key) as partial:
-        num_resumed = _answer(folder, rows, checked, key, partial, progress)
+        num_resumed = _answer(folder, rows, checked, kept, key, partial, progress)
         num_truncated, num_without_label = _write(rows, checked, partial, added, out)
     return Written(
         num_rows=checked.num_rows,
         num_resumed=num_resumed,
         num_truncated=num_truncated,
         num_without_label=num_without_label,
+        num_incomplete=checked.num_incomplete,
+        precision=computed.name,
+        notes=tuple(note for note in (remembered, *checked.notes, computed.reason) if note),
     )
 
 
@@ -120,20 +151,39 @@ def evaluate_file(
     file: str,
     *,
     options: FileOptions = AS_GUESSED,
+    reads_anew: bool = False,
     batch_size: int = PREDICTION_BATCH_SIZE,
-    precision: str = "fp32",
+    precision: str = "auto",
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return the metrics of a saved model's task on a labelled file, whose labels are among the model's classes.
 
-    Columns that `options` do not name are those that the model was trained on. The rows are answered as by `evaluate`.
+    Columns that `options` do not name are those that the model was trained on. With a column of splits the test rows
+    are scored; without labelled ones among these, the validation rows. The rows are answered as by `evaluate`, and
+    `device`, `precision` and `reads_anew` are as in `predict_file`.
 
     Raises:
         UsageError: if the folder does not hold a model.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
-    split = read_labelled(file, with_columns(read_info(folder)[1].task, options), options)
-    return evaluate(load_saved_model(folder), split, batch_size=batch_size, precision=precision, progress=progress)
+    _, info = read_info(folder)
+    task = with_columns(info.task, options)
+    device = resolve_device(device)
+    computed = prediction_precision(precision, info, device)
+    options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
+    table = read_table(file, options)
+    if options.split_column is not None:
+        table = rows_to_score(table, options.split_column, task.label_column)
+    found = evaluate(
+        load_saved_model(folder),
+        labelled_split(table, task, options),
+        batch_size=batch_size,
+        precision=computed.name,
+        device=device,
+        progress=progress,
+    )
+    return replace(found, notes=tuple(note for note in (remembered, *table.notes, computed.reason) if note))
 
 
 def evaluate_task(
@@ -142,42 +192,64 @@ def evaluate_task(
     *,
     data_root: Path | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
-    precision: str = "fp32",
+    precision: str = "auto",
+    device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Return a task's metrics on its evaluation split, for a model that was trained on another task or on a file.
 
     The task called `name` has the model's kind of answer and the same class names, in any order. `data_root` is as in
-    `load_task`, and the rows are answered as by `evaluate`.
+    `load_task`, `device` and `precision` are as in `predict_file`, and the rows are answered as by `evaluate`.
 
     Raises:
         UsageError: if the folder does not hold a model, the task is unknown or has other answers, or its rows cannot be
             found.
         DataError: if rows are faulty.
     """
-    own, task = read_info(folder)[1].task, TASKS.get(name)
+    _, info = read_info(folder)
+    own, task = info.task, TASKS.get(name)
     require_same_answers(own, task)
+    device = resolve_device(device)
+    computed = prediction_precision(precision, info, device)
     data = load_task(name, data_root=data_root, splits=(task.evaluation_split,))
-    return evaluate(
+    found = evaluate(
         load_saved_model(folder),
         relabelled(data.evaluation, task, own),
         metric_names=task.metrics,
         batch_size=batch_size,
-        precision=precision,
+        precision=computed.name,
+        device=device,
         progress=progress,
     )
+    return replace(found, notes=(computed.reason,) if computed.reason else ())
+
+
+def _completed(
+    options: FileOptions, info: ModelInfo, file: str, task: Task, *, reads_anew: bool, labelled: bool
+) -> tuple[FileOptions, str]:
+    """Return the options with how the model's own table was read in place of what they do not say, and a note of it."""
+    if info.reading is None or reads_anew:
+        return options, ""
+    return info.reading.completed(options, file, task.text_columns, labelled=labelled)
 
 
 def _answer(
-    folder: Path, rows: Rows, checked: Checked, key: AnswerKey, partial: PartialFolder, progress: Progress | None
+    folder: Path,
+    rows: Rows,
+    checked: Checked,
+    wanted: WantedColumns,
+    key: AnswerKey,
+    partial: PartialFolder,
+    progress: Progress | None,
 ) -> int:
     """Answer every chunk that is not answered yet; return the number of rows that were."""
-    schema = prediction_schema(rows.task, num_choices=checked.num_choices)
+    schema = prediction_schema(rows.task, wanted, checked.num_choices)
     num_done = num_resumed = 0
     saved = None
-    for number, (_, split) in enumerate(rows.chunks()):
-        if partial.read(number, len(split)) is not None:
-            num_resumed += len(split)
+    for number, read in enumerate(rows.chunks()):
+        num_rows, split = read.columns.num_rows, read.split
+        if partial.read(number, num_rows) is not None:
+            num_resumed += num_rows
         else:
             saved = saved or load_saved_model(folder)
             predictions = predict(
@@ -189,9 +261,10 @@ def _answer(
                 progress=_counted_on(progress, num_done, checked.num_rows),
             )
             num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
-            columns = prediction_columns(predictions, schema, num_choices)
-            partial.write(number, Piece(columns=columns, num_truncated=predictions.num_truncated))
-        num_done += len(split)
+            columns = prediction_columns(predictions, schema, wanted, num_choices)
+            whole = in_all_rows(columns, read.complete, num_rows)
+            partial.write(number, Piece(columns=whole, num_truncated=predictions.num_truncated))
+        num_done += num_rows
         if progress is not None:
             progress(num_done, checked.num_rows)
     return num_resumed
@@ -203,11 +276,12 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
     whole = partial.whole(format_suffix(out) or "")
     schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
     with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
-        for number, (table, split) in enumerate(rows.chunks()):
-            piece = partial.read(number, len(split))
+        for number, read in enumerate(rows.chunks()):
+            piece = partial.read(number, read.columns.num_rows)
             if piece is None:
                 raise CheckpointError(f"finished answers have disappeared from {partial.folder}")
-            write(pa.table([*as_schema(table, checked.schema).columns, *piece.columns.columns], schema=schema))
+            columns = as_schema(read.columns, checked.schema).columns
+            write(pa.table([*columns, *piece.columns.columns], schema=schema))
             num_truncated += piece.num_truncated
             num_without_label += piece.num_without_label
     require_writable(out)

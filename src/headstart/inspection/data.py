@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from headstart.data.examples import Split, TaskData, class_counts
-from headstart.data.repeats import text_keys
+from headstart.data.repeats import Conflict, conflicts, text_keys
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.data.unknown_tokens import UnknownTokens, count_unknown, token_notes
+from headstart.kinds.kind import Label
+from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,6 +23,8 @@ USUAL_LENGTHS = (128, 256, 512)
 UNBOUNDED = 100_000
 """Tokens: longer than any text that is measured."""
 NUM_BINS = 24
+NUM_LISTED = 20
+"""Texts with several labels that are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +97,27 @@ class SplitReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelConflict:
+    """A text that training rows give different labels, case and spaces folded.
+
+    Attributes:
+        texts: as its first row has them, choices included.
+        labels: the rows of each label, or of each set of labels in one row; the most frequent first.
+    """
+
+    texts: tuple[str, ...]
+    labels: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
     """What `headstart inspect` knows of a task.
 
     Attributes:
         imbalance: rows of the most frequent class over those of the rarest, in training; None without classes.
         num_unlabelled: training rows without any class, where a row may have several.
+        num_conflicting: training rows whose texts stand in training with another label too.
+        conflicts: these texts, those of the most rows first, `NUM_LISTED` at most.
         model: whose tokens were counted; None if no model was named.
         max_length: tokens that training would keep of each example by default.
     """
@@ -113,6 +132,8 @@ class DataReport:
     classes: tuple[ClassCount, ...]
     imbalance: float | None
     num_unlabelled: int
+    num_conflicting: int
+    conflicts: tuple[LabelConflict, ...]
     model: str | None
     max_length: int | None
 
@@ -132,6 +153,7 @@ def inspect_data(
     training = data.splits.get(task.train_split or "")
     classes = _class_counts(data)
     counts = [count.counts.get(task.train_split or task.evaluation_split, 0) for count in classes]
+    contradicting = conflicts(training) if training is not None else ()
     lengths = tuple(sorted({*USUAL_LENGTHS, *([max_length] if max_length else [])}))
     return DataReport(
         task=task.name,
@@ -144,6 +166,8 @@ def inspect_data(
         classes=classes,
         imbalance=max(counts) / max(1, min(counts)) if counts else None,
         num_unlabelled=sum(label == () for label in (training.labels or ())) if training else 0,
+        num_conflicting=sum(conflict.num_rows for conflict in contradicting),
+        conflicts=tuple(_named(conflict, task) for conflict in contradicting[:NUM_LISTED]),
         model=model,
         max_length=max_length,
     )
@@ -204,6 +228,18 @@ def _split_report(
         unknown=unknown,
         token_notes=token_notes(unknown, split, tokenizer),
     )
+
+
+def _named(conflict: Conflict, task: Task) -> LabelConflict:
+    """Return a conflict with the names of its labels; of choices the right one's number, from 0."""
+    labels = {_name(label, task): count for label, count in conflict.labels}
+    return LabelConflict(texts=conflict.texts, labels=labels)
+
+
+def _name(label: Label, task: Task) -> str:
+    if isinstance(label, tuple):
+        return ", ".join(task.labels[each] for each in label) or "none"
+    return task.labels[int(label)] if task.kind.has_classes else str(label)
 
 
 def _lengths(tokens: TokenizedSplit, max_lengths: tuple[int, ...]) -> Lengths:

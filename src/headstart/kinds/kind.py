@@ -44,6 +44,7 @@ class Kind(ABC):
         metrics: what a user's own task is judged by, the main metric first.
         min_classes: classes that a task needs at least; 0 where answers are not classes.
         has_choices: an example brings choices of its own, whose number may differ from example to example.
+        takes_several: an example may have several classes.
         picks_one: one of several answers is right, and each has a probability: there are accuracy and calibration.
         has_units: answers are numbers in a unit of their own: they have a scale, and errors in that unit.
         shift_cancels: adding a number to a head's one logit changes no probability.
@@ -57,6 +58,7 @@ class Kind(ABC):
     metrics: ClassVar[tuple[str, ...]]
     min_classes: ClassVar[int] = 0
     has_choices: ClassVar[bool] = False
+    takes_several: ClassVar[bool] = False
     picks_one: ClassVar[bool] = False
     has_units: ClassVar[bool] = False
     shift_cancels: ClassVar[bool] = False
@@ -191,6 +193,16 @@ class Kind(ABC):
             return False
         is_same = bool((decisions == decisions[:1]).all())
         return is_same or self.answered_variance(answers) < self.least_spread**2 * variance
+
+    def num_changed(self, decisions: Values, others: Values) -> int:
+        """Return for how many of n rows two decisions differ."""
+        return int((decisions != others).reshape(len(decisions), -1).any(axis=1).sum())
+
+    def largest_difference(self, answers: Answers, others: Answers) -> float:
+        """Return the largest difference between two answers to one of n rows, 0 to 1 for probabilities."""
+        import numpy as np
+
+        return float(np.abs(np.asarray(answers, dtype=np.float64) - others).max())
 
     def prediction_fields(self, labels: Sequence[str], num_choices: int = 0) -> list[pyarrow.Field]:
         """Return names and types of a prediction's columns: the decision, then a probability per class or choice."""

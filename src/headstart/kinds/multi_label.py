@@ -20,6 +20,7 @@ class MultiLabel(Kind):
 
     name = "multi_label"
     metrics = ("micro_f1", "macro_f1", "accuracy")
+    takes_several = True
     min_classes = 1
     problem_type = "multi_label_classification"
     decision = ("predicted_labels", [""])
@@ -28,15 +29,15 @@ class MultiLabel(Kind):
         """Take lists, and cells with a separator in them."""
         if separator is not None:
             return "since a `separator` was given"
-        has_lists = any(isinstance(value, list | tuple) for value in cells)
-        return "since the labels are lists; `kind` is another way to say it" if has_lists else None
+        return "since the labels are lists" if any(isinstance(value, list) for value in cells) else None
 
     def read(self, value: object, separator: str | None, choices: Sequence[str]) -> Cell:
-        """Return the classes of a list, or of a cell that is cut at the separator; a missing one has no class."""
-        if isinstance(value, list | tuple):
-            return Cell(names=tuple(dict.fromkeys(class_name(part) for part in value)))
-        parts = value.split(separator) if separator is not None and isinstance(value, str) else [value]
-        return Cell(names=tuple(dict.fromkeys(class_name(part) for part in parts if not is_missing(part))))
+        """Return the classes of a list, or of a cell that is cut at the separator; an empty one has no class."""
+        if isinstance(value, list):
+            return Cell(names=_distinct([class_name(part) for part in value]))
+        if separator is None or not isinstance(value, str):
+            return Cell(names=(class_name(value),))
+        return Cell(names=_distinct([class_name(part) for part in value.split(separator) if not is_missing(part)]))
 
     def label(self, cell: Cell, index: Mapping[str, int]) -> Label:
         """Return the classes' indices in ascending order."""
@@ -123,3 +124,9 @@ class MultiLabel(Kind):
         if loss.has_factor:
             losses = losses * loss.factor(logits.where(labels > 0, -logits).sigmoid())
         return losses.mean()
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a class twice, as votes do: give each class of a row once, or one label per row")
+    return tuple(names)

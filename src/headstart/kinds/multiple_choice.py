@@ -36,7 +36,7 @@ class MultipleChoice(OneOfSeveral):
             return Cell(number=choices.index(name))
         if INTEGER.fullmatch(name) and 0 <= int(name) < len(choices):
             return Cell(number=int(name))
-        raise ValueError(f"is {value!r}, and does not name a choice: 0 to {len(choices) - 1}, or {', '.join(choices)}")
+        raise ValueError(f"does not name a choice: 0 to {len(choices) - 1}, or {', '.join(choices)}")
 
     def written(self, decision: Any, labels: Sequence[str]) -> int:
         """Return the choice's number."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
-from headstart.kinds.kind import Cell, Kind, Values
+from headstart.kinds.kind import Answers, Cell, Kind, Values
 from headstart.losses import LossConfig, Scale
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Regression(Kind):
             raise ValueError("is missing")
         number = _number(value)
         if number is None:
-            raise ValueError(f"is not a number but {value.strip() if isinstance(value, str) else value!r}")
+            raise ValueError("is not a number")
         if not math.isfinite(number):
-            raise ValueError(f"is {value!r}, and not a finite number")
+            raise ValueError("is not a finite number")
         return Cell(number=number)
 
     def indexed_label(self, value: object, size: int) -> float:
@@ -70,6 +70,15 @@ class Regression(Kind):
     def variance(self, labels: Values) -> float:
         """Return the numbers' variance."""
         return float(labels.var())
+
+    def num_changed(self, decisions: Values, others: Values) -> int:
+        """Return 0: a number decides nothing."""
+        return 0
+
+    def largest_difference(self, answers: Answers, others: Answers) -> float:
+        """Return the largest difference as a share of the standard deviation of `answers`, where they differ."""
+        spread = float(answers.astype("float64").std())
+        return super().largest_difference(answers, others) / (spread or 1.0)
 
     def scale(self, labels: Values) -> Scale:
         """Return the units in which the labels have mean 0 and standard deviation 1 (1 of their own if all are equal).

@@ -18,6 +18,7 @@ from headstart.experiments.options import MethodOptions, TrainingOptions
 from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.recipes import get_preset, rates_for, stage_optimizers
 from headstart.experiments.saved_adapters import keep_start, saved_adapter_digest
+from headstart.hardware import resolve_device, resolve_precision
 from headstart.kinds.catalogue import kind_of_targets
 from headstart.kinds.kind import Kind
 from headstart.models.class_names import kind_of
@@ -38,7 +39,7 @@ from headstart.strategies.linear_probe import probe_stage
 from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener
-from headstart.training.config import RunOptions, TrainingConfig, resolve_device, resolve_precision
+from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.features import Collate
 from headstart.training.invariants import require_equal
 from headstart.training.stage import train_stage

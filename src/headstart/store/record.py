@@ -119,6 +119,7 @@ class RunRecord:
         reported_split: the split that `scores` come from.
         chosen_on: the split that anything was chosen on, `NOTHING_CHOSEN` by default.
         setting: what else decides whether the run may be compared with another; None where it was not recorded.
+        class_gaps: sentences that name the classes of which no row was trained on, or none reported on.
         versions: of the libraries that can change a result; empty where they were not recorded.
         privacy: what private stages spent; None for a run without one.
     """
@@ -150,6 +151,7 @@ class RunRecord:
     peak_memory_bytes: int = 0
     warnings: tuple[str, ...] = ()
     constant_scores: dict[str, float] = field(default_factory=dict)
+    class_gaps: tuple[str, ...] = ()
     setting: Setting | None = None
     versions: dict[str, str] = field(default_factory=dict)
     privacy: RunPrivacy | None = None
@@ -179,6 +181,7 @@ class RunRecord:
                 others=(),
                 test=None,
                 warnings=(),
+                class_gaps=(),
                 is_degenerate=other.is_degenerate,
             )
             for other in self.others

@@ -28,6 +28,7 @@ class Setting:
         long: what happens to longer texts: which text of a pair is cut, "head_tail" or "window".
         stride: tokens that two windows share.
         class_weights: one per class; empty where all are equal.
+        label_units: "standard" where numbers are learned so; "" where they are learned as they are, and for classes.
         optimizer: each field of it; where stages differ, their values one after the other.
         trainer: `TrainingArguments` fields that were set; those of one stage are called `<stage>.<field>`.
         attention: the implementation; None where transformers chose.
@@ -48,6 +49,7 @@ class Setting:
     loss: str
     label_smoothing: float
     class_weights: tuple[float, ...]
+    label_units: str = ""
     optimizer: dict[str, str] = field(default_factory=dict)
     trainer: dict[str, str] = field(default_factory=dict)
     batch_size: int
@@ -79,6 +81,7 @@ def setting_of(experiment: Values) -> Setting:
         loss=_spec_text(loss["spec"]),
         label_smoothing=loss.get("label_smoothing", 0.0),
         class_weights=tuple(loss.get("class_weights", ())),
+        label_units=_label_units(loss.get("scale")),
         optimizer=_optimizer(experiment["plan"]),
         trainer=_trainer(training.get("overrides", ())),
         batch_size=training["batch_size"],
@@ -110,6 +113,11 @@ def _optimizer(plan: Any) -> dict[str, str]:
 def _trainer(overrides: Any) -> dict[str, str]:
     counted = [each for each in overrides if each.get("stage") in _WITH_THE_BASELINE]
     return {".".join(filter(None, (each.get("stage"), each["field"]))): _written(each["value"]) for each in counted}
+
+
+def _label_units(scale: Values | None) -> str:
+    """Return the units in words: the scale itself follows from the rows and from whether the head has a bias."""
+    return "" if scale is None or (scale["offset"], scale["size"]) == (0, 1) else "standard"
 
 
 def _privacy(budget: Values | None) -> str:

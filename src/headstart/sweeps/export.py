@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import read_adapter, write_adapter
-from headstart.artifacts.model_folder import ModelInfo, save_adapter_folder, save_model_folder
+from headstart.artifacts.model_folder import ModelInfo, SavedModel, save_adapter_folder, save_model_folder
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
+from headstart.inference.precision import compare_precisions
+from headstart.models.classifier import Classifier
 from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
+from headstart.tables.stored_reading import StoredReading
 from headstart.training.config import RunOptions
+
+if TYPE_CHECKING:
+    import torch
 
 
 def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
@@ -103,13 +111,20 @@ def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> No
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
+        info = _with_bf16_check(info, data, classifier, attached.model)
         save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
     else:
+        info = _with_bf16_check(info, data, classifier, classifier.model)
         save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
 
 
+def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
+    saved = SavedModel(info=info, classifier=classifier, model=model, tokenizer=data.tokenizer)
+    return replace(info, bf16=compare_precisions(saved, data.report, data.run.experiment.training.device))
+
+
 def _model_info(data: RunData) -> ModelInfo:
-    experiment, training = data.run.experiment, data.run.experiment.training
+    experiment, training, source = data.run.experiment, data.run.experiment.training, data.run.source
     return ModelInfo(
         task=data.task,
         head=experiment.head,
@@ -123,4 +138,5 @@ def _model_info(data: RunData) -> ModelInfo:
         stride=training.stride,
         precision=training.precision,
         attention=training.attention,
+        reading=None if source.file is None else StoredReading.of(source.file, source.options),
     )

@@ -13,6 +13,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.hardware import gpu_name
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis
 from headstart.store.json_records import write_record
@@ -21,7 +22,7 @@ from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
 from headstart.training.callbacks import Progress
-from headstart.training.config import RunOptions, gpu_name
+from headstart.training.config import RunOptions
 
 POLL_SECONDS = 2.0
 

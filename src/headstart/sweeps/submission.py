@@ -11,6 +11,8 @@ from headstart.data.loading import load_task
 from headstart.errors import UsageError, UsageErrors, for_each
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.hardware import resolve_device
+from headstart.inference.precision import prediction_precision
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.submissions import (
@@ -144,8 +146,8 @@ def write_submission(
 ) -> None:
     """Answer all test rows and write the archive, whole or not at all.
 
-    The executor does runs again, bit for bit, whose weights were not kept. `announce` is called with each part before
-    its rows are answered.
+    The executor does runs again, bit for bit, whose weights were not kept. `precision` is as in `prediction_precision`,
+    and `announce` is called with each part before its rows are answered.
 
     Raises:
         UsageError: if the disk is full or the folder may not be written.
@@ -163,9 +165,10 @@ def write_submission(
         with tempfile.TemporaryDirectory(prefix="headstart-submit-") as folder:
             export_run(RunData.of(run, cache), store, Path(folder) / "model", executor)
             saved = load_saved_model(Path(folder) / "model")
+            computed = prediction_precision(precision, saved.info, resolve_device())
             for part in same_run:
                 announce(part)
-                answered = predict(saved, part.rows.split, batch_size=batch_size, precision=precision)
+                answered = predict(saved, part.rows.split, batch_size=batch_size, precision=computed.name)
                 texts[part.file.name] = part.text(answered.decisions.tolist())
     write_archive(out, texts)
 

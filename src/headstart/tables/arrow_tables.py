@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from headstart.errors import DataFault
-from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of
+from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of, wants_names
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.table import Table, unreadable
 
@@ -30,7 +30,7 @@ def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[
                 first_row += batch.num_rows
             if first_row == 0:
                 yield Table(path=path, columns=dict.fromkeys(file.schema_arrow.names, ()))
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Parquet: {error}")
 
 
@@ -44,7 +44,7 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
                     piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
                     yield table_of(path, piece, options, first_row)
                     first_row += piece.num_rows
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Arrow: {error}")
 
 
@@ -68,11 +68,6 @@ def table_of(path: Path, arrow: pa.Table, options: FileOptions = AS_GUESSED, fir
         declared={name: order for name in names if (order := _categories(arrow.schema, name, arrow.column(name)))},
     )
     return with_features(table, features_of(arrow.schema, with_names=wants_names(options)))
-
-
-def wants_names(options: FileOptions) -> bool:
-    """Whether classes are called by their names; where the answer is a number or a place, codes stay."""
-    return options.kind is None or options.kind.has_classes
 
 
 def with_features(table: Table, features: Mapping[str, Feature]) -> Table:

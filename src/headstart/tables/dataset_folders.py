@@ -84,8 +84,8 @@ def cloned_tables(folder: str, options: FileOptions) -> dict[str, Table]:
     """
     import datasets
 
-    from headstart.tables.arrow_tables import wants_names, with_features
-    from headstart.tables.datasets_features import features_of
+    from headstart.tables.arrow_tables import with_features
+    from headstart.tables.datasets_features import features_of, wants_names
 
     with _said_for_people(folder):
         builder = datasets.load_dataset_builder(folder, options.config)

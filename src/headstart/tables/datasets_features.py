@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headstart.kinds.cells import is_missing
+from headstart.tables.file_options import FileOptions
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,6 +35,11 @@ class Feature:
     decode: Decode
     classes: tuple[str, ...] = ()
     holds_json: bool = False
+
+
+def wants_names(options: FileOptions) -> bool:
+    """Whether classes are called by their names; where the answer is a number or a place, codes stay."""
+    return options.kind is None or options.kind.has_classes
 
 
 def features_of(schema: pyarrow.Schema, *, with_names: bool = True) -> dict[str, Feature]:

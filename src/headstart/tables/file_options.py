@@ -10,6 +10,21 @@ from headstart.kinds.kind import Kind
 from headstart.option import option, options_of, split_list
 
 
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs that are written as `a=b,c=d`.
+
+    Raises:
+        UsageError: if a part has no equals sign.
+    """
+    parts = [part.partition("=") for part in split_list(text)]
+    wrong = [before for before, sign, _ in parts if not sign]
+    if wrong:
+        raise UsageError(
+            f"`labels` names {wrong[0]!r} and not what it is called", remedy="  Write 0=entailment,1=neutral."
+        )
+    return tuple((before.strip(), after.strip()) for before, _, after in parts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOptions:
     """How to read a user's data and cut it into splits; None leaves it to be guessed, or not done.
@@ -20,7 +35,11 @@ class FileOptions:
 
     text: str | None = option(None, "Column of the text. (Guessed where it is obvious.)")
     text_pair: str | None = option(None, "Column of a second text.")
-    label: str | None = option(None, "Column of the label. (Guessed where it is obvious.)")
+    label: str | None = option(
+        None,
+        "Column of the label. (Guessed where it is obvious.) Several columns of 0 and 1, one for each class: "
+        "food,price,staff.",
+    )
     choices: tuple[str, ...] = option(
         (),
         "Columns of the choices, for multiple choice: a,b,c. The label is then the number of the right one, counted "
@@ -33,11 +52,18 @@ class FileOptions:
         read=kind_named,
     )
     separator: str | None = option(None, "What stands between the labels of one cell, for multi-label: '|' or ';'.")
+    labels: tuple[tuple[str, str], ...] = option(
+        (), "What classes are called that are written otherwise: 0=entailment,1=neutral.", read=pairs
+    )
+    merge_labels: bool = option(False, "Labels that look the same (case, spaces, invisible characters) are one class.")
+    decimal: str = option(".", "The sign before the decimals of a label that is a number: ','.")
+    drop_incomplete: bool = option(False, "Leave out rows without a text or a label, and say how many they are.")
     no_header: bool = option(False, "The file has no header; `columns` names its columns.")
     columns: tuple[str, ...] = option(
         (), "Names of the columns of a file without a header: label,text.", read=split_list
     )
     encoding: str | None = option(None, "Encoding of a text file. (Default: UTF-8.)")
+    sheet: str | None = option(None, "Sheet of a spreadsheet. (Default: the first that is visible.)")
     config: str | None = option(None, "Configuration of a data set on the hub (hub:OWNER/NAME).")
     revision: str | None = option(None, "Revision of a data set on the hub.")
     validation: str | None = option(
@@ -55,7 +81,9 @@ class FileOptions:
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
     folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
-    drop_leaks: bool = option(False, "Drop the training rows whose texts are in the validation rows too.")
+    drop_leaks: bool = option(
+        False, "Drop training rows whose texts are in validation too, but for those that a class needs."
+    )
     fold: int = 0
 
     def require_names(self) -> None:
@@ -75,9 +103,12 @@ class FileOptions:
 AS_GUESSED = FileOptions()
 """Nothing was said: everything is guessed, or not done."""
 
-READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding")
+READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding", "sheet")
 """The options that say how any file is read, also one without labels."""
-LABELLED = (*READING, "label", "label_from_path", "separator")
+LABELLED = (
+    *READING,
+    *("label", "label_from_path", "separator", "labels", "merge_labels", "decimal", "drop_incomplete"),
+)
 """The options that say how any file of labelled rows is read."""
 CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
 """The options that say how a file is read and cut once."""

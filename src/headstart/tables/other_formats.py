@@ -22,7 +22,7 @@ WAYS_ON = {
     "DocBin().from_disk({name!r}).get_docs(nlp.vocab)))",
     **dict.fromkeys((".pkl", ".pickle", ".p"), f"a pickle can run code, so none is opened; {PANDAS}"),
     **dict.fromkeys((".joblib", ".npy", ".npz", ".pt", ".pth"), "save its rows in Python as CSV or Parquet"),
-    **dict.fromkeys((".xls", ".xlsb", ".xlsm", ".numbers"), EXCEL),
+    **dict.fromkeys((".xls", ".xlsb", ".numbers"), EXCEL),
     **dict.fromkeys((".sas7bdat", ".xpt"), PANDAS),
     ".por": "in Python: pandas.DataFrame(pyreadstat.read_por({name!r})[0]).to_csv('table.csv', index=False)",
     **dict.fromkeys((".h5", ".hdf5", ".hdf", ".orc", ".xml"), PANDAS),

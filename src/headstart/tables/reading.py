@@ -23,7 +23,8 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
     """Yield a file's rows piece by piece; memory depends on the piece, not on the file (JSON arrays are read whole).
 
     Args:
-        file: CSV, TSV, JSON, JSON lines (each plain or .gz), Parquet or Arrow, by its suffix.
+        file: CSV, TSV, JSON, JSON lines (each plain or .gz), Parquet, Arrow, a spreadsheet or a file of
+            SPSS or Stata, by its suffix.
         options: how to read it.
         chunk_rows: rows of a piece.
 
@@ -69,6 +70,11 @@ def require_table(path: Path) -> None:
 def has_known_suffix(path: Path) -> bool:
     """Whether a file's suffix names a format that can be read."""
     return _suffix(path) in SCANS
+
+
+def is_spreadsheet(path: Path) -> bool:
+    """Whether a file's suffix is that of a spreadsheet, which has sheets."""
+    return _suffix(path) in SPREADSHEETS
 
 
 def _scan_of(path: Path, options: FileOptions) -> Scan | str:
@@ -136,6 +142,18 @@ def _arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]
     yield from scan_arrow(path, options, chunk_rows)
 
 
+def _spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    from headstart.tables.spreadsheets import scan_spreadsheet
+
+    yield from scan_spreadsheet(path, options, chunk_rows)
+
+
+def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    from headstart.tables.statistics_files import scan_statistics_file
+
+    yield from scan_statistics_file(path, options, chunk_rows)
+
+
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
@@ -143,4 +161,10 @@ TEXT_SCANS: dict[str, Scan] = {
     ".ndjson": scan_json_lines,
     ".json": scan_json,
 }
-SCANS: dict[str, Scan] = TEXT_SCANS | {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow, ".ipc": _arrow}
+SPREADSHEETS: dict[str, Scan] = dict.fromkeys((".xlsx", ".xlsm", ".ods"), _spreadsheet)
+SCANS: dict[str, Scan] = (
+    TEXT_SCANS
+    | {".parquet": _parquet, ".arrow": _arrow, ".feather": _arrow, ".ipc": _arrow}
+    | SPREADSHEETS
+    | dict.fromkeys((".sav", ".zsav", ".dta"), _statistics_file)
+)

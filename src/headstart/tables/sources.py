@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import DataError, UsageError, shortened
+from headstart.kinds.cells import is_missing
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
 from headstart.tables.folders import class_files_tables, has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
-from headstart.tables.reading import read_table
+from headstart.tables.reading import is_spreadsheet, read_table
 from headstart.tables.splits import SPLIT_NAMES, split_called, used_splits
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
@@ -72,7 +73,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
 
 def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
     if file.startswith(HUB_PREFIX):
-        return hub_tables(file.removeprefix(HUB_PREFIX), options)
+        return hub_tables(file, file.removeprefix(HUB_PREFIX), options)
     path = local_path(file)
     if is_saved(path):
         return saved_tables(str(path), options)
@@ -93,6 +94,11 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
             f"`label_from_path` would have no effect: {shortened(file)} is no folder with a file for each class",
             remedy="  Leave it out, or give the folder in which the files lie.",
         )
+    given = [file, *([options.validation] if options.validation is not None else [])]
+    if options.sheet is not None and not any(is_spreadsheet(local_path(each)) for each in given):
+        raise UsageError(
+            f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
+        )
     read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(local_path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
     if unused:
@@ -110,6 +116,38 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
     """
     if column not in table.columns:
         return {"train": table}
+    splits = _splits(table, column)
+    if "train" not in splits:
+        raise DataError([table.fault(f"the column {column!r} calls no row 'train'")])
+    return splits
+
+
+def rows_to_score(table: Table, column: str, label: str) -> Table:
+    """Return the rows that a column of splits calls test; where none of these has a label, the validation rows.
+
+    Args:
+        table: all rows.
+        column: of the splits.
+        label: column of the labels.
+
+    Raises:
+        DataError: with a fault for each row whose split has another name, or if there are no such rows.
+    """
+    if column not in table.columns:
+        raise DataError([table.fault(f"has no column {column!r} (`split_column`)")])
+    splits = _splits(table, column)
+    for split in ("test", "validation"):
+        rows = splits.get(split)
+        if rows is not None and not all(map(is_missing, rows.columns.get(label, ("",)))):
+            said = f"scored are the {rows.num_rows} rows that {column!r} calls {split}, of {table.num_rows}"
+            return replace(rows, notes=(*table.notes, said))
+    raise DataError(
+        [table.fault(f"the column {column!r} calls no labelled row test or validation")],
+        remedy="  To score all rows, leave `split_column` out; where the model remembers it, give `reads_anew`.",
+    )
+
+
+def _splits(table: Table, column: str) -> dict[str, Table]:
     rows: dict[str, list[int]] = {}
     faults = list(table.faults)
     for row, value in enumerate(table.columns[column]):
@@ -118,8 +156,6 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
             faults.append(table.fault(f"the split ({column!r}) is not train, validation or test", row, value=value))
         else:
             rows.setdefault(split, []).append(row)
-    if "train" not in rows:
-        faults.append(table.fault(f"the column {column!r} calls no row 'train'"))
     if faults:
         raise DataError(faults)
     return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
@@ -133,9 +169,7 @@ def _as_laid_apart(file: str, table: Table, column: str) -> dict[str, Table]:
     dropped = {f"lies under {name!r}": size for name, size in sizes.items() if name not in used.values()}
     columns = {name: values for name, values in table.columns.items() if name != column}
     bare = replace(table, columns=columns, notes=(), dropped={}, split_column=None)
-    splits = {
-        split: bare.take([row for row, each in enumerate(names) if each == name]) for split, name in used.items()
-    }
+    splits = {split: bare.take([row for row, each in enumerate(names) if each == name]) for split, name in used.items()}
     training = replace(
         splits["train"],
         faults=table.faults,

@@ -92,10 +92,13 @@ def choose_columns(
     if problems:
         return ColumnChoice(columns=None, problems=problems)
     free = [name for name in names if name not in named.values()]
-    label_guess = label or _guess_label(free, num_texts=sum(each is not None for each in (text, text_pair)))
+    label_guess = label or _guess_label(free)
     texts = _guess_texts([name for name in free if name != label_guess], text, text_pair)
     if choices:
         texts = (text,) if text is not None else ()
+    if label_guess is None and texts:
+        left = [name for name in free if name not in texts]
+        label_guess = left[0] if len(left) == 1 and not _label_names(free) else None
     if label_guess is None:
         problems += (_unknown("the label", "label", names),)
     if texts is None:
@@ -126,9 +129,15 @@ def column_problems(names: Sequence[str], wanted: dict[str, str | None]) -> tupl
     return tuple(problems)
 
 
-def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct labels as a person would sort them: numbers by value, `grade 2` before `grade 10`."""
+def sorted_labels(labels: Iterable[str], declared: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the distinct labels: first those of a `declared` order, the others as a person would sort them.
+
+    That is numbers by value, and `grade 2` before `grade 10`.
+    """
     distinct = set(labels)
+    in_order = tuple(label for label in dict.fromkeys(declared) if label in distinct)
+    if in_order:
+        return (*in_order, *sorted_labels(distinct - set(in_order)))
     if all(re.fullmatch(r"[+-]?\d{1,18}", label) for label in distinct):
         return tuple(sorted(distinct, key=lambda label: (int(label), label)))
     return tuple(sorted(distinct, key=_natural))
@@ -158,17 +167,19 @@ def _choice_problems(choices: Sequence[str], text_pair: str | None) -> tuple[str
     return ()
 
 
-def _guess_label(free: Sequence[str], *, num_texts: int) -> str | None:
-    candidates = [name for name in free if name.lower() in LABEL_NAMES]
-    if len(candidates) == 1:
-        return candidates[0]
-    return free[0] if len(free) == 1 and num_texts and not candidates else None
+def _guess_label(free: Sequence[str]) -> str | None:
+    candidates = _label_names(free)
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _label_names(free: Sequence[str]) -> list[str]:
+    return [name for name in free if name.strip().lower() in LABEL_NAMES]
 
 
 def _guess_texts(free: Sequence[str], text: str | None, text_pair: str | None) -> tuple[str, ...] | None:
     if text is not None:
         return (text,) if text_pair is None else (text, text_pair)
-    by_lower = {name.lower(): name for name in free}
+    by_lower = {name.strip().lower(): name for name in free}
     pairs = [pair for pair in PAIR_NAMES if all(name in by_lower for name in pair)]
     if text_pair is None and len(pairs) == 1:
         first, second = pairs[0]

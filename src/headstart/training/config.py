@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
-from headstart.errors import unknown_name
 from headstart.losses import LossConfig
 
-PRECISIONS = ("auto", "fp32", "bf16")
 WIDTHS = ("8bit", "4bit")
 """Of a quantised backbone."""
 DEFAULT_FIRST_FRACTION = 0.5
@@ -92,53 +90,6 @@ class RunOptions:
     trackers: tuple[str, ...] = ()
     overrides: tuple[TrainerOverride, ...] = ()
     adapter_from: Path | None = None
-
-
-def resolve_device() -> str:
-    """Return "cuda" where a GPU is there, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def gpu_name(device: str) -> str | None:
-    """Return the name of the GPU that a run on `device` uses; None on a CPU."""
-    import torch
-
-    return torch.cuda.get_device_name() if device == "cuda" else None
-
-
-def check_precision(precision: str) -> None:
-    """Hold a precision to be known.
-
-    Raises:
-        UsageError: if it is not.
-    """
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
-
-
-def resolve_precision(precision: str, device: str) -> str:
-    """Return "fp32" or "bf16"; "auto" is bf16 where the hardware computes it natively.
-
-    Raises:
-        UsageError: if the name is unknown.
-    """
-    check_precision(precision)
-    if precision != "auto":
-        return precision
-    return "bf16" if _computes_bf16(device) else "fp32"
-
-
-def _computes_bf16(device: str) -> bool:
-    import torch
-
-    if device == "cuda":
-        return torch.cuda.get_device_capability() >= (8, 0)
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    if not capabilities.startswith("AVX512"):
-        return False
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def resolve_attention(device: str) -> str | None:

@@ -1,0 +1,68 @@
+"""Which device computes here, and in which precisions it can."""
+
+from __future__ import annotations
+
+from headstart.errors import UsageError, unknown_name
+
+DEVICES = ("cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def resolve_device(asked: str | None = None) -> str:
+    """Return "cpu" or "cuda": the device that was asked for, by default a GPU where there is one.
+
+    Raises:
+        UsageError: if the name is unknown, or a GPU is asked for and none is there.
+    """
+    import torch
+
+    if asked is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked not in DEVICES:
+        raise unknown_name("device", asked, DEVICES)
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "`device` cuda: torch finds no GPU here",
+            remedy="  Leave `device` out, or install a build of torch for your GPU (https://pytorch.org).",
+        )
+    return asked
+
+
+def gpu_name(device: str) -> str | None:
+    """Return the name of the GPU that `device` means; None for a CPU."""
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else None
+
+
+def check_precision(precision: str) -> None:
+    """Hold a precision to be known.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return "fp32" or "bf16"; "auto" is bf16 where the hardware computes it natively.
+
+    Raises:
+        UsageError: if the name is unknown.
+    """
+    check_precision(precision)
+    if precision != "auto":
+        return precision
+    return "bf16" if computes_bf16(device) else "fp32"
+
+
+def computes_bf16(device: str) -> bool:
+    """Return whether a device has instructions for bf16; others imitate them, and are slower than in fp32."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

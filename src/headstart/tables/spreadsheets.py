@@ -1,0 +1,101 @@
+"""Spreadsheets (.xlsx, .ods): one sheet, its cells as they would stand in a CSV file."""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
+from zipfile import BadZipFile
+
+from headstart.errors import DataFault, UsageError, shortened
+from headstart.tables.file_options import FileOptions
+from headstart.tables.grid import NumberedRow, grid_tables
+from headstart.tables.table import Table, unreadable
+from headstart.tables.workbook_files import CellStates, cell_states
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+DAMAGED = (BadZipFile, ParseError, zlib.error, EOFError, KeyError, ValueError, RuntimeError)
+"""What reading a damaged archive of XML raises."""
+LARGEST_WHOLE = 10**15
+"""Whole numbers under it are exact in a spreadsheet."""
+
+
+def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield a sheet piece by piece: the one called `sheet`, or the first that is visible; lines are its row numbers.
+
+    Raises:
+        UsageError: if the package that reads spreadsheets is missing.
+    """
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+    except ImportError as error:
+        raise UsageError(
+            f"{path} is a spreadsheet, and python-calamine, which reads it, is not installed",
+            remedy='  pip install "headstart[tables]", or save the sheet as CSV (UTF-8).',
+        ) from error
+    try:
+        # By its content: pandas, given a path that is no string, writes .xlsx into a file called .ods.
+        with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as workbook:
+            name, note = _chosen_sheet(workbook, options.sheet)
+            if name is None:
+                yield unreadable(path, note)
+                return
+            states = cell_states(path, name)
+            rows = _rows(workbook.get_sheet_by_name(name), states)
+            faults = [_uncomputed(path, cell, formula) for cell, formula in states.uncomputed.items()]
+            yield from grid_tables(path, rows, options, chunk_rows, faults=faults, notes=[note] if note else [])
+    except PasswordError:
+        yield unreadable(path, "is protected by a password; save it without one")
+    except (CalamineError, *DAMAGED) as error:
+        yield unreadable(path, f"cannot be read as a spreadsheet: {error}")
+
+
+def as_written(value: object) -> str:
+    """Return how a cell's value would stand in a CSV file: `1` and not `1.0`, a date as `2024-05-01`."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:
+        return str(int(value))
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ")
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
+
+
+def _chosen_sheet(workbook: CalamineWorkbook, wanted: str | None) -> tuple[str | None, str]:
+    """Return the sheet to read and what is to be said of it; or None and why there is none."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    sheets = [sheet for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    names = [sheet.name for sheet in sheets]
+    listed = ", ".join(map(shortened, names))
+    if wanted is not None:
+        return (wanted, "") if wanted in names else (None, f"has no sheet {wanted!r} (`sheet`); there are: {listed}")
+    visible = [sheet.name for sheet in sheets if sheet.visible == SheetVisibleEnum.Visible]
+    if not visible:
+        return None, f"has no visible sheet; name one with `sheet`: {listed}"
+    others = f"; there are also: {', '.join(shortened(name) for name in names if name != visible[0])}"
+    said = f"sheet: {visible[0]!r}, the first visible one{others} (`sheet` names another)"
+    return visible[0], said if len(names) > 1 else ""
+
+
+def _rows(sheet: CalamineSheet, states: CellStates) -> Iterator[NumberedRow]:
+    """Yield the sheet's rows down to the last that is filled; an error stands there as a program shows it."""
+    _, first_column = sheet.start or (0, 0)
+    for number, values in enumerate(sheet.iter_rows(), 1):
+        cells = [value if isinstance(value, str) else as_written(value) for value in values]
+        if states.errors:
+            columns = range(first_column + 1, first_column + 1 + len(cells))
+            cells = [states.errors.get((number, column), cell) for column, cell in zip(columns, cells, strict=True)]
+        yield number, cells
+
+
+def _uncomputed(path: Path, cell: tuple[int, int], formula: str) -> DataFault:
+    return DataFault(
+        file=str(path),
+        line=cell[0],
+        message="a formula has no stored result; open the file in a spreadsheet program and save it",
+        value=shortened(formula),
+    )
