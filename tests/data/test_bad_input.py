@@ -180,7 +180,7 @@ def test_all_faults_of_a_file_come_at_once_in_the_order_of_lines(tmp_path: Path)
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder; name a file in it"):
+    with pytest.raises(UsageError, match="is a folder, and no layout is recognised"):
         load_file(str(tmp_path))
 
 

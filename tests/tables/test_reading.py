@@ -160,7 +160,7 @@ def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     assert messages(read_table(tmp_path / "none.csv")) == [": the file does not exist"]
     for folder in (tmp_path, tmp_path / "folder.csv"):
         (message,) = messages(read_table(folder))
-        assert message.startswith(": is a folder; name a file in it")
+        assert message.startswith(": is a folder, and no layout is recognised in it")
     (message,) = messages(read_table(tmp_path / f"{'a' * 300}.csv"))
     assert message.startswith(": cannot be read: ")
 

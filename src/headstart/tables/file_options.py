@@ -91,6 +91,14 @@ class FileOptions:
     validation: str | None = option(
         None, "A file with the validation rows. (Default: a fifth of the rows is held out, stratified.)"
     )
+    label_from_path: bool = option(
+        False, "The data is a folder with a file for each class, called by it: pos.txt and neg.txt, a text a line."
+    )
+    label_file: str | None = option(
+        None,
+        "A file with one label a line, for a text file (.txt) with one text a line. (Found where it lies beside it as "
+        "reviews.labels or reviews_labels.txt.)",
+    )
     split_column: str | None = option(None, "Column that says for each row: train, validation or test.")
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
@@ -119,7 +127,10 @@ AS_GUESSED = FileOptions()
 
 READING = ("text", "text_pair", "choices", "no_header", "columns", "delimiter", "quoting", "encoding", "sheet")
 """The options that say how any file is read, also one without labels."""
-LABELLED = (*READING, "label", "separator", "labels", "merge_labels", "decimal", "drop_incomplete")
+LABELLED = (
+    *READING,
+    *("label", "label_from_path", "separator", "labels", "merge_labels", "decimal", "drop_incomplete"),
+)
 """The options that say how any file of labelled rows is read."""
 CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
 """The options that say how a file is read and cut once."""

@@ -28,7 +28,7 @@ def has_classes(folder: Path) -> bool:
 
 def split_folders(folder: Path) -> dict[str, Path]:
     """Return the folders called by splits that have a folder for each class; "train" among them or {}."""
-    found = {}
+    found = dict[str, Path]()
     for path in _folders_in(folder):
         split = split_called(path.name)
         if split is not None and has_classes(path):

@@ -11,6 +11,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 HEADER_WORDS = ("text", "label", "labels", "sentence", "class", "category", "review", "comment", "sentiment", "intent")
 PAIR_OF_CELLS = ("text", "label")
 
+WRONG_KINDS: dict[type, str] = {
+    dict: "is not a JSON object",
+    list: "is not a JSON array, as the first row is",
+    str: "is not text, as the first row is",
+}
+
 JsonObject = dict[str, object]
 
 
@@ -35,9 +41,7 @@ class RowReader:
             if not isinstance(value, dict) and self._name_cells(value):
                 return None
         if not isinstance(value, self._kind):
-            return {dict: "is not a JSON object", list: "is not a JSON array, as the first row is"}.get(
-                self._kind, "is not text, as the first row is"
-            )
+            return WRONG_KINDS[self._kind]
         if isinstance(value, dict):
             return value
         cells = value if isinstance(value, list) else [value]

@@ -85,8 +85,8 @@ class Values:
     def fault(self, path: Path, number: int, message: str) -> DataFault:
         """Return a fault of the value with this number, from 0."""
         place = self.places[number]
-        where = {"line": place} if self.are_lines else {"row": place + 1}
-        return DataFault(file=str(path), message=message, **where)
+        line, row = (place, None) if self.are_lines else (None, place + 1)
+        return DataFault(file=str(path), message=message, line=line, row=row)
 
 
 def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -272,7 +272,7 @@ def _skip_space(text: str, place: int) -> int:
 def _is_whole(text: str) -> bool:
     """Whether a text is JSON by itself, one value or several."""
     try:
-        return any(True for _ in _values(text))
+        return bool(list(_values(text)))
     except (ValueError, RecursionError):
         return False
 
@@ -281,7 +281,8 @@ def _fault(path: Path, error: Exception, text: str, first_line: int = 1) -> Data
     """Say why a text cannot be read; what is JSON is not said to be none."""
     line = first_line
     if isinstance(error, json.JSONDecodeError):
-        before = text[: error.pos].rstrip()
+        is_end = not text[error.pos :].strip()
+        before = text[: error.pos].rstrip() if is_end else text[: error.pos]
         line += len(LINE_END.findall(before))
         column = len(before) - max(before.rfind(end) for end in "\r\n")
         return DataFault(file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from headstart.errors import DataError, UsageError
+from headstart.errors import DataError, UsageError, shortened
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
+from headstart.tables.folders import class_files_tables, has_classes, split_folders
+from headstart.tables.paths import HUB_PREFIX, local_path
 from headstart.tables.reading import is_spreadsheet, read_table
-from headstart.tables.splits import splits_of_column
+from headstart.tables.splits import splits_of_column, used_splits
 from headstart.tables.table import Table
-
-HUB_PREFIX = "hub:"
-"""What a data set's id on the hub begins with, where a file could stand."""
+from headstart.tables.text_and_labels import paired_files
 
 
 def name_of(file: str) -> str:
     """Return what a user's data is called: a hub data set by its whole id, a file by its name."""
-    return file if file.startswith(HUB_PREFIX) else Path(file).name
+    return file if file.startswith(HUB_PREFIX) else local_path(file).name
 
 
 def distinct_names(files: Sequence[str]) -> list[str]:
@@ -54,16 +56,11 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
         DataError: if a column of splits holds something else.
     """
     _refuse_unused(file, options)
-    if file.startswith(HUB_PREFIX):
-        tables = hub_tables(file, file.removeprefix(HUB_PREFIX), options)
-    elif is_saved(Path(file)):
-        tables = saved_tables(file, options)
-    elif is_clone(Path(file)):
-        tables = cloned_tables(file, options)
-    else:
-        tables = {"train": read_table(file, options)}
+    tables = _tables_of_hub_or_path(file, options)
     if options.split_column is not None:
         tables = _by_column(tables["train"], options.split_column)
+    elif "train" in tables and tables["train"].split_column is not None:
+        tables = _as_laid_apart(file, tables["train"], tables["train"].split_column)
     if options.validation is not None:
         if "validation" in tables:
             raise UsageError(
@@ -73,13 +70,35 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     return tables
 
 
+def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
+    if file.startswith(HUB_PREFIX):
+        return hub_tables(file, file.removeprefix(HUB_PREFIX), options)
+    path = local_path(file)
+    if is_saved(path):
+        return saved_tables(str(path), options)
+    if not path.is_dir():
+        return {"train": read_table(path, options)}
+    if options.label_from_path and not has_classes(path) and not split_folders(path):
+        return class_files_tables(path, options)
+    if splits := split_folders(path) or paired_files(path):
+        return {split: read_table(place, options) for split, place in splits.items()}
+    if is_clone(path):
+        return cloned_tables(str(path), options)
+    return {"train": read_table(path, options)}
+
+
 def _refuse_unused(file: str, options: FileOptions) -> None:
+    if options.label_from_path and not (not file.startswith(HUB_PREFIX) and local_path(file).is_dir()):
+        raise UsageError(
+            f"`label_from_path` would have no effect: {shortened(file)} is no folder with a file for each class",
+            remedy="  Leave it out, or give the folder in which the files lie.",
+        )
     given = [file, *([options.validation] if options.validation is not None else [])]
-    if options.sheet is not None and not any(is_spreadsheet(Path(each)) for each in given):
+    if options.sheet is not None and not any(is_spreadsheet(local_path(each)) for each in given):
         raise UsageError(
             f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
         )
-    read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(Path(file)) else ()
+    read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(local_path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
     if unused:
         raise UsageError(
@@ -100,3 +119,21 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
     if "train" not in splits:
         raise DataError([table.fault(f"the column {column!r} calls no row 'train'")])
     return splits
+
+
+def _as_laid_apart(file: str, table: Table, column: str) -> dict[str, Table]:
+    """Return the splits of a file that lays its rows apart by name; rows of other names are left out, and counted."""
+    names = table.columns[column]
+    sizes = Counter(map(str, names))
+    used, notes = used_splits(file, sizes)
+    dropped = {f"lies under {name!r}": size for name, size in sizes.items() if name not in used.values()}
+    columns = {name: values for name, values in table.columns.items() if name != column}
+    bare = replace(table, columns=columns, notes=(), dropped={}, split_column=None)
+    splits = {split: bare.take([row for row, each in enumerate(names) if each == name]) for split, name in used.items()}
+    training = replace(
+        splits["train"],
+        faults=table.faults,
+        notes=(*table.notes, *notes),
+        dropped={**table.dropped, **dropped},
+    )
+    return {**splits, "train": training}

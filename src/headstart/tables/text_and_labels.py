@@ -65,7 +65,7 @@ def scan_text_and_labels(path: Path, labels: Path, options: FileOptions) -> Iter
 
 def paired_files(folder: Path) -> dict[str, Path]:
     """Return the text files of a folder by split, where each has its label file beside it; "train" among them or {}."""
-    files = {}
+    files = dict[str, Path]()
     for path in sorted(folder.glob("*.txt")):
         split = split_called(re.split(r"[-_.]", path.name, maxsplit=1)[0])
         if split is not None and any(file != path and file.is_file() for file in _candidates(path)):
