@@ -45,7 +45,7 @@ def absolute(file: str) -> str:
 
 
 def _from_home(path: Path) -> Path:
-    if path.exists():
+    if not str(path).startswith("~") or path.exists():
         return path
     try:
         return path.expanduser()

@@ -11,9 +11,9 @@ from headstart.errors import DataError, UsageError, shortened
 from headstart.kinds.cells import is_missing
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.folders import class_files_tables, has_classes, split_folders
+from headstart.tables.folders import has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
-from headstart.tables.reading import is_spreadsheet, read_table
+from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
 from headstart.tables.splits import SPLIT_NAMES, split_called, used_splits
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
@@ -80,7 +80,7 @@ def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
     if not path.is_dir():
         return {"train": read_table(path, options)}
     if options.label_from_path and not has_classes(path) and not split_folders(path):
-        return class_files_tables(path, options)
+        return tables_by_class_files(path, options)
     if splits := split_folders(path) or paired_files(path):
         return {split: read_table(place, options) for split, place in splits.items()}
     if is_clone(path):
