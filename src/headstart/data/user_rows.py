@@ -205,7 +205,7 @@ def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
     """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
-    return labelled_split(read_table(file, options), task, options)
+    return labelled_split(read_table(file, replace(options, kind=task.kind)), task, options)
 
 
 def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
@@ -217,7 +217,7 @@ def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) 
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
     if task.row_format != "texts":
-        return read_split(task, table)
+        return read_split(task, table.with_codes(task.label_column))
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
     table = with_label_sets(table, columns.label, faults)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
 from headstart.data.loading import load_task
-from headstart.data.user_rows import labelled_split
+from headstart.data.user_rows import labelled_split, said_by
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.evaluate import Scores, evaluate
@@ -39,7 +39,7 @@ from headstart.inference.table_writing import (
 from headstart.store.layout import atomic_path
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import read_table
-from headstart.tables.sources import rows_to_score
+from headstart.tables.splits import rows_to_score
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 
@@ -172,7 +172,7 @@ def evaluate_file(
     device = resolve_device(device)
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
-    table = read_table(file, options)
+    table = read_table(file, replace(options, kind=task.kind))
     if options.split_column is not None:
         table = rows_to_score(table, options.split_column, task.label_column)
     found = evaluate(
@@ -183,7 +183,7 @@ def evaluate_file(
         device=device,
         progress=progress,
     )
-    return replace(found, notes=tuple(note for note in (remembered, *table.notes, computed.reason) if note))
+    return replace(found, notes=tuple(note for note in (remembered, *said_by(table), computed.reason) if note))
 
 
 def evaluate_task(

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
-from headstart.tables.delimited import _lines
 from headstart.tables.file_options import FileOptions
 from headstart.tables.splits import split_called
 from headstart.tables.table import Table, joined
+from headstart.tables.text_lines import text_lines
 
 TEXT_SUFFIXES = ("", ".txt", ".text", ".eml")
 """Of files that hold one text each."""
@@ -43,7 +43,7 @@ def class_folders_table(folder: Path, options: FileOptions) -> Table:
     classes = _class_folders(folder)
     for place in classes:
         for path in _texts_in(place):
-            with _lines(path, options) as lines:
+            with text_lines(path, options) as lines:
                 texts.append("".join(lines).strip())
                 faults += lines.pop_faults()
             labels.append(place.name)

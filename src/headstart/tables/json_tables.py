@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.errors import DataFault
-from headstart.tables.delimited import _Lines, _lines
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
 from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, has_objects, holds_half_a_character
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
+from headstart.tables.text_lines import TextLines, text_lines
 
 SPACE = re.compile(r"[ \t\r\n]*")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -104,10 +104,10 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
 
 def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) -> Iterator[Table]:
     tables = _Tables(path, RowReader(options.columns))
-    with _lines(path, options) as lines:
+    with text_lines(path, options) as lines:
         first, second = _next_written(lines), _next_written(lines)
         if second and _is_whole(first):
-            texts = chain(_numbered(_Lines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))
+            texts = chain(_numbered(TextLines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))
             yield from tables.pieces(lines, texts, chunk_rows)
             return
         text = "".join((first, second, *lines))
@@ -116,7 +116,7 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
         values = list(_values(text))
     except (ValueError, RecursionError) as error:
         if _is_whole(second) and len(first.strip()) > 1:
-            again = _Lines(path, io.StringIO(text, newline=""), "")
+            again = TextLines(path, io.StringIO(text, newline=""), "")
             yield from tables.pieces(again, _numbered(again), chunk_rows)
         else:
             yield Table(path=path, columns={}, faults=(*faults, _fault(path, error, text)))
@@ -133,7 +133,7 @@ class _Tables:
     def __init__(self, path: Path, reader: RowReader) -> None:
         self.path, self._reader = path, reader
 
-    def pieces(self, lines: _Lines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
+    def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
         values = _values_by_line(self.path, texts, lines.faults)
         while True:
@@ -217,7 +217,7 @@ def _split_column(rows: Sequence[JsonObject]) -> str:
     return next(name for name in SPLIT_COLUMNS if not any(name in row for row in rows))
 
 
-def _next_written(lines: _Lines) -> str:
+def _next_written(lines: TextLines) -> str:
     """Return the text up to the end of the next line that is not blank; "" at the end of the file."""
     text = ""
     for line in lines:
@@ -227,7 +227,7 @@ def _next_written(lines: _Lines) -> str:
     return text if text.strip() else ""
 
 
-def _numbered(lines: _Lines) -> Iterator[tuple[int, str]]:
+def _numbered(lines: TextLines) -> Iterator[tuple[int, str]]:
     for line in lines:
         yield lines.number, line
 

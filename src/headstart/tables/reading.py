@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headstart.errors import DataError
-from headstart.tables.delimited import scan_csv, scan_tsv
+from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
 from headstart.tables.json_tables import scan_json, scan_json_lines
@@ -171,6 +171,8 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
+    ".tab": scan_tsv,
+    ".txt": scan_delimited,
     ".jsonl": scan_json_lines,
     ".ndjson": scan_json_lines,
     ".json": scan_json,

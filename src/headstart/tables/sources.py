@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import DataError, UsageError, shortened
-from headstart.kinds.cells import is_missing
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
 from headstart.tables.folders import has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
 from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
-from headstart.tables.splits import SPLIT_NAMES, split_called, used_splits
+from headstart.tables.splits import splits_of_column, used_splits
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
 
@@ -116,49 +115,10 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
     """
     if column not in table.columns:
         return {"train": table}
-    splits = _splits(table, column)
+    splits = splits_of_column(table, column)
     if "train" not in splits:
         raise DataError([table.fault(f"the column {column!r} calls no row 'train'")])
     return splits
-
-
-def rows_to_score(table: Table, column: str, label: str) -> Table:
-    """Return the rows that a column of splits calls test; where none of these has a label, the validation rows.
-
-    Args:
-        table: all rows.
-        column: of the splits.
-        label: column of the labels.
-
-    Raises:
-        DataError: with a fault for each row whose split has another name, or if there are no such rows.
-    """
-    if column not in table.columns:
-        raise DataError([table.fault(f"has no column {column!r} (`split_column`)")])
-    splits = _splits(table, column)
-    for split in ("test", "validation"):
-        rows = splits.get(split)
-        if rows is not None and not all(map(is_missing, rows.columns.get(label, ("",)))):
-            said = f"scored are the {rows.num_rows} rows that {column!r} calls {split}, of {table.num_rows}"
-            return replace(rows, notes=(*table.notes, said))
-    raise DataError(
-        [table.fault(f"the column {column!r} calls no labelled row test or validation")],
-        remedy="  To score all rows, leave `split_column` out; where the model remembers it, give `reads_anew`.",
-    )
-
-
-def _splits(table: Table, column: str) -> dict[str, Table]:
-    rows: dict[str, list[int]] = {}
-    faults = list(table.faults)
-    for row, value in enumerate(table.columns[column]):
-        split = split_called(str(value))
-        if split is None:
-            faults.append(table.fault(f"the split ({column!r}) is not train, validation or test", row, value=value))
-        else:
-            rows.setdefault(split, []).append(row)
-    if faults:
-        raise DataError(faults)
-    return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
 
 
 def _as_laid_apart(file: str, table: Table, column: str) -> dict[str, Table]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
-from headstart.tables.delimited import _lines
 from headstart.tables.file_options import FileOptions
 from headstart.tables.splits import split_called
 from headstart.tables.table import Table, unreadable
+from headstart.tables.text_lines import text_lines
 
 LABEL_WORDS = ("labels", "label")
 LABEL_SUFFIXES = (".labels", ".label", ".txt")
@@ -95,7 +95,7 @@ def _candidates(path: Path) -> Iterator[Path]:
 
 
 def _lines_of(path: Path, options: FileOptions) -> tuple[list[str], tuple[DataFault, ...]]:
-    with _lines(path, options) as lines:
+    with text_lines(path, options) as lines:
         found = [line.rstrip("\r\n") for line in lines]
         return found, lines.pop_faults()
 
