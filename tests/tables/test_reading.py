@@ -20,7 +20,7 @@ from headstart.tables import json_rows, json_tables
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.table import Table
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
 
 
 def write(path: Path, content: str | bytes) -> Path:

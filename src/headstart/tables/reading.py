@@ -57,6 +57,13 @@ def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
     return joined(local_path(file), scan_table(str(file), options))
 
 
+def read_as_written(path: Path) -> Table:
+    """Return a whole file of a known layout: in JSON lines objects stay values, and no tool's export is looked for."""
+    if _suffix(path) not in JSON_LINES:
+        return read_table(path)
+    return joined(path, scan_json_lines(path, AS_GUESSED, CHUNK_ROWS, as_written=True))
+
+
 def tables_by_class_files(folder: Path, options: FileOptions) -> dict[str, Table]:
     """Return by split the rows of a folder with a file for each class, each a table, or text with a text a line.
 
@@ -168,13 +175,13 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
     yield from scan_statistics_file(path, options, chunk_rows)
 
 
+JSON_LINES = (".jsonl", ".ndjson")
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
     ".tab": scan_tsv,
     ".txt": scan_delimited,
-    ".jsonl": scan_json_lines,
-    ".ndjson": scan_json_lines,
+    **dict.fromkeys(JSON_LINES, scan_json_lines),
     ".json": scan_json,
 }
 SPREADSHEETS: dict[str, Scan] = dict.fromkeys((".xlsx", ".xlsm", ".ods"), _spreadsheet)

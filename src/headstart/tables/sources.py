@@ -13,7 +13,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.folders import has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
 from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
-from headstart.tables.splits import splits_of_column, used_splits
+from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
 
@@ -68,6 +68,34 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
             )
         tables["validation"] = read_table(options.validation, options)
     return tables
+
+
+def table_to_score(file: str, options: FileOptions, label: str) -> Table:
+    """Return the rows of a user's data that a model is scored on, and a note that says which they are.
+
+    Of data with splits these are the test rows; without labelled ones among them the validation rows.
+
+    Args:
+        file: as in `tables_of`.
+        options: how it is read.
+        label: column of the labels.
+
+    Raises:
+        UsageError: if options have no effect on this source, or the training split is missing.
+        DataError: if a column of splits holds something else, or calls no labelled row test or validation.
+    """
+    _refuse_unused(file, options)
+    tables = _tables_of_hub_or_path(file, options)
+    table = tables["train"]
+    if options.split_column is not None:
+        return rows_to_score(table, options.split_column, label)
+    if table.split_column is not None:
+        tables = _as_laid_apart(file, table, table.split_column)
+    tables = without_unlabelled_test(tables, label)[0]
+    split = next((split for split in ("test", "validation") if split in tables), None)
+    if split is None:
+        return table
+    return with_notes(tables[split], [f"scored are the {tables[split].num_rows} rows of the {split} split"])
 
 
 def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
