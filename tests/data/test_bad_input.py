@@ -39,7 +39,8 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "no such file": ("t.csv", "", {"__missing__": True}, "t.csv: the file does not exist"),
     "empty": ("t.csv", "", {}, "t.csv: is empty"),
     "a header alone": ("t.csv", "text,label\n", {}, "t.csv: has a header and no rows"),
-    "unknown suffix": ("t.xlsx", "x", {}, "the suffix '.xlsx' names no known format"),
+    "unknown suffix": ("t.data7", "x", {}, "the suffix '.data7' names no known format"),
+    "a format that is not read": ("t.rds", "x", {}, "t.rds: .rds is not read; in R: write.csv"),
     "not UTF-8": ("t.csv", GOOD.encode() + b"caf\xe9,yes\n", {}, "t.csv:6: the byte 0xE9 at character 4 is not UTF-8"),
     "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give `encoding` utf-16"),
     "another encoding than said": ("t.csv", b"text,label\n\x81,a\n", {"encoding": "cp1252"}, "is not cp1252"),
@@ -68,7 +69,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         {},
         "t.csv:6: a quotation mark closes a cell, and text follows it",
     ),
-    "an array in JSON lines": ("t.jsonl", json.dumps(LABELLED), {}, "t.jsonl:1: is one JSON array"),
+    "a key that stands twice": ("t.jsonl", '{"a": 1, "a": 2}', {}, "t.jsonl:1: an object has one key twice: 'a'"),
     "broken JSON": ("t.jsonl", json_lines(*LABELLED) + "{", {}, "t.jsonl:5: is not JSON"),
     "JSON that is no object": ("t.jsonl", json_lines(*LABELLED, 7), {}, "t.jsonl:5: is not a JSON object"),
     "half of a character": (
@@ -77,7 +78,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         {},
         "half of a char",
     ),
-    "a broken array": ("t.json", "[{", {}, "t.json: is not JSON"),
+    "a broken array": ("t.json", "[{", {}, "t.json:1: is not JSON"),
     # the columns
     "no such column": (
         "t.csv",

@@ -92,6 +92,11 @@ def has_objects(columns: Mapping[str, Sequence[object]]) -> bool:
     return any(dict in set(map(type, values)) for values in columns.values())
 
 
+def is_label_set(value: Mapping[str, object]) -> bool:
+    """Whether an object is how Label Studio writes several labels: one value, and not columns."""
+    return value.keys() == {"choices"}
+
+
 def holds_half_a_character(row: object) -> bool:
     """Whether a name or text in a row could not be written in any encoding."""
     return SURROGATE.search(json.dumps(row, ensure_ascii=False)) is not None
@@ -99,7 +104,7 @@ def holds_half_a_character(row: object) -> bool:
 
 def _members(before: str, row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for name, value in row.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not is_label_set(value):
             yield from _members(f"{before}{name}.", value)
         else:
             yield f"{before}{name}", value

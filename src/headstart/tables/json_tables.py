@@ -89,12 +89,18 @@ class Values:
         return DataFault(file=str(path), message=message, line=line, row=row)
 
 
-def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int, *, as_written: bool = False) -> Iterator[Table]:
     """Yield a file of JSON: piece by piece where each line is a value, otherwise read whole.
 
     Nothing is refused for its suffix; only the one object of a file of one line is taken for a row here.
+
+    Args:
+        path: the file.
+        options: how it is read.
+        chunk_rows: rows of a piece.
+        as_written: whether objects in rows stay values, and no tool's export is looked for.
     """
-    yield from _scan(path, options, chunk_rows, is_lines=True)
+    yield from _scan(path, options, chunk_rows, is_lines=True, as_written=as_written)
 
 
 def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -102,8 +108,10 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     yield from _scan(path, options, chunk_rows, is_lines=False)
 
 
-def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) -> Iterator[Table]:
-    tables = _Tables(path, RowReader(options.columns))
+def _scan(
+    path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
+) -> Iterator[Table]:
+    tables = _Tables(path, RowReader(options.columns), as_written=as_written)
     with text_lines(path, options) as lines:
         first, second = _next_written(lines), _next_written(lines)
         if second and _is_whole(first):
@@ -130,8 +138,8 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
 class _Tables:
     """Makes tables of the values in a file."""
 
-    def __init__(self, path: Path, reader: RowReader) -> None:
-        self.path, self._reader = path, reader
+    def __init__(self, path: Path, reader: RowReader, *, as_written: bool) -> None:
+        self.path, self._reader, self._as_written = path, reader, as_written
 
     def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
@@ -163,13 +171,13 @@ class _Tables:
         column = _split_column(rows) if values.splits else None
         if column:
             rows = [{**row, column: values.splits[number]} for row, number in zip(rows, numbers, strict=True)]
-        exported = from_export(rows)
+        exported = None if self._as_written else from_export(rows)
         if exported is not None:
             rows, numbers = exported.rows, [numbers[place] for place in exported.places]
         if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
         columns = columns_of(rows)
-        if has_objects(columns):
+        if has_objects(columns) and not self._as_written:
             rows, numbers = self._flat(values, rows, numbers, wrong)
             columns = columns_of(rows)
         places = tuple(values.places[number] for number in numbers)

@@ -13,7 +13,7 @@ from headstart.tables.json_tables import scan_json, scan_json_lines
 from headstart.tables.other_formats import way_on
 from headstart.tables.paths import local_path
 from headstart.tables.table import Table, joined, unreadable
-from headstart.tables.text_and_labels import label_file_of, scan_text_and_labels
+from headstart.tables.text_and_labels import label_file_of, lines_table, scan_text_and_labels
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -57,6 +57,27 @@ def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
     return joined(local_path(file), scan_table(str(file), options))
 
 
+def read_as_written(path: Path) -> Table:
+    """Return a whole file of a known layout: in JSON lines objects stay values, and no tool's export is looked for."""
+    if _suffix(path) not in JSON_LINES:
+        return read_table(path)
+    return joined(path, scan_json_lines(path, AS_GUESSED, CHUNK_ROWS, as_written=True))
+
+
+def tables_by_class_files(folder: Path, options: FileOptions) -> dict[str, Table]:
+    """Return by split the rows of a folder with a file for each class, each a table, or text with a text a line.
+
+    Raises:
+        UsageError: if fewer than two classes are found, or a file has a column `label` itself.
+    """
+
+    def read(path: Path) -> Table:
+        is_table = has_known_suffix(path) and path.suffix.lower() != ".txt"
+        return read_table(path, options) if is_table else lines_table(path, options)
+
+    return class_files_tables(folder, read)
+
+
 def require_table(path: Path) -> None:
     """Refuse a path that is not a table file's, before anything else is done.
 
@@ -91,7 +112,7 @@ def _folder_scan(folder: Path, options: FileOptions) -> Scan | None:
     if has_classes(folder):
         return lambda path, options, chunk_rows: iter([class_folders_table(path, options)])
     if options.label_from_path:
-        return lambda path, options, chunk_rows: iter(class_files_tables(path, options).values())
+        return lambda path, options, chunk_rows: iter(tables_by_class_files(path, options).values())
     return None
 
 
@@ -154,13 +175,13 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
     yield from scan_statistics_file(path, options, chunk_rows)
 
 
+JSON_LINES = (".jsonl", ".ndjson")
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
     ".tab": scan_tsv,
     ".txt": scan_delimited,
-    ".jsonl": scan_json_lines,
-    ".ndjson": scan_json_lines,
+    **dict.fromkeys(JSON_LINES, scan_json_lines),
     ".json": scan_json,
 }
 SPREADSHEETS: dict[str, Scan] = dict.fromkeys((".xlsx", ".xlsm", ".ods"), _spreadsheet)

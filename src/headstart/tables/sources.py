@@ -10,10 +10,10 @@ from pathlib import Path
 from headstart.errors import DataError, UsageError, shortened
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.folders import class_files_tables, has_classes, split_folders
+from headstart.tables.folders import has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
-from headstart.tables.reading import is_spreadsheet, read_table
-from headstart.tables.splits import splits_of_column, used_splits
+from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
+from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
 
@@ -70,6 +70,34 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     return tables
 
 
+def table_to_score(file: str, options: FileOptions, label: str) -> Table:
+    """Return the rows of a user's data that a model is scored on, and a note that says which they are.
+
+    Of data with splits these are the test rows; without labelled ones among them the validation rows.
+
+    Args:
+        file: as in `tables_of`.
+        options: how it is read.
+        label: column of the labels.
+
+    Raises:
+        UsageError: if options have no effect on this source, or the training split is missing.
+        DataError: if a column of splits holds something else, or calls no labelled row test or validation.
+    """
+    _refuse_unused(file, options)
+    tables = _tables_of_hub_or_path(file, options)
+    table = tables["train"]
+    if options.split_column is not None:
+        return rows_to_score(table, options.split_column, label)
+    if table.split_column is not None:
+        tables = _as_laid_apart(file, table, table.split_column)
+    tables = without_unlabelled_test(tables, label)[0]
+    split = next((split for split in ("test", "validation") if split in tables), None)
+    if split is None:
+        return table
+    return with_notes(tables[split], [f"scored are the {tables[split].num_rows} rows of the {split} split"])
+
+
 def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
     if file.startswith(HUB_PREFIX):
         return hub_tables(file, file.removeprefix(HUB_PREFIX), options)
@@ -79,7 +107,7 @@ def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
     if not path.is_dir():
         return {"train": read_table(path, options)}
     if options.label_from_path and not has_classes(path) and not split_folders(path):
-        return class_files_tables(path, options)
+        return tables_by_class_files(path, options)
     if splits := split_folders(path) or paired_files(path):
         return {split: read_table(place, options) for split, place in splits.items()}
     if is_clone(path):

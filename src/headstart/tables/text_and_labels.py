@@ -1,4 +1,4 @@
-"""A file with one text a line and, beside it, a file with one label a line."""
+"""Files with one text a line, alone or beside a file with one label a line."""
 
 from __future__ import annotations
 
@@ -61,6 +61,14 @@ def scan_text_and_labels(path: Path, labels: Path, options: FileOptions) -> Iter
         faults=(*faults, *more),
         notes=(f"one text a line; the labels are the lines of {labels.name}",),
     )
+
+
+def lines_table(path: Path, options: FileOptions) -> Table:
+    """Return a file with one text a line as a table of one column; blank lines are no rows."""
+    texts, faults = _lines_of(path, options)
+    numbered = [(number, text) for number, text in enumerate(texts, 1) if text.strip()]
+    columns = {"text": tuple(text for _, text in numbered)}
+    return Table(path=path, columns=columns, lines=tuple(number for number, _ in numbered), faults=faults)
 
 
 def paired_files(folder: Path) -> dict[str, Path]:
