@@ -25,8 +25,7 @@ from headstart.kinds.kind import Kind
 from headstart.kinds.spelling import folded
 from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
-from headstart.tables.reading import read_table
-from headstart.tables.sources import name_of, tables_of
+from headstart.tables.sources import name_of, table_to_score, tables_of
 from headstart.tables.splits import without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
@@ -205,7 +204,7 @@ def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
     """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
-    return labelled_split(read_table(file, replace(options, kind=task.kind)), task, options)
+    return labelled_split(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
 
 
 def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
