@@ -109,8 +109,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     `notes` says both.
 
     Args:
-        file: CSV, TSV, JSON, JSON lines, Parquet or Arrow by its suffix; a folder that datasets' `save_to_disk` wrote;
-            or `hub:OWNER/NAME`.
+        file: as in `tables_of`: a table by its suffix, a folder, or `hub:OWNER/NAME`.
         options: how to read it; what they say of cutting is only checked.
 
     Raises:
