@@ -144,7 +144,7 @@ def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:
         ("a.csv.gz", b"a,b\n1,2\n", [": is a damaged or truncated gzip file"]),
         ("a.arrow", "a,b\n1,2\n", [": cannot be read as Arrow"]),
         ("a.parquet", "a,b\n1,2\n", [": cannot be read as Parquet"]),
-        ("a.xlsx", "", [": the suffix '.xlsx' names no known format"]),
+        ("a.xlsx", "", [": cannot be read as a spreadsheet"]),
     ],
 )
 def test_faults_of_a_file(tmp_path: Path, name: str, content: str | bytes, expected: list[str]) -> None:
