@@ -18,7 +18,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, has_objects, holds_half_a_character
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
-from headstart.tables.text_lines import TextLines, open_lines
+from headstart.tables.text_lines import TextLines, text_lines
 
 SPACE = re.compile(r"[ \t\r\n]*")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -85,16 +85,22 @@ class Values:
     def fault(self, path: Path, number: int, message: str) -> DataFault:
         """Return a fault of the value with this number, from 0."""
         place = self.places[number]
-        where = {"line": place} if self.are_lines else {"row": place + 1}
-        return DataFault(file=str(path), message=message, **where)
+        line, row = (place, None) if self.are_lines else (None, place + 1)
+        return DataFault(file=str(path), message=message, line=line, row=row)
 
 
-def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int, *, as_written: bool = False) -> Iterator[Table]:
     """Yield a file of JSON: piece by piece where each line is a value, otherwise read whole.
 
     Nothing is refused for its suffix; only the one object of a file of one line is taken for a row here.
+
+    Args:
+        path: the file.
+        options: how it is read.
+        chunk_rows: rows of a piece.
+        as_written: whether objects in rows stay values, and no tool's export is looked for.
     """
-    yield from _scan(path, options, chunk_rows, is_lines=True)
+    yield from _scan(path, options, chunk_rows, is_lines=True, as_written=as_written)
 
 
 def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -102,9 +108,11 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     yield from _scan(path, options, chunk_rows, is_lines=False)
 
 
-def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) -> Iterator[Table]:
-    tables = _Tables(path, RowReader(options.columns))
-    with open_lines(path, options) as lines:
+def _scan(
+    path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
+) -> Iterator[Table]:
+    tables = _Tables(path, RowReader(options.columns), as_written=as_written)
+    with text_lines(path, options) as lines:
         first, second = _next_written(lines), _next_written(lines)
         if second and _is_whole(first):
             texts = chain(_numbered(TextLines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))
@@ -130,8 +138,8 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
 class _Tables:
     """Makes tables of the values in a file."""
 
-    def __init__(self, path: Path, reader: RowReader) -> None:
-        self.path, self._reader = path, reader
+    def __init__(self, path: Path, reader: RowReader, *, as_written: bool) -> None:
+        self.path, self._reader, self._as_written = path, reader, as_written
 
     def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
@@ -163,13 +171,13 @@ class _Tables:
         column = _split_column(rows) if values.splits else None
         if column:
             rows = [{**row, column: values.splits[number]} for row, number in zip(rows, numbers, strict=True)]
-        exported = from_export(rows)
+        exported = None if self._as_written else from_export(rows)
         if exported is not None:
             rows, numbers = exported.rows, [numbers[place] for place in exported.places]
         if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
         columns = columns_of(rows)
-        if has_objects(columns):
+        if has_objects(columns) and not self._as_written:
             rows, numbers = self._flat(values, rows, numbers, wrong)
             columns = columns_of(rows)
         places = tuple(values.places[number] for number in numbers)
@@ -272,7 +280,7 @@ def _skip_space(text: str, place: int) -> int:
 def _is_whole(text: str) -> bool:
     """Whether a text is JSON by itself, one value or several."""
     try:
-        return any(True for _ in _values(text))
+        return bool(list(_values(text)))
     except (ValueError, RecursionError):
         return False
 
@@ -281,7 +289,8 @@ def _fault(path: Path, error: Exception, text: str, first_line: int = 1) -> Data
     """Say why a text cannot be read; what is JSON is not said to be none."""
     line = first_line
     if isinstance(error, json.JSONDecodeError):
-        before = text[: error.pos].rstrip()
+        is_end = not text[error.pos :].strip()
+        before = text[: error.pos].rstrip() if is_end else text[: error.pos]
         line += len(LINE_END.findall(before))
         column = len(before) - max(before.rfind(end) for end in "\r\n")
         return DataFault(file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}")

@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or gzipped, decoded and numbered; what is wrong with them becomes faults."""
+"""The lines of a text file, plain or gzipped: decoded, counted, and what is wrong with them said."""
 
 from __future__ import annotations
 
@@ -9,117 +9,110 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
 from headstart.tables.file_options import FileOptions
-from headstart.tables.magic import HEAD_BYTES, binary_kind
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python writes bytes that are not UTF-8 when it is told to keep them."""
-BYTE_ORDER_MARK = "\ufeff"
-MARKED_ENCODINGS = {
+MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""The first bytes of a file in these encodings; UTF-32's begin with those of UTF-16."""
-DAMAGED_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What files begin with that are neither UTF-8 nor of one byte a character; the longer marks first."""
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class TextLines(Iterator[str]):
-    """The lines of a text file with their ends, their number so far, and what is wrong with them.
-
-    Attributes:
-        path: of the file.
-        number: of the line that was read last, from 1.
-        faults: since `pop_faults` was called last.
-    """
+    """The lines of a text file with their ends, their number so far, and what is wrong with them."""
 
     def __init__(self, path: Path, stream: Iterable[str], encoding: str) -> None:
-        """Number the lines of a stream of an encoding's text."""
-        self.path, self._encoding = path, encoding
+        self.path, self._stream, self._encoding = path, iter(stream), encoding
+        self._ahead: list[str] = []
         self.number = 0
         self.faults: list[DataFault] = []
-        self._checked = self._check(iter(stream))
-
-    def __iter__(self) -> Iterator[str]:
-        return self._checked
 
     def __next__(self) -> str:
-        return next(self._checked)
+        line = self._ahead.pop(0) if self._ahead else self._next_written()
+        self.number += 1
+        if line.isascii() and "\0" not in line:
+            return line
+        return self._checked(line)
+
+    def peek(self, num_lines: int) -> list[str]:
+        """Return the next lines, as they stand, without going on."""
+        self._ahead += islice(iter(self._written_or_none, None), max(0, num_lines - len(self._ahead)))
+        return self._ahead[:num_lines]
 
     def pop_faults(self) -> tuple[DataFault, ...]:
         """Return the faults since the last call."""
         faults, self.faults = tuple(self.faults), []
         return faults
 
-    def add(self, message: str, line: int | None = None, value: str = "") -> None:
+    def add(self, message: str, line: int | None = None) -> None:
         """Say that something is wrong with a line; by default with the one that was read last."""
-        self.faults.append(
-            DataFault(file=str(self.path), line=line or max(1, self.number), message=message, value=value)
-        )
+        self.faults.append(DataFault(file=str(self.path), line=line or max(1, self.number), message=message))
 
-    def _check(self, stream: Iterator[str]) -> Iterator[str]:
+    def _written_or_none(self) -> str | None:
         try:
-            for line in stream:
-                self.number += 1
-                if self.number == 1:
-                    line = line.lstrip(BYTE_ORDER_MARK)
-                if "\0" in line:
-                    self.add(
-                        "holds the byte 0x00, which no text holds: the file is binary or damaged, or give its "
-                        "`encoding`, such as utf-16-le"
-                    )
-                    line = line.replace("\0", "\N{REPLACEMENT CHARACTER}")
-                if not line.isascii() and (bad := UNDECODABLE.search(line)):
-                    self.add(
-                        "is not UTF-8; give its `encoding`, such as cp1252, or save the file as UTF-8",
-                        value=f"the byte 0x{ord(bad.group()) - 0xDC00:02X} at character {bad.start() + 1}",
-                    )
-                    line = UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
-                yield line
-        except DAMAGED_GZIP as error:
+            return self._next_written()
+        except StopIteration:
+            return None
+
+    def _next_written(self) -> str:
+        try:
+            return next(self._stream)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
         except UnicodeError as error:
-            self.number += 1
-            self.add(f"is not {self._encoding}: {error}; give its `encoding`")
+            self.add(f"is not {self._encoding}; give its `encoding` ({error})")
+        self._stream = iter(())
+        raise StopIteration
+
+    def _checked(self, line: str) -> str:
+        if self.number == 1:
+            line = line.removeprefix(BYTE_ORDER_MARK)
+        if "\0" in line:
+            self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")
+        if bad := UNDECODABLE.search(line):
+            byte = ord(bad.group()) - 0xDC00
+            self.add(
+                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its `encoding`, such as "
+                "cp1252, or save the file as UTF-8"
+            )
+            return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
+        return line
 
 
 @contextmanager
-def open_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
-    """Open a text file and give its lines; there are none where it is no text, and a fault says what it is.
+def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
+    """Open a text file as lines; one in another encoding than UTF-8 has none, and a fault, unless it is named.
 
     Raises:
         UsageError: if the encoding is unknown.
     """
-    encoding = _known_encoding(options.encoding or "utf-8")
+    encoding = options.encoding or "utf-8"
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise UsageError(
+            f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
+        ) from None
     with _binary(path) as binary:
-        if problem := _problem_of(binary, options.encoding):
+        mark = _mark(binary)
+        if options.encoding is None and mark is not None:
             lines = TextLines(path, (), "")
-            lines.faults.append(DataFault(file=str(path), message=problem))
+            said = f"is {mark.upper()}; give `encoding` {mark}, or save it as UTF-8"
+            lines.faults.append(DataFault(file=str(path), message=said))
             yield lines
             return
-        is_utf_8 = encoding == "utf-8"
-        text = io.TextIOWrapper(
-            binary,
-            encoding=encoding,
-            errors="surrogateescape" if is_utf_8 else "strict",
-            newline="",
-        )
-        yield TextLines(path, text, options.encoding or encoding)
-
-
-def _known_encoding(name: str) -> str:
-    try:
-        encoding = codecs.lookup(name).name
-        "".encode(encoding)
-    except (LookupError, ValueError):
-        raise UsageError(
-            f"unknown `encoding` {name!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
-        ) from None
-    return "utf-8" if encoding == "utf-8-sig" else encoding
+        errors = "surrogateescape" if codecs.lookup(encoding).name == "utf-8" else "strict"
+        with io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="") as text:
+            yield TextLines(path, text, encoding)
 
 
 @contextmanager
@@ -132,15 +125,9 @@ def _binary(path: Path) -> Iterator[io.BufferedReader]:
             yield plain
 
 
-def _problem_of(binary: io.BufferedReader, encoding: str | None) -> str:
-    """Return why these bytes are no text in this encoding; None stands for UTF-8 that nobody named."""
+def _mark(binary: io.BufferedReader) -> str | None:
     try:
-        head = binary.peek(HEAD_BYTES)
-    except DAMAGED_GZIP:
-        return ""
-    if encoding is None:
-        for mark, name in MARKED_ENCODINGS.items():
-            if head.startswith(mark):
-                return f"is {name.upper()}; give `encoding` {name}, or save it as UTF-8"
-    said = binary_kind(head)
-    return f"is {said}" if said else ""
+        begin = binary.peek(4)[:4]
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return None
+    return next((name for mark, name in MARKS.items() if begin.startswith(mark)), None)
