@@ -32,24 +32,14 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
         UsageError: if the encoding is unknown.
     """
     path = local_path(file)
-    num_rows = 0
     try:
         scan = _scan_of(path, options)
         if isinstance(scan, str):
             yield unreadable(path, scan)
-            return
-        before = _state(path)
-        piece = None
-        for piece in scan(path, options, chunk_rows):
-            num_rows += piece.num_rows + len(piece.faults)
-            yield piece
+        else:
+            yield from _watched(path, scan(path, options, chunk_rows))
     except OSError as error:
         yield unreadable(path, f"cannot be read: {error.strerror or error}")
-        return
-    if _state(path) != before:
-        yield unreadable(path, "was changed while it was read; call again")
-    if num_rows == 0:
-        yield unreadable(path, _why_empty(piece))
 
 
 def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
@@ -59,9 +49,9 @@ def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
 
 def read_as_written(path: Path) -> Table:
     """Return a whole file of a known layout: in JSON lines objects stay values, and no tool's export is looked for."""
-    if _suffix(path) not in JSON_LINES:
+    if _suffix(path) not in JSON_LINES or not path.is_file():
         return read_table(path)
-    return joined(path, scan_json_lines(path, AS_GUESSED, CHUNK_ROWS, as_written=True))
+    return joined(path, _watched(path, scan_json_lines(path, AS_GUESSED, CHUNK_ROWS, as_written=True)))
 
 
 def tables_by_class_files(folder: Path, options: FileOptions) -> dict[str, Table]:
@@ -96,6 +86,19 @@ def has_known_suffix(path: Path) -> bool:
 def is_spreadsheet(path: Path) -> bool:
     """Whether a file's suffix is that of a spreadsheet, which has sheets."""
     return _suffix(path) in SPREADSHEETS
+
+
+def _watched(path: Path, pieces: Iterator[Table]) -> Iterator[Table]:
+    """Yield the pieces of a file, and say whether it was changed meanwhile or holds no rows."""
+    before = _state(path)
+    num_rows, piece = 0, None
+    for piece in pieces:
+        num_rows += piece.num_rows + len(piece.faults)
+        yield piece
+    if _state(path) != before:
+        yield unreadable(path, "was changed while it was read; call again")
+    if num_rows == 0:
+        yield unreadable(path, _why_empty(piece))
 
 
 def _scan_of(path: Path, options: FileOptions) -> Scan | str:
