@@ -18,14 +18,23 @@ def resolve_device(asked: str | None = None) -> str:
 
     if asked is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if asked not in DEVICES:
-        raise unknown_name("device", asked, DEVICES)
+    check_device(asked)
     if asked == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "`device` cuda: torch finds no GPU here",
             remedy="  Leave `device` out, or install a build of torch for your GPU (https://pytorch.org).",
         )
     return asked
+
+
+def check_device(device: str) -> None:
+    """Hold a device to be known.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if device not in DEVICES:
+        raise unknown_name("device", device, DEVICES)
 
 
 def gpu_name(device: str) -> str | None:

@@ -122,8 +122,8 @@ ERRORS = ("mae", "rmse")
 
 
 def written(name: str, score: float) -> str:
-    """Return a score as people read it: an error in its unit, to four digits; all others times 100."""
-    return f"{name} {score:.4g}" if name in ERRORS else f"{name} {100 * score:.2f}"
+    """Return a metric's score as people read it: an error in its unit, to four digits; all others times 100."""
+    return f"{score:.4g}" if name in ERRORS else f"{100 * score:.2f}"
 
 
 def compute(

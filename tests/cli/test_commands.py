@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.paths import REPOSITORY
@@ -59,6 +61,33 @@ def test_fit_predict_evaluate(cli: Cli, reviews: Path, tiny_checkpoint: Checkpoi
     assert code == 0, err
     right = sum(row["label"] == row["predicted_label"] for row in rows) / 40
     assert json.loads(out)["scores"]["accuracy"] == pytest.approx(right)
+
+
+def test_a_fit_of_numbers_prints_errors_test_rows_and_other_rows(
+    cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Errors stand in the labels' unit, each with what the best constant answer reaches, on every set of rows."""
+    rows = [f"the {word} dog {place},{1000.5 + 300 * (place % 4)}" for place, word in enumerate(["red", "big"] * 15)]
+    parts = ["train"] * 18 + ["validation"] * 6 + ["test"] * 6
+    cut = [f"{row},{part}" for row, part in zip(rows, parts, strict=True)]
+    (tmp_path / "prices.csv").write_text("\n".join(["text,price,part", *cut]) + "\n")
+    (tmp_path / "later.csv").write_text("\n".join(["text,price", *rows[:5]]) + "\n")
+    columns = ("--text", "text", "--label", "price")
+    code, out, err = cli(
+        *("fit", "prices.csv", *columns, "--split-column", "part", "--evaluate-on", "later.csv", "--out", "model"),
+        *("--model", tiny_checkpoint("bert"), "--strategy", "finetune", *SHORT),
+    )
+    assert code == 0, err
+    number = r"-?[\d.]+"
+    scores = rf"pearson {number}, spearman {number}, mae {number}, rmse {number}"
+    for name, num_rows in (("validation", 6), ("later", 5), ("test", 6)):
+        found = re.search(rf"on {num_rows} rows of {name}[^\n]*; the best constant answer: (.*)", out)
+        assert found is not None, (name, out)
+        assert re.fullmatch(rf"pearson 0.00, mae {number}, rmse {number}", found[1])
+    assert len(re.findall(scores, out)) == 3
+    # By numpy: of 1300.5, 1600.5, 1900.5, 1000.5, 1300.5, 1600.5 the constant errs least by the median.
+    labels = np.array([1000.5 + 300 * (place % 4) for place in range(24, 30)])
+    assert f"mae {np.abs(labels - np.median(labels)).mean():.4g}" in out
 
 
 def test_a_non_empty_out_is_refused(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

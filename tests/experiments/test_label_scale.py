@@ -115,6 +115,18 @@ def test_pipeline_answers_in_the_labels_units(tiny_checkpoint: CheckpointMaker, 
     assert np.abs(ours - run.experiment.training.loss.scale.offset).max() < 3000
 
 
+@pytest.mark.parametrize("head", ["native", "fourier_kan"])
+def test_numbers_on_a_large_offset_keep_their_digits_in_bf16(
+    head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """bf16 itself knows 9,984 and 10,048, and no number between; a step of it in the features is worth far less."""
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune", None, head=head, learning_rate=3e-3)
+    run, _ = fitted(choices, tmp_path, scaled_source(10_000.0))
+    saved, split = load_model_folder(tmp_path / "model"), RunData.of(run).report
+    exact, rounded = (predict(saved, split, precision=precision).decisions for precision in ("fp32", "bf16"))
+    assert np.abs(rounded - exact).max() < 0.5
+
+
 def test_a_kept_head_starts_with_the_answers_that_it_had(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     source = scaled_source(1e6, 1000.0)
     fitted(tiny_choices(tiny_checkpoint("bert"), "finetune", None), tmp_path, source)

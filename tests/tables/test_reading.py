@@ -20,7 +20,7 @@ from headstart.tables import json_rows, json_tables
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.table import Table
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=12)
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -39,8 +39,11 @@ def test_csv_gives_back_what_the_csv_module_wrote(tmp_path: Path, rows: list[tup
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *rows])
     table = read_table(path)
-    assert table.faults == ()
-    assert list(zip(table.columns["a"], table.columns["b"], strict=True)) == rows
+    filled = [row for row in rows if any(map(str.strip, row))]
+    if filled:
+        assert table.faults == ()
+        assert list(zip(table.columns["a"], table.columns["b"], strict=True)) == filled
+    assert sum(table.dropped.values()) == len(rows) - len(filled)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -126,7 +129,7 @@ def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:
         ("a.csv", "a,b\n1\n1,2,3\n", [":2: has 1 cell, the header has 2", ":3: has 3 cells, the header has 2"]),
         ("a.csv", "a,a,b\n1,2,3\n", [":1: two columns are called 'a'"]),
         ("a.csv", 'a,b\n1,2\n"open,3\n4,5\n', [":3: a quotation mark is opened in this row and never closed"]),
-        ("a.csv", 'a,b\n"1"x,2\n3,4\n', [":2: is not well-formed CSV"]),
+        ("a.csv", 'a,b\n"1"x,2\n3,4\n', [":2: a quotation mark closes a cell, and text follows it"]),
         ("a.csv", b"a,b\n1,\xe9\n2,x\n3,\xff\n", [":2: the byte 0xE9 at character 3", ":4: the byte 0xFF"]),
         ("a.csv", "a,b\n1,2\n".encode("utf-16"), [": is UTF-16"]),
         ("a.jsonl", '{"a": 1}\n{"a": \n3\n', [":2: is not JSON", ":3: is not a JSON object"]),
@@ -136,9 +139,7 @@ def test_a_column_of_mixed_types_becomes_json_text(tmp_path: Path) -> None:
         ("a.jsonl", '{"a": ' + "[" * 100_000 + "\n", [":1: is nested too deeply"]),
         ("a.json", '[{"a": 1}, 2]', [": row 2: is not a JSON object"]),
         ("a.json", '[\n{"a": 1}', [":2: is not JSON"]),
-        ("a.csv", "a;b\n1;2\n", [":1: wrong delimiter"]),
-        ("a.csv", "a\tb\n1\t2\n", [":1: wrong delimiter"]),
-        ("a.csv", "a,\n1,2\n", [":1: column 2 of the header has no name"]),
+        ("a.csv", "a,\n1,2\n", [":1: column 2 has no name in the header, and values below"]),
         ("a.csv", "a,b\na,b\n1,2\n", [":2: the header stands here once more"]),
         ("a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9, mtime=0)[:-12], [": is a damaged or truncated gzip file"]),
         ("a.csv.gz", b"a,b\n1,2\n", [": is a damaged or truncated gzip file"]),
@@ -159,7 +160,7 @@ def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     assert messages(read_table(tmp_path / "none.csv")) == [": the file does not exist"]
     for folder in (tmp_path, tmp_path / "folder.csv"):
         (message,) = messages(read_table(folder))
-        assert message.startswith(": is a folder; name a file in it")
+        assert message.startswith(": is a folder, and no layout is recognised in it")
     (message,) = messages(read_table(tmp_path / f"{'a' * 300}.csv"))
     assert message.startswith(": cannot be read: ")
 

@@ -100,7 +100,7 @@ def test_formulas_that_no_program_has_computed_are_refused_by_cell(tmp_path: Pat
     book.close()
     for path in (openpyxl_path, tmp_path / "x.xlsx"):
         found = read_table(path).faults
-        assert [(fault.line, fault.value) for fault in found] == [(2, "'=1+1'"), (3, "'=B2'")]
+        assert [(fault.line, fault.value) for fault in found] == [(2, "B2: =1+1"), (3, "A3: =B2")]
         assert all("open the file in a spreadsheet program and save it" in fault.message for fault in found)
 
 
@@ -119,7 +119,7 @@ def test_text_that_pandas_turns_into_formulas_is_refused(tmp_path: Path) -> None
     for engine in ("openpyxl", "xlsxwriter"):
         frame.to_excel(tmp_path / f"{engine}.xlsx", index=False, engine=engine)
         (fault,) = read_table(tmp_path / f"{engine}.xlsx").faults
-        assert (fault.line, fault.value) == (3, "'=) very good'")
+        assert (fault.line, fault.value) == (3, "A3: =) very good")
 
 
 def test_errors_stand_as_a_program_shows_them(tmp_path: Path) -> None:
@@ -262,4 +262,4 @@ def test_formulas_and_errors_of_ods(tmp_path: Path) -> None:
     assert (rows_of(table), table.lines) == ([("a", "#DIV/0!"), ("a", "a")], (5, 6))
     path = ods(tmp_path / "t.ods", header, blank, ("", good + ODS_FORMULA), ("", good + good))
     (fault,) = read_table(path).faults
-    assert (fault.line, fault.value) == (5, "'of:=[.C1]'")
+    assert (fault.line, fault.value) == (5, "D5: of:=[.C1]")

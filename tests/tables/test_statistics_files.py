@@ -128,3 +128,13 @@ def test_the_way_on_without_the_package(tmp_path: Path, suffix: str, monkeypatch
     monkeypatch.setitem(__import__("sys").modules, "pyreadstat", None)
     with pytest.raises(UsageError, match=r'(?s)pyreadstat.*pip install "headstart\[tables\]".*CSV'):
         read_table(tmp_path / f"t{suffix}")
+
+
+def test_a_file_of_stata_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    """Its last part holds the names of classes: without it 1 and 2 would be read."""
+    read(tmp_path / "t.dta", [1, 2, 1, 2], {1: "x", 2: "y"})
+    whole = (tmp_path / "t.dta").read_bytes()
+    for length in range(len(whole) - 1, len(whole) - 150, -10):
+        (tmp_path / "t.dta").write_bytes(whole[:length])
+        (fault,) = read_table(tmp_path / "t.dta").faults
+        assert fault.message == "is cut off: its end is missing"

@@ -13,10 +13,11 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Json, List, Sequence, Value
 
 from headstart.kinds.catalogue import kind_named
+from headstart.tables.arrow_tables import table_of
 from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.sources import tables_of
-from headstart.tables.table import Table
+from headstart.tables.table import Table, joined
 
 NAMES = ["unhappy", "so so", "happy"]
 REVIEWS = Features({"text": Value("string"), "label": ClassLabel(names=NAMES)})
@@ -84,7 +85,7 @@ def test_minus_one_is_a_value_like_any_other_where_no_classes_are_declared(tmp_p
     assert list(read_table(tmp_path / "rows.parquet").columns["label"]) == [-1, 1]
 
 
-MIXED = [["food"], ["food", "price"], "price", [], None, {"choices": ["a"]}, 7]
+MIXED = [["food"], ["food", "price"], "price", [], None, 7]
 
 
 @pytest.mark.parametrize("route", ["parquet", "folder", "arrow"])
@@ -173,3 +174,49 @@ def test_pieces_without_a_class_fit_the_others(tmp_path: Path) -> None:
     whole = pa.concat_tables([piece.to_arrow() for piece in pieces])
     assert whole.column("label").to_pylist() == [None, None, "unhappy", "so so"]
     assert whole.column("tags").to_pylist() == [[], [], ["so so"], ["happy"]]
+
+
+def test_categories_of_pieces_that_disagree_declare_nothing(tmp_path: Path) -> None:
+    """Each group of rows is encoded anew, by who comes first."""
+    groups = [pa.table({"label": pa.array(list(values)).dictionary_encode()}) for values in ("bab", "cab")]
+    with pyarrow.parquet.ParquetWriter(tmp_path / "rows.parquet", groups[0].schema) as writer:
+        for group in groups:
+            writer.write_table(group)
+    table = read_table(tmp_path / "rows.parquet")
+    assert list(table.columns["label"]) == list("babcab")
+    pieces = list(scan_table(str(tmp_path / "rows.parquet"), chunk_rows=3))
+    assert [piece.declared for piece in pieces] == [{"label": ("b", "a")}, {"label": ("c", "a", "b")}]
+    assert joined(tmp_path / "rows.parquet", pieces).declared == {}
+    whole = pyarrow.parquet.read_table(tmp_path / "rows.parquet")
+    assert table_of(tmp_path, whole).declared == {}
+
+
+@pytest.mark.parametrize("route", ["parquet", "folder", "arrow"])
+def test_columns_inside_others_are_those_of_json(tmp_path: Path, route: str) -> None:
+    rows = [{"content": {"text": f"text {i}", "about": {"label": i % 2}}, "id": i} for i in range(4)] + [{"id": 4}]
+    features = Features(
+        {
+            "content": {"text": Value("string"), "about": {"label": ClassLabel(names=["neg", "pos"])}},
+            "id": Value("int64"),
+        }
+    )
+    table = written(Dataset.from_list(rows, features=features), route, tmp_path)
+    assert table.columns == {
+        "content.text": [*(f"text {i}" for i in range(4)), None],
+        "content.about.label": ["neg", "pos", "neg", "pos", None],
+        "id": [0, 1, 2, 3, 4],
+    }
+    assert table.declared == {"content.about.label": ("neg", "pos")}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert set(read_table(tmp_path / "rows.jsonl").columns) >= set(table.columns)
+
+
+def test_objects_in_json_columns_are_columns_as_in_json(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": {"choices": ["x"]}}, {"text": "b", "label": ["y"]}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stored = pa.array([json.dumps(row["label"]) for row in rows], pa.json_())
+    pyarrow.parquet.write_table(pa.table({"text": ["a", "b"], "label": stored}), tmp_path / "rows.parquet")
+    typed, lines = read_table(tmp_path / "rows.parquet"), read_table(tmp_path / "rows.jsonl")
+    assert {name: list(values) for name, values in typed.columns.items()} == {
+        name: list(values) for name, values in lines.columns.items()
+    }

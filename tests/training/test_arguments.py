@@ -81,7 +81,8 @@ def test_values_of_the_fields_own_types_pass() -> None:
         ("label_smoothing_factor", "is set by headstart itself\n  Give `label_smoothing` instead"),
         ("output_dir", "Give `out` or `store` instead"),
         ("metric_for_best_model", "is set by headstart itself: the last step is reported, nothing is chosen"),
-        ("use_cpu", "is set by headstart itself: a GPU is used where there is one\n  Leave it out"),
+        ("use_cpu", "is set by headstart itself\n  Give `device` instead"),
+        ("label_names", "is set by headstart itself: the task knows its labels\n  Leave it out"),
     ],
 )
 def test_a_refusal_names_our_option_or_the_reason(field: str, said: str) -> None:

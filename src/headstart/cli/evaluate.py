@@ -84,7 +84,7 @@ def evaluate(
 
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
-        print(written(name, score).replace(" ", ": "))
+        print(f"{name}: {written(name, score)}")
     print(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
     if found.classes:
         Console(highlight=False, markup=False).print(class_table(found.classes))

@@ -9,12 +9,11 @@ import typer
 
 MODEL_HELP = "A hub id, a local folder, or embedded:minilm-l6 (which comes with the extra 'demo')."
 FILE_HELP = (
-    "A table of your own: CSV, TSV, JSON, JSON lines, Excel, OpenDocument, Parquet, Arrow, SPSS or Stata; a folder of "
-    "texts or of the library datasets; or hub:OWNER/NAME."
+    "A table of your own: CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; a folder of texts or of the "
+    "library datasets; or hub:OWNER/NAME."
 )
 ROWS_HELP = (
-    "CSV, TSV, JSON, JSON lines, Excel, OpenDocument, Parquet, Arrow, SPSS or Stata; the text formats may be compressed as "
-    ".gz."
+    "CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; the text formats may be compressed as .gz."
 )
 STORE_HELP = "The folder of runs that `headstart compare` wrote (its --store)."
 DATA, TRAINING = "Data", "Training"

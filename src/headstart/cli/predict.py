@@ -57,10 +57,11 @@ def predict(
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
     from headstart.inference.table_writing import require_writable
+    from headstart.tables.paths import local_path
     from headstart.tables.reading import require_table
 
     require_writable(out)
-    require_table(Path(file))
+    require_table(local_path(file))
     from headstart.cli.display import row_display
     from headstart.cli.session import quiet_transformers
     from headstart.inference.prediction_columns import WantedColumns

@@ -12,7 +12,7 @@ from headstart.cli.session import is_task
 from headstart.errors import UsageError, for_each, unknown_name
 from headstart.experiments.resolved_loss import WEIGHTS
 from headstart.option import split_list
-from headstart.tables.sources import HUB_PREFIX
+from headstart.tables.paths import ADDRESS, HUB_PREFIX
 
 SUFFIXES = (".yaml", ".yml")
 FILE, EVALUATE_ON, VARY, TRAINER = "file", "evaluate_on", "vary", "trainer"
@@ -79,11 +79,12 @@ def _in_own_names(path: Path, values: Mapping[str, Any], names: Mapping[str, str
 
 
 def _path(folder: Path, written: str) -> str:
-    return str(folder / written)
+    return str(folder / Path(written).expanduser())
 
 
 def _file(folder: Path, written: str) -> str:
-    return written if written.startswith(HUB_PREFIX) else _path(folder, written)
+    is_whole = written.startswith((HUB_PREFIX, "~")) or ADDRESS.match(written)
+    return written if is_whole else _path(folder, written)
 
 
 def _file_unless_task(folder: Path, written: str) -> str:
@@ -101,6 +102,7 @@ def _weights(folder: Path, written: str) -> str:
 INPUTS: dict[str, Place] = {
     FILE: _file,
     "validation": _file,
+    "label_file": _file,
     EVALUATE_ON: _file_unless_task,
     "data_root": _path,
     "adapter_from": _path,

@@ -18,7 +18,7 @@ MOST_CLASSES = 20
 
 def scores_text(scores: Mapping[str, float]) -> str:
     """Return scores in one line, the main one first."""
-    return ", ".join(written(name, score) for name, score in scores.items())
+    return ", ".join(f"{name} {written(name, score)}" for name, score in scores.items())
 
 
 def constant_text(scores: Mapping[str, float]) -> str:

@@ -15,7 +15,8 @@ from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
 from headstart.store.layout import file_part
 from headstart.tables.file_options import LABELLED, FileOptions
-from headstart.tables.sources import HUB_PREFIX, distinct_names, name_of
+from headstart.tables.paths import HUB_PREFIX, absolute
+from headstart.tables.sources import distinct_names, name_of
 from headstart.tasks.catalogue import TASKS
 
 if TYPE_CHECKING:
@@ -119,9 +120,12 @@ def sources(
     uses_root = any(other.file is None for other in elsewhere)
     check_source(reading, file, names, where.data_root if not uses_root else None)
     if file is not None:
-        validation = _absolute(reading.validation) if reading.validation else None
-        options = replace(reading, validation=validation)
-        return (TaskSource(name=name_of(file), file=_absolute(file), options=options, evaluate_on=elsewhere),)
+        options = replace(
+            reading,
+            validation=absolute(reading.validation) if reading.validation else None,
+            label_file=absolute(reading.label_file) if reading.label_file else None,
+        )
+        return (TaskSource(name=name_of(file), file=absolute(file), options=options, evaluate_on=elsewhere),)
     return tuple(TaskSource(name=name, data_root=root, evaluate_on=elsewhere) for name in names)
 
 
@@ -146,7 +150,7 @@ def check_source(reading: FileOptions, file: str | None, tasks: Sequence[str], d
 
 def _other_sources(names: Sequence[str], reading: FileOptions, root: str | None) -> tuple[TaskSource, ...]:
     """Return tasks and files that a finished model is scored on; files are read as the training file is."""
-    places = dict.fromkeys(name if is_task(name) else _absolute(name) for name in names)
+    places = dict.fromkeys(name if is_task(name) else absolute(name) for name in names)
     files = [place for place in places if not is_task(place)]
     called = dict(zip(files, distinct_names(files), strict=True))
     options = FileOptions(**{option: getattr(reading, option) for option in LABELLED})
@@ -175,7 +179,3 @@ def _require_own_files(sources: Sequence[TaskSource]) -> None:
                 f"`evaluate_on` names {other} and {source.name}, whose predictions would lie in one file",
                 remedy="  Rename one of them.",
             )
-
-
-def _absolute(file: str) -> str:
-    return file if file.startswith(HUB_PREFIX) else str(Path(file).resolve())

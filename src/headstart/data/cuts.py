@@ -120,9 +120,9 @@ class _Texts:
 def _how(options: FileOptions, rest: _Texts, held: _Texts) -> str:
     how = "stratified" if options.group is None else f"stratified, whole groups of {options.group!r}"
     same, same_first = num_repeated([*rest.folded, *held.folded]), num_repeated([*rest.first, *held.first])
-    if same_first > same:
+    if same_first > same and not _num_in(held.first, rest.first):
         how += ", rows of one first text together"
-    elif same:
+    elif same and not _num_in(held.folded, rest.folded):
         how += ", rows of one text together"
     num_held, num_rows = len(held.exact), len(held.exact) + len(rest.exact)
     if options.folds is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split
 from headstart.errors import UsageError, unknown_name
-from headstart.tables.reading import read_table
+from headstart.tables.reading import read_as_written
 from headstart.tables.table import Table
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows
@@ -84,7 +84,7 @@ def _local_rows(path: Path, task: Task) -> Table:
         raise UsageError(
             f"{path} is missing: `data_root` does not hold this split of {task.name!r}", remedy=DATA_ROOT_REMEDY
         )
-    return read_table(path)
+    return read_as_written(path)
 
 
 def _hub_rows(task: Task, source: HubSource, split: str) -> Table:

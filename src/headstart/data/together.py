@@ -31,9 +31,12 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
         num_parts: of the cut, 2 or more.
         part: rows that the smallest part should have.
     """
-    apart = _numbered(split.groups or range(len(split)))
     whole = text_keys(split)
-    levels = [_joined(apart, _numbered(keys)) for keys in (first_text_keys(split, whole), whole)]
+    first = first_text_keys(split, whole)
+    if split.groups is None and len(set(first)) == len(split):
+        return list(range(len(split)))
+    apart = _numbered(split.groups or range(len(split)))
+    levels = [_joined(apart, _numbered(keys)) for keys in (first, whole)]
     units = levels[0]
     for finer in (*levels[1:], apart):
         if max(finer) > max(units):
@@ -50,10 +53,10 @@ def classes_of(label: Label) -> tuple[int, ...]:
 
 
 def _to_tear(units: Units, finer: Units, labels: Sequence[Label], num_parts: int, part: float) -> set[int]:
-    """Return the units without which there is no cut as it should be.
+    """Return the units that must be torn into finer ones to allow a cut.
 
-    These are the units that hold all rows of a class which has several finer ones. Where the units that may leave
-    training and are no larger than a part cannot fill one, they are all others as well.
+    A unit is torn if it holds all rows of a class, and that class has several finer units. Units that are larger than a
+    part, or have a class of their own and so stay in training, are torn if the other units cannot fill a part.
     """
     sizes = Counter(units)
     if len(sizes) < num_parts:

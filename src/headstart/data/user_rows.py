@@ -25,8 +25,7 @@ from headstart.kinds.kind import Kind
 from headstart.kinds.spelling import folded
 from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
-from headstart.tables.reading import read_table
-from headstart.tables.sources import name_of, tables_of
+from headstart.tables.sources import name_of, table_to_score, tables_of
 from headstart.tables.splits import without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
@@ -110,8 +109,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     `notes` says both.
 
     Args:
-        file: CSV, TSV, JSON, JSON lines, Parquet or Arrow by its suffix; a folder that datasets' `save_to_disk` wrote;
-            or `hub:OWNER/NAME`.
+        file: as in `tables_of`: a table by its suffix, a folder, or `hub:OWNER/NAME`.
         options: how to read it; what they say of cutting is only checked.
 
     Raises:
@@ -205,7 +203,7 @@ def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
     """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
-    return labelled_split(read_table(file, options), task, options)
+    return labelled_split(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
 
 
 def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
@@ -217,7 +215,7 @@ def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) 
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
     """
     if task.row_format != "texts":
-        return read_split(task, table)
+        return read_split(task, table.with_codes(task.label_column))
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
     table = with_label_sets(table, columns.label, faults)

@@ -114,7 +114,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         texts = read_texts(X)
         if len(texts[0]) != self.n_features_in_:
             raise ValueError(f"X has {len(texts[0])} texts a row, but the model was fitted on {self.n_features_in_}")
-        return predict(self._saved, Split(texts=texts))
+        return predict(self._saved, Split(texts=texts), device=getattr(self, "device", None))
 
     def _check_names(self, names: list[str] | None) -> None:
         fitted = getattr(self, "feature_names_in_", None)

@@ -60,7 +60,7 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         UsageError: if the model is not found, or cannot carry the head, or the saved adapter is not one for it.
         CheckpointError: if its files are damaged.
     """
-    source, device = resolve_model(options.model.model), resolve_device()
+    source, device = resolve_model(options.model.model), resolve_device(options.training.device)
     head = options.model.head or head_for(get_preset(options.training.preset), task)
     classifier = _kept_classifier(
         source,

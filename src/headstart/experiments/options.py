@@ -25,7 +25,7 @@ from headstart.experiments.recipes import (
     steps_per_epoch,
     usual_steps,
 )
-from headstart.hardware import check_precision
+from headstart.hardware import check_device, check_precision
 from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
@@ -177,6 +177,7 @@ class TrainingOptions:
     label_smoothing: float = option(0.0, "Share of each target that is spread over all classes: 0 or more, under 1.")
     class_weights: str = option("none", "none, balanced, or a JSON file that maps each label to its weight.")
     precision: str = option("auto", "auto (bf16 where the hardware computes it natively), fp32 or bf16.")
+    device: str | None = option(None, "cpu or cuda. (Default: a GPU where there is one.)")
     dp: PrivacyConfig | None = option(
         None,
         "Train with differential privacy: epsilon=8,delta=1e-5, and where wanted stages=all, first or last, "
@@ -195,6 +196,8 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         get_preset(self.preset)
         check_precision(self.precision)
+        if self.device is not None:
+            check_device(self.device)
         LossConfig(spec=self.loss).loss  # noqa: B018 - raises where it is unknown
         for tracker in self.tracker:
             check_tracker(tracker)

@@ -22,6 +22,7 @@ from headstart.hardware import resolve_device
 from headstart.inference.forward import Progress, batched_logits
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
+from headstart.models.output_units import exact_numbers
 
 PREDICTION_BATCH_SIZE = 32
 
@@ -95,15 +96,16 @@ def predict(
     )
     check_tokens(tokenized, split, saved.tokenizer, input_limits(saved.classifier.model.config, info.head))
     device = resolve_device(device)
-    logits = batched_logits(
-        saved.model,
-        tokenized,
-        PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
-        batch_size=batch_size,
-        precision=precision,
-        device=device,
-        progress=progress,
-    )
+    with exact_numbers(saved.classifier):
+        logits = batched_logits(
+            saved.model,
+            tokenized,
+            PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
+            batch_size=batch_size,
+            precision=precision,
+            device=device,
+            progress=progress,
+        )
     answers = task.kind.answers(logits).numpy()
     if not np.isfinite(answers).all():
         raise CheckpointError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
@@ -13,7 +14,7 @@ from headstart.artifacts.model_folder import ModelInfo
 from headstart.data.examples import Split
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
-from headstart.data.user_rows import UnlabelledRows, unlabelled_chunk
+from headstart.data.user_rows import UnlabelledRows, said_by, unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
@@ -124,7 +125,7 @@ def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, 
         num_incomplete=num_rows - num_answered,
         num_choices=num_choices,
         schema=schema,
-        notes=(*notes, *(f"rows left out: {number} ({reason})" for reason, number in dropped.items())),
+        notes=said_by(Table(path=Path(rows.file), columns={}, notes=tuple(notes), dropped=dropped)),
     )
 
 

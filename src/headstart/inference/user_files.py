@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
 from headstart.data.loading import load_task
-from headstart.data.user_rows import labelled_split
+from headstart.data.user_rows import labelled_split, said_by
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.evaluate import Scores, evaluate
@@ -38,8 +38,8 @@ from headstart.inference.table_writing import (
 )
 from headstart.store.layout import atomic_path
 from headstart.tables.file_options import AS_GUESSED, FileOptions
-from headstart.tables.reading import read_table
-from headstart.tables.sources import rows_to_score
+from headstart.tables.paths import located
+from headstart.tables.sources import table_to_score
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 
@@ -110,6 +110,7 @@ def predict_file(
         DataError: if rows cannot be read; all faults at once.
     """
     require_writable(out)
+    file = located(file)
     _, info = read_info(folder)
     task = with_columns(info.task, options)
     wanted.require_sense(task)
@@ -167,14 +168,13 @@ def evaluate_file(
         UsageError: if the folder does not hold a model.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
+    file = located(file)
     _, info = read_info(folder)
     task = with_columns(info.task, options)
     device = resolve_device(device)
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
-    table = read_table(file, options)
-    if options.split_column is not None:
-        table = rows_to_score(table, options.split_column, task.label_column)
+    table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
     found = evaluate(
         load_saved_model(folder),
         labelled_split(table, task, options),
@@ -183,7 +183,7 @@ def evaluate_file(
         device=device,
         progress=progress,
     )
-    return replace(found, notes=tuple(note for note in (remembered, *table.notes, computed.reason) if note))
+    return replace(found, notes=tuple(note for note in (remembered, *said_by(table), computed.reason) if note))
 
 
 def evaluate_task(

@@ -5,7 +5,8 @@ Letters: k logits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,32 @@ def last_map(classifier: Classifier) -> LastMap | None:
     if isinstance(own, FourierKan):
         return LastMap(f"{modules[id(own)]}.coefficients", f"{modules[id(own)]}.bias")
     return None
+
+
+@contextmanager
+def exact_numbers(classifier: Classifier) -> Iterator[None]:
+    """Make numbers in fp32 inside the block, in whatever precision all before the last map is computed.
+
+    bf16 has three digits: of a spread on a large offset it would leave nothing.
+    """
+    last = last_map(classifier) if classifier.kind.has_units else None
+    if last is None:
+        yield
+        return
+    made_by = classifier.model.get_submodule(last.weight.rpartition(".")[0])
+    handle = made_by.register_forward_hook(_again_in_fp32)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _again_in_fp32(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    if output.dtype == torch.float32:
+        return output
+    with torch.autocast(output.device.type, enabled=False):
+        numbers: torch.Tensor = module.forward(inputs[0].float())
+    return numbers
 
 
 def to_raw_units(classifier: Classifier, scale: Scale) -> None:

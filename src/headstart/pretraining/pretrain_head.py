@@ -223,7 +223,7 @@ def _train(
     seed: int,
     progress: ProgressListener | None,
 ) -> StageOutcome:
-    device = resolve_device()
+    device = resolve_device(training.device)
     precision = resolve_precision(training.precision, device)
     config = TrainingConfig(batch_size=training.rows_per_batch, precision=precision, device=device)
     with tempfile.TemporaryDirectory(prefix="headstart-") as folder:

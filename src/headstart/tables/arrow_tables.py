@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,14 @@ import pyarrow.parquet
 from headstart.errors import DataFault
 from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of, wants_names
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.json_rows import columns_of, flat, has_objects
 from headstart.tables.table import Table, unreadable
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 """How pandas calls an index that has no name."""
+
+POLARS_CATEGORY = b"_PL_CATEGORICAL2"
+"""What polars says of a column of its categories, which have no order of their own."""
 
 
 def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -40,6 +44,8 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
     try:
         with pa.memory_map(str(path)) as source:
             for batch in _batches(source):
+                # Without it the offsets of a damaged file lead anywhere in memory.
+                batch.validate(full=True)
                 for begin in range(0, batch.num_rows, chunk_rows):
                     piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
                     yield table_of(path, piece, options, first_row)
@@ -49,10 +55,16 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
 
 
 def table_of(path: Path, arrow: pa.Table, options: FileOptions = AS_GUESSED, first_row: int = 0) -> Table:
-    """Return Arrow rows as they are meant: classes by their names, JSON as values, an index of pandas left out."""
+    """Return Arrow rows as they are meant: classes by their names, JSON as values, an index of pandas left out.
+
+    Columns inside others are columns such as `content.text`, as in JSON.
+    """
     index = [name for name in arrow.column_names if PANDAS_INDEX.fullmatch(name)]
     arrow = arrow.drop_columns(index)
-    names = list(arrow.column_names)
+    leaves = arrow
+    while any(map(pa.types.is_struct, leaves.schema.types)):
+        leaves = leaves.flatten()
+    names = list(leaves.column_names)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         same = [DataFault(file=str(path), message=f"two columns are called {name!r}") for name in twice]
         return Table(path=path, columns={}, faults=tuple(same))
@@ -60,12 +72,12 @@ def table_of(path: Path, arrow: pa.Table, options: FileOptions = AS_GUESSED, fir
     faults: list[DataFault] = []
     table = Table(
         path=path,
-        columns={name: _values(stored, name, arrow.column(name), faults) for name in names},
+        columns={name: _values(stored, name, leaves.column(name), faults) for name in names},
         first_row=first_row,
         faults=tuple(faults),
         arrow=arrow,
         notes=("pandas' index, which has no name, is left out",) if index else (),
-        declared={name: order for name in names if (order := _categories(arrow.schema, name, arrow.column(name)))},
+        declared={name: order for name in names if (order := _categories(leaves.schema, name, leaves.column(name)))},
     )
     return with_features(table, features_of(arrow.schema, with_names=wants_names(options)))
 
@@ -76,17 +88,21 @@ def with_features(table: Table, features: Mapping[str, Feature]) -> Table:
     if not new:
         return table
     faults = list(table.faults)
-    columns = dict(table.columns)
+    columns: dict[str, Sequence[object]] = dict(table.columns)
     arrow = table.arrow
     for name, feature in new.items():
         columns[name] = _decoded(table, name, feature, faults)
-        if arrow is not None and feature.classes:
+        if arrow is not None and feature.classes and name in arrow.column_names:
             place = arrow.column_names.index(name)
             named = pa.array(columns[name], _named(arrow.column(name).type))
             arrow = arrow.set_column(place, name, named)
     if arrow is not None and arrow.schema.metadata is not None:
         arrow = arrow.replace_schema_metadata({k: v for k, v in arrow.schema.metadata.items() if k != METADATA_KEY})
     declared = {name: feature.classes for name, feature in new.items() if feature.classes}
+    if any(feature.holds_json for feature in new.values()) and has_objects(columns):
+        columns = dict(
+            columns_of([flat(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)])
+        )
     return replace(table, columns=columns, faults=tuple(faults), arrow=arrow, declared={**table.declared, **declared})
 
 
@@ -118,20 +134,23 @@ def _named(stored: pa.DataType) -> pa.DataType:
 
 
 def _categories(schema: pa.Schema, name: str, column: pa.ChunkedArray) -> tuple[str, ...]:
-    """Return a column's categories, where their order was declared.
+    """Return a column's categories, where somebody chose their order.
 
-    Arrow marks ordered ones. Of pandas' unordered ones, sorted ones are its own doing, and others somebody's. All else
-    that Arrow encodes by a dictionary is ordered by who came first, which says nothing.
+    Arrow marks ordered ones. Of others, sorted ones are the default of pandas and R, and polars' categories are in the
+    order in which they came.
     """
-    if not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+    if not pa.types.is_dictionary(column.type):
         return ()
-    categories = column.chunk(0).dictionary.to_pylist()
+    orders = {tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks}
+    categories = list(next(iter(orders))) if len(orders) == 1 else []
     if not all(isinstance(category, str) for category in categories):
         return ()
-    if column.type.ordered:
-        return tuple(categories)
-    is_declared = len(categories) == _num_pandas_categories(schema, name) and categories != sorted(categories)
-    return tuple(categories) if is_declared else ()
+    is_chosen = column.type.ordered or (
+        categories != sorted(categories)
+        and POLARS_CATEGORY not in (schema.field(name).metadata or {})
+        and _num_pandas_categories(schema, name) in (None, len(categories))
+    )
+    return tuple(categories) if is_chosen else ()
 
 
 def _num_pandas_categories(schema: pa.Schema, name: str) -> int | None:

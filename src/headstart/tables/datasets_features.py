@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from headstart.kinds.cells import is_missing
 from headstart.tables.file_options import FileOptions
-
-if TYPE_CHECKING:
-    import pyarrow
 
 METADATA_KEY = b"huggingface"
 """Under which datasets keeps a table's features in its schema."""
@@ -42,22 +40,22 @@ def wants_names(options: FileOptions) -> bool:
     return options.kind is None or options.kind.has_classes
 
 
-def features_of(schema: pyarrow.Schema, *, with_names: bool = True) -> dict[str, Feature]:
-    """Return the columns of a schema whose values mean something else than what is stored.
+def features_of(schema: pa.Schema, *, with_names: bool = True) -> dict[str, Feature]:
+    """Return the columns of a schema whose values mean something else than what is stored; those inside others dotted.
 
     Args:
         schema: with datasets' metadata, or without: columns of Arrow's own JSON type are found too.
         with_names: whether classes are called by their names; otherwise their codes stay. A class of -1 is no label
             either way.
     """
-    described = _described(schema.metadata or {})
+    described = dict(_leaves("", _described(schema.metadata or {})))
     features = {}
-    for field in schema:
-        feature = _feature(described.get(field.name), with_names=with_names)
-        if feature is None and str(field.type) == "extension<arrow.json>":
+    for name, stored in _fields(schema):
+        feature = _feature(described.get(name), with_names=with_names)
+        if feature is None and str(stored) == "extension<arrow.json>":
             feature = Feature(decode=_from_json, holds_json=True)
         if feature is not None:
-            features[str(field.name)] = feature
+            features[name] = feature
     return features
 
 
@@ -103,21 +101,26 @@ def _feature(described: object, *, with_names: bool) -> Feature | None:
     if kind in LIST_TYPES:
         inner = _feature(described.get("feature"), with_names=with_names)
         return inner and Feature(decode=_each(inner.decode), classes=inner.classes, holds_json=inner.holds_json)
-    return None if kind is not None else _struct(described, with_names=with_names)
+    return None
 
 
-def _struct(described: Mapping[str, object], *, with_names: bool) -> Feature | None:
-    parts = {name: _feature(part, with_names=with_names) for name, part in described.items()}
-    inner = {name: feature for name, feature in parts.items() if feature is not None}
-    if not inner:
-        return None
+def _leaves(before: str, described: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield what is described, columns inside others as `content.text`."""
+    for name, each in described.items():
+        if isinstance(each, dict) and "_type" not in each:
+            yield from _leaves(f"{before}{name}.", each)
+        else:
+            yield f"{before}{name}", each
 
-    def decode(value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return value | {name: feature.decode(value[name]) for name, feature in inner.items() if name in value}
 
-    return Feature(decode=decode, holds_json=any(feature.holds_json for feature in inner.values()))
+def _fields(schema: pa.Schema) -> Iterator[tuple[str, pa.DataType]]:
+    pending = [(str(field.name), field.type) for field in schema]
+    while pending:
+        name, stored = pending.pop(0)
+        if pa.types.is_struct(stored):
+            pending += [(f"{name}.{field.name}", field.type) for field in stored.fields]
+        else:
+            yield name, stored
 
 
 def _each(decode: Decode) -> Decode:

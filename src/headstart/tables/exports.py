@@ -47,7 +47,7 @@ def _label_studio(rows: Sequence[Row]) -> Exported | None:
     dropped = Counter[str]()
     for place, task in enumerate(rows):
         data = task.get("data")
-        base = {"id": task.get("id"), **(data if isinstance(data, dict) else {})}
+        base = data if isinstance(data, dict) else {}
         annotations = _annotations(task) or []
         kept = [each for each in annotations if not (each.get("was_cancelled") or each.get("skipped"))]
         if annotations and not kept:

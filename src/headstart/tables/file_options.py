@@ -9,6 +9,19 @@ from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
 from headstart.option import option, options_of, split_list
 
+QUOTINGS = ("double", "none")
+
+
+def quoting_named(name: str) -> str:
+    """Return one of the two ways to take quotation marks.
+
+    Raises:
+        UsageError: if the name is unknown.
+    """
+    if name not in QUOTINGS:
+        raise UsageError(f"`quoting` was given as {name!r}", allowed=f"  {' or '.join(QUOTINGS)}.")
+    return name
+
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Return pairs that are written as `a=b,c=d`.
@@ -62,12 +75,29 @@ class FileOptions:
     columns: tuple[str, ...] = option(
         (), "Names of the columns of a file without a header: label,text.", read=split_list
     )
+    delimiter: str | None = option(
+        None, "The sign between the cells of a text table: ';', tab. (Found on its first lines.)"
+    )
+    quoting: str | None = option(
+        None,
+        "What quotation marks are: double (they enclose cells) or none (part of the text). (Enclosing, but for tables "
+        "with tabs that say otherwise.)",
+        read=quoting_named,
+    )
     encoding: str | None = option(None, "Encoding of a text file. (Default: UTF-8.)")
     sheet: str | None = option(None, "Sheet of a spreadsheet. (Default: the first that is visible.)")
     config: str | None = option(None, "Configuration of a data set on the hub (hub:OWNER/NAME).")
     revision: str | None = option(None, "Revision of a data set on the hub.")
     validation: str | None = option(
         None, "A file with the validation rows. (Default: a fifth of the rows is held out, stratified.)"
+    )
+    label_from_path: bool = option(
+        False, "The data is a folder with a file for each class, called by it: pos.txt and neg.txt, a text a line."
+    )
+    label_file: str | None = option(
+        None,
+        "A file with one label a line, for a text file (.txt) with one text a line. (Found where it lies beside it as "
+        "reviews.labels or reviews_labels.txt.)",
     )
     split_column: str | None = option(None, "Column that says for each row: train, validation or test.")
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
@@ -95,9 +125,12 @@ class FileOptions:
 AS_GUESSED = FileOptions()
 """Nothing was said: everything is guessed, or not done."""
 
-READING = ("text", "text_pair", "choices", "no_header", "columns", "encoding", "sheet")
+READING = ("text", "text_pair", "choices", "no_header", "columns", "delimiter", "quoting", "encoding", "sheet")
 """The options that say how any file is read, also one without labels."""
-LABELLED = (*READING, "label", "separator", "labels", "merge_labels", "decimal", "drop_incomplete")
+LABELLED = (
+    *READING,
+    *("label", "label_from_path", "separator", "labels", "merge_labels", "decimal", "drop_incomplete"),
+)
 """The options that say how any file of labelled rows is read."""
 CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
 """The options that say how a file is read and cut once."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
-from headstart.tables.delimited import _lines
 from headstart.tables.file_options import FileOptions
 from headstart.tables.splits import split_called
 from headstart.tables.table import Table, joined
+from headstart.tables.text_lines import text_lines
 
 TEXT_SUFFIXES = ("", ".txt", ".text", ".eml")
 """Of files that hold one text each."""
@@ -28,7 +28,7 @@ def has_classes(folder: Path) -> bool:
 
 def split_folders(folder: Path) -> dict[str, Path]:
     """Return the folders called by splits that have a folder for each class; "train" among them or {}."""
-    found = {}
+    found = dict[str, Path]()
     for path in _folders_in(folder):
         split = split_called(path.name)
         if split is not None and has_classes(path):
@@ -43,7 +43,7 @@ def class_folders_table(folder: Path, options: FileOptions) -> Table:
     classes = _class_folders(folder)
     for place in classes:
         for path in _texts_in(place):
-            with _lines(path, options) as lines:
+            with text_lines(path, options) as lines:
                 texts.append("".join(lines).strip())
                 faults += lines.pop_faults()
             labels.append(place.name)
@@ -59,11 +59,15 @@ def class_folders_table(folder: Path, options: FileOptions) -> Table:
     )
 
 
-def class_files_tables(folder: Path, options: FileOptions) -> dict[str, Table]:
+def class_files_tables(folder: Path, read: Callable[[Path], Table]) -> dict[str, Table]:
     """Return by split the rows of files of which each holds one class, with their class as the column `label`.
 
-    A file of a table's format is read as one; any other has a text a line. Files are called by their class, as pos.txt
-    or reviews.pos, and may say the split before it, as train_pos.txt or train.pos.
+    Files are called by their class, as pos.txt or reviews.pos, and may say the split before it, as train_pos.txt or
+    train.pos.
+
+    Args:
+        folder: in which the files lie, or a folder for each split.
+        read: returns the rows of a file.
 
     Raises:
         UsageError: if fewer than two classes are found, or a file has a column `label` itself.
@@ -71,38 +75,30 @@ def class_files_tables(folder: Path, options: FileOptions) -> dict[str, Table]:
     whole = {split_called(path.name): path for path in _folders_in(folder)}
     places = {split: path for split, path in whole.items() if split is not None and _data_files(path)}
     if "train" in places:
-        return {split: _class_files_table(place, _data_files(place), options) for split, place in places.items()}
+        return {split: _class_files_table(place, _data_files(place), read) for split, place in places.items()}
     by_split: dict[str, list[Path]] = {}
     for path in _data_files(folder):
         by_split.setdefault(_split_and_rest(path)[0] or "train", []).append(path)
-    return {split: _class_files_table(folder, files, options) for split, files in by_split.items()}
+    return {split: _class_files_table(folder, files, read) for split, files in by_split.items()}
 
 
-def _class_files_table(folder: Path, files: Sequence[Path], options: FileOptions) -> Table:
+def _class_files_table(folder: Path, files: Sequence[Path], read: Callable[[Path], Table]) -> Table:
     if len(files) < 2:
         raise UsageError(
             f"`label_from_path` needs a file or a folder for each class, and {folder} holds {len(files)}",
             remedy="  Give the folder in which they lie.",
         )
     classes = _class_names([_split_and_rest(path)[1] for path in files])
-    parts = [_with_class(path, name, options) for path, name in zip(files, classes, strict=True)]
+    parts = [_with_class(read(path), name) for path, name in zip(files, classes, strict=True)]
     note = f"a file for each class: {', '.join(map(repr, classes[:5]))}{', ...' if len(classes) > 5 else ''}"
     table = joined(folder, parts)
     return replace(table, lines=None, notes=(note, *table.notes, *_left_out(folder, files)))
 
 
-def _with_class(path: Path, name: str, options: FileOptions) -> Table:
-    from headstart.tables.reading import has_known_suffix, read_table
-
-    if path.suffix.lower() == ".txt" or not has_known_suffix(path):
-        with _lines(path, options) as lines:
-            texts = [text for line in lines if (text := line.strip())]
-            table = Table(path=path, columns={"text": texts}, faults=lines.pop_faults())
-    else:
-        table = read_table(path, options)
+def _with_class(table: Table, name: str) -> Table:
     if "label" in table.columns:
         raise UsageError(
-            f"`label_from_path` makes a column 'label', and {path.name} has one already",
+            f"`label_from_path` makes a column 'label', and {table.path.name} has one already",
             remedy="  Leave `label_from_path` out and give the files one by one, or rename the column.",
         )
     return replace(table, columns={**table.columns, "label": (name,) * table.num_rows}, arrow=None)

@@ -45,7 +45,7 @@ def grid_tables(
         said.append(f"{titles} {'row' if titles == 1 else 'rows'} of one cell above the header: left out")
     header = list(options.columns) if options.no_header else [name.strip() for name in filled[titles][1]]
     body = filled[titles:] if options.no_header else filled[titles + 1 :]
-    kept, problems, left_out = _columns(header, [cells for _, cells in body])
+    kept, problems, left_out = columns_to_keep(header, [cells for _, cells in body])
     said += left_out
     line = None if options.no_header else filled[titles][0]
     found += [DataFault(file=str(path), line=line, message=problem) for problem in problems]
@@ -75,8 +75,11 @@ def _num_titles(rows: Sequence[NumberedRow]) -> int:
     return first if first and rows[first][0] - rows[first - 1][0] > 1 else 0
 
 
-def _columns(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[int], list[str], list[str]]:
-    """Return the places of the columns to keep, what is wrong with the header, and what is left out."""
+def columns_to_keep(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[int], list[str], list[str]]:
+    """Return the places of the columns to keep, what is wrong with the header, and what is left out.
+
+    Columns without a name and a value go, and so does a first one without a name that holds row numbers.
+    """
     width = len(body[0]) if body else len(header)
     if width != len(header):
         return [], [f"has {width} columns, the list of `columns` has {len(header)}"], []

@@ -11,6 +11,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 HEADER_WORDS = ("text", "label", "labels", "sentence", "class", "category", "review", "comment", "sentiment", "intent")
 PAIR_OF_CELLS = ("text", "label")
 
+WRONG_KINDS: dict[type, str] = {
+    dict: "is not a JSON object",
+    list: "is not a JSON array, as the first row is",
+    str: "is not text, as the first row is",
+}
+
 JsonObject = dict[str, object]
 
 
@@ -35,9 +41,7 @@ class RowReader:
             if not isinstance(value, dict) and self._name_cells(value):
                 return None
         if not isinstance(value, self._kind):
-            return {dict: "is not a JSON object", list: "is not a JSON array, as the first row is"}.get(
-                self._kind, "is not text, as the first row is"
-            )
+            return WRONG_KINDS[self._kind]
         if isinstance(value, dict):
             return value
         cells = value if isinstance(value, list) else [value]
@@ -88,6 +92,11 @@ def has_objects(columns: Mapping[str, Sequence[object]]) -> bool:
     return any(dict in set(map(type, values)) for values in columns.values())
 
 
+def is_label_set(value: Mapping[str, object]) -> bool:
+    """Whether an object is how Label Studio writes several labels: one value, and not columns."""
+    return value.keys() == {"choices"}
+
+
 def holds_half_a_character(row: object) -> bool:
     """Whether a name or text in a row could not be written in any encoding."""
     return SURROGATE.search(json.dumps(row, ensure_ascii=False)) is not None
@@ -95,7 +104,7 @@ def holds_half_a_character(row: object) -> bool:
 
 def _members(before: str, row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     for name, value in row.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not is_label_set(value):
             yield from _members(f"{before}{name}.", value)
         else:
             yield f"{before}{name}", value

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.errors import DataFault
-from headstart.tables.delimited import _Lines, _lines
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
 from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, has_objects, holds_half_a_character
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
+from headstart.tables.text_lines import TextLines, text_lines
 
 SPACE = re.compile(r"[ \t\r\n]*")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -85,16 +85,22 @@ class Values:
     def fault(self, path: Path, number: int, message: str) -> DataFault:
         """Return a fault of the value with this number, from 0."""
         place = self.places[number]
-        where = {"line": place} if self.are_lines else {"row": place + 1}
-        return DataFault(file=str(path), message=message, **where)
+        line, row = (place, None) if self.are_lines else (None, place + 1)
+        return DataFault(file=str(path), message=message, line=line, row=row)
 
 
-def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+def scan_json_lines(path: Path, options: FileOptions, chunk_rows: int, *, as_written: bool = False) -> Iterator[Table]:
     """Yield a file of JSON: piece by piece where each line is a value, otherwise read whole.
 
     Nothing is refused for its suffix; only the one object of a file of one line is taken for a row here.
+
+    Args:
+        path: the file.
+        options: how it is read.
+        chunk_rows: rows of a piece.
+        as_written: whether objects in rows stay values, and no tool's export is looked for.
     """
-    yield from _scan(path, options, chunk_rows, is_lines=True)
+    yield from _scan(path, options, chunk_rows, is_lines=True, as_written=as_written)
 
 
 def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Table]:
@@ -102,12 +108,14 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     yield from _scan(path, options, chunk_rows, is_lines=False)
 
 
-def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) -> Iterator[Table]:
-    tables = _Tables(path, RowReader(options.columns))
-    with _lines(path, options) as lines:
+def _scan(
+    path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
+) -> Iterator[Table]:
+    tables = _Tables(path, RowReader(options.columns), as_written=as_written)
+    with text_lines(path, options) as lines:
         first, second = _next_written(lines), _next_written(lines)
         if second and _is_whole(first):
-            texts = chain(_numbered(_Lines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))
+            texts = chain(_numbered(TextLines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))
             yield from tables.pieces(lines, texts, chunk_rows)
             return
         text = "".join((first, second, *lines))
@@ -116,7 +124,7 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
         values = list(_values(text))
     except (ValueError, RecursionError) as error:
         if _is_whole(second) and len(first.strip()) > 1:
-            again = _Lines(path, io.StringIO(text, newline=""), "")
+            again = TextLines(path, io.StringIO(text, newline=""), "")
             yield from tables.pieces(again, _numbered(again), chunk_rows)
         else:
             yield Table(path=path, columns={}, faults=(*faults, _fault(path, error, text)))
@@ -130,10 +138,10 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool) 
 class _Tables:
     """Makes tables of the values in a file."""
 
-    def __init__(self, path: Path, reader: RowReader) -> None:
-        self.path, self._reader = path, reader
+    def __init__(self, path: Path, reader: RowReader, *, as_written: bool) -> None:
+        self.path, self._reader, self._as_written = path, reader, as_written
 
-    def pieces(self, lines: _Lines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
+    def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
         values = _values_by_line(self.path, texts, lines.faults)
         while True:
@@ -163,13 +171,13 @@ class _Tables:
         column = _split_column(rows) if values.splits else None
         if column:
             rows = [{**row, column: values.splits[number]} for row, number in zip(rows, numbers, strict=True)]
-        exported = from_export(rows)
+        exported = None if self._as_written else from_export(rows)
         if exported is not None:
             rows, numbers = exported.rows, [numbers[place] for place in exported.places]
         if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
         columns = columns_of(rows)
-        if has_objects(columns):
+        if has_objects(columns) and not self._as_written:
             rows, numbers = self._flat(values, rows, numbers, wrong)
             columns = columns_of(rows)
         places = tuple(values.places[number] for number in numbers)
@@ -217,7 +225,7 @@ def _split_column(rows: Sequence[JsonObject]) -> str:
     return next(name for name in SPLIT_COLUMNS if not any(name in row for row in rows))
 
 
-def _next_written(lines: _Lines) -> str:
+def _next_written(lines: TextLines) -> str:
     """Return the text up to the end of the next line that is not blank; "" at the end of the file."""
     text = ""
     for line in lines:
@@ -227,7 +235,7 @@ def _next_written(lines: _Lines) -> str:
     return text if text.strip() else ""
 
 
-def _numbered(lines: _Lines) -> Iterator[tuple[int, str]]:
+def _numbered(lines: TextLines) -> Iterator[tuple[int, str]]:
     for line in lines:
         yield lines.number, line
 
@@ -272,7 +280,7 @@ def _skip_space(text: str, place: int) -> int:
 def _is_whole(text: str) -> bool:
     """Whether a text is JSON by itself, one value or several."""
     try:
-        return any(True for _ in _values(text))
+        return bool(list(_values(text)))
     except (ValueError, RecursionError):
         return False
 
@@ -281,7 +289,8 @@ def _fault(path: Path, error: Exception, text: str, first_line: int = 1) -> Data
     """Say why a text cannot be read; what is JSON is not said to be none."""
     line = first_line
     if isinstance(error, json.JSONDecodeError):
-        before = text[: error.pos].rstrip()
+        is_end = not text[error.pos :].strip()
+        before = text[: error.pos].rstrip() if is_end else text[: error.pos]
         line += len(LINE_END.findall(before))
         column = len(before) - max(before.rfind(end) for end in "\r\n")
         return DataFault(file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}")

@@ -10,6 +10,8 @@ PANDAS = "in Python: pandas.{read}({name!r}).to_csv('table.csv', index=False)"
 UNPACK = "unpack it and give the file in it"
 DATABASE = "in Python: pandas.read_sql('SELECT ...', connection).to_csv('table.csv', index=False)"
 EXTRACT = "save its text as a table, one row for each document"
+WORDS = "it labels words, and headstart whole texts; a table has one row for each text"
+NUMBERS = "it holds numbers and no texts; give the texts that they were made from"
 WAYS_ON = {
     **dict.fromkeys((".rds",), R),
     **dict.fromkeys((".rda", ".rdata"), "in R: load({name!r}), then write.csv(TABLE, 'table.csv', row.names = FALSE)"),
@@ -20,7 +22,7 @@ WAYS_ON = {
     "DocBin().from_disk({name!r}).get_docs(nlp.vocab)))",
     **dict.fromkeys((".pkl", ".pickle", ".p"), f"a pickle can run code, so none is opened; {PANDAS}"),
     **dict.fromkeys((".joblib", ".npy", ".npz", ".pt", ".pth"), "save its rows in Python as CSV or Parquet"),
-    **dict.fromkeys((".xls", ".xlsb", ".xlsm", ".numbers"), EXCEL),
+    **dict.fromkeys((".xls", ".xlsb", ".numbers"), EXCEL),
     **dict.fromkeys((".sas7bdat", ".xpt"), PANDAS),
     ".por": "in Python: pandas.DataFrame(pyreadstat.read_por({name!r})[0]).to_csv('table.csv', index=False)",
     **dict.fromkeys((".h5", ".hdf5", ".hdf", ".orc", ".xml"), PANDAS),

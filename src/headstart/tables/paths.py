@@ -35,6 +35,15 @@ def local_path(file: str | Path) -> Path:
     raise UsageError(f"{shortened(written)} is an address, and nothing is downloaded", remedy=remedy)
 
 
+def located(file: str) -> str:
+    """Return where data lie: a path on this machine, or a data set on the hub as it is.
+
+    Raises:
+        UsageError: if it is an address.
+    """
+    return file if file.startswith(HUB_PREFIX) else str(local_path(file))
+
+
 def absolute(file: str) -> str:
     """Return a file's whole path; a data set on the hub as it is.
 
@@ -45,7 +54,7 @@ def absolute(file: str) -> str:
 
 
 def _from_home(path: Path) -> Path:
-    if path.exists():
+    if not str(path).startswith("~") or path.exists():
         return path
     try:
         return path.expanduser()

@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headstart.errors import DataError
-from headstart.tables.delimited import scan_csv, scan_tsv
+from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
 from headstart.tables.json_tables import scan_json, scan_json_lines
+from headstart.tables.other_formats import way_on
+from headstart.tables.paths import local_path
 from headstart.tables.table import Table, joined, unreadable
+from headstart.tables.text_and_labels import label_file_of, lines_table, scan_text_and_labels
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -27,33 +31,45 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
     Raises:
         UsageError: if the encoding is unknown.
     """
-    path = Path(file)
-    num_rows = 0
+    path = local_path(file)
     try:
-        if problem := _problem(path):
-            yield unreadable(path, problem)
-            return
-        before = _state(path)
-        piece = None
-        for piece in SCANS[_suffix(path)](path, options, chunk_rows):
-            num_rows += piece.num_rows + len(piece.faults)
-            yield piece
+        scan = _scan_of(path, options)
+        if isinstance(scan, str):
+            yield unreadable(path, scan)
+        else:
+            yield from _watched(path, scan(path, options, chunk_rows))
     except OSError as error:
         yield unreadable(path, f"cannot be read: {error.strerror or error}")
-        return
-    if _state(path) != before:
-        yield unreadable(path, "was changed while it was read; call again")
-    if num_rows == 0:
-        yield unreadable(path, "has a header and no rows" if piece is not None and piece.columns else "is empty")
 
 
 def read_table(file: str | Path, options: FileOptions = AS_GUESSED) -> Table:
     """Return a whole file, all pieces of `scan_table` together."""
-    return joined(Path(file), scan_table(str(file), options))
+    return joined(local_path(file), scan_table(str(file), options))
+
+
+def read_as_written(path: Path) -> Table:
+    """Return a whole file of a known layout: in JSON lines objects stay values, and no tool's export is looked for."""
+    if _suffix(path) not in JSON_LINES or not path.is_file():
+        return read_table(path)
+    return joined(path, _watched(path, scan_json_lines(path, AS_GUESSED, CHUNK_ROWS, as_written=True)))
+
+
+def tables_by_class_files(folder: Path, options: FileOptions) -> dict[str, Table]:
+    """Return by split the rows of a folder with a file for each class, each a table, or text with a text a line.
+
+    Raises:
+        UsageError: if fewer than two classes are found, or a file has a column `label` itself.
+    """
+
+    def read(path: Path) -> Table:
+        is_table = has_known_suffix(path) and path.suffix.lower() != ".txt"
+        return read_table(path, options) if is_table else lines_table(path, options)
+
+    return class_files_tables(folder, read)
 
 
 def require_table(path: Path) -> None:
-    """Refuse a path that is not a table's, before anything else is done.
+    """Refuse a path that is not a table file's, before anything else is done.
 
     Raises:
         DataError: with the reason.
@@ -72,12 +88,55 @@ def is_spreadsheet(path: Path) -> bool:
     return _suffix(path) in SPREADSHEETS
 
 
+def _watched(path: Path, pieces: Iterator[Table]) -> Iterator[Table]:
+    """Yield the pieces of a file, and say whether it was changed meanwhile or holds no rows."""
+    before = _state(path)
+    num_rows, piece = 0, None
+    for piece in pieces:
+        num_rows += piece.num_rows + len(piece.faults)
+        yield piece
+    if _state(path) != before:
+        yield unreadable(path, "was changed while it was read; call again")
+    if num_rows == 0:
+        yield unreadable(path, _why_empty(piece))
+
+
+def _scan_of(path: Path, options: FileOptions) -> Scan | str:
+    """Return what reads this file or folder, or why nothing does."""
+    if path.is_dir():
+        return _folder_scan(path, options) or _problem(path)
+    labels = label_file_of(path, options)
+    if labels is not None:
+        return lambda path, options, chunk_rows: scan_text_and_labels(path, labels, options)
+    return _problem(path) or SCANS[_suffix(path)]
+
+
+def _folder_scan(folder: Path, options: FileOptions) -> Scan | None:
+    if has_classes(folder):
+        return lambda path, options, chunk_rows: iter([class_folders_table(path, options)])
+    if options.label_from_path:
+        return lambda path, options, chunk_rows: iter(tables_by_class_files(path, options).values())
+    return None
+
+
 def _problem(path: Path) -> str:
     if path.is_dir():
-        return "is a folder; name a file in it, or a folder that datasets' save_to_disk wrote"
-    if _suffix(path) not in SCANS:
-        return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
-    return "" if path.exists() else "the file does not exist"
+        return (
+            "is a folder, and no layout is recognised in it: a folder for each class, files called by the splits "
+            "(train.csv), or what datasets' save_to_disk wrote; name a file in it, or give `label_from_path` where "
+            "each class has a file"
+        )
+    if _suffix(path) in SCANS:
+        return "" if path.exists() else "the file does not exist"
+    if said := way_on(path):
+        return f"{path.suffix} is not read; {said}"
+    return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
+
+
+def _why_empty(piece: Table | None) -> str:
+    if piece is not None and piece.dropped:
+        return f"has no row left: {'; '.join(f'{why} ({number})' for why, number in piece.dropped.items())}"
+    return "has a header and no rows" if piece is not None and piece.columns else "is empty"
 
 
 def _suffix(path: Path) -> str:
@@ -119,11 +178,13 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
     yield from scan_statistics_file(path, options, chunk_rows)
 
 
+JSON_LINES = (".jsonl", ".ndjson")
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,
-    ".jsonl": scan_json_lines,
-    ".ndjson": scan_json_lines,
+    ".tab": scan_tsv,
+    ".txt": scan_delimited,
+    **dict.fromkeys(JSON_LINES, scan_json_lines),
     ".json": scan_json,
 }
 SPREADSHEETS: dict[str, Scan] = dict.fromkeys((".xlsx", ".xlsm", ".ods"), _spreadsheet)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.errors import DataError, UsageError
-from headstart.kinds.cells import is_missing
+from headstart.errors import DataError, UsageError, shortened
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
-from headstart.tables.reading import is_spreadsheet, read_table
-from headstart.tables.splits import SPLIT_NAMES, split_called
+from headstart.tables.folders import has_classes, split_folders
+from headstart.tables.paths import HUB_PREFIX, local_path
+from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
+from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
 from headstart.tables.table import Table
-
-HUB_PREFIX = "hub:"
-"""What a data set's id on the hub begins with, where a file could stand."""
+from headstart.tables.text_and_labels import paired_files
 
 
 def name_of(file: str) -> str:
     """Return what a user's data is called: a hub data set by its whole id, a file by its name."""
-    return file if file.startswith(HUB_PREFIX) else Path(file).name
+    return file if file.startswith(HUB_PREFIX) else local_path(file).name
 
 
 def distinct_names(files: Sequence[str]) -> list[str]:
@@ -56,16 +56,11 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
         DataError: if a column of splits holds something else.
     """
     _refuse_unused(file, options)
-    if file.startswith(HUB_PREFIX):
-        tables = hub_tables(file, file.removeprefix(HUB_PREFIX), options)
-    elif is_saved(Path(file)):
-        tables = saved_tables(file, options)
-    elif is_clone(Path(file)):
-        tables = cloned_tables(file, options)
-    else:
-        tables = {"train": read_table(file, options)}
+    tables = _tables_of_hub_or_path(file, options)
     if options.split_column is not None:
         tables = _by_column(tables["train"], options.split_column)
+    elif "train" in tables and tables["train"].split_column is not None:
+        tables = _as_laid_apart(file, tables["train"], tables["train"].split_column)
     if options.validation is not None:
         if "validation" in tables:
             raise UsageError(
@@ -75,13 +70,63 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
     return tables
 
 
+def table_to_score(file: str, options: FileOptions, label: str) -> Table:
+    """Return the rows of a user's data that a model is scored on, and a note that says which they are.
+
+    Of data with splits these are the test rows; without labelled ones among them the validation rows.
+
+    Args:
+        file: as in `tables_of`.
+        options: how it is read.
+        label: column of the labels.
+
+    Raises:
+        UsageError: if options have no effect on this source, or the training split is missing.
+        DataError: if a column of splits holds something else, or calls no labelled row test or validation.
+    """
+    _refuse_unused(file, options)
+    tables = _tables_of_hub_or_path(file, options)
+    table = tables["train"]
+    if options.split_column is not None:
+        return rows_to_score(table, options.split_column, label)
+    if table.split_column is not None:
+        tables = _as_laid_apart(file, table, table.split_column)
+    tables = without_unlabelled_test(tables, label)[0]
+    split = next((split for split in ("test", "validation") if split in tables), None)
+    if split is None:
+        return table
+    return with_notes(tables[split], [f"scored are the {tables[split].num_rows} rows of the {split} split"])
+
+
+def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
+    if file.startswith(HUB_PREFIX):
+        return hub_tables(file, file.removeprefix(HUB_PREFIX), options)
+    path = local_path(file)
+    if is_saved(path):
+        return saved_tables(str(path), options)
+    if not path.is_dir():
+        return {"train": read_table(path, options)}
+    if options.label_from_path and not has_classes(path) and not split_folders(path):
+        return tables_by_class_files(path, options)
+    if splits := split_folders(path) or paired_files(path):
+        return {split: read_table(place, options) for split, place in splits.items()}
+    if is_clone(path):
+        return cloned_tables(str(path), options)
+    return {"train": read_table(path, options)}
+
+
 def _refuse_unused(file: str, options: FileOptions) -> None:
+    if options.label_from_path and not (not file.startswith(HUB_PREFIX) and local_path(file).is_dir()):
+        raise UsageError(
+            f"`label_from_path` would have no effect: {shortened(file)} is no folder with a file for each class",
+            remedy="  Leave it out, or give the folder in which the files lie.",
+        )
     given = [file, *([options.validation] if options.validation is not None else [])]
-    if options.sheet is not None and not any(is_spreadsheet(Path(each)) for each in given):
+    if options.sheet is not None and not any(is_spreadsheet(local_path(each)) for each in given):
         raise UsageError(
             f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
         )
-    read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(Path(file)) else ()
+    read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(local_path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]
     if unused:
         raise UsageError(
@@ -98,46 +143,25 @@ def _by_column(table: Table, column: str) -> dict[str, Table]:
     """
     if column not in table.columns:
         return {"train": table}
-    splits = _splits(table, column)
+    splits = splits_of_column(table, column)
     if "train" not in splits:
         raise DataError([table.fault(f"the column {column!r} calls no row 'train'")])
     return splits
 
 
-def rows_to_score(table: Table, column: str, label: str) -> Table:
-    """Return the rows that a column of splits calls test; where none of these has a label, the validation rows.
-
-    Args:
-        table: all rows.
-        column: of the splits.
-        label: column of the labels.
-
-    Raises:
-        DataError: with a fault for each row whose split has another name, or if there are no such rows.
-    """
-    if column not in table.columns:
-        raise DataError([table.fault(f"has no column {column!r} (`split_column`)")])
-    splits = _splits(table, column)
-    for split in ("test", "validation"):
-        rows = splits.get(split)
-        if rows is not None and not all(map(is_missing, rows.columns.get(label, ("",)))):
-            said = f"scored are the {rows.num_rows} rows that {column!r} calls {split}, of {table.num_rows}"
-            return replace(rows, notes=(*table.notes, said))
-    raise DataError(
-        [table.fault(f"the column {column!r} calls no labelled row test or validation")],
-        remedy="  To score all rows, leave `split_column` out; where the model remembers it, give `reads_anew`.",
+def _as_laid_apart(file: str, table: Table, column: str) -> dict[str, Table]:
+    """Return the splits of a file that lays its rows apart by name; rows of other names are left out, and counted."""
+    names = table.columns[column]
+    sizes = Counter(map(str, names))
+    used, notes = used_splits(file, sizes)
+    dropped = {f"lies under {name!r}": size for name, size in sizes.items() if name not in used.values()}
+    columns = {name: values for name, values in table.columns.items() if name != column}
+    bare = replace(table, columns=columns, notes=(), dropped={}, split_column=None)
+    splits = {split: bare.take([row for row, each in enumerate(names) if each == name]) for split, name in used.items()}
+    training = replace(
+        splits["train"],
+        faults=table.faults,
+        notes=(*table.notes, *notes),
+        dropped={**table.dropped, **dropped},
     )
-
-
-def _splits(table: Table, column: str) -> dict[str, Table]:
-    rows: dict[str, list[int]] = {}
-    faults = list(table.faults)
-    for row, value in enumerate(table.columns[column]):
-        split = split_called(str(value))
-        if split is None:
-            faults.append(table.fault(f"the split ({column!r}) is not train, validation or test", row, value=value))
-        else:
-            rows.setdefault(split, []).append(row)
-    if faults:
-        raise DataError(faults)
-    return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
+    return {**splits, "train": training}

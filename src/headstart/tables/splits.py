@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from headstart.errors import UsageError
+from headstart.errors import DataError, UsageError
 from headstart.kinds.cells import is_missing
 from headstart.tables.table import Table
 
@@ -54,6 +54,50 @@ def used_splits(source: str, names: Iterable[str]) -> tuple[dict[str, str], tupl
     unused = [repr(name) for name in there if name not in used.values()]
     said += [f"not used: {', '.join(unused)}"] if unused else []
     return used, ((f"splits: {'; '.join(said)}",) if said else ())
+
+
+def splits_of_column(table: Table, column: str) -> dict[str, Table]:
+    """Return the rows of each split as a table of its own, by a column that says train, validation or test.
+
+    Raises:
+        DataError: with a fault for each row whose split has another name.
+    """
+    rows: dict[str, list[int]] = {}
+    faults = list(table.faults)
+    for row, value in enumerate(table.columns[column]):
+        split = split_called(str(value))
+        if split is None:
+            faults.append(table.fault(f"the split ({column!r}) is not train, validation or test", row, value=value))
+        else:
+            rows.setdefault(split, []).append(row)
+    if faults:
+        raise DataError(faults)
+    return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
+
+
+def rows_to_score(table: Table, column: str, label: str) -> Table:
+    """Return the rows that a column of splits calls test; where none of these has a label, the validation rows.
+
+    Args:
+        table: all rows.
+        column: of the splits.
+        label: column of the labels.
+
+    Raises:
+        DataError: with a fault for each row whose split has another name, or if there are no such rows.
+    """
+    if column not in table.columns:
+        raise DataError([*table.faults, table.fault(f"has no column {column!r} (`split_column`)")])
+    splits = without_unlabelled_test(splits_of_column(table, column), label)[0]
+    for split in ("test", "validation"):
+        if split in splits:
+            rows = splits[split]
+            said = f"scored are the {rows.num_rows} rows that {column!r} calls {split}, of {table.num_rows}"
+            return with_notes(rows, [said])
+    raise DataError(
+        [table.fault(f"the column {column!r} calls no labelled row test or validation")],
+        remedy="  To score all rows, leave `split_column` out; where the model remembers it, give `reads_anew`.",
+    )
 
 
 def without_unlabelled_test(tables: Mapping[str, Table], label: str) -> tuple[dict[str, Table], tuple[str, ...]]:

@@ -97,5 +97,11 @@ def _uncomputed(path: Path, cell: tuple[int, int], formula: str) -> DataFault:
         file=str(path),
         line=cell[0],
         message="a formula has no stored result; open the file in a spreadsheet program and save it",
-        value=shortened(formula),
+        value=shortened(f"{_letters(cell[1])}{cell[0]}: {formula}")[1:-1],
     )
+
+
+def _letters(column: int) -> str:
+    """Return how a program calls a column, counted from 1."""
+    before, last = divmod(column - 1, 26)
+    return (_letters(before) if before else "") + chr(ord("A") + last)

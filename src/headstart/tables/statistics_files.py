@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.table import Table, unreadable
 
 Code = float | int | str
+STATA_BEGIN, STATA_END = b"<stata_dta>", b"</stata_dta>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,9 @@ def scan_statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> I
             f"{path} is a file of SPSS or Stata, and pyreadstat, which reads it, is not installed",
             remedy='  pip install "headstart[tables]", or save the table as CSV (UTF-8).',
         ) from error
+    if _is_cut_off(path):
+        yield unreadable(path, "is cut off: its end is missing")
+        return
     read = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
     try:
         stored, about = read(str(path), user_missing=True, output_format="dict", encoding=options.encoding)
@@ -65,6 +70,15 @@ def scan_statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> I
             notes=_notes(variables) if begin == 0 else (),
             declared=declared,
         )
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether a file of Stata 13 or newer lacks its end, where the names of classes stand; pyreadstat does not look."""
+    with path.open("rb") as file:
+        if file.read(len(STATA_BEGIN)) != STATA_BEGIN:
+            return False
+        file.seek(-min(len(STATA_END), path.stat().st_size), os.SEEK_END)
+        return file.read() != STATA_END
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,14 @@ class Table:
             split_column=self.split_column,
         )
 
+    def with_codes(self, column: str) -> Table:
+        """Return the table with the places of a column's declared classes, from 0, in place of their names."""
+        if column not in self.declared:
+            return self
+        codes = {name: code for code, name in enumerate(self.declared[column])}
+        values = [codes.get(value, value) if isinstance(value, str) else value for value in self.columns[column]]
+        return replace(self, columns={**self.columns, column: values})
+
     def to_arrow(self) -> pyarrow.Table:
         """Return the rows as an Arrow table; a column that mixes types becomes JSON text."""
         import pyarrow as pa
@@ -102,7 +110,7 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
         arrow=_joined_arrow(parts),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         dropped=sum((Counter(part.dropped) for part in parts), Counter[str]()),
-        declared={name: classes for part in parts for name, classes in part.declared.items()},
+        declared=_joined_declarations(parts),
         split_column=next((part.split_column for part in parts if part.split_column is not None), None),
     )
 
@@ -110,6 +118,15 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
 def unreadable(path: Path, message: str) -> Table:
     """Return a table without rows that says why."""
     return Table(path=path, columns={}, faults=(DataFault(file=str(path), message=message),))
+
+
+def _joined_declarations(parts: Sequence[Table]) -> dict[str, tuple[str, ...]]:
+    """Return what pieces declare of their columns, where they agree."""
+    said: dict[str, set[tuple[str, ...]]] = {}
+    for part in parts:
+        for name, classes in part.declared.items():
+            said.setdefault(name, set()).add(classes)
+    return {name: next(iter(orders)) for name, orders in said.items() if len(orders) == 1}
 
 
 def _joined_arrow(parts: Sequence[Table]) -> pyarrow.Table | None:

@@ -1,4 +1,4 @@
-"""A file with one text a line and, beside it, a file with one label a line."""
+"""Files with one text a line, alone or beside a file with one label a line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
-from headstart.tables.delimited import _lines
 from headstart.tables.file_options import FileOptions
 from headstart.tables.splits import split_called
 from headstart.tables.table import Table, unreadable
+from headstart.tables.text_lines import text_lines
 
 LABEL_WORDS = ("labels", "label")
 LABEL_SUFFIXES = (".labels", ".label", ".txt")
@@ -63,9 +63,17 @@ def scan_text_and_labels(path: Path, labels: Path, options: FileOptions) -> Iter
     )
 
 
+def lines_table(path: Path, options: FileOptions) -> Table:
+    """Return a file with one text a line as a table of one column; blank lines are no rows."""
+    texts, faults = _lines_of(path, options)
+    numbered = [(number, text) for number, text in enumerate(texts, 1) if text.strip()]
+    columns = {"text": tuple(text for _, text in numbered)}
+    return Table(path=path, columns=columns, lines=tuple(number for number, _ in numbered), faults=faults)
+
+
 def paired_files(folder: Path) -> dict[str, Path]:
     """Return the text files of a folder by split, where each has its label file beside it; "train" among them or {}."""
-    files = {}
+    files = dict[str, Path]()
     for path in sorted(folder.glob("*.txt")):
         split = split_called(re.split(r"[-_.]", path.name, maxsplit=1)[0])
         if split is not None and any(file != path and file.is_file() for file in _candidates(path)):
@@ -87,7 +95,7 @@ def _candidates(path: Path) -> Iterator[Path]:
 
 
 def _lines_of(path: Path, options: FileOptions) -> tuple[list[str], tuple[DataFault, ...]]:
-    with _lines(path, options) as lines:
+    with text_lines(path, options) as lines:
         found = [line.rstrip("\r\n") for line in lines]
         return found, lines.pop_faults()
 

@@ -30,11 +30,11 @@ OWNED = {
     "auto_find_batch_size": ("batch_size",),
     "disable_tqdm": ("quiet",),
     "label_smoothing_factor": ("label_smoothing",),
+    "use_cpu": ("device",),
 }
 """Fields that the engine sets itself, and the options of ours that say the same."""
 
 FIXED = {
-    "use_cpu": "a GPU is used where there is one",
     "train_sampling_strategy": "batches are bucketed by length, in an order drawn from the seed",
     "length_column_name": "lengths are known",
     "dataloader_drop_last": "every row is trained on",
