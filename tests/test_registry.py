@@ -55,8 +55,17 @@ def test_errors_are_gathered() -> None:
     assert both.exit_code == 2
 
 
-def test_many_data_faults_are_cut_with_their_number() -> None:
-    error = DataError([DataFault(file="a.csv", line=line, message="empty") for line in range(1, 31)])
-    assert "a.csv:20: empty" in str(error)
+def test_faults_of_one_cause_are_one_line_with_first_places_and_values() -> None:
+    error = DataError(
+        [DataFault(file="a.csv", line=line, message="odd", value=f"v{line % 5}") for line in range(1, 31)]
+    )
+    assert str(error) == "a.csv: 30 lines (1, 2, 3, 4, 5 and 25 more): odd: v1, v2, v3, ..."
+    assert str(DataError([DataFault(row=row, message="odd") for row in (3, 7)])) == "2 rows (3, 7): odd"
+    assert str(DataError([DataFault(row=3, message="odd", value="'x'")])) == "row 3: odd: 'x'"
+
+
+def test_many_causes_are_cut_with_their_number() -> None:
+    error = DataError([DataFault(file="a.csv", line=line, message=f"odd {line}") for line in range(1, 31)])
+    assert "a.csv:20: odd 20" in str(error)
     assert "a.csv:21" not in str(error)
-    assert "and 10 more" in str(error)
+    assert "and 10 more causes" in str(error)

@@ -75,13 +75,14 @@ class DataFault:
     """One fault of one file.
 
     Attributes:
+        file: the file, or which rows are meant; "" where a row's number alone says it.
         message: the cause: the same words for each row of the same cause.
         line: counted from 1 as an editor shows it, for formats with lines; None for others and for the whole file.
         row: counted from 1, for formats without lines.
         value: what stands there, short enough to be shown; "" where that says nothing.
     """
 
-    file: str
+    file: str = ""
     message: str
     line: int | None = None
     row: int | None = None
@@ -89,8 +90,8 @@ class DataFault:
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
-        row = "" if self.row is None else f"row {self.row}: "
-        return f"{where}: {row}{self.message}" + (f": {self.value}" if self.value else "")
+        row = "" if self.row is None else f"row {self.row}"
+        return ": ".join(part for part in (where, row, self.message, self.value) if part)
 
 
 class DataError(UsageError):
@@ -118,8 +119,8 @@ class DataError(UsageError):
         more = f" and {len(alike) - len(places)} more" if len(alike) > len(places) else ""
         values = list(dict.fromkeys(fault.value for fault in alike if fault.value))
         shown = ", ".join(values[: self.num_values]) + (", ..." if len(values) > self.num_values else "")
-        where = f"{first.file}: {len(alike)} {unit} ({', '.join(places)}{more})"
-        return f"{where}: {first.message}" + (f": {shown}" if shown else "")
+        where = f"{len(alike)} {unit} ({', '.join(places)}{more})"
+        return ": ".join(part for part in (first.file, where, first.message, shown) if part)
 
 
 class InvariantError(HeadstartError):

@@ -41,6 +41,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "a header alone": ("t.csv", "text,label\n", {}, "t.csv: has a header and no rows"),
     "unknown suffix": ("t.data7", "x", {}, "the suffix '.data7' names no known format"),
     "a format that is not read": ("t.rds", "x", {}, "t.rds: .rds is not read; in R: write.csv"),
+    "no spreadsheet": ("t.xlsx", "x", {}, "t.xlsx: cannot be read as a spreadsheet"),
     "not UTF-8": ("t.csv", GOOD.encode() + b"caf\xe9,yes\n", {}, "t.csv:6: the byte 0xE9 at character 4 is not UTF-8"),
     "UTF-16": ("t.csv", GOOD.encode("utf-16"), {}, "t.csv: is UTF-16; give `encoding` utf-16"),
     "another encoding than said": ("t.csv", b"text,label\n\x81,a\n", {"encoding": "cp1252"}, "is not cp1252"),
@@ -90,20 +91,24 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "no obvious text": ("t.csv", "a,b,label\nx,y,z\n", {}, "which column is the text? name it with `text`"),
     "no obvious label": ("t.csv", "text,b,c\nx,y,z\n", {}, "which column is the label? name it with `label`"),
     "an empty text": ("t.csv", GOOD + " ,yes\n", {}, "t.csv:6: the text ('text') is empty"),
-    "a text that is a number": ("t.jsonl", json_lines(*LABELLED, {"text": 5, "label": "no"}), {}, "is not text but 5"),
-    "mixed types": (
-        "t.jsonl",
-        json_lines(*LABELLED, {"text": "x", "label": 1}),
-        {},
-        "mixes text and numbers: 1 row is",
-    ),
+    "a text that is a number": ("t.jsonl", json_lines(*LABELLED, {"text": 5, "label": "no"}), {}, "is not text: 5"),
     # labels
     "a missing label": ("t.csv", GOOD + "five,\n", {}, "t.csv:6: the label ('label') is missing"),
     "one class": ("t.csv", "text,label\na,x\nb,x\n", {}, "all rows have the label 'x'; two classes are needed"),
     "more classes than rows": ("t.csv", "text,label\na,x\nb,y\nc,z\n", {}, "every row has a label of its own"),
     "labels that differ by case": ("t.csv", GOOD + "five,YES\n", {}, "'yes' and 'YES' differ by case or spaces only"),
-    "labels that differ by spaces": ("t.csv", GOOD + "a,no way\nb,no  way\n", {}, "did you mean to merge them?"),
-    "NaN in a target": ("t.csv", "text,label\na,1.5\nb,nan\n", {}, "t.csv:3: the label ('label') is 'nan'"),
+    "labels that differ by spaces": (
+        "t.csv",
+        GOOD + "a,no way\nb,no  way\n",
+        {},
+        "`merge_labels` makes them one class",
+    ),
+    "NaN in a target": (
+        "t.csv",
+        "text,label\na,1.5\nb,nan\n",
+        {},
+        "t.csv:3: the label ('label') is not a finite number: 'nan'",
+    ),
     "infinity in a target": (
         "t.jsonl",
         '{"text":"a","label":1.5}\n{"text":"b","label":-Infinity}\n',
@@ -114,7 +119,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv",
         GOOD,
         {"kind": kind_named("regression")},
-        "t.csv:2: the label ('label') is not a number",
+        "t.csv: 4 lines (2, 3, 4, 5): the label ('label') is not a number: 'yes', 'no'",
     ),
     "a constant target": ("t.csv", "text,label\na,1.5\nb,1.5\n", {}, "all rows have the number 1.5"),
     "no label at all": ("t.csv", "text,label\na,\nb,\n", {"separator": "|"}, "no row has any label"),
@@ -122,16 +127,26 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv",
         GOOD,
         {"validation": "a,maybe"},
-        "'maybe' is not one of the training file's",
+        "v.csv:2: the label is none of the training rows' classes: yes, no: 'maybe'",
     ),
     # choices
     "a choice missing": ("t.csv", "a,b,c,right\nx,,z,0\n", CHOICES, "t.csv:2: the choice 'b' is missing"),
     "one choice left": ("t.csv", "a,b,c,right\nx,,,0\n", CHOICES, "has 1 choices of a, b, c; two are needed"),
-    "a right choice that is none": ("t.csv", "a,b,c,right\nx,y,z,3\n", CHOICES, "is '3', and does not name a choice"),
+    "a right choice that is none": (
+        "t.csv",
+        "a,b,c,right\nx,y,z,3\n",
+        CHOICES,
+        "does not name a choice: 0 to 2, or a, b, c: '3'",
+    ),
     "a right choice that is missing": ("t.csv", "a,b,c,right\nx,y,,2\n", CHOICES, "is 2, and the row has 2 choices"),
     "one column of choices": ("t.csv", GOOD, {"choices": ("text",)}, "`choices` names two columns or more"),
     # splits
-    "a split of another name": ("t.csv", "text,label,s\na,x,train\nb,y,maybe\n", {"split_column": "s"}, "is 'maybe'"),
+    "a split of another name": (
+        "t.csv",
+        "text,label,s\na,x,train\nb,y,maybe\n",
+        {"split_column": "s"},
+        "is not train, validation or test: 'maybe'",
+    ),
     "no training rows": ("t.csv", "text,label,s\na,x,dev\n", {"split_column": "s"}, "calls no row 'train'"),
     "a group that is missing": (
         "t.csv",
@@ -173,11 +188,29 @@ def test_there_are_at_least_forty_kinds() -> None:
 
 def test_all_faults_of_a_file_come_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text(GOOD + "five,\n,no\nx,y,z\nsix,YES\n")
+    path.write_text(GOOD + "five,\n,no\nsix,YES\n")
     with pytest.raises(UsageError) as caught:
         load_file(str(path))
     lines = [line.partition("t.csv:")[2].partition(":")[0] for line in str(caught.value).splitlines()]
-    assert lines == ["6", "7", "8", "9"]
+    assert lines == ["6", "7", "8"]
+
+
+def test_what_is_wrong_with_the_file_is_said_before_what_its_cells_hold(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(GOOD + "five,\nx,y,z\n")
+    with pytest.raises(UsageError) as caught:
+        load_file(str(path))
+    assert str(caught.value) == f"{path}:7: has 3 cells, the header has 2"
+
+
+def test_a_cause_has_one_line_however_many_rows_have_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "one,1.5\n" + "".join(f"two,word{number}\n" for number in range(400)))
+    with pytest.raises(UsageError) as caught:
+        load_file(str(path), FileOptions(kind=kind_named("regression")))
+    places = "400 lines (3, 4, 5, 6, 7 and 395 more)"
+    values = "'word0', 'word1', 'word2', ..."
+    assert str(caught.value) == f"{path}: {places}: the label ('label') is not a number: {values}"
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

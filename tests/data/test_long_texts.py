@@ -150,8 +150,8 @@ def test_a_text_that_leaves_the_other_no_room_is_refused_with_all_such_rows() ->
     split = Split(texts=(("a " * 50, "a b c"), ("a " * 50, "a " * 12), ("a", "a " * 12), ("a " * 11, "a " * 20)))
     with pytest.raises(DataError) as caught:
         tokenize(split, tokenizer_of("bert"), max_length=16, truncation="window", stride=2)
-    assert [fault.file for fault in caught.value.faults] == ["row 2", "row 4"]
-    assert "the shorter of its texts has 12 tokens" in str(caught.value)
+    assert [fault.row for fault in caught.value.faults] == [2, 4]
+    assert "the shorter of its texts stands whole" in str(caught.value)
     assert "`max_length`" in str(caught.value)
 
 

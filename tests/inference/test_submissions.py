@@ -134,7 +134,7 @@ def test_test_rows_are_read_with_their_numbers(tmp_path: Path) -> None:
     [
         ({}, 249, UsageError, "the test split of super_glue/cb has 249 rows here, officially 250"),
         ({"idx": 0}, 250, DataError, "two rows have the same 'idx'"),
-        ({"idx": "x"}, 250, DataError, r"test.jsonl: 250 lines .*'idx' is 'x', and not a row number"),
+        ({"idx": "x"}, 250, DataError, r"test.jsonl: 250 lines .*'idx' is no row number: 'x'"),
         ({"premise": 3}, 250, DataError, "'premise' is not text but 3"),
     ],
 )

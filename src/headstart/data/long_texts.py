@@ -120,9 +120,10 @@ def _second_slides(columns: Columns, tokenizer: PreTrainedTokenizerBase, room: i
     lengths = list(zip(*(num_tokens(tokenizer, column) for column in columns), strict=True))
     faults = [
         DataFault(
-            file=f"row {row + 1}",
-            message=f"the shorter of its texts has {min(pair)} tokens and stands whole in every window, of which "
-            f"{room} are for text: the longer one gets at most the {stride} that windows share",
+            row=row + 1,
+            message=f"the shorter of its texts stands whole in every window, of which {room} tokens are for text, and "
+            f"leaves the longer one at most the {stride} that windows share",
+            value=f"{min(pair)} tokens",
         )
         for row, pair in enumerate(lengths)
         if sum(pair) > room and room - min(pair) <= stride

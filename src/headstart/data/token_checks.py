@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from headstart.data.encoding import unpadded
 from headstart.data.examples import Split
 from headstart.data.tokenisation import TokenizedSplit
-from headstart.errors import DataError, DataFault, UsageError
+from headstart.errors import DataError, DataFault, UsageError, shortened
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from headstart.models.input_limits import InputLimits
 
-NUM_SHOWN = 40
-"""Characters of a text that a message shows."""
+Faults = dict[int, tuple[str, str]]
+"""Sequence -> what is wrong with its text, and what is to be shown of it; "" for the text itself."""
 
 
 def can_be_unreadable(tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> bool:
@@ -42,26 +42,24 @@ def check_tokens(tokens: TokenizedSplit, split: Split, tokenizer: PreTrainedToke
         (_beyond_vectors(sequences, tokenizer, limits), "  Leave these rows out, or give the model vectors for them."),
         (_with_other_ends(sequences, split, tokenizer, limits), "  Change these texts, or give the `head` linear."),
     )
-    faults = {sequence: message for found, _ in checks for sequence, message in found.items()}
+    faults = {sequence: fault for found, _ in checks for sequence, fault in found.items()}
     if faults:
         raise DataError(
             list(_by_example(faults, tokens, split)), remedy="\n".join(remedy for found, remedy in checks if found)
         )
 
 
-def _without_tokens(sequences: list[list[int]]) -> dict[int, str]:
-    return {row: "holds no token that the model knows" for row, ids in enumerate(sequences) if not ids}
+def _without_tokens(sequences: list[list[int]]) -> Faults:
+    return {row: ("holds no token that the model knows", "") for row, ids in enumerate(sequences) if not ids}
 
 
-def _beyond_vectors(
-    sequences: list[list[int]], tokenizer: PreTrainedTokenizerBase, limits: InputLimits
-) -> dict[int, str]:
+def _beyond_vectors(sequences: list[list[int]], tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Faults:
     if limits.num_ids is None or not _knows_more(tokenizer, limits):
         return {}
     highest = (max(ids, default=0) for ids in sequences)
+    message = f"holds a token without a vector: the model has vectors for {limits.num_ids} tokens"
     return {
-        row: f"holds the token {tokenizer.convert_ids_to_tokens(number)!r} with the number {number}, and the model has "
-        f"vectors for {limits.num_ids} tokens"
+        row: (message, f"{tokenizer.convert_ids_to_tokens(number)!r} with the number {number}")
         for row, number in enumerate(highest)
         if number >= limits.num_ids
     }
@@ -69,7 +67,7 @@ def _beyond_vectors(
 
 def _with_other_ends(
     sequences: list[list[int]], split: Split, tokenizer: PreTrainedTokenizerBase, limits: InputLimits
-) -> dict[int, str]:
+) -> Faults:
     if limits.end is None:
         return {}
     token = tokenizer.convert_ids_to_tokens(limits.end)
@@ -81,7 +79,7 @@ def _with_other_ends(
             remedy="  Give another `head`, such as linear.",
         )
     message = f"holds {token!r}, which ends texts: the model's own head would read another place"
-    return {row: message for row, ids in enumerate(sequences) if ids.count(limits.end) != own}
+    return {row: (message, "") for row, ids in enumerate(sequences) if ids.count(limits.end) != own}
 
 
 def _adds_tokens(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -92,7 +90,7 @@ def _knows_more(tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> bool
     return limits.num_ids is not None and len(tokenizer) > limits.num_ids
 
 
-def _by_example(faults: dict[int, str], tokens: TokenizedSplit, split: Split) -> Iterator[DataFault]:
+def _by_example(faults: Faults, tokens: TokenizedSplit, split: Split) -> Iterator[DataFault]:
     """Yield the faults of sequences as faults of examples, one each."""
     ends = None if tokens.num_sequences is None else list(accumulate(tokens.num_sequences))
     by_row = {
@@ -101,9 +99,5 @@ def _by_example(faults: dict[int, str], tokens: TokenizedSplit, split: Split) ->
     }
     for row in sorted(by_row):
         texts = (*split.texts[row], *(split.choices[row] if split.choices is not None else ()))
-        yield DataFault(file=f"row {row + 1}", message=f"the text {_excerpt(texts)} {by_row[row]}")
-
-
-def _excerpt(texts: tuple[str, ...]) -> str:
-    whole = " / ".join(texts)
-    return repr(whole if len(whole) <= NUM_SHOWN else f"{whole[:NUM_SHOWN]}...")
+        message, shown = by_row[row]
+        yield DataFault(row=row + 1, message=f"the text {message}", value=shown or shortened(" / ".join(texts)))

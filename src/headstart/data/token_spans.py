@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headstart.data.encoding import BEGIN, END, TEXT, Columns, Features, encode, take_rows
 from headstart.data.examples import Span
-from headstart.errors import DataError, DataFault
+from headstart.errors import DataError, DataFault, shortened
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -81,7 +81,8 @@ def _faults(
             problem = f"is cut off: the row is longer than {max_length} tokens"
         else:
             continue
-        words = columns[span.text][row][span.begin : span.end]
-        where = f"{words!r} (characters {span.begin} to {span.end} of text {span.text + 1})"
-        faults.append(DataFault(file=f"row {row + 1}", message=f"{where} {problem}"))
+        words = shortened(columns[span.text][row][span.begin : span.end])
+        where = f"{words} (characters {span.begin} to {span.end})"
+        message = f"a place in text {span.text + 1} {problem}"
+        faults.append(DataFault(row=row + 1, message=message, value=where))
     return faults

@@ -24,7 +24,7 @@ from headstart.data.encoding import (
 from headstart.data.examples import HALF_CHARACTER, Split, has_half_character
 from headstart.data.long_texts import head_and_tail, windows
 from headstart.data.token_spans import TokenSpans, locate_spans
-from headstart.errors import DataError, DataFault, UsageError
+from headstart.errors import DataError, DataFault, UsageError, shortened
 from headstart.kinds.kind import Label
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _check_options(split: Split, tokenizer: PreTrainedTokenizerBase, truncation:
 def _check_characters(split: Split) -> None:
     choices = split.choices or [()] * len(split)
     faults = [
-        DataFault(file=f"row {row + 1}", message=f"the text {text!r} {HALF_CHARACTER}")
+        DataFault(row=row + 1, message=f"the text {HALF_CHARACTER}", value=shortened(text))
         for row, (texts, each) in enumerate(zip(split.texts, choices, strict=True))
         for text in (*texts, *each)
         if has_half_character(text)

@@ -60,5 +60,5 @@ def _check(name: str, split: Split, tokens: TokenizedSplit, data: RunData, limit
         check_tokens(tokens, split, data.tokenizer, limits)
     except DataError as error:
         # Tokens know rows by their number alone, and a run has several splits.
-        faults = [replace(fault, file=f"{name} {fault.file}") for fault in error.faults]
+        faults = [replace(fault, file=f"{name} rows") for fault in error.faults]
         raise DataError(faults, remedy=error.remedy) from error

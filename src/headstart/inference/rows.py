@@ -153,9 +153,9 @@ def _check_tokens(
         tokens = tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
         check_tokens(tokens, split, tokenizer, limits)
     except DataError as error:
-        # Tokens know rows by their number in the split alone: "row 3".
-        rows = [int(fault.file.removeprefix("row ")) - 1 for fault in error.faults]
-        faults = [table.fault(fault.message, row) for fault, row in zip(error.faults, rows, strict=True)]
+        # Tokens know rows by their number in the split alone.
+        places = [table.fault(fault.message, fault.row - 1) for fault in error.faults if fault.row is not None]
+        faults = [replace(place, value=fault.value) for place, fault in zip(places, error.faults, strict=True)]
         raise DataError(faults, remedy=error.remedy) from error
 
 

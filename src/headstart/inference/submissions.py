@@ -82,7 +82,7 @@ def read_hidden_rows(task: Task, data_root: Path | None) -> HiddenRows:
         raise DataError([table.fault(f"has no column {INDEX_COLUMN!r}, which numbers the rows of a submission")])
     indices = [_index(value) for value in numbers]
     faults = [
-        table.fault(f"{INDEX_COLUMN!r} is {numbers[row]!r}, and not a row number", row)
+        table.fault(f"{INDEX_COLUMN!r} is no row number", row, value=numbers[row])
         for row, index in enumerate(indices)
         if not index
     ]

@@ -126,8 +126,10 @@ def _problem(path: Path) -> str:
             "(train.csv), or what datasets' save_to_disk wrote; name a file in it, or give `label_from_path` where "
             "each class has a file"
         )
+    if not path.exists():
+        return "the file does not exist"
     if _suffix(path) in SCANS:
-        return "" if path.exists() else "the file does not exist"
+        return ""
     if said := way_on(path):
         return f"{path.suffix} is not read; {said}"
     return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
