@@ -115,7 +115,14 @@ def test_objects_inside_rows_are_columns(tmp_path: Path) -> None:
     normal = pd.json_normalize(written)
     assert set(table.columns) == set(normal.columns)
     (fault,) = read(tmp_path, [{"a.b": 1, "a": {"b": 2}}]).faults
-    assert "two values are called 'a.b'" in str(fault)
+    assert "two columns are called 'a.b'" in str(fault)
+
+
+def test_an_object_among_other_values_stays_a_value(tmp_path: Path) -> None:
+    table = read(tmp_path, [{"text": "a", "label": "x"}, {"text": "b", "label": {"x": 1}}, {"text": "c"}])
+    assert table.columns["label"] == ("x", {"x": 1}, None)
+    choices = [{"label": {"choices": ["a"]}}, {"label": {"choices": ["a", "b"]}}]
+    assert rows(read(tmp_path, choices)) == choices
 
 
 def test_missing_is_not_empty_and_nan_is_missing(tmp_path: Path) -> None:

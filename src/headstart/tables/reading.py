@@ -134,8 +134,10 @@ def _problem(path: Path) -> str:
             "(train.csv), or what datasets' save_to_disk wrote; name a file in it, or give `label_from_path` where "
             "each class has a file"
         )
+    if not path.exists():
+        return "the file does not exist"
     if _suffix(path) in SCANS:
-        return "" if path.exists() else "the file does not exist"
+        return ""
     if said := way_on(path):
         return f"{path.suffix} is not read; {said}"
     if path.is_file() and (said := binary_kind(_head(path))):
