@@ -58,8 +58,14 @@ class Header:
         return {self.names[place]: [row[place] for row in cells] for place in kept}, []
 
 
-def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialect) -> Header | None:
-    """Return the header of a table and the rows below it; None where there is no row."""
+def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialect | None = None) -> Header | None:
+    """Return the header of a table and the rows below it; None where there is no row.
+
+    Args:
+        rows: with the number of each, blank ones too.
+        options: may name the columns where there is no header.
+        dialect: of a delimited table.
+    """
     if options.columns:
         return Header(names=options.columns, written=[], line=1, rows=rows, named_by="list of `columns`")
     first = next((row for row in rows if row[1]), None)
@@ -130,9 +136,11 @@ def _no_header(names: Sequence[str], body: Sequence[Sequence[str]], options: Fil
     return []
 
 
-def _wrong_sign(names: Sequence[str], dialect: Dialect) -> list[str]:
+def _wrong_sign(names: Sequence[str], dialect: Dialect | None) -> list[str]:
+    if dialect is None or len(names) > 1:
+        return []
     used = next((sign for sign in NAMES if sign != dialect.delimiter and sign in names[0]), None)
-    if len(names) > 1 or used is None:
+    if used is None:
         return []
     return [
         f"the header is one cell and holds {NAMES[used]}: give `delimiter` {used!r} if they stand between the cells"
