@@ -313,3 +313,16 @@ def test_bf16_is_taken_where_it_changes_nothing(model: Path, tmp_path: Path, mon
     assert max(differences) > 0
     predict_file(model, given, tmp_path / "plain.csv", precision="fp32")
     assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "fp32.csv").read_bytes()
+
+
+def test_data_may_lie_under_an_address_of_this_machine_and_in_a_file_with_splits(model: Path, tmp_path: Path) -> None:
+    rows = [{"content": {"text": text}, "label": "good"} for (text,) in texts(TEXT_TASK).texts]
+    path = tmp_path / "rows in splits.json"
+    path.write_text(json.dumps({"train": rows[:20], "test": rows[20:]}))
+    named = FileOptions(text="content.text")
+    scores = evaluate_file(model, path.as_uri(), options=replace(named, label="label"))
+    assert scores.num_rows == 3
+    assert "scored are the 3 rows of the test split" in scores.notes
+    written = predict_file(model, path.as_uri(), tmp_path / "out.jsonl", options=named)
+    assert written.num_rows == 23
+    assert [row["split"] for row in read_rows(tmp_path / "out.jsonl")] == ["train"] * 20 + ["test"] * 3
