@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -7,7 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import headstart
 from headstart.cli.groups import Only, grouped
+from headstart.cli.main import app as face
+from headstart.cli.usual import USUAL
 from headstart.option import option, split_list
 
 
@@ -55,6 +59,39 @@ def test_help_lists_the_fields_and_names_their_flags(app: typer.Typer) -> None:
     assert "--layers" in text
     assert "--what" not in text
     assert "--seen" not in text
+
+
+@pytest.mark.parametrize("verb", USUAL)
+def test_short_help_names_the_usual_options_and_help_all_every_one(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command = typer.main.get_command(face).commands[verb]  # type: ignore[attr-defined]  # a group
+    every = {each.opts[0] for each in command.params if each.param_type_name == "option"}
+    short = CliRunner().invoke(face, [verb, "--help"]).stdout
+    whole = CliRunner().invoke(face, [verb, "--help-all"]).stdout
+    listed = {flag for flag in every if re.search(rf"{flag}\b(?!-)", whole)}
+    assert listed == every
+    usual = {each.opts[0] for each in command.params if each.name in (*USUAL[verb], "help_all")}
+    assert {flag for flag in every if re.search(rf"^│[ *]+{flag}[ ,]", short, re.MULTILINE)} == usual
+    assert f"{len(every) - len(usual)} more options" in short
+    assert "…" not in short
+
+
+def test_the_short_help_of_fit_has_twelve_options_which_all_exist() -> None:
+    fields = {each.name for each in typer.main.get_command(face).commands["fit"].params}  # type: ignore[attr-defined]
+    assert len(USUAL["fit"]) == 12
+    assert set(USUAL["fit"]) <= fields
+
+
+def test_defaults_that_depend_on_the_data_stand_in_the_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    whole = CliRunner().invoke(face, ["fit", "--help-all"]).stdout
+    assert "(Default: 20, held between 500 and 5,000 updates, and never under 3;" in whole
+    assert "(Default: 16; the paper's presets: 32.)" in whole
+    assert "the preset's" not in whole.replace("the preset's number", "").replace("(Default: the preset's.) ", "")
+
+
+def test_the_version_is_said() -> None:
+    assert CliRunner().invoke(face, ["--version"]).stdout == f"headstart {headstart.__version__}\n"
 
 
 def test_a_verb_may_offer_only_some_fields(app: typer.Typer) -> None:

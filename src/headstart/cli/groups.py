@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from headstart.cli.flags import flag, in_flags
+from headstart.cli.usual import USUAL, HelpAll
 from headstart.option import MEANING, READER, options_of, read_options
 
 PANELS = {"FileOptions": "Data", "TaskOptions": "Data", "ModelOptions": "Model"}
@@ -60,6 +61,7 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(verb)
     def with_fields(**values: Any) -> None:
+        values.pop("help_all", None)
         for name, group in groups.items():
             values[name] = group.take(values)
         verb(**values)
@@ -68,6 +70,10 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in inspect.signature(verb).parameters.items():
         own = parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
         parameters.extend(groups[name].parameters() if name in groups else [own])
+    if verb.__name__ in USUAL:
+        parameters.append(
+            inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAll)
+        )
     with_fields.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     with_fields.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return with_fields

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
+from headstart import __version__
 from headstart.cli.compare import compare
 from headstart.cli.demo import demo
 from headstart.cli.doctor import doctor
@@ -24,6 +25,7 @@ from headstart.cli.report import report
 from headstart.cli.runs import runs
 from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
+from headstart.cli.usual import Verb
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
@@ -58,7 +60,23 @@ app = typer.Typer(
     ),
 )
 for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
-    app.command(verb.__name__)(grouped(verb))
+    app.command(verb.__name__, cls=Verb)(grouped(verb))
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"headstart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def face(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Stand before all verbs."""
 
 
 def main() -> None:

@@ -23,7 +23,12 @@ def predict(
     reading: Annotated[FileOptions, Only(READING)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
     file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new file; its suffix says in which of these formats.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="A new file: .csv, .tsv, .jsonl, .parquet or .arrow; the text formats also as .gz."
+        ),
+    ],
     prefix: Annotated[str, typer.Option(help="Text to put before the names of the new columns.")] = "",
     top: Annotated[
         int | None,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from headstart.errors import UsageError, for_each
-from headstart.experiments.options import MethodOptions, TrainingOptions
+from headstart.experiments.options import USUAL_RATES, USUAL_STAGE1_RATES, MethodOptions, TrainingOptions
 from headstart.experiments.varied import VariedAxis
 from headstart.option import given, named, option, split_list
 from headstart.registry import Spec
@@ -66,11 +66,13 @@ class ComparedMethods:
     learning_rates: tuple[float, ...] = option(
         (),
         "Peak learning rate of the stages that train the backbone; of several, one is chosen per strategy on held-out "
-        "training rows. (Default: the preset's.)",
+        f"training rows. (Default: {USUAL_RATES}.)",
         read=_read_rates,
     )
     stage1_learning_rates: tuple[float, ...] = option(
-        (), "The same for the stages that train only a head or an adapter.", read=_read_rates
+        (),
+        f"The same for the stages that train only a head or an adapter. (Default: {USUAL_STAGE1_RATES}.)",
+        read=_read_rates,
     )
     stage1_fraction: tuple[float, ...] = option(
         (),

@@ -9,8 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from headstart.adapters.names import check_adapter_name
+from headstart.adapters.rates import DEFAULT_FIRST as LORA_FIRST
 from headstart.errors import UsageError, unknown_name
-from headstart.experiments.recipes import get_preset, steps_per_epoch, usual_steps
+from headstart.experiments.recipes import (
+    BASE,
+    DEFAULT,
+    DEFAULT_EPOCHS,
+    DEFAULT_MAX_STEPS,
+    DEFAULT_MIN_EPOCHS,
+    DEFAULT_MIN_STEPS,
+    LARGE,
+    PAPER,
+    SMALL,
+    get_preset,
+    steps_per_epoch,
+    usual_steps,
+)
 from headstart.hardware import check_device, check_precision
 from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
@@ -24,6 +38,16 @@ from headstart.training.trackers import check_tracker
 DEFAULT_MODEL = "embedded:minilm-l6"
 CROSS_ENTROPY = Spec("cross_entropy")
 LONG_TEXTS = ("truncate", "head_tail", "window")
+USUAL_LENGTH = (
+    f"{DEFAULT_EPOCHS}, held between {DEFAULT_MIN_STEPS} and {DEFAULT_MAX_STEPS:,} updates, and never under "
+    f"{DEFAULT_MIN_EPOCHS}"
+)
+SIZES = "a backbone of under 60 million, under 200 million, or more parameters"
+USUAL_RATES = f"{SMALL.finetune:g}, {BASE.finetune:g} or {LARGE.finetune:g} for {SIZES}"
+USUAL_STAGE1_RATES = (
+    f"of a head alone {SMALL.probe:g}, {BASE.probe:g} or {LARGE.probe:g} by the same sizes, of LoRA {LORA_FIRST.small:g}, "
+    f"{LORA_FIRST.base:g} or {LORA_FIRST.large:g}"
+)
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
 
@@ -82,10 +106,11 @@ class MethodOptions:
         read=Spec.parse,
     )
     learning_rate: float | None = option(
-        None, "Peak learning rate of the stages that train the backbone. (Default: the preset's.)"
+        None, f"Peak learning rate of the stages that train the backbone. (Default: {USUAL_RATES}.)"
     )
     stage1_learning_rate: float | None = option(
-        None, "Peak learning rate of the stages that train only a head or an adapter. (Default: the preset's.)"
+        None,
+        f"Peak learning rate of the stages that train only a head or an adapter. (Default: {USUAL_STAGE1_RATES}.)",
     )
     stage1_fraction: float | None = option(
         None, "Stage 1's share of all updates: 0 or more, and under 1. (Default: 0.1.)"
@@ -110,12 +135,16 @@ class TrainingOptions:
     """How long, on what batches, and what is minimised: all columns of a comparison share this."""
 
     preset: str = option("default", "default, paper or paper_code.")
-    epochs: float | None = option(None, "Passes over the training rows, all stages together.")
+    epochs: float | None = option(
+        None,
+        f"Passes over the training rows, all stages together. (Default: {USUAL_LENGTH}; the paper's presets: the paper's table.)",
+    )
     steps: int | None = option(None, "Updates, all stages together, instead of `epochs`.")
-    budget_factor: float | None = option(None, "Multiply the preset's number of updates by this.")
+    budget_factor: float | None = option(None, "Multiply the preset's number of updates by this. (Default: 1.)")
     batch_size: int | None = option(
         None,
-        "Rows per update, or per batch where `trainer` sets gradient_accumulation_steps. (Default: the preset's.)",
+        "Rows per update, or per batch where `trainer` sets gradient_accumulation_steps. "
+        f"(Default: {DEFAULT.batch_size}; the paper's presets: {PAPER.batch_size}.)",
     )
     stage1_on_top: bool = option(
         False, "Add Stage 1's updates to the others: Stage 2 keeps all of `epochs` or `steps`."
@@ -126,11 +155,15 @@ class TrainingOptions:
     quantise_stage1: str | None = option(
         None, "8bit or 4bit: quantise the frozen backbone of a first stage with an adapter. Needs a GPU."
     )
-    max_length: int | None = option(None, "Tokens per row. (Default: the preset's, or what the model can read.)")
+    max_length: int | None = option(
+        None,
+        f"Tokens per row. (Default: {DEFAULT.max_length}, or fewer where the model reads fewer; the paper's presets: "
+        f"{PAPER.max_length}.)",
+    )
     long: str | None = option(
         None,
         "What happens to texts that are longer: truncate, head_tail (the middle is cut out) or window (read in "
-        "windows, whose logits are averaged).",
+        "windows, whose logits are averaged). (Default: truncate.)",
     )
     stride: int | None = option(
         None, "Tokens that two neighbouring windows share. (Default: a quarter of `max_length`.)"
