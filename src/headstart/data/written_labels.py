@@ -114,7 +114,7 @@ def reading_of(
     there = table.columns[columns.label]
     values = [value for value in there if not is_missing(value) and not _is_one_of(known, value)]
     distinct = [*dict.fromkeys(filter(_is_text, values)), *(value for value in values if not isinstance(value, str))]
-    notation = notation_of(distinct, options.kind, options)
+    notation = notation_of(distinct, options.kind, options, known)
     cells = [notation.cell(value) for value in distinct]
     kind, why = options.kind, ""
     if kind is None:
