@@ -10,7 +10,6 @@ from itertools import chain, islice
 from headstart.errors import shortened
 from headstart.tables.dialect import NAMES, Dialect
 from headstart.tables.file_options import FileOptions
-from headstart.tables.grid import columns_to_keep
 
 NumberedRow = tuple[int, list[str]]
 SAMPLE_ROWS = 50
@@ -95,6 +94,33 @@ def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialec
 def _is_written(cells: Sequence[str]) -> bool:
     """Whether a row is neither a blank line nor one of empty cells; an empty cell in marks may stand alone."""
     return len(cells) == 1 or any(cells)
+
+
+def columns_to_keep(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[int], list[str], list[str]]:
+    """Return the places of the columns to keep, what is wrong with the header, and what is left out.
+
+    Columns without a name and a value go, and so does a first one without a name that holds row numbers.
+    """
+    kept, problems, left_out = [], [], []
+    for place, name in enumerate(header):
+        values = [cells[place] for cells in body]
+        if name:
+            kept.append(place)
+        elif any(map(str.strip, values)):
+            if not kept and _number_rows(values):
+                left_out.append("the first column holds row numbers (no name): left out")
+            else:
+                problems.append(f"column {place + 1} has no name in the header, and values below")
+    names = [header[place] for place in kept]
+    problems += [
+        f"two columns are called {name!r}" for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    return kept, problems, left_out
+
+
+def _number_rows(values: Sequence[str]) -> bool:
+    """Whether values are distinct whole numbers, as an index of pandas is, also of rows that were picked."""
+    return all(value.isdecimal() for value in values) and len(set(values)) == len(values)
 
 
 def _names(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, list[str]]:

@@ -10,7 +10,7 @@ from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
 from headstart.tables.dialect import SAMPLE_LINES, is_delimited
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
-from headstart.tables.json_tables import scan_json, scan_json_lines
+from headstart.tables.json_tables import holds_json, scan_json, scan_json_lines
 from headstart.tables.magic import HEAD_BYTES, binary_kind
 from headstart.tables.other_formats import way_on
 from headstart.tables.paths import local_path
@@ -116,7 +116,15 @@ def _scan_of(path: Path, options: FileOptions) -> Scan | str:
     labels = label_file_of(path, options)
     if labels is not None:
         return lambda path, options, chunk_rows: scan_text_and_labels(path, labels, options)
-    return _problem(path) or SCANS.get(_suffix(path), scan_delimited)
+    return _as_json(path, options) or _problem(path) or SCANS.get(_suffix(path), scan_delimited)
+
+
+def _as_json(path: Path, options: FileOptions) -> Scan | str | None:
+    """Return what reads a text file that holds JSON and is called otherwise, or what to call it; None for others."""
+    is_text = _suffix(path) in TEXT_SCANS or (_suffix(path) not in SCANS and not way_on(path))
+    if not (is_text and _suffix(path) not in JSON_SUFFIXES and path.is_file() and holds_json(path, options)):
+        return None
+    return "holds JSON; call it .jsonl" if _suffix(path) in (".csv", ".tsv") else scan_json_lines
 
 
 def _folder_scan(folder: Path, options: FileOptions) -> Scan | None:
@@ -204,6 +212,7 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
 
 
 JSON_LINES = (".jsonl", ".ndjson")
+JSON_SUFFIXES = (*JSON_LINES, ".json")
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,

@@ -66,7 +66,7 @@ def tables_of(file: str, options: FileOptions) -> dict[str, Table]:
             raise UsageError(
                 f"`validation` was given, and {file} has validation rows already", remedy="  Leave it out."
             )
-        tables["validation"] = read_table(options.validation, options)
+        tables["validation"] = read_table(options.validation, replace(options, label_file=None))
     return tables
 
 
@@ -120,6 +120,10 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
         raise UsageError(
             f"`label_from_path` would have no effect: {shortened(file)} is no folder with a file for each class",
             remedy="  Leave it out, or give the folder in which the files lie.",
+        )
+    if options.label_file is not None and (file.startswith(HUB_PREFIX) or local_path(file).is_dir()):
+        raise UsageError(
+            f"`label_file` would have no effect: {shortened(file)} is no text file", remedy="  Leave it out."
         )
     given = [file, *([options.validation] if options.validation is not None else [])]
     if options.sheet is not None and not any(is_spreadsheet(local_path(each)) for each in given):
