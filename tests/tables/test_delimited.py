@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headstart.tables.dialect import Quoting
 from headstart.tables.file_options import FileOptions
 from headstart.tables.magic import binary_kind
 from headstart.tables.reading import read_table, scan_table
@@ -40,7 +41,7 @@ def rows_of(table: Table) -> list[tuple[object, ...]]:
     return list(zip(*table.columns.values(), strict=True))
 
 
-def csv_text(rows: Sequence[Sequence[object]], delimiter: str = ",", quoting: int = csv.QUOTE_MINIMAL) -> str:
+def csv_text(rows: Sequence[Sequence[object]], delimiter: str = ",", quoting: Quoting = csv.QUOTE_MINIMAL) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=delimiter, quoting=quoting).writerows(rows)
     return buffer.getvalue()
@@ -163,9 +164,14 @@ def test_empty_cells_after_the_last_column_are_not_read(tmp_path: Path) -> None:
     assert rows_of(table) == [(text, "yes") for text in TEXTS]
 
 
-def test_short_texts_below_a_header_are_no_types_and_roles(tmp_path: Path) -> None:
-    table = read(tmp_path, "text,label\ns,c\nm,i\na,b\na,c\nb,c\n")
+@pytest.mark.parametrize("below", ["s,c\nm,i\n", "c,nice film\nc,class\n"])
+def test_short_texts_below_a_header_are_no_types_and_roles(tmp_path: Path, below: str) -> None:
+    table = read(tmp_path, f"text,label\n{below}a,b\na,c\nb,c\n")
     assert (table.num_rows, table.notes) == (5, ())
+
+
+def test_line_ends_in_a_table_of_one_column_are_in_its_cells(tmp_path: Path) -> None:
+    assert rows_of(read(tmp_path, 'text\n"a\nb"\nc\n', "t.tsv")) == [("a\nb",), ("c",)]
 
 
 def test_blank_lines_between_rows_of_a_header_count_for_nothing(tmp_path: Path) -> None:

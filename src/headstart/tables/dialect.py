@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from headstart.errors import UsageError
 from headstart.tables.file_options import FileOptions
 from headstart.tables.text_lines import TextLines, text_lines
 
+Quoting = Literal[0, 1, 2, 3]
+"""The csv module's constants."""
 SAMPLE_LINES = 200
 BLOCK_LINES = 10_000
 LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
@@ -38,7 +41,7 @@ class Dialect:
     """
 
     delimiter: str
-    quoting: int = csv.QUOTE_MINIMAL
+    quoting: Quoting = csv.QUOTE_MINIMAL
     num_lines_above: int = 0
     notes: tuple[str, ...] = ()
 
@@ -76,7 +79,7 @@ def dialect_of(lines: TextLines, options: FileOptions, usual: str | None) -> Dia
     else:
         sign = _found(body, usual)
         notes = [] if sign == usual else [f"{_named(sign)} stand between the cells"]
-    quoting = csv.QUOTE_NONE if options.quoting == "none" else csv.QUOTE_MINIMAL
+    quoting: Quoting = csv.QUOTE_NONE if options.quoting == "none" else csv.QUOTE_MINIMAL
     if options.quoting is None and sign == "\t" and _are_literal(lines.path, options, above):
         quoting = csv.QUOTE_NONE
         notes.append("quotation marks are part of the text: they do not enclose cells")
@@ -161,7 +164,7 @@ class _Marks:
                 except csv.Error:
                     is_broken = True
         fails = is_broken or num_rows < self.num_lines
-        return fails and len(self.widths) == 1 and not self.do_enclose
+        return fails and len(self.widths) == 1 and self.widths != {0} and not self.do_enclose
 
     def _counted(self) -> Iterator[str]:
         for line in self._lines:

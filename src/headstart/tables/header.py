@@ -158,14 +158,20 @@ def _is_orange(rows: Sequence[Sequence[str]]) -> bool:
     names, *below = rows[:3]
     if any(len(cells) != len(names) for cells in below):
         return False
+    whole = [cells for cells in rows[3:] if len(cells) == len(names)]
     types, roles = ([cell.strip().casefold() for cell in cells] for cells in below)
-    # In place of "discrete" the values may be listed, as in "bad good".
-    are_types = all(ORANGE_TYPES.fullmatch(cell) or " " in cell for cell in types) and any(
-        ORANGE_TYPES.fullmatch(cell) for cell in types if cell
+    are_types = any(map(ORANGE_TYPES.fullmatch, filter(None, types))) and all(
+        ORANGE_TYPES.fullmatch(cell) or _lists_values(rows[1][place], [cells[place] for cells in whole])
+        for place, cell in enumerate(types)
     )
     are_roles = any(roles) and all(ORANGE_ROLES.fullmatch(cell) for cell in roles)
     has_word = any(len(cell) > 1 and " " not in cell for cell in (*types, *roles))
-    return are_types and are_roles and (has_word or "" in roles)
+    return are_types and are_roles and has_word
+
+
+def _lists_values(cell: str, values: Sequence[str]) -> bool:
+    """Whether a cell names all values of its column, as may stand in place of "discrete": "bad good"."""
+    return bool(values) and {value.strip() for value in values} - {""} <= set(cell.split())
 
 
 def _is_merged(rows: Sequence[Sequence[str]]) -> bool:
