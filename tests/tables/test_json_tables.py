@@ -205,6 +205,17 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, text: str, expected: str) -
     assert str(fault).removeprefix(str(tmp_path / "rows.json")).startswith(expected)
 
 
+def test_json_under_another_name(tmp_path: Path) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    for name in ("rows.txt", "rows", "rows.train"):
+        assert rows(read(tmp_path, lines, name)) == ROWS
+        assert rows(read(tmp_path, json.dumps({"data": ROWS}, indent=1), name)) == ROWS
+    for name in ("rows.csv", "rows.tsv"):
+        (fault,) = read(tmp_path, lines, name).faults
+        assert "holds JSON; call it .jsonl" in str(fault)
+    assert rows(read(tmp_path, 'text,label\n"[a]",x\n', "rows.csv")) == [{"text": "[a]", "label": "x"}]
+
+
 def test_a_damaged_first_line_costs_no_other(tmp_path: Path) -> None:
     table = read(tmp_path, '{"a": 1\n{"a": 2}\n{"a": 3}\n', "rows.jsonl")
     assert table.columns == {"a": (2, 3)}

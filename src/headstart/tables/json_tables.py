@@ -108,6 +108,13 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     yield from _scan(path, options, chunk_rows, is_lines=False)
 
 
+def holds_json(path: Path, options: FileOptions) -> bool:
+    """Whether a text file, whatever it is called, begins as JSON does: with an object or an array."""
+    with text_lines(path, options) as lines:
+        first = _next_written(lines).strip().removeprefix("\ufeff")
+    return first in ("{", "[", "[{") or (first.startswith(("{", "[")) and _is_whole(first))
+
+
 def _scan(
     path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
 ) -> Iterator[Table]:
