@@ -12,9 +12,7 @@ FILE_HELP = (
     "A table of your own: CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; a folder of texts or of the "
     "library datasets; or hub:OWNER/NAME."
 )
-ROWS_HELP = (
-    "CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; the text formats may be compressed as .gz."
-)
+ROWS_HELP = "CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; the text formats may be compressed as .gz."
 STORE_HELP = "The folder of runs that `headstart compare` wrote (its --store)."
 DATA, TRAINING = "Data", "Training"
 
