@@ -105,17 +105,26 @@ def test_labels_are_called_as_they_are_written(tmp_path: Path, values: list[obje
 
 
 def test_all_faults_of_both_files_are_said_at_once_in_order(tmp_path: Path) -> None:
-    bad = b'text,label\ngood,a\n ,b\nragged,a,c\nnone,\ncaf\xe9,b\n"multi\nline",b\n"open,a\n'
+    bad = 'text,label\ngood,a\n ,b\nnone,\n"multi\nline",b\n'
     validation = write(tmp_path / "v.csv", "text,label\nx,a\ny,zz\n,zz\n")
     assert faults_of(write(tmp_path / "t.csv", bad), validation=validation) == [
-        "t.csv:3: the text ('text') is empty",
+        "t.csv:3: the text ('text') is empty; `drop_incomplete` leaves such rows out",
+        "t.csv:4: the label ('label') is missing; `drop_incomplete` leaves such rows out",
+        "v.csv:3: the label is none of the training rows' classes: a, b: 'zz'",
+        "v.csv:4: the text ('text') is empty; `drop_incomplete` leaves such rows out",
+    ]
+
+
+def test_faults_of_the_files_come_before_those_of_cells(tmp_path: Path) -> None:
+    bad = b'text,label\ngood,a\n ,b\nragged,a,c\nnone,\ncaf\xe9,b\n"multi\nline",b\n"open,a\n'
+    validation = write(tmp_path / "v.csv", "text,label\nx,a,b\ny,zz\n")
+    assert faults_of(write(tmp_path / "t.csv", bad), validation=validation) == [
         "t.csv:4: has 3 cells, the header has 2",
-        "t.csv:5: the label ('label') is missing",
         "t.csv:6: the byte 0xE9 at character 4 is not UTF-8; give its `encoding`, such as cp1252, or save the file as "
         "UTF-8",
-        "t.csv:9: a quotation mark is opened in this row and never closed",
-        "v.csv:3: the label 'zz' is not one of the training file's",
-        "v.csv:4: the text ('text') is empty",
+        "t.csv:9: a quotation mark is opened in this row and never closed; give `quoting` none if quotation marks are "
+        "part of the text",
+        "v.csv:2: has 3 cells, the header has 2",
     ]
 
 
@@ -142,18 +151,20 @@ def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], ex
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ({"label": "x"}, "the text ('text') is empty"),
-        ({"text": None, "label": "x"}, "the text ('text') is empty"),
-        ({"text": 3, "label": "x"}, "the text ('text') is not text but 3"),
+        ({"label": "x"}, "the text ('text') is empty; `drop_incomplete` leaves such rows out"),
+        ({"text": None, "label": "x"}, "the text ('text') is empty; `drop_incomplete` leaves such rows out"),
+        ({"text": 3, "label": "x"}, "the text ('text') is not text: 3"),
         ({"text": "half \ud83d", "label": "x"}, "holds half of a character (an unpaired surrogate)"),
-        ({"text": "t"}, "the label ('label') is missing"),
-        ({"text": "t", "label": None}, "the label ('label') is missing"),
-        ({"text": "t", "label": float("nan")}, "the label ('label') is missing"),
-        ({"text": "t", "label": 5}, "the column 'label' mixes text and numbers: 1 row is a number, this the first"),
-        ({"text": "t", "label": {"x": 1}}, "the label ('label') is neither text nor a number but {'x': 1}"),
+        ({"text": "t"}, "the label ('label') is missing; `drop_incomplete` leaves such rows out"),
+        ({"text": "t", "label": None}, "the label ('label') is missing; `drop_incomplete` leaves such rows out"),
+        (
+            {"text": "t", "label": float("nan")},
+            "the label ('label') is missing; `drop_incomplete` leaves such rows out",
+        ),
         (
             {"text": "t", "label": "X"},
-            "the labels 'x' and 'X' differ by case or spaces only: did you mean to merge them?",
+            "the labels 'x' and 'X' differ by case or spaces only; `merge_labels` makes them one class, `labels` gives "
+            "one of them another name",
         ),
     ],
 )
@@ -165,7 +176,9 @@ def test_faults_of_json_values(tmp_path: Path, row: dict[str, object], expected:
 def test_a_class_whose_only_row_is_faulty_is_not_called_missing(tmp_path: Path) -> None:
     training = write(tmp_path / "t.csv", "text,label\na,x\nb,x\nc,y\n,z\n")
     validation = write(tmp_path / "v.csv", "text,label\nd,z\n")
-    assert faults_of(training, validation=validation) == ["t.csv:5: the text ('text') is empty"]
+    assert faults_of(training, validation=validation) == [
+        "t.csv:5: the text ('text') is empty; `drop_incomplete` leaves such rows out"
+    ]
 
 
 def test_a_missing_column_of_the_validation_file(tmp_path: Path) -> None:
@@ -209,22 +222,23 @@ def test_faults_of_unlabelled_rows(tmp_path: Path) -> None:
 
 
 def test_labelled_rows_of_a_known_task(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", "text,label\na,yes\nb,no\nc,1\n")
-    assert read_labelled(str(path), TASK).labels == (1, 0, 1)
+    path = write(tmp_path / "t.csv", "text,label\na,yes\nb,no\nc, yes \n")
+    assert read_labelled(str(path), TASK).split.labels == (1, 0, 1)
     with pytest.raises(DataError) as caught:
         read_labelled(str(write(path, "text,label\na,maybe\n,yes\nc,2\n")), TASK)
     assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
-    assert "'maybe' is not one of the classes 'no', 'yes'" in str(caught.value)
+    assert "the label is none of the model's classes: no, yes: 'maybe', '2'" in str(caught.value)
+    assert caught.value.remedy == "  Say which class is meant: `labels` maybe=...,2=..."
     with pytest.raises(DataError, match="the column 'label'"):
         read_labelled(str(write(path, "text,verdict\na,yes\n")), TASK)
 
 
 def test_a_number_is_a_class_and_no_index_where_classes_are_numbers(tmp_path: Path) -> None:
     task = Task(name="t", text_columns=("text",), label_column="label", labels=("1", "2", "3"))
-    path = write(tmp_path / "t.csv", "text,label\na,1\nb,3\n")
-    assert read_labelled(path, task).labels == (0, 2)
-    with pytest.raises(DataError, match="'0' is not one of the classes"):
-        read_labelled(write(path, "text,label\na,0\n"), task)
+    path = str(write(tmp_path / "t.csv", "text,label\na,1\nb,3\n"))
+    assert read_labelled(path, task).split.labels == (0, 2)
+    with pytest.raises(DataError, match="none of the model's classes: 1, 2, 3: '0'"):
+        read_labelled(str(write(Path(path), "text,label\na,0\n")), task)
 
 
 @pytest.mark.real
@@ -248,11 +262,11 @@ def test_numbers_that_are_not_whole_are_a_regression_and_it_is_said(tmp_path: Pa
     content = "text,label\n" + "".join(f"row {row},{row / 4}\n" for row in range(10))
     data, labels = kinds_of(tmp_path, content)
     assert data.task.kind is kind_named("regression")
-    assert data.task.metrics == ("pearson", "spearman")
+    assert data.task.metrics == ("pearson", "spearman", "mae", "rmse")
     assert sorted(labels) == [row / 4 for row in range(10)]  # type: ignore[type-var]
     assert any(note.startswith("kind: regression, since the labels are numbers") for note in data.notes)
     halves = "text,label\n" + "".join(f"row {row},{row % 2 / 2}\n" for row in range(10))
-    assert kinds_of(tmp_path, halves, kind=kind_named("classification"))[0].task.labels == ("0.0", "0.5")
+    assert kinds_of(tmp_path, halves, kind=kind_named("classification"))[0].task.labels == ("0", "0.5")
 
 
 def test_whole_numbers_are_classes_unless_it_is_said_otherwise(tmp_path: Path) -> None:

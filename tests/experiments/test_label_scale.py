@@ -157,6 +157,7 @@ def test_a_head_without_a_bias_keeps_zero_where_it_is(tmp_path: Path) -> None:
     [
         ((1e9, 1e9 + 1, 1e9 + 2), "do not tell them apart[^$]*Subtract 1000000001 from the labels"),
         ((1e38, -1e38), "larger or smaller unit"),
+        ((1e300, -1e300), "larger or smaller unit"),
         ((1e-40, 2e-40), "larger or smaller unit"),
     ],
 )

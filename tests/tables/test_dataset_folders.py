@@ -81,6 +81,11 @@ def test_what_is_not_used_is_said(clone: Path) -> None:
     assert "the test split (4 rows) has no labels: it is not used" in load_file(str(clone)).notes
 
 
+def test_a_card_without_a_head_is_not_remarked_on(clone: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tables_of(str(clone), FileOptions())
+    assert "card" not in capfd.readouterr().err
+
+
 def test_rows_of_shards_are_numbered_through(clone: Path) -> None:
     train = tables_of(str(clone), FileOptions())["train"]
     assert str(train.fault("odd", 7)) == f"{clone / 'train'}: row 8: odd"
@@ -140,3 +145,25 @@ def test_which_splits_are_used(names: list[str], used: dict[str, str], said: tup
 def test_a_data_set_without_a_training_split_says_the_way_on() -> None:
     with pytest.raises(UsageError, match=r"(?s)only: test, full.*to_parquet\('train.parquet'\)"):
         used_splits("data", ["test", "full"])
+
+
+def test_data_sets_on_the_hub_have_the_names_of_their_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = DatasetDict({"train": rows(4), "test": rows(2)})
+    asked = []
+
+    def load(name: str, config: str | None, revision: str | None) -> DatasetDict:
+        asked.append((name, config, revision))
+        return found
+
+    monkeypatch.setattr("datasets.load_dataset", load)
+    tables = tables_of("hub:owner/name", FileOptions(config="plain", revision="main"))
+    assert asked == [("owner/name", "plain", "main")]
+    assert list(tables["train"].columns["label"]) == ["pos", "neg", "pos", "neg"]
+    assert tables["test"].declared == {"label": ("pos", "neg")}
+
+
+def test_a_folder_that_is_damaged_says_the_way_on(tmp_path: Path) -> None:
+    rows(4).save_to_disk(tmp_path / "saved")
+    next((tmp_path / "saved").glob("*.arrow")).write_bytes(b"no more")
+    with pytest.raises(UsageError, match=r"(?s)cannot be read.*save_to_disk"):
+        tables_of(str(tmp_path / "saved"), FileOptions())

@@ -160,6 +160,16 @@ def test_a_label_file_of_any_name(tmp_path: Path) -> None:
         read_table(tmp_path / "a.csv", FileOptions(label_file="gold"))
 
 
+def test_validation_rows_have_labels_of_their_own(tmp_path: Path) -> None:
+    make(tmp_path, {"a.txt": "x\nz\n", "gold": "1\n2\n", "dev.txt": "v\nw\n", "dev.labels": "2\n1\n"})
+    options = FileOptions(label_file=str(tmp_path / "gold"), validation=str(tmp_path / "dev.txt"))
+    tables = tables_of(str(tmp_path / "a.txt"), options)
+    assert pairs(tables["train"]) == [("x", "1"), ("z", "2")]
+    assert pairs(tables["validation"]) == [("v", "2"), ("w", "1")]
+    with pytest.raises(UsageError, match="`label_file` would have no effect"):
+        tables_of(str(tmp_path), options)
+
+
 def test_a_folder_of_text_and_label_files(tmp_path: Path) -> None:
     files = {
         f"{split}_{what}.txt": f"{split} {what}\n" * 2

@@ -115,7 +115,14 @@ def test_objects_inside_rows_are_columns(tmp_path: Path) -> None:
     normal = pd.json_normalize(written)
     assert set(table.columns) == set(normal.columns)
     (fault,) = read(tmp_path, [{"a.b": 1, "a": {"b": 2}}]).faults
-    assert "two values are called 'a.b'" in str(fault)
+    assert "two columns are called 'a.b'" in str(fault)
+
+
+def test_an_object_among_other_values_stays_a_value(tmp_path: Path) -> None:
+    table = read(tmp_path, [{"text": "a", "label": "x"}, {"text": "b", "label": {"x": 1}}, {"text": "c"}])
+    assert table.columns["label"] == ("x", {"x": 1}, None)
+    choices = [{"label": {"choices": ["a"]}}, {"label": {"choices": ["a", "b"]}}]
+    assert rows(read(tmp_path, choices)) == choices
 
 
 def test_missing_is_not_empty_and_nan_is_missing(tmp_path: Path) -> None:
@@ -196,6 +203,17 @@ def test_pieces_are_those_of_the_whole(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, text: str, expected: str) -> None:
     (fault,) = read(tmp_path, text).faults
     assert str(fault).removeprefix(str(tmp_path / "rows.json")).startswith(expected)
+
+
+def test_json_under_another_name(tmp_path: Path) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    for name in ("rows.txt", "rows", "rows.train"):
+        assert rows(read(tmp_path, lines, name)) == ROWS
+        assert rows(read(tmp_path, json.dumps({"data": ROWS}, indent=1), name)) == ROWS
+    for name in ("rows.csv", "rows.tsv"):
+        (fault,) = read(tmp_path, lines, name).faults
+        assert "holds JSON; call it .jsonl" in str(fault)
+    assert rows(read(tmp_path, 'text,label\n"[a]",x\n', "rows.csv")) == [{"text": "[a]", "label": "x"}]
 
 
 def test_a_damaged_first_line_costs_no_other(tmp_path: Path) -> None:

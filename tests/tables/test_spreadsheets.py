@@ -130,7 +130,7 @@ def test_errors_stand_as_a_program_shows_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sheet", "expected", "note"),
     [
-        ([["Survey 2024"], [], HEADER, ["a", 1]], [("a", "1")], "1 row of one cell above the header: left out"),
+        ([["Survey 2024"], [], HEADER, ["a", 1]], [("a", "1")], ""),
         ([[None, *HEADER], [0, "a", 1], [1, "b", 2]], [("a", "1"), ("b", "2")], "row numbers (no name): left out"),
         ([[None, *HEADER], [7, "a", 1], [3, "b", 2]], [("a", "1"), ("b", "2")], "row numbers (no name): left out"),
         ([["text ", " label", " "], ["a", 1, " "]], [("a", "1")], ""),
@@ -143,6 +143,15 @@ def test_what_stands_around_a_table_is_left_out_and_said(
     assert list(table.columns) == HEADER
     assert rows_of(table) == expected
     assert note in " ".join(table.notes)
+    assert table.dropped == ({"a title above the header": 1} if sheet[0] == ["Survey 2024"] else {})
+
+
+def test_header_rows_are_those_of_csv_files(tmp_path: Path) -> None:
+    ids = ['{"ImportId":"QID1"}', '{"ImportId":"QID2"}']
+    sheet = [HEADER, ["What do you think?", "Good or bad?"], ids, ["a", "good"], ["b", "bad"]]
+    table = read_table(workbook(tmp_path / "t.xlsx", {"s": sheet}))
+    assert rows_of(table) == [("a", "good"), ("b", "bad")]
+    assert "Qualtrics" in " ".join(table.notes)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def _file(folder: Path, written: str) -> str:
 
 
 def _file_unless_task(folder: Path, written: str) -> str:
-    return written if is_task(written) else _file(folder, written)
+    return written if is_task(written) and not (folder / written).is_dir() else _file(folder, written)
 
 
 def _folder_if_there(folder: Path, written: str) -> str:

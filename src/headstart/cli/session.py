@@ -15,7 +15,7 @@ from headstart.experiments.task_rows import TaskRows
 from headstart.option import given, named
 from headstart.store.layout import file_part
 from headstart.tables.file_options import LABELLED, FileOptions
-from headstart.tables.paths import HUB_PREFIX, absolute
+from headstart.tables.paths import ADDRESS, HUB_PREFIX, absolute
 from headstart.tables.sources import distinct_names, name_of
 from headstart.tasks.catalogue import TASKS
 
@@ -165,8 +165,11 @@ def _other_sources(names: Sequence[str], reading: FileOptions, root: str | None)
 
 
 def is_task(name: str) -> bool:
-    """Whether a name is a task's, which has no suffix; anything else is a file or a data set on the hub."""
-    return name in TASKS or not (name.startswith(HUB_PREFIX) or Path(name).suffix)
+    """Whether a name is a task's, which has no suffix; anything else is a file, a folder or a data set on the hub."""
+    if name in TASKS:
+        return True
+    path = Path(name)
+    return not (name.startswith((HUB_PREFIX, "~")) or ADDRESS.match(name) or path.suffix or path.is_dir())
 
 
 def _require_own_files(sources: Sequence[TaskSource]) -> None:

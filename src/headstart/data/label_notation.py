@@ -1,16 +1,21 @@
-"""How a label column is written: lists in cells, 0 and 1 for each class, signs between labels."""
+"""How a label column is written: lists in cells, 0 and 1 for each class, signs between labels, decimal commas."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from headstart.errors import UsageError
 from headstart.kinds.cells import is_missing, unpacked
 from headstart.kinds.kind import Kind
 from headstart.tables.file_options import FileOptions
 
 SEPARATORS = ("|", ";", ",")
 """What people write between several labels of one cell."""
+SPACES = "\u00a0\u202f "
+"""What stands between groups of three digits, beside dots and apostrophes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,57 +43,95 @@ class Notation:
             value = [str(place) for place, is_there in enumerate(value) if is_there]
         if self.is_single and isinstance(value, list) and len(value) == 1:
             value = value[0]
-        if self.decimal != "." and isinstance(value, str) and "." not in value:
-            value = value.replace(self.decimal, ".")
-        return value
+        return _with_a_dot(value, self.decimal) if self.decimal != "." and isinstance(value, str) else value
 
     def is_missing(self, value: object) -> bool:
         """Whether a cell has no label; where labels are separated, empty text says that none of them holds."""
         return is_missing(value) and not (self.separator is not None and isinstance(value, str))
 
 
-def notation_of(values: Sequence[object], kind: Kind | None, options: FileOptions) -> Notation:
+def notation_of(
+    values: Sequence[object], kind: Kind | None, options: FileOptions, known: Set[str] = frozenset()
+) -> Notation:
     """Return how a column is written.
 
     Args:
-        values: the training rows' cells, as the table has them.
+        values: the cells that are not missing, as the table has them.
         kind: of answer, where it is known.
         options: may name a separator and a decimal sign.
+        known: classes, where they are known.
+
+    Raises:
+        UsageError: if a sign stands in cells of several labels each, and it is not clear whether it separates them.
     """
-    cells = [unpacked(value) for value in values if not is_missing(value)]
-    lists = [cell for cell in cells if isinstance(cell, list)]
-    decimal = options.decimal
+    cells = [unpacked(value) for value in values]
     takes_several = kind is not None and kind.takes_several
-    if lists:
-        is_one_hot = len(lists) == len(cells) and _are_one_hot(lists)
-        sizes = {sum(map(bool, cell)) if is_one_hot else len(cell) for cell in lists}
-        is_single = sizes == {1} and not takes_several
-        notes = (
-            [f"the labels are lists of 0 and 1: the classes are called 0 to {len(lists[0]) - 1}"] if is_one_hot else []
+    if any(isinstance(cell, list) for cell in cells):
+        return _of_lists(cells, options, takes_several=takes_several)
+    if options.separator is not None or not takes_several:
+        return Notation(separator=options.separator, decimal=options.decimal)
+    found = likely_separator(cells, known)
+    if found is not None:
+        return Notation(separator=found, notes=(f"`separator` {found!r} was found between the labels of a cell",))
+    unclear = [sign for sign in SEPARATORS if any(isinstance(cell, str) and sign in cell for cell in cells)]
+    if unclear:
+        raise UsageError(
+            f"{' and '.join(map(repr, unclear))} stand in labels, and it is not clear that they separate them",
+            remedy="  Give `separator`: the sign between the labels of a cell, or '|' if every cell is one label.",
         )
-        if is_single:
-            notes.append("every list holds one label: a row has one class")
-        return Notation(
-            separator=options.separator, is_one_hot=is_one_hot, is_single=is_single, decimal=decimal, notes=tuple(notes)
-        )
-    if options.separator is None and takes_several:
-        found = likely_separator(cells)
-        if found is not None:
-            return Notation(separator=found, notes=(f"{found!r} stands between the labels of a cell",))
-    return Notation(separator=options.separator, decimal=decimal)
+    return Notation()
 
 
-def likely_separator(cells: Sequence[object]) -> str | None:
-    """Return the sign that cuts cells of text into labels which recur in other cells; None where no sign does."""
-    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
-    whole = set(texts)
+def likely_separator(cells: Sequence[object], known: Set[str] = frozenset()) -> str | None:
+    """Return the sign that cuts cells of text into known labels, or such that recur in others; None where none does.
+
+    A comma may be part of a name, so that it has to leave no more labels than there are different cells.
+    """
+    whole = {cell.strip() for cell in cells if isinstance(cell, str)} - {""}
     for sign in SEPARATORS:
-        parts = {part.strip() for text in whole for part in text.split(sign)} - {""}
-        if any(sign in text for text in whole) and len(parts) <= len(whole):
+        uses = Counter(part for text in whole for part in {part.strip() for part in text.split(sign)} - {""})
+        is_there = any(sign in text for text in whole)
+        recurs = len(uses) <= len(whole) or (sign != "," and any(count > 1 for count in uses.values()))
+        if is_there and (recurs or uses.keys() <= known):
             return sign
     return None
 
 
+def _of_lists(cells: Sequence[object], options: FileOptions, *, takes_several: bool) -> Notation:
+    lists = [cell for cell in cells if isinstance(cell, list)]
+    is_one_hot = len(lists) == len(cells) and _are_one_hot(lists)
+    sizes = {sum(map(bool, cell)) if is_one_hot else len(cell) for cell in lists}
+    is_single = sizes == {1} and not takes_several
+    notes = []
+    if is_one_hot:
+        last = len(lists[0]) - 1
+        named = "" if options.labels else "; `labels` 0=... names them"
+        notes.append(f"the labels are lists of 0 and 1, one for each class: the classes are 0 to {last}{named}")
+    if is_single:
+        notes.append("every list holds one label: a row has one class")
+    return Notation(
+        separator=options.separator,
+        is_one_hot=is_one_hot,
+        is_single=is_single,
+        decimal=options.decimal,
+        notes=tuple(notes),
+    )
+
+
 def _are_one_hot(lists: Sequence[list[object]]) -> bool:
+    """Return whether lists hold a 0 or a 1 for each class, and not the names 0 and 1, each at most once and sorted."""
     length = len(lists[0])
-    return length > 1 and all(len(each) == length and all(part in (0, 1) for part in each) for each in lists)
+    of_digits = all(len(each) == length and all(part in (0, 1) for part in each) for each in lists)
+    return length > 1 and of_digits and not all(length == 2 and each == [0, 1] for each in lists)
+
+
+def _with_a_dot(text: str, decimal: str) -> str:
+    """Return a number with a dot before its decimals and no signs between groups of digits; other text as it is."""
+    groups = "".join(sign for sign in f".,'\u2019{SPACES}" if sign != decimal)
+    number = re.fullmatch(
+        rf"([+-]?)(\d+|\d{{1,3}}(?:[{re.escape(groups)}]\d{{3}})+)(?:{re.escape(decimal)}(\d+))?", text.strip()
+    )
+    if number is None:
+        return text
+    sign, whole, decimals = number.groups()
+    return f"{sign}{re.sub('[^0-9]', '', whole)}" + (f".{decimals}" if decimals else "")

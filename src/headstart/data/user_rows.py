@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,13 +17,13 @@ from headstart.data.written_labels import (
     LabelReading,
     WrittenLabels,
     class_faults,
+    reading_for,
     reading_of,
     unknown_classes,
 )
-from headstart.errors import DataError, DataFault
-from headstart.kinds.cells import class_name, is_missing
+from headstart.errors import DataError, DataFault, UsageError
+from headstart.kinds.cells import DIGIT_OF, class_name, is_missing
 from headstart.kinds.kind import Kind
-from headstart.kinds.spelling import folded
 from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.sources import name_of, table_to_score, tables_of
@@ -123,12 +124,16 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     faults = [fault for table in tables.values() for fault in table.faults]
     choice = _choose(training_table, options)
     if choice.columns is None:
-        raise _data_error(faults or [training_table.fault(problem) for problem in choice.problems])
+        doubts = filter(None, [training_table.header_doubt])
+        raise _data_error(faults or [training_table.fault(problem) for problem in (*doubts, *choice.problems)])
     columns = choice.columns
     if faults:
         raise _data_error(faults)
     tables = {split: with_label_sets(table, columns.label, faults) for split, table in tables.items()}
     tables, of_splits = without_unlabelled_test(tables, columns.label)
+    faults += [fault for table in tables.values() for fault in _missing_of(table, columns)]
+    if faults:
+        raise _data_error(faults)
     reading = reading_of(tables[TRAIN], columns, options)
     notes = [*choice.notes, *reading.notes, *of_splits, *(note for table in tables.values() for note in said_by(table))]
     if options.drop_incomplete:
@@ -139,6 +144,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     faults += [fault for table in tables.values() for fault in _group_faults(table, options.group)]
     if faults:
         raise _data_error(faults)
+    _refuse_names_without_rows(rows[TRAIN].written, options)
     kind = reading.kind
     declared = tables[TRAIN].declared.get(columns.label, ())
     classes = sorted_labels(rows[TRAIN].written.first_rows, map(reading.name, declared)) if kind.has_classes else ()
@@ -201,42 +207,64 @@ def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
     )
 
 
-def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> Split:
-    """Return a whole file of labelled rows for a known task: `labelled_split` of its table."""
-    return labelled_split(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRows:
+    """Rows of a known task, and sentences that say how they were read and how many were left out."""
+
+    split: Split
+    notes: tuple[str, ...] = ()
 
 
-def labelled_split(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> Split:
+def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> LabelledRows:
+    """Return a whole file of labelled rows for a known task: `labelled_rows` of its table."""
+    return labelled_rows(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
+
+
+def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> LabelledRows:
     """Return a table of labelled rows for a known task, its classes and columns.
 
     A class is called by its name, or by what `labels` says is called so; never by its index.
 
     Raises:
         DataError: with all faults of the rows; a label that is not one of the task's is a fault.
+        UsageError: if options come that have no effect on the task's kind of answer.
     """
     if task.row_format != "texts":
-        return read_split(task, table.with_codes(task.label_column))
+        split = read_split(task, table.with_codes(task.label_column))
+        return LabelledRows(split=split, notes=said_by(table))
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
     table = with_label_sets(table, columns.label, faults)
-    missing = _missing_columns(table, columns.text, columns.choices, columns.label)
+    missing = _missing_of(table, columns)
     if faults or missing:
         raise _data_error([*faults, *missing])
-    reading = reading_of(table, columns, replace(options, kind=task.kind))
+    reading = reading_for(table, columns, task.kind, task.labels, options)
+    notes = [*said_by(table), *reading.notes]
     if options.drop_incomplete:
-        table = _without_incomplete({"": table}, columns, reading.notation)[0][""]
-    own = {class_name(name): name for name in task.labels}
-    spellings = {folded(name): name for name in task.labels} if options.merge_labels else {}
-    rows = _rows(table, columns, replace(reading, names={**own, **reading.names}, spellings=spellings), faults)
+        tables, dropped = _without_incomplete({"": table}, columns, reading.notation)
+        table, notes = tables[""], [*notes, *dropped]
+    rows = _rows(table, columns, reading, faults)
     index = {name: number for number, name in enumerate(task.labels)}
     unknown = unknown_classes(table, rows.written, index, "the model's") if index else []
-    remedy = ""
-    if unknown:
-        written = ",".join(f"{fault.value}=..." for fault in unknown[:3])
-        remedy = f"  Say which class is meant: `labels` {written}"
     if faults or unknown:
-        raise _data_error([*faults, *unknown], remedy)
-    return rows.split(index)
+        raise _data_error([*faults, *unknown], _labels_remedy(rows.written, index) if unknown else "")
+    return LabelledRows(split=rows.split(index), notes=tuple(dict.fromkeys(notes)))
+
+
+def _labels_remedy(written: WrittenLabels, known: Mapping[str, int]) -> str:
+    """Return how to say which classes are meant, for the first names that are not known."""
+    unknown = sorted((name for name in written.first_rows if name not in known), key=written.first_rows.__getitem__)
+    return f"  Say which class is meant: `labels` {','.join(f'{name}=...' for name in unknown[:3])}"
+
+
+def _refuse_names_without_rows(written: WrittenLabels, options: FileOptions) -> None:
+    """Refuse `labels` that give a name to what no training row has."""
+    unused = [before for before, name in options.labels if name not in written.first_rows]
+    if unused:
+        raise UsageError(
+            f"`labels` would have no effect: no training row has {' or '.join(map(repr, unused))}",
+            remedy="  Leave them out, or write them as the table does.",
+        )
 
 
 def with_label_sets(table: Table, label: str, faults: list[DataFault]) -> Table:
@@ -250,23 +278,29 @@ def with_label_sets(table: Table, label: str, faults: list[DataFault]) -> Table:
     sets: list[list[str] | None] = [[] for _ in range(table.num_rows)]
     for name in names:
         for row, value in enumerate(table.columns[name]):
-            written = "" if is_missing(value) else str(class_name(value))
+            written = _digit(value)
             labels = sets[row]
-            if written in ("1", "true") and labels is not None:
-                labels.append(name)
-            elif not written:
+            if not written:
                 sets[row] = None
-            elif written not in ("0", "false", "1", "true"):
+            elif written not in ("0", "1"):
                 faults.append(table.fault(f"the label ({name!r}) is neither 0 nor 1", row, value=value))
+            elif written == "1" and labels is not None:
+                labels.append(name)
     return replace(table, columns={**table.columns, label: sets}, arrow=None, declared={**table.declared, label: names})
+
+
+def _digit(value: object) -> str:
+    """Return "0" or "1" for a cell that says whether a class holds, "" for a missing one, and other text for others."""
+    try:
+        name = "" if is_missing(value) else class_name(value)
+    except ValueError:
+        return "neither"
+    return DIGIT_OF.get(name, name)
 
 
 def said_by(table: Table) -> tuple[str, ...]:
     """Return what a table's reader recognised, and what it left out, in sentences."""
-    left_out = [
-        f"{count} {'row was' if count == 1 else 'rows were'} left out: {why}" for why, count in table.dropped.items()
-    ]
-    return (*table.notes, *left_out)
+    return (*table.notes, *_left_out(table.dropped))
 
 
 def _data_error(faults: Sequence[DataFault], remedy: str = "") -> DataError:
@@ -285,8 +319,10 @@ def _choose(table: Table, options: FileOptions) -> ColumnChoice:
     if problems:
         return ColumnChoice(columns=None, problems=problems)
     names = [name for name in table.columns if name != options.split_column]
-    label_sets = split_list(options.label or "")
-    if len(label_sets) > 1 and options.label not in names and all(name in names for name in label_sets):
+    label_sets = split_list(options.label or "") if options.label not in names else ()
+    if len(label_sets) > 1 and any(name in names for name in label_sets):
+        if problems := column_problems(names, {f"label {number}": name for number, name in enumerate(label_sets, 1)}):
+            return ColumnChoice(columns=None, problems=problems)
         names = [*(name for name in names if name not in label_sets), str(options.label)]
     named = (options.text, options.text_pair, options.label, *options.choices)
     found = ColumnChoice(columns=None)
@@ -310,35 +346,44 @@ def _missing_columns(
         return []
     wanted = {**dict(zip(("text", "text_pair"), texts, strict=False)), "label": label}
     wanted |= {f"choices {number}": name for number, name in enumerate(choices, 1)}
-    return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
+    problems = column_problems(tuple(table.columns), wanted)
+    return [table.fault(problem) for problem in (*filter(None, [table.header_doubt if problems else ""]), *problems)]
+
+
+def _missing_of(table: Table, columns: Columns) -> list[DataFault]:
+    return _missing_columns(table, columns.text, columns.choices, columns.label)
 
 
 def _without_incomplete(
     tables: Mapping[str, Table], columns: Columns, notation: Notation
 ) -> tuple[dict[str, Table], list[str]]:
-    """Return the tables without rows that lack a text or a label, and a sentence that counts them."""
-    kept, count = dict[str, Table](), 0
+    """Return the tables without rows that lack a text or a label, and sentences that count them."""
+    kept, num_dropped = dict[str, Table](), Counter[str]()
     for split, table in tables.items():
-        texts = [table.columns[name] for name in columns.text if name in table.columns]
-        labels = table.columns.get(columns.label, [None] * table.num_rows)
-        whole = [
-            row
-            for row in range(table.num_rows)
-            if not notation.is_missing(labels[row]) and not any(is_missing(column[row]) for column in texts)
-        ]
+        texts = [table.columns[name] for name in columns.text]
+        labels = table.columns[columns.label]
+        whole = []
+        for row in range(table.num_rows):
+            if any(is_missing(column[row]) for column in texts):
+                num_dropped["no text"] += 1
+            elif notation.is_missing(labels[row]):
+                num_dropped["no label"] += 1
+            else:
+                whole.append(row)
         kept[split] = table.take(whole)
-        count += table.num_rows - len(whole)
-    rows = "1 row was" if count == 1 else f"{count} rows were"
-    return kept, [f"{rows} left out: no text or no label"] if count else []
+    return kept, _left_out(num_dropped)
+
+
+def _left_out(num_dropped: Mapping[str, int]) -> list[str]:
+    return [
+        f"{count} {'row was' if count == 1 else 'rows were'} left out: {why}"
+        for why, count in num_dropped.items()
+        if count
+    ]
 
 
 def _rows(table: Table, columns: Columns, reading: LabelReading, faults: list[DataFault]) -> Rows:
     """Return the rows that are whole; what is wrong with the others goes to `faults`."""
-    missing = _missing_columns(table, columns.text, columns.choices, columns.label)
-    faults += [fault for fault in missing if fault not in faults]
-    if missing or not table.columns:
-        nothing = WrittenLabels(kind=reading.kind, cells={}, first_rows={})
-        return Rows(table=table, columns=columns, written=nothing)
     good = _good_texts(table, columns.text, faults)
     choices = _good_choices(table, columns.choices, faults)
     written = reading.labels(table, columns, faults)
@@ -361,7 +406,7 @@ def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:
     faults = [] if has_own_validation else class_faults(training.table, training.written)
     for split, each in rows.items():
         if known and split != TRAIN:
-            faults += unknown_classes(each.table, each.written, known, "the training rows'")
+            faults += unknown_classes(each.table, each.written, sorted_labels(known), "the training rows'")
     return faults
 
 

@@ -32,10 +32,13 @@ def scale_of(kind: Kind, labels: Sequence[Label]) -> Scale:
     if not kind.has_units or not labels:
         return RAW
     numbers = kind.label_array(labels, 1)
-    scale, largest = kind.scale(numbers), float(abs(numbers).max())
-    if not (scale.size >= SMALLEST and largest <= LARGEST):
+    largest = float(abs(numbers).max())
+    scale = kind.scale(numbers) if largest <= LARGEST else RAW
+    if largest > LARGEST or scale.size < SMALLEST:
         raise UsageError(
-            f"the labels have a standard deviation of {scale.size:g}, and the largest is {largest:g}",
+            f"the largest of the labels is {largest:g}"
+            if largest > LARGEST
+            else f"the labels differ by {scale.size:g}",
             allowed=f"  Numbers that a model can answer with lie between {SMALLEST:g} and {LARGEST:g}.",
             remedy="  Write the labels in a larger or smaller unit.",
         )

@@ -102,8 +102,10 @@ def _read(source: TaskSource) -> TaskData:
 
 def _read_other(task: Task, other: TaskSource) -> TaskData:
     if other.file is not None:
-        rows = {task.evaluation_split: read_labelled(other.file, task, other.options)}
-        return TaskData(task=replace(task, name=other.name), splits=rows, fingerprint=fingerprint(task, rows))
+        labelled = read_labelled(other.file, task, other.options)
+        rows = {task.evaluation_split: labelled.split}
+        named = replace(task, name=other.name)
+        return TaskData(task=named, splits=rows, fingerprint=fingerprint(task, rows), notes=labelled.notes)
     data = _read(other)
     require_same_answers(task, data.task)
     splits = {data.task.evaluation_split: relabelled(data.evaluation, data.task, task)}

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
 from headstart.data.loading import load_task
-from headstart.data.user_rows import labelled_split, said_by
+from headstart.data.user_rows import labelled_rows
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.evaluate import Scores, evaluate
@@ -175,15 +175,16 @@ def evaluate_file(
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
     table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
+    labelled = labelled_rows(table, task, options)
     found = evaluate(
         load_saved_model(folder),
-        labelled_split(table, task, options),
+        labelled.split,
         batch_size=batch_size,
         precision=computed.name,
         device=device,
         progress=progress,
     )
-    return replace(found, notes=tuple(note for note in (remembered, *said_by(table), computed.reason) if note))
+    return replace(found, notes=tuple(note for note in (remembered, *labelled.notes, computed.reason) if note))
 
 
 def evaluate_task(

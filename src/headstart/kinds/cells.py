@@ -6,14 +6,20 @@ import ast
 import json
 import math
 import re
+from decimal import Decimal
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 INTEGER = re.compile(r"[+-]?\d+")
 WHOLE = re.compile(r"([+-]?\d+)\.0+")
 """A whole number, as tables write it whose column holds decimals, too."""
+FLOAT = re.compile(r"-?\d(\.\d+)?e[+-]\d{2,}")
+"""A number with an exponent, as Python writes it."""
 TRUTHS = ("true", "false")
-SCALARS = (str, int, float, bool, type(None))
-ARRAY_OF_NAMES = re.compile(r"""\[\s*(?:'[^']*'|"[^"]*")(?:\s+(?:'[^']*'|"[^"]*"))*\s*\]""")
+DIGIT_OF = {"true": "1", "false": "0"}
+"""The digit by which a format writes a truth that has no type for it."""
+QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+LIKE_A_LIST = re.compile(r"""\[.*[,'"].*\]""", re.DOTALL)
+ARRAY_OF_NAMES = re.compile(rf"\[\s*(?:{QUOTED.pattern})(?:\s+(?:{QUOTED.pattern}))+\s*\]", re.DOTALL)
 ARRAY_OF_NUMBERS = re.compile(r"\[\s*[+-]?\d+\.?(?:\s+[+-]?\d+\.?)*\s*\]")
 """How NumPy writes arrays: without commas."""
 LONGEST_LIST = 100_000
@@ -29,7 +35,7 @@ def class_name(value: object) -> str:
     """Return how a class is called: one value has one name, whatever the format of its table.
 
     Whole numbers have no decimals (`1.0` is `1`), truths are `true` and `false`; other text is itself, without spaces
-    around it.
+    around it, so that `007` and `1.10` stay what they are.
 
     Raises:
         ValueError: if the value cannot be a name.
@@ -40,25 +46,37 @@ def class_name(value: object) -> str:
         return _plain(value.strip())
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, int):
         return str(value)
+    if isinstance(value, float | Decimal) and math.isfinite(value):
+        return str(int(value)) if value == int(value) else str(float(value))
     raise ValueError(f"is neither text nor a number but {_what(value)}")
+
+
+def same_name(name: str) -> str:
+    """Return the canonical name of a class that has a name already, as one from another table or an older model has.
+
+    Names of one value have it in common: `1.0` and `1`, `True` and `true`. What cannot be a name of a cell is itself.
+    """
+    try:
+        return class_name(name)
+    except ValueError:
+        return name
 
 
 def unpacked(value: object) -> object:
     """Return the list that a cell holds, if it is written as text or in an annotation tool's object; else the cell.
 
     Lists, sets and tuples are read as JSON, Python and NumPy write them: `["a", "b"]`, `['a', 'b']`, `['a' 'b']`.
-    Label Studio writes `{"choices": ["a", "b"]}`.
+    Label Studio writes `{"choices": ["a", "b"]}`; other objects stay objects.
     """
-    if isinstance(value, str) and len(value) <= LONGEST_LIST:
+    if isinstance(value, str):
         text = value.strip()
-        if text[:1] in ("[", "{", "(") and text[-1:] in ("]", "}", ")"):
-            found = _literal(text)
-            return value if found is None else found
-        return value
+        is_written = text[:1] in ("[", "{", "(") and text[-1:] in ("]", "}", ")") and len(text) <= LONGEST_LIST
+        found = _literal(text) if is_written else None
+        value = value if found is None else found
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
     if isinstance(value, tuple):
         return list(value)
     choices = value.get("choices") if isinstance(value, dict) and len(value) == 1 else None
@@ -79,8 +97,14 @@ def index_below(value: object, size: int) -> int:
 def _plain(name: str) -> str:
     if name.casefold() in TRUTHS:
         return name.casefold()
+    if FLOAT.fullmatch(name) and repr(float(name)) == name:
+        return class_name(float(name))
+    if LIKE_A_LIST.fullmatch(name):
+        raise ValueError('looks like a list, and cannot be read as one: write ["a", "b"]')
     whole = WHOLE.fullmatch(name)
-    return name if whole is None else whole.group(1)
+    if whole is None:
+        return name
+    return "0" if whole.group(1) == "-0" else whole.group(1)
 
 
 def _what(value: object) -> str:
@@ -89,21 +113,18 @@ def _what(value: object) -> str:
     )
 
 
-def _literal(text: str) -> list[object] | None:
-    """Return the list of names or numbers that a text writes; None where it writes something else."""
-    if ARRAY_OF_NAMES.fullmatch(text) and "," not in re.sub(r"""'[^']*'|"[^"]*\"""", "", text):
-        return [first or second for first, second in re.findall(r"""'([^']*)'|"([^"]*)\"""", text)]
+def _literal(text: str) -> object:
+    """Return the list, set or object that a text writes; None where it writes something else."""
+    if ARRAY_OF_NAMES.fullmatch(text):
+        return [ast.literal_eval(name) for name in QUOTED.findall(text)]
     if ARRAY_OF_NUMBERS.fullmatch(text):
         return [int(number) for number in re.findall(r"[+-]?\d+", text)]
-    for read in (json.loads, ast.literal_eval):
+    # Python reads two quoted texts without a comma between them as one.
+    readers = (json.loads,) if re.search(r"\0\s*\0", QUOTED.sub("\0", text)) else (json.loads, ast.literal_eval)
+    for read in readers:
         try:
             found = read(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if isinstance(found, dict):
-            found = found.get("choices") if len(found) == 1 else None
-        if isinstance(found, set | frozenset):
-            found = sorted(found, key=str)
-        if isinstance(found, list | tuple) and all(isinstance(part, SCALARS) for part in found):
-            return list(found)
+        return found if isinstance(found, list | tuple | set | dict) else None
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, final
 
 from headstart.kinds.cells import NUMBER
@@ -112,5 +113,5 @@ class Regression(Kind):
 def _number(value: object) -> float | None:
     """Return a number, also where it is written as text; None where the value is neither."""
     is_text = isinstance(value, str) and NUMBER.fullmatch(value.strip())
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     return float(value) if is_text or is_number else None  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from headstart.errors import DataFault
 from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of, wants_names
 from headstart.tables.file_options import AS_GUESSED, FileOptions
-from headstart.tables.json_rows import columns_of, flat, has_objects
+from headstart.tables.json_rows import flat
 from headstart.tables.table import Table, unreadable
 
 PANDAS_INDEX = re.compile(r"__index_level_\d+__")
@@ -99,10 +99,8 @@ def with_features(table: Table, features: Mapping[str, Feature]) -> Table:
     if arrow is not None and arrow.schema.metadata is not None:
         arrow = arrow.replace_schema_metadata({k: v for k, v in arrow.schema.metadata.items() if k != METADATA_KEY})
     declared = {name: feature.classes for name, feature in new.items() if feature.classes}
-    if any(feature.holds_json for feature in new.values()) and has_objects(columns):
-        columns = dict(
-            columns_of([flat(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)])
-        )
+    if any(feature.holds_json for feature in new.values()):
+        columns = flat(columns)
     return replace(table, columns=columns, faults=tuple(faults), arrow=arrow, declared={**table.declared, **declared})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def saved_tables(folder: str, options: FileOptions) -> dict[str, Table]:
     """
     import datasets
 
-    with _said_for_people(folder):
+    with _said_for_people(folder, "  Write it again with datasets' save_to_disk, or to_parquet."):
         found = datasets.load_from_disk(folder)
     return _tables(folder, found, options)
 
@@ -68,7 +69,8 @@ def hub_tables(source: str, name: str, options: FileOptions) -> dict[str, Table]
     """
     import datasets
 
-    with _said_for_people(source):
+    remedy = f"  Where the hub can be reached: git clone https://huggingface.co/datasets/{name}, and give the folder."
+    with _said_for_people(source, remedy):
         found = datasets.load_dataset(name, options.config, revision=options.revision)
     return _tables(source, found, options)
 
@@ -87,7 +89,7 @@ def cloned_tables(folder: str, options: FileOptions) -> dict[str, Table]:
     from headstart.tables.arrow_tables import with_features
     from headstart.tables.datasets_features import features_of, wants_names
 
-    with _said_for_people(folder):
+    with _said_for_people(folder, "  Name one of its files."), _without_remarks_on_cards():
         builder = datasets.load_dataset_builder(folder, options.config)
     files = {str(split): [Path(file) for file in paths] for split, paths in (builder.config.data_files or {}).items()}
     used, notes = used_splits(folder, files)
@@ -125,17 +127,28 @@ def _tables(name: str, found: datasets.Dataset | datasets.DatasetDict, options: 
 
 
 @contextmanager
-def _said_for_people(name: str) -> Iterator[None]:
-    """Turn what datasets raises into an error of ours; a configuration that must be chosen comes with its remedy."""
+def _said_for_people(name: str, remedy: str) -> Iterator[None]:
+    """Turn what datasets raises into an error of ours; a configuration that must be chosen has its own remedy."""
     from datasets.exceptions import DatasetsError
 
     try:
         yield
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
         said = " ".join(str(error).split())
-        wants_config = "Config name is missing" in said or "BuilderConfig" in said
-        remedy = "  Name one with `config`." if wants_config else ""
+        if "Config name is missing" in said or "BuilderConfig" in said:
+            remedy = "  Name one with `config`."
         raise UsageError(f"the data set {name!r} cannot be read: {said}", remedy=remedy) from error
+
+
+@contextmanager
+def _without_remarks_on_cards() -> Iterator[None]:
+    """Silence the hub's library about cards without a head, which are none of a user's concern here."""
+    logger = logging.getLogger("huggingface_hub.repocard")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _split_of(path: Path) -> str | None:

@@ -150,7 +150,8 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _left_out(folder: Path, used: Sequence[Path]) -> Iterator[str]:
-    others = [path.name for path in sorted(folder.iterdir()) if path not in used and not path.name.startswith(".")]
+    counted = {*used, *(place for place in _folders_in(folder) if _is_unlabelled(place))}
+    others = [path.name for path in sorted(folder.iterdir()) if path not in counted and not path.name.startswith(".")]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         yield f"left out of {folder.name}: {', '.join(others[:3])}{more}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape one alone, no encoding can write it."""
@@ -67,17 +67,22 @@ class RowReader:
         return False
 
 
-def flat(row: Mapping[str, object]) -> JsonObject:
-    """Return a row with the members of each object in it as members of its own: `content.text`.
+def flat(columns: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]:
+    """Return columns with those of objects alone as the columns of their members: `content.text`.
 
     Raises:
-        ValueError: if two members come to one name.
+        ValueError: if two come to one name.
     """
-    found: JsonObject = {}
-    for name, value in _members("", row):
-        if name in found:
-            raise ValueError(f"two values are called {name!r}")
-        found[name] = value
+    found: dict[str, Sequence[object]] = {}
+    for name, values in columns.items():
+        parts = {name: values}
+        if _are_objects(values):
+            inner = columns_of([value if isinstance(value, dict) else {} for value in values])
+            parts = {f"{name}.{member}": each for member, each in flat(inner).items()}
+        for part, each in parts.items():
+            if part in found:
+                raise ValueError(f"two columns are called {part!r}")
+            found[part] = each
     return found
 
 
@@ -87,27 +92,17 @@ def columns_of(rows: Sequence[JsonObject]) -> dict[str, tuple[object, ...]]:
     return {name: tuple(row.get(name) for row in rows) for name in names}
 
 
-def has_objects(columns: Mapping[str, Sequence[object]]) -> bool:
-    """Whether a cell of any column is an object."""
-    return any(dict in set(map(type, values)) for values in columns.values())
-
-
-def is_label_set(value: Mapping[str, object]) -> bool:
-    """Whether an object is how Label Studio writes several labels: one value, and not columns."""
-    return value.keys() == {"choices"}
-
-
 def holds_half_a_character(row: object) -> bool:
     """Whether a name or text in a row could not be written in any encoding."""
     return SURROGATE.search(json.dumps(row, ensure_ascii=False)) is not None
 
 
-def _members(before: str, row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    for name, value in row.items():
-        if isinstance(value, dict) and not is_label_set(value):
-            yield from _members(f"{before}{name}.", value)
-        else:
-            yield f"{before}{name}", value
+def _are_objects(values: Sequence[object]) -> bool:
+    """Whether all values that are there are objects; {"choices": [...]}, Label Studio's several labels, is a value."""
+    if not set(map(type, values)) <= {dict, type(None)}:
+        return False
+    objects = [value for value in values if isinstance(value, dict)]
+    return bool(objects) and not all(value.keys() == {"choices"} for value in objects)
 
 
 def _cells(number: int) -> str:

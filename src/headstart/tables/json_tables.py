@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from headstart.errors import DataFault
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
-from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, has_objects, holds_half_a_character
+from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
 from headstart.tables.text_lines import TextLines, text_lines
@@ -108,6 +108,13 @@ def scan_json(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Tab
     yield from _scan(path, options, chunk_rows, is_lines=False)
 
 
+def holds_json(path: Path, options: FileOptions) -> bool:
+    """Whether a text file, whatever it is called, begins as JSON does: with an object or an array."""
+    with text_lines(path, options) as lines:
+        first = _next_written(lines).strip().removeprefix("\ufeff")
+    return first in ("{", "[", "[{") or (first.startswith(("{", "[")) and _is_whole(first))
+
+
 def _scan(
     path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
 ) -> Iterator[Table]:
@@ -176,10 +183,12 @@ class _Tables:
             rows, numbers = exported.rows, [numbers[place] for place in exported.places]
         if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
-        columns = columns_of(rows)
-        if has_objects(columns) and not self._as_written:
-            rows, numbers = self._flat(values, rows, numbers, wrong)
-            columns = columns_of(rows)
+        columns: Mapping[str, Sequence[object]] = columns_of(rows)
+        if not self._as_written:
+            try:
+                columns = flat(columns)
+            except ValueError as error:
+                return unreadable(self.path, str(error))
         places = tuple(values.places[number] for number in numbers)
         said = (note, self._reader.note, exported.note if exported else "")
         return Table(
@@ -206,19 +215,6 @@ class _Tables:
             elif row is not None:
                 wrong.append(values.fault(self.path, number, row))
         return rows, numbers
-
-    def _flat(
-        self, values: Values, rows: Sequence[JsonObject], numbers: Sequence[int], wrong: list[DataFault]
-    ) -> tuple[Sequence[JsonObject], Sequence[int]]:
-        """Return the rows without objects in them."""
-        good, kept = list[JsonObject](), list[int]()
-        for row, number in zip(rows, numbers, strict=True):
-            try:
-                good.append(flat(row))
-                kept.append(number)
-            except ValueError as error:
-                wrong.append(values.fault(self.path, number, str(error)))
-        return good, kept
 
 
 def _split_column(rows: Sequence[JsonObject]) -> str:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from headstart.errors import DataError
 from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
+from headstart.tables.dialect import SAMPLE_LINES, is_delimited
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
-from headstart.tables.json_tables import scan_json, scan_json_lines
+from headstart.tables.json_tables import holds_json, scan_json, scan_json_lines
+from headstart.tables.magic import HEAD_BYTES, binary_kind
 from headstart.tables.other_formats import way_on
 from headstart.tables.paths import local_path
 from headstart.tables.table import Table, joined, unreadable
 from headstart.tables.text_and_labels import label_file_of, lines_table, scan_text_and_labels
+from headstart.tables.text_lines import text_lines
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -83,6 +86,11 @@ def has_known_suffix(path: Path) -> bool:
     return _suffix(path) in SCANS
 
 
+def is_delimited_text(path: Path) -> bool:
+    """Whether a file is read as text with a sign between its cells."""
+    return SCANS.get(_suffix(path), scan_delimited) in (scan_csv, scan_tsv, scan_delimited)
+
+
 def is_spreadsheet(path: Path) -> bool:
     """Whether a file's suffix is that of a spreadsheet, which has sheets."""
     return _suffix(path) in SPREADSHEETS
@@ -108,7 +116,15 @@ def _scan_of(path: Path, options: FileOptions) -> Scan | str:
     labels = label_file_of(path, options)
     if labels is not None:
         return lambda path, options, chunk_rows: scan_text_and_labels(path, labels, options)
-    return _problem(path) or SCANS[_suffix(path)]
+    return _as_json(path, options) or _problem(path) or SCANS.get(_suffix(path), scan_delimited)
+
+
+def _as_json(path: Path, options: FileOptions) -> Scan | str | None:
+    """Return what reads a text file that holds JSON and is called otherwise, or what to call it; None for others."""
+    is_text = _suffix(path) in TEXT_SCANS or (_suffix(path) not in SCANS and not way_on(path))
+    if not (is_text and _suffix(path) not in JSON_SUFFIXES and path.is_file() and holds_json(path, options)):
+        return None
+    return "holds JSON; call it .jsonl" if _suffix(path) in (".csv", ".tsv") else scan_json_lines
 
 
 def _folder_scan(folder: Path, options: FileOptions) -> Scan | None:
@@ -126,11 +142,28 @@ def _problem(path: Path) -> str:
             "(train.csv), or what datasets' save_to_disk wrote; name a file in it, or give `label_from_path` where "
             "each class has a file"
         )
+    if not path.exists():
+        return "the file does not exist"
     if _suffix(path) in SCANS:
-        return "" if path.exists() else "the file does not exist"
+        return ""
     if said := way_on(path):
         return f"{path.suffix} is not read; {said}"
+    if path.is_file() and (said := binary_kind(_head(path))):
+        return f"the suffix {path.suffix!r} names no known format, and the file is {said}"
+    if path.is_file() and _holds_delimited_text(path):
+        return ""
     return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _holds_delimited_text(path: Path) -> bool:
+    """Whether a file whose suffix says nothing is a table nonetheless."""
+    with text_lines(path, AS_GUESSED) as lines:
+        return is_delimited(lines.peek(SAMPLE_LINES)) and not lines.faults
 
 
 def _why_empty(piece: Table | None) -> str:
@@ -179,6 +212,7 @@ def _statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> Itera
 
 
 JSON_LINES = (".jsonl", ".ndjson")
+JSON_SUFFIXES = (*JSON_LINES, ".json")
 TEXT_SCANS: dict[str, Scan] = {
     ".csv": scan_csv,
     ".tsv": scan_tsv,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -12,7 +13,7 @@ from zipfile import BadZipFile
 
 from headstart.errors import DataFault, UsageError, shortened
 from headstart.tables.file_options import FileOptions
-from headstart.tables.grid import NumberedRow, grid_tables
+from headstart.tables.header import NumberedRow, header_of
 from headstart.tables.table import Table, unreadable
 from headstart.tables.workbook_files import CellStates, cell_states
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DAMAGED = (BadZipFile, ParseError, zlib.error, EOFError, KeyError, ValueError, RuntimeError)
 """What reading a damaged archive of XML raises."""
+TITLES = "a title above the header"
 LARGEST_WHOLE = 10**15
 """Whole numbers under it are exact in a spreadsheet."""
 
@@ -48,7 +50,12 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             states = cell_states(path, name)
             rows = _rows(workbook.get_sheet_by_name(name), states)
             faults = [_uncomputed(path, cell, formula) for cell, formula in states.uncomputed.items()]
-            yield from grid_tables(path, rows, options, chunk_rows, faults=faults, notes=[note] if note else [])
+            yield from _tables(
+                Table(path=path, columns={}, faults=tuple(faults), notes=(note,) if note else ()),
+                rows,
+                options,
+                chunk_rows,
+            )
     except PasswordError:
         yield unreadable(path, "is protected by a password; save it without one")
     except (CalamineError, *DAMAGED) as error:
@@ -83,13 +90,53 @@ def _chosen_sheet(workbook: CalamineWorkbook, wanted: str | None) -> tuple[str |
 
 def _rows(sheet: CalamineSheet, states: CellStates) -> Iterator[NumberedRow]:
     """Yield the sheet's rows down to the last that is filled; an error stands there as a program shows it."""
-    _, first_column = sheet.start or (0, 0)
-    for number, values in enumerate(sheet.iter_rows(), 1):
+    for number, values in enumerate(sheet.to_python(skip_empty_area=False), 1):
         cells = [value if isinstance(value, str) else as_written(value) for value in values]
         if states.errors:
-            columns = range(first_column + 1, first_column + 1 + len(cells))
-            cells = [states.errors.get((number, column), cell) for column, cell in zip(columns, cells, strict=True)]
+            cells = [states.errors.get((number, column), cell) for column, cell in enumerate(cells, 1)]
         yield number, cells
+
+
+def _tables(known: Table, rows: Iterable[NumberedRow], options: FileOptions, chunk_rows: int) -> Iterator[Table]:
+    """Yield the rows below the header piece by piece, the first one with what is known of the sheet already.
+
+    Blank rows are none, and rows of one cell above a blank row and a wider header are titles.
+    """
+    filled = [row for row in rows if any(map(str.strip, row[1]))]
+    num_titles = 0 if options.no_header else _num_titles(filled)
+    header = header_of(iter(filled[num_titles:]), options)
+    if header is None or not filled:
+        yield known
+        return
+    body = list(header.rows)
+    faults = [*known.faults, *(_fault(known, problem, header.line) for problem in header.problems)]
+    faults += [
+        _fault(known, "the header stands here once more", line) for line, cells in body if cells == header.written
+    ]
+    if body and len(body[0][1]) != header.width:
+        said = f"has {len(body[0][1])} columns, the {header.named_by} has {header.width}"
+        yield replace(known, faults=(*faults, known.fault(said)))
+        return
+    notes = (*known.notes, *header.notes)
+    dropped = {TITLES: num_titles} if num_titles else {}
+    for begin in range(0, max(1, len(body)), chunk_rows):
+        piece = body[begin : begin + chunk_rows]
+        columns, problems = header.columns([cells for _, cells in piece])
+        faults += [_fault(known, problem, header.line) for problem in problems]
+        lines = tuple(line for line, _ in piece) if columns else ()
+        yield replace(known, columns=columns, lines=lines, faults=tuple(faults), notes=notes, dropped=dropped)
+        faults, notes, dropped = [], (), {}
+
+
+def _num_titles(rows: Sequence[NumberedRow]) -> int:
+    """Return how many rows of one cell stand above a wider one, with a blank row between: such a row is no header."""
+    widths = (sum(bool(cell.strip()) for cell in cells) for _, cells in rows)
+    first = next((place for place, width in enumerate(widths) if width > 1), 0)
+    return first if first and rows[first][0] - rows[first - 1][0] > 1 else 0
+
+
+def _fault(table: Table, message: str, line: int) -> DataFault:
+    return DataFault(file=str(table.path), line=line, message=message)
 
 
 def _uncomputed(path: Path, cell: tuple[int, int], formula: str) -> DataFault:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
 from headstart.tables.file_options import FileOptions
+from headstart.tables.paths import local_path
 from headstart.tables.splits import split_called
 from headstart.tables.table import Table, unreadable
 from headstart.tables.text_lines import text_lines
@@ -32,7 +33,7 @@ def label_file_of(path: Path, options: FileOptions) -> Path | None:
                 f"`label_file` would have no effect: {path.name} is no text file (.txt) of one text a line",
                 remedy="  Leave it out, and name the column of the labels with `label`.",
             )
-        return Path(options.label_file)
+        return local_path(options.label_file)
     if path.suffix.lower() != ".txt" or not path.is_file():
         return None
     beside = next((file for file in _candidates(path) if file != path and file.is_file()), None)
