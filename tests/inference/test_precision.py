@@ -43,11 +43,11 @@ def check(num_changed: int = 0, largest: float = 0.004) -> Bf16Check:
 
 
 AUTO = {
-    "close": (check(), "bf16", "of 200 held-out rows bf16 changed no decision, and no answer by more than 0.004"),
-    "at the bound": (check(largest=0.01), "bf16", "no answer by more than 0.01"),
-    "too far": (check(largest=0.0101), "fp32", "no answer by more than 0.01"),
-    "another decision": (check(num_changed=1), "fp32", "bf16 changed 1 decision, and"),
-    "other decisions": (check(num_changed=3), "fp32", "bf16 changed 3 decisions, and"),
+    "close": (check(), "bf16", "on 200 held-out rows bf16 changed no decisions and moved answers by up to 0.004"),
+    "at the bound": (check(largest=0.01), "bf16", "by up to 0.01"),
+    "too far": (check(largest=0.0101), "fp32", "by up to 0.0101 (allowed: none, 0.01)"),
+    "another decision": (check(num_changed=1), "fp32", "bf16 changed 1 decision and moved"),
+    "other decisions": (check(num_changed=3), "fp32", "bf16 changed 3 decisions and moved"),
     "not compared": (None, "fp32", "this model was not compared with itself in bf16"),
 }
 

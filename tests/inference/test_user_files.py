@@ -315,6 +315,17 @@ def test_bf16_is_taken_where_it_changes_nothing(model: Path, tmp_path: Path, mon
     assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "fp32.csv").read_bytes()
 
 
+def test_a_file_may_be_named_from_home_or_as_an_address(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = write_rows([row | {"verdict": "bad"} for row in user_rows()], tmp_path / "in.csv")
+    for number, named in enumerate(("~/in.csv", f"file://{given}", given)):
+        assert predict_file(model, named, tmp_path / f"{number}.csv").num_rows == 23
+        assert evaluate_file(model, named).num_rows == 23
+    assert len({(tmp_path / f"{number}.csv").read_bytes() for number in range(3)}) == 1
+
+
 def test_data_may_lie_under_an_address_of_this_machine_and_in_a_file_with_splits(model: Path, tmp_path: Path) -> None:
     rows = [{"content": {"text": text}, "label": "good"} for (text,) in texts(TEXT_TASK).texts]
     path = tmp_path / "rows in splits.json"

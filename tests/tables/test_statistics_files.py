@@ -76,6 +76,13 @@ def test_values_that_stata_declares_missing_are(tmp_path: Path) -> None:
     assert table.notes == ("rows whose value the file declares missing: 'label' (1)",)
 
 
+def test_names_of_missing_values_that_no_row_has_are_no_classes(tmp_path: Path) -> None:
+    names = {1: "neg", 2: "pos", "a": "refused"}
+    table = read(tmp_path / "t.dta", [1, 2, 2, None], names, missing_user_values={"label": ["a"]})
+    assert table.declared == {"label": ("neg", "pos")}
+    assert table.notes == ()
+
+
 def test_codes_of_text_have_names_too(tmp_path: Path) -> None:
     names = {"m": "male", "f": "female"}
     table = read(tmp_path / "t.sav", ["m", "f", "x", "-"], names, missing_ranges={"label": ["-"]})

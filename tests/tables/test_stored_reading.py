@@ -86,6 +86,8 @@ def test_a_column_of_splits_counts_where_it_is_there(tmp_path: Path) -> None:
     for header, expected in (("text,part", "part"), ("text,label", None)):
         (tmp_path / "in.csv").write_text(f"{header}\na,test\n")
         assert completed(kept, tmp_path / "in.csv")[0].split_column == expected
+    on_the_hub = StoredReading.of("train.csv", kept).completed(AS_GUESSED, "hub:some/rows", ("text",), labelled=True)
+    assert on_the_hub == (AS_GUESSED, "")
 
 
 def test_utf_8_is_recognised_to_the_last_byte(tmp_path: Path) -> None:

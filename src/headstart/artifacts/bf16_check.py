@@ -27,7 +27,9 @@ class Bf16Check:
         return self.num_changed == 0 and self.largest_difference <= LARGEST_ALLOWED
 
     def __str__(self) -> str:
+        decisions = "1 decision" if self.num_changed == 1 else f"{self.num_changed or 'no'} decisions"
+        allowed = "" if self.is_close else f" (allowed: none, {LARGEST_ALLOWED})"
         return (
-            f"of {self.num_rows} held-out rows bf16 changed {self.num_changed or 'no'} "
-            f"decision{'s' if self.num_changed > 1 else ''}, and no answer by more than {self.largest_difference:.2g}"
+            f"on {self.num_rows} held-out rows bf16 changed {decisions} and moved answers by up to "
+            f"{self.largest_difference:.3g}{allowed}"
         )

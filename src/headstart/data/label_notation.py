@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from headstart.errors import UsageError
@@ -51,13 +52,16 @@ class Notation:
         return is_missing(value) and not (self.separator is not None and isinstance(value, str))
 
 
-def notation_of(values: Sequence[object], kind: Kind | None, options: FileOptions) -> Notation:
+def notation_of(
+    values: Sequence[object], kind: Kind | None, options: FileOptions, known: Set[str] = frozenset()
+) -> Notation:
     """Return how a column is written.
 
     Args:
         values: the cells that are not missing, as the table has them.
         kind: of answer, where it is known.
         options: may name a separator and a decimal sign.
+        known: classes, where they are known.
 
     Raises:
         UsageError: if a sign stands in cells of several labels each, and it is not clear whether it separates them.
@@ -68,7 +72,7 @@ def notation_of(values: Sequence[object], kind: Kind | None, options: FileOption
         return _of_lists(cells, kind, options)
     if options.separator is not None or not takes_several:
         return Notation(separator=options.separator, decimal=options.decimal)
-    found = likely_separator(cells)
+    found = likely_separator(cells, known)
     if found is not None:
         return Notation(separator=found, notes=(f"`separator` {found!r} was found between the labels of a cell",))
     unclear = [sign for sign in SEPARATORS if any(isinstance(cell, str) and sign in cell for cell in cells)]
@@ -80,12 +84,17 @@ def notation_of(values: Sequence[object], kind: Kind | None, options: FileOption
     return Notation()
 
 
-def likely_separator(cells: Sequence[object]) -> str | None:
-    """Return the sign that cuts cells of text into labels which recur in other cells; None where no sign does."""
+def likely_separator(cells: Sequence[object], known: Set[str] = frozenset()) -> str | None:
+    """Return the sign that cuts cells of text into known labels, or such that recur in others; None where none does.
+
+    A comma may be part of a name, so that it has to leave no more labels than there are different cells.
+    """
     whole = {cell.strip() for cell in cells if isinstance(cell, str)} - {""}
     for sign in SEPARATORS:
-        parts = {part.strip() for text in whole for part in text.split(sign)} - {""}
-        if any(sign in text for text in whole) and len(parts) <= len(whole):
+        uses = Counter(part for text in whole for part in {part.strip() for part in text.split(sign)} - {""})
+        is_there = any(sign in text for text in whole)
+        recurs = len(uses) <= len(whole) or (sign != "," and any(count > 1 for count in uses.values()))
+        if is_there and (recurs or uses.keys() <= known):
             return sign
     return None
 

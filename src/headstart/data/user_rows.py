@@ -124,7 +124,8 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     faults = [fault for table in tables.values() for fault in table.faults]
     choice = _choose(training_table, options)
     if choice.columns is None:
-        raise _data_error(faults or [training_table.fault(problem) for problem in choice.problems])
+        doubts = filter(None, [training_table.header_doubt])
+        raise _data_error(faults or [training_table.fault(problem) for problem in (*doubts, *choice.problems)])
     columns = choice.columns
     if faults:
         raise _data_error(faults)
@@ -345,7 +346,8 @@ def _missing_columns(
         return []
     wanted = {**dict(zip(("text", "text_pair"), texts, strict=False)), "label": label}
     wanted |= {f"choices {number}": name for number, name in enumerate(choices, 1)}
-    return [table.fault(problem) for problem in column_problems(tuple(table.columns), wanted)]
+    problems = column_problems(tuple(table.columns), wanted)
+    return [table.fault(problem) for problem in (*filter(None, [table.header_doubt if problems else ""]), *problems)]
 
 
 def _missing_of(table: Table, columns: Columns) -> list[DataFault]:

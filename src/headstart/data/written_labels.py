@@ -10,7 +10,7 @@ from headstart.data.label_notation import Notation, likely_separator, notation_o
 from headstart.data.plausibility import doubt
 from headstart.errors import DataError, DataFault, UsageError, shortened
 from headstart.kinds.catalogue import guess_kind
-from headstart.kinds.cells import DIGIT_OF, NUMBER, class_name, is_missing
+from headstart.kinds.cells import DIGIT_OF, NUMBER, class_name, is_missing, same_name
 from headstart.kinds.kind import Cell, Kind
 from headstart.kinds.spelling import difference, folded
 from headstart.tables.file_options import FileOptions
@@ -114,7 +114,7 @@ def reading_of(
     there = table.columns[columns.label]
     values = [value for value in there if not is_missing(value) and not _is_one_of(known, value)]
     distinct = [*dict.fromkeys(filter(_is_text, values)), *(value for value in values if not isinstance(value, str))]
-    notation = notation_of(distinct, options.kind, options)
+    notation = notation_of(distinct, options.kind, options, known)
     cells = [notation.cell(value) for value in distinct]
     kind, why = options.kind, ""
     if kind is None:
@@ -157,9 +157,9 @@ def reading_for(
     if not kind.has_classes:
         return reading
     given = {class_name(written): name for written, name in options.labels}
-    own = {_canonical(name): name for name in classes}
+    own = {same_name(name): name for name in classes}
     same = {other: own[name] for other, name in _truths(own).items() if name in own}
-    exact = frozenset(name for name in classes if _canonical(name) not in given)
+    exact = frozenset(name for name in classes if same_name(name) not in given)
     spellings = {folded(name): name for name in classes} if options.merge_labels else {}
     names = {**same, **own, **{name: name for name in classes}, **given}
     return replace(reading, names=names, exact=exact, spellings=spellings)
@@ -211,14 +211,6 @@ def _is_text(value: object) -> bool:
 
 def _is_one_of(names: frozenset[str], value: object) -> bool:
     return isinstance(value, str) and value.strip() in names
-
-
-def _canonical(name: str) -> str:
-    """Return the canonical name of a class that has a name; what could be a list stays as it is."""
-    try:
-        return class_name(name)
-    except ValueError:
-        return name
 
 
 def _truths(names: Iterable[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.errors import UsageError, unknown_name
+from headstart.kinds.cells import same_name
 from headstart.kinds.kind import Kind
 from headstart.losses import LOSSES, RAW, CrossEntropy, LossConfig, Scale
 from headstart.registry import Spec
@@ -104,9 +105,12 @@ def _read(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
         raise UsageError(f"{path} is not JSON: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path} should hold an object of label: weight")
-    for name in values:
-        if name not in labels:
+    own = {same_name(label): label for label in labels} | {label: label for label in labels}
+    named = {name: own.get(name) or own.get(same_name(name)) for name in values}
+    for name, label in named.items():
+        if label is None:
             raise unknown_name(f"class in {path}", name, labels)
+    values = {named[name]: weight for name, weight in values.items()}
     missing = [label for label in labels if label not in values]
     if missing:
         raise UsageError(f"{path} has no weight for {', '.join(missing)}", remedy="  Give one for every class.")

@@ -19,7 +19,7 @@ DIGIT_OF = {"true": "1", "false": "0"}
 """The digit by which a format writes a truth that has no type for it."""
 QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 LIKE_A_LIST = re.compile(r"""\[.*[,'"].*\]""", re.DOTALL)
-ARRAY_OF_NAMES = re.compile(r"""\[\s*(?:'[^']*'|"[^"]*")(?:\s+(?:'[^']*'|"[^"]*"))*\s*\]""")
+ARRAY_OF_NAMES = re.compile(rf"\[\s*(?:{QUOTED.pattern})(?:\s+(?:{QUOTED.pattern}))+\s*\]", re.DOTALL)
 ARRAY_OF_NUMBERS = re.compile(r"\[\s*[+-]?\d+\.?(?:\s+[+-]?\d+\.?)*\s*\]")
 """How NumPy writes arrays: without commas."""
 LONGEST_LIST = 100_000
@@ -51,6 +51,17 @@ def class_name(value: object) -> str:
     if isinstance(value, float | Decimal) and math.isfinite(value):
         return str(int(value)) if value == int(value) else str(float(value))
     raise ValueError(f"is neither text nor a number but {_what(value)}")
+
+
+def same_name(name: str) -> str:
+    """Return the canonical name of a class that has a name already, as one from another table or an older model has.
+
+    Names of one value have it in common: `1.0` and `1`, `True` and `true`. What cannot be a name of a cell is itself.
+    """
+    try:
+        return class_name(name)
+    except ValueError:
+        return name
 
 
 def unpacked(value: object) -> object:
@@ -104,8 +115,8 @@ def _what(value: object) -> str:
 
 def _literal(text: str) -> object:
     """Return the list, set or object that a text writes; None where it writes something else."""
-    if ARRAY_OF_NAMES.fullmatch(text) and "," not in QUOTED.sub("", text):
-        return [name[1:-1] for name in QUOTED.findall(text)]
+    if ARRAY_OF_NAMES.fullmatch(text):
+        return [ast.literal_eval(name) for name in QUOTED.findall(text)]
     if ARRAY_OF_NUMBERS.fullmatch(text):
         return [int(number) for number in re.findall(r"[+-]?\d+", text)]
     # Python reads two quoted texts without a comma between them as one.

@@ -14,6 +14,7 @@ from transformers import PretrainedConfig
 
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
+from headstart.kinds.cells import same_name
 from headstart.kinds.kind import KINDS, Kind
 from headstart.models.class_names import label_names
 from headstart.models.classifier import Classifier
@@ -56,16 +57,16 @@ def pair_classes(model: str, stored: Sequence[str], given: Sequence[str]) -> tup
     Raises:
         UsageError: if names differ by more than their order, case aside: with both lists.
     """
-    places = {label.casefold(): place for place, label in enumerate(stored)}
+    places = {_folded(label): place for place, label in enumerate(stored)}
     if tuple(stored) == tuple(given):
         return tuple(range(len(given)))
-    if sorted(places) == sorted(label.casefold() for label in given):
-        return tuple(places[label.casefold()] for label in given)
+    if sorted(places) == sorted(map(_folded, given)):
+        return tuple(places[_folded(label)] for label in given)
     if _say_places(stored) or _say_places(given):
         return tuple(range(len(given)))
-    known = {label.casefold() for label in given}
-    lacking = [label for label in given if label.casefold() not in places]
-    beside = [label for label in stored if label.casefold() not in known]
+    known = set(map(_folded, given))
+    lacking = [label for label in given if _folded(label) not in places]
+    beside = [label for label in stored if _folded(label) not in known]
     differences = [f"it lacks {_listed(lacking)}"] if lacking else []
     differences += [f"it has {_listed(beside)} beside"] if beside else []
     raise _refusal(
@@ -77,7 +78,7 @@ def pair_classes(model: str, stored: Sequence[str], given: Sequence[str]) -> tup
 def pairing_note(stored: Sequence[str], given: Sequence[str]) -> str:
     """Return a sentence on classes that are not simply equal, by name and place; "" where they are."""
     order = pair_classes("", stored, given)
-    if tuple(stored[place].casefold() for place in order if place < len(stored)) != tuple(map(str.casefold, given)):
+    if tuple(_folded(stored[place]) for place in order if place < len(stored)) != tuple(map(_folded, given)):
         pairs = ", ".join(f"{name} -> {label}" for name, label in zip(stored, given, strict=False))
         return f"the kept head's classes are paired with the data's by their place: {pairs}"
     return "" if order == tuple(range(len(given))) else "the kept head's classes are put into the order of the data's"
@@ -103,6 +104,11 @@ def reorder_head(model: str, classifier: Classifier, order: Sequence[int]) -> No
 def names_of(config: PretrainedConfig, kind: Kind) -> tuple[str, ...]:
     """Return the names of a head's classes, by place; none where answers are not classes."""
     return label_names(config) if kind.has_classes else ()
+
+
+def _folded(label: str) -> str:
+    """Return what names of one class have in common, apart from case: `1.0` is `1`."""
+    return same_name(label).casefold()
 
 
 def _say_places(names: Sequence[str]) -> bool:

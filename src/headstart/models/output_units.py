@@ -53,7 +53,8 @@ def last_map(classifier: Classifier) -> LastMap | None:
     linear = last_linear(classifier.model, classifier.head_names)
     if linear is not None:
         path = modules[id(linear)]
-        return LastMap(f"{path}.weight", None if linear.bias is None else f"{path}.bias")
+        bias: torch.Tensor | None = linear.bias
+        return LastMap(f"{path}.weight", None if bias is None else f"{path}.bias")
     own: nn.Module | None = getattr(classifier.model, "head", None)
     if isinstance(own, FourierKan):
         return LastMap(f"{modules[id(own)]}.coefficients", f"{modules[id(own)]}.bias")

@@ -29,7 +29,7 @@ from headstart.models.parameters import count, digests
 from headstart.pretraining.first_batch import check_tokens, first_batch, loss_of, num_logits, unread
 from headstart.pretraining.live_model import LiveModel, head_of, live_model
 from headstart.pretraining.live_rows import LiveRows, checked_rows, collator
-from headstart.pretraining.live_scale import standardised
+from headstart.pretraining.live_scale import LiveScale, standardised
 from headstart.pretraining.plain_module import PlainModule
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
@@ -116,9 +116,8 @@ def pretrain_head(
     )
     with process_state_kept():
         live = live_model(model, backbone)
-        classifier, rows = _prepared(live, train_dataset, head, data_collator, processing_class)
+        classifier, rows, scale = _prepared(live, train_dataset, head, data_collator, processing_class)
         stage = _stage(classifier, rows, method, training)
-        scale = standardised(classifier, rows.dataset, rows.collate)
         head_names = {live.own_name(name) for name in classifier.head_names}
         before = digests(_outside(live.given, head_names))
         outcome = _train(classifier, stage, rows, training, seed, progress)
@@ -135,8 +134,8 @@ def _prepared(
     head: str | Sequence[str] | None,
     data_collator: Collate | None,
     processing_class: PreTrainedTokenizerBase | None,
-) -> tuple[Classifier, StageRows]:
-    """Hold model, head and rows against each other, with one batch through the model."""
+) -> tuple[Classifier, StageRows, LiveScale]:
+    """Hold model, head and rows against each other, with one batch through the model; numbers get their scale."""
     model = live.private
     config: Any = model.config
     names = head_of(live, head)
@@ -148,8 +147,9 @@ def _prepared(
     kind = _expected(live, rows, collate)
     loss = loss_of(model, first_batch(rows, collate, model), names)
     read = _read_by_loss(live, names, loss, is_named=head is not None)
-    stage_rows = StageRows(dataset=rows, collate=collate, lengths=rows.lengths)
-    return classifier_from_model(model, read, kind), stage_rows
+    classifier = classifier_from_model(model, read, kind)
+    scale = standardised(classifier, rows, collate)
+    return classifier, StageRows(dataset=rows, collate=collate, lengths=rows.lengths), scale
 
 
 def _expected(live: LiveModel, rows: LiveRows, collate: Collate) -> Kind:

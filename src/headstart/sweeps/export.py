@@ -18,6 +18,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
+from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
 from headstart.models.classifier import Classifier
 from headstart.models.output_units import to_raw_units
@@ -120,7 +121,10 @@ def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> No
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
     saved = SavedModel(info=info, classifier=classifier, model=model, tokenizer=data.tokenizer)
-    return replace(info, bf16=compare_precisions(saved, data.report, data.run.experiment.training.device))
+    trained_on = data.run.experiment.training.device
+    # A run may be exported on a machine without the GPU that it was trained on.
+    device = trained_on if trained_on == "cpu" else resolve_device()
+    return replace(info, bf16=compare_precisions(saved, data.report, device))
 
 
 def _model_info(data: RunData) -> ModelInfo:

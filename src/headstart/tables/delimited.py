@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
-from headstart.tables.dialect import Dialect, dialect_of
+from headstart.tables.dialect import SAMPLE_LINES, Dialect, dialect_of, large_cells
 from headstart.tables.file_options import FileOptions
-from headstart.tables.header import Header, header_of
-from headstart.tables.swallowed_rows import swallowed
+from headstart.tables.header import SAMPLE_ROWS, Header, header_of
+from headstart.tables.swallowed_rows import OrdinaryLines
 from headstart.tables.table import Table
 from headstart.tables.text_lines import TextLines, text_lines
 
-LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
-"""In characters; the csv module's own limit of 131072 refuses long documents."""
 EMPTY = "all cells are empty"
 
 NumberedRow = tuple[int, list[str]]
@@ -41,83 +37,161 @@ def scan_delimited(path: Path, options: FileOptions, chunk_rows: int) -> Iterato
 
 def _scan(path: Path, options: FileOptions, chunk_rows: int, usual: str | None) -> Iterator[Table]:
     with text_lines(path, options) as lines:
+        first_lines = lines.peek(SAMPLE_LINES)
         dialect = dialect_of(lines, options, usual)
-        rows = _rows(lines, dialect)
-        header = header_of(rows, options, dialect)
+        rows = _Rows(lines, dialect)
+        with large_cells():
+            header = header_of(rows, options, dialect)
         if header is None:
             yield Table(path=path, columns={}, faults=lines.pop_faults())
             return
         for problem in header.problems:
             lines.add(problem, header.line)
-        yield from _pieces(lines, header, dialect, chunk_rows)
+        ordinary = None
+        if options.quoting is None and dialect.quoting != csv.QUOTE_NONE:
+            below = first_lines[header.line if header.written else 0 :]
+            ordinary = OrdinaryLines.of(below, dialect.delimiter, header.width)
+        yield from _pieces(lines, rows, header, dialect, ordinary, chunk_rows)
 
 
-def _rows(lines: TextLines, dialect: Dialect) -> Iterator[NumberedRow]:
-    """Yield all rows, blank lines too, each with the line on which it starts."""
-    for _ in range(dialect.num_lines_above):
-        next(lines)
-    reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=dialect.quoting, strict=True)
+class _Rows(Iterator[NumberedRow]):
+    """The rows of a file, blank lines too, each with the line on which it starts."""
+
+    def __init__(self, lines: TextLines, dialect: Dialect) -> None:
+        self._lines, self._dialect = lines, dialect
+        lines.take(dialect.num_lines_above)
+        self._each = self._parsed([], None)
+
+    def __next__(self) -> NumberedRow:
+        return next(self._each)
+
+    def begun_on(self, lines: Sequence[str]) -> list[NumberedRow]:
+        """Return the rows that begin on lines which were taken last."""
+        return list(self._parsed(lines, len(lines)))
+
+    def _parsed(self, taken: Sequence[str], num_lines: int | None) -> Iterator[NumberedRow]:
+        """Yield the rows that begin on lines which were taken, or, where `num_lines` is None, all."""
+        lines, dialect = self._lines, self._dialect
+        before = lines.number - len(taken)
+        reader = csv.reader(chain(taken, lines), delimiter=dialect.delimiter, quoting=dialect.quoting, strict=True)
+        while num_lines is None or reader.line_num < num_lines:
+            line = before + reader.line_num + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                lines.add(_csv_message(str(error)), line)
+            else:
+                yield line, row
+
+
+def _pieces(
+    lines: TextLines,
+    rows: _Rows,
+    header: Header,
+    dialect: Dialect,
+    ordinary: OrdinaryLines | None,
+    chunk_rows: int,
+) -> Iterator[Table]:
+    dropped, is_first = Counter[str](), True
     while True:
-        line = lines.number + 1
-        try:
-            with _large_cells():
-                for row in reader:
-                    yield line, row
-                    line = lines.number + 1
-            return
-        except csv.Error as error:
-            lines.add(_csv_message(str(error)), line)
-
-
-def _pieces(lines: TextLines, header: Header, dialect: Dialect, chunk_rows: int) -> Iterator[Table]:
-    blank = Counter[str]()
-    good = _good_rows(lines, header, blank)
-    begin = True
-    while True:
-        piece = list(islice(good, chunk_rows))
-        numbers, cells = [number for number, _ in piece], [row for _, row in piece]
-        if dialect.quoting != csv.QUOTE_NONE:
-            for place, num_lines in swallowed(cells, dialect.delimiter):
-                lines.add(
-                    f"a cell of this row holds {num_lines} line ends and what look like rows of their own: a stray "
-                    "quotation mark? Give `quoting` none if quotation marks are part of the text",
-                    numbers[place],
-                )
-        columns, problems = header.columns(cells)
+        if is_first or chunk_rows <= SAMPLE_ROWS:
+            # The header looked at these.
+            with large_cells():
+                piece = list(islice(header.rows, chunk_rows))
+            is_last = len(piece) < chunk_rows
+        else:
+            begin, taken = lines.number + 1, lines.take(chunk_rows)
+            is_last = len(taken) < chunk_rows
+            even = _even_columns(taken, header, dialect)
+            if even:
+                numbers = tuple(range(begin, begin + len(taken)))
+                faults = lines.pop_faults()
+                yield Table(path=lines.path, columns=even, lines=numbers, faults=faults, header_doubt=header.doubt)
+                if is_last:
+                    return
+                continue
+            with large_cells():
+                piece = rows.begun_on(taken)
+        good = piece if _are_plain(piece, header) else list(_good_rows(piece, lines, header, dropped))
+        if ordinary is not None:
+            _refuse_swallowed(good, lines, ordinary)
+        columns, problems = header.columns([row for _, row in good])
         for problem in problems:
             lines.add(problem, header.line)
         faults = lines.pop_faults()
-        if piece or faults or begin:
+        if good or faults or is_first or dropped:
             yield Table(
                 path=lines.path,
                 columns=columns,
-                lines=tuple(numbers) if columns else (),
+                lines=tuple(number for number, _ in good) if columns else (),
                 faults=faults,
-                notes=(*dialect.notes, *header.notes) if begin else (),
-                dropped=dict(+blank),
+                notes=(*dialect.notes, *header.notes) if is_first else (),
+                dropped=dict(dropped),
+                header_doubt=header.doubt,
             )
-            blank.clear()
-        begin = False
-        if len(piece) < chunk_rows:
+        is_first = False
+        dropped.clear()
+        if is_last:
             return
 
 
-def _good_rows(lines: TextLines, header: Header, blank: Counter[str]) -> Iterator[NumberedRow]:
+def _even_columns(lines: Sequence[str], header: Header, dialect: Dialect) -> dict[str, Sequence[str]]:
+    """Return the columns of lines that are rows without anything odd, cut all at once; {} for others."""
+    text, delimiter, width = "".join(lines).replace("\r\n", "\n"), dialect.delimiter, header.width
+    if "\r" in text or ('"' in text and dialect.quoting != csv.QUOTE_NONE):
+        return {}
+    is_named = all(header.names) and len(set(header.names)) == width > 1
+    if not is_named or any(line.count(delimiter) != width - 1 for line in lines):
+        return {}
+    cells = text.removesuffix("\n").replace("\n", delimiter).split(delimiter)
+    first = cells[::width]
+    may_be_blank = not all(first) or any(map(str.isspace, first))
+    if may_be_blank or (header.written and header.written[0] in first):
+        return {}
+    return {name: cells[place::width] for place, name in enumerate(header.names)}
+
+
+def _are_plain(rows: Sequence[NumberedRow], header: Header) -> bool:
+    """Whether rows have as many cells as the header, and none can be blank or the header again: quickly seen."""
+    width, names = header.width, header.written
+    return all(len(row) == width and row[0] and not row[0].isspace() and row != names for _, row in rows)
+
+
+def _good_rows(
+    rows: Iterable[NumberedRow], lines: TextLines, header: Header, dropped: Counter[str]
+) -> Iterator[NumberedRow]:
     """Yield the rows that have as many cells as the header; what is wrong with the others goes to the faults.
 
-    Blank lines are rows only where there is one column; rows of empty cells are none, and are counted.
+    Blank lines are rows only where there is one column; rows of empty cells are none, and are counted. Empty cells
+    after the last column are not read.
     """
     names, width = header.written, header.width
-    for line, row in header.rows:
+    for line, row in rows:
         cells = row or [""]
-        if width > 1 and not cells[0] and not any(map(str.strip, cells)):
-            blank[EMPTY] += len(row) > 0
+        if len(cells) > width and not any(map(str.strip, cells[width:])):
+            cells = cells[:width]
+        if width > 1 and not any(map(str.strip, cells)):
+            dropped.update([EMPTY] if len(row) > 1 else [])
         elif len(cells) != width:
             lines.add(f"has {_counted(len(cells), 'cell')}, the {header.named_by} has {width}", line)
         elif cells == names:
             lines.add("the header stands here once more", line)
         else:
             yield line, cells
+
+
+def _refuse_swallowed(rows: Sequence[NumberedRow], lines: TextLines, ordinary: OrdinaryLines) -> None:
+    following = [*(line for line, _ in rows[1:]), lines.number + 1]
+    for (line, row), after in zip(rows, following, strict=False):
+        if after > line + 1 and (count := ordinary.num_swallowed(row)):
+            lines.add(
+                "a cell of this row holds lines that look like rows of their own: a stray quotation mark? Give "
+                "`quoting` none if quotation marks are part of the text, or double if these lines are one cell",
+                line,
+                f"{count} lines",
+            )
 
 
 def _csv_message(error: str) -> str:
@@ -127,15 +201,6 @@ def _csv_message(error: str) -> str:
     if "expected after" in error:
         return f"a quotation mark closes a cell, and text follows it{literal}"
     return f"is not well-formed CSV: {error}"
-
-
-@contextmanager
-def _large_cells() -> Iterator[None]:
-    before = csv.field_size_limit(LARGEST_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
 
 
 def _counted(number: int, noun: str) -> str:

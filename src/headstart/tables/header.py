@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from headstart.errors import shortened
 from headstart.tables.dialect import NAMES, Dialect
 from headstart.tables.file_options import FileOptions
-from headstart.tables.grid import columns_to_keep
 
 NumberedRow = tuple[int, list[str]]
 SAMPLE_ROWS = 50
 ORANGE_TYPES = re.compile(r"(continuous|discrete|string|time|text|[cdst])?", re.IGNORECASE)
 ORANGE_ROLES = re.compile(r"(class|meta|ignore|weight|multiclass|[mciw]|)", re.IGNORECASE)
 QUALTRICS = '{"ImportId"'
-ROW_NAMES = "row names"
-"""What R's column of row names is called where it does not hold numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +30,7 @@ class Header:
         named_by: what the names come from, in words.
         notes: sentences that say what was recognised.
         problems: why the header cannot be one.
+        doubt: why it looks like a row, for a table whose columns are not found; "" if it does not.
     """
 
     names: tuple[str, ...]
@@ -41,6 +40,7 @@ class Header:
     named_by: str = "header"
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    doubt: str = ""
 
     @property
     def width(self) -> int:
@@ -68,14 +68,15 @@ def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialec
     """
     if options.columns:
         return Header(names=options.columns, written=[], line=1, rows=rows, named_by="list of `columns`")
-    first = next((row for row in rows if row[1]), None)
+    first = next((row for row in rows if _is_written(row[1])), None)
     if first is None:
         return None
     sample = [first, *islice(rows, SAMPLE_ROWS)]
     line, written = sample[0]
-    names, num_rows, notes = _names([cells for _, cells in sample if cells])
-    body = sample[num_rows:]
-    problems = [*_no_header(names, [cells for _, cells in body], options), *_wrong_sign(names, dialect)]
+    written_rows = [place for place, (_, cells) in enumerate(sample) if _is_written(cells)]
+    names, num_rows, notes = _names([sample[place][1] for place in written_rows])
+    body = sample[written_rows[num_rows - 1] + 1 :]
+    problems = _wrong_sign(names, dialect)
     if not problems and body:
         _, problems, left_out = columns_to_keep(names, [cells for _, cells in body if len(cells) == len(names)])
         notes += left_out
@@ -86,7 +87,40 @@ def header_of(rows: Iterator[NumberedRow], options: FileOptions, dialect: Dialec
         rows=chain(body, rows),
         notes=tuple(notes),
         problems=tuple(problems),
+        doubt=_doubt(names, [cells for _, cells in body if cells != written]),
     )
+
+
+def _is_written(cells: Sequence[str]) -> bool:
+    """Whether a row is neither a blank line nor one of empty cells; an empty cell in marks may stand alone."""
+    return len(cells) == 1 or any(cells)
+
+
+def columns_to_keep(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[int], list[str], list[str]]:
+    """Return the places of the columns to keep, what is wrong with the header, and what is left out.
+
+    Columns without a name and a value go, and so does a first one without a name that holds row numbers.
+    """
+    kept, problems, left_out = [], [], []
+    for place, name in enumerate(header):
+        values = [cells[place] for cells in body]
+        if name:
+            kept.append(place)
+        elif any(map(str.strip, values)):
+            if not kept and _number_rows(values):
+                left_out.append("the first column holds row numbers (no name): left out")
+            else:
+                problems.append(f"column {place + 1} has no name in the header, and values below")
+    names = [header[place] for place in kept]
+    problems += [
+        f"two columns are called {name!r}" for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    return kept, problems, left_out
+
+
+def _number_rows(values: Sequence[str]) -> bool:
+    """Whether values are distinct whole numbers, as an index of pandas is, also of rows that were picked."""
+    return all(value.isdecimal() for value in values) and len(set(values)) == len(values)
 
 
 def _names(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, list[str]]:
@@ -98,17 +132,40 @@ def _names(rows: Sequence[Sequence[str]]) -> tuple[list[str], int, list[str]]:
         return names, 3, ["the header has three rows, as Qualtrics writes it"]
     if len(rows) > 3 and _is_merged(rows):
         return [cell.strip() for cell in rows[1]], 2, ["the header has two rows: the second one names the columns"]
-    if len(rows) > 1 and all(len(cells) == len(names) + 1 for cells in rows[1:]):
-        first = "" if all(cells[0].strip().isdecimal() for cells in rows[1:]) else ROW_NAMES
-        return [first, *names], 1, ["the header is one cell short, as R writes it: the first column has no name there"]
+    if _is_short(names, rows[1:]):
+        return ["", *names], 1, ["the header is one cell short, as R writes it: the first column has no name there"]
     return names, 1, []
 
 
+def _is_short(names: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether each row begins with its number, for which the header has no cell.
+
+    Numbers only: a header that lacks its last name looks the same where rows begin with texts.
+    """
+    numbers = [cells[0] for cells in body]
+    return (
+        bool(body)
+        and all(names)
+        and all(len(cells) == len(names) + 1 for cells in body)
+        and any(cells[-1].strip() for cells in body)
+        and all(number.isdecimal() for number in numbers)
+        and len(set(numbers)) == len(numbers)
+    )
+
+
 def _is_orange(rows: Sequence[Sequence[str]]) -> bool:
-    names, types, roles = rows[:3]
-    are_roles = len(roles) == len(names) and any(roles) and all(ORANGE_ROLES.fullmatch(cell.strip()) for cell in roles)
-    has_type = any(cell.strip() and ORANGE_TYPES.fullmatch(cell.strip()) for cell in types)
-    return are_roles and len(types) == len(names) and has_type
+    """Whether types and roles stand below the names; letters could be texts, so that one word is asked for."""
+    names, *below = rows[:3]
+    if any(len(cells) != len(names) for cells in below):
+        return False
+    types, roles = ([cell.strip().casefold() for cell in cells] for cells in below)
+    # In place of "discrete" the values may be listed, as in "bad good".
+    are_types = all(ORANGE_TYPES.fullmatch(cell) or " " in cell for cell in types) and any(
+        ORANGE_TYPES.fullmatch(cell) for cell in types if cell
+    )
+    are_roles = any(roles) and all(ORANGE_ROLES.fullmatch(cell) for cell in roles)
+    has_word = any(len(cell) > 1 and " " not in cell for cell in (*types, *roles))
+    return are_types and are_roles and (has_word or "" in roles)
 
 
 def _is_merged(rows: Sequence[Sequence[str]]) -> bool:
@@ -124,16 +181,15 @@ def _is_merged(rows: Sequence[Sequence[str]]) -> bool:
     return is_filled and any(recur) and not any(name in column for name, column in zip(second, columns, strict=True))
 
 
-def _no_header(names: Sequence[str], body: Sequence[Sequence[str]], options: FileOptions) -> list[str]:
-    """Return what speaks against a header: a name stands as a value below it, and none of the names was given."""
-    given = {options.text, options.text_pair, options.label, options.split_column, options.group, *options.choices}
-    if given & set(names):
-        return []
-    whole = [cells for cells in body if len(cells) == len(names) and cells != names]
+def _doubt(names: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return what speaks against a header: a name stands as a value below it."""
+    whole = [cells for cells in body if len(cells) == len(names)]
     for place, name in enumerate(names):
-        if name and sum(cells[place].strip() == name for cells in whole) > 1:
-            return [f"the first row looks like data: {name!r} stands below it too; give `no_header` and `columns`"]
-    return []
+        if name and any(cells[place].strip() == name for cells in whole):
+            return (
+                f"the first row looks like data: {shortened(name)} stands below it too; give `no_header` and `columns`"
+            )
+    return ""
 
 
 def _wrong_sign(names: Sequence[str], dialect: Dialect | None) -> list[str]:

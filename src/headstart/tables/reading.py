@@ -7,13 +7,16 @@ from pathlib import Path
 
 from headstart.errors import DataError
 from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
+from headstart.tables.dialect import SAMPLE_LINES, is_delimited
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
 from headstart.tables.json_tables import holds_json, scan_json, scan_json_lines
+from headstart.tables.magic import HEAD_BYTES, binary_kind
 from headstart.tables.other_formats import way_on
 from headstart.tables.paths import local_path
 from headstart.tables.table import Table, joined, unreadable
 from headstart.tables.text_and_labels import label_file_of, lines_table, scan_text_and_labels
+from headstart.tables.text_lines import text_lines
 
 CHUNK_ROWS = 10_000
 Scan = Callable[[Path, FileOptions, int], Iterator[Table]]
@@ -83,6 +86,11 @@ def has_known_suffix(path: Path) -> bool:
     return _suffix(path) in SCANS
 
 
+def is_delimited_text(path: Path) -> bool:
+    """Whether a file is read as text with a sign between its cells."""
+    return SCANS.get(_suffix(path), scan_delimited) in (scan_csv, scan_tsv, scan_delimited)
+
+
 def is_spreadsheet(path: Path) -> bool:
     """Whether a file's suffix is that of a spreadsheet, which has sheets."""
     return _suffix(path) in SPREADSHEETS
@@ -108,7 +116,7 @@ def _scan_of(path: Path, options: FileOptions) -> Scan | str:
     labels = label_file_of(path, options)
     if labels is not None:
         return lambda path, options, chunk_rows: scan_text_and_labels(path, labels, options)
-    return _as_json(path, options) or _problem(path) or SCANS[_suffix(path)]
+    return _as_json(path, options) or _problem(path) or SCANS.get(_suffix(path), scan_delimited)
 
 
 def _as_json(path: Path, options: FileOptions) -> Scan | str | None:
@@ -140,7 +148,22 @@ def _problem(path: Path) -> str:
         return ""
     if said := way_on(path):
         return f"{path.suffix} is not read; {said}"
+    if path.is_file() and (said := binary_kind(_head(path))):
+        return f"the suffix {path.suffix!r} names no known format, and the file is {said}"
+    if path.is_file() and _holds_delimited_text(path):
+        return ""
     return f"the suffix {path.suffix!r} names no known format; known: {', '.join(SCANS)}, .gz after a text format's"
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _holds_delimited_text(path: Path) -> bool:
+    """Whether a file whose suffix says nothing is a table nonetheless."""
+    with text_lines(path, AS_GUESSED) as lines:
+        return is_delimited(lines.peek(SAMPLE_LINES)) and not lines.faults
 
 
 def _why_empty(piece: Table | None) -> str:

@@ -12,7 +12,7 @@ from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone
 from headstart.tables.file_options import FileOptions
 from headstart.tables.folders import has_classes, split_folders
 from headstart.tables.paths import HUB_PREFIX, local_path
-from headstart.tables.reading import is_spreadsheet, read_table, tables_by_class_files
+from headstart.tables.reading import is_delimited_text, is_spreadsheet, read_table, tables_by_class_files
 from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
@@ -129,6 +129,13 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
     if options.sheet is not None and not any(is_spreadsheet(local_path(each)) for each in given):
         raise UsageError(
             f"`sheet` would have no effect: {' and '.join(given)} is no spreadsheet", remedy="  Leave it out."
+        )
+    dialect = [name for name in ("delimiter", "quoting") if getattr(options, name) is not None]
+    if dialect and not any(local_path(each).is_dir() or is_delimited_text(local_path(each)) for each in given):
+        raise UsageError(
+            f"{' and '.join(f'`{name}`' for name in dialect)} would have no effect: {' and '.join(given)} is no text "
+            "with a sign between its cells, such as CSV",
+            remedy="  Leave it out.",
         )
     read = ("config", "revision") if file.startswith(HUB_PREFIX) else ("config",) if is_clone(local_path(file)) else ()
     unused = [name for name in ("config", "revision") if getattr(options, name) is not None and name not in read]

@@ -100,27 +100,35 @@ class _Missing:
 
 
 def _names(about: Any, name: str) -> Mapping[Code, str]:
+    """Return the names of a variable's codes; letters beside numbers are Stata's missing values, and no codes."""
     names = about.variable_value_labels.get(name, {})
-    return {code: called.strip() for code, called in names.items() if called.strip()}
+    is_text = about.readstat_variable_types.get(name) == "string"
+    return {
+        code: called.strip() for code, called in names.items() if called.strip() and isinstance(code, str) == is_text
+    }
 
 
-def _variable(stored: Sequence[object], names: Mapping[Code, str], missing: _Missing) -> Variable:
-    values = [None if value is None or missing.holds(value) else value for value in stored]
+def _variable(stored: Sequence[Code | None], names: Mapping[Code, str], missing: _Missing) -> Variable:
+    values: list[Code | None] = [None if value is None or missing.holds(value) else value for value in stored]
     num_missing = sum(value is None for value in values) - sum(value is None for value in stored)
     named = {code: name for code, name in names.items() if not missing.holds(code)}
     if not named:
-        return Variable(values=values, classes=(), num_declared_missing=num_missing, ambiguous=())
+        return Variable(values=list(values), classes=(), num_declared_missing=num_missing, ambiguous=())
     often = {name for name in named.values() if list(named.values()).count(name) > 1}
     unnamed = {value for value in values if value is not None and value != "" and value not in named}
     called = {code: f"{named[code]} ({_written(code)})" if named[code] in often else named[code] for code in named} | {
         code: _written(code) for code in unnamed
     }
     return Variable(
-        values=[called.get(value) for value in values],
-        classes=tuple(called[code] for code in sorted(called)),
+        values=[None if value is None else called.get(value) for value in values],
+        classes=tuple(called[code] for code in sorted(called, key=_in_order)),
         num_declared_missing=num_missing,
         ambiguous=tuple(sorted(often)),
     )
+
+
+def _in_order(code: Code) -> tuple[float, str]:
+    return (0, code) if isinstance(code, str) else (code, "")
 
 
 def _written(code: object) -> str:

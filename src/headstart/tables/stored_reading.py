@@ -12,12 +12,13 @@ from pathlib import Path
 from headstart.errors import shortened
 from headstart.option import options_of
 from headstart.tables.file_options import AS_GUESSED, LABELLED, READING, FileOptions
+from headstart.tables.paths import HUB_PREFIX
 from headstart.tables.reading import scan_table
 
 IN_THE_TASK = ("text", "text_pair", "choices", "label", "kind")
 """What a model's task says itself."""
-DECISIONS = ("drop_incomplete",)
-"""What is decided anew for every table."""
+DECISIONS = ("drop_incomplete", "label_from_path")
+"""What is said anew of every table."""
 FORMAT = tuple(name for name in READING if name not in (*IN_THE_TASK, *DECISIONS))
 """How cells are found: the same for files of one suffix."""
 MEANING = (*(name for name in LABELLED if name not in (*READING, *IN_THE_TASK, *DECISIONS)), "split_column")
@@ -105,6 +106,9 @@ def _is_open(given: FileOptions, name: str) -> bool:
 
 
 def _header(file: str, options: FileOptions) -> tuple[str, ...]:
+    """Return the names of a file's columns; none of data on the hub, which would have to be fetched for them."""
+    if file.startswith(HUB_PREFIX):
+        return ()
     return tuple(next(iter(scan_table(file, options, chunk_rows=1))).columns)
 
 

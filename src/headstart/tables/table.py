@@ -30,6 +30,7 @@ class Table:
         notes: sentences that say what was recognised, such as a delimiter or a column of row numbers.
         dropped: why rows of the file are not rows of the table, in words -> their number.
         declared: column -> its classes in the order that the file declares; its values are these names.
+        header_doubt: why the header looks like a row, for a table whose columns are not found; "" if it does not.
         split_column: the column that says each row's split, where the file itself lays its rows apart.
     """
 
@@ -44,6 +45,7 @@ class Table:
     dropped: Mapping[str, int] = field(default_factory=dict)
     declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     split_column: str | None = None
+    header_doubt: str = ""
 
     @property
     def num_rows(self) -> int:
@@ -70,6 +72,7 @@ class Table:
             dropped=self.dropped,
             declared=self.declared,
             split_column=self.split_column,
+            header_doubt=self.header_doubt,
         )
 
     def with_codes(self, column: str) -> Table:
@@ -112,6 +115,7 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
         dropped=sum((Counter(part.dropped) for part in parts), Counter[str]()),
         declared=_joined_declarations(parts),
         split_column=next((part.split_column for part in parts if part.split_column is not None), None),
+        header_doubt=next((part.header_doubt for part in parts if part.header_doubt), ""),
     )
 
 
@@ -130,10 +134,12 @@ def _joined_declarations(parts: Sequence[Table]) -> dict[str, tuple[str, ...]]:
 
 
 def _joined_arrow(parts: Sequence[Table]) -> pyarrow.Table | None:
+    tables = [part.arrow for part in parts if part.arrow is not None]
+    if not tables or len(tables) < len(parts):
+        return None
     import pyarrow as pa
 
-    tables = [part.arrow for part in parts if part.arrow is not None]
-    return pa.concat_tables(tables) if len(tables) == len(parts) > 0 else None
+    return pa.concat_tables(tables)
 
 
 def _arrow_column(values: Sequence[object]) -> pyarrow.Array:

@@ -9,11 +9,12 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
 from headstart.tables.file_options import FileOptions
+from headstart.tables.magic import HEAD_BYTES, binary_kind
 
 UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python writes bytes that are not UTF-8 when it is told to keep them."""
@@ -25,67 +26,85 @@ MARKS = {
 }
 """What files begin with that are neither UTF-8 nor of one byte a character; the longer marks first."""
 BYTE_ORDER_MARK = "\ufeff"
+DAMAGED_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 class TextLines(Iterator[str]):
     """The lines of a text file with their ends, their number so far, and what is wrong with them."""
 
     def __init__(self, path: Path, stream: Iterable[str], encoding: str) -> None:
-        self.path, self._stream, self._encoding = path, iter(stream), encoding
-        self._ahead: list[str] = []
+        self.path, self._encoding = path, encoding
         self.number = 0
         self.faults: list[DataFault] = []
+        self._written = self._read(stream)
+        self._checked = self._check(None)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._checked
 
     def __next__(self) -> str:
-        line = self._ahead.pop(0) if self._ahead else self._next_written()
-        self.number += 1
-        if line.isascii() and "\0" not in line:
-            return line
-        return self._checked(line)
+        return next(self._checked)
 
     def peek(self, num_lines: int) -> list[str]:
-        """Return the next lines, as they stand, without going on."""
-        self._ahead += islice(iter(self._written_or_none, None), max(0, num_lines - len(self._ahead)))
-        return self._ahead[:num_lines]
+        """Return the first lines, as they stand, without going on; only before any line is taken."""
+        first = list(islice(self._written, num_lines))
+        self._written = chain(first, self._written)
+        return first
+
+    def take(self, num_lines: int) -> list[str]:
+        """Return the next lines, at most so many; quicker than one by one."""
+        lines = list(islice(self._written, num_lines))
+        text = "".join(lines)
+        if "\0" in text or not _is_decoded(text):
+            return list(self._check(iter(lines)))
+        self.number += len(lines)
+        return lines
 
     def pop_faults(self) -> tuple[DataFault, ...]:
         """Return the faults since the last call."""
         faults, self.faults = tuple(self.faults), []
         return faults
 
-    def add(self, message: str, line: int | None = None) -> None:
+    def add(self, message: str, line: int | None = None, value: str = "") -> None:
         """Say that something is wrong with a line; by default with the one that was read last."""
-        self.faults.append(DataFault(file=str(self.path), line=line or max(1, self.number), message=message))
+        self.faults.append(
+            DataFault(file=str(self.path), line=line or max(1, self.number), message=message, value=value)
+        )
 
-    def _written_or_none(self) -> str | None:
+    def _read(self, stream: Iterable[str]) -> Iterator[str]:
+        """Yield the lines as they stand, but for the mark of the encoding, until the file breaks off."""
+        lines = iter(stream)
         try:
-            return self._next_written()
-        except StopIteration:
-            return None
-
-    def _next_written(self) -> str:
-        try:
-            return next(self._stream)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            yield from (line.lstrip(BYTE_ORDER_MARK) for line in islice(lines, 1))
+            yield from lines
+        except DAMAGED_GZIP as error:
             self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
         except UnicodeError as error:
             self.add(f"is not {self._encoding}; give its `encoding` ({error})")
-        self._stream = iter(())
-        raise StopIteration
 
-    def _checked(self, line: str) -> str:
-        if self.number == 1:
-            line = line.removeprefix(BYTE_ORDER_MARK)
-        if "\0" in line:
-            self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")
-        if bad := UNDECODABLE.search(line):
-            byte = ord(bad.group()) - 0xDC00
-            self.add(
-                f"the byte 0x{byte:02X} at character {bad.start() + 1} is not UTF-8; give its `encoding`, such as "
-                "cp1252, or save the file as UTF-8"
-            )
-            return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
-        return line
+    def _check(self, lines: Iterator[str] | None) -> Iterator[str]:
+        """Number and check lines; None stands for those of the file, from where it is read first."""
+        for line in self._written if lines is None else lines:
+            self.number += 1
+            if "\0" in line:
+                self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")
+            if not line.isascii() and not _is_decoded(line) and (bad := UNDECODABLE.search(line)):
+                self.add(
+                    "is not UTF-8; give its `encoding`, such as cp1252, or save the file as UTF-8",
+                    value=f"the byte 0x{ord(bad.group()) - 0xDC00:02X} at character {bad.start() + 1}",
+                )
+                yield UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
+            else:
+                yield line
+
+
+def _is_decoded(line: str) -> bool:
+    """Whether a line holds characters only: quicker than a search."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -98,15 +117,15 @@ def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
     encoding = options.encoding or "utf-8"
     try:
         codecs.lookup(encoding)
-    except LookupError:
+        # Some codecs are none of text, such as base64.
+        "".encode(encoding)
+    except (LookupError, ValueError):
         raise UsageError(
             f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
         ) from None
     with _binary(path) as binary:
-        mark = _mark(binary)
-        if options.encoding is None and mark is not None:
+        if said := _why_no_text(binary, options.encoding):
             lines = TextLines(path, (), "")
-            said = f"is {mark.upper()}; give `encoding` {mark}, or save it as UTF-8"
             lines.faults.append(DataFault(file=str(path), message=said))
             yield lines
             return
@@ -125,9 +144,14 @@ def _binary(path: Path) -> Iterator[io.BufferedReader]:
             yield plain
 
 
-def _mark(binary: io.BufferedReader) -> str | None:
+def _why_no_text(binary: io.BufferedReader, encoding: str | None) -> str:
+    """Return why bytes are no text in this encoding, None for UTF-8; "" where they may be."""
     try:
-        begin = binary.peek(4)[:4]
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return None
-    return next((name for mark, name in MARKS.items() if begin.startswith(mark)), None)
+        head = binary.peek(HEAD_BYTES)
+    except DAMAGED_GZIP:
+        return ""
+    mark = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+    if encoding is None and mark is not None:
+        return f"is {mark.upper()}; give `encoding` {mark}, or save it as UTF-8"
+    said = binary_kind(head)
+    return f"is {said}" if said else ""
