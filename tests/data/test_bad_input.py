@@ -140,7 +140,7 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
         "t.csv",
         GOOD,
         {"validation": "a,maybe"},
-        "v.csv:2: the label is none of the training rows' classes: yes, no: 'maybe'",
+        "v.csv:2: the label is none of the training rows' classes: no, yes: 'maybe'",
     ),
     # choices
     "a choice missing": ("t.csv", "a,b,c,right\nx,,z,0\n", CHOICES, "t.csv:2: the choice 'b' is missing"),
