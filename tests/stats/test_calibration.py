@@ -62,6 +62,16 @@ def test_temperature_of_stretched_logits_is_found(temperature: float):
     assert fit_temperature(temperature * logits, labels) == pytest.approx(temperature, rel=0.04)
 
 
+def test_of_a_large_table_evenly_spaced_rows_are_taken(monkeypatch: pytest.MonkeyPatch):
+    generator = numpy.random.default_rng(3)
+    logits = generator.normal(size=(90, 4))
+    labels = generator.integers(0, 4, size=90)
+    whole = fit_temperature(logits, labels)
+    expected = fit_temperature(logits[::3], labels[::3])
+    monkeypatch.setattr("headstart.stats.calibration.MOST_LOGITS", 120)
+    assert fit_temperature(logits, labels) == expected != whole
+
+
 def test_temperature_is_the_least_log_loss():
     logits, labels = _drawn(200, 2.0, seed=1)
     best = fit_temperature(logits, labels)

@@ -13,6 +13,7 @@ from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.output import print_json
+from headstart.cli.training_plan import plan_line
 from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.formats import plural
 from headstart.comparison.frame import Frame, read_declared, read_varied
@@ -65,6 +66,10 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
+        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed) is None]
+        if open_runs:
+            print(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
+            print(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)
     is_settled = not sweep.columns.choose_rates
     with says_what_is_kept(store_path), sweep_display(runs, quiet=silent, is_settled=is_settled) as listener:
         plans = [stage for run in runs for stage in run.experiment.plan]

@@ -16,6 +16,8 @@ from scipy import special
 from headstart.stats.limits import Values
 
 NUM_BINS = 15
+MOST_LOGITS = 1_000_000
+"""Rows times classes that a temperature is fitted on."""
 MIN_WRONG_ANSWERS = 2
 """With fewer no temperature can be cross-fitted: whoever judges the one wrong answer has seen right ones only."""
 _SMALLEST_TEMPERATURE, _LARGEST_TEMPERATURE = 1e-2, 1e2
@@ -93,7 +95,8 @@ def fit_temperature(logits: Values, labels: Labels) -> float:
 
     It is at least the one that would be best if half an answer in all were wrong, whichever. Without this bound, rows
     that are all right, or wrong by a hair, ask for a temperature near zero, at which one wrong answer on other rows
-    costs more than was won. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`.
+    costs more than was won. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`. Of more
+    than `MOST_LOGITS` numbers evenly spaced rows are taken: one value needs no more, and thousands of classes are slow.
 
     Raises:
         ValueError: if shapes or values do not fit.
@@ -102,6 +105,8 @@ def fit_temperature(logits: Values, labels: Labels) -> float:
     Machines", whose targets are never quite 0 and 1.
     """
     values, right = _checked(logits, labels)
+    step = math.ceil(values.size / MOST_LOGITS)
+    values, right = values[::step], right[::step]
     top = values.max(axis=1)
     others = numpy.sort(values, axis=1)[:, :-1]
 
