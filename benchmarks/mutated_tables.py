@@ -150,7 +150,7 @@ def rows_there(suffix: str, data: bytes, num_sound: int) -> int | None:
         return len(whole) if isinstance(whole, list) else None
     if suffix == ".jsonl":
         return num_objects(text)
-    blank = " " if suffix == ".tsv" else " \t"
+    blank = " \t" if suffix == ".csv" else " "
     return sum(bool(line.strip(blank)) for line in re.split("\r\n|\r|\n", text)) - 1
 
 

@@ -37,14 +37,19 @@ SHORT = ("--steps", 6, "--batch-size", 4, "--max-length", 24, "--precision", "fp
 
 def test_fit_predict_evaluate(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     model = tiny_checkpoint("bert")
-    code, out, err = cli("fit", reviews, "--model", model, "--out", "model", "--stage1-fraction", 0.5, *SHORT)
+    code, out, err = cli("fit", reviews, "--model", model, "--out", "model", "--stage1-fraction", 0.5, *SHORT[:-1])
     assert code == 0, err
-    assert "after adapter (3 steps)" in out
-    assert "after finetune (3 steps)" in out
+    assert "after adapter (3 updates in " in out
+    assert "after finetune (3 updates in " in out
     assert {"model.safetensors", "head.safetensors", "head.json", "run.json"} <= {
         path.name for path in (tmp_path / "model").iterdir()
     }
     assert not (tmp_path / "model.unfinished").exists()
+    assert "plan: 6 updates (adapter 3, finetune 3) on 32 rows, then 8 rows to score" in err
+    assert "writes model; " in err
+    run = json.loads((tmp_path / "model" / "run.json").read_text())
+    assert [bool(stage["scores"]) for stage in run["stages"]] == [False, True]
+    assert [stage["diagnostics"] for stage in run["stages"]] == [None, None]
 
     from transformers import pipeline
 

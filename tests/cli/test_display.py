@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from headstart.cli.display import sweep_display
+from headstart.cli.display import _Clock, sweep_display
 from headstart.cli.standings import Standings, standing_text, standings_table
-from headstart.comparison.formats import MINUS, NOTHING
+from headstart.comparison.formats import MINUS, NOTHING, duration
 from headstart.experiments.experiment import Experiment, Run
 from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
@@ -96,6 +96,43 @@ def test_failed_runs_are_counted_and_new_seeds_are_learned_of(runs: list[Run]):
     assert shown(standings)[2][2:5] == ["1/3,", "1", "failed"]
 
 
+def test_times_count_what_is_done_beside_the_updates(runs: list[Run], monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+    monkeypatch.setattr("headstart.cli.display.time.monotonic", lambda: now[0])
+    clock = _Clock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs[:2]})
+    first, second = runs[:2]
+
+    def pass_through(run: Run) -> None:
+        clock.note(SweepEvent(kind=Event.STARTED, run=run))
+        now[0] += 7  # loading
+        for stage in run.experiment.plan:
+            for step in range(1, stage.num_steps + 1):
+                now[0] += 2
+                said = Progress(stage=stage.name, step=step, num_steps=stage.num_steps, loss=None)
+                clock.note(SweepEvent(kind=Event.PROGRESS, run=run, progress=said))
+        now[0] += 20  # evaluation
+
+    num_steps, num_stages = first.experiment.num_steps, len(first.experiment.plan)
+    pass_through(first)
+    assert clock.remaining() == f"{duration(2 * num_steps)} of updates left, then the evaluation"
+    assert clock.seconds(ended(first)) == 27 + 2 * num_steps
+    clock.note(ended(first))
+    # The first update of a stage cannot be told from what comes before it.
+    assert clock.remaining() == f"{duration(2 * num_steps + 27 + 2 * num_stages)} left"
+    pass_through(second)
+    assert clock.remaining() == f"{duration(27 + 2 * num_stages)} left"
+    clock.note(ended(second))
+    assert clock.progress() == "2 of 2 runs"
+
+
+def test_nothing_is_called_done_while_the_evaluation_goes_on(runs: list[Run]):
+    clock = _Clock({(runs[0].experiment.digest, 0): runs[0].experiment.num_steps})
+    for event in steps(runs[0], runs[0].experiment.num_steps):
+        clock.note(event)
+    assert clock.remaining() == "updates done; evaluating and writing"
+    assert clock.progress() == "0 of 1 runs, updates done; evaluating and writing"
+
+
 def test_a_log_gets_plain_lines(runs: list[Run], capsys: pytest.CaptureFixture[str]):
     with sweep_display(runs, quiet=False) as listener:
         for run in runs:
@@ -106,9 +143,9 @@ def test_a_log_gets_plain_lines(runs: list[Run], capsys: pytest.CaptureFixture[s
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 8
     assert lines[0] == "tiny finetune seed 0: started"
-    assert lines[1].startswith(
-        "✓ tiny finetune seed 0: accuracy 70.00 in 50\N{NO-BREAK SPACE}s; so far 70.00 over 1 seed; 1 of 4 runs, "
-    )
+    begin, _, end = lines[1].partition("\N{NO-BREAK SPACE}s; ")
+    assert begin.startswith("✓ tiny finetune seed 0: accuracy 70.00 in ")
+    assert end.startswith("so far 70.00 over 1 seed; 1 of 4 runs, ")
     assert lines[1].endswith(" left")
     assert "so far 74.00 over 1 seed, +4.00 to plain fine-tuning; 2 of 4 runs, " in lines[3]
     assert lines[7].endswith("; 4 of 4 runs")

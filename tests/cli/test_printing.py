@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from headstart.cli.printing import print_model_report
+from headstart.cli.printing import print_data_report, print_model_report
+from headstart.data.user_rows import load_file
+from headstart.inspection.data import inspect_data
 from headstart.inspection.doctor import inspect_model
 from headstart.models.source import resolve_model
+from headstart.tables.file_options import FileOptions
 from tests.conftest import CheckpointMaker
 
 
@@ -18,6 +21,36 @@ def printed(folder: Path, width: int = 200) -> str:
     report = inspect_model(resolve_model(str(folder)), labels=("a", "b", "c"))
     print_model_report(report, Console(width=width, file=file))
     return file.getvalue()
+
+
+def data_report(folder: Path, num_classes: int, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what is printed of a table whose class n has n rows of texts and as many validation rows."""
+    table = folder / "t.csv"
+    rows = [
+        (f"text {row} of {number}", f"class {number:03}") for number in range(2, num_classes) for row in range(number)
+    ]
+    table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    print_data_report(inspect_data(load_file(str(table), FileOptions(validation=str(table)))))
+    return capsys.readouterr().out
+
+
+def test_of_many_classes_the_largest_and_the_smallest_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = data_report(tmp_path, 60, capsys)
+    listed = [int(line.split()[1]) for line in text.splitlines() if line.startswith("class 0")]
+    assert listed == [*range(59, 39, -1), *range(21, 1, -1)]
+    assert "The 20 largest and the 20 smallest of 58 classes" in text
+    assert len([line for line in data_report(tmp_path, 40, capsys).splitlines() if line.startswith("class 0")]) == 38
+
+
+def test_notes_are_wrapped_between_words_and_stay_indented(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    notes = data_report(tmp_path, 8, capsys).partition("\n\n")[0].splitlines()[1:]
+    assert len(notes) > 2
+    assert all(line.startswith("  ") and len(line) <= 60 for line in notes)
 
 
 def line_with(text: str, start: str) -> str:

@@ -30,7 +30,7 @@ def test_a_model_of_names_is_scored_on_the_file_that_carries_them(tmp_path: Path
     assert typed.task.labels == ("unhappy", "so so", "happy")
     for task in (typed.task, plain.task):
         for name in ("rows.parquet", "rows.csv"):
-            found = read_labelled(str(tmp_path / name), task)
+            found = read_labelled(str(tmp_path / name), task).split
             assert [task.labels[int(label)] for label in found.labels] == NAMES * 6
 
 
@@ -64,7 +64,7 @@ def test_codes_are_numbers_where_numbers_are_asked_for(tmp_path: Path) -> None:
     rows(*[0, 1, 2] * 4).to_parquet(tmp_path / "rows.parquet")
     options = FileOptions(kind=kind_named("regression"))
     task = load_file(str(tmp_path / "rows.parquet"), options).task
-    assert list(read_labelled(str(tmp_path / "rows.parquet"), task).labels) == [0.0, 1.0, 2.0] * 4
+    assert list(read_labelled(str(tmp_path / "rows.parquet"), task).split.labels) == [0.0, 1.0, 2.0] * 4
 
 
 def test_official_files_of_tasks_that_count_their_classes_are_read_by_places(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_official_files_of_tasks_that_count_their_classes_are_read_by_places(tmp
         features=features,
     )
     dataset.to_parquet(tmp_path / "rows.parquet")
-    assert list(read_labelled(str(tmp_path / "rows.parquet"), task).labels) == [1, 0]
+    assert list(read_labelled(str(tmp_path / "rows.parquet"), task).split.labels) == [1, 0]
     wic = TASKS.get("super_glue/wic")
     columns = {
         "word": ["place"], "sentence1": ["a place here"], "sentence2": ["the place there"],
@@ -88,4 +88,4 @@ def test_official_files_of_tasks_that_count_their_classes_are_read_by_places(tmp
     )
     features["label"] = ClassLabel(names=["False", "True"])
     Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "wic.parquet")
-    assert list(read_labelled(str(tmp_path / "wic.parquet"), wic).labels) == [1]
+    assert list(read_labelled(str(tmp_path / "wic.parquet"), wic).split.labels) == [1]

@@ -53,6 +53,18 @@ def test_the_terminal_table_fits_80_columns(report: Report):
     assert "72.50 ± 0.71" in text
 
 
+def test_notes_keep_their_heading_and_numbers_at_80_columns():
+    records = [make_record("finetune", seed, 0.50 + seed / 5) for seed in range(2)]
+    records += [make_record("eh_ft(lora)", seed, 0.95 - seed / 3, stage1=0.3) for seed in range(2)]
+    lines = printed(build_report(Frame.from_records(records)), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    (heading,) = [line for line in lines if line.startswith("strategy")]
+    (row,) = [line for line in lines if line.startswith("eh_ft(lora)")]
+    assert heading.split()[-1] == "notes"
+    assert row.split()[-1] == "1,2"
+    assert "[\N{MINUS SIGN}" in row
+
+
 def test_markup_in_a_label_stays_text():
     report = build_report(Frame.from_records([make_record("[red]x|y[/red]<script>")]))
     assert "[red]x" in printed(report, 120)

@@ -214,3 +214,27 @@ def test_pieces_hold_what_the_whole_holds(tmp_path: Path) -> None:
 def test_a_file_is_named_by_its_first_bytes(head: bytes, word: str) -> None:
     found = binary_kind(head)
     assert (word in found) if word else found == ""
+
+
+ODD_LINES = ("", ",", " , ", "text,label", 'x,"y\nz"', "one", "a,b,c", "q\r,w", "last,row", "a, ", "é,ü")
+
+
+@ANY
+@given(
+    odd=st.lists(st.tuples(st.integers(0, 300), st.sampled_from(ODD_LINES)), max_size=4),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_lines_cut_at_once_are_what_rows_one_by_one_are(tmp_path: Path, odd: list[tuple[int, str]], end: str) -> None:
+    lines = [f"text {number},{'yes' if number % 2 else 'no'}" for number in range(300)]
+    for place, line in odd:
+        lines.insert(place, line)
+    path = tmp_path / "t.csv"
+    path.write_bytes(end.join(["text,label", *lines, ""]).encode())
+    found = []
+    for chunk_rows in (7, 60, 97, 10_000):
+        pieces = list(scan_table(str(path), chunk_rows=chunk_rows))
+        rows = [row for piece in pieces for row in rows_of(piece)]
+        places = [line for piece in pieces for line in piece.lines or ()]
+        faults = [str(fault) for piece in pieces for fault in piece.faults]
+        found.append((rows, places, sorted(faults), sum(sum(piece.dropped.values()) for piece in pieces)))
+    assert all(each == found[0] for each in found)

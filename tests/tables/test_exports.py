@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from headstart.data.user_rows import read_file
+from headstart.errors import DataError
+from headstart.kinds.catalogue import kind_named
+from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table
 from headstart.tables.table import Table
+
+CLASSIFICATION = kind_named("classification")
 
 
 def read(folder: Path, rows: list[dict[str, object]], *, lines: bool = False) -> Table:
@@ -120,6 +128,20 @@ def test_doccanos_labels(tmp_path: Path) -> None:
     assert read(tmp_path, newer, lines=True).columns["label"] == (["pos"], [])
     older = [{"id": 1, "text": "a", "annotations": [{"label": 3, "user": 1}], "meta": {}, "annotation_approver": None}]
     assert read(tmp_path, older).columns["label"] == ([3],)
+
+
+def test_half_labelled_lists_of_one_class(tmp_path: Path) -> None:
+    """Empty lists are "none of them", said with the way on where all others hold one label."""
+    path = tmp_path / "doccano.jsonl"
+    rows = [{"text": f"text {n}", "label": [["pos"], ["neg"], []][n % 3], "Comments": []} for n in range(18)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    as_written = read_file(str(path))
+    assert str(as_written.kind) == "multi_label"
+    assert any("6 rows with an empty list" in note and "`drop_incomplete`" in note for note in as_written.notes)
+    with pytest.raises(DataError, match=r"6 lines .*the label \('label'\) is missing"):
+        read_file(str(path), FileOptions(kind=CLASSIFICATION))
+    labelled = read_file(str(path), FileOptions(kind=CLASSIFICATION, drop_incomplete=True))
+    assert len(labelled.splits["train"]) == 12
 
 
 def test_labels_of_spans_are_refused(tmp_path: Path) -> None:

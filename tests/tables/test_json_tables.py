@@ -89,6 +89,17 @@ def test_rows_are_found_where_they_lie_and_a_note_says_where(tmp_path: Path, wri
     assert note in " ".join(table.notes)
 
 
+def test_a_column_may_hold_lists(tmp_path: Path) -> None:
+    written = {"tokens": [["a", "b"], ["c", "d"]], "label": ["x", "y"]}
+    assert read(tmp_path, written).columns == {name: tuple(values) for name, values in written.items()}
+
+
+def test_other_lists_of_rows_are_said(tmp_path: Path) -> None:
+    table = read(tmp_path, {"rows": ROWS, "more": ROWS[:2]})
+    assert rows(table) == ROWS
+    assert table.notes == ("JSON: the rows lie under 'rows'; not read: 'more' (2)",)
+
+
 def test_records_by_a_name_keep_it(tmp_path: Path) -> None:
     table = read(tmp_path, {"q7": {"text": "a", "label": "x"}, "q9": {"text": "b", "label": "y"}})
     assert rows(table) == [{"key": "q7", "text": "a", "label": "x"}, {"key": "q9", "text": "b", "label": "y"}]

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
+from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.output import print_json
 from headstart.comparison.expected import ExpectedScore, expected_lines
+from headstart.comparison.formats import plural
 from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
 from headstart.data.unknown_tokens import count_unknown, token_notes
@@ -63,7 +65,8 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-    with sweep_display(runs, quiet=silent, is_settled=not sweep.columns.choose_rates) as listener:
+    is_settled = not sweep.columns.choose_rates
+    with says_what_is_kept(store_path), sweep_display(runs, quiet=silent, is_settled=is_settled) as listener:
         plans = [stage for run in runs for stage in run.experiment.plan]
         options = run_options(sweep.training, plans, keep_backbone=False, diagnostics=sweep.diagnostics)
         executor = SerialExecutor(store, options, listener, cache)
@@ -80,7 +83,7 @@ def run_comparison(
 
 def _print_smoke(runs: list[Run], records: list[RunRecord]) -> None:
     for run, record in zip(runs, records, strict=True):
-        steps = ", ".join(f"{stage.name} {stage.num_steps} steps" for stage in record.stages)
+        steps = ", ".join(f"{stage.name} {plural(stage.num_steps, 'update')}" for stage in record.stages)
         print(f"{record.status}: {run}" + (f" ({steps})" if steps else ""))
 
 
@@ -129,7 +132,7 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         )
     for run in {run.experiment.digest: run for run in runs}.values():
         stages = " + ".join(
-            f"{stage.name} {stage.num_steps} steps at {stage.optimizer.learning_rate:g}"
+            f"{stage.name} {plural(stage.num_steps, 'update')} at {stage.optimizer.learning_rate:g}"
             for stage in run.experiment.plan
         )
         console.print(f"  {run.experiment.task} {run.label}: {stages}")

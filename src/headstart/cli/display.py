@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from headstart.experiments.experiment import Run
     from headstart.sweeps.executor import SweepEvent, SweepListener
 
+MIN_TIMED = 5
+"""Updates that are measured before a time is said."""
 PLAIN_SECONDS = 30.0
 """Between two lines about one run, where the output does not go to a terminal."""
 
@@ -81,13 +83,20 @@ def row_display(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None
 
 
 class _Clock:
-    """Counts updates over all runs and says how long the rest takes at the speed seen so far."""
+    """Counts updates over all runs and says how long the rest takes at the speed seen so far.
+
+    What a run needs beside its updates (loading, evaluation, writing) is known once a run has ended here.
+    """
 
     def __init__(self, steps: dict[tuple[str, int], int]) -> None:
         self._steps = steps
         self._done: dict[tuple[str, int], int] = {}
-        self._seen = 0
-        self._begin: float | None = None
+        self._begin: dict[tuple[str, int], float] = {}
+        self._updating: dict[tuple[str, int], float] = {}
+        self._beside: list[float] = []
+        self._ended: set[tuple[str, int]] = set()
+        self._num_timed = 0
+        self._latest: tuple[tuple[str, int], str, float] | None = None
 
     @property
     def num_runs(self) -> int:
@@ -104,27 +113,50 @@ class _Clock:
     def note(self, event: SweepEvent) -> None:
         run = event.run
         key = (run.experiment.digest, run.seed)
+        now = time.monotonic()
         self._steps.setdefault(key, run.experiment.num_steps)
-        if event.record is not None:
+        if event.kind == "started":
+            self._begin[key] = now
+        elif event.record is not None:
             self._done[key] = self._steps[key]
+            self._ended.add(key)
+            if key in self._begin:
+                self._beside.append(now - self._begin[key] - self._updating.get(key, 0.0))
         elif event.progress is not None:
-            self._begin = self._begin or time.monotonic()
             names = [stage.name for stage in run.experiment.plan]
             before = sum(stage.num_steps for stage in run.experiment.plan[: names.index(event.progress.stage)])
             self._done[key] = before + event.progress.step
-            self._seen += 1
+            self._time(key, event.progress.stage, now)
+
+    def _time(self, key: tuple[str, int], stage: str, now: float) -> None:
+        """Count the time since the update before, where that was one of the same stage."""
+        if self._latest is not None and self._latest[:2] == (key, stage):
+            self._updating[key] = self._updating.get(key, 0.0) + now - self._latest[2]
+            self._num_timed += 1
+        self._latest = (key, stage, now)
+
+    def seconds(self, event: SweepEvent) -> float | None:
+        """Return the time that a run took from its start here to its end, with all that is done beside its updates."""
+        begin = self._begin.get((event.run.experiment.digest, event.run.seed))
+        return None if begin is None else time.monotonic() - begin
 
     def progress(self) -> str:
         """Say how many runs ended, and how long the others take where there are others."""
-        ended = sum(self._done.get(key, 0) >= steps for key, steps in self._steps.items())
-        left = f", {self.remaining()}" if ended < self.num_runs else ""
-        return f"{ended} of {self.num_runs} runs{left}"
+        left = f", {self.remaining()}" if len(self._ended) < self.num_runs else ""
+        return f"{len(self._ended)} of {self.num_runs} runs{left}"
 
     def remaining(self) -> str:
-        if self._begin is None or self._seen < 5:
+        """Say how long all runs still take; before one has ended here, how long its updates do."""
+        num_left = self.num_steps - self.num_steps_done
+        if not num_left and not self._beside:
+            return "updates done; evaluating and writing"
+        if self._num_timed < MIN_TIMED:
             return "time left: measuring"
-        per_step = (time.monotonic() - self._begin) / self._seen
-        return f"{duration(per_step * (self.num_steps - self.num_steps_done))} left"
+        updates = sum(self._updating.values()) / self._num_timed * num_left
+        if not self._beside:
+            return f"{duration(updates)} of updates left, then the evaluation"
+        beside = (self.num_runs - len(self._ended)) * sum(self._beside) / len(self._beside)
+        return f"{duration(updates + beside)} left"
 
 
 class _LiveDisplay:
@@ -153,7 +185,7 @@ class _LiveDisplay:
             if self._one is not None:
                 self._bars.remove_task(self._one)
                 self._one = None
-            self._bars.console.print(outcome_line(event))
+            self._bars.console.print(outcome_line(event, self._clock.seconds(event)))
 
 
 class _PlainDisplay:
@@ -167,8 +199,10 @@ class _PlainDisplay:
         self._clock.note(event)
         self._standings.note(event)
         if event.record is not None:
-            where = "; ".join(filter(None, (standing_text(self._standings.of(event.run)), self._clock.progress())))
-            self._console.print(f"{outcome_line(event)}; {escape(where)}", soft_wrap=True)
+            standing = standing_text(self._standings.of(event.run))
+            where = (standing, self._clock.progress()) if self._clock.num_runs > 1 else ()
+            line = outcome_line(event, self._clock.seconds(event))
+            self._console.print("; ".join((line, *map(escape, filter(None, where)))), soft_wrap=True)
         elif event.kind == "started":
             self._console.print(f"{event.run}: started", soft_wrap=True, markup=False)
             self._last = time.monotonic()
@@ -182,23 +216,32 @@ class _PlainDisplay:
             )
 
 
-def outcome_line(event: SweepEvent) -> str:
-    """Return the line about a run that ended: its score, or how it failed."""
+def outcome_line(event: SweepEvent, seconds: float | None = None) -> str:
+    """Return the line about a run that ended: its score and how long all of it took, or how it failed.
+
+    Args:
+        event: the run's end.
+        seconds: from its start to its end; None for what its record counts.
+    """
     record = event.record
     if record is None:
         raise ValueError("the run has not ended")
     if record.status is not RunStatus.FINISHED:
         return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(error_in_flags(record.error))}')}"
     score = _scores(record)
-    again = " (was finished before)" if event.kind == "skipped" else f" in {duration(record.seconds)}"
+    again = (
+        " (was finished before)"
+        if event.kind == "skipped"
+        else f" in {duration(record.seconds if seconds is None else seconds)}"
+    )
     return f"[green]✓[/] {escape(f'{event.run}: {score}{again}')}"
 
 
 def _scores(record: RunRecord) -> str:
     if record.metric not in record.scores:
         return "trained"
-    text = written(record.metric, record.scores[record.metric])
-    if len(record.stages) > 1:
-        first = record.stages[0]
-        text += f" (Stage 1, {first.name}: {100 * first.scores[record.metric]:.2f})"
+    text = f"{record.metric} {written(record.metric, record.scores[record.metric])}"
+    first = record.stages[0]
+    if len(record.stages) > 1 and record.metric in first.scores:
+        text += f" (Stage 1, {first.name}: {written(record.metric, first.scores[record.metric])})"
     return text

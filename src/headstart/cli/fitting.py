@@ -12,12 +12,15 @@ from rich.console import Console
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags
+from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.output import next_line
 from headstart.cli.scores import constant_text, scores_text
+from headstart.comparison.formats import duration, plural
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.experiments.time_estimate import estimate_time, measured_speed
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -47,10 +50,14 @@ def run_fit(
     """
     silent = quiet or json
     run = plan_fit(options, source, seed, out, cache, adapter_out=adapter_out)
-    may = run_options(options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics)
+    may = run_options(
+        options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics, evaluates_each_stage=False
+    )
     if not silent:
         announce([run], cache)
-    with sweep_display([run], quiet=silent) as listener:
+        print(plan_line(RunData.of(run, cache)), file=sys.stderr)
+        print(f"writes {out}; until it is done, what is finished of it lies in {working_store(out)}", file=sys.stderr)
+    with says_what_is_kept(working_store(out)), sweep_display([run], quiet=silent) as listener:
         store = LocalStore(working_store(out))
         executor = SerialExecutor(store, may, listener, cache)
         record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
@@ -66,10 +73,31 @@ def run_fit(
             print(f"adapter: {adapter_out}")
 
 
+def plan_line(data: RunData) -> str:
+    """Return what is about to be done, and how long it takes at the speed that this machine has on these rows."""
+    experiment = data.run.experiment
+    others = sum(len(data.other(source).evaluation) for source in data.run.evaluate_on)
+    num_scored = len(data.report) + len(data.test) + others
+    stages = [f"{stage.name} {stage.num_steps:,}" for stage in experiment.plan if stage.num_steps]
+    plan = (
+        f"plan: {plural(experiment.num_steps, 'update')} ({', '.join(stages)}) on {plural(len(data.train), 'row')}, "
+        f"then {plural(num_scored, 'row')} to score"
+    )
+    speed = measured_speed(data)
+    if speed is None:
+        return plan
+    found = estimate_time(experiment, speed, num_train=len(data.train), num_scored=num_scored)
+    return (
+        f"{plan}: about {duration(found.training)} of training and {duration(found.evaluation)} of evaluation here, by "
+        "three updates tried out"
+    )
+
+
 def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for stage in record.stages:
-        console.print(f"after {stage.name} ({stage.num_steps} steps): {scores_text(stage.scores)}")
+        scores = f": {scores_text(stage.scores)}" if stage.scores else ""
+        console.print(f"after {stage.name} ({plural(stage.num_steps, 'update')} in {duration(stage.seconds)}){scores}")
     constants = record.constant_scores or {record.metric: record.constant_score}
     console.print(f"on {record.num_evaluation_examples} rows of {record.reported_split}; {constant_text(constants)}")
     for other in (*record.others, *([record.test] if record.test else [])):

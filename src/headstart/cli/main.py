@@ -86,5 +86,5 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            print("headstart: interrupted; the same command again goes on from here", file=sys.stderr)
+            print("headstart: interrupted", file=sys.stderr)
         raise

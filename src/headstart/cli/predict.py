@@ -63,13 +63,16 @@ def predict(
     require_writable(out)
     require_table(local_path(file))
     from headstart.cli.display import row_display
+    from headstart.cli.interruption import says_what_is_kept
     from headstart.cli.session import quiet_transformers
+    from headstart.inference.partial_answers import SUFFIX
     from headstart.inference.prediction_columns import WantedColumns
     from headstart.inference.user_files import predict_file
 
     reading.require_names()
     quiet_transformers()
-    with row_display("predicting", quiet=quiet or as_json) as progress:
+    partial = out.with_name(out.name + SUFFIX)
+    with says_what_is_kept(partial), row_display("predicting", quiet=quiet or as_json) as progress:
         written = predict_file(
             folder,
             file,

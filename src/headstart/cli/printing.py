@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Column, Table
+from rich.text import Text
 
 from headstart.cli.flags import in_flags
 from headstart.errors import shortened
 
 if TYPE_CHECKING:
-    from headstart.inspection.data import DataReport
+    from headstart.inspection.data import ClassCount, DataReport
     from headstart.inspection.doctor import AdapterReport, ModelReport, TensorReport
 
+NUM_CLASSES = 20
+"""Classes of either end that are listed, where there are more than twice as many."""
 BAR_WIDTH = 24
 """Characters of the longest bar."""
 
@@ -40,7 +44,7 @@ def print_data_report(report: DataReport) -> None:
     columns = ", ".join((*report.text_columns, *report.choice_columns))
     console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)
     for note in report.notes:
-        console.print(f"  {in_flags(note)}", markup=False)
+        console.print(Padding(Text(in_flags(note)), (0, 0, 0, 2), expand=False))
     console.print()
     tables = [_splits(report)]
     if any(split.lengths for split in report.splits):
@@ -92,13 +96,23 @@ def numbers_table(title: str, first: str, columns: Iterable[str]) -> Table:
 
 def _classes(report: DataReport) -> Table:
     names = [split.name for split in report.splits]
-    table = numbers_table("Classes", "class", names)
-    table.add_column("")
+    shown, title = _shown_classes(report, names[0])
+    table = numbers_table(title, "class", names)
+    table.add_column("", no_wrap=True)
     most = max((each.counts.get(names[0], 0) for each in report.classes), default=0)
-    for each in report.classes:
+    for each in shown:
         bar = "\N{FULL BLOCK}" * round(BAR_WIDTH * each.counts.get(names[0], 0) / max(1, most))
         table.add_row(escape(each.name), *(f"{each.counts.get(name, 0):,}" for name in names), bar)
     return table
+
+
+def _shown_classes(report: DataReport, split: str) -> tuple[Sequence[ClassCount], str]:
+    """Return the classes that are listed, and the title: all of a few; of many the largest and the smallest."""
+    if len(report.classes) <= 2 * NUM_CLASSES:
+        return report.classes, "Classes"
+    by_size = sorted(report.classes, key=lambda each: -each.counts.get(split, 0))
+    title = f"The {NUM_CLASSES} largest and the {NUM_CLASSES} smallest of {len(report.classes):,} classes"
+    return [*by_size[:NUM_CLASSES], *by_size[-NUM_CLASSES:]], title
 
 
 def _conflicts(report: DataReport) -> Table:

@@ -15,29 +15,29 @@ from headstart.metrics import written
 def runs(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"), as_json: options.AsJson = False
 ) -> None:
-    """List the runs of a store: how each ended, its score, and the name that `export` takes."""
+    """List the runs of a store: how each ended, its score, and the name that `export` takes, which ends in the seed."""
     from rich.console import Console
 
     from headstart.cli.printing import list_table
+    from headstart.comparison.formats import plural
     from headstart.store.json_records import dump
     from headstart.store.local import existing_store
+    from headstart.store.record import Purpose
 
     records = existing_store(store).records()
     if as_json:
         print(json.dumps([dump(record) for record in records], indent=2))
         return
-    table = list_table("run", "task", "strategy", "seed", "purpose", "status", "score", "seconds")
+    table = list_table("run", "task", "strategy", "status", "score", "seconds")
     for record in records:
         score = record.scores.get(record.metric)
         table.add_row(
             f"{record.experiment_digest[:12]}/{record.seed}",
             record.task,
             record.label,
-            str(record.seed),
-            record.purpose,
-            str(record.status),
+            f"{record.status}" + (f" ({record.purpose})" if record.purpose is not Purpose.REPORT else ""),
             "" if score is None else written(record.metric, score),
             f"{record.seconds:.0f}",
         )
     Console(highlight=False, markup=False).print(table)
-    print(f"{len(records)} runs in {store}")
+    print(f"{plural(len(records), 'run')} in {store}")

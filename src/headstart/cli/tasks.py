@@ -25,21 +25,19 @@ def tasks(as_json: options.AsJson = False) -> None:
     if as_json:
         print(json.dumps([_facts(task) for task in known], indent=2))
         return
-    table = list_table("task", "reads", "answers", "metrics", "rows", "licence")
+    table = list_table("task", "what it reads -> answers; metrics; rows; licence")
     for task in known:
-        table.add_row(
-            task.name,
-            ", ".join((*task.text_columns, *task.choice_columns)),
-            ", ".join(task.labels) or str(task.kind).replace("_", " "),
-            ", ".join(task.metrics),
-            ", ".join(
-                f"{split} {count}"
-                for split, count in task.num_rows
-                if split in (task.train_split, task.evaluation_split)
-            ),
-            task.licence,
-        )
+        table.add_row(task.name, _in_lines(task))
     Console(highlight=False, markup=False).print(table)
+
+
+def _in_lines(task: Task) -> str:
+    """Return a task's facts in two lines, so that no word is broken in a narrow terminal."""
+    reads = ", ".join((*task.text_columns, *task.choice_columns))
+    answers = ", ".join(task.labels) or str(task.kind).replace("_", " ")
+    wanted = (task.train_split, task.evaluation_split)
+    rows = ", ".join(f"{split} {count:,}" for split, count in task.num_rows if split in wanted)
+    return f"{reads} -> {answers}\n{', '.join(task.metrics)}; {rows}; {task.licence}"
 
 
 def _facts(task: Task) -> dict[str, object]:

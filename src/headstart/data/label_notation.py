@@ -41,12 +41,14 @@ class Notation:
         value = unpacked(value)
         if self.is_one_hot and isinstance(value, list):
             value = [str(place) for place, is_there in enumerate(value) if is_there]
-        if self.is_single and isinstance(value, list) and len(value) == 1:
-            value = value[0]
+        if self.is_single and isinstance(value, list) and len(value) <= 1:
+            value = value[0] if value else None
         return _with_a_dot(value, self.decimal) if self.decimal != "." and isinstance(value, str) else value
 
     def is_missing(self, value: object) -> bool:
         """Whether a cell has no label; where labels are separated, empty text says that none of them holds."""
+        if self.is_single and unpacked(value) == []:
+            return True
         return is_missing(value) and not (self.separator is not None and isinstance(value, str))
 
 
@@ -67,7 +69,7 @@ def notation_of(
     cells = [unpacked(value) for value in values]
     takes_several = kind is not None and kind.takes_several
     if any(isinstance(cell, list) for cell in cells):
-        return _of_lists(cells, options, takes_several=takes_several)
+        return _of_lists(cells, kind, options)
     if options.separator is not None or not takes_several:
         return Notation(separator=options.separator, decimal=options.decimal)
     found = likely_separator(cells, known)
@@ -97,11 +99,13 @@ def likely_separator(cells: Sequence[object], known: Set[str] = frozenset()) -> 
     return None
 
 
-def _of_lists(cells: Sequence[object], options: FileOptions, *, takes_several: bool) -> Notation:
+def _of_lists(cells: Sequence[object], kind: Kind | None, options: FileOptions) -> Notation:
     lists = [cell for cell in cells if isinstance(cell, list)]
     is_one_hot = len(lists) == len(cells) and _are_one_hot(lists)
     sizes = {sum(map(bool, cell)) if is_one_hot else len(cell) for cell in lists}
-    is_single = sizes == {1} and not takes_several
+    takes_several = kind is not None and kind.takes_several
+    may_be_unlabelled = sizes == {0, 1} and not is_one_hot
+    is_single = not takes_several and (sizes == {1} or (may_be_unlabelled and kind is not None))
     notes = []
     if is_one_hot:
         last = len(lists[0]) - 1
@@ -109,6 +113,12 @@ def _of_lists(cells: Sequence[object], options: FileOptions, *, takes_several: b
         notes.append(f"the labels are lists of 0 and 1, one for each class: the classes are 0 to {last}{named}")
     if is_single:
         notes.append("every list holds one label: a row has one class")
+    elif may_be_unlabelled:
+        empty = sum(not cell for cell in lists)
+        notes.append(
+            f"no class holds in the {empty} rows with an empty list; if they have no label yet, give `kind` "
+            "classification and `drop_incomplete`"
+        )
     return Notation(
         separator=options.separator,
         is_one_hot=is_one_hot,

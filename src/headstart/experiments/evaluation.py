@@ -42,22 +42,27 @@ def evaluated(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
     return (Evaluation(data, run_folder),)
 
 
+def evaluated_at_the_end(data: RunData, run_folder: RunFolder) -> tuple[Witness, ...]:
+    """Return what looks at a stage where only the score of the run's end is wanted."""
+    return (Evaluation(data, run_folder, only_last=True),)
+
+
 class Evaluation(Witness):
-    """Scores the end of each stage, and keeps the last one's answers in the run's folder.
+    """Scores the end of each stage or of the last one, and keeps the last one's answers in the run's folder.
 
     Attributes:
         scored: the answers on the reported rows; None before the stage's end, and in runs that do not report.
     """
 
-    def __init__(self, data: RunData, run_folder: RunFolder) -> None:
-        self._data, self._run_folder = data, run_folder
+    def __init__(self, data: RunData, run_folder: RunFolder, *, only_last: bool = False) -> None:
+        self._data, self._run_folder, self._only_last = data, run_folder, only_last
         self.scored: Scored | None = None
 
     def after(self, end: StageEnd, record: StageRecord) -> StageRecord:
         """Score the reported rows, and at the run's end those of other tasks."""
         begin = time.perf_counter()
         split, others = self._data.run.experiment.evaluation.split, self._data.run.evaluate_on if end.is_last else ()
-        if split is None and not others:
+        if (split is None and not others) or (self._only_last and not end.is_last):
             return record
         data, model = self._data, end.final_model()
         if split is not None:

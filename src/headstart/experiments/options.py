@@ -45,8 +45,8 @@ USUAL_LENGTH = (
 SIZES = "a backbone of under 60 million, under 200 million, or more parameters"
 USUAL_RATES = f"{SMALL.finetune:g}, {BASE.finetune:g} or {LARGE.finetune:g} for {SIZES}"
 USUAL_STAGE1_RATES = (
-    f"of a head alone {SMALL.probe:g}, {BASE.probe:g} or {LARGE.probe:g} by the same sizes, of LoRA {LORA_FIRST.small:g}, "
-    f"{LORA_FIRST.base:g} or {LORA_FIRST.large:g}"
+    f"of a head alone {SMALL.probe:g}, {BASE.probe:g} or {LARGE.probe:g} by the same sizes, of LoRA "
+    f"{LORA_FIRST.small:g}, {LORA_FIRST.base:g} or {LORA_FIRST.large:g}"
 )
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
@@ -137,7 +137,8 @@ class TrainingOptions:
     preset: str = option("default", "default, paper or paper_code.")
     epochs: float | None = option(
         None,
-        f"Passes over the training rows, all stages together. (Default: {USUAL_LENGTH}; the paper's presets: the paper's table.)",
+        f"Passes over the training rows, all stages together. (Default: {USUAL_LENGTH}; the paper's presets: the "
+        "paper's table.)",
     )
     steps: int | None = option(None, "Updates, all stages together, instead of `epochs`.")
     budget_factor: float | None = option(None, "Multiply the preset's number of updates by this. (Default: 1.)")

@@ -54,7 +54,12 @@ def default_evaluation(source: TaskSource, rows: TaskRows) -> Evaluation:
 
 
 def run_options(
-    training: TrainingOptions, plan: Sequence[Stage], *, keep_backbone: bool, diagnostics: bool
+    training: TrainingOptions,
+    plan: Sequence[Stage],
+    *,
+    keep_backbone: bool,
+    diagnostics: bool,
+    evaluates_each_stage: bool = True,
 ) -> RunOptions:
     """Return what may differ between two calls without a different result.
 
@@ -69,5 +74,6 @@ def run_options(
         overrides=neutral,
         adapter_from=training.adapter_from,
         diagnostics=diagnostics,
+        evaluates_each_stage=evaluates_each_stage,
         trackers=training.tracker,
     )

@@ -11,6 +11,7 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import Witnesses
+from headstart.metrics import written
 from headstart.stats.summary import clearly_above, summarise
 from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder
@@ -116,18 +117,21 @@ def _class_gaps(data: RunData) -> Iterator[str]:
 
 
 def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> Iterator[str]:
-    """Say what a reader of the score should know: answers that are all the same, a first stage that learned nothing."""
+    """Say what a reader of the score should know: answers that are all the same, a training that taught nothing."""
     if stages and stages[-1].is_degenerate:
         yield "every answer is the same, or as good as the same: the score says nothing about the model"
-    if (
-        len(stages) > 1
-        and num_examples
-        and not clearly_above(summarise([stages[0].scores[metric]]), constant, num_examples)
-    ):
-        yield (
-            f"Stage 1 ({stages[0].name}) reached {100 * stages[0].scores[metric]:.2f} {metric}, not clearly above the "
-            f"best constant answer ({100 * constant:.2f}): the head it hands over may be poor"
-        )
+    if len(stages) > 1 and num_examples:
+        first, last = (stage.scores.get(metric) for stage in (stages[0], stages[-1]))
+        poor = [
+            score is not None and not clearly_above(summarise([score]), constant, num_examples)
+            for score in (first, last)
+        ]
+        if first is not None and all(poor):
+            yield (
+                f"neither Stage 1 ({stages[0].name}, {metric} {written(metric, first)}) nor the end is clearly above "
+                f"the best constant answer ({written(metric, constant)}): train longer, or give Stage 1 a larger share "
+                "of the updates (stage1_fraction)"
+            )
 
 
 def _notes_on_scale(data: RunData) -> Iterator[str]:

@@ -48,7 +48,7 @@ class AnswerKey:
 WORDS = {
     "input": "the rows",
     "model": "the model",
-    "columns": "the columns, or how the file is read",
+    "columns": "the columns, read or written, or how the file is read",
     "batch_size": "`batch_size`",
     "precision": "`precision`",
     "device": "the device",

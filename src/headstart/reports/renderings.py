@@ -24,6 +24,8 @@ _COLUMNS = (
     ("trained", True),
 )
 """Headings, and whether numbers stand under them."""
+_NARROWEST = {"strategy": 11, "95 % interval": 9}
+"""Columns that take more lines in a narrow terminal, and the characters that they keep: all others stand whole."""
 TEXT_WIDTH = 100
 """Columns of plain text, whatever the terminal's are: the same store gives the same bytes."""
 
@@ -122,10 +124,11 @@ def _rich_group(group: ComparisonGroup, numbers: dict[str, int]) -> Table:
 
     rendered = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for heading, is_number in (*_COLUMNS, ("notes", False)):
-        can_wrap = heading in ("strategy", "95 % interval", "notes")
+        can_wrap = heading in _NARROWEST
         justify: JustifyMethod = "right" if is_number else "left"
-        rendered.add_column(heading, justify=justify, no_wrap=not can_wrap, overflow="fold")
-    rendered.columns[0].min_width = 13
+        rendered.add_column(
+            heading, justify=justify, no_wrap=not can_wrap, overflow="fold", min_width=_NARROWEST.get(heading)
+        )
     for row in group.rows:
         notes = ",".join(str(numbers[word]) for word in row.words)
         rendered.add_row(*map(Text, cells_of(row)), Text(notes), style="bold" if row.is_baseline else "")

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.errors import DivergedError, HeadstartError
-from headstart.experiments.evaluation import evaluated
+from headstart.experiments.evaluation import evaluated, evaluated_at_the_end
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis
@@ -96,13 +97,17 @@ class SerialExecutor:
 
         try:
             with process_state_kept():
-                observe = observed if self.options.diagnostics else evaluated
-                return run_one(data, folder, self.options, listen, observe)
+                return run_one(data, folder, self.options, listen, self._witnesses())
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
             return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
+
+    def _witnesses(self) -> Witnesses:
+        if self.options.diagnostics:
+            return observed
+        return evaluated if self.options.evaluates_each_stage else evaluated_at_the_end
 
 
 def _in_words(error: Exception) -> str:

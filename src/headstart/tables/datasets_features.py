@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from headstart.kinds.cells import is_missing
+from headstart.kinds.cells import INTEGER, is_missing
 from headstart.tables.file_options import FileOptions
 
 METADATA_KEY = b"huggingface"
@@ -61,13 +61,16 @@ def features_of(schema: pa.Schema, *, with_names: bool = True) -> dict[str, Feat
 
 def class_feature(names: Sequence[str], *, with_names: bool = True) -> Feature:
     """Return how a class is read whose code is its place among these names."""
+    known = frozenset(names)
 
     def decode(value: object) -> object:
         if is_missing(value):
             return None
-        if value in names:
-            return value
-        code = int(value) if isinstance(value, str) and value.strip().lstrip("+-").isdecimal() else value
+        code = value
+        if isinstance(value, str):
+            if value in known:
+                return value
+            code = int(value) if INTEGER.fullmatch(value.strip()) else value
         if isinstance(code, bool) or not isinstance(code, int) or not NO_LABEL <= code < len(names):
             raise ValueError(f"is none of the {len(names)} classes that the file declares")
         if code == NO_LABEL:

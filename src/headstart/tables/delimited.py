@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from headstart.tables.dialect import SAMPLE_LINES, Dialect, dialect_of, large_cells
 from headstart.tables.file_options import FileOptions
-from headstart.tables.header import Header, header_of
+from headstart.tables.header import SAMPLE_ROWS, Header, header_of
 from headstart.tables.swallowed_rows import OrdinaryLines
 from headstart.tables.table import Table
 from headstart.tables.text_lines import TextLines, text_lines
@@ -39,7 +39,7 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, usual: str | None) 
     with text_lines(path, options) as lines:
         first_lines = lines.peek(SAMPLE_LINES)
         dialect = dialect_of(lines, options, usual)
-        rows = _rows(lines, dialect)
+        rows = _Rows(lines, dialect)
         with large_cells():
             header = header_of(rows, options, dialect)
         if header is None:
@@ -51,32 +51,69 @@ def _scan(path: Path, options: FileOptions, chunk_rows: int, usual: str | None) 
         if options.quoting is None and dialect.quoting != csv.QUOTE_NONE:
             below = first_lines[header.line if header.written else 0 :]
             ordinary = OrdinaryLines.of(below, dialect.delimiter, header.width)
-        yield from _pieces(lines, header, dialect, ordinary, chunk_rows)
+        yield from _pieces(lines, rows, header, dialect, ordinary, chunk_rows)
 
 
-def _rows(lines: TextLines, dialect: Dialect) -> Iterator[NumberedRow]:
-    """Yield all rows, blank lines too, each with the line on which it starts."""
-    for _ in range(dialect.num_lines_above):
-        next(lines)
-    reader = csv.reader(lines, delimiter=dialect.delimiter, quoting=dialect.quoting, strict=True)
-    while True:
-        line = lines.number + 1
-        try:
-            for row in reader:
+class _Rows(Iterator[NumberedRow]):
+    """The rows of a file, blank lines too, each with the line on which it starts."""
+
+    def __init__(self, lines: TextLines, dialect: Dialect) -> None:
+        self._lines, self._dialect = lines, dialect
+        lines.take(dialect.num_lines_above)
+        self._each = self._parsed([], None)
+
+    def __next__(self) -> NumberedRow:
+        return next(self._each)
+
+    def begun_on(self, lines: Sequence[str]) -> list[NumberedRow]:
+        """Return the rows that begin on lines which were taken last."""
+        return list(self._parsed(lines, len(lines)))
+
+    def _parsed(self, taken: Sequence[str], num_lines: int | None) -> Iterator[NumberedRow]:
+        """Yield the rows that begin on lines which were taken, or, where `num_lines` is None, all."""
+        lines, dialect = self._lines, self._dialect
+        before = lines.number - len(taken)
+        reader = csv.reader(chain(taken, lines), delimiter=dialect.delimiter, quoting=dialect.quoting, strict=True)
+        while num_lines is None or reader.line_num < num_lines:
+            line = before + reader.line_num + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                lines.add(_csv_message(str(error)), line)
+            else:
                 yield line, row
-                line = lines.number + 1
-            return
-        except csv.Error as error:
-            lines.add(_csv_message(str(error)), line)
 
 
 def _pieces(
-    lines: TextLines, header: Header, dialect: Dialect, ordinary: OrdinaryLines | None, chunk_rows: int
+    lines: TextLines,
+    rows: _Rows,
+    header: Header,
+    dialect: Dialect,
+    ordinary: OrdinaryLines | None,
+    chunk_rows: int,
 ) -> Iterator[Table]:
     dropped, is_first = Counter[str](), True
     while True:
-        with large_cells():
-            piece = list(islice(header.rows, chunk_rows))
+        if is_first or chunk_rows <= SAMPLE_ROWS:
+            # The header looked at these.
+            with large_cells():
+                piece = list(islice(header.rows, chunk_rows))
+            is_last = len(piece) < chunk_rows
+        else:
+            begin, taken = lines.number + 1, lines.take(chunk_rows)
+            is_last = len(taken) < chunk_rows
+            even = _even_columns(taken, header, dialect)
+            if even:
+                numbers = tuple(range(begin, begin + len(taken)))
+                faults = lines.pop_faults()
+                yield Table(path=lines.path, columns=even, lines=numbers, faults=faults, header_doubt=header.doubt)
+                if is_last:
+                    return
+                continue
+            with large_cells():
+                piece = rows.begun_on(taken)
         good = piece if _are_plain(piece, header) else list(_good_rows(piece, lines, header, dropped))
         if ordinary is not None:
             _refuse_swallowed(good, lines, ordinary)
@@ -96,14 +133,30 @@ def _pieces(
             )
         is_first = False
         dropped.clear()
-        if len(piece) < chunk_rows:
+        if is_last:
             return
+
+
+def _even_columns(lines: Sequence[str], header: Header, dialect: Dialect) -> dict[str, Sequence[str]]:
+    """Return the columns of lines that are rows without anything odd, cut all at once; {} for others."""
+    text, delimiter, width = "".join(lines).replace("\r\n", "\n"), dialect.delimiter, header.width
+    if "\r" in text or ('"' in text and dialect.quoting != csv.QUOTE_NONE):
+        return {}
+    is_named = all(header.names) and len(set(header.names)) == width > 1
+    if not is_named or any(line.count(delimiter) != width - 1 for line in lines):
+        return {}
+    cells = text.removesuffix("\n").replace("\n", delimiter).split(delimiter)
+    first = cells[::width]
+    may_be_blank = not all(first) or any(map(str.isspace, first))
+    if may_be_blank or (header.written and header.written[0] in first):
+        return {}
+    return {name: cells[place::width] for place, name in enumerate(header.names)}
 
 
 def _are_plain(rows: Sequence[NumberedRow], header: Header) -> bool:
     """Whether rows have as many cells as the header, and none can be blank or the header again: quickly seen."""
     width, names = header.width, header.written
-    return all(len(row) == width and row[0] and row != names for _, row in rows)
+    return all(len(row) == width and row[0] and not row[0].isspace() and row != names for _, row in rows)
 
 
 def _good_rows(

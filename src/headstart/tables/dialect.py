@@ -16,6 +16,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.text_lines import TextLines, text_lines
 
 SAMPLE_LINES = 200
+BLOCK_LINES = 10_000
 LARGEST_CELL = min(sys.maxsize, 2**31 - 1)
 """In characters; the csv module's own limit of 131072 refuses long documents."""
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -131,7 +132,8 @@ def _are_literal(path: Path, options: FileOptions, num_lines_above: int) -> bool
     or a doubled mark in an enclosed cell, shows that they do.
     """
     with text_lines(path, options) as lines:
-        if not any('"' in line for line in lines):
+        blocks = iter(lambda: lines.take(BLOCK_LINES), [])
+        if not any('"' in line for block in blocks for line in block):
             return False
     with text_lines(path, options) as lines:
         marks = _Marks(islice(lines, num_lines_above, None))

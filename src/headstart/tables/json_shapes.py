@@ -89,8 +89,13 @@ def _under_one_name(document: Mapping[str, object]) -> FoundRows | None:
     parts = {name: rows for name, value in document.items() if (rows := _list_of_rows(value)) is not None}
     known = [name for name in parts if name.casefold() in ROWS_NAMES]
     candidates = known if known else list(parts)
+    if not known and _are_columns(document):
+        return None
     if len(candidates) == 1:
-        return FoundRows(rows=parts[candidates[0]], note=f"JSON: the rows lie under {candidates[0]!r}")
+        (name,) = candidates
+        others = [f"{other!r} ({len(rows)})" for other, rows in parts.items() if other != name]
+        note = f"JSON: the rows lie under {name!r}" + (f"; not read: {', '.join(others)}" if others else "")
+        return FoundRows(rows=parts[name], note=note)
     if candidates:
         sizes = ", ".join(f"{name!r} ({len(parts[name])})" for name in candidates)
         return FoundRows(
@@ -101,6 +106,13 @@ def _under_one_name(document: Mapping[str, object]) -> FoundRows | None:
         if name.casefold() in ROWS_NAMES and isinstance(value, dict) and (found := _rows_in(value)) is not None:
             return found
     return None
+
+
+def _are_columns(document: Mapping[str, object]) -> bool:
+    """Whether all members are lists of one length, and some of plain values: a column may well hold lists itself."""
+    columns = [value for value in document.values() if isinstance(value, list)]
+    are_alike = len(columns) == len(document) and len({len(each) for each in columns}) == 1
+    return are_alike and any(not isinstance(value, list | dict) for each in columns for value in each[:1])
 
 
 def _by_column(document: Mapping[str, object]) -> FoundRows | None:

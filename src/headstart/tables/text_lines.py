@@ -37,7 +37,7 @@ class TextLines(Iterator[str]):
         self.number = 0
         self.faults: list[DataFault] = []
         self._written = self._read(stream)
-        self._checked = self._check()
+        self._checked = self._check(None)
 
     def __iter__(self) -> Iterator[str]:
         return self._checked
@@ -50,6 +50,15 @@ class TextLines(Iterator[str]):
         first = list(islice(self._written, num_lines))
         self._written = chain(first, self._written)
         return first
+
+    def take(self, num_lines: int) -> list[str]:
+        """Return the next lines, at most so many; quicker than one by one."""
+        lines = list(islice(self._written, num_lines))
+        text = "".join(lines)
+        if "\0" in text or not _is_decoded(text):
+            return list(self._check(iter(lines)))
+        self.number += len(lines)
+        return lines
 
     def pop_faults(self) -> tuple[DataFault, ...]:
         """Return the faults since the last call."""
@@ -73,8 +82,9 @@ class TextLines(Iterator[str]):
         except UnicodeError as error:
             self.add(f"is not {self._encoding}; give its `encoding` ({error})")
 
-    def _check(self) -> Iterator[str]:
-        for line in self._written:
+    def _check(self, lines: Iterator[str] | None) -> Iterator[str]:
+        """Number and check lines; None stands for those of the file, from where it is read first."""
+        for line in self._written if lines is None else lines:
             self.number += 1
             if "\0" in line:
                 self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")

@@ -79,6 +79,7 @@ class RunOptions:
         checkpoint_seconds: time between two checkpoints inside a stage; a killed run redoes at most this much.
         keep_backbone: store the final backbone, so that the model can be exported without running again.
         diagnostics: measure what stages do to features, weights and probabilities.
+        evaluates_each_stage: score the end of every stage, and not of the last one alone; diagnostics always do.
         trackers: services that runs are passed on to, by transformers' names.
         overrides: `TrainingArguments` fields that cannot change results (logging, data-loader workers).
         adapter_from: where a saved adapter lies that stages start from; its content stands in their plan.
@@ -87,6 +88,7 @@ class RunOptions:
     checkpoint_seconds: float = 120.0
     keep_backbone: bool = False
     diagnostics: bool = False
+    evaluates_each_stage: bool = True
     trackers: tuple[str, ...] = ()
     overrides: tuple[TrainerOverride, ...] = ()
     adapter_from: Path | None = None

@@ -1,0 +1,122 @@
+"""How long a run is going to take, from a few updates on its own rows that are thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from headstart.costs import STEP_COST
+from headstart.data.batching import NOT_INPUTS, TokenizedDataset
+from headstart.experiments.experiment import Experiment
+from headstart.experiments.run_data import RunData
+from headstart.inference.forward import autocast, evaluation_mode
+from headstart.process_state import process_state_kept
+from headstart.strategies.strategy import Stage
+from headstart.training.arguments import accumulated_batches
+
+NUM_WARM_UPS, NUM_TIMED = 1, 2
+LEAST_UPDATES = 20
+"""Of shorter runs no time is said: measuring it would take as long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Seconds of this machine, measured on training rows.
+
+    Attributes:
+        update: one update of all weights, on one batch.
+        row: one row through the finished model, in fp32.
+    """
+
+    update: float
+    row: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeEstimate:
+    """Seconds that a run is going to take: for its updates, and for the scores at its end."""
+
+    training: float
+    evaluation: float
+
+
+def measured_speed(data: RunData) -> Speed | None:
+    """Train a throwaway copy of the run's model for three updates; None where that says nothing of the run.
+
+    That is so for very short runs, and for private ones, whose updates are others. Nothing random of the run is drawn.
+    """
+    experiment = data.run.experiment
+    if experiment.num_steps < LEAST_UPDATES or experiment.training.privacy is not None:
+        return None
+    with process_state_kept():
+        return _measured(data, experiment)
+
+
+def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
+    """Return how long the updates and the evaluation of a run take at a speed.
+
+    Updates that train less than everything cost less by `STEP_COST`; stages on cached features cost one pass.
+
+    Args:
+        experiment: says which stages, and how long.
+        speed: was measured with its batches.
+        num_train: rows to train on.
+        num_scored: rows that are scored at the end.
+    """
+    training = sum(_stage_seconds(experiment, stage, speed, num_train) for stage in experiment.plan)
+    return TimeEstimate(training=training, evaluation=num_scored * speed.row)
+
+
+def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train: int) -> float:
+    if stage.num_steps and stage.trainable.features_are_fixed:
+        return num_train * speed.row
+    batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
+    share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
+    return batches * share * speed.update
+
+
+def _measured(data: RunData, experiment: Experiment) -> Speed:
+    training, rows = experiment.training, TokenizedDataset(data.tokens("train"))
+    classifier = data.load_classifier()
+    model, objective = classifier.model.to(training.device), data.objective(classifier)
+    step = max(1, len(rows) // training.batch_size)
+    batch = data.collator([rows[row] for row in range(0, len(rows), step)[: training.batch_size]])
+    batch = {name: tensor.to(training.device) for name, tensor in batch.items()}
+    inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+
+    def update() -> None:
+        with autocast(training.precision, training.device):
+            logits = model(**inputs).logits
+        objective(logits, batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def forward() -> None:
+        with evaluation_mode(model), torch.no_grad():
+            model(**inputs)
+
+    model.train()
+    return Speed(
+        update=_seconds(update, training.device), row=_seconds(forward, training.device) / len(batch["labels"])
+    )
+
+
+def _seconds(do: Callable[[], None], device: str) -> float:
+    """Return the mean wall time of doing something, once it has been done before."""
+    for _ in range(NUM_WARM_UPS):
+        do()
+    _wait(device)
+    begin = time.perf_counter()
+    for _ in range(NUM_TIMED):
+        do()
+    _wait(device)
+    return (time.perf_counter() - begin) / NUM_TIMED
+
+
+def _wait(device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
