@@ -212,3 +212,10 @@ def test_a_fitted_estimator_is_kept_by_pickle(classifier: Any) -> None:
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
     assert again.run_ == fitted.run_
+
+
+@pytest.mark.parametrize("classes", [("good", "go\u200bod"), ("so-so", "so\u2011so"), ("Good", "good")])
+def test_classes_that_look_the_same_stay_two_with_a_warning(classes: tuple[str, str]) -> None:
+    with pytest.warns(UserWarning, match=r"look the same|by case or spaces only"):
+        found = read_classes([*classes, *classes])
+    assert set(found.names) == set(classes)

@@ -104,7 +104,12 @@ CASES: dict[str, tuple[str, str | bytes, dict[str, object], str]] = {
     "no obvious text": ("t.csv", "a,b,label\nx,y,z\n", {}, "which column is the text? name it with `text`"),
     "no obvious label": ("t.csv", "text,b,c\nx,y,z\n", {}, "which column is the label? name it with `label`"),
     "an empty text": ("t.csv", GOOD + " ,yes\n", {}, "t.csv:6: the text ('text') is empty"),
-    "a text that is a number": ("t.jsonl", json_lines(*LABELLED, {"text": 5, "label": "no"}), {}, "is not text: 5"),
+    "a text that is a number": (
+        "t.jsonl",
+        json_lines(*LABELLED, {"text": 5, "label": "no"}),
+        {},
+        "the column of the text: 5",
+    ),
     # labels
     "a missing label": ("t.csv", GOOD + "five,\n", {}, "t.csv:6: the label ('label') is missing"),
     "one class": ("t.csv", "text,label\na,x\nb,x\n", {}, "all rows have the label 'x'; two classes are needed"),

@@ -153,7 +153,10 @@ def test_single_faults(tmp_path: Path, content: str, options: dict[str, str], ex
     [
         ({"label": "x"}, "the text ('text') is empty; `drop_incomplete` leaves such rows out"),
         ({"text": None, "label": "x"}, "the text ('text') is empty; `drop_incomplete` leaves such rows out"),
-        ({"text": 3, "label": "x"}, "the text ('text') is not text: 3"),
+        (
+            {"text": 3, "label": "x"},
+            "the text ('text') is not text; write it as text, or name the column of the text: 3",
+        ),
         ({"text": "half \ud83d", "label": "x"}, "holds half of a character (an unpaired surrogate)"),
         ({"text": "t"}, "the label ('label') is missing; `drop_incomplete` leaves such rows out"),
         ({"text": "t", "label": None}, "the label ('label') is missing; `drop_incomplete` leaves such rows out"),
@@ -358,6 +361,22 @@ def test_groups_are_not_torn_apart(tmp_path: Path) -> None:
         ]
         assert owners[0].isdisjoint(owners[1])
         assert owners[1]
+
+
+def test_a_text_may_be_the_group(tmp_path: Path) -> None:
+    rows = "".join(f"premise {row // 4},row {row},{'xy'[row % 2]}\n" for row in range(40))
+    path = write(tmp_path / "t.csv", "a,b,label\n" + rows)
+    data = load(path, group="a", text="a", text_pair="b")
+    sides = [{texts[0] for texts in split.texts} for split in (data.training, data.evaluation)]
+    assert sides[0].isdisjoint(sides[1])
+    assert all(sides)
+    assert data.task.text_columns == ("a", "b")
+
+
+def test_the_group_is_no_text_where_another_column_can_be(tmp_path: Path) -> None:
+    rows = "".join(f"customer {row // 4},row {row},{'xy'[row % 2]}\n" for row in range(40))
+    data = load(write(tmp_path / "t.csv", "who,remark,label\n" + rows), group="who")
+    assert data.task.text_columns == ("remark",)
 
 
 def test_leaks_are_counted_and_dropped(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ from headstart.tasks.columns import Columns, choose_columns, sorted_labels
         (["question", "passage", "label"], {}, ("question", "passage"), "label"),
         (["label", "sentence", "question"], {}, ("question", "sentence"), "label"),
         (["text", "label", "summary"], {"text": "summary"}, ("summary",), "label"),
+        (["text", "note"], {}, ("text",), "note"),
+        (["code", " Review "], {}, (" Review ",), "code"),
+        (["TEXT", "LABEL", "id"], {}, ("TEXT",), "LABEL"),
+        (["premise", "hypothesis", "verdict"], {}, ("premise", "hypothesis"), "verdict"),
     ],
 )
 def test_obvious_columns_are_taken(
@@ -74,3 +78,13 @@ def test_what_is_not_obvious_is_asked(names: list[str], options: dict[str, str],
 def test_classes_are_sorted_as_a_person_would(labels: list[str], expected: tuple[str, ...]) -> None:
     assert sorted_labels(labels) == expected
     assert sorted_labels(reversed(labels)) == expected
+
+
+def test_classes_that_a_file_declares_come_first_in_its_order() -> None:
+    assert sorted_labels(["b", "a", "c", "10", "9"], ["c", "x", "a", "c"]) == ("c", "a", "9", "10", "b")
+    assert sorted_labels(["grade 10", "grade 2"], []) == ("grade 2", "grade 10")
+
+
+def test_a_column_is_not_guessed_where_two_could_be_it() -> None:
+    assert choose_columns(["text", "note", "code"]).columns is None
+    assert choose_columns(["text", "label", "category"]).columns is None

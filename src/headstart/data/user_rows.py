@@ -443,5 +443,5 @@ def _text_problem(value: object) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return INCOMPLETE.replace("missing", "empty")
     if not isinstance(value, str):
-        return "is not text"
+        return "is not text; write it as text, or name the column of the text"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sklearn.utils.validation import column_or_1d
 from headstart.estimators.texts import column_names
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind, Label
+from headstart.kinds.spelling import difference, folded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,17 @@ def read_classes(y: Any) -> Targets:
         raise ValueError(f"y holds labels of kinds that cannot be sorted together: {error}") from error
     if len(classes) == 1:
         raise ValueError(f"Classifier can't train when only one class is present: {classes[0]!r}")
+    _warn_of_namesakes([each for each in classes if isinstance(each, str)])
     return Targets(kind=kind_named("classification"), labels=tuple(int(index) for index in indices), classes=classes)
+
+
+def _warn_of_namesakes(names: list[str]) -> None:
+    """Warn of classes that a person would read as one; they stay two, as everywhere in scikit-learn."""
+    by_fold: dict[str, str] = {}
+    for name in names:
+        first = by_fold.setdefault(folded(name), name)
+        if first != name:
+            warnings.warn(f"the classes {first!r} and {name!r} {difference(first, name)}", UserWarning, stacklevel=4)
 
 
 def _several(chosen: npt.NDArray[Any], names: list[str] | None) -> Targets:

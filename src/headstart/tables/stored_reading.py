@@ -120,4 +120,6 @@ def _suffix(file: str) -> str:
 def _shown(value: object) -> str:
     if value is True:
         return ""
-    return f" {','.join(map(str, value))}" if isinstance(value, tuple) else f" {shortened(value)}"
+    if isinstance(value, tuple):
+        return f" {','.join('='.join(each) if isinstance(each, tuple) else str(each) for each in value)}"
+    return f" {shortened(value)}"
