@@ -61,7 +61,7 @@ def test_special_tokens_in_texts_are_answered_as_the_pipeline_does(
     rows = write_rows(tmp_path / "rows.csv", [*usual_texts(), *WRITTEN])
     code, _, err = cli("fit", rows, "--model", model, "--out", "model", *SHORT)
     assert code == 0, err
-    code, _, err = cli("predict", "model", rows, "--out", "out.csv")
+    code, _, err = cli("predict", "model", rows, "--out", "out.csv", "--precision", "fp32")
     assert code == 0, err
     with (tmp_path / "out.csv").open() as file:
         ours = [float(row["probability_good"]) for row in csv.DictReader(file)][-len(WRITTEN) :]
@@ -83,7 +83,7 @@ def test_a_token_that_ends_texts_is_refused_where_the_tokenizer_cannot_read_it_a
         "fit", write_rows(tmp_path / "usual.csv", usual_texts()), "--model", pieces_t5, "--out", "model", *SHORT
     )
     assert code == 0, err
-    code, _, err = cli("predict", "model", rows, "--out", "out.csv")
+    code, _, err = cli("predict", "model", rows, "--out", "out.csv", "--precision", "fp32")
     assert code == 2
     assert "rows.csv:22: the text holds '</s>'" in err
     code, _, err = cli("evaluate", "model", rows)
@@ -106,7 +106,7 @@ def test_a_text_without_any_token_is_refused_with_its_row(cli: Cli, letters_gpt2
     usual = write_rows(tmp_path / "usual.csv", usual_texts())
     code, _, err = cli("fit", usual, "--model", letters_gpt2, "--out", "model", *SHORT)
     assert code == 0, err
-    code, _, err = cli("predict", "model", rows, "--out", "out.csv")
+    code, _, err = cli("predict", "model", rows, "--out", "out.csv", "--precision", "fp32")
     assert code == 2
     assert "rows.csv:22" in err
     assert not (tmp_path / "out.csv").exists()
@@ -123,7 +123,7 @@ def test_a_folder_of_an_older_version_still_answers_as_the_pipeline_does(
     values = json.loads(settings.read_text())
     assert values.pop("split_special_tokens")
     settings.write_text(json.dumps(values))
-    code, _, err = cli("predict", "model", rows, "--out", "out.csv")
+    code, _, err = cli("predict", "model", rows, "--out", "out.csv", "--precision", "fp32")
     assert code == 0, err
     with (tmp_path / "out.csv").open() as file:
         ours = [float(row["probability_good"]) for row in csv.DictReader(file)][-len(WRITTEN) :]

@@ -81,7 +81,8 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
 def _measured(data: RunData, experiment: Experiment) -> Speed:
     training, rows = experiment.training, TokenizedDataset(data.tokens("train"))
     classifier = data.load_classifier()
-    model, objective = classifier.model.to(training.device), data.objective(classifier)
+    model, objective = classifier.model, data.objective(classifier)
+    torch.nn.Module.to(model, training.device)
     step = max(1, len(rows) // training.batch_size)
     batch = data.collator([rows[row] for row in range(0, len(rows), step)[: training.batch_size]])
     batch = {name: tensor.to(training.device) for name, tensor in batch.items()}
