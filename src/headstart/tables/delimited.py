@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 from headstart.tables.dialect import SAMPLE_LINES, Dialect, dialect_of, large_cells
@@ -99,8 +99,8 @@ def _pieces(
         if is_first or chunk_rows <= SAMPLE_ROWS:
             # The header looked at these.
             with large_cells():
-                piece = list(islice(header.rows, chunk_rows))
-            is_last = len(piece) < chunk_rows
+                piece = list(islice(header.rows, min(chunk_rows, SAMPLE_ROWS)))
+            is_last = len(piece) < min(chunk_rows, SAMPLE_ROWS)
         else:
             begin, taken = lines.number + 1, lines.take(chunk_rows)
             is_last = len(taken) < chunk_rows
@@ -139,11 +139,13 @@ def _pieces(
 
 def _even_columns(lines: Sequence[str], header: Header, dialect: Dialect) -> dict[str, Sequence[str]]:
     """Return the columns of lines that are rows without anything odd, cut all at once; {} for others."""
-    text, delimiter, width = "".join(lines).replace("\r\n", "\n"), dialect.delimiter, header.width
+    text, delimiter, width = "".join(lines), dialect.delimiter, header.width
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     if "\r" in text or ('"' in text and dialect.quoting != csv.QUOTE_NONE):
         return {}
     is_named = all(header.names) and len(set(header.names)) == width > 1
-    if not is_named or any(line.count(delimiter) != width - 1 for line in lines):
+    if not is_named or set(map(str.count, lines, repeat(delimiter))) != {width - 1}:
         return {}
     cells = text.removesuffix("\n").replace("\n", delimiter).split(delimiter)
     first = cells[::width]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,10 @@ def joined(path: Path, pieces: Iterable[Table]) -> Table:
     return Table(
         path=path,
         columns={
-            name: [value for part in parts for value in part.columns.get(name, [None] * part.num_rows)]
+            name: list(chain.from_iterable(part.columns.get(name, [None] * part.num_rows) for part in parts))
             for name in names
         },
-        lines=tuple(line for part in parts for line in part.lines or ()) if has_lines else None,
+        lines=tuple(chain.from_iterable(part.lines or () for part in parts)) if has_lines else None,
         faults=tuple(fault for part in parts for fault in part.faults),
         arrow=_joined_arrow(parts),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),

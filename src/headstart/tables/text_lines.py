@@ -88,7 +88,7 @@ class TextLines(Iterator[str]):
             self.number += 1
             if "\0" in line:
                 self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")
-            if not line.isascii() and not _is_decoded(line) and (bad := UNDECODABLE.search(line)):
+            if not _is_decoded(line) and (bad := UNDECODABLE.search(line)):
                 self.add(
                     "is not UTF-8; give its `encoding`, such as cp1252, or save the file as UTF-8",
                     value=f"the byte 0x{ord(bad.group()) - 0xDC00:02X} at character {bad.start() + 1}",
@@ -100,6 +100,8 @@ class TextLines(Iterator[str]):
 
 def _is_decoded(line: str) -> bool:
     """Whether a line holds characters only: quicker than a search."""
+    if line.isascii():
+        return True
     try:
         line.encode()
     except UnicodeEncodeError:
