@@ -83,7 +83,9 @@ def test_missing_columns_files_and_bytes_are_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'sentence1'(.|\n)*no column 'sentence2'"):
         load_task("glue/rte", data_root=root)
     (root / "glue" / "rte" / "train.jsonl").write_bytes(b'{"sentence1": "\xff"}\nx\n')
-    with pytest.raises(DataError, match=r"train.jsonl:1: the byte 0xFF(.|\n)*train.jsonl:2: is not JSON"):
+    with pytest.raises(
+        DataError, match=r"train.jsonl:1: is not UTF-8(.|\n)*the byte 0xFF(.|\n)*train.jsonl:2: is not JSON"
+    ):
         load_task("glue/rte", data_root=root)
     with pytest.raises(UsageError, match=r"cb.train.jsonl is missing(.|\n)*`data_root`"):
         load_task("super_glue/cb", data_root=root)

@@ -92,7 +92,8 @@ def test_what_is_saved_answers_as_what_was_evaluated(
     from headstart.inference.evaluate import evaluate
 
     split = kind_data(kind).evaluation
-    assert evaluate(saved, split).scores == pytest.approx(record.scores, abs=1e-6)
+    # The answers of so small a model hardly differ, so that rounding to raw units shows in their correlation.
+    assert evaluate(saved, split).scores == pytest.approx(record.scores, abs=1e-5)
 
 
 def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
