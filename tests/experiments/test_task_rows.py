@@ -84,7 +84,7 @@ def test_the_parts_of_an_evaluation_are_disjoint_and_named(source: TaskSource) -
 
 @settings(deadline=None, max_examples=30)
 @given(
-    owners=st.lists(st.integers(0, 9), min_size=12, max_size=50).filter(lambda owners: len(set(owners)) > 5),
+    owners=st.lists(st.integers(0, 9), min_size=12, max_size=50).filter(lambda owners: len(set(owners)) > 7),
     options=st.sampled_from(
         [
             {"validation_fraction": 0.3},
