@@ -22,6 +22,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from types import FrameType
 
@@ -30,6 +31,7 @@ from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table
 
 LIMIT_SECONDS = 10
+BINARY = (".parquet", ".arrow")
 WORDS = "the a soup bread waiter room view was came warm cold \u00e9t\u00e9 \u5473\u9053 fine"
 
 Mutation = Callable[[bytes, random.Random], bytes]
@@ -136,7 +138,7 @@ def sound_tables(draw: random.Random) -> dict[str, bytes]:
 
 def rows_there(suffix: str, data: bytes, num_sound: int) -> int | None:
     """Return how many rows a file holds, found without headstart; None where no such count is to be had."""
-    if suffix in (".parquet", ".arrow"):
+    if suffix in BINARY:
         return num_sound
     try:
         text = data.decode("utf-8-sig")
@@ -150,8 +152,12 @@ def rows_there(suffix: str, data: bytes, num_sound: int) -> int | None:
         return len(whole) if isinstance(whole, list) else None
     if suffix == ".jsonl":
         return num_objects(text)
-    blank = " \t" if suffix == ".csv" else " "
-    return sum(bool(line.strip(blank)) for line in re.split("\r\n|\r|\n", text)) - 1
+    lines = list(dropwhile(lambda line: not line.strip(' "\t'), re.split("\r\n|\r|\n", text)))
+    if not lines or not any(sign in lines[0] for sign in ",;|\t"):
+        # In a single column a blank line is a row.
+        return None
+    blank = ' "' if "\t" in lines[0] else ' "\t'
+    return sum(bool(line.strip(blank)) for line in lines) - 1
 
 
 def num_objects(text: str) -> int | None:
@@ -209,7 +215,8 @@ def main() -> None:
             suffix = draw.choice(list(tables))
             num_sound = tables[".jsonl"].count(b"\n")
             data = tables[suffix]
-            for mutate in draw.sample(MUTATIONS, draw.choice([1, 1, 2])):
+            fitting = MUTATIONS if suffix not in BINARY else (flipped, truncated)
+            for mutate in draw.sample(fitting, draw.choice([1, 1, 2])):
                 data = mutate(data, draw) or b"\n"
             found = outcome(Path(folder) / f"table{suffix}", suffix, data, num_sound)
             counts[suffix, found.name] += 1
