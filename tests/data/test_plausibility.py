@@ -17,6 +17,11 @@ HARDLY = {
     "half stars and a word": (["1.5", "2", "2.5", "3"] * 5 + ["unsure"], "this is not", "drop_incomplete"),
     "many numbers and a word": ([str(number % 20) for number in range(200)] + ["x"], "this is not", "drop_incomplete"),
     "decimal commas": ([f"{DRAW.randint(0, 9)},{DRAW.randint(0, 99)}" for _ in range(50)], "commas", "`decimal` ','"),
+    "numbers with commas, some of like digits": (
+        ["1,1", "2,2", "3,3", "2,5"] * 5,
+        "numbers with commas",
+        "`decimal` ','",
+    ),
     "half stars with commas": (["1,5", "2", "2,5", "3"] * 5, "commas", "`decimal` ','"),
     "numbers of labels": (["0", "1", "0,1", "0,2", "2"] * 5, "commas", "`separator` ','"),
     "per cents": ([f"{DRAW.randint(0, 100)}%" for _ in range(100)], "per cents", "regression"),

@@ -143,8 +143,8 @@ def _hardly_repeated(counts: Counter[str]) -> Doubt | None:
 
 
 DOUBTS: tuple[Callable[[Counter[str]], Doubt | None], ...] = (
-    _votes,
     _decimal_commas,
+    _votes,
     _other_than_numbers,
     _amounts,
     _many_numbers,
