@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from headstart.data.label_notation import SEPARATORS
@@ -42,6 +42,14 @@ def doubt(names: Sequence[str]) -> Doubt | None:
     counts = Counter(names)
     found = (doubtful(counts) for doubtful in DOUBTS)
     return next((each for each in found if each is not None), None)
+
+
+def hint_of_numbers(names: Collection[str]) -> tuple[str, ...]:
+    """Return a sentence on classes that are many whole numbers, which may be amounts; none for others."""
+    if len(names) < FEWEST_CLASSES or not all(map(INTEGER.fullmatch, names)):
+        return ()
+    said = f"kind: classification, though the labels are {len(names)} different whole numbers"
+    return (f"{said}; `kind` regression reads them as numbers",)
 
 
 def _votes(counts: Counter[str]) -> Doubt | None:

@@ -27,7 +27,7 @@ from headstart.kinds.kind import Kind
 from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.sources import name_of, table_to_score, tables_of
-from headstart.tables.splits import without_unlabelled_test
+from headstart.tables.splits import unused_column_of_splits, without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tasks.columns import ColumnChoice, Columns, choose_columns, column_problems, file_task, sorted_labels
 from headstart.tasks.task import Task
@@ -136,6 +136,9 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
         raise _data_error(faults)
     reading = reading_of(tables[TRAIN], columns, options)
     notes = [*choice.notes, *reading.notes, *of_splits, *(note for table in tables.values() for note in said_by(table))]
+    if len(tables) == 1:
+        used = (*columns.text, *columns.choices, columns.label, options.group, options.split_column)
+        notes += unused_column_of_splits(training_table, used)
     if options.drop_incomplete:
         tables, dropped = _without_incomplete(tables, columns, reading.notation)
         notes += dropped

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from headstart.data.label_notation import Notation, likely_separator, notation_of
-from headstart.data.plausibility import doubt
+from headstart.data.plausibility import doubt, hint_of_numbers
 from headstart.errors import DataError, DataFault, UsageError, shortened
 from headstart.kinds.catalogue import guess_kind
 from headstart.kinds.cells import DIGIT_OF, NUMBER, class_name, is_missing, same_name
@@ -130,7 +130,7 @@ def reading_of(
     is_guessed = options.kind is None and not kind.takes_several and columns.label not in table.declared
     if is_guessed:
         _stop_where_in_doubt(table, columns, reading)
-        notes += _hint_of_separator(cells)
+        notes += [*_hint_of_separator(cells), *hint_of_numbers(canonical)]
     written = Counter[str]()
     for name, count in canonical.items():
         written[reading.name(name)] += count

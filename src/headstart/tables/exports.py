@@ -151,7 +151,7 @@ def _spacy(rows: Sequence[Row]) -> Exported | None:
     for row, cats in zip(rows, all_cats, strict=True):
         label = [name for name, value in cats.items() if value] if cats else None
         found.append({**{name: value for name, value in row.items() if name != "cats"}, "label": label})
-    return Exported(note="spaCy's `cats`: the classes of 1 are the labels", rows=found, places=range(len(found)))
+    return Exported(note="spaCy's 'cats': the classes of 1 are the labels", rows=found, places=range(len(found)))
 
 
 def _cats(row: Row) -> Mapping[str, object] | None:

@@ -75,6 +75,21 @@ def splits_of_column(table: Table, column: str) -> dict[str, Table]:
     return {split: table.take(rows[split]) for split in SPLIT_NAMES if split in rows}
 
 
+def unused_column_of_splits(table: Table, used: Iterable[str | None]) -> tuple[str, ...]:
+    """Return a sentence on a column that says of each row train, validation or test, and that is not used."""
+    taken = set(used)
+    for name in (name for name in table.columns if name not in taken):
+        values = table.columns[name]
+        if not values or not isinstance(values[0], str) or split_called(values[0]) is None:
+            continue
+        distinct = set(map(str, values))
+        splits = set(map(split_called, distinct))
+        if len(splits) > 1 and "train" in splits and None not in splits:
+            said = f"the column {name!r} says {', '.join(sorted(distinct))} and is not used: all rows are training rows"
+            return (f"{said}; `split_column` {name!r} keeps them apart",)
+    return ()
+
+
 def rows_to_score(table: Table, column: str, label: str) -> Table:
     """Return the rows that a column of splits calls test; where none of these has a label, the validation rows.
 
