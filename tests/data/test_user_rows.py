@@ -119,12 +119,12 @@ def test_faults_of_the_files_come_before_those_of_cells(tmp_path: Path) -> None:
     bad = b'text,label\ngood,a\n ,b\nragged,a,c\nnone,\ncaf\xe9,b\n"multi\nline",b\n"open,a\n'
     validation = write(tmp_path / "v.csv", "text,label\nx,a,b\ny,zz\n")
     assert faults_of(write(tmp_path / "t.csv", bad), validation=validation) == [
-        "t.csv:4: has 3 cells, the header has 2",
-        "t.csv:6: is not UTF-8; give its `encoding`, such as cp1252, or save the file as UTF-8: the byte 0xE9 at "
-        "character 4",
+        "t.csv:4: has 3 cells, the header has 2; enclose texts that hold the sign between cells in quotation marks",
+        "t.csv:6: is not UTF-8; give its `encoding`, such as cp1252, cp1251 or gb18030, or save it as UTF-8: "
+        "the byte 0xE9 at character 4",
         "t.csv:9: a quotation mark is opened in this row and never closed; give `quoting` none if quotation marks are "
         "part of the text",
-        "v.csv:2: has 3 cells, the header has 2",
+        "v.csv:2: has 3 cells, the header has 2; enclose texts that hold the sign between cells in quotation marks",
     ]
 
 

@@ -159,7 +159,7 @@ def test_header_rows_are_those_of_csv_files(tmp_path: Path) -> None:
     [
         ([], [": is empty"]),
         ([HEADER], [": has a header and no rows"]),
-        ([["text", "text"], ["a", "b"]], [":1: two columns are called 'text'"]),
+        ([["text", "text"], ["a", "b"]], [":1: two columns are called 'text': give one of them another name"]),
         ([["text", None], ["a", "b"], ["c", "d"]], [":1: column 2 has no name in the header, and values below"]),
         ([HEADER, ["a", 1], HEADER, ["b", 2]], [":3: the header stands here once more"]),
     ],

@@ -18,7 +18,7 @@ from headstart.cli.fit import fit
 from headstart.cli.flags import flags_of, in_flags
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
-from headstart.cli.output import write_any_text
+from headstart.cli.output import fitted, write_any_text
 from headstart.cli.plan import plan
 from headstart.cli.predict import predict
 from headstart.cli.report import report
@@ -41,7 +41,8 @@ class Verbs(typer.core.TyperGroup):
             return super().invoke(context)
         except HeadstartError as error:
             verb = self.get_command(context, context.invoked_subcommand or "")
-            print(f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}", file=sys.stderr)
+            said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
+            print(fitted(said, sys.stderr), file=sys.stderr)
             sys.exit(error.exit_code)
 
 

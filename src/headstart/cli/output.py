@@ -6,7 +6,10 @@ import codecs
 import io
 import json
 import shlex
+import shutil
 import sys
+import textwrap
+from typing import TextIO
 
 DRAWN = {
     "\N{FULL BLOCK}": "#",
@@ -42,6 +45,16 @@ def print_json(text: str) -> None:
     """Print JSON as it is; characters that the output's encoding lacks are escaped as JSON has it."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.rstrip("\n").encode(encoding, ESCAPING).decode(encoding))
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Return text whose lines end between words where `stream` is a terminal; further lines are indented."""
+    if not stream.isatty():
+        return text
+    wrapper = textwrap.TextWrapper(
+        shutil.get_terminal_size().columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapper.fill(line) for line in text.splitlines())
 
 
 def next_line(*words: object) -> str:

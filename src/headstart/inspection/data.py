@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from headstart.data.repeats import Conflict, conflicts, text_keys
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.data.unknown_tokens import UnknownTokens, count_unknown, token_notes
 from headstart.kinds.kind import Label
+from headstart.tables.splits import SPLIT_NAMES
 from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -162,7 +163,9 @@ def inspect_data(
         choice_columns=task.choice_columns,
         label_column=task.label_column,
         notes=data.notes,
-        splits=tuple(_split_report(name, split, training, tokenizer, lengths) for name, split in data.splits.items()),
+        splits=tuple(
+            _split_report(name, split, training, tokenizer, lengths) for name, split in _in_order(data.splits)
+        ),
         classes=classes,
         imbalance=max(counts) / max(1, min(counts)) if counts else None,
         num_unlabelled=sum(label == () for label in (training.labels or ())) if training else 0,
@@ -196,6 +199,12 @@ def quantiles(values: Sequence[float]) -> Quantiles:
     shares = (0.0, 0.5, 0.9, 0.99, 1.0)
     minimum, median, p90, p99, maximum = np.quantile(values, shares, method="inverted_cdf").tolist()
     return Quantiles(minimum=minimum, median=median, p90=p90, p99=p99, maximum=maximum)
+
+
+def _in_order(splits: Mapping[str, Split]) -> list[tuple[str, Split]]:
+    """Return training, validation and test rows in this order, then others."""
+    names = list(SPLIT_NAMES)
+    return sorted(splits.items(), key=lambda each: names.index(each[0]) if each[0] in names else len(names))
 
 
 def _split_report(
@@ -253,7 +262,7 @@ def _lengths(tokens: TokenizedSplit, max_lengths: tuple[int, ...]) -> Lengths:
 
 
 def _class_counts(data: TaskData) -> tuple[ClassCount, ...]:
-    by_split = {name: class_counts(data.task, split) for name, split in data.splits.items()}
+    by_split = {name: class_counts(data.task, split) for name, split in _in_order(data.splits)}
     return tuple(
         ClassCount(name=label, counts={name: counts[index] for name, counts in by_split.items()})
         for index, label in enumerate(data.task.labels)

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from datetime import date, datetime, time
 from decimal import Decimal
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -50,6 +51,8 @@ def class_name(value: object) -> str:
         return str(value)
     if isinstance(value, float | Decimal) and math.isfinite(value):
         return str(int(value)) if value == int(value) else str(float(value))
+    if isinstance(value, date):
+        return str(value.date() if isinstance(value, datetime) and value.time() == time() else value)
     raise ValueError(f"is neither text nor a number but {_what(value)}")
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from headstart.store.older_stages import upgraded_stage
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2: kinds of tasks, losses, folds and scores on other rows. 3: every file says its schema at its top; what a
 stage starts from and trains are values of their own; a record has `constant_score` for `majority_score`. 4: a record
-has its setting and the libraries' versions in place of a digest of its environment."""
+has its setting and the libraries' versions in place of a digest of its environment. 5: an experiment says how tables
+are read and in which unit numbers are learned, a model folder how its table was read and what bf16 changes."""
 
 Values = dict[str, Any]
 

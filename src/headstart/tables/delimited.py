@@ -177,9 +177,10 @@ def _good_rows(
         if width > 1 and not any(map(str.strip, cells)):
             dropped.update([EMPTY] if len(row) > 1 else [])
         elif len(cells) != width:
-            lines.add(f"has {_counted(len(cells), 'cell')}, the {header.named_by} has {width}", line)
+            remedy = "; enclose texts that hold the sign between cells in quotation marks" if len(cells) > width else ""
+            lines.add(f"has {_counted(len(cells), 'cell')}, the {header.named_by} has {width}{remedy}", line)
         elif cells == names:
-            lines.add("the header stands here once more", line)
+            lines.add("the header stands here once more: remove this line", line)
         else:
             yield line, cells
 

@@ -113,7 +113,8 @@ def columns_to_keep(header: Sequence[str], body: Sequence[Sequence[str]]) -> tup
                 problems.append(f"column {place + 1} has no name in the header, and values below")
     names = [header[place] for place in kept]
     problems += [
-        f"two columns are called {name!r}" for name in sorted({name for name in names if names.count(name) > 1})
+        f"two columns are called {name!r}: give one of them another name"
+        for name in sorted({name for name in names if names.count(name) > 1})
     ]
     return kept, problems, left_out
 

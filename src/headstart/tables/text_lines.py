@@ -90,7 +90,7 @@ class TextLines(Iterator[str]):
                 self.add("holds a zero byte, as no text does: is it text, and in which `encoding`?")
             if not _is_decoded(line) and (bad := UNDECODABLE.search(line)):
                 self.add(
-                    "is not UTF-8; give its `encoding`, such as cp1252, or save the file as UTF-8",
+                    "is not UTF-8; give its `encoding`, such as cp1252, cp1251 or gb18030, or save it as UTF-8",
                     value=f"the byte 0x{ord(bad.group()) - 0xDC00:02X} at character {bad.start() + 1}",
                 )
                 yield UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", line)
