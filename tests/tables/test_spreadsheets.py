@@ -122,9 +122,11 @@ def test_text_that_pandas_turns_into_formulas_is_refused(tmp_path: Path) -> None
         assert (fault.line, fault.value) == (3, "A3: =) very good")
 
 
-def test_errors_stand_as_a_program_shows_them(tmp_path: Path) -> None:
+def test_errors_are_no_values_and_said(tmp_path: Path) -> None:
     path = workbook(tmp_path / "t.xlsx", {"s": [[None, *HEADER], [None, "a", "#N/A"], [None, "b", "#DIV/0!"]]})
-    assert rows_of(read_table(path)) == [("a", "#N/A"), ("b", "#DIV/0!")]
+    table = read_table(path)
+    assert rows_of(table) == [("a", ""), ("b", "")]
+    assert table.notes == ("2 cells hold errors and count as empty: #N/A in C2, ...",)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +270,8 @@ def test_formulas_and_errors_of_ods(tmp_path: Path) -> None:
     blank = (' table:number-rows-repeated="3"', "")
     path = ods(tmp_path / "t.ods", header, blank, ("", good + ODS_ERROR), ("", good + good))
     table = read_table(path)
-    assert (rows_of(table), table.lines) == ([("a", "#DIV/0!"), ("a", "a")], (5, 6))
+    assert (rows_of(table), table.lines) == ([("a", ""), ("a", "a")], (5, 6))
+    assert table.notes == ("1 cell holds an error and counts as empty: #DIV/0! in D5",)
     path = ods(tmp_path / "t.ods", header, blank, ("", good + ODS_FORMULA), ("", good + good))
     (fault,) = read_table(path).faults
     assert (fault.line, fault.value) == (5, "D5: of:=[.C1]")

@@ -48,14 +48,13 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
                 yield unreadable(path, note)
                 return
             states = cell_states(path, name)
-            rows = _rows(workbook.get_sheet_by_name(name), states)
-            faults = [_uncomputed(path, cell, formula) for cell, formula in states.uncomputed.items()]
-            yield from _tables(
-                Table(path=path, columns={}, faults=tuple(faults), notes=(note,) if note else ()),
-                rows,
-                options,
-                chunk_rows,
+            known = Table(
+                path=path,
+                columns={},
+                faults=tuple(_uncomputed(path, cell, formula) for cell, formula in states.uncomputed.items()),
+                notes=tuple(said for said in (note, _of_errors(states)) if said),
             )
+            yield from _tables(known, _rows(workbook.get_sheet_by_name(name)), options, chunk_rows)
     except PasswordError:
         yield unreadable(path, "is protected by a password; save it without one")
     except (CalamineError, *DAMAGED) as error:
@@ -88,13 +87,22 @@ def _chosen_sheet(workbook: CalamineWorkbook, wanted: str | None) -> tuple[str |
     return visible[0], said if len(names) > 1 else ""
 
 
-def _rows(sheet: CalamineSheet, states: CellStates) -> Iterator[NumberedRow]:
-    """Yield the sheet's rows down to the last that is filled; an error stands there as a program shows it."""
+def _rows(sheet: CalamineSheet) -> Iterator[NumberedRow]:
+    """Yield the sheet's rows down to the last that is filled; cells that hold an error are empty."""
     for number, values in enumerate(sheet.to_python(skip_empty_area=False), 1):
-        cells = [value if isinstance(value, str) else as_written(value) for value in values]
-        if states.errors:
-            cells = [states.errors.get((number, column), cell) for column, cell in enumerate(cells, 1)]
-        yield number, cells
+        yield number, [value if isinstance(value, str) else as_written(value) for value in values]
+
+
+def _of_errors(states: CellStates) -> str:
+    """Return a sentence on the cells that hold an error; "" where none does."""
+    if not states.errors:
+        return ""
+    (row, column), shown = next(iter(states.errors.items()))
+    number = len(states.errors)
+    said = (
+        "1 cell holds an error and counts as empty" if number == 1 else f"{number} cells hold errors and count as empty"
+    )
+    return f"{said}: {shown} in {_letters(column)}{row}" + (", ..." if number > 1 else "")
 
 
 def _tables(known: Table, rows: Iterable[NumberedRow], options: FileOptions, chunk_rows: int) -> Iterator[Table]:
