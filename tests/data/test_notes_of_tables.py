@@ -10,6 +10,7 @@ import pytest
 
 from headstart.data import user_rows
 from headstart.data.user_rows import read_file
+from headstart.errors import DataError
 from headstart.tables.file_options import FileOptions
 from headstart.tables.table import Table
 
@@ -44,3 +45,11 @@ def test_classes_follow_the_declared_order_and_then_their_names(monkeypatch: pyt
     assert read(monkeypatch, {"train": table()}).classes == ("large", "medium", "small")
     declared = {"label": ("small", "none", "medium")}
     assert read(monkeypatch, {"train": table(declared=declared)}).classes == ("small", "medium", "large")
+
+
+def test_columns_of_0_and_1_are_offered_together(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("text,food,price\na,0,1\nb,1,0\nc,1,1\nd,0,0\n")
+    with pytest.raises(DataError, match="`label` food,price"):
+        read_file(str(path))
+    assert read_file(str(path), FileOptions(label="food,price")).classes == ("food", "price")

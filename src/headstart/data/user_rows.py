@@ -125,7 +125,8 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     choice = _choose(training_table, options)
     if choice.columns is None:
         doubts = filter(None, [training_table.header_doubt])
-        raise _data_error(faults or [training_table.fault(problem) for problem in (*doubts, *choice.problems)])
+        problems = [training_table.fault(problem) for problem in (*doubts, *choice.problems)]
+        raise _data_error(faults or problems, "" if faults or options.label else _label_sets_remedy(training_table))
     columns = choice.columns
     if faults:
         raise _data_error(faults)
@@ -355,6 +356,16 @@ def _missing_columns(
 
 def _missing_of(table: Table, columns: Columns) -> list[DataFault]:
     return _missing_columns(table, columns.text, columns.choices, columns.label)
+
+
+def _label_sets_remedy(table: Table) -> str:
+    """Return how columns of 0 and 1 are named together; "" where there are not several of them."""
+    names = [name for name, values in table.columns.items() if values and all(map(_is_truth, values))]
+    return f"  Where each class has a column of 0 and 1: `label` {','.join(names)}" if len(names) > 1 else ""
+
+
+def _is_truth(value: object) -> bool:
+    return str(value).strip().casefold() in ("0", "1", "0.0", "1.0", "false", "true")
 
 
 def _without_incomplete(
