@@ -199,8 +199,8 @@ def test_pieces_are_those_of_the_whole(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ('{"text": "a", "text": "b"}', ":1: an object has one key twice: 'text'"),
-        ('[{"a": 1},\n {"a": }]', ":2: is not JSON: Expecting value at character 8"),
-        ('{"text": "a"\n"label": "b"}\n', ":2: is not JSON: Expecting ',' delimiter at character 1"),
+        ('[{"a": 1},\n {"a": }]', ":2: is not JSON, or not whole: Expecting value at character 8"),
+        ('{"text": "a"\n"label": "b"}\n', ":2: is not JSON, or not whole: Expecting ',' delimiter at character 1"),
         ("3", ": holds no table: it is one JSON value"),
         ('{"a": [1, 2], "b": [1]}', ": holds lists of different lengths: 'a' (2), 'b' (1)"),
         ('{"north": [{"t": 1}], "south": [{"t": 2}]}', ": holds several lists of rows: 'north' (1), 'south' (1)"),

@@ -289,7 +289,10 @@ def _fault(path: Path, error: Exception, text: str, first_line: int = 1) -> Data
         before = text[: error.pos].rstrip() if is_end else text[: error.pos]
         line += len(LINE_END.findall(before))
         column = len(before) - max(before.rfind(end) for end in "\r\n")
-        return DataFault(file=str(path), line=line, message="is not JSON", value=f"{error.msg} at character {column}")
+        # Some of the module's messages end where the place is to follow.
+        said = f"{error.msg.removesuffix(' at')} at character {column}"
+        message = "is not JSON, or not whole"
+        return DataFault(file=str(path), line=line, message=message, value=said)
     if isinstance(error, RepeatedKeyError):
         return DataFault(file=str(path), line=line, message="an object has one key twice", value=repr(str(error)))
     message = "is nested too deeply" if isinstance(error, RecursionError) else f"cannot be read: {error}"
