@@ -107,13 +107,16 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def sound_tables(draw: random.Random) -> dict[str, bytes]:
-    """Return one sound table per suffix, of 3 to 30 rows and no line end inside a cell."""
+    """Return one sound table per suffix, of 3 to 300 rows and no line end inside a cell."""
     import io
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    texts = [" ".join(draw.choices(WORDS.split(), k=draw.randint(1, 9))) for _ in range(draw.randint(3, 30))]
+    texts = [
+        " ".join(draw.choices(WORDS.split(), k=draw.randint(1, 9)))
+        for _ in range(draw.randint(3, draw.choice([30, 30, 300])))
+    ]
     rows = [{"text": text, "label": draw.choice(["good", "bad", "so so"]), "n": draw.randrange(9)} for text in texts]
 
     def delimited(sign: str) -> bytes:

@@ -152,7 +152,7 @@ def _even_columns(lines: Sequence[str], header: Header, dialect: Dialect) -> dic
     else:
         return {}
     first = cells[::width]
-    may_be_blank = not all(first) or any(map(str.isspace, first))
+    may_be_blank = not cells or not all(first) or any(map(str.isspace, first))
     if may_be_blank or (header.written and header.written[0] in first):
         return {}
     return {name: cells[place::width] for place, name in enumerate(header.names)}
