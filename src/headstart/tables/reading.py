@@ -8,6 +8,7 @@ from pathlib import Path
 from headstart.errors import DataError
 from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
 from headstart.tables.dialect import SAMPLE_LINES, is_delimited
+from headstart.tables.fasttext import is_fasttext, scan_fasttext
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
 from headstart.tables.json_tables import holds_json, scan_json, scan_json_lines
@@ -116,7 +117,17 @@ def _scan_of(path: Path, options: FileOptions) -> Scan | str:
     labels = label_file_of(path, options)
     if labels is not None:
         return lambda path, options, chunk_rows: scan_text_and_labels(path, labels, options)
-    return _as_json(path, options) or _problem(path) or SCANS.get(_suffix(path), scan_delimited)
+    return (
+        _as_json(path, options)
+        or _as_fasttext(path, options)
+        or _problem(path)
+        or SCANS.get(_suffix(path), scan_delimited)
+    )
+
+
+def _as_fasttext(path: Path, options: FileOptions) -> Scan | None:
+    is_text = _suffix(path) == ".txt" or (_suffix(path) not in SCANS and not way_on(path))
+    return scan_fasttext if is_text and path.is_file() and is_fasttext(path, options) else None
 
 
 def _as_json(path: Path, options: FileOptions) -> Scan | str | None:
