@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from headstart.reports.fit.facts import FitFacts
+from headstart.kinds.kind import Kind
+from headstart.reports.fit.facts import AnsweredRows, FitFacts
+from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
+from headstart.store.layout import atomic_path
+
+LEAST_ROWS = 10
+"""With fewer training rows no label is called wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,11 +23,10 @@ class Suspect:
 
     Attributes:
         number: which of the table's rows it is, from 0.
-        texts: of the row, as many as the task has text columns.
+        texts: of the row.
         label: as the table has it: names of classes, or a number.
-        suggested: what models that were not trained on this row answer.
-        quality: how well the label fits these answers, from 0 (not at all) to 1; the list begins with the lowest.
-        is_confident: whether the label is among those that are called wrong; else it is only among the least likely.
+        suggested: what models that were not trained on this row say instead.
+        quality: how well the label fits their answers, from 0 (not at all) to 1.
     """
 
     number: int
@@ -26,14 +34,55 @@ class Suspect:
     label: str
     suggested: str
     quality: float
-    is_confident: bool
 
 
 def suspects(facts: FitFacts) -> list[Suspect]:
-    """Return the rows whose label looks wrong, the most suspicious first; none without out-of-fold answers."""
-    raise NotImplementedError
+    """Return the training rows whose label looks wrong, the most suspicious first.
+
+    There are none without out-of-fold answers, and none among fewer than ten rows.
+    """
+    rows = facts.out_of_fold
+    if rows is None or len(rows) < LEAST_ROWS:
+        return []
+    found, names = _label_errors(facts.kind, rows), facts.answer_names
+    return [
+        Suspect(
+            number=rows.numbers[row],
+            texts=tuple(rows.texts[row]),
+            label=written_label(rows.labels[row], facts.kind, names),
+            suggested=written_label(found.suggested[row], facts.kind, names),
+            quality=float(found.quality[row]),
+        )
+        for row in found.ranking.tolist()
+    ]
 
 
 def write_suspects(facts: FitFacts, path: Path) -> int:
-    """Write the suspects as a CSV table, whole or not at all, and return how many there are."""
-    raise NotImplementedError
+    """Write the suspects as a CSV table, whole or not at all, and return how many there are.
+
+    Columns: `row` (its number in the table, from 1), the texts by their names, `label`, `suggested_label`, `quality`.
+    """
+    found = suspects(facts)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", *facts.text_columns, "label", "suggested_label", "quality"])
+        for each in found:
+            writer.writerow([each.number + 1, *each.texts, each.label, each.suggested, f"{each.quality:.4f}"])
+    return len(found)
+
+
+def written_label(label: Any, kind: Kind, names: Sequence[str]) -> str:
+    """Return one of the labels or decisions as people read it: a name, names, or a number."""
+    if kind.has_units:
+        return f"{float(label):.6g}"
+    if kind.takes_several:
+        return ", ".join(name for name, has in zip(names, label, strict=True) if has) or "(none)"
+    return names[int(label)]
+
+
+def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
+    if kind.has_units:
+        return wrong_numbers(rows.decisions(kind), rows.labels)
+    if kind.takes_several:
+        return wrong_sets(rows.answers, rows.labels)
+    return wrong_classes(rows.answers, rows.labels)
