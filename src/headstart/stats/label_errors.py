@@ -47,7 +47,10 @@ def wrong_classes(probabilities: Values, labels: Labels) -> LabelErrors:
     A row counts as class j where its probability of j reaches the mean that rows labelled j have: a threshold of each
     class's own, so that a class of which the model is never sure is not called wrong as a whole. Of several such
     classes the row counts as the most probable one. It is a suspect where that is not its label. The quality is the
-    normalised margin: the label's probability minus the highest of the others, brought from -1..1 to 0..1.
+    probability of the label.
+
+    With many classes the paper's normalised margin, the label's probability minus the highest of the others, ranks
+    worse: a wrong label has a probability near zero even where the rest is shared by several classes that are alike.
 
     Args:
         probabilities: of the classes [n, c], out of fold.
@@ -57,19 +60,16 @@ def wrong_classes(probabilities: Values, labels: Labels) -> LabelErrors:
         ValueError: if shapes or values do not fit.
 
     Source: Northcutt, Jiang and Chuang (2021), "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR
-        70, equations 1 and 2, and section 3.2 for the margin.
+        70, equations 1 and 2. Of the paper's two ways to rank we take self-confidence.
     """
     values, given = _checked(probabilities, labels)
-    rows = numpy.arange(len(given))
     num_rows = numpy.bincount(given, minlength=values.shape[1])
-    own = values[rows, given]
+    own = values[numpy.arange(len(given)), given]
     # A class that no row has as its label has no threshold, and no row counts as it.
     thresholds = numpy.where(num_rows > 0, numpy.bincount(given, own, len(num_rows)) / numpy.maximum(num_rows, 1), 2.0)
     reached = numpy.where(values >= thresholds - _ROUNDING, values, -1.0)
     counted = numpy.where(reached.max(axis=1) >= 0.0, reached.argmax(axis=1), given)
-    others = values.copy()
-    others[rows, given] = -1.0
-    return LabelErrors(quality=(own - others.max(axis=1) + 1.0) / 2.0, is_suspect=counted != given, suggested=counted)
+    return LabelErrors(quality=own, is_suspect=counted != given, suggested=counted)
 
 
 def wrong_sets(probabilities: Values, labels: Labels) -> LabelErrors:

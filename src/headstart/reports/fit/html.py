@@ -1,10 +1,14 @@
-"""The report of a fit as one self-contained HTML page: no network and no clock, so the same facts give one page."""
+"""The report of a fit as one self-contained HTML page: no script, no network, no clock: equal facts give one page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.comparison.formats import plural, points
+from headstart.reports.figures.drawing import swatch
 from headstart.reports.fit.facts import FitFacts
+from headstart.reports.fit.page import build_fit_page
+from headstart.reports.html import environment
 from headstart.store.layout import write_text
 
 
@@ -15,4 +19,8 @@ def write_fit_report(facts: FitFacts, path: Path) -> None:
 
 def render_fit_report(facts: FitFacts) -> str:
     """Return the page; equal for equal facts."""
-    raise NotImplementedError
+    return (
+        environment()
+        .get_template("fit.html.j2")
+        .render(page=build_fit_page(facts), facts=facts, swatch=swatch, plural=plural, points=points)
+    )

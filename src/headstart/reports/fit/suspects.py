@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import AnsweredRows, FitFacts
+from headstart.reports.fit.words import written_label
 from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
 from headstart.store.layout import atomic_path
 
@@ -69,15 +68,6 @@ def write_suspects(facts: FitFacts, path: Path) -> int:
         for each in found:
             writer.writerow([each.number + 1, *each.texts, each.label, each.suggested, f"{each.quality:.4f}"])
     return len(found)
-
-
-def written_label(label: Any, kind: Kind, names: Sequence[str]) -> str:
-    """Return one of the labels or decisions as people read it: a name, names, or a number."""
-    if kind.has_units:
-        return f"{float(label):.6g}"
-    if kind.takes_several:
-        return ", ".join(name for name, has in zip(names, label, strict=True) if has) or "(none)"
-    return names[int(label)]
 
 
 def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
