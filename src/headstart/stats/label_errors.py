@@ -44,13 +44,11 @@ class LabelErrors:
 def wrong_classes(probabilities: Values, labels: Labels) -> LabelErrors:
     """Return which classes look wrong, by confident learning.
 
-    A row counts as class j where its probability of j reaches the mean that rows labelled j have: a threshold of each
-    class's own, so that a class of which the model is never sure is not called wrong as a whole. Of several such
-    classes the row counts as the most probable one. It is a suspect where that is not its label. The quality is the
-    probability of the label.
-
-    With many classes the paper's normalised margin, the label's probability minus the highest of the others, ranks
-    worse: a wrong label has a probability near zero even where the rest is shared by several classes that are alike.
+    How many are wrong is counted first. A row counts as class j where its probability of j reaches the mean that rows
+    labelled j have: a threshold of each class's own, so that a class of which the model is never sure is not called
+    wrong as a whole. Of several such classes the row counts as the most probable one. Its label is counted as wrong
+    where that is another class, unless the label is the most probable class of all. Then as many rows are suspects,
+    those with the least probable labels; the most probable class is suggested. The quality is the label's probability.
 
     Args:
         probabilities: of the classes [n, c], out of fold.
@@ -60,7 +58,9 @@ def wrong_classes(probabilities: Values, labels: Labels) -> LabelErrors:
         ValueError: if shapes or values do not fit.
 
     Source: Northcutt, Jiang and Chuang (2021), "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR
-        70, equations 1 and 2. Of the paper's two ways to rank we take self-confidence.
+        70, equations 1 and 2. The paper prunes the rows that were counted, or ranks by the normalised margin: with many
+        classes both are worse, since a class that is like another loses rows to it, and a row of several such classes
+        has no large margin, while a wrong label is improbable all the same.
     """
     values, given = _checked(probabilities, labels)
     num_rows = numpy.bincount(given, minlength=values.shape[1])
@@ -68,8 +68,13 @@ def wrong_classes(probabilities: Values, labels: Labels) -> LabelErrors:
     # A class that no row has as its label has no threshold, and no row counts as it.
     thresholds = numpy.where(num_rows > 0, numpy.bincount(given, own, len(num_rows)) / numpy.maximum(num_rows, 1), 2.0)
     reached = numpy.where(values >= thresholds - _ROUNDING, values, -1.0)
-    counted = numpy.where(reached.max(axis=1) >= 0.0, reached.argmax(axis=1), given)
-    return LabelErrors(quality=own, is_suspect=counted != given, suggested=counted)
+    most_probable, is_counted = values.argmax(axis=1), reached.max(axis=1) >= 0.0
+    is_answered_otherwise = most_probable != given
+    num_wrong = int((is_counted & (reached.argmax(axis=1) != given) & is_answered_otherwise).sum())
+    candidates = numpy.flatnonzero(is_answered_otherwise)
+    is_suspect = numpy.zeros(len(given), dtype=bool)
+    is_suspect[candidates[numpy.argsort(own[candidates], kind="stable")[:num_wrong]]] = True
+    return LabelErrors(quality=own, is_suspect=is_suspect, suggested=numpy.where(is_suspect, most_probable, given))
 
 
 def wrong_sets(probabilities: Values, labels: Labels) -> LabelErrors:

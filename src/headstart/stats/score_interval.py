@@ -14,7 +14,13 @@ _NUM_AT_ONCE = 100
 
 
 def score_interval(
-    metric: str, labels: Values, decisions: Values, *, confidence: float = 0.95, seed: int = 0
+    metric: str,
+    labels: Values,
+    decisions: Values,
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
 ) -> Interval | None:
     """Return an interval for the score of one model on rows like these; None with fewer than two rows.
 
@@ -26,6 +32,7 @@ def score_interval(
         labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
         decisions: what was answered, of the same shape.
         confidence: 0 to 1.
+        num_resamples: of the rows, by the bootstrap.
         seed: of the bootstrap.
 
     Raises:
@@ -45,20 +52,18 @@ def score_interval(
         right = (labels == decisions).reshape(len(labels), -1).all(axis=1)
         found = stats.binomtest(int(right.sum()), len(right)).proportion_ci(confidence, method="wilson")
         return Interval(low=float(found.low), high=float(found.high), confidence=confidence)
-    return interval_of_draws(_draws(metric, labels, decisions, numpy.random.default_rng(seed)), confidence)
+    return interval_of_draws(_draws(metric, labels, decisions, num_resamples, seed), confidence)
 
 
-def _draws(metric: str, labels: Values, decisions: Values, generator: numpy.random.Generator) -> Values:
-    """Return the scores of resampled rows [NUM_RESAMPLES]."""
+def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:
+    """Return the scores of resampled rows [num_resamples]."""
+    generator = numpy.random.default_rng(seed)
     num_rows, score = len(labels), EXAMPLE_SCORES.get(metric)
     if score is None or labels.ndim > 1:
-        rows = (generator.integers(num_rows, size=num_rows) for _ in range(NUM_RESAMPLES))
+        rows = (generator.integers(num_rows, size=num_rows) for _ in range(num_resamples))
         return numpy.array([metrics.compute((metric,), labels[row], decisions[row])[metric] for row in rows])
     parts = score.parts(labels, decisions[None])[0]
-    draws = [
-        score.score(
-            generator.multinomial(num_rows, numpy.full(num_rows, 1 / num_rows), _NUM_AT_ONCE) @ parts / num_rows
-        )
-        for _ in range(NUM_RESAMPLES // _NUM_AT_ONCE)
-    ]
+    shares = numpy.full(num_rows, 1 / num_rows)
+    sizes = [min(_NUM_AT_ONCE, num_resamples - done) for done in range(0, num_resamples, _NUM_AT_ONCE)]
+    draws = [score.score(generator.multinomial(num_rows, shares, size) @ parts / num_rows) for size in sizes]
     return numpy.concatenate(draws)

@@ -81,7 +81,9 @@ def _cell(
     y: float,
     size: float,
 ) -> Element:
-    shade = min(_NUM_SHADES, 1 + int(share * _NUM_SHADES))
+    has_number = len(names) <= MOST_NUMBERED
+    # Without its number a pale cell is easily missed.
+    shade = min(_NUM_SHADES, (1 if has_number else 3) + int(share * _NUM_SHADES))
     kind = "right" if i == j else "wrong"
     parts = [
         element(
@@ -93,7 +95,7 @@ def _cell(
             height=max(size - 0.6, 1.5),
         )
     ]
-    if len(names) <= MOST_NUMBERED:
+    if has_number:
         number_class = "on-dark" if shade >= 4 else "on-light"
         parts.append(text(f"{counts[i, j]:,}", x + size / 2, y + size / 2 + 4, anchor="middle", class_=number_class))
     tip = f"{names[i]}, answered {names[j]}: {counts[i, j]:,} of {counts[i].sum():,}"

@@ -17,15 +17,16 @@ _ROOM_OF_A_TEXT = 44.0
 
 
 def training_rows_figure(name: str, metric: str, points: Sequence[CurvePoint]) -> Figure | None:
-    """Return the score against the number of rows on a scale of doublings; None with fewer than two numbers of rows."""
+    """Return the score against the number of rows on a logarithmic scale; None with fewer than two numbers of rows."""
     if len({each.num_rows for each in points}) < 2:
         return None
     unit, title = (1.0, metric) if metric in metrics.ERRORS else (100.0, f"{metric} times 100")
     rows = [math.log2(each.num_rows) for each in points]
-    x_axis = Axis(title="training rows (each step to the right by the same width doubles them)",
+    x_axis = Axis(title="training rows, logarithmic scale",
                   low=min(rows), high=max(rows), begin=LEFT + 16, end=RIGHT - 20)  # fmt: skip
     ends = [unit * value for each in points for value in _ends(each)]
     low, high = around(ends, 4.0 if unit > 1 else max(1e-9, max(ends) / 10))
+    high = high if metric in metrics.ERRORS else min(high, 100.0)
     y_axis = Axis(title=title, low=low, high=high, begin=BOTTOM, end=TOP)
     places = [(x_axis.place(x), y_axis.place(unit * each.score)) for x, each in zip(rows, points, strict=True)]
     marks = [

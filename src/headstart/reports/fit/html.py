@@ -7,7 +7,7 @@ from pathlib import Path
 from headstart.comparison.formats import plural, points
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.fit.facts import FitFacts
-from headstart.reports.fit.page import build_fit_page
+from headstart.reports.fit.page import MOST_CLASSES, build_fit_page
 from headstart.reports.html import environment
 from headstart.store.layout import write_text
 
@@ -19,8 +19,12 @@ def write_fit_report(facts: FitFacts, path: Path) -> None:
 
 def render_fit_report(facts: FitFacts) -> str:
     """Return the page; equal for equal facts."""
-    return (
-        environment()
-        .get_template("fit.html.j2")
-        .render(page=build_fit_page(facts), facts=facts, swatch=swatch, plural=plural, points=points)
+    template = environment().get_template("fit.html.j2")
+    return template.render(
+        page=build_fit_page(facts),
+        facts=facts,
+        most_classes=MOST_CLASSES,
+        swatch=swatch,
+        plural=plural,
+        points=points,
     )

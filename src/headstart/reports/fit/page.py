@@ -25,6 +25,8 @@ from headstart.tasks.constants import best_constant
 
 MOST_SUSPECTS = 50
 """Rows that the page shows; the file of suspects has them all."""
+MOST_CLASSES = 20
+"""Classes that are shown at once; the others open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         score=written_score(facts.metric, facts.score),
         sentence=score_sentence(facts),
         constant=_constant(held_out, facts),
-        others=_metrics_table(held_out, facts.kind),
+        others=_metrics_table(held_out, facts),
         tried=tuple(_tried_view(each, facts.metric) for each in facts.tried),
         curve=training_rows_figure("training-rows", facts.metric, facts.curve),
         curve_sentence=curve_sentence(facts.metric, facts.curve),
@@ -109,21 +111,26 @@ def _tried_view(each: Tried, metric: str) -> TriedView:
 
 
 def _constant(rows: AnsweredRows | None, facts: FitFacts) -> str:
-    if rows is None or facts.metric in metrics.BY_GROUP:
+    return _constant_score(facts.metric, rows, facts.kind) if rows is not None else ""
+
+
+def _constant_score(metric: str, rows: AnsweredRows, kind: Kind) -> str:
+    if metric in metrics.BY_GROUP:
         return ""
-    return written_score(facts.metric, best_constant(facts.kind, facts.metric, rows.labels)[1])
+    return written_score(metric, best_constant(kind, metric, rows.labels)[1])
 
 
-def _metrics_table(rows: AnsweredRows | None, kind: Kind) -> DataTable | None:
-    """Return the kind's metrics of the held-out rows, each beside its best constant answer."""
+def _metrics_table(rows: AnsweredRows | None, facts: FitFacts) -> DataTable | None:
+    """Return the metrics of the held-out rows, that of the task first, each beside its best constant answer."""
     if rows is None:
         return None
-    scores = metrics.compute(kind.metrics, rows.labels, rows.decisions(kind))
+    kind = facts.kind
+    names = [name for name in dict.fromkeys((facts.metric, *kind.metrics)) if name not in metrics.BY_GROUP]
+    scores = metrics.compute(names, rows.labels, rows.decisions(kind))
     return DataTable(
         headings=("metric", "this model", "best constant answer"),
         rows=tuple(
-            (name, written_score(name, score), written_score(name, best_constant(kind, name, rows.labels)[1]))
-            for name, score in scores.items()
+            (name, written_score(name, score), _constant_score(name, rows, kind)) for name, score in scores.items()
         ),
     )
 
@@ -133,7 +140,7 @@ def _answers_figure(rows: AnsweredRows | None, kind: Kind, names: Sequence[str])
     if rows is None:
         return None
     if kind.has_units:
-        return answered_numbers_figure("answers", rows.labels, rows.decisions(kind))
+        return answered_numbers_figure("numbers", rows.labels, rows.decisions(kind))
     if kind.has_classes and not kind.takes_several:
         return confusion_figure("confusion", confusions(rows, kind, len(names)), names)
     return None

@@ -59,14 +59,17 @@ def suspects(facts: FitFacts) -> list[Suspect]:
 def write_suspects(facts: FitFacts, path: Path) -> int:
     """Write the suspects as a CSV table, whole or not at all, and return how many there are.
 
-    Columns: `row` (its number in the table, from 1), the texts by their names, `label`, `suggested_label`, `quality`.
+    Columns: `row` (its number in the table, from 1), the texts by their names, and for multiple choice the choices;
+    `label`, `suggested_label` and `quality`.
     """
-    found = suspects(facts)
+    found, columns = suspects(facts), (*facts.text_columns, *(facts.answer_names if facts.kind.has_choices else ()))
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["row", *facts.text_columns, "label", "suggested_label", "quality"])
+        writer.writerow(["row", *columns, "label", "suggested_label", "quality"])
         for each in found:
-            writer.writerow([each.number + 1, *each.texts, each.label, each.suggested, f"{each.quality:.4f}"])
+            missing = [""] * (len(columns) - len(each.texts))  # rows may have fewer choices than others
+            values = [each.label, each.suggested, f"{each.quality:.4f}"]
+            writer.writerow([each.number + 1, *each.texts, *missing, *values])
     return len(found)
 
 
