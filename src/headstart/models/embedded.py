@@ -117,14 +117,18 @@ def verify_files(folder: Path, model: EmbeddedModel) -> None:
     for name, expected in model.files.items():
         path = folder / name
         if not path.is_file():
-            raise CheckpointError(f"{model.name}: {path} is missing\n  Install it again: {model.install}")
+            raise CheckpointError(f"{model.name}: {path} is missing\n{_renewal(folder, model)}")
         stat = path.stat()
         found = _sha256(path, stat.st_size, stat.st_mtime_ns)
         if found != expected:
             raise CheckpointError(
                 f"{model.name}: {path} is not the pinned file\n  SHA-256 found    {found}\n  SHA-256 expected "
-                f"{expected}\n  Remove it and install it again: {model.install}"
+                f"{expected}\n{_renewal(folder, model)}"
             )
+
+
+def _renewal(folder: Path, model: EmbeddedModel) -> str:
+    return f"  Remove {folder}, then: {model.install.replace('install', 'install --force-reinstall', 1)}"
 
 
 @cache
