@@ -33,6 +33,7 @@ def check_plan_fits(
     for stage in plan:
         _check_layers(stage, num_layers, model)
         _check_steps(stage, list(classifier.backbone_tensors()))
+        _check_regulariser(stage, classifier, model)
         if (
             stage.head_from == PreviousHead(calibrated=True)
             and (reason := head_calibration.refusal(classifier)) is not None
@@ -75,6 +76,15 @@ def _check_steps(stage: Stage, backbone: Sequence[str]) -> None:
             f"stage {stage.name!r} has {stage.num_steps} updates, and with {stage.regulariser} it takes {fewest} until "
             "every layer of this model has trained",
             remedy="  Give more `steps`.",
+        )
+
+
+def _check_regulariser(stage: Stage, classifier: Classifier, model: str) -> None:
+    refusal = build_regulariser(stage.regulariser).refusal(classifier.model)
+    if refusal is not None:
+        raise UsageError(
+            f"{stage.regulariser} would have no effect on {model}: {refusal}",
+            remedy="  Use another strategy, such as finetune.",
         )
 
 

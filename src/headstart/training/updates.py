@@ -18,6 +18,7 @@ from headstart.training import features as cached
 from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
+    AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
     GradientsArrive,
@@ -209,7 +210,13 @@ def _build_trainer(
         gradients=gradients,
         regularised=regularised,
         hooks=hooks or UpdateHooks(),
-        callbacks=[DropoutStream(inputs.seed, stage.role), timed, LogMetrics(log), *progress],
+        callbacks=[
+            DropoutStream(inputs.seed, stage.role),
+            AfterRegularisedUpdate(regularised),
+            timed,
+            LogMetrics(log),
+            *progress,
+        ],
     )
 
 
