@@ -37,7 +37,7 @@ def test_all_classes_and_all_rows_of_a_class_come_in_turn() -> None:
 
 
 def test_rare_classes_come_as_often_as_others() -> None:
-    """Nine tenths of the rows are of one class; the other's three rows are seen again and again, as evenly as can be."""
+    """Nine tenths of the rows are of one class; the three of the other are seen again and again, evenly."""
     classes = [0] * 27 + [1] * 3
     drawn = batches(classes, 8, 6)
     counts = Counter(row for batch in drawn for row in batch)

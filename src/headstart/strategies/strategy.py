@@ -78,6 +78,12 @@ class Stage:
         return self.trainable.tuned.spec if self.trainable.tuned else None
 
     @property
+    def own_batch_size(self) -> int | None:
+        """Rows of its batches where its loss says how many; None where they are the run's."""
+        rows = None if self.loss is None else self.loss.option_dict().get("rows")
+        return rows if isinstance(rows, int) else None
+
+    @property
     def trains_head(self) -> bool:
         """Whether the head moves."""
         return self.trainable.has_updates and self.loss is None
@@ -121,6 +127,8 @@ class StageOptimizers:
     """Adapter and head as Stage 1."""
     adapter_alone: Optimizer | None = None
     """Adapter and head as the whole training."""
+    contrastive: Optimizer | None = None
+    """The backbone on a contrastive loss; None is as fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)

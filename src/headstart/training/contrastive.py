@@ -30,8 +30,8 @@ class Contrastive:
         rows: of each batch, in place of the run's batch size.
     """
 
-    temperature: float
-    rows: int
+    temperature: float = 0.1
+    rows: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
