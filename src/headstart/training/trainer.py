@@ -19,6 +19,7 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
 from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
@@ -72,7 +73,7 @@ class StageTrainer(Trainer):
         args: TrainingArguments,
         rows: StageRows,
         sampler: Sampler[int],
-        objective: Objective | None,
+        objective: Objective | ContrastiveObjective | None,
         stage: str,
         schedule: Callable[[int], float],
         rate_factors: Mapping[str, float],
@@ -86,7 +87,7 @@ class StageTrainer(Trainer):
         self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
-        self._answers = RunningAccuracy(objective.kind if objective is not None else None)
+        self._answers = RunningAccuracy(objective.kind if isinstance(objective, Objective) else None)
         self._latest_loss: BatchLoss | None = None
         self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
