@@ -1,140 +1,125 @@
-"""Fit a head on the vectors of labelled rows.
+"""Fit a head: vectors and targets in, one linear map out. The same rows and seed give the same map.
 
-Letters: n rows, d numbers of a vector, k logits, c classes.
+Letters: n rows, d numbers of a vector, k logits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from headstart.errors import UsageError, unknown_name
-from headstart.fitted.linear_map import Floats, LinearMap, Rows, standardised
-from headstart.fitted.methods import LDA, LOGISTIC, RIDGE, Method
-from headstart.fitted.one_vs_rest import fit_one_vs_rest
-from headstart.fitted.strength import choose_strength, inner_folds
+from headstart.errors import UsageError
+from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.held_out import choose
+from headstart.fitted.lda import Lda
+from headstart.fitted.logistic import Logistic
+from headstart.fitted.method import Method, Rows
+from headstart.fitted.present_classes import prepared
+from headstart.fitted.ridge import Ridge
+from headstart.kinds.kind import Kind, Values
+from headstart.registry import Registry
 
 if TYPE_CHECKING:
-    from headstart.kinds.kind import Kind
+    from collections.abc import Sequence
+
+    from numpy import floating
+    from numpy.typing import NDArray
 
 AUTO = "auto"
-METHODS = (LOGISTIC.name, RIDGE.name, LDA.name)
+METHODS: Registry[Method] = Registry("way to fit a head")
+"""All ways to fit a head, by name."""
+for _method in (Logistic(), Ridge(), Lda()):
+    METHODS.add(_method.name, _method)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedHead:
-    """One linear map from vectors to logits.
-
-    Attributes:
-        weight: [k, d], fp64.
-        bias: [k], fp64.
-        method: "logistic", "ridge" or "lda".
-        strength: of the penalty that inner folds chose, in the method's own unit: C, alpha, or 0 where it has none.
-        loss: on rows of inner folds, the mean log loss in nats, or of numbers the mean squared error.
-    """
-
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    method: str
-    strength: float
-    loss: float
-
-    def logits(self, vectors: Floats) -> NDArray[np.float64]:
-        """Return logits [n, k] of vectors [n, d]; of numbers they are the answers."""
-        return np.asarray(vectors, dtype=np.float64) @ self.weight.T + self.bias
+def methods_for(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the methods that fit heads for a kind, the usual one first; none for choices of each row."""
+    if kind.has_choices:
+        return ()
+    if not kind.has_classes:
+        return (Ridge.name,)
+    if kind.takes_several:
+        return Logistic.name, Ridge.name
+    return Logistic.name, Ridge.name, Lda.name
 
 
-def method_for(kind: Kind, name: str) -> str:
-    """Return the method that a name means for a kind of answer; "auto" is logistic, and ridge for numbers.
+def method_for(kind: Kind, name: str = AUTO) -> str:
+    """Return the method that a name means for a kind; "auto" is the usual one.
 
     Raises:
-        UsageError: if there is none of that name, or it is not for this kind.
+        UsageError: if the method is unknown or does not fit heads for this kind.
     """
-    if name not in (AUTO, *METHODS):
-        raise unknown_name("way to fit a head", name, (AUTO, *METHODS))
-    if kind.has_choices:
+    allowed = methods_for(kind)
+    if not allowed:
         raise UsageError(
-            f"no head can be fitted to {kind}: each row brings choices of its own",
-            remedy="  Train it: leave `fit` out.",
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
         )
-    allowed = (RIDGE.name,) if kind.has_units else (LOGISTIC.name,) if kind.takes_several else METHODS
     if name == AUTO:
         return allowed[0]
+    METHODS.get(name)
     if name not in allowed:
-        raise UsageError(f"{name} cannot be fitted to {kind}", allowed=f"  Known: {', '.join(allowed)}.")
+        raise UsageError(
+            f"`fit={name}` does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
+        )
     return name
 
 
 def fit_head(
-    vectors: Floats,
-    targets: NDArray[np.int64] | NDArray[np.float64],
+    vectors: NDArray[floating],
+    targets: Values,
     kind: Kind,
     method: str = AUTO,
     *,
-    num_labels: int,
-    weights: Floats | None = None,
+    num_labels: int | None = None,
+    weights: Sequence[float] | NDArray[floating] | None = None,
     seed: int = 0,
+    strength: float | None = None,
 ) -> FittedHead:
-    """Fit a head; deterministic at one seed, which only deals rows to inner folds.
+    """Return the head that a method fits to vectors, in float64.
 
-    Vectors are standardised number by number, and that is folded back into the weights. The strength of the penalty is
-    the one whose inner folds have the lowest log loss: accuracy would leave the norm of the head arbitrary, and with it
-    how far fine-tuning moves the features afterwards. The scores of ridge and LDA are multiplied by the one number that
-    makes them logits of the lowest log loss on the inner folds.
+    Each number of the vectors is standardised over the rows, and the vectors are divided by the square root of d, so
+    that their mean squared norm is 1 and a strength means the same for vectors of any length; all of it is folded into
+    the head, which reads raw vectors.
 
     Args:
         vectors: [n, d].
-        targets: as `Kind.label_array` makes them: classes or numbers [n], or 0 and 1 for each class [n, c].
-        kind: of the answers.
-        method: "logistic", "ridge", "lda" or "auto".
-        num_labels: classes of the task, those without rows too: they get the log-odds of half a row.
-        weights: [n], of the rows; None for equal ones.
-        seed: deals rows to inner folds.
+        targets: as `Kind.label_array` makes them: classes [n], 0 and 1 [n, k], or numbers [n].
+        kind: what the targets are.
+        method: one of `methods_for(kind)`, or "auto".
+        num_labels: how many classes there are; None takes those up to the highest target.
+        weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
+        seed: of the folds that choose the strength.
+        strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
+            logits of `ridge` and `lda`. With a given strength the scale is 1.
 
     Raises:
-        UsageError: if the method is not for this kind, or takes no weights.
-
-    Source: L2-penalised logistic regression as in Tomihari and Sato (NeurIPS 2024, arXiv 2405.16747), who start LP-FT
-    from it; ridge after Hoerl and Kennard (1970); LDA with the shrinkage of Ledoit and Wolf (2004). All three are
-    scikit-learn's.
+        UsageError: if the method does not suit the kind.
     """
-    name = method_for(kind, method)
-    rows = Rows(vectors=np.asarray(vectors, dtype=np.float64), targets=targets, weights=weights)
-    if kind.takes_several:
-        return _as_head(name, *fit_one_vs_rest(rows, seed))
-    solver = next(each for each in (LOGISTIC, RIDGE, LDA) if each.name == name)
-    if kind.has_units:
-        return _as_head(name, *_fit(rows, solver, seed, num_classes=0))
-    present, codes = np.unique(targets, return_inverse=True)
-    if len(present) == 1:
-        return _as_head(name, _spread(_no_slope(rows), present, num_labels, len(rows)), 0.0, 0.0)
-    found, strength, loss = _fit(rows.with_targets(codes), solver, seed, num_classes=len(present))
-    return _as_head(name, _spread(found, present, num_labels, len(rows)), strength, loss)
+    import numpy as np
+    from sklearn.preprocessing import StandardScaler
 
+    way = METHODS.get(method_for(kind, method))
+    exact = np.asarray(vectors, dtype=np.float64)
+    each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
+    scaler = StandardScaler().fit(exact, sample_weight=each)
+    size = scaler.scale_ * math.sqrt(exact.shape[1])
+    single = kind.has_classes and not kind.takes_several
+    num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
+    rows = Rows((exact - scaler.mean_) / size, np.asarray(targets), each, num_classes)
 
-def _fit(rows: Rows, method: Method, seed: int, *, num_classes: int) -> tuple[LinearMap, float, float]:
-    """Return the map of all rows, the strength that inner folds chose, and their loss."""
-    folds = inner_folds(rows, num_classes, seed)
-    chosen = choose_strength(rows, folds, method, num_classes)
-    with_scale, unfold = standardised(rows)
-    found = method.fit(with_scale, [chosen.strength])[0]
-    return unfold(found.scaled(chosen.scale)), chosen.strength, chosen.loss
-
-
-def _no_slope(rows: Rows) -> LinearMap:
-    return LinearMap(weight=np.zeros((1, rows.vectors.shape[1])), bias=np.zeros(1))
-
-
-def _spread(found: LinearMap, present: NDArray[np.int64], num_labels: int, num_rows: int) -> LinearMap:
-    """Return the map with a row for each class; a class without rows is as probable as half a row of all."""
-    weight, bias = np.zeros((num_labels, found.weight.shape[1])), np.full(num_labels, -np.log(2.0 * num_rows))
-    weight[present] = found.weight - found.weight.mean(axis=0)
-    bias[present] = found.bias - found.bias.mean()
-    return LinearMap(weight=weight, bias=bias)
-
-
-def _as_head(method: str, found: LinearMap, strength: float, loss: float) -> FittedHead:
-    return FittedHead(weight=found.weight, bias=found.bias, method=method, strength=strength, loss=loss)
+    tried = way.strengths if strength is None else (strength,)
+    choice = choose(kind, way, rows, tried, seed)
+    chosen = choice.strength if choice else tried[len(tried) // 2]
+    scale = choice.scale if choice and strength is None else 1.0
+    found = prepared(way, rows)(chosen)
+    weight = scale * found.weight / size
+    return FittedHead(
+        kind=kind,
+        method=way.name,
+        weight=weight,
+        bias=scale * found.bias - weight @ scaler.mean_,
+        strength=chosen,
+        scale=scale,
+        loss=choice.loss if choice else math.nan,
+        held_out=choice.held_out if choice else None,
+    )
