@@ -118,6 +118,8 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         if self.training.loss.scale == RAW:
             del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
+        for stage in values["plan"]:
+            _leave_out_what_is_off(stage)
         return _digest(values)
 
 
@@ -158,6 +160,16 @@ class StoredExperiment:
         same = self.experiment.digest == digest
         experiment = self.experiment if same else replace(self.experiment, recorded_digest=digest)
         return Run(experiment, seed, self.source.at(seed))
+
+
+OFF_BY_DEFAULT = ("until",)
+"""Fields that stages have got since digests were first stored, and that change nothing where they are None."""
+
+
+def _leave_out_what_is_off(stage: dict[str, Any]) -> None:
+    for name in OFF_BY_DEFAULT:
+        if stage[name] is None:
+            del stage[name]
 
 
 def _digest(values: Any) -> str:

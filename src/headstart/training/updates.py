@@ -21,6 +21,7 @@ from headstart.training.callbacks import (
     AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
+    EndEarly,
     GradientsArrive,
     LogMetrics,
     ProgressReport,
@@ -34,6 +35,7 @@ from headstart.training.private.randomness import SecureRandom
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.stage_length import StageLength, build_until
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
@@ -42,8 +44,9 @@ from headstart.training.trainer import StageTrainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What all updates of a stage took: wall seconds, those of checks beside them, examples and tokens."""
+    """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens."""
 
+    num_steps: int
     seconds: float
     checks_seconds: float
     num_examples_seen: int
@@ -71,11 +74,14 @@ def run_updates(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             close_trackers(inputs.options.trackers)
+        num_steps = trainer.state.global_step
         trainer.check_finite()
+        gradients.close(num_steps)
         trainer.leave_autocast()
         trainer.free_memory()
-    rows_seen = _rows_seen(sampler, inputs)
+    rows_seen = _rows_seen(sampler, inputs, num_steps)
     return Updates(
+        num_steps=num_steps,
         seconds=log.elapsed(),
         checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
@@ -103,6 +109,7 @@ def run_private_updates(
             random=SecureRandom(),
         ).run()
     return Updates(
+        num_steps=inputs.stage.num_steps,
         seconds=seconds,
         checks_seconds=0.0,
         num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
@@ -195,6 +202,8 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    until = build_until(stage.until) if stage.until is not None else None
+    length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
     # No checkpoint holds what hooks remember.
     timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
     progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
@@ -205,14 +214,16 @@ def _build_trainer(
         sampler=sampler,
         objective=inputs.objective,
         stage=stage.name,
-        schedule=schedule_factor(optimizer, stage.num_steps),
+        schedule=schedule_factor(optimizer, stage.num_steps, stays=stage.until is not None),
         rate_factors=trainables.rate_factors(optimizer),
         gradients=gradients,
         regularised=regularised,
+        length=length,
         hooks=hooks or UpdateHooks(),
         callbacks=[
             DropoutStream(inputs.seed, stage.role),
             AfterRegularisedUpdate(regularised),
+            EndEarly(length),
             timed,
             LogMetrics(log),
             *progress,
@@ -220,14 +231,14 @@ def _build_trainer(
     )
 
 
-def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs) -> list[int]:
+def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs, num_steps: int) -> list[int]:
     """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
     accumulation = accumulated_batches(inputs.stage.kind, inputs.config.overrides)
     num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
     updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
     rows: list[int] = []
-    for epoch in range(math.ceil(inputs.stage.num_steps / updates_per_epoch)):
+    for epoch in range(math.ceil(num_steps / updates_per_epoch)):
         sampler.set_epoch(epoch)
-        num_updates = min(updates_per_epoch, inputs.stage.num_steps - epoch * updates_per_epoch)
+        num_updates = min(updates_per_epoch, num_steps - epoch * updates_per_epoch)
         rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
     return rows
