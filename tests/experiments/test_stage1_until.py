@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from headstart.errors import UsageError
 from headstart.experiments.evaluation import evaluated
@@ -21,6 +20,7 @@ from headstart.store.metrics_log import METRICS_FILE, read_metrics
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 from tests.experiments.test_regularised_stages import KilledError, ended, require_same
+from tests.support.kinds import kind_source
 from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -29,7 +29,7 @@ EARLY = "accuracy:target=0.01:window=3"
 
 
 def choices(model: Path, until: str | None, strategy: str = "lp_ft", **options: Any) -> Options:
-    values = {"steps": 40, "stage1_fraction": 0.5, "stage1_until": until and Spec.parse(until)}
+    values = {"steps": 24, "stage1_fraction": 0.5, "stage1_until": until and Spec.parse(until)}
     return tiny_choices(model, strategy, **(values | options))
 
 
@@ -37,17 +37,17 @@ def choices(model: Path, until: str | None, strategy: str = "lp_ft", **options: 
 def test_stage_2_gets_what_stage_1_leaves(
     strategy: str, first: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
-    """20 updates at most, 2 of them warm-up: 5 are taken, at a constant rate, and Stage 2 decays over 35."""
+    """12 updates at most, 1 of them warm-up: 4 are taken, at a constant rate, and Stage 2 decays over 20."""
     _, record = do_run(choices(tiny_checkpoint("bert"), EARLY, strategy), tmp_path)
-    assert [(stage.name, stage.num_steps) for stage in record.stages] == [(first, 5), ("finetune", 35)]
-    assert record.num_steps == 40
-    assert record.stages[0].num_examples_seen == 5 * 4
+    assert [(stage.name, stage.num_steps) for stage in record.stages] == [(first, 4), ("finetune", 20)]
+    assert record.num_steps == 24
+    assert record.stages[0].num_examples_seen == 4 * 4
     rates = [entry["learning_rate"] for entry in read_metrics(tmp_path / f"1-{first}" / METRICS_FILE)]
-    assert len(rates) == 5
-    assert rates[2] == rates[3] == rates[4] > rates[1]
+    assert len(rates) == 4
+    assert rates[1] == rates[2] == rates[3] > rates[0]
     later = [entry["learning_rate"] for entry in read_metrics(tmp_path / "2-finetune" / METRICS_FILE)]
-    assert len(later) == 35
-    assert 0 < later[-1] < later[20] / 10
+    assert len(later) == 20
+    assert 0 < later[-1] < later[9] / 5
 
 
 def test_a_rule_that_never_holds_leaves_the_plan(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_rule_that_never_holds_leaves_the_plan(tiny_checkpoint: CheckpointMake
     assert sum(stage.num_steps for stage in record.stages) == 16
 
 
-@pytest.mark.parametrize(("stage", "step"), [("probe", 4), ("finetune", 30)])
+@pytest.mark.parametrize(("stage", "step"), [("probe", 3), pytest.param("finetune", 15, marks=pytest.mark.slow)])
 def test_a_killed_run_ends_where_a_whole_one_does(
     stage: str, step: int, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_killed_run_ends_where_a_whole_one_does(
     with pytest.raises(KilledError):
         run_one(data, folder, options, kill, evaluated)
     record = run_one(data, folder, options, witnesses=evaluated)
-    assert [each.num_steps for each in record.stages] == [5, 35]
+    assert [each.num_steps for each in record.stages] == [4, 20]
     require_same(ended(tmp_path / "whole", "2-finetune"), ended(tmp_path / "killed", "2-finetune"))
 
 
@@ -84,8 +84,8 @@ def test_a_stage_that_ended_early_is_not_checked_too_little(
     from headstart.training.trainer import StageTrainer
 
     original = StageTrainer.compute_loss
-    monkeypatch.setattr(StageTrainer, "compute_loss", lambda self, *args: 0.0 * original(self, *args))
-    with pytest.raises(InvariantError, match="after 5 updates these trainable tensors never had a gradient"):
+    monkeypatch.setattr(StageTrainer, "compute_loss", lambda *args, **options: 0.0 * original(*args, **options))
+    with pytest.raises(InvariantError, match="after 4 updates these trainable tensors never had a gradient"):
         do_run(choices(tiny_checkpoint("bert"), EARLY), tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_the_rule_is_in_the_digest_and_its_absence_is_not(tiny_checkpoint: Check
         ("linear_probe", EARLY, {}, "`stage1_until` would have no effect"),
         ("finetune:match_compute", EARLY, {}, "no stage of a head or an adapter comes before"),
         ("lp_ft", EARLY, {"stage1_fraction": 0.0}, "no stage of a head or an adapter comes before"),
-        ("lp_ft", "accuracy:window=18", {}, "after 20 updates at the earliest, and stage 'probe' has 20"),
+        ("lp_ft", "accuracy:window=11", {}, "after 12 updates at the earliest, and stage 'probe' has 12"),
         ("eh_ft", EARLY, {"adapter": "adalora"}, "its own schedule has to know how long"),
     ],
 )
@@ -121,9 +121,5 @@ def test_what_could_have_no_effect_is_refused(
 
 
 def test_accuracy_is_refused_where_no_answer_is_right(tiny_checkpoint: CheckpointMaker) -> None:
-    from tests.support.kinds import SOURCES
-
-    asked = choices(tiny_checkpoint("bert"), EARLY)
     with pytest.raises(UsageError, match=r"of kind multi_label\n.*plateau"):
-        tiny_experiment(asked, SOURCES["multi_label"])
-    assert torch.is_grad_enabled()
+        tiny_experiment(choices(tiny_checkpoint("bert"), EARLY), kind_source("multi_label"))

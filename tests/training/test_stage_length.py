@@ -41,7 +41,9 @@ def end_of(spec: Spec, losses: list[float], accuracies: list[float], num_warmup_
         ([1.0] * 3, 0, None),
     ],
 )
-def test_the_mean_accuracy_of_the_latest_window(accuracies: list[float], num_warmup_steps: int, end: int | None) -> None:
+def test_the_mean_accuracy_of_the_latest_window(
+    accuracies: list[float], num_warmup_steps: int, end: int | None
+) -> None:
     assert end_of(ACCURACY, [0.0] * len(accuracies), accuracies, num_warmup_steps) == end
 
 
@@ -89,7 +91,11 @@ def ending(stages: tuple[Stage, ...], *indices: int) -> tuple[Stage, ...]:
 
 @pytest.mark.parametrize(
     ("strategy", "first", "taken", "later"),
-    [("eh_ft", (0,), (12,), (88,)), ("head_soup", (0, 1, 2), (12, 30, 20), (38,)), ("soup", (0,), (13,), (29, 29, 29, 0))],
+    [
+        ("eh_ft", (0,), (12,), (88,)),
+        ("head_soup", (0, 1, 2), (12, 30, 20), (38,)),
+        ("soup", (0,), (13,), (30, 29, 28, 0)),
+    ],
 )
 def test_later_stages_get_what_is_left(
     strategy: str, first: tuple[int, ...], taken: tuple[int, ...], later: tuple[int, ...]

@@ -11,7 +11,7 @@ from headstart.models.layers import Layers
 from headstart.registry import Spec
 from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.strategy import Stage
-from headstart.training import head_calibration
+from headstart.training import contrastive, head_calibration
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.schedules import num_warmup_steps
 from headstart.training.stage_length import Until, build_until
@@ -33,6 +33,8 @@ def check_plan_fits(
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
+        if stage.loss is not None and (refused := contrastive.refusal(classifier.kind)) is not None:
+            raise refused
         _check_layers(stage, num_layers, model)
         _check_steps(stage, list(classifier.backbone_tensors()))
         _check_regulariser(stage, classifier, model)

@@ -117,10 +117,8 @@ def _faults(
                 "`stage1_until` looks at answers to the private rows: `dp` cannot account for that",
                 remedy="  Leave it out.",
             )
-        if stage.regulariser is not None:
-            yield UsageError(
-                f"{stage.regulariser} has no private version", remedy="  Use another strategy, or leave `dp` out."
-            )
+        for spec in filter(None, (stage.regulariser, stage.loss)):
+            yield UsageError(f"{spec} has no private version", remedy="  Use another strategy, or leave `dp` out.")
 
 
 def _budget_faults(experiment: Experiment, privacy: PrivacyConfig, num_rows: int) -> Iterator[UsageError]:

@@ -78,7 +78,7 @@ def _ending_early(plan: tuple[Stage, ...], until: Spec | None) -> tuple[Stage, .
     if until is None:
         return plan
     last = max((index for index, stage in enumerate(plan) if stage.trainable.trains_backbone), default=0)
-    is_first = [stage.num_steps > 0 and not stage.trainable.trains_backbone for stage in plan[:last]]
+    is_first = [stage.trains_head and not stage.trainable.trains_backbone for stage in plan[:last]]
     if not any(is_first):
         raise UsageError(
             "`stage1_until` would have no effect: no stage of a head or an adapter comes before another one here",

@@ -20,6 +20,7 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
 from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
@@ -74,7 +75,7 @@ class StageTrainer(Trainer):
         args: TrainingArguments,
         rows: StageRows,
         sampler: Sampler[int],
-        objective: Objective | None,
+        objective: Objective | ContrastiveObjective | None,
         stage: str,
         schedule: Callable[[int], float],
         rate_factors: Mapping[str, float],
@@ -90,7 +91,7 @@ class StageTrainer(Trainer):
         self._remembering = {"regulariser.safetensors": regularised, "length.safetensors": length}
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
-        kind = objective.kind if objective is not None else None
+        kind = objective.kind if isinstance(objective, Objective) else None
         self._answers, self._answers_of_update = RunningAccuracy(kind), RunningAccuracy(kind)
         self._losses_of_update: list[torch.Tensor] = []
         self._latest_loss: BatchLoss | None = None

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from headstart.adapters.adapter import UpdateHooks
-from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
+from headstart.data.batching import NOT_INPUTS
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
+from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
     AfterRegularisedUpdate,
@@ -28,6 +27,7 @@ from headstart.training.callbacks import (
     TimedCheckpoints,
     trusted_checkpoint,
 )
+from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
 from headstart.training.private.loop import PrivateUpdates
@@ -35,6 +35,7 @@ from headstart.training.private.randomness import SecureRandom
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.stage_batches import StageBatches
 from headstart.training.stage_length import StageLength, build_until
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
@@ -63,12 +64,15 @@ def run_updates(
         InvariantError: if a declared tensor never had a gradient.
     """
     log = MetricsLog(inputs.folder)
-    sampler = LengthBucketSampler(
-        inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
-    )
+    batches = StageBatches.of(inputs)
     # Evaluation is in fp32, whatever an update may round.
-    with product_precision_kept(), _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
-        trainer = _build_trainer(inputs, trainables, sampler, gradients, regularised, hooks, log)
+    with (
+        product_precision_kept(),
+        _backbone_mode(inputs),
+        _with_stage_loss(inputs) as inputs,
+        _regularised(inputs, trainables) as regularised,
+    ):
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -79,7 +83,7 @@ def run_updates(
         gradients.close(num_steps)
         trainer.leave_autocast()
         trainer.free_memory()
-    rows_seen = _rows_seen(sampler, inputs, num_steps)
+    rows_seen = batches.rows_seen(num_steps)
     return Updates(
         num_steps=num_steps,
         seconds=log.elapsed(),
@@ -115,6 +119,18 @@ def run_private_updates(
         num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
         num_tokens_seen=0,
     )
+
+
+@contextmanager
+def _with_stage_loss(inputs: StageInputs) -> Iterator[StageInputs]:
+    """Put the stage's own loss in the place of the run's, where it has one."""
+    loss = build_stage_loss(inputs.stage.loss)
+    if loss is None:
+        yield inputs
+        return
+    objective = ContrastiveObjective(kind=inputs.classifier.kind, temperature=loss.temperature)
+    with vectors_as_logits(inputs.classifier):
+        yield replace(inputs, objective=objective)
 
 
 @contextmanager
@@ -170,7 +186,7 @@ def _backbone_mode(inputs: StageInputs) -> Iterator[None]:
 def _build_trainer(
     inputs: StageInputs,
     trainables: Trainables,
-    sampler: LengthBucketSampler,
+    batches: StageBatches,
     gradients: GradientsArrive,
     regularised: RegularisedStage,
     hooks: UpdateHooks | None,
@@ -180,7 +196,7 @@ def _build_trainer(
     values: dict[str, Any] = {
         "output_dir": str(inputs.folder),
         "max_steps": stage.num_steps,
-        "per_device_train_batch_size": inputs.config.batch_size,
+        "per_device_train_batch_size": batches.batch_size,
         "learning_rate": optimizer.learning_rate,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
@@ -211,7 +227,7 @@ def _build_trainer(
         model=trainables.model,
         args=build_arguments(values),
         rows=inputs.rows,
-        sampler=sampler,
+        sampler=batches.sampler,
         objective=inputs.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps, stays=stage.until is not None),
@@ -229,16 +245,3 @@ def _build_trainer(
             *progress,
         ],
     )
-
-
-def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs, num_steps: int) -> list[int]:
-    """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = accumulated_batches(inputs.stage.kind, inputs.config.overrides)
-    num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
-    updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
-    rows: list[int] = []
-    for epoch in range(math.ceil(num_steps / updates_per_epoch)):
-        sampler.set_epoch(epoch)
-        num_updates = min(updates_per_epoch, num_steps - epoch * updates_per_epoch)
-        rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
-    return rows
