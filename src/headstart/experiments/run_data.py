@@ -23,6 +23,7 @@ from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
 from headstart.training.features import Features, extract, reads_one_vector
+from headstart.training.fitted_head import HeadInputs, head_inputs
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -196,6 +197,30 @@ class RunData:
             lambda: self._extract(classifier),
             lambda found: 0 if found is None else found.num_bytes,
         )
+
+    def head_inputs(self, classifier: Classifier, *, is_pretrained: bool) -> HeadInputs:
+        """Return what the head's one linear map reads of the training rows, from the backbone as it stands.
+
+        The untouched backbone (`is_pretrained`) is asked once for all runs.
+
+        Raises:
+            UsageError: if the head is more than one linear map.
+        """
+        training = self.run.experiment.training
+
+        def made() -> HeadInputs:
+            return head_inputs(
+                classifier,
+                self.tokens("train"),
+                self.collator,
+                batch_size=FEATURE_BATCH_SIZE,
+                precision=training.precision,
+                device=training.device,
+            )
+
+        if not is_pretrained:
+            return made()
+        return self.cache.kept.get(self._frozen("head_inputs"), made, lambda found: found.vectors.nbytes)
 
     @property
     def sample(self) -> Sample:

@@ -33,6 +33,14 @@ class FinishedStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FittedTensors:
+    """A fitted head as tensors, and how it was found: method, strength, scale, loss."""
+
+    tensors: Tensors
+    found: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A freshly loaded model, and what may be put onto it.
 
@@ -43,6 +51,7 @@ class Site:
         seed: the run's.
         score: gives the main metric of the model as it stands, on the rows that the run chooses on.
         calibrate: refits the head's scale and biases on the training rows and returns what it found.
+        fit: gives a head that a method fits to the training rows, from the backbone as it stands.
         note: keeps values in the stage's folder, under a name.
     """
 
@@ -52,4 +61,5 @@ class Site:
     seed: int
     score: Callable[[], float]
     calibrate: Callable[[], Mapping[str, Any]]
+    fit: Callable[[str], FittedTensors]
     note: Callable[[str, Mapping[str, Any]], None]

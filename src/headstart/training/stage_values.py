@@ -114,12 +114,19 @@ class StageOutcome:
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
             dtypes=self.dtypes,
+            own_batch_size=stage.own_batch_size,
         )
 
 
-def untrained(classifier: Classifier, seconds: float) -> StageOutcome:
+def untrained(classifier: Classifier, seconds: float, *, num_examples_seen: int = 0) -> StageOutcome:
     """Return the outcome of a stage without updates: `classifier` as it stands, made in `seconds`."""
     nothing = dict.fromkeys(GROUPS, 0)
     return StageOutcome(
-        classifier=classifier, model=classifier.model, num_steps=0, trained=nothing, moved=nothing, seconds=seconds
+        classifier=classifier,
+        model=classifier.model,
+        num_steps=0,
+        trained=nothing,
+        moved=nothing,
+        seconds=seconds,
+        num_examples_seen=num_examples_seen,
     )
