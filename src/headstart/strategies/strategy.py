@@ -53,9 +53,12 @@ class Stage:
     Attributes:
         role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
             in whatever strategy they stand.
+        num_steps: its updates; the most of them where it has an `until`.
         regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
         loss: what is minimised in place of the run's loss, by its name in `training.contrastive`; it reads what the
             head reads, and leaves the head as it is.
+        until: when it ends before that, by the rule's name in `training.stage_length`; its learning rate is constant
+            after the warm-up then, and later stages get the updates that it leaves.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Stage:
     num_steps: int
     regulariser: Spec | None = None
     loss: Spec | None = None
+    until: Spec | None = None
 
     def __post_init__(self) -> None:
         if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
@@ -99,22 +103,28 @@ class Stage:
         return replace(self, name=f"{self.name}-{number}", role=role)
 
 
+def split_evenly(num_steps: int, num_parts: int) -> tuple[int, ...]:
+    """Return the steps of equal parts, the first ones longer by one where it does not divide."""
+    each, rest = divmod(num_steps, num_parts)
+    return tuple(each + (part < rest) for part in range(num_parts))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1)."""
+    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1).
+
+    Attributes:
+        batch_size: rows of an update, which a stage with batches of its own holds its updates against.
+    """
 
     num_steps: int
     stage1_fraction: float = 0.1
+    batch_size: int = 16
 
     def split(self) -> tuple[int, int]:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
         first = round(self.stage1_fraction * self.num_steps)
         return first, self.num_steps - first
-
-    def split_evenly(self, num_parts: int) -> tuple[int, ...]:
-        """Return the steps of equal parts, the first ones longer by one where it does not divide."""
-        each, rest = divmod(self.num_steps, num_parts)
-        return tuple(each + (part < rest) for part in range(num_parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +158,11 @@ class Strategy(ABC):
         return True
 
     @property
+    def takes_updates(self) -> bool:
+        """Whether anything is trained by updates; a head may be fitted instead."""
+        return True
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return False
@@ -171,6 +186,14 @@ class Strategy(ABC):
     def tunes_head_first(self) -> bool:
         """Whether a stage trains head or adapter without the backbone, so that Stage 1's learning rate is used."""
         return self.has_first_stage or not self.tunes_backbone
+
+    @property
+    def stage_kinds(self) -> frozenset[str]:
+        """The kinds of its stages that have updates."""
+        kinds = {"finetune"} if self.tunes_backbone else set[str]()
+        if self.tunes_head_first:
+            kinds.add("adapter" if self.takes_adapter else "probe")
+        return frozenset(kinds)
 
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
