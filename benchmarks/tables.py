@@ -10,8 +10,8 @@ seconds (a second pass under another `--out`); what has no model by then has no 
 Contenders run one after another, each on all cores that it takes: costs are measured on a quiet machine or not at all.
 
 Draws of SST-2, Banking77, RTE and CoLA are random rows of each class; the test rows are always all of the published
-validation (Banking77: test) rows. CB has 250 rows: its draws are the same rows with other seeds. A single strategy trains
-on all rows of its draw: it is given the first rows of the test table to report on, and chooses nothing on them.
+validation (Banking77: test) rows. CB has 250 rows: its draws are the same rows with other seeds. A single strategy
+trains on all rows of its draw: it is given the first rows of the test table to report on, and chooses nothing on them.
 """
 
 from __future__ import annotations
@@ -227,11 +227,11 @@ def _answers(job: Job) -> dict[str, Any]:
     if job.contender in RIVALS:
         found: dict[str, Any] = json.loads((job.folder / "answers.json").read_text(encoding="utf-8"))
         return found
-    import headstart
-
-    texts, _ = read(str(job.test))
-    rows = [row if len(row) > 1 else row[0] for row in texts]
-    return {"answers": list(headstart.load(job.folder / "model").predict(rows))}
+    out = job.folder / "answers.csv"
+    command = [*(sys.executable, "-m", "headstart", "predict", str(job.folder / "model"), str(job.test)), "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with out.open(encoding="utf-8", newline="") as file:
+        return {"answers": [row["predicted_label"] for row in csv.DictReader(file)]}
 
 
 def _score(job: Job, answers: Sequence[str]) -> float:
