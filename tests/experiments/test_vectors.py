@@ -37,7 +37,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counted.append(len(readings))
         return extract(classifier, readings, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("headstart.experiments.run_data.extract", counting)
+    monkeypatch.setattr("headstart.experiments.frozen_backbone.extract", counting)
     return counted
 
 

@@ -7,27 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRows, FrozenBackbone
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
 from headstart.losses import Scale
-from headstart.models.classifier import Classifier, has_own_backbone
-from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, pair_cut_of
+from headstart.models.classifier import Classifier
+from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
-from headstart.models.own_heads import own_head
 from headstart.models.parameters import Digests, digests
-from headstart.models.sentence_pooling import as_checkpoint_says
 from headstart.models.source import ModelSource, resolve_model
-from headstart.models.vectors import Reading
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
-from headstart.training.features import Features, extract, reading_of, reads_one_vector
-from headstart.training.head_input import head_input
+from headstart.training.features import Features
+from headstart.training.fitted_head import HeadInputs, head_inputs
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
-FEATURE_BATCH_SIZE = 32
 SAMPLE_SIZE = 128
 """Examples whose features are compared: two passes over them cost as much as a few updates."""
 NUMBER_BYTES, TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 24, 36, 200, 1 << 24
@@ -45,9 +42,6 @@ at most."""
 
 Which = Literal["train", "report", "choose", "test", "sample_rows"]
 """The rows that a run has, by the names of the properties of `RunData`."""
-
-VectorRows = Literal["train", "report", "choose"]
-"""The rows that vectors are asked of."""
 
 
 class RunDataCache:
@@ -167,23 +161,14 @@ class RunData:
         """The units that heads answer in while the run lasts; those of the labels, where they have none."""
         return self.run.experiment.training.loss.scale
 
-    def load_classifier(self, head: Spec | None = None) -> Classifier:
-        """Return the pretrained model with a fresh head of the run's seed, loaded anew; `head` is another than its own.
+    def load_classifier(self) -> Classifier:
+        """Return the pretrained model with a fresh head of the run's seed, loaded anew.
 
         A head that is kept answers in units of the labels; it is changed to those of the run.
         """
-        experiment, task = self.run.experiment, self.task
-        classifier = load_classifier(
-            self.model,
-            kind=task.kind,
-            labels=task.labels,
-            reads_spans=task.has_spans,
-            head=experiment.head if head is None else head,
-            seed=self.run.seed,
-            attention=experiment.training.attention,
-            keep_head=experiment.keep_head and head is None,
-        )
-        if experiment.keep_head and head is None:
+        experiment = self.run.experiment
+        classifier = self._load(experiment.head, keep_head=experiment.keep_head)
+        if experiment.keep_head:
             to_standard_units(classifier, self.scale)
         return classifier
 
@@ -201,25 +186,39 @@ class RunData:
 
         `classifier` is freshly loaded; its pretrained backbone computes it.
         """
-        reading = reading_of(classifier)
-        return self._features({reading: self.run.experiment.head}, "train", classifier)[reading]
+        return self._frozen_backbone.features(classifier, self.run.experiment.head)
 
-    def vectors(self, heads: Sequence[Spec], which: VectorRows) -> dict[Spec, NDArray[np.float32]]:
+    def vectors(self, heads: Sequence[Spec], which: FeatureRows) -> dict[Spec, NDArray[np.float32]]:
         """Return what each head's first linear map would read of some of the rows [n, d] on the untouched backbone.
 
-        n is the number of sequences: of rows, but where these have choices or windows. All of it comes from one pass
-        over the rows, and from none where it is known: runs with one of these heads on a frozen backbone share it. A
-        native head that reads more than one vector of a text needs a pass of its own.
+        All of it comes from one pass over the rows, and from none where it is known: runs with one of these heads on a
+        frozen backbone share it. Of a row with several sequences, such as windows, it is their mean. For heads
+        that read pairs apart the texts go through the backbone one by one. What a head leaves open the checkpoint says.
 
         Raises:
-            UsageError: if a head is unknown, or a native head reads no vector.
+            UsageError: if a head is unknown, or native and more than one linear map.
         """
-        readings = {head: self._reading_of(head) for head in heads}
-        found = self._features({reading: head for head, reading in readings.items()}, which)
-        return {
-            head: self._native_input(found[None], which) if reading is None else _array(found[reading])
-            for head, reading in readings.items()
-        }
+        return self._frozen_backbone.vectors(heads, which)
+
+    def head_inputs(self, classifier: Classifier, *, is_pretrained: bool) -> HeadInputs:
+        """Return what the head's one linear map reads of the training rows, from the backbone as it stands.
+
+        The untouched backbone (`is_pretrained`) is asked once for all runs.
+
+        Raises:
+            UsageError: if the head is more than one linear map.
+        """
+        if is_pretrained:
+            return self._frozen_backbone.head_inputs(classifier, self.run.experiment.head)
+        training = self.run.experiment.training
+        return head_inputs(
+            classifier,
+            self.tokens("train"),
+            self.collator,
+            batch_size=FEATURE_BATCH_SIZE,
+            precision=training.precision,
+            device=training.device,
+        )
 
     @property
     def sample(self) -> Sample:
@@ -272,88 +271,32 @@ class RunData:
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
 
-    def _reading_of(self, head: Spec) -> Reading | None:
-        """Return what a head of our own reads here; None for the native one."""
-        design = own_head(as_checkpoint_says(head, self.model))
-        if design is None:
-            return None
-        design = design.on(load_config(self.model))
-        return design.reading(reads_spans=self.task.has_spans, cut=pair_cut_of(self.model, design))
-
-    def _features(
-        self, heads: Mapping[Reading | None, Spec], which: VectorRows, classifier: Classifier | None = None
-    ) -> dict[Reading | None, Features | None]:
-        """Return what is read of some rows by heads; one pass makes all that is not kept.
-
-        `classifier` has the untouched backbone, and each of the heads may stand on it; without one it is loaded.
-        """
-        kept = self.cache.kept
-        keys = {reading: self._frozen("features", which, reading) for reading in heads}
-        known = {reading: kept.get(key, _never, _feature_bytes) for reading, key in keys.items() if key in kept}
-        missing = [reading for reading in heads if reading not in known]
-        if not missing:
-            return known
-        classifier = classifier or self.load_classifier(heads[None if None in missing else missing[0]])
-        is_shared = None not in missing or has_own_backbone(classifier.model)
-        made = self._extract(classifier, missing if is_shared else [None], which)
-        for reading, features in made.items():
-            kept.get(keys[reading], lambda features=features: features, _feature_bytes)  # type: ignore[misc]
-        known |= made
-        rest = {reading: head for reading, head in heads.items() if reading not in known}
-        return known | self._features(rest, which) if rest else known
-
-    def _extract(
-        self, classifier: Classifier, readings: Sequence[Reading | None], which: VectorRows
-    ) -> dict[Reading | None, Features | None]:
-        """Return what is read of some rows in one pass; None for a native head that reads more than one vector."""
-        tokens, collate, training = self.tokens(which), self.collator, self.run.experiment.training
-        dataset = TokenizedDataset(tokens)
-        batch = collate([dataset[row] for row in range(min(4, len(tokens)))])
-        made: dict[Reading | None, Features | None] = {}
-        if None in readings and not reads_one_vector(classifier, batch):
-            made[None] = None
-        wanted = [reading for reading in readings if reading not in made]
-        if not wanted:
-            return made
-        found = extract(
-            classifier,
-            wanted,
-            tokens,
-            collate,
-            batch_size=FEATURE_BATCH_SIZE,
-            precision=training.precision,
-            device=training.device,
+    @property
+    def _frozen_backbone(self) -> FrozenBackbone:
+        return FrozenBackbone(
+            kept=self.cache.kept,
+            key=self._frozen("vectors"),
+            tokens=self.tokens,
+            collator=self.collator,
+            load=self._load,
+            source=self.model,
+            task=self.task,
+            training=self.run.experiment.training,
         )
-        return made | dict(zip(wanted, found, strict=True))
 
-    def _native_input(self, features: Features | None, which: VectorRows) -> NDArray[np.float32]:
-        training = self.run.experiment.training
-        found: NDArray[np.float32] = head_input(
-            self.load_classifier(NATIVE),
-            self.tokens(which),
-            self.collator,
-            features,
-            batch_size=FEATURE_BATCH_SIZE,
-            precision=training.precision,
-            device=training.device,
-        ).numpy()
-        return found
-
-
-def _array(features: Features | None) -> NDArray[np.float32]:
-    """Return what a head of our own reads [n, d]: it is kept whatever that is."""
-    if features is None:
-        raise AssertionError("a head of our own reads one vector")
-    found: NDArray[np.float32] = features.vectors.numpy()
-    return found
-
-
-def _never() -> Features | None:
-    raise AssertionError("only what is kept is asked for")
-
-
-def _feature_bytes(found: Features | None) -> int:
-    return 0 if found is None else found.num_bytes
+    def _load(self, head: Spec, *, keep_head: bool = False) -> Classifier:
+        """Return the pretrained model with a head of the run's seed."""
+        experiment, task = self.run.experiment, self.task
+        return load_classifier(
+            self.model,
+            kind=task.kind,
+            labels=task.labels,
+            reads_spans=task.has_spans,
+            head=head,
+            seed=self.run.seed,
+            attention=experiment.training.attention,
+            keep_head=keep_head,
+        )
 
 
 def _number_bytes(scores: Mapping[str, float]) -> int:
