@@ -22,10 +22,10 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs", "hardware"),
+    ("registry", "seeding", "option", "costs", "hardware", "cache"),
     ("losses",),
     ("kinds", "metrics"),
-    ("models", "tables", "tasks", "stats", "store"),
+    ("models", "tables", "tasks", "stats", "fitted", "store"),
     ("adapters", "data", "artifacts", "comparison"),
     ("reports",),
     ("strategies", "inference", "inspection"),
@@ -41,10 +41,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
-    *("tasks", "stats", "store", "comparison", "reports", "tables", "data", "inspection"),
+    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics", "cache"),
+    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
-TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
+TORCH_MODULES = (
+    *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),
+    "headstart.inspection.doctor",
+)
 """What makes batches or looks into a model, in parts that otherwise read tables."""
 KINDS_FACE = tuple(f"headstart.kinds.{name}" for name in ("kind", "catalogue", "cells", "spelling"))
 """What others may know of kinds; the rest is one kind each."""

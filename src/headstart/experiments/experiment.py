@@ -28,6 +28,8 @@ class TaskSource:
         stored_rows: folder of rows that were given in memory, as `headstart.data.stored_rows` writes it.
         file: a file, a `datasets` folder, or `hub:OWNER/NAME`; `options` say how to read it.
         evaluate_on: further tasks or files, with the same labels, that the finished model is scored on.
+        rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
+        draw: which draw of these.
     """
 
     name: str
@@ -36,12 +38,20 @@ class TaskSource:
     file: str | None = None
     options: FileOptions = AS_GUESSED
     evaluate_on: tuple[TaskSource, ...] = ()
+    rows_per_class: int | None = None
+    draw: int = 0
 
     def at(self, seed: int) -> TaskSource:
-        """Return the source of the run with this seed: runs go through the folds one after another."""
+        """Return the source of the run with this seed: runs go through the folds, and through draws of few rows."""
+        source = self if self.rows_per_class is None else replace(self, draw=seed)
         if self.options.folds is None:
-            return self
-        return replace(self, options=replace(self.options, fold=seed % self.options.folds))
+            return source
+        return replace(source, options=replace(self.options, fold=seed % self.options.folds))
+
+    @property
+    def whole(self) -> TaskSource:
+        """The source of all rows that draws are from."""
+        return replace(self, rows_per_class=None, draw=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +73,7 @@ class Evaluation:
         folds: number of folds that the seeds go through; None where the split is the same for all.
         selection_fraction: share of the training rows that a strategy chooses on instead of training on them.
         others: what the finished model is scored on beside the task's own split.
+        rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
     """
 
     split: str | None = "validation"
@@ -71,6 +82,7 @@ class Evaluation:
     folds: int | None = None
     selection_fraction: float = 0.0
     others: tuple[OtherRows, ...] = ()
+    rows_per_class: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +130,10 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         if self.training.loss.scale == RAW:
             del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
+        for stage in values["plan"]:
+            _leave_out_what_is_off(stage)
+        if self.evaluation.rows_per_class is None:
+            del values["evaluation"]["rows_per_class"]  # As before there was such a thing.
         return _digest(values)
 
 
@@ -158,6 +174,16 @@ class StoredExperiment:
         same = self.experiment.digest == digest
         experiment = self.experiment if same else replace(self.experiment, recorded_digest=digest)
         return Run(experiment, seed, self.source.at(seed))
+
+
+OFF_BY_DEFAULT = ("loss", "until")
+"""Fields that stages have got since digests were first stored, and that change nothing where they are None."""
+
+
+def _leave_out_what_is_off(stage: dict[str, Any]) -> None:
+    for name in OFF_BY_DEFAULT:
+        if stage[name] is None:
+            del stage[name]
 
 
 def _digest(values: Any) -> str:

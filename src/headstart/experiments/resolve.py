@@ -10,6 +10,7 @@ from headstart.data.batching import PADDING_MULTIPLE
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment
+from headstart.experiments.fitted_stages import check_fits
 from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
@@ -18,13 +19,14 @@ from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
+from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.training.arguments import CHECKPOINTING, split_neutral
 from headstart.training.config import TrainerOverride, TrainingConfig
 
 DEFAULT_STAGE1_FRACTION = 0.1
-STAGE_NAMES = ("probe", "adapter", "finetune")
+STAGE_NAMES = ("probe", "adapter", "contrastive", "finetune")
 
 
 def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experiment:
@@ -50,9 +52,10 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         ),
         method.adapter,
     )
-    plan = _in_own_updates(plan, training, table.num_rows)
+    plan = _ending_early(_in_own_updates(plan, training, table.num_rows), method.stage1_until)
     changing, _ = split_neutral(overrides_of(training, plan))
     check_plan_fits(plan, model.classifier, repr(model.source.name), _checkpointed(changing))
+    check_fits(plan, model.classifier, config.loss, keep_head=options.model.keep_head)
     return Experiment(
         task=table.task.name,
         task_fingerprint=table.fingerprint,
@@ -66,6 +69,25 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         training=replace(config, overrides=changing),
         evaluation=table.evaluation,
     )
+
+
+def _ending_early(plan: tuple[Stage, ...], until: Spec | None) -> tuple[Stage, ...]:
+    """Return the plan with the rule `until` in each stage of a head or an adapter that a stage of all weights follows.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if until is None:
+        return plan
+    last = max((index for index, stage in enumerate(plan) if stage.trainable.trains_backbone), default=0)
+    is_first = [stage.trains_head and not stage.trainable.trains_backbone for stage in plan[:last]]
+    if not any(is_first):
+        raise UsageError(
+            "`stage1_until` would have no effect: no stage of a head or an adapter comes before another one here",
+            remedy="  Leave it out, or use a strategy with a Stage 1 such as eh_ft, and a `stage1_fraction` above 0.",
+        )
+    first = (replace(stage, until=until) if chosen else stage for stage, chosen in zip(plan, is_first, strict=False))
+    return (*first, *plan[last:])
 
 
 def _in_own_updates(plan: tuple[Stage, ...], training: TrainingOptions, num_rows: int) -> tuple[Stage, ...]:
@@ -182,9 +204,9 @@ def _budget(options: Options, strategy: Strategy, num_steps: int) -> Budget:
     """Return the steps of all stages; with Stage 1 on top these are more, and Stage 2 keeps `num_steps`."""
     given = options.method.stage1_fraction
     fraction = DEFAULT_STAGE1_FRACTION if given is None else given
-    budget = Budget(num_steps=num_steps, stage1_fraction=fraction)
+    budget = Budget(num_steps=num_steps, stage1_fraction=fraction, batch_size=options.training.rows_per_batch)
     if not options.training.stage1_on_top or not strategy.has_first_stage:
         return budget
     first, _ = budget.split()
     total = num_steps + strategy.num_first_stages * first
-    return Budget(num_steps=total, stage1_fraction=first / total)
+    return replace(budget, num_steps=total, stage1_fraction=first / total)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headstart.data.examples import Split, TaskData
+from headstart.data.few_rows import with_rows_per_class
 from headstart.data.holdout import hold_out
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.row_weights import with_mean_one
@@ -53,6 +54,13 @@ class TaskRows:
             CheckpointError: if rows that were stored are missing or damaged.
         """
         source = replace(source, evaluate_on=())
+        if source.rows_per_class is not None:
+            few, whole = source.rows_per_class, source.whole
+            return self.kept.get(
+                ("few", source),
+                lambda: with_rows_per_class(self.of(whole), few, source.draw),
+                lambda data: _reference_bytes(data.splits.values()),
+            )
         if source.file is None:
             return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
         # Asked for every time: what cuts refer to is as much in use as they are.

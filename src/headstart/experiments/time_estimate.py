@@ -16,6 +16,7 @@ from headstart.inference.forward import autocast, evaluation_mode
 from headstart.process_state import process_state_kept
 from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
+from headstart.training.regularisers.catalogue import build_regulariser
 
 NUM_WARM_UPS, NUM_TIMED = 1, 2
 LEAST_UPDATES = 20
@@ -58,7 +59,8 @@ def measured_speed(data: RunData) -> Speed | None:
 def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
     """Return how long the updates and the evaluation of a run take at a speed.
 
-    Updates that train less than everything cost less by `STEP_COST`; stages on cached features cost one pass.
+    Updates that train less than everything cost less by `STEP_COST`, larger batches in proportion; stages on cached
+    features cost one pass.
 
     Args:
         experiment: says which stages, and how long.
@@ -75,7 +77,9 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
         return num_train * speed.row
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
-    return batches * share * speed.update
+    size = experiment.training.batch_size
+    passes = build_regulariser(stage.regulariser).num_passes
+    return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
 
 
 def _measured(data: RunData, experiment: Experiment) -> Speed:

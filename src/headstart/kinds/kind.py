@@ -266,6 +266,13 @@ class Kind(ABC):
             weights: [n], of mean 1 over all training rows; None where every example counts the same.
         """
 
+    @abstractmethod
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return how far two answers to the same examples are apart, the mean over examples; 0 where they are equal.
+
+        It is symmetric, and averages over the same things as the loss. Both arguments are fp32 logits per example.
+        """
+
 
 KINDS: Registry[Kind] = Registry("kind of task")
 """All kinds by name; `headstart.kinds.catalogue` fills it."""

@@ -67,3 +67,12 @@ class OneOfSeveral(Kind, ABC):
             losses = losses if of_classes is None else losses * of_classes[labels]
         losses = losses if weights is None else losses * weights
         return losses.mean() if of_classes is None else losses.sum() / of_classes[labels].sum()
+
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return the mean of both Kullback-Leibler divergences, in nats; choices that a row lacks count nothing."""
+        from torch.nn import functional
+
+        is_answer = logits.isfinite() & others.isfinite()
+        first, second = (functional.log_softmax(each, dim=-1) for each in (logits, others))
+        ratio = first.where(is_answer, 0) - second.where(is_answer, 0)
+        return ((first.exp() - second.exp()) * ratio).sum(dim=-1).mean() / 2

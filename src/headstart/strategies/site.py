@@ -18,16 +18,26 @@ class FinishedStage:
 
     Attributes:
         stage: how it was planned.
+        num_steps: updates that it took; fewer than planned where it ended early.
         head_digests: digests of the head that it ended with; `head` loads it.
         backbone_digests: digests of the backbone that it ended with; `backbone` loads it and gives None where it is the
             pretrained one.
     """
 
     stage: Stage
+    num_steps: int
     head_digests: Digests
     backbone_digests: Digests
     head: Callable[[], Tensors]
     backbone: Callable[[], Tensors | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedTensors:
+    """A fitted head as tensors, and how it was found: method, strength, scale, loss."""
+
+    tensors: Tensors
+    found: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,7 @@ class Site:
         seed: the run's.
         score: gives the main metric of the model as it stands, on the rows that the run chooses on.
         calibrate: refits the head's scale and biases on the training rows and returns what it found.
+        fit: gives a head that a method fits to the training rows, from the backbone as it stands.
         note: keeps values in the stage's folder, under a name.
     """
 
@@ -50,4 +61,5 @@ class Site:
     seed: int
     score: Callable[[], float]
     calibrate: Callable[[], Mapping[str, Any]]
+    fit: Callable[[str], FittedTensors]
     note: Callable[[str, Mapping[str, Any]], None]

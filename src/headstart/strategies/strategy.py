@@ -53,7 +53,12 @@ class Stage:
     Attributes:
         role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
             in whatever strategy they stand.
+        num_steps: its updates; the most of them where it has an `until`.
         regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
+        loss: what is minimised in place of the run's loss, by its name in `training.contrastive`; it reads what the
+            head reads, and leaves the head as it is.
+        until: when it ends before that, by the rule's name in `training.stage_length`; its learning rate is constant
+            after the warm-up then, and later stages get the updates that it leaves.
     """
 
     name: str
@@ -64,6 +69,8 @@ class Stage:
     optimizer: Optimizer
     num_steps: int
     regulariser: Spec | None = None
+    loss: Spec | None = None
+    until: Spec | None = None
 
     def __post_init__(self) -> None:
         if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
@@ -73,6 +80,17 @@ class Stage:
     def adapter(self) -> Spec | None:
         """The adapter that trains; None without one."""
         return self.trainable.tuned.spec if self.trainable.tuned else None
+
+    @property
+    def own_batch_size(self) -> int | None:
+        """Rows of its batches where its loss says how many; None where they are the run's."""
+        rows = None if self.loss is None else self.loss.option_dict().get("rows")
+        return rows if isinstance(rows, int) else None
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the head moves."""
+        return self.trainable.has_updates and self.loss is None
 
     @property
     def kind(self) -> str:
@@ -85,22 +103,28 @@ class Stage:
         return replace(self, name=f"{self.name}-{number}", role=role)
 
 
+def split_evenly(num_steps: int, num_parts: int) -> tuple[int, ...]:
+    """Return the steps of equal parts, the first ones longer by one where it does not divide."""
+    each, rest = divmod(num_steps, num_parts)
+    return tuple(each + (part < rest) for part in range(num_parts))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1)."""
+    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1).
+
+    Attributes:
+        batch_size: rows of an update, which a stage with batches of its own holds its updates against.
+    """
 
     num_steps: int
     stage1_fraction: float = 0.1
+    batch_size: int = 16
 
     def split(self) -> tuple[int, int]:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
         first = round(self.stage1_fraction * self.num_steps)
         return first, self.num_steps - first
-
-    def split_evenly(self, num_parts: int) -> tuple[int, ...]:
-        """Return the steps of equal parts, the first ones longer by one where it does not divide."""
-        each, rest = divmod(self.num_steps, num_parts)
-        return tuple(each + (part < rest) for part in range(num_parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +137,8 @@ class StageOptimizers:
     """Adapter and head as Stage 1."""
     adapter_alone: Optimizer | None = None
     """Adapter and head as the whole training."""
+    contrastive: Optimizer | None = None
+    """The backbone on a contrastive loss; None is as fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +155,11 @@ class Strategy(ABC):
     @property
     def tunes_backbone(self) -> bool:
         """False for strategies that train a head or an adapter and stop there."""
+        return True
+
+    @property
+    def takes_updates(self) -> bool:
+        """Whether anything is trained by updates; a head may be fitted instead."""
         return True
 
     @property
@@ -155,6 +186,14 @@ class Strategy(ABC):
     def tunes_head_first(self) -> bool:
         """Whether a stage trains head or adapter without the backbone, so that Stage 1's learning rate is used."""
         return self.has_first_stage or not self.tunes_backbone
+
+    @property
+    def stage_kinds(self) -> frozenset[str]:
+        """The kinds of its stages that have updates."""
+        kinds = {"finetune"} if self.tunes_backbone else set[str]()
+        if self.tunes_head_first:
+            kinds.add("adapter" if self.takes_adapter else "probe")
+        return frozenset(kinds)
 
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:

@@ -19,6 +19,8 @@ from headstart.errors import InvariantError
 from headstart.seeding import derive_seed, seed_torch
 from headstart.store.layout import write_json
 from headstart.store.metrics_log import MetricsLog
+from headstart.training.regularisers.regulariser import RegularisedStage
+from headstart.training.stage_length import StageLength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,29 @@ class AfterUpdate(TrainerCallback):
         self._hooks.after_update(state.global_step)
 
 
+class AfterRegularisedUpdate(TrainerCallback):
+    """Let a stage's regulariser look at the weights after each update."""
+
+    def __init__(self, regularised: RegularisedStage) -> None:
+        self._regularised = regularised
+
+    def on_optimizer_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Tell it the number of the update, from 0."""
+        self._regularised.after_update(state.global_step)
+
+
+class EndEarly(TrainerCallback):
+    """End a stage once its rule holds."""
+
+    def __init__(self, length: StageLength) -> None:
+        self._length = length
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ask the rule."""
+        if self._length.is_over():
+            control.should_training_stop = True
+
+
 class ProgressReport(TrainerCallback):
     """Pass each update on to a listener."""
 
@@ -81,10 +106,12 @@ class LogMetrics(TrainerCallback):
     """Pass each log entry on to the stage's log: loss (nats), accuracy, learning_rate, grad_norm.
 
     The accuracy is the share of right answers on the training batches since the entry before, null where the task has
-    no single right class; the gradient's norm is the last batch's, before it is clipped.
+    no single right class; the gradient's norm is the last batch's, before it is clipped. Where a regulariser adds to
+    the loss, `penalty` is the mean of what it added since the entry before.
     """
 
     fields = ("loss", "accuracy", "learning_rate", "grad_norm")
+    optional_fields = ("penalty",)
 
     def __init__(self, log: MetricsLog) -> None:
         self._log = log
@@ -98,7 +125,8 @@ class LogMetrics(TrainerCallback):
     ) -> None:
         """Write one line."""
         if logs is not None and "loss" in logs:
-            self._log.write(state.global_step, {name: logs.get(name) for name in self.fields})
+            added = [name for name in self.optional_fields if name in logs]
+            self._log.write(state.global_step, {name: logs.get(name) for name in (*self.fields, *added)})
 
 
 class TimedCheckpoints(TrainerCallback):
@@ -115,7 +143,7 @@ class TimedCheckpoints(TrainerCallback):
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
         due = time.monotonic() - self._last >= self._seconds
-        if due and state.global_step < state.max_steps:
+        if due and state.global_step < state.max_steps and not control.should_training_stop:
             control.should_save = True
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -201,6 +229,16 @@ class GradientsArrive:
             if step + 1 == self._deadline:
                 self._judge()
         self.seconds += time.perf_counter() - begin
+
+    def close(self, num_steps: int) -> None:
+        """Judge a stage that ended after `num_steps` updates, before the deadline.
+
+        Raises:
+            InvariantError: naming the tensors that never had a gradient.
+        """
+        if num_steps < self._deadline:
+            self._deadline = num_steps
+            self._judge()
 
     def _judge(self) -> None:
         missing = self._waiting - self._excused

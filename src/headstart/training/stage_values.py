@@ -18,8 +18,10 @@ from headstart.strategies.strategy import Stage
 from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
+from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.trainables import GROUPS
 
 
@@ -58,7 +60,7 @@ class StageInputs:
     expected_backbone: Digests
     expected_head: Digests | None
     adapter_from: Path | None = None
-    objective: Objective | None = None
+    objective: Objective | ContrastiveObjective | None = None
     features: cached.Features | None = None
     mechanism: Mechanism | None = None
     run_name: str | None = None
@@ -72,6 +74,7 @@ class StageOutcome:
     Attributes:
         attached: the adapter as it stands on the classifier after training; None without one.
         model: what to call for logits now, adapter included.
+        num_steps: updates that were done.
         trained: scalars by group; `moved`: tensors that changed by group.
         seconds: wall time of the updates; checks_seconds: of the invariants' checks.
     """
@@ -79,6 +82,7 @@ class StageOutcome:
     classifier: Classifier
     attached: AttachedAdapter | None = None
     model: torch.nn.Module
+    num_steps: int
     trained: dict[str, int]
     moved: dict[str, int]
     dtypes: dict[str, str] = field(default_factory=dict)
@@ -98,7 +102,7 @@ class StageOutcome:
         return StageRecord(
             name=stage.name,
             role=stage.role,
-            num_steps=stage.num_steps,
+            num_steps=self.num_steps,
             scores={},
             start_loss=self.start_loss,
             end_loss=self.end_loss,
@@ -111,10 +115,20 @@ class StageOutcome:
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
             dtypes=self.dtypes,
+            own_batch_size=stage.own_batch_size,
+            passes_per_update=build_regulariser(stage.regulariser).num_passes,
         )
 
 
-def untrained(classifier: Classifier, seconds: float) -> StageOutcome:
+def untrained(classifier: Classifier, seconds: float, *, num_examples_seen: int = 0) -> StageOutcome:
     """Return the outcome of a stage without updates: `classifier` as it stands, made in `seconds`."""
     nothing = dict.fromkeys(GROUPS, 0)
-    return StageOutcome(classifier=classifier, model=classifier.model, trained=nothing, moved=nothing, seconds=seconds)
+    return StageOutcome(
+        classifier=classifier,
+        model=classifier.model,
+        num_steps=0,
+        trained=nothing,
+        moved=nothing,
+        seconds=seconds,
+        num_examples_seen=num_examples_seen,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,9 +20,11 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
-from headstart.training.regularisers.regulariser import RegularisedStage
+from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
+from headstart.training.stage_length import Seen, StageLength
 from headstart.training.stage_values import StageRows
 
 TRAINABLE_FILE = "trainable.safetensors"
@@ -62,7 +65,7 @@ class StageTrainer(Trainer):
     the trainable tensors only, as safetensors; accumulated batches average their losses (the base class multiplies
     the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
     is the objective's, computed from the model's logits, and the model's own where there is no objective; a regulariser
-    may stand in for weights and change gradients.
+    may stand in for weights, add to the loss, and change gradients and updated weights. The log has the task's loss.
     """
 
     def __init__(
@@ -72,21 +75,27 @@ class StageTrainer(Trainer):
         args: TrainingArguments,
         rows: StageRows,
         sampler: Sampler[int],
-        objective: Objective | None,
+        objective: Objective | ContrastiveObjective | None,
         stage: str,
         schedule: Callable[[int], float],
         rate_factors: Mapping[str, float],
         gradients: GradientsArrive,
         regularised: RegularisedStage,
+        length: StageLength,
         hooks: UpdateHooks,
         callbacks: Sequence[TrainerCallback],
     ) -> None:
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
-        self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
+        self._gradients, self._regularised, self._length, self._hooks = gradients, regularised, length, hooks
+        self._remembering = {"regulariser.safetensors": regularised, "length.safetensors": length}
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
-        self._answers = RunningAccuracy(objective.kind if objective is not None else None)
+        kind = objective.kind if isinstance(objective, Objective) else None
+        self._answers, self._answers_of_update = RunningAccuracy(kind), RunningAccuracy(kind)
+        self._losses_of_update: list[torch.Tensor] = []
+        self._latest_loss: BatchLoss | None = None
+        self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
         super().__init__(
             model=model, args=args, train_dataset=rows.dataset, data_collator=rows.collate, callbacks=list(callbacks)
@@ -131,12 +140,22 @@ class StageTrainer(Trainer):
         self._batches.look(inputs)
         if self._objective is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        weights = dict(self._regularised.weights())
-        inputs_of_model = {name: tensor for name, tensor in inputs.items() if name not in NOT_INPUTS}
-        outputs = functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
-        loss = self._objective(outputs.logits, inputs)
+        objective, inputs_of_model = self._objective, {k: v for k, v in inputs.items() if k not in NOT_INPUTS}
+
+        def forward() -> Any:
+            weights = dict(self._regularised.weights())
+            return functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
+
+        def judged(logits: torch.Tensor) -> ForwardPass:
+            per_example = objective.kind.example_logits(logits.float(), inputs.get("num_sequences"))
+            return ForwardPass(logits=per_example, loss=objective(logits, inputs), kind=objective.kind)
+
+        outputs = forward()
         self._answers.add(outputs.logits, inputs)
-        return (loss, outputs) if return_outputs else loss
+        if self._length.is_watched:
+            self._answers_of_update.add(outputs.logits, inputs)
+        self._latest_loss = self._regularised.loss(judged(outputs.logits), lambda: judged(forward().logits))
+        return (self._latest_loss.total, outputs) if return_outputs else self._latest_loss.total
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
@@ -157,7 +176,27 @@ class StageTrainer(Trainer):
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
             self.check_finite()
         self.checks_seconds += time.perf_counter() - begin
+        loss = self._task_loss(loss)
+        if self._length.is_watched:
+            self._watch(loss)
         return loss
+
+    def _watch(self, loss: torch.Tensor) -> None:
+        """Pass on what an update showed, once all its batches are through."""
+        self._losses_of_update.append(loss.detach())
+        if self.accelerator.sync_gradients:
+            accuracy, losses = self._answers_of_update.read(), self._losses_of_update
+            self._losses_of_update = []
+            seen = Seen(loss=float(torch.stack(losses).sum()), accuracy=math.nan if accuracy is None else accuracy)
+            self._length.add(self.state.global_step, seen)
+
+    def _task_loss(self, loss: torch.Tensor) -> torch.Tensor:
+        """Return the task's part of the last batch's loss, and keep what a regulariser added for the log."""
+        latest, self._latest_loss = self._latest_loss, None
+        if latest is None or latest.penalty is None:
+            return loss
+        self._recent_penalties.append(latest.penalty.detach())
+        return latest.task.detach() / self.current_gradient_accumulation_steps
 
     def check_finite(self) -> None:
         """Look at the losses since the last look.
@@ -179,9 +218,14 @@ class StageTrainer(Trainer):
         )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the training accuracy since the last entry to what is logged."""
-        accuracy = self._answers.read() if "loss" in logs else None
-        super().log(logs if accuracy is None else {**logs, "accuracy": accuracy}, start_time)
+        """Add the training accuracy and the regulariser's mean penalty since the last entry to what is logged."""
+        if "loss" in logs:
+            if (accuracy := self._answers.read()) is not None:
+                logs = {**logs, "accuracy": accuracy}
+            if self._recent_penalties:
+                logs = {**logs, "penalty": float(torch.stack(self._recent_penalties).float().mean())}
+                self._recent_penalties = []
+        super().log(logs, start_time)
 
     def leave_autocast(self) -> None:
         """Give the model its own forward pass back: accelerate leaves it wrapped in bf16, and evaluation is in fp32."""
@@ -199,6 +243,9 @@ class StageTrainer(Trainer):
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: p.detach().contiguous() for name, p in self._model.named_parameters() if p.requires_grad}
         save_file(tensors, folder / TRAINABLE_FILE)
+        for file, remembering in self._remembering.items():
+            if state := {name: tensor.contiguous() for name, tensor in remembering.state().items()}:
+                save_file(state, folder / file)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         tensors = load_file(Path(resume_from_checkpoint) / TRAINABLE_FILE)
@@ -210,6 +257,9 @@ class StageTrainer(Trainer):
         with torch.no_grad():
             for name, parameter in trainable.items():
                 parameter.copy_(tensors[name])
+        for file, remembering in self._remembering.items():
+            if (state := Path(resume_from_checkpoint) / file).exists():
+                remembering.resume(load_file(state))
 
     @property
     def _model(self) -> torch.nn.Module:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from headstart.adapters.adapter import UpdateHooks
-from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
+from headstart.data.batching import NOT_INPUTS
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
+from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
+    AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
+    EndEarly,
     GradientsArrive,
     LogMetrics,
     ProgressReport,
     TimedCheckpoints,
     trusted_checkpoint,
 )
+from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
 from headstart.training.private.loop import PrivateUpdates
@@ -33,6 +35,8 @@ from headstart.training.private.randomness import SecureRandom
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.stage_batches import StageBatches
+from headstart.training.stage_length import StageLength, build_until
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
@@ -41,8 +45,9 @@ from headstart.training.trainer import StageTrainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What all updates of a stage took: wall seconds, those of checks beside them, examples and tokens."""
+    """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens."""
 
+    num_steps: int
     seconds: float
     checks_seconds: float
     num_examples_seen: int
@@ -59,22 +64,28 @@ def run_updates(
         InvariantError: if a declared tensor never had a gradient.
     """
     log = MetricsLog(inputs.folder)
-    sampler = LengthBucketSampler(
-        inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
-    )
+    batches = StageBatches.of(inputs)
     # Evaluation is in fp32, whatever an update may round.
-    with product_precision_kept(), _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
-        trainer = _build_trainer(inputs, trainables, sampler, gradients, regularised, hooks, log)
+    with (
+        product_precision_kept(),
+        _backbone_mode(inputs),
+        _with_stage_loss(inputs) as inputs,
+        _regularised(inputs, trainables) as regularised,
+    ):
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             close_trackers(inputs.options.trackers)
+        num_steps = trainer.state.global_step
         trainer.check_finite()
+        gradients.close(num_steps)
         trainer.leave_autocast()
         trainer.free_memory()
-    rows_seen = _rows_seen(sampler, inputs)
+    rows_seen = batches.rows_seen(num_steps)
     return Updates(
+        num_steps=num_steps,
         seconds=log.elapsed(),
         checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
@@ -102,11 +113,24 @@ def run_private_updates(
             random=SecureRandom(),
         ).run()
     return Updates(
+        num_steps=inputs.stage.num_steps,
         seconds=seconds,
         checks_seconds=0.0,
         num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
         num_tokens_seen=0,
     )
+
+
+@contextmanager
+def _with_stage_loss(inputs: StageInputs) -> Iterator[StageInputs]:
+    """Put the stage's own loss in the place of the run's, where it has one."""
+    loss = build_stage_loss(inputs.stage.loss)
+    if loss is None:
+        yield inputs
+        return
+    objective = ContrastiveObjective(kind=inputs.classifier.kind, temperature=loss.temperature)
+    with vectors_as_logits(inputs.classifier):
+        yield replace(inputs, objective=objective)
 
 
 @contextmanager
@@ -162,7 +186,7 @@ def _backbone_mode(inputs: StageInputs) -> Iterator[None]:
 def _build_trainer(
     inputs: StageInputs,
     trainables: Trainables,
-    sampler: LengthBucketSampler,
+    batches: StageBatches,
     gradients: GradientsArrive,
     regularised: RegularisedStage,
     hooks: UpdateHooks | None,
@@ -172,7 +196,7 @@ def _build_trainer(
     values: dict[str, Any] = {
         "output_dir": str(inputs.folder),
         "max_steps": stage.num_steps,
-        "per_device_train_batch_size": inputs.config.batch_size,
+        "per_device_train_batch_size": batches.batch_size,
         "learning_rate": optimizer.learning_rate,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
@@ -194,6 +218,8 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    until = build_until(stage.until) if stage.until is not None else None
+    length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
     # No checkpoint holds what hooks remember.
     timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
     progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
@@ -201,26 +227,21 @@ def _build_trainer(
         model=trainables.model,
         args=build_arguments(values),
         rows=inputs.rows,
-        sampler=sampler,
+        sampler=batches.sampler,
         objective=inputs.objective,
         stage=stage.name,
-        schedule=schedule_factor(optimizer, stage.num_steps),
+        schedule=schedule_factor(optimizer, stage.num_steps, stays=stage.until is not None),
         rate_factors=trainables.rate_factors(optimizer),
         gradients=gradients,
         regularised=regularised,
+        length=length,
         hooks=hooks or UpdateHooks(),
-        callbacks=[DropoutStream(inputs.seed, stage.role), timed, LogMetrics(log), *progress],
+        callbacks=[
+            DropoutStream(inputs.seed, stage.role),
+            AfterRegularisedUpdate(regularised),
+            EndEarly(length),
+            timed,
+            LogMetrics(log),
+            *progress,
+        ],
     )
-
-
-def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs) -> list[int]:
-    """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = accumulated_batches(inputs.stage.kind, inputs.config.overrides)
-    num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
-    updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
-    rows: list[int] = []
-    for epoch in range(math.ceil(inputs.stage.num_steps / updates_per_epoch)):
-        sampler.set_epoch(epoch)
-        num_updates = min(updates_per_epoch, inputs.stage.num_steps - epoch * updates_per_epoch)
-        rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
-    return rows

@@ -1,0 +1,125 @@
+"""Fit a head: vectors and targets in, one linear map out. The same rows and seed give the same map.
+
+Letters: n rows, d numbers of a vector, k logits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from headstart.errors import UsageError
+from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.held_out import choose
+from headstart.fitted.lda import Lda
+from headstart.fitted.logistic import Logistic
+from headstart.fitted.method import Method, Rows
+from headstart.fitted.present_classes import prepared
+from headstart.fitted.ridge import Ridge
+from headstart.kinds.kind import Kind, Values
+from headstart.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy import floating
+    from numpy.typing import NDArray
+
+AUTO = "auto"
+METHODS: Registry[Method] = Registry("way to fit a head")
+"""All ways to fit a head, by name."""
+for _method in (Logistic(), Ridge(), Lda()):
+    METHODS.add(_method.name, _method)
+
+
+def methods_for(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the methods that fit heads for a kind, the usual one first; none for choices of each row."""
+    if kind.has_choices:
+        return ()
+    if not kind.has_classes:
+        return (Ridge.name,)
+    if kind.takes_several:
+        return Logistic.name, Ridge.name
+    return Logistic.name, Ridge.name, Lda.name
+
+
+def method_for(kind: Kind, name: str = AUTO) -> str:
+    """Return the method that a name means for a kind; "auto" is the usual one.
+
+    Raises:
+        UsageError: if the method is unknown or does not fit heads for this kind.
+    """
+    allowed = methods_for(kind)
+    if not allowed:
+        raise UsageError(
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
+        )
+    if name == AUTO:
+        return allowed[0]
+    METHODS.get(name)
+    if name not in allowed:
+        raise UsageError(
+            f"`fit={name}` does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
+        )
+    return name
+
+
+def fit_head(
+    vectors: NDArray[floating],
+    targets: Values,
+    kind: Kind,
+    method: str = AUTO,
+    *,
+    num_labels: int | None = None,
+    weights: Sequence[float] | NDArray[floating] | None = None,
+    seed: int = 0,
+    strength: float | None = None,
+) -> FittedHead:
+    """Return the head that a method fits to vectors, in float64.
+
+    Each number of the vectors is standardised over the rows, and the vectors are divided by the square root of d, so
+    that their mean squared norm is 1 and a strength means the same for vectors of any length; all of it is folded into
+    the head, which reads raw vectors.
+
+    Args:
+        vectors: [n, d].
+        targets: as `Kind.label_array` makes them: classes [n], 0 and 1 [n, k], or numbers [n].
+        kind: what the targets are.
+        method: one of `methods_for(kind)`, or "auto".
+        num_labels: how many classes there are; None takes those up to the highest target.
+        weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
+        seed: of the folds that choose the strength.
+        strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
+            logits of `ridge` and `lda`. With a given strength the scale is 1.
+
+    Raises:
+        UsageError: if the method does not suit the kind.
+    """
+    import numpy as np
+    from sklearn.preprocessing import StandardScaler
+
+    way = METHODS.get(method_for(kind, method))
+    exact = np.asarray(vectors, dtype=np.float64)
+    each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
+    scaler = StandardScaler().fit(exact, sample_weight=each)
+    size = scaler.scale_ * math.sqrt(exact.shape[1])
+    single = kind.has_classes and not kind.takes_several
+    num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
+    rows = Rows((exact - scaler.mean_) / size, np.asarray(targets), each, num_classes)
+
+    tried = way.strengths if strength is None else (strength,)
+    choice = choose(kind, way, rows, tried, seed)
+    chosen = choice.strength if choice else tried[len(tried) // 2]
+    scale = choice.scale if choice and strength is None else 1.0
+    found = prepared(way, rows)(chosen)
+    weight = scale * found.weight / size
+    return FittedHead(
+        kind=kind,
+        method=way.name,
+        weight=weight,
+        bias=scale * found.bias - weight @ scaler.mean_,
+        strength=chosen,
+        scale=scale,
+        loss=choice.loss if choice else math.nan,
+        held_out=choice.held_out if choice else None,
+    )
