@@ -132,9 +132,8 @@ def fitted_on(
     kind, num_labels = classifier.kind, len(classifier.labels)
     targets = kind.label_array(tokens.labels or (), num_labels)
     of_classes = np.asarray(loss.class_weights)[targets] if loss.class_weights else None
-    weights = (
-        of_classes if tokens.weights is None else np.asarray(tokens.weights) * (1 if of_classes is None else of_classes)
-    )
+    parts = [each for each in (of_classes, tokens.weights) if each is not None]
+    weights = np.prod(parts, axis=0) if parts else None
     if kind.has_units:
         targets = (targets - loss.scale.offset) / loss.scale.size
     return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)
