@@ -9,7 +9,7 @@ import typer.core
 
 USUAL = {
     "fit": (
-        "out", "text", "label", "kind", "validation", "split_column", "model", "strategy", "epochs", "batch_size",
+        "out", "text", "label", "kind", "validation", "split_column", "model", "strategy", "time_limit", "epochs", "batch_size",
         "learning_rate", "max_length",
     ),
     "compare": (

@@ -87,6 +87,15 @@ class Split:
         return Split(texts=tuple(self.texts[row] for row in rows), columns=taken)
 
 
+def joined(first: Split, second: Split) -> Split:
+    """Return the examples of one split and then those of another, with the columns that both have."""
+    names = [name for name in first.columns if name in second.columns]
+    return Split(
+        texts=(*first.texts, *second.texts),
+        columns={name: (*first.columns[name], *second.columns[name]) for name in names},
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskData:
     """A task and its rows.

@@ -36,6 +36,8 @@ from headstart.training.private.budget import parse_privacy
 from headstart.training.trackers import check_tracker
 
 DEFAULT_MODEL = "embedded:minilm-l6"
+AUTO = Spec("auto")
+"""Stands for the strategy that a search finds (`headstart.search`)."""
 CROSS_ENTROPY = Spec("cross_entropy")
 LONG_TEXTS = ("truncate", "head_tail", "window")
 USUAL_LENGTH = (
@@ -94,9 +96,9 @@ class MethodOptions:
     """One way to fine-tune: a column of a comparison."""
 
     strategy: Spec = option(
-        Spec("eh_ft"),
-        "finetune, linear_probe, lp_ft, eh_ft, adapter, ... with options as in eh_ft:reserve (docs/strategies has a "
-        "card for each).",
+        AUTO,
+        "auto (candidates race, and the best one learns from all rows), or one of finetune, linear_probe, lp_ft, eh_ft, "
+        "adapter, ... with options as in eh_ft:reserve (docs/strategies has a card for each).",
         read=Spec.parse,
     )
     adapter: Spec | None = option(
@@ -117,7 +119,8 @@ class MethodOptions:
     )
 
     def __post_init__(self) -> None:
-        build_strategy(self.strategy)
+        if self.strategy != AUTO:
+            build_strategy(self.strategy)
         if self.adapter is not None:
             check_adapter_name(self.adapter)
         _hold(self, "learning_rate", lambda value: 0 < value < math.inf, "It is above 0, and finite.")

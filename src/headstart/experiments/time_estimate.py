@@ -43,16 +43,21 @@ class TimeEstimate:
     evaluation: float
 
 
-def measured_speed(data: RunData) -> Speed | None:
-    """Train a throwaway copy of the run's model for three updates; None where that says nothing of the run.
+def useful_speed(data: RunData) -> Speed | None:
+    """Return `measured_speed`; None where that says nothing of the run, or takes as long as the run.
 
-    That is so for very short runs, and for private ones, whose updates are others. Nothing random of the run is drawn.
+    That is so for very short runs, and for private ones, whose updates are others.
     """
     experiment = data.run.experiment
     if experiment.num_steps < LEAST_UPDATES or experiment.training.privacy is not None:
         return None
+    return measured_speed(data)
+
+
+def measured_speed(data: RunData) -> Speed:
+    """Train a throwaway copy of the run's model for three updates. Nothing random of the run is drawn."""
     with process_state_kept():
-        return _measured(data, experiment)
+        return _measured(data, data.run.experiment)
 
 
 def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
