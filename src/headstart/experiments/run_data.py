@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -22,11 +22,15 @@ from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
+from headstart.training.head_inputs import head_inputs
+from headstart.registry import Spec
 from headstart.training.features import Features, extract, reads_one_vector
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
 FEATURE_BATCH_SIZE = 32
@@ -202,6 +206,14 @@ class RunData:
             lambda: self._extract(classifier),
             lambda found: 0 if found is None else found.num_bytes,
         )
+
+    def vectors(self, heads: Sequence[Spec], which: Which) -> dict[Spec, NDArray[np.float32]]:
+        """Return what heads read of each row on the untouched backbone."""
+        found = {}
+        for head in heads:
+            data = replace(self, run=replace(self.run, experiment=replace(self.run.experiment, head=head)))
+            found[head] = head_inputs(data.load_classifier(), self.tokens(which), self.collator, device="cpu")
+        return found
 
     @property
     def sample(self) -> Sample:

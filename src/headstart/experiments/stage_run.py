@@ -19,6 +19,7 @@ from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.fitted.fit import fit_head
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors
 from headstart.store.json_records import write_record
@@ -28,6 +29,7 @@ from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.features import Features, numbered
+from headstart.training.head_inputs import head_inputs
 from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
@@ -170,7 +172,19 @@ class StageRun:
             logits = fp32_logits(data, classifier.model, tokens)
             return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
 
+        def fitted(method: str, scale: float) -> Tensors:
+            tokens = data.tokens("train")
+            kind = data.task.kind
+            vectors = head_inputs(classifier, tokens, data.collator, device=data.run.experiment.training.device)
+            head = fit_head(vectors, kind.label_array(tokens.labels or (), data.task.num_labels), kind, method)
+            weight, bias = sorted(classifier.head_tensors().items(), key=lambda pair: -pair[1].ndim)
+            return {
+                weight[0]: scale * torch.from_numpy(head.weight).float(),
+                bias[0]: scale * torch.from_numpy(head.bias).float(),
+            }
+
         return Site(
+            fit=fitted,
             classifier=classifier,
             pretrained=pretrained,
             earlier=self.earlier,

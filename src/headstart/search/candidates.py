@@ -64,7 +64,7 @@ def _with_fitted_head(setting: Setting, head: Spec, beside: str) -> tuple[Candid
     return (
         Candidate(
             name=f"fitted head, short fine-tuning{beside}",
-            strategy=Spec("lp_ft", (("fit", True),)),
+            strategy=Spec("lp_ft", (("fit", "logistic"),)),
             head=head,
             epochs=short,
         ),
@@ -81,14 +81,14 @@ def _with_own_head(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
     yield fitted
     yield Candidate(
         name="head start by LoRA, refitted",
-        strategy=Spec("eh_ft", (("refit", True),)),
+        strategy=Spec("eh_ft", (("reserve", False),)),
         adapter=LORA,
         head=head,
         epochs=setting.usual_epochs,
     )
     yield Candidate(
         name="fitted head, fine-tuning",
-        strategy=Spec("lp_ft", (("fit", True),)),
+        strategy=Spec("lp_ft", (("fit", "logistic"),)),
         head=head,
         epochs=setting.usual_epochs,
     )

@@ -10,8 +10,8 @@ from headstart.experiments.options import TrainingOptions
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunDataCache
 from headstart.search.race import ExecutorFor
+from headstart.search.trials import ON_FOLD
 from headstart.store.local import LocalStore
-from headstart.store.record import Purpose
 from headstart.sweeps.executor import Executor, SweepListener
 from headstart.sweeps.serial import SerialExecutor
 
@@ -38,7 +38,7 @@ def executor_of_search(
         may = run_options(
             training,
             [stage for run in runs for stage in run.experiment.plan],
-            keep_backbone=all(run.experiment.purpose is Purpose.REPORT for run in runs),
+            keep_backbone=all(run.experiment.evaluation.split != ON_FOLD for run in runs),
             diagnostics=False,
             evaluates_each_stage=False,
         )

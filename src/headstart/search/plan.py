@@ -16,7 +16,7 @@ from headstart.search.trials import Candidate, RacePlan, Trials, Use
 
 SHORTEST, LONGEST, TIMES_FINE_TUNING = 120.0, 900.0, 1.5
 """The default limit: so many times one fine-tuning of the usual length, between 2 and 15 minutes."""
-SHARE_FOR_RUNS = 0.9
+SHARE_FOR_RUNS = 0.8
 """Of the time that is left is planned: measured updates are a little faster than those of a run."""
 FIXED_FACTOR = 3.0
 """A run loads the model, digests its tensors at both ends of each stage, and writes its head."""

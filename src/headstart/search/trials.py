@@ -12,7 +12,6 @@ from headstart.experiments.options import MethodOptions, Options
 from headstart.experiments.planning import default_evaluation, plan_experiment
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
-from headstart.store.record import Purpose
 
 ON_FOLD = "holdout"
 
@@ -143,8 +142,6 @@ class Trials:
         evaluation = self._evaluation(use, num_folds)
         at_seed = source.at(seed)
         experiment = plan_experiment(candidate.options(self.asked), at_seed, self.cache, evaluation)
-        if use is Use.TRIAL:
-            experiment = replace(experiment, purpose=Purpose.SELECTION)
         return Run(experiment, seed, at_seed)
 
     def _evaluation(self, use: Use, num_folds: int) -> Evaluation:

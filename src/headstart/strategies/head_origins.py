@@ -102,4 +102,21 @@ class HeadOfStart(HeadOrigin):
         return None
 
 
-AnyHead = FreshHead | PreviousHead | FirstHead | MeanHead | HeadOfStart
+@final
+@dataclass(frozen=True, slots=True)
+class FittedHead(HeadOrigin):
+    """A head that is fitted on the vectors of the training rows."""
+
+    method: str
+    scale: float = 1.0
+    name: Literal["fitted"] = "fitted"
+
+    def place(self, site: Site) -> Digests | None:
+        from headstart.models.parameters import digests
+
+        head = site.fit(self.method, self.scale)
+        site.classifier.load_head(head)
+        return digests(head)
+
+
+AnyHead = FittedHead | FreshHead | PreviousHead | FirstHead | MeanHead | HeadOfStart

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.head_origins import FreshHead
-from headstart.strategies.selections import Head
+from headstart.strategies.head_origins import FittedHead, FreshHead
+from headstart.strategies.selections import Head, Nothing
 from headstart.strategies.starts import Pretrained
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
@@ -25,6 +25,18 @@ def probe_stage(optimizer: Optimizer, num_steps: int) -> Stage:
     )
 
 
+def fit_stage(method: str) -> Stage:
+    return Stage(
+        name="fit",
+        role="fit",
+        start=Pretrained(),
+        head_from=FittedHead(method),
+        trainable=Nothing(),
+        optimizer=Optimizer(learning_rate=0.0),
+        num_steps=0,
+    )
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class LinearProbe(Strategy):
@@ -33,9 +45,13 @@ class LinearProbe(Strategy):
     The backbone runs in eval mode, so its features are computed once; the head's own dropout stays on.
     """
 
+    fit: str = ""
+
     name: ClassVar[str] = "linear_probe"
     tunes_backbone: ClassVar[bool] = False
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the one stage."""
+        if self.fit:
+            return (fit_stage(self.fit),)
         return (probe_stage(optimizers.probe, budget.num_steps),)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.finetune import head_start_plan
-from headstart.strategies.linear_probe import probe_stage
+from headstart.strategies.finetune import PREVIOUS_HEAD, finetune_stage, head_start_plan
+from headstart.strategies.linear_probe import fit_stage, probe_stage
 from headstart.strategies.starts import Previous
 from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
 
@@ -21,11 +21,16 @@ class LpFt(Strategy):
     Out-of-Distribution", section 4.
     """
 
+    fit: str = ""
+
     name: ClassVar[str] = "lp_ft"
     has_first_stage: ClassVar[bool] = True
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return probe and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
+        if self.fit:
+            tuned = finetune_stage(optimizers.finetune, budget.num_steps, head_from=PREVIOUS_HEAD)
+            return (fit_stage(self.fit), tuned)
         return head_start_plan(
             budget, optimizers, lambda num_steps: probe_stage(optimizers.probe, num_steps), start=Previous()
         )

@@ -49,5 +49,6 @@ class Site:
     earlier: Sequence[FinishedStage]
     seed: int
     score: Callable[[], float]
+    fit: Callable[[str, float], Tensors]
     calibrate: Callable[[], Mapping[str, Any]]
     note: Callable[[str, Mapping[str, Any]], None]
