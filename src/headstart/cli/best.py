@@ -64,7 +64,9 @@ def run_search(
         trials=trials,
         store=store,
         limit=asked.time_limit,
-        executor_for=executor_of_search(options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)),
+        executor_for=executor_of_search(
+            options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)
+        ),
         say=say,
         asked_head=options.model.head,
         only_native=asked.plain_folder,

@@ -31,7 +31,9 @@ def fit_head(vectors, targets, kind: Kind, method: str, *, weights=None, seed: i
         m = RidgeCV(alphas=np.logspace(-2, 5, 8)).fit(Z, targets)
         W, b = m.coef_[None], np.array([m.intercept_])
     elif method == "logistic":
-        m = LogisticRegressionCV(Cs=STRENGTHS, cv=3, scoring="neg_log_loss", max_iter=1000, l1_ratios=(0,), use_legacy_attributes=False).fit(Z, targets)
+        m = LogisticRegressionCV(
+            Cs=STRENGTHS, cv=3, scoring="neg_log_loss", max_iter=1000, l1_ratios=(0,), use_legacy_attributes=False
+        ).fit(Z, targets)
         W, b = m.coef_, m.intercept_
     elif method == "ridge":
         m = RidgeClassifierCV(alphas=np.logspace(-2, 5, 8)).fit(Z, targets)

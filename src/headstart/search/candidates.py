@@ -1,35 +1,38 @@
-"""Who takes part in a race, in the order of preference where scores do not tell candidates apart.
+"""Who takes part in a race: in the order of preference where scores do not tell candidates apart.
 
-The order and the lengths come from measurements on other tables than those that headstart reports (docs/LOG.md).
+Which recipes are here, and how long they are, comes from measurements on other tables than those that headstart reports
+(docs/LOG.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headstart.kinds.kind import Kind
 from headstart.registry import Spec
 from headstart.search.trials import Candidate
 
 MANY_CLASSES = 20
-"""From so many on a class has few rows, and a head needs longer to follow the features."""
+"""From more classes on each has few rows, and the features need longer to follow a fitted head."""
 SHORT_EPOCHS, SHORT_EPOCHS_MANY = 2.5, 4.0
 LORA = Spec("lora")
 NATIVE = Spec("native")
+FITTED_START, REFITTED_START = Spec("lp_ft", (("fit", True),)), Spec("eh_ft", (("refit", True),))
+LORA_START = Spec("eh_ft")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What decides who may take part.
+    """What decides who takes part.
 
     Attributes:
         kind: of the answers.
         num_classes: 0 where answers are not classes.
         usual_epochs: of plain fine-tuning by its recipe, on these rows.
-        head: that reads what the checkpoint says to read, or the one that was asked for.
-        fitted: head and way to fit it that inner folds chose; None where no head can be fitted.
-        fits_native: whether the architecture's own head can be fitted too, so that any loader reads the folder.
+        head: the one that was asked for, else one that reads what the checkpoint says.
+        fitted: the head that inner folds chose, with the way to fit it; None where no head can be fitted.
+        fits_native: whether the architecture's own head can be fitted too.
         only_native: whether no other head may win.
     """
 
@@ -43,65 +46,64 @@ class Setting:
 
 
 def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
-    """Return the candidates, the preferred ones first; their names are distinct."""
-    native = _with_fitted_head(setting, NATIVE, " (native)") if setting.fits_native else ()
+    """Return the candidates with distinct names, the preferred ones first.
+
+    A native head is preferred, since any program loads it; but it is tried after our own, which read the vector that
+    the checkpoint was trained for.
+    """
+    if setting.fitted is None:
+        return _ranked([_head_start(setting, LORA_START), *_plain(setting)])
     if setting.only_native:
-        found = (*native, *_without_fitting(setting, NATIVE))
-    elif setting.fitted is None:
-        found = tuple(_without_fitting(setting, setting.head))
-    else:
-        found = (*native, *_with_own_head(setting, setting.fitted))
-    return tuple(found)
+        return _ranked([_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
+    own = [_short(setting, setting.head), *_beside(setting, setting.fitted), *_long(setting), *_plain(setting)]
+    native = [_short(setting, NATIVE, " (native)")] if setting.fits_native else []
+    ranked = _ranked([own[0], *own[1:3], *native, *own[3:]])
+    return tuple(sorted(ranked, key=lambda each: each.head != NATIVE))
 
 
-def short_epochs(num_classes: int) -> float:
-    """Return the passes of a short fine-tuning from a fitted head."""
-    return SHORT_EPOCHS_MANY if num_classes > MANY_CLASSES else SHORT_EPOCHS
+def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(replace(each, rank=rank) for rank, each in enumerate(candidates))
 
 
-def _with_fitted_head(setting: Setting, head: Spec, beside: str) -> tuple[Candidate, ...]:
-    short = min(short_epochs(setting.num_classes), setting.usual_epochs)
-    return (
-        Candidate(
-            name=f"fitted head, short fine-tuning{beside}",
-            strategy=Spec("lp_ft", (("fit", "logistic"),)),
-            head=head,
-            epochs=short,
-        ),
+def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:
+    many = setting.num_classes > MANY_CLASSES
+    epochs = min(SHORT_EPOCHS_MANY if many else SHORT_EPOCHS, setting.usual_epochs)
+    return Candidate(
+        name=f"fitted head, short fine-tuning{beside}", strategy=FITTED_START, head=head, epochs=epochs, averages=True
     )
 
 
-def _with_own_head(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
-    head = setting.head
-    yield from _with_fitted_head(setting, head, "")
-    if fitted.head != head:
-        yield from _with_fitted_head(setting, fitted.head, " (same vector as the fitted head)")
+def _beside(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
     if setting.kind.picks_one:
-        yield Candidate(name="contrastive, fitted head", strategy=Spec("contrastive"), head=head, epochs=1.0)
+        yield Candidate(name="contrastive, fitted head", strategy=Spec("contrastive"), head=setting.head, epochs=1.0)
     yield fitted
-    yield Candidate(
-        name="head start by LoRA, refitted",
-        strategy=Spec("eh_ft", (("reserve", False),)),
-        adapter=LORA,
-        head=head,
-        epochs=setting.usual_epochs,
-    )
+    if fitted.head != setting.head:
+        yield _short(setting, fitted.head, f" ({fitted.head})")
+
+
+def _long(setting: Setting) -> Iterator[Candidate]:
     yield Candidate(
         name="fitted head, fine-tuning",
-        strategy=Spec("lp_ft", (("fit", "logistic"),)),
-        head=head,
+        strategy=FITTED_START,
+        head=setting.head,
+        epochs=setting.usual_epochs,
+        averages=True,
+    )
+    yield _head_start(setting, REFITTED_START)
+
+
+def _head_start(setting: Setting, strategy: Spec) -> Candidate:
+    return Candidate(
+        name="head start by LoRA",
+        strategy=strategy,
+        adapter=LORA,
+        head=setting.head,
         epochs=setting.usual_epochs,
     )
-    yield from _plain(setting, head)
 
 
-def _without_fitting(setting: Setting, head: Spec) -> Iterator[Candidate]:
+def _plain(setting: Setting) -> Iterator[Candidate]:
+    yield Candidate(name="fine-tuning", strategy=Spec("finetune"), head=setting.head, epochs=setting.usual_epochs)
     yield Candidate(
-        name="head start by LoRA", strategy=Spec("eh_ft"), adapter=LORA, head=head, epochs=setting.usual_epochs
+        name="LoRA alone", strategy=Spec("adapter"), adapter=LORA, head=setting.head, epochs=setting.usual_epochs
     )
-    yield from _plain(setting, head)
-
-
-def _plain(setting: Setting, head: Spec) -> Iterator[Candidate]:
-    yield Candidate(name="fine-tuning", strategy=Spec("finetune"), head=head, epochs=setting.usual_epochs)
-    yield Candidate(name="LoRA alone", strategy=Spec("adapter"), adapter=LORA, head=head, epochs=setting.usual_epochs)

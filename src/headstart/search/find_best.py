@@ -92,7 +92,8 @@ class Search:
         scored = None
         if self.trials.has_scored_rows:
             (scored,) = self._execute([self.trials.run(result.taken, Use.SCORE, self.trials.seed)])
-        seeds = range(self.trials.seed, self.trials.seed + plan.final_seeds)
+        num_seeds = plan.final_seeds if result.taken.averages else 1
+        seeds = range(self.trials.seed, self.trials.seed + num_seeds)
         final = tuple(self.trials.run(result.taken, Use.FINAL, seed) for seed in seeds)
         return Best(
             fits=fits, plan=plan, result=result, scored=scored, final=final, records=tuple(self._execute(final))

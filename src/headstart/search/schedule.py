@@ -48,12 +48,13 @@ def plan_race(
     """Return the plan of a race.
 
     All that there is time for are tried on the first fold, in the order of preference; the better half goes on to the
-    second one, the best two to the others. Where even the first ones do not fit, all are trained for less long.
+    second one, the best two to the others. Where even the one of the first rank does not fit, all are trained for less long.
 
     Args:
-        candidates: in the order of preference; the first one that makes updates is the one to make room for.
+        candidates: in the order of preference.
         costs: of each candidate, by its name.
-        limit: seconds of the whole call; `left`: of it for trials and the last training.
+        limit: seconds of the whole call.
+        left: of it for trials and the last training.
         num_folds: of the training rows.
 
     Source: Jamieson and Talwalkar (AISTATS 2016), "Non-stochastic Best Arm Identification", for successive halving; the
@@ -78,12 +79,12 @@ def plan_race(
 
 def _shortening(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left: float) -> float:
     """Return by how much all candidates are trained for less long, so that the preferred one fits."""
-    first = next((each for each in candidates if each.epochs is not None), None)
+    first = min((each for each in candidates if each.epochs is not None), key=lambda each: each.rank, default=None)
     if first is None:
         return 1.0
     cost = costs[first.name]
     updates = cost.trial + cost.end - 3 * cost.fixed
-    room = left - 3 * cost.fixed
+    room = left - 3 * cost.fixed - sum(costs[each.name].trial for each in candidates if each.epochs is None)
     return 1.0 if updates <= room else max(LEAST_SHORTENED, room / updates)
 
 
@@ -94,7 +95,7 @@ def _shortened(candidate: Candidate, factor: float) -> Candidate:
 def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left: float) -> list[Candidate]:
     """Return the candidates that are tried at all: those without updates, and what there is time for."""
     taken = [each for each in candidates if each.epochs is None]
-    for candidate in candidates:
+    for candidate in sorted(candidates, key=lambda each: each.rank):
         if candidate.epochs is None:
             continue
         chosen = [*taken, candidate]

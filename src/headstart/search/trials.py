@@ -35,6 +35,8 @@ class Candidate:
         name: in words, for people.
         head: with the vector that it reads.
         epochs: passes over the rows that it learns from; None where it makes no updates.
+        rank: who is tried first where there is no time for all, from 0.
+        averages: whether its seeds start from one head and backbone, so that their weights may be averaged.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Candidate:
     adapter: Spec | None = None
     head: Spec
     epochs: float | None = None
+    rank: int = 0
+    averages: bool = False
 
     @property
     def words(self) -> str:
@@ -82,7 +86,7 @@ class RacePlan:
         seconds: the limit that it was made for.
         num_folds: of the training rows.
         candidates: in the order in which they are preferred where scores do not tell them apart.
-        final_seeds: of the winner on all rows, whose weights are averaged where there are several.
+        final_seeds: of a winner on all rows whose weights may be averaged.
         left_out: candidates for which there was no time, by name.
     """
 
