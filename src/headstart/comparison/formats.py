@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart import metrics
 from headstart.stats.intervals import Interval
 
 NOTHING = "\N{EN DASH}"
@@ -26,6 +27,12 @@ def signed_points(score: float | None) -> str:
 def bracket(interval: Interval | None) -> str:
     """Write an interval of a difference of scores, as in "[-0.31, +2.69]"."""
     return NOTHING if interval is None else f"[{signed_points(interval.low)},{NO_BREAK}{signed_points(interval.high)}]"
+
+
+def range_of(metric: str, interval: Interval) -> str:
+    """Write an interval of a metric's score as people read the score, as in "[78.31, 82.20]"."""
+    low, high = (metrics.written(metric, value).replace("-", MINUS) for value in (interval.low, interval.high))
+    return f"[{low},{NO_BREAK}{high}]"
 
 
 def count(number: int | None) -> str:

@@ -60,10 +60,6 @@ def calibration_figure(name: str, curves: Sequence[ReliabilityCurve]) -> Figure 
     """Return accuracy against confidence; None without curves."""
     if not curves:
         return None
-    lowest = math.floor(10 * min(each.confidence for curve in curves for each in curve.points)) / 10
-    x_axis = Axis(title="confidence, %", low=100 * lowest, high=100.0, begin=LEFT, end=RIGHT)
-    y_axis = Axis(title="right answers, %", low=0.0, high=100.0, begin=BOTTOM, end=TOP)
-    corner = (x_axis.place(x_axis.low), y_axis.place(x_axis.low))
     return Figure(
         name=name,
         title="Calibration",
@@ -72,13 +68,22 @@ def calibration_figure(name: str, curves: Sequence[ReliabilityCurve]) -> Figure 
             "stand for more answers. On the dashed line confidence is right, below it the model is too sure."
         ),
         description=_description(curves),
-        elements=(
-            draw_axes(x_axis, y_axis),
-            line(corner, (RIGHT, TOP), "zero"),
-            *(_draw(curve, x_axis, y_axis) for curve in curves),
-        ),
+        elements=draw_curves(curves),
         legend=tuple(curve.series for curve in curves),
         numbers=_numbers(curves),
+    )
+
+
+def draw_curves(curves: Sequence[ReliabilityCurve]) -> tuple[Element, ...]:
+    """Return axes, the line on which confidence is right, and the curves, at least one point in all."""
+    lowest = math.floor(10 * min(each.confidence for curve in curves for each in curve.points)) / 10
+    x_axis = Axis(title="confidence, %", low=100 * min(lowest, 0.9), high=100.0, begin=LEFT, end=RIGHT)
+    y_axis = Axis(title="right answers, %", low=0.0, high=100.0, begin=BOTTOM, end=TOP)
+    corner = (x_axis.place(x_axis.low), y_axis.place(x_axis.low))
+    return (
+        draw_axes(x_axis, y_axis),
+        line(corner, (RIGHT, TOP), "zero"),
+        *(_draw(curve, x_axis, y_axis) for curve in curves),
     )
 
 

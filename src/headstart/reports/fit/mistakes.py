@@ -1,0 +1,59 @@
+"""The rows that a model is most wrong about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from headstart.kinds.kind import Kind
+from headstart.reports.fit.facts import AnsweredRows
+from headstart.reports.fit.words import written_label
+from headstart.stats.limits import Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """A row that is answered wrong.
+
+    Attributes:
+        number: which of the table's rows it is, from 0.
+        label: as the table has it; `answer`: the model's.
+        size: probability of the answer, or of the right class where several may be right; a number's error.
+    """
+
+    number: int
+    texts: tuple[str, ...]
+    label: str
+    answer: str
+    size: str
+
+
+def mistakes(rows: AnsweredRows, kind: Kind, names: Sequence[str], most: int = 20) -> tuple[Mistake, ...]:
+    """Return the wrong answers that the model was surest of, or its largest errors; the worst first."""
+    decisions = rows.decisions(kind)
+    sizes = _sizes(rows, kind, decisions)
+    worst = numpy.argsort(-sizes, kind="stable")[:most]
+    return tuple(
+        Mistake(
+            number=rows.numbers[row],
+            texts=tuple(rows.texts[row]),
+            label=written_label(rows.labels[row], kind, names),
+            answer=written_label(decisions[row], kind, names),
+            size=f"{sizes[row]:.4g}" if kind.has_units else f"{100 * sizes[row]:.1f} %",
+        )
+        for row in worst.tolist()
+        if sizes[row] > 0.0
+    )
+
+
+def _sizes(rows: AnsweredRows, kind: Kind, decisions: Values) -> Values:
+    """Return how wrong each answer is [n], 0 where it is right."""
+    if kind.has_units:
+        return numpy.abs(decisions - rows.labels)
+    is_wrong = decisions != rows.labels
+    if kind.takes_several:
+        certainty = numpy.where(decisions == 1, rows.answers, 1.0 - rows.answers)
+        return numpy.asarray((certainty * is_wrong).max(axis=1), dtype=numpy.float64)
+    return numpy.asarray(rows.answers.max(axis=1) * is_wrong, dtype=numpy.float64)

@@ -1,0 +1,156 @@
+"""The page of a fit as values: what the template writes, in the order in which it stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+
+from headstart import metrics
+from headstart.comparison.formats import NOTHING, duration, range_of
+from headstart.kinds.kind import Kind
+from headstart.reports.figures.answered_numbers import answered_numbers_figure
+from headstart.reports.figures.confusion import confusion_figure
+from headstart.reports.figures.drawing import DataTable, Figure
+from headstart.reports.figures.reliability import reliability_figure
+from headstart.reports.figures.training_rows import training_rows_figure
+from headstart.reports.fit.classes import ClassScore, class_scores, confusions
+from headstart.reports.fit.facts import AnsweredRows, FitFacts, Tried
+from headstart.reports.fit.mistakes import Mistake, mistakes
+from headstart.reports.fit.suspects import Suspect, suspects
+from headstart.reports.fit.words import curve_sentence, score_sentence, written_score
+from headstart.stats.calibration import Calibration, calibration
+from headstart.tasks.constants import best_constant
+
+MOST_SUSPECTS = 50
+"""Rows that the page shows; the file of suspects has them all."""
+MOST_CLASSES = 20
+"""Classes that are shown at once; the others open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedView:
+    """One way to train as text, and whether it was chosen."""
+
+    label: str
+    cells: tuple[str, ...]
+    note: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitPage:
+    """The whole page.
+
+    Attributes:
+        score: as text, with its interval in `sentence`.
+        constant: the score of the best constant answer to the same rows; "" where they are not there.
+        others: every metric of the kind, with its best constant answer.
+        suspects: those that are shown, of `num_suspects` among `num_judged` rows.
+    """
+
+    facts: FitFacts
+    score: str
+    sentence: str
+    constant: str
+    others: DataTable | None
+    tried: tuple[TriedView, ...]
+    curve: Figure | None
+    curve_sentence: str
+    classes: tuple[ClassScore, ...]
+    answers_figure: Figure | None
+    calibration: Calibration | None
+    reliability: Figure | None
+    mistakes: tuple[Mistake, ...]
+    suspects: tuple[Suspect, ...]
+    num_suspects: int
+    num_judged: int
+
+
+def build_fit_page(facts: FitFacts) -> FitPage:
+    """Return the page of a fit."""
+    rows, names = facts.held_out, facts.answer_names
+    has_rows = rows is not None and len(rows) > 0
+    held_out = rows if has_rows else None
+    found = suspects(facts)
+    calibrated = _calibration(held_out, facts.kind)
+    return FitPage(
+        facts=facts,
+        score=written_score(facts.metric, facts.score),
+        sentence=score_sentence(facts),
+        constant=_constant(held_out, facts),
+        others=_metrics_table(held_out, facts),
+        tried=tuple(_tried_view(each, facts.metric) for each in facts.tried),
+        curve=training_rows_figure("training-rows", facts.metric, facts.curve),
+        curve_sentence=curve_sentence(facts.metric, facts.curve),
+        classes=class_scores(held_out, facts.kind, names) if held_out is not None and facts.kind.has_classes else (),
+        answers_figure=_answers_figure(held_out, facts.kind, names),
+        calibration=calibrated,
+        reliability=reliability_figure("reliability", calibrated) if calibrated is not None else None,
+        mistakes=mistakes(held_out, facts.kind, names) if held_out is not None else (),
+        suspects=tuple(found[:MOST_SUSPECTS]),
+        num_suspects=len(found),
+        num_judged=len(facts.out_of_fold) if facts.out_of_fold is not None else 0,
+    )
+
+
+def _tried_view(each: Tried, metric: str) -> TriedView:
+    return TriedView(
+        label=each.label,
+        cells=(
+            written_score(metric, each.score) if each.score is not None else NOTHING,
+            range_of(metric, each.interval) if each.interval is not None else NOTHING,
+            f"{each.num_rows:,}",
+            f"{each.num_updates:,}",
+            duration(each.seconds),
+        ),
+        note=each.note,
+        is_chosen=each.is_chosen,
+    )
+
+
+def _constant(rows: AnsweredRows | None, facts: FitFacts) -> str:
+    return _constant_score(facts.metric, rows, facts.kind) if rows is not None else ""
+
+
+def _constant_score(metric: str, rows: AnsweredRows, kind: Kind) -> str:
+    if metric in metrics.BY_GROUP:
+        return ""
+    return written_score(metric, best_constant(kind, metric, rows.labels)[1])
+
+
+def _metrics_table(rows: AnsweredRows | None, facts: FitFacts) -> DataTable | None:
+    """Return the metrics of the held-out rows, that of the task first, each beside its best constant answer."""
+    if rows is None:
+        return None
+    kind = facts.kind
+    names = [name for name in dict.fromkeys((facts.metric, *kind.metrics)) if name not in metrics.BY_GROUP]
+    scores = metrics.compute(names, rows.labels, rows.decisions(kind))
+    return DataTable(
+        headings=("metric", "this model", "best constant answer"),
+        rows=tuple(
+            (name, written_score(name, score), _constant_score(name, rows, kind)) for name, score in scores.items()
+        ),
+    )
+
+
+def _answers_figure(rows: AnsweredRows | None, kind: Kind, names: Sequence[str]) -> Figure | None:
+    """Return the confusion matrix, or for numbers the answers against the labels; None for several classes a row."""
+    if rows is None:
+        return None
+    if kind.has_units:
+        return answered_numbers_figure("numbers", rows.labels, rows.decisions(kind))
+    if kind.has_classes and not kind.takes_several:
+        return confusion_figure("confusion", confusions(rows, kind, len(names)), names)
+    return None
+
+
+def _calibration(rows: AnsweredRows | None, kind: Kind) -> Calibration | None:
+    """Return how well probabilities fit; with several classes a row, those of each class's yes and no."""
+    if rows is None or kind.has_units:
+        return None
+    if not kind.takes_several:
+        return calibration(rows.answers, rows.labels)
+    has = numpy.asarray(rows.answers, dtype=numpy.float64).ravel()
+    return calibration(numpy.column_stack([1.0 - has, has]), rows.labels.ravel())

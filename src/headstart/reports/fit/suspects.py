@@ -1,0 +1,81 @@
+"""Rows whose label looks wrong, ranked, with their texts."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.kinds.kind import Kind
+from headstart.reports.fit.facts import AnsweredRows, FitFacts
+from headstart.reports.fit.words import written_label
+from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
+from headstart.store.layout import atomic_path
+
+LEAST_ROWS = 10
+"""With fewer training rows no label is called wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A row whose label looks wrong.
+
+    Attributes:
+        number: which of the table's rows it is, from 0.
+        texts: of the row.
+        label: as the table has it: names of classes, or a number.
+        suggested: what models that were not trained on this row say instead.
+        quality: how well the label fits their answers, from 0 (not at all) to 1.
+    """
+
+    number: int
+    texts: tuple[str, ...]
+    label: str
+    suggested: str
+    quality: float
+
+
+def suspects(facts: FitFacts) -> list[Suspect]:
+    """Return the training rows whose label looks wrong, the most suspicious first.
+
+    There are none without out-of-fold answers, and none among fewer than ten rows.
+    """
+    rows = facts.out_of_fold
+    if rows is None or len(rows) < LEAST_ROWS:
+        return []
+    found, names = _label_errors(facts.kind, rows), facts.answer_names
+    return [
+        Suspect(
+            number=rows.numbers[row],
+            texts=tuple(rows.texts[row]),
+            label=written_label(rows.labels[row], facts.kind, names),
+            suggested=written_label(found.suggested[row], facts.kind, names),
+            quality=float(found.quality[row]),
+        )
+        for row in found.ranking.tolist()
+    ]
+
+
+def write_suspects(facts: FitFacts, path: Path) -> int:
+    """Write the suspects as a CSV table, whole or not at all, and return how many there are.
+
+    Columns: `row` (its number in the table, from 1), the texts by their names, and for multiple choice the choices;
+    `label`, `suggested_label` and `quality`.
+    """
+    found, columns = suspects(facts), (*facts.text_columns, *(facts.answer_names if facts.kind.has_choices else ()))
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["row", *columns, "label", "suggested_label", "quality"])
+        for each in found:
+            missing = [""] * (len(columns) - len(each.texts))  # rows may have fewer choices than others
+            values = [each.label, each.suggested, f"{each.quality:.4f}"]
+            writer.writerow([each.number + 1, *each.texts, *missing, *values])
+    return len(found)
+
+
+def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
+    if kind.has_units:
+        return wrong_numbers(rows.decisions(kind), rows.labels)
+    if kind.takes_several:
+        return wrong_sets(rows.answers, rows.labels)
+    return wrong_classes(rows.answers, rows.labels)

@@ -1,0 +1,69 @@
+"""How sure one model's score is: an interval over the rows that it was measured on."""
+
+from __future__ import annotations
+
+import numpy
+
+from headstart import metrics
+from headstart.stats.example_scores import EXAMPLE_SCORES
+from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
+from headstart.stats.limits import Values
+
+NUM_RESAMPLES = 1_000
+_NUM_AT_ONCE = 100
+
+
+def score_interval(
+    metric: str,
+    labels: Values,
+    decisions: Values,
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return an interval for the score of one model on rows like these; None with fewer than two rows.
+
+    It covers the choice of rows, and not that another seed would have trained another model. Accuracy has Wilson's
+    interval, which is right for few rows and for scores near 1; all others have the percentile bootstrap over rows.
+
+    Args:
+        metric: a name of `headstart.metrics.KNOWN` that is not one of groups.
+        labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
+        decisions: what was answered, of the same shape.
+        confidence: 0 to 1.
+        num_resamples: of the rows, by the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: if `confidence` is out of its range, or the metric is one of groups.
+
+    Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22; Efron and
+        Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
+    """
+    from scipy import stats
+
+    check_confidence(confidence)
+    if metric in metrics.BY_GROUP:
+        raise ValueError(f"{metric} is a metric of groups: rows cannot be drawn one by one")
+    if len(labels) < 2:
+        return None
+    if metric == "accuracy":
+        right = (labels == decisions).reshape(len(labels), -1).all(axis=1)
+        found = stats.binomtest(int(right.sum()), len(right)).proportion_ci(confidence, method="wilson")
+        return Interval(low=float(found.low), high=float(found.high), confidence=confidence)
+    return interval_of_draws(_draws(metric, labels, decisions, num_resamples, seed), confidence)
+
+
+def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:
+    """Return the scores of resampled rows [num_resamples]."""
+    generator = numpy.random.default_rng(seed)
+    num_rows, score = len(labels), EXAMPLE_SCORES.get(metric)
+    if score is None or labels.ndim > 1:
+        rows = (generator.integers(num_rows, size=num_rows) for _ in range(num_resamples))
+        return numpy.array([metrics.compute((metric,), labels[row], decisions[row])[metric] for row in rows])
+    parts = score.parts(labels, decisions[None])[0]
+    shares = numpy.full(num_rows, 1 / num_rows)
+    sizes = [min(_NUM_AT_ONCE, num_resamples - done) for done in range(0, num_resamples, _NUM_AT_ONCE)]
+    draws = [score.score(generator.multinomial(num_rows, shares, size) @ parts / num_rows) for size in sizes]
+    return numpy.concatenate(draws)
