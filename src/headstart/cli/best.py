@@ -17,18 +17,25 @@ from headstart.cli.display import sweep_display
 from headstart.cli.fitting import print_result
 from headstart.cli.flags import error_in_flags
 from headstart.cli.interruption import says_what_is_kept
+from headstart.comparison.formats import plural
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.metrics import written
+from headstart.reports.fit.html import write_fit_report
+from headstart.reports.fit.suspects import write_suspects
 from headstart.search.best_folder import write_best
 from headstart.search.executors import executor_of_search
+from headstart.search.facts import facts_of
 from headstart.search.find_best import Best, Search
 from headstart.search.options import SearchOptions
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.sweeps.fitting import working_store
+
+
+REPORT_SUFFIX = ".report.html"
 
 
 def run_search(
@@ -39,6 +46,7 @@ def run_search(
     out: Path,
     cache: RunDataCache,
     *,
+    suspects: Path | None,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -79,12 +87,21 @@ def run_search(
             print(f"What is finished is kept in {store.root}; call again to go on.", file=sys.stderr)
             raise typer.Exit(1)
         record = write_best(search, best, out)
+        facts = facts_of(search, best, record, out.name)
+        page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
+        if facts is not None:
+            write_fit_report(facts, page)
+        num_suspects = write_suspects(facts, suspects) if facts is not None and suspects is not None else None
         shutil.rmtree(store.root)
     if json:
         print(json_module.dumps(dump(record), indent=2))
         return
     _print_tried(best, record.metric)
     print_result(record, out, quiet=quiet)
+    if facts is not None:
+        print(f"report: {page}")
+    if num_suspects is not None:
+        print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
 
 
 def _print_tried(best: Best, metric: str) -> None:

@@ -32,6 +32,12 @@ def fit(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    suspects: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the training rows whose label looks wrong, as a CSV table.", rich_help_panel=options.TRAINING
+        ),
+    ] = None,
     diagnostics: Annotated[
         bool,
         typer.Option(
@@ -61,14 +67,14 @@ def fit(
     if is_search:
         check_search(asked, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
     else:
-        check_no_search(search, str(method.strategy))
+        check_no_search(search, str(method.strategy), beside={"suspects": suspects is not None})
         check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     session = open_session((training,), (source,))
     if is_search:
         from headstart.cli.best import run_search
 
-        run_search(asked, search, source, seed, out, session, quiet=quiet, json=as_json)
+        run_search(asked, search, source, seed, out, session, suspects=suspects, quiet=quiet, json=as_json)
         return
     from headstart.cli.fitting import run_fit
 

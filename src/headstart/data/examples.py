@@ -76,6 +76,11 @@ class Split:
         """Per example a name that it shares with those it belongs with, such as the answers to one question."""
         return self.columns.get("groups")
 
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Per example which row of a person's table it is, from 0."""
+        return self.columns.get("numbers")
+
     def with_columns(self, **columns: tuple[Any, ...] | None) -> Split:
         """Return the examples with these columns in place of those of the same names; one that is None goes."""
         return Split.of(self.texts, **{**self.columns, **columns})

@@ -63,6 +63,7 @@ class Rows:
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
             groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
+            numbers=self.numbers,
         )
 
 

@@ -176,7 +176,7 @@ class StageRun:
             tokens = data.tokens("train")
             kind = data.task.kind
             vectors = head_inputs(classifier, tokens, data.collator, device=data.run.experiment.training.device)
-            head = fit_head(vectors, kind.label_array(tokens.labels or (), data.task.num_labels), kind, method)
+            head = fit_head(vectors, kind.label_array(tokens.labels or (), data.task.num_labels), kind, method, num_labels=data.task.num_labels)
             weight, bias = sorted(classifier.head_tensors().items(), key=lambda pair: -pair[1].ndim)
             return {
                 weight[0]: scale * torch.from_numpy(head.weight).float(),

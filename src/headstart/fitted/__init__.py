@@ -1,1 +1,1 @@
-"""Heads that are fitted instead of trained: one linear map, found by a convex problem on frozen vectors. No torch."""
+"""Heads that are fitted, not trained: one linear map on vectors that a frozen backbone computed, found exactly."""

@@ -1,48 +1,124 @@
-"""Fit one linear map on vectors. Letters: n rows, d numbers of a vector, k logits."""
+"""Fit a head: vectors and targets in, one linear map out. The same rows and seed give the same map.
+
+Letters: n rows, d numbers of a vector, k logits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from headstart.errors import UsageError
+from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.held_out import choose
+from headstart.fitted.lda import Lda
+from headstart.fitted.logistic import Logistic
+from headstart.fitted.method import Method, Rows
+from headstart.fitted.present_classes import prepared
+from headstart.fitted.ridge import Ridge
+from headstart.kinds.kind import Kind, Values
+from headstart.registry import Registry
 
-from headstart.kinds.kind import Kind
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-METHODS = ("logistic", "ridge", "lda")
-STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
+    from numpy import floating
+    from numpy.typing import NDArray
+
+METHODS: Registry[Method] = Registry("way to fit a head")
+"""All ways to fit a head, by name."""
+for _method in (Logistic(), Ridge(), Lda()):
+    METHODS.add(_method.name, _method)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedHead:
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    strength: float
+def methods_for(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the methods that fit heads for a kind, the usual one first; none for choices of each row."""
+    if kind.has_choices:
+        return ()
+    if not kind.has_classes:
+        return (Ridge.name,)
+    if kind.takes_several:
+        return Logistic.name, Ridge.name
+    return Logistic.name, Ridge.name, Lda.name
 
 
-def fit_head(vectors, targets, kind: Kind, method: str, *, weights=None, seed: int = 0) -> FittedHead:
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.linear_model import LogisticRegressionCV, RidgeClassifierCV, RidgeCV
+def method_for(kind: Kind, name: str | None = None) -> str:
+    """Return a method's name after a check, or the usual one for a kind.
 
-    X = np.asarray(vectors, dtype=np.float64)
-    mean, std = X.mean(0), X.std().clip(1e-12)
-    Z = (X - mean) / std
-    if kind.has_units:
-        m = RidgeCV(alphas=np.logspace(-2, 5, 8)).fit(Z, targets)
-        W, b = m.coef_[None], np.array([m.intercept_])
-    elif method == "logistic":
-        m = LogisticRegressionCV(
-            Cs=STRENGTHS, cv=3, scoring="neg_log_loss", max_iter=1000, l1_ratios=(0,), use_legacy_attributes=False
-        ).fit(Z, targets)
-        W, b = m.coef_, m.intercept_
-    elif method == "ridge":
-        m = RidgeClassifierCV(alphas=np.logspace(-2, 5, 8)).fit(Z, targets)
-        W, b = m.coef_, m.intercept_
-    else:
-        m = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(Z, targets)
-        W, b = m.coef_, m.intercept_
-    W, b = np.atleast_2d(W), np.atleast_1d(b)
-    if len(W) == 1 and not kind.has_units:
-        W, b = np.vstack([-W / 2, W / 2]), np.concatenate([-b / 2, b / 2])
-    W = W / std
-    return FittedHead(weight=W, bias=b - W @ mean, strength=0.0)
+    Raises:
+        UsageError: if the method is unknown or does not fit heads for this kind.
+    """
+    allowed = methods_for(kind)
+    if not allowed:
+        raise UsageError(
+            "a head for choices of each row cannot be fitted", remedy="  Train it: use the strategy without `fit`."
+        )
+    if name is None:
+        return allowed[0]
+    METHODS.get(name)
+    if name not in allowed:
+        raise UsageError(
+            f"`fit={name}` does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
+        )
+    return name
+
+
+def fit_head(
+    vectors: NDArray[floating],
+    targets: Values,
+    kind: Kind,
+    method: str,
+    *,
+    num_labels: int | None = None,
+    weights: Sequence[float] | NDArray[floating] | None = None,
+    seed: int = 0,
+    strength: float | None = None,
+) -> FittedHead:
+    """Return the head that a method fits to vectors, in float64.
+
+    Each number of the vectors is standardised over the rows, and the vectors are divided by the square root of d, so
+    that their mean squared norm is 1 and a strength means the same for vectors of any length; all of it is folded into
+    the head, which reads raw vectors.
+
+    Args:
+        vectors: [n, d].
+        targets: as `Kind.label_array` makes them: classes [n], 0 and 1 [n, k], or numbers [n].
+        kind: what the targets are.
+        method: one of `methods_for(kind)`.
+        num_labels: how many classes there are; None takes those up to the highest target.
+        weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
+        seed: of the folds that choose the strength.
+        strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
+            logits of `ridge` and `lda`. With a given strength the scale is 1.
+
+    Raises:
+        UsageError: if the method does not suit the kind.
+    """
+    import numpy as np
+    from sklearn.preprocessing import StandardScaler
+
+    way = METHODS.get(method_for(kind, method))
+    exact = np.asarray(vectors, dtype=np.float64)
+    each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
+    scaler = StandardScaler().fit(exact, sample_weight=each)
+    size = scaler.scale_ * math.sqrt(exact.shape[1])
+    single = kind.has_classes and not kind.takes_several
+    num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
+    rows = Rows((exact - scaler.mean_) / size, np.asarray(targets), each, num_classes)
+
+    tried = way.strengths if strength is None else (strength,)
+    choice = choose(kind, way, rows, tried, seed)
+    chosen = choice.strength if choice else tried[len(tried) // 2]
+    scale = choice.scale if choice and strength is None else 1.0
+    found = prepared(way, rows)(chosen)
+    weight = scale * found.weight / size
+    return FittedHead(
+        kind=kind,
+        method=method,
+        weight=weight,
+        bias=scale * found.bias - weight @ scaler.mean_,
+        strength=chosen,
+        scale=scale,
+        log_loss=choice.log_loss if choice else math.nan,
+        held_out=choice.held_out if choice else None,
+    )

@@ -56,13 +56,18 @@ def check_search(options: Options, beside: Mapping[str, bool] = NOTHING) -> None
         )
 
 
-def check_no_search(search: SearchOptions, strategy: str) -> None:
+def check_no_search(search: SearchOptions, strategy: str, beside: Mapping[str, bool] = NOTHING) -> None:
     """Refuse options of the search where one strategy was named.
+
+    Args:
+        search: the options.
+        strategy: that was named.
+        beside: further options that are for the search, and whether they were given.
 
     Raises:
         UsageError: naming the options.
     """
-    asked = given(search)
+    asked = [*given(search), *(name for name, is_given in beside.items() if is_given)]
     if asked:
         raise UsageError(
             f"{named(asked)} would have no effect: only `strategy` auto uses it, and {strategy} was named",

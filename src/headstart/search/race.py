@@ -28,6 +28,7 @@ class Tried:
     Attributes:
         folds: that it was tried on.
         score: the main metric on these, the mean; None where every trial failed.
+        num_rows: that it was scored on.
         seconds: that the trials took.
         problem: why a trial failed; "" where none did.
     """
@@ -35,6 +36,7 @@ class Tried:
     name: str
     folds: tuple[int, ...]
     score: float | None
+    num_rows: int
     num_steps: int
     seconds: float
     problem: str = ""
@@ -124,6 +126,7 @@ def _tried(name: str, records: Sequence[RunRecord]) -> Tried:
         name=name,
         folds=tuple(record.seed for record in records),
         score=float(np.mean(scores)) if scores and not problems else None,
+        num_rows=sum(record.num_evaluation_examples for record in records),
         num_steps=max((record.num_steps for record in records), default=0),
         seconds=sum(record.seconds for record in records),
         problem=problems[0] if problems else "",

@@ -1,0 +1,66 @@
+"""A fitted head as a value: one linear map, and how it was found.
+
+Letters: n rows, d numbers of a vector, k logits of a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headstart.kinds.kind import Kind
+
+if TYPE_CHECKING:
+    from numpy import float64, floating
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FittedHead:
+    """A linear map of raw vectors: standardisation is folded into it.
+
+    Attributes:
+        kind: what its logits mean.
+        method: that found it: "logistic", "ridge" or "lda".
+        weight: [k, d], one row per class, or one in all where answers are numbers.
+        bias: [k].
+        strength: of the penalty, as the method's module says.
+        scale: what the logits of `ridge` and `lda`, which are no log-probabilities, were multiplied by; 1 for
+            `logistic` and for numbers.
+        log_loss: mean over held-out rows, in nats, at this strength and scale; for numbers the mean squared error. NaN
+            where the rows are too few to hold any out.
+        held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None where
+            the rows are too few. The strength was chosen on them.
+    """
+
+    kind: Kind
+    method: str
+    weight: NDArray[float64]
+    bias: NDArray[float64]
+    strength: float
+    scale: float
+    log_loss: float
+    held_out: NDArray[float64] | None
+
+    def logits(self, vectors: NDArray[floating]) -> NDArray[float64]:
+        """Return logits [n, k] of vectors [n, d]; for numbers these are the answers."""
+        logits: NDArray[float64] = vectors.astype(float) @ self.weight.T + self.bias
+        return logits
+
+
+def answers(head: FittedHead, vectors: NDArray[floating]) -> NDArray[float64]:
+    """Return what a head says of vectors [n, d]: probabilities [n, k] of classes, or numbers [n, 1]."""
+    return answers_of(head.kind, head.logits(vectors))
+
+
+def answers_of(kind: Kind, logits: NDArray[float64]) -> NDArray[float64]:
+    """Return answers from logits [n, k]: one probability distribution a row, one probability a class, or numbers."""
+    from scipy.special import expit, softmax
+
+    if kind.takes_several:
+        probabilities: NDArray[float64] = expit(logits)
+        return probabilities
+    if kind.has_classes:
+        distribution: NDArray[float64] = softmax(logits, axis=1)
+        return distribution
+    return logits

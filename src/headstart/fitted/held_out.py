@@ -1,0 +1,124 @@
+"""The strength of a penalty and the scale of logits, chosen on rows that the maps were fitted without.
+
+Letters: n rows, k logits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headstart.fitted.log_loss import row_losses
+from headstart.fitted.method import Method, Rows
+from headstart.fitted.present_classes import prepared
+from headstart.kinds.kind import Kind
+from headstart.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    from numpy import float64, int64
+    from numpy.typing import NDArray
+
+NUM_FOLDS = 3
+SCALES = (1e-3, 1e3)
+"""Between these a scale is sought."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A strength and a scale, and how well they do.
+
+    Attributes:
+        log_loss: mean over the held-out rows.
+        held_out: [n, k], each row's logits by the map that was fitted without its fold.
+    """
+
+    strength: float
+    scale: float
+    log_loss: float
+    held_out: NDArray[float64]
+
+
+def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...], seed: int) -> Choice | None:
+    """Return the strength with the lowest held-out log loss; None where the rows are too few to hold any out.
+
+    From the strongest penalty on, until the loss has risen twice in a row. Where logits need a scale, each strength is
+    judged at its best one.
+
+    Args:
+        kind: what the logits mean.
+        method: how to fit.
+        rows: all rows.
+        strengths: to try, the strongest penalty first.
+        seed: of the folds.
+    """
+    import numpy as np
+
+    folds = _folds(rows, seed)
+    counted = _counted(rows, folds)
+    if not counted.any():
+        return None
+    fits = [(folds == fold, prepared(method, rows.only(folds != fold), is_rough=True)) for fold in range(NUM_FOLDS)]
+    best: Choice | None = None
+    num_worse = 0
+    for strength in strengths:
+        logits = np.zeros((len(folds), _num_logits(rows)))
+        for is_out, fit in fits:
+            logits[is_out] = fit(strength)(rows.vectors[is_out])
+        scale = 1.0 if method.gives_log_odds or not kind.has_classes else _best_scale(kind, logits, rows, counted)
+        losses = row_losses(kind, scale * logits, rows.targets)
+        loss = float(np.average(losses, weights=rows.weights * counted))
+        if best is None or loss < best.log_loss:
+            best, num_worse = Choice(strength, scale, loss, scale * logits), 0
+        else:
+            num_worse += 1
+        if num_worse == 2:
+            break
+    return best
+
+
+def _num_logits(rows: Rows) -> int:
+    """Return k."""
+    return rows.num_classes or (rows.targets.shape[1] if rows.targets.ndim == 2 else 1)
+
+
+def _folds(rows: Rows, seed: int) -> NDArray[int64]:
+    """Return each row's fold [n]; a class's rows, in random order, go through the folds in turn."""
+    import numpy as np
+
+    order = numpy_generator(seed, "fit_folds").permutation(len(rows.targets))
+    if rows.num_classes:
+        order = order[np.argsort(rows.targets[order], kind="stable")]
+    folds = np.empty(len(order), dtype=np.int64)
+    folds[order] = np.arange(len(order)) % NUM_FOLDS
+    return folds
+
+
+def _counted(rows: Rows, folds: NDArray[int64]) -> NDArray[float64]:
+    """Return 1 for rows [n] that tell strengths apart, 0 for those whose class the other folds lack."""
+    import numpy as np
+
+    counted = np.zeros(len(folds))
+    for fold in range(NUM_FOLDS):
+        is_out = folds == fold
+        seen = rows.targets[~is_out]
+        if not rows.num_classes:
+            counted[is_out] = len(seen) > 0
+        elif len(np.unique(seen)) > 1:
+            counted[is_out] = np.isin(rows.targets[is_out], seen)
+    return counted
+
+
+def _best_scale(kind: Kind, logits: NDArray[float64], rows: Rows, counted: NDArray[float64]) -> float:
+    """Return what to multiply logits by; half a row is taken to be wrong, or rows without a mistake would want no end."""
+    import numpy as np
+    from scipy.optimize import minimize_scalar
+
+    weights = rows.weights * counted
+    wrong = 0.5 / counted.sum()
+
+    def loss(log_scale: float) -> float:
+        losses = row_losses(kind, math.exp(log_scale) * logits, rows.targets, wrong)
+        return float(np.average(losses, weights=weights))
+
+    return math.exp(minimize_scalar(loss, bounds=(math.log(SCALES[0]), math.log(SCALES[1])), method="bounded").x)

@@ -1,0 +1,74 @@
+"""What a way to fit a linear map is: it sees rows once and then gives a map for any strength of its penalty.
+
+Letters: n rows, d numbers of a vector, k logits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from numpy import bool_, float64, int64
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows to fit on.
+
+    Attributes:
+        vectors: [n, d], standardised.
+        targets: classes [n], of which each has a row; 0 or 1 for each class [n, k]; or numbers [n].
+        weights: [n], above 0; a row of weight 2 counts as two rows.
+        num_classes: k where targets are classes; 0 otherwise.
+    """
+
+    vectors: NDArray[float64]
+    targets: NDArray[float64] | NDArray[int64]
+    weights: NDArray[float64]
+    num_classes: int
+
+    def only(self, chosen: NDArray[bool_]) -> Rows:
+        """Return the rows where `chosen` [n] is true."""
+        return Rows(self.vectors[chosen], self.targets[chosen], self.weights[chosen], self.num_classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearMap:
+    """Weights [k, d] and biases [k]."""
+
+    weight: NDArray[float64]
+    bias: NDArray[float64]
+
+    def __call__(self, vectors: NDArray[float64]) -> NDArray[float64]:
+        """Return logits [n, k] of vectors [n, d]."""
+        return vectors @ self.weight.T + self.bias
+
+
+Fit = Callable[[float], LinearMap]
+"""From a strength to the map that it leads to."""
+
+
+class Method(ABC):
+    """A way to fit. It has no state.
+
+    Attributes:
+        name: in options and records.
+        strengths: that are tried, the strongest penalty first.
+        gives_log_odds: its logits are log-probabilities up to a constant, so that they need no scale.
+    """
+
+    name: ClassVar[str]
+    strengths: ClassVar[tuple[float, ...]]
+    gives_log_odds: ClassVar[bool] = True
+
+    @abstractmethod
+    def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
+        """Return what fits these rows at a strength.
+
+        Args:
+            is_rough: a map is good enough that differs a little from the best.
+        """
