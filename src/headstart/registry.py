@@ -103,6 +103,7 @@ class Allowed:
 
 
 ABOVE_ZERO = Allowed(lambda value: 0 < value < math.inf, "It is above 0 and finite.")
+FROM_ZERO = Allowed(lambda value: 0 <= value < math.inf, "It is 0 or more, and finite.")
 FROM_ZERO_TO_ONE = Allowed(lambda value: 0 <= value <= 1, "It is from 0 to 1.")
 FROM_ZERO_TO_UNDER_ONE = Allowed(lambda value: 0 <= value < 1, "It is from 0 to under 1.")
 FROM_ABOVE_ZERO_TO_ONE = Allowed(lambda value: 0 < value <= 1, "It is from above 0 to 1.")

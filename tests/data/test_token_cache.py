@@ -13,9 +13,10 @@ import pytest
 from safetensors.numpy import save_file
 from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
 
+from headstart.cache import cache_folder
 from headstart.data import token_cache
 from headstart.data.examples import Span, Split
-from headstart.data.token_cache import cache_folder, cached_tokens
+from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit, Truncation, tokenize
 from headstart.errors import UsageError
 from tests.support.paths import REPOSITORY
@@ -262,7 +263,7 @@ from headstart.data.tokenisation import tokenize
 expected = tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
 for _ in range(20):
     assert tokens_of() == expected
-    from headstart.data.token_cache import cache_folder
+    from headstart.cache import cache_folder
     for path in (cache_folder() / "tokens").glob("*.safetensors"):
         path.unlink(missing_ok=True)
 assert tokens_of() == expected

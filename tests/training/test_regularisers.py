@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from headstart.kinds.catalogue import kind_named
 from headstart.registry import Spec
 from headstart.training.regularisers.catalogue import REGULARISERS, build_regulariser
 from headstart.training.regularisers.child_tuning import fisher_information, largest_share
 from headstart.training.regularisers.mixout import mix
-from headstart.training.regularisers.regulariser import RegularisedStage, StageView
+from headstart.training.regularisers.regulariser import ForwardPass, RegularisedStage, StageView
 
 NUM_DRAWS = 20_000
 
@@ -266,3 +267,126 @@ def test_fisher_unfreezing_goes_on_as_it_was_after_a_kill(tmp_path: Path) -> Non
     backward(seen)
     resumed.on_gradients(10)
     assert with_gradient(seen) == after
+
+
+def moved(seen: StageView, stage: RegularisedStage, num_steps: int) -> list[dict[str, torch.Tensor]]:
+    """Move all parameters by seeded draws as updates would; return their values after each, before `stage` saw them."""
+    generator = torch.Generator().manual_seed(1)
+    passed = []
+    for step in range(num_steps):
+        for parameter in seen.model.parameters():
+            parameter.data.add_(torch.randn(parameter.shape, generator=generator))
+        passed.append({name: parameter.detach().clone() for name, parameter in seen.model.named_parameters()})
+        stage.after_update(step)
+    return passed
+
+
+def values_of(seen: StageView) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach() for name, parameter in seen.model.named_parameters()}
+
+
+def test_a_decay_of_one_is_the_plain_mean_of_the_tail(tmp_path: Path) -> None:
+    seen = view(tmp_path, num_steps=8)
+    passed = moved(seen, started("weight_average:decay=1:tail=0.5", seen), 8)
+    for name, value in values_of(seen).items():
+        mean = torch.stack([each[name] for each in passed[4:]]).mean(dim=0)
+        assert torch.allclose(value, mean, atol=1e-5), name
+
+
+def test_the_average_decays_once_it_is_long_enough(tmp_path: Path) -> None:
+    """By hand, decay 0.6 over four updates: 1, then 1/2, then 0.4 (not 1/3), then 0.4 of the newest weights."""
+    seen = view(tmp_path, num_steps=4)
+    passed = moved(seen, started("weight_average:decay=0.6:tail=1", seen), 4)
+    shares = (0.5 * 0.6 * 0.6, 0.5 * 0.6 * 0.6, 0.4 * 0.6, 0.4)
+    for name, value in values_of(seen).items():
+        by_hand = sum(share * each[name] for share, each in zip(shares, passed, strict=True))
+        assert torch.allclose(value, torch.as_tensor(by_hand), atol=1e-5), name
+
+
+@pytest.mark.parametrize("decay", ["0", "0.9"])
+def test_an_average_of_one_update_or_without_memory_is_the_last_weights(decay: str, tmp_path: Path) -> None:
+    seen = view(tmp_path, num_steps=5)
+    passed = moved(seen, started(f"weight_average:decay={decay}:tail={1 if decay == '0' else 0.01}", seen), 5)
+    assert all(torch.equal(value, passed[-1][name]) for name, value in values_of(seen).items())
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.25, 1.0])
+def test_interpolation_moves_the_backbone_alone_and_at_the_end_alone(fraction: float, tmp_path: Path) -> None:
+    seen = view(tmp_path, num_steps=3)
+    start = {name: value.clone() for name, value in values_of(seen).items()}
+    passed = moved(seen, started(f"interpolation:fraction={fraction}", seen), 3)
+    for name, value in values_of(seen).items():
+        end = passed[-1][name]
+        by_hand = start[name] + fraction * (end - start[name]) if name in seen.backbone else end
+        assert torch.allclose(value, by_hand, atol=1e-6), name
+        if fraction in (0.0, 1.0):
+            assert torch.equal(value, {0.0: by_hand, 1.0: end}[fraction])
+
+
+THREE_BY_THREE = torch.tensor([[1.0, 0.0, -1.0], [0.5, 0.5, 0.0], [2.0, -1.0, 0.0]])
+OTHERS = torch.tensor([[0.0, 0.0, 0.0], [0.5, -0.5, 1.0], [2.0, -1.0, 0.0]])
+
+
+def test_the_divergence_of_two_answers_is_that_of_scipy() -> None:
+    from scipy.special import expit, softmax
+    from scipy.stats import entropy
+
+    p, q = softmax(THREE_BY_THREE.double().numpy(), axis=1), softmax(OTHERS.double().numpy(), axis=1)
+    both = (entropy(p, q, axis=1) + entropy(q, p, axis=1)) / 2
+    found = kind_named("classification").divergence(THREE_BY_THREE, OTHERS)
+    assert float(found) == pytest.approx(both.mean(), rel=1e-6)
+
+    yes, others = expit(THREE_BY_THREE.double().numpy()), expit(OTHERS.double().numpy())
+    pairs = [([a, 1 - a], [b, 1 - b]) for a, b in zip(yes.flatten(), others.flatten(), strict=True)]
+    by_class = [(entropy(a, b) + entropy(b, a)) / 2 for a, b in pairs]
+    found = kind_named("multi_label").divergence(THREE_BY_THREE, OTHERS)
+    assert float(found) == pytest.approx(sum(by_class) / len(by_class), rel=1e-6)
+
+    found = kind_named("regression").divergence(THREE_BY_THREE[:, :1], OTHERS[:, :1])
+    assert float(found) == pytest.approx(1 / 3)
+
+
+def test_a_choice_that_a_row_lacks_diverges_by_nothing() -> None:
+    kind = kind_named("multiple_choice")
+    logits = THREE_BY_THREE.clone().requires_grad_()
+    hidden = torch.tensor([[False, False, True], [False, False, False], [False, False, False]])
+    first, second = logits.masked_fill(hidden, -torch.inf), OTHERS.masked_fill(hidden, -torch.inf)
+    found = kind.divergence(first, second)
+    two, three = kind.divergence(first[:1, :2], second[:1, :2]), kind.divergence(first[1:], second[1:])
+    assert torch.allclose(found, (two + 2 * three) / 3)
+    found.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_r_drop_is_the_mean_of_both_losses_and_alpha_times_the_divergence(tmp_path: Path) -> None:
+    seen, labels = view(tmp_path), torch.tensor([0, 1, 2])
+    kind = kind_named("classification")
+
+    def passed(logits: torch.Tensor) -> ForwardPass:
+        return ForwardPass(logits=logits, loss=nn.functional.cross_entropy(logits, labels), kind=kind)
+
+    found = started("r_drop:alpha=3", seen).loss(passed(THREE_BY_THREE), lambda: passed(OTHERS))
+    task = (passed(THREE_BY_THREE).loss + passed(OTHERS).loss) / 2
+    assert torch.equal(found.task, task)
+    assert torch.equal(found.total, task + 3 * kind.divergence(THREE_BY_THREE, OTHERS))
+
+
+def test_dropout_is_set_everywhere_and_put_back(tmp_path: Path) -> None:
+    """Some architectures keep a rate as a number, which is set too; what only sounds like one is not."""
+    seen = view(tmp_path)
+    seen.model.attention_dropout, seen.model.num_dropped, seen.model.is_dropout = 0.2, 4, True  # type: ignore[assignment]
+    stage = started("dropout:probability=0.3", seen)
+    assert (seen.model.dropout.p, seen.model.attention_dropout) == (0.3, 0.3)  # type: ignore[union-attr]
+    stage.end()
+    assert (seen.model.dropout.p, seen.model.attention_dropout) == (0.5, 0.2)  # type: ignore[union-attr]
+    assert (seen.model.num_dropped, seen.model.is_dropout) == (4, True)
+
+
+@pytest.mark.parametrize(("spec", "rate"), [("r_drop", 0.0), ("dropout", 0.0), ("dropout:probability=0.5", 0.5)])
+def test_what_could_have_no_effect_is_refused(spec: str, rate: float, tmp_path: Path) -> None:
+    seen = view(tmp_path)
+    seen.model.dropout.p = rate  # type: ignore[union-attr]
+    assert build_regulariser(Spec.parse(spec)).refusal(seen.model) is not None
+    seen.model.dropout.p = 0.25  # type: ignore[union-attr]
+    assert build_regulariser(Spec.parse(spec)).refusal(seen.model) is None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-MODEL_HELP = "A hub id, a local folder, or embedded:minilm-l6 (which comes with the extra 'demo')."
+MODEL_HELP = "A hub id, a local folder, embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base."
 FILE_HELP = (
     "A table of your own: CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; a folder of texts or of the "
     "library datasets; or hub:OWNER/NAME."

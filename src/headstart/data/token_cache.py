@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import accumulate, chain, pairwise
@@ -23,6 +22,7 @@ import xxhash
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from headstart.cache import cache_folder
 from headstart.data.examples import Split
 from headstart.data.token_spans import TokenSpans
 from headstart.data.tokenisation import TokenizedSplit, Truncation, tokenize
@@ -67,21 +67,6 @@ def cached_tokens(
         with suppress(OSError):
             _write(path, key, tokens)
     return tokens
-
-
-def cache_folder() -> Path | None:
-    """Return the cache's folder: `$HEADSTART_CACHE`, else `headstart` in `$XDG_CACHE_HOME`, else in `~/.cache`.
-
-    None for a user without a home.
-    """
-    if own := os.environ.get("HEADSTART_CACHE"):
-        return Path(own).absolute()
-    # A relative path is to be ignored: freedesktop.org, XDG Base Directory Specification.
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    try:
-        return (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "headstart"
-    except RuntimeError:
-        return None
 
 
 def _key(split: Split, tokenizer: PreTrainedTokenizerBase, options: tuple[object, ...]) -> str:

@@ -62,6 +62,8 @@ class Evaluation(Witness):
         """Score the reported rows, and at the run's end those of other tasks."""
         begin = time.perf_counter()
         split, others = self._data.run.experiment.evaluation.split, self._data.run.evaluate_on if end.is_last else ()
+        if end.stage.loss is not None:
+            return record  # Its head has not been trained.
         if (split is None and not others) or (self._only_last and not end.is_last):
             return record
         data, model = self._data, end.final_model()

@@ -129,6 +129,8 @@ class Experiment:
             del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
         if not self.evaluation.trains_on_validation:
             del values["evaluation"]["trains_on_validation"]
+        for stage in values["plan"]:
+            _leave_out_what_is_off(stage)
         return _digest(values)
 
 
@@ -169,6 +171,16 @@ class StoredExperiment:
         same = self.experiment.digest == digest
         experiment = self.experiment if same else replace(self.experiment, recorded_digest=digest)
         return Run(experiment, seed, self.source.at(seed))
+
+
+OFF_BY_DEFAULT = ("loss",)
+"""Fields that stages have got since digests were first stored, and that change nothing where they are None."""
+
+
+def _leave_out_what_is_off(stage: dict[str, Any]) -> None:
+    for name in OFF_BY_DEFAULT:
+        if stage[name] is None:
+            del stage[name]
 
 
 def _digest(values: Any) -> str:

@@ -80,7 +80,8 @@ class ModelOptions:
     """The model and its head."""
 
     model: str = option(
-        DEFAULT_MODEL, "A hub id, a local folder, or embedded:minilm-l6 (which comes with the extra 'demo')."
+        DEFAULT_MODEL,
+        "A hub id, a local folder, embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base.",
     )
     head: Spec | None = option(
         None,

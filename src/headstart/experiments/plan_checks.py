@@ -11,7 +11,7 @@ from headstart.models.layers import Layers
 from headstart.registry import Spec
 from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.strategy import Stage
-from headstart.training import head_calibration
+from headstart.training import contrastive, head_calibration
 from headstart.training.regularisers.catalogue import build_regulariser
 
 
@@ -31,8 +31,11 @@ def check_plan_fits(
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
+        if stage.loss is not None and (refused := contrastive.refusal(classifier.kind)) is not None:
+            raise refused
         _check_layers(stage, num_layers, model)
         _check_steps(stage, list(classifier.backbone_tensors()))
+        _check_regulariser(stage, classifier, model)
         if (
             stage.head_from == PreviousHead(calibrated=True)
             and (reason := head_calibration.refusal(classifier)) is not None
@@ -75,6 +78,15 @@ def _check_steps(stage: Stage, backbone: Sequence[str]) -> None:
             f"stage {stage.name!r} has {stage.num_steps} updates, and with {stage.regulariser} it takes {fewest} until "
             "every layer of this model has trained",
             remedy="  Give more `steps`.",
+        )
+
+
+def _check_regulariser(stage: Stage, classifier: Classifier, model: str) -> None:
+    refusal = build_regulariser(stage.regulariser).refusal(classifier.model)
+    if refusal is not None:
+        raise UsageError(
+            f"{stage.regulariser} would have no effect on {model}: {refusal}",
+            remedy="  Use another strategy, such as finetune.",
         )
 
 

@@ -112,10 +112,8 @@ def _faults(
             remedy="  Leave it out, or name a stage that is not private.",
         )
     for stage in private:
-        if stage.regulariser is not None:
-            yield UsageError(
-                f"{stage.regulariser} has no private version", remedy="  Use another strategy, or leave `dp` out."
-            )
+        for spec in filter(None, (stage.regulariser, stage.loss)):
+            yield UsageError(f"{spec} has no private version", remedy="  Use another strategy, or leave `dp` out.")
 
 
 def _budget_faults(experiment: Experiment, privacy: PrivacyConfig, num_rows: int) -> Iterator[UsageError]:

@@ -47,16 +47,17 @@ class Rates:
 
     finetune: float
     probe: float
+    contrastive: float
     size: ModelSize
 
 
-SMALL = Rates(finetune=1e-4, probe=3e-2, size="small")
+SMALL = Rates(finetune=1e-4, probe=3e-2, contrastive=5e-5, size="small")
 """Under 60 M parameters. The search is in docs/LOG.md."""
 
-BASE = Rates(finetune=2e-5, probe=1e-3, size="base")
+BASE = Rates(finetune=2e-5, probe=1e-3, contrastive=2e-5, size="base")
 """60 to 200 M parameters: the literature's usual values, not searched by us yet."""
 
-LARGE = Rates(finetune=1e-5, probe=1e-3, size="large")
+LARGE = Rates(finetune=1e-5, probe=1e-3, contrastive=1e-5, size="large")
 """Above 200 M parameters: the paper's."""
 
 
@@ -151,6 +152,7 @@ def stage_optimizers(
     return StageOptimizers(
         finetune=at(learning_rate or rates.finetune),
         probe=at(first or rates.probe),
+        contrastive=at(learning_rate or rates.contrastive),
         adapter=at(first or tuned.rate(rates.size, "adapter")) if tuned else None,
         adapter_alone=at(first or tuned.rate(rates.size, "adapter_alone")) if tuned else None,
     )

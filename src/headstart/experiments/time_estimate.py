@@ -63,7 +63,8 @@ def measured_speed(data: RunData) -> Speed:
 def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
     """Return how long the updates and the evaluation of a run take at a speed.
 
-    Updates that train less than everything cost less by `STEP_COST`; stages on cached features cost one pass.
+    Updates that train less than everything cost less by `STEP_COST`, larger batches in proportion; stages on cached
+    features cost one pass.
 
     Args:
         experiment: says which stages, and how long.
@@ -80,7 +81,8 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
         return num_train * speed.row
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
-    return batches * share * speed.update
+    size = experiment.training.batch_size
+    return batches * (stage.own_batch_size or size) / size * share * speed.update
 
 
 def _measured(data: RunData, experiment: Experiment) -> Speed:

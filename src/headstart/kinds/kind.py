@@ -251,6 +251,13 @@ class Kind(ABC):
     def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
         """Return the mean loss, from fp32 logits per example and labels as `label_tensor` makes them."""
 
+    @abstractmethod
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return how far two answers to the same examples are apart, the mean over examples; 0 where they are equal.
+
+        It is symmetric, and averages over the same things as the loss. Both arguments are fp32 logits per example.
+        """
+
 
 KINDS: Registry[Kind] = Registry("kind of task")
 """All kinds by name; `headstart.kinds.catalogue` fills it."""

@@ -125,6 +125,11 @@ class MultiLabel(Kind):
             losses = losses * loss.factor(logits.where(labels > 0, -logits).sigmoid())
         return losses.mean()
 
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return the mean of the two Kullback-Leibler divergences of each class, in nats, averaged over classes."""
+        # The log-odds are the logits, so that the two divergences add up to one product.
+        return ((logits.sigmoid() - others.sigmoid()) * (logits - others)).mean() / 2
+
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):

@@ -58,3 +58,12 @@ class OneOfSeveral(Kind, ABC):
         log_probability = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
         losses = -loss.factor(log_probability.exp()) * log_probability
         return losses.mean() if weights is None else (losses * weights[labels]).sum() / weights[labels].sum()
+
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return the mean of both Kullback-Leibler divergences, in nats; choices that a row lacks count nothing."""
+        from torch.nn import functional
+
+        is_answer = logits.isfinite() & others.isfinite()
+        first, second = (functional.log_softmax(each, dim=-1) for each in (logits, others))
+        ratio = first.where(is_answer, 0) - second.where(is_answer, 0)
+        return ((first.exp() - second.exp()) * ratio).sum(dim=-1).mean() / 2

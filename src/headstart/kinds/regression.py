@@ -109,6 +109,12 @@ class Regression(Kind):
 
         return mse_loss(logits.squeeze(-1), config.scale.standard(labels).float())
 
+    def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return the mean squared difference in the units of the scale."""
+        from torch.nn.functional import mse_loss
+
+        return mse_loss(logits, others)
+
 
 def _number(value: object) -> float | None:
     """Return a number, also where it is written as text; None where the value is neither."""

@@ -52,7 +52,7 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
     if path.exists() or not HUB_ID.match(name):
         raise UsageError(
             f"no model {name!r}",
-            allowed="  It is a local folder, a hub id such as roberta-base, or embedded:minilm-l6.",
+            allowed=f"  It is a local folder, a hub id such as roberta-base, or {' or '.join(EMBEDDED)}.",
         )
     folder, commit = _from_hub(name, revision)
     return ModelSource(name=name, path=folder, revision=commit)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from headstart.registry import Registry, Spec, build_from
 from headstart.strategies.adapter import AdapterTuning
 from headstart.strategies.child_tuning import ChildTuning
+from headstart.strategies.dropout import Dropout
 from headstart.strategies.eh_ft import EhFt
+from headstart.strategies.ema import Ema
 from headstart.strategies.finetune import Finetune
 from headstart.strategies.fisher_unfreezing import FisherUnfreezing
 from headstart.strategies.gradual_unfreezing import GradualUnfreezing
@@ -14,10 +16,12 @@ from headstart.strategies.layerwise_decay import LayerwiseDecay
 from headstart.strategies.linear_probe import LinearProbe
 from headstart.strategies.lp_ft import LpFt
 from headstart.strategies.mixout import Mixout
+from headstart.strategies.r_drop import RDrop
 from headstart.strategies.reinit import Reinit
 from headstart.strategies.soup import Soup
 from headstart.strategies.strategy import Strategy
 from headstart.strategies.top_k import TopK
+from headstart.strategies.wise_ft import WiseFt
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy")
 for _strategy in (
@@ -35,6 +39,10 @@ for _strategy in (
     FisherUnfreezing,
     HeadSoup,
     Soup,
+    Ema,
+    RDrop,
+    WiseFt,
+    Dropout,
 ):
     STRATEGIES.add(_strategy.name, _strategy)
 

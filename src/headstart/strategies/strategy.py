@@ -54,6 +54,8 @@ class Stage:
         role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
             in whatever strategy they stand.
         regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
+        loss: what is minimised in place of the run's loss, by its name in `training.contrastive`; it reads what the
+            head reads, and leaves the head as it is.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Stage:
     optimizer: Optimizer
     num_steps: int
     regulariser: Spec | None = None
+    loss: Spec | None = None
 
     def __post_init__(self) -> None:
         if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
@@ -73,6 +76,17 @@ class Stage:
     def adapter(self) -> Spec | None:
         """The adapter that trains; None without one."""
         return self.trainable.tuned.spec if self.trainable.tuned else None
+
+    @property
+    def own_batch_size(self) -> int | None:
+        """Rows of its batches where its loss says how many; None where they are the run's."""
+        rows = None if self.loss is None else self.loss.option_dict().get("rows")
+        return rows if isinstance(rows, int) else None
+
+    @property
+    def trains_head(self) -> bool:
+        """Whether the head moves."""
+        return self.trainable.has_updates and self.loss is None
 
     @property
     def kind(self) -> str:
@@ -113,6 +127,8 @@ class StageOptimizers:
     """Adapter and head as Stage 1."""
     adapter_alone: Optimizer | None = None
     """Adapter and head as the whole training."""
+    contrastive: Optimizer | None = None
+    """The backbone on a contrastive loss; None is as fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)

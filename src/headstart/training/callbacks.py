@@ -19,6 +19,7 @@ from headstart.errors import InvariantError
 from headstart.seeding import derive_seed, seed_torch
 from headstart.store.layout import write_json
 from headstart.store.metrics_log import MetricsLog
+from headstart.training.regularisers.regulariser import RegularisedStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,17 @@ class AfterUpdate(TrainerCallback):
         self._hooks.after_update(state.global_step)
 
 
+class AfterRegularisedUpdate(TrainerCallback):
+    """Let a stage's regulariser look at the weights after each update."""
+
+    def __init__(self, regularised: RegularisedStage) -> None:
+        self._regularised = regularised
+
+    def on_optimizer_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Tell it the number of the update, from 0."""
+        self._regularised.after_update(state.global_step)
+
+
 class ProgressReport(TrainerCallback):
     """Pass each update on to a listener."""
 
@@ -81,10 +93,12 @@ class LogMetrics(TrainerCallback):
     """Pass each log entry on to the stage's log: loss (nats), accuracy, learning_rate, grad_norm.
 
     The accuracy is the share of right answers on the training batches since the entry before, null where the task has
-    no single right class; the gradient's norm is the last batch's, before it is clipped.
+    no single right class; the gradient's norm is the last batch's, before it is clipped. Where a regulariser adds to
+    the loss, `penalty` is the mean of what it added since the entry before.
     """
 
     fields = ("loss", "accuracy", "learning_rate", "grad_norm")
+    optional_fields = ("penalty",)
 
     def __init__(self, log: MetricsLog) -> None:
         self._log = log
@@ -98,7 +112,8 @@ class LogMetrics(TrainerCallback):
     ) -> None:
         """Write one line."""
         if logs is not None and "loss" in logs:
-            self._log.write(state.global_step, {name: logs.get(name) for name in self.fields})
+            added = [name for name in self.optional_fields if name in logs]
+            self._log.write(state.global_step, {name: logs.get(name) for name in (*self.fields, *added)})
 
 
 class TimedCheckpoints(TrainerCallback):

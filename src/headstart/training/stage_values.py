@@ -18,6 +18,7 @@ from headstart.strategies.strategy import Stage
 from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.trainables import GROUPS
@@ -58,7 +59,7 @@ class StageInputs:
     expected_backbone: Digests
     expected_head: Digests | None
     adapter_from: Path | None = None
-    objective: Objective | None = None
+    objective: Objective | ContrastiveObjective | None = None
     features: cached.Features | None = None
     mechanism: Mechanism | None = None
     run_name: str | None = None

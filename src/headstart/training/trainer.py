@@ -19,12 +19,13 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
-from headstart.training.regularisers.regulariser import RegularisedStage
+from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
 from headstart.training.stage_values import StageRows
 
-TRAINABLE_FILE = "trainable.safetensors"
+TRAINABLE_FILE, REGULARISER_FILE = "trainable.safetensors", "regulariser.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
 """Updates between looks at the loss: a look makes a GPU wait."""
 
@@ -62,7 +63,7 @@ class StageTrainer(Trainer):
     the trainable tensors only, as safetensors; accumulated batches average their losses (the base class multiplies
     the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
     is the objective's, computed from the model's logits, and the model's own where there is no objective; a regulariser
-    may stand in for weights and change gradients.
+    may stand in for weights, add to the loss, and change gradients and updated weights. The log has the task's loss.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class StageTrainer(Trainer):
         args: TrainingArguments,
         rows: StageRows,
         sampler: Sampler[int],
-        objective: Objective | None,
+        objective: Objective | ContrastiveObjective | None,
         stage: str,
         schedule: Callable[[int], float],
         rate_factors: Mapping[str, float],
@@ -86,7 +87,9 @@ class StageTrainer(Trainer):
         self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
-        self._answers = RunningAccuracy(objective.kind if objective is not None else None)
+        self._answers = RunningAccuracy(objective.kind if isinstance(objective, Objective) else None)
+        self._latest_loss: BatchLoss | None = None
+        self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
         super().__init__(
             model=model, args=args, train_dataset=rows.dataset, data_collator=rows.collate, callbacks=list(callbacks)
@@ -131,12 +134,20 @@ class StageTrainer(Trainer):
         self._batches.look(inputs)
         if self._objective is None:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        weights = dict(self._regularised.weights())
-        inputs_of_model = {name: tensor for name, tensor in inputs.items() if name not in NOT_INPUTS}
-        outputs = functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
-        loss = self._objective(outputs.logits, inputs)
+        objective, inputs_of_model = self._objective, {k: v for k, v in inputs.items() if k not in NOT_INPUTS}
+
+        def forward() -> Any:
+            weights = dict(self._regularised.weights())
+            return functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
+
+        def judged(logits: torch.Tensor) -> ForwardPass:
+            per_example = objective.kind.example_logits(logits.float(), inputs.get("num_sequences"))
+            return ForwardPass(logits=per_example, loss=objective(logits, inputs), kind=objective.kind)
+
+        outputs = forward()
         self._answers.add(outputs.logits, inputs)
-        return (loss, outputs) if return_outputs else loss
+        self._latest_loss = self._regularised.loss(judged(outputs.logits), lambda: judged(forward().logits))
+        return (self._latest_loss.total, outputs) if return_outputs else self._latest_loss.total
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
@@ -157,7 +168,15 @@ class StageTrainer(Trainer):
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
             self.check_finite()
         self.checks_seconds += time.perf_counter() - begin
-        return loss
+        return self._task_loss(loss)
+
+    def _task_loss(self, loss: torch.Tensor) -> torch.Tensor:
+        """Return the task's part of the last batch's loss, and keep what a regulariser added for the log."""
+        latest, self._latest_loss = self._latest_loss, None
+        if latest is None or latest.penalty is None:
+            return loss
+        self._recent_penalties.append(latest.penalty.detach())
+        return latest.task.detach() / self.current_gradient_accumulation_steps
 
     def check_finite(self) -> None:
         """Look at the losses since the last look.
@@ -179,9 +198,14 @@ class StageTrainer(Trainer):
         )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the training accuracy since the last entry to what is logged."""
-        accuracy = self._answers.read() if "loss" in logs else None
-        super().log(logs if accuracy is None else {**logs, "accuracy": accuracy}, start_time)
+        """Add the training accuracy and the regulariser's mean penalty since the last entry to what is logged."""
+        if "loss" in logs:
+            if (accuracy := self._answers.read()) is not None:
+                logs = {**logs, "accuracy": accuracy}
+            if self._recent_penalties:
+                logs = {**logs, "penalty": float(torch.stack(self._recent_penalties).float().mean())}
+                self._recent_penalties = []
+        super().log(logs, start_time)
 
     def leave_autocast(self) -> None:
         """Give the model its own forward pass back: accelerate leaves it wrapped in bf16, and evaluation is in fp32."""
@@ -199,6 +223,8 @@ class StageTrainer(Trainer):
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: p.detach().contiguous() for name, p in self._model.named_parameters() if p.requires_grad}
         save_file(tensors, folder / TRAINABLE_FILE)
+        if state := {name: tensor.contiguous() for name, tensor in self._regularised.state().items()}:
+            save_file(state, folder / REGULARISER_FILE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         tensors = load_file(Path(resume_from_checkpoint) / TRAINABLE_FILE)
@@ -210,6 +236,9 @@ class StageTrainer(Trainer):
         with torch.no_grad():
             for name, parameter in trainable.items():
                 parameter.copy_(tensors[name])
+        state = Path(resume_from_checkpoint) / REGULARISER_FILE
+        if state.exists():
+            self._regularised.resume(load_file(state))
 
     @property
     def _model(self) -> torch.nn.Module:

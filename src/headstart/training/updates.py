@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from headstart.adapters.adapter import UpdateHooks
-from headstart.data.batching import NOT_INPUTS, LengthBucketSampler
+from headstart.data.batching import NOT_INPUTS
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import accumulated_batches, build_arguments, overrides_for
+from headstart.training.arguments import build_arguments, overrides_for
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
+    AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
     GradientsArrive,
@@ -26,6 +26,7 @@ from headstart.training.callbacks import (
     TimedCheckpoints,
     trusted_checkpoint,
 )
+from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
 from headstart.training.private.loop import PrivateUpdates
@@ -33,6 +34,7 @@ from headstart.training.private.randomness import SecureRandom
 from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
+from headstart.training.stage_batches import StageBatches
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
@@ -59,12 +61,15 @@ def run_updates(
         InvariantError: if a declared tensor never had a gradient.
     """
     log = MetricsLog(inputs.folder)
-    sampler = LengthBucketSampler(
-        inputs.rows.lengths, inputs.config.batch_size, root_seed=inputs.seed, role=inputs.stage.role
-    )
+    batches = StageBatches.of(inputs)
     # Evaluation is in fp32, whatever an update may round.
-    with product_precision_kept(), _backbone_mode(inputs), _regularised(inputs, trainables) as regularised:
-        trainer = _build_trainer(inputs, trainables, sampler, gradients, regularised, hooks, log)
+    with (
+        product_precision_kept(),
+        _backbone_mode(inputs),
+        _with_stage_loss(inputs) as inputs,
+        _regularised(inputs, trainables) as regularised,
+    ):
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -73,7 +78,7 @@ def run_updates(
         trainer.check_finite()
         trainer.leave_autocast()
         trainer.free_memory()
-    rows_seen = _rows_seen(sampler, inputs)
+    rows_seen = batches.rows_seen()
     return Updates(
         seconds=log.elapsed(),
         checks_seconds=trainer.checks_seconds,
@@ -107,6 +112,18 @@ def run_private_updates(
         num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
         num_tokens_seen=0,
     )
+
+
+@contextmanager
+def _with_stage_loss(inputs: StageInputs) -> Iterator[StageInputs]:
+    """Put the stage's own loss in the place of the run's, where it has one."""
+    loss = build_stage_loss(inputs.stage.loss)
+    if loss is None:
+        yield inputs
+        return
+    objective = ContrastiveObjective(kind=inputs.classifier.kind, temperature=loss.temperature)
+    with vectors_as_logits(inputs.classifier):
+        yield replace(inputs, objective=objective)
 
 
 @contextmanager
@@ -162,7 +179,7 @@ def _backbone_mode(inputs: StageInputs) -> Iterator[None]:
 def _build_trainer(
     inputs: StageInputs,
     trainables: Trainables,
-    sampler: LengthBucketSampler,
+    batches: StageBatches,
     gradients: GradientsArrive,
     regularised: RegularisedStage,
     hooks: UpdateHooks | None,
@@ -172,7 +189,7 @@ def _build_trainer(
     values: dict[str, Any] = {
         "output_dir": str(inputs.folder),
         "max_steps": stage.num_steps,
-        "per_device_train_batch_size": inputs.config.batch_size,
+        "per_device_train_batch_size": batches.batch_size,
         "learning_rate": optimizer.learning_rate,
         "weight_decay": optimizer.weight_decay,
         "adam_beta1": optimizer.beta1,
@@ -201,7 +218,7 @@ def _build_trainer(
         model=trainables.model,
         args=build_arguments(values),
         rows=inputs.rows,
-        sampler=sampler,
+        sampler=batches.sampler,
         objective=inputs.objective,
         stage=stage.name,
         schedule=schedule_factor(optimizer, stage.num_steps),
@@ -209,18 +226,11 @@ def _build_trainer(
         gradients=gradients,
         regularised=regularised,
         hooks=hooks or UpdateHooks(),
-        callbacks=[DropoutStream(inputs.seed, stage.role), timed, LogMetrics(log), *progress],
+        callbacks=[
+            DropoutStream(inputs.seed, stage.role),
+            AfterRegularisedUpdate(regularised),
+            timed,
+            LogMetrics(log),
+            *progress,
+        ],
     )
-
-
-def _rows_seen(sampler: LengthBucketSampler, inputs: StageInputs) -> list[int]:
-    """Return the rows of all updates in order; the sampler is a function of the epoch, so it can be asked again."""
-    accumulation = accumulated_batches(inputs.stage.kind, inputs.config.overrides)
-    num_rows, batch_size = len(inputs.rows.lengths), inputs.config.batch_size
-    updates_per_epoch = math.ceil(math.ceil(num_rows / batch_size) / accumulation)
-    rows: list[int] = []
-    for epoch in range(math.ceil(inputs.stage.num_steps / updates_per_epoch)):
-        sampler.set_epoch(epoch)
-        num_updates = min(updates_per_epoch, inputs.stage.num_steps - epoch * updates_per_epoch)
-        rows.extend(list(sampler)[: num_updates * accumulation * batch_size])
-    return rows

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import torch
 
+from headstart.kinds.kind import Kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageView:
@@ -38,6 +40,34 @@ class StageView:
         return {name: parameter for name, parameter in self.model.named_parameters() if name in wanted}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardPass:
+    """A forward pass of a batch in training.
+
+    Attributes:
+        logits: per example, in fp32, [n, k].
+        loss: the task's mean loss.
+        kind: of the task.
+    """
+
+    logits: torch.Tensor
+    loss: torch.Tensor
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLoss:
+    """What is minimised of a batch: the task's mean loss, which is logged, and what a regulariser adds to it."""
+
+    task: torch.Tensor
+    penalty: torch.Tensor | None = None
+
+    @property
+    def total(self) -> torch.Tensor:
+        """The sum of both."""
+        return self.task if self.penalty is None else self.task + self.penalty
+
+
 class Regulariser:
     """Hooks around an update; these do nothing.
 
@@ -47,6 +77,12 @@ class Regulariser:
     works_with_gradient_checkpointing: ClassVar[bool] = True
     delays_updates: ClassVar[bool] = False
     """Whether some tensors get their first update late in the stage."""
+    num_passes: ClassVar[int] = 1
+    """Forward and backward passes of a batch in an update."""
+
+    def refusal(self, model: torch.nn.Module) -> str | None:
+        """Return why it could have no effect on this model; None where it has one."""
+        return None
 
     def fewest_steps(self, backbone: Sequence[str]) -> int:
         """Return the updates that it takes until everything has trained.
@@ -68,8 +104,27 @@ class RegularisedStage:
         """Return what stands in for parameters, by name, in one forward pass of training."""
         return {}
 
+    def loss(self, first: ForwardPass, again: Callable[[], ForwardPass]) -> BatchLoss:
+        """Return what is minimised of a batch.
+
+        Args:
+            first: its forward pass.
+            again: does another one of the same batch, with masks of its own.
+        """
+        return BatchLoss(task=first.loss)
+
     def on_gradients(self, step: int) -> None:
         """Change the gradients of update `step` (from 0), before their norm is clipped."""
+
+    def after_update(self, step: int) -> None:
+        """Look at the weights, or change them, after update `step` (from 0)."""
+
+    def state(self) -> Mapping[str, torch.Tensor]:
+        """Return what a checkpoint must hold beside the parameters."""
+        return {}
+
+    def resume(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from what `state` gave when the checkpoint was written."""
 
     def end(self) -> None:
         """Put back what `start` changed about the model beside its parameters."""
