@@ -45,7 +45,10 @@ NO_TORCH_PARTS = (
     *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics", "cache"),
     *("tasks", "stats", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
-TORCH_MODULES = ("headstart.data.batching", "headstart.data.token_cache", "headstart.inspection.doctor")
+TORCH_MODULES = (
+    *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),
+    "headstart.inspection.doctor",
+)
 """What makes batches or looks into a model, in parts that otherwise read tables."""
 KINDS_FACE = tuple(f"headstart.kinds.{name}" for name in ("kind", "catalogue", "cells", "spelling"))
 """What others may know of kinds; the rest is one kind each."""
