@@ -9,7 +9,8 @@ from headstart.search.clock import parse_seconds
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("1.5m", 90), (" 2M ", 120), ("1m30", 90)]
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("1.5m", 90), (" 2M ", 120), ("1m30", 90)],
 )
 def test_a_time_is_read(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds

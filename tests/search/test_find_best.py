@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+import headstart as hs
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import AUTO, MethodOptions, Options
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -136,9 +137,7 @@ def test_the_folder_holds_the_race_without_weights_and_says_what_its_score_is(
     assert read_record(RunRecord, tmp_path / "m" / "run.json") == record
 
 
-def test_seeds_of_one_start_are_averaged(
-    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
-) -> None:
+def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path) -> None:
     only_tuned = replace(PLAN, candidates=(TUNED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
     search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), only_tuned)
     best = search.find()
@@ -172,3 +171,21 @@ def test_a_candidate_that_fails_is_out_and_the_race_goes_on(
     assert (fitted.score is not None, tuned.score) == (True, None)
     assert "the disk is full" in tuned.problem
     assert search.store.root.is_dir()
+
+
+def test_a_limit_that_leaves_no_time_leaves_the_first_model(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    best = search.find()
+    assert [each.epochs for each in best.plan.candidates] == [None]
+    record = write_best(search, best, tmp_path / "m")
+    assert record.strategy.startswith("linear_probe:fit")
+    assert load_saved_model(tmp_path / "m").info.head.name in ("linear", "native")
+
+
+def test_the_estimator_searches_within_its_limit(tiny_checkpoint: CheckpointMaker) -> None:
+    texts, labels = zip(*tiny_rows(40), strict=True)
+    fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), time_limit=0.01, max_length=32).fit(texts, labels)
+    assert fitted.run_.strategy.startswith("linear_probe:fit")
+    assert fitted.predict(texts).shape == (40,)

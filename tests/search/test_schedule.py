@@ -28,9 +28,7 @@ def plan(candidates: list[Candidate], costs: dict[str, Cost], left: float) -> Ra
 
 def longest(plan: RacePlan, costs: dict[str, Cost], epochs: float) -> float:
     """Return the seconds where the most expensive candidates stay to the end and win."""
-    costs = {
-        each.name: costs[each.name].shortened((each.epochs or epochs) / epochs) for each in plan.candidates
-    }
+    costs = {each.name: costs[each.name].shortened((each.epochs or epochs) / epochs) for each in plan.candidates}
     trials = sorted((each.trial for each in costs.values()), reverse=True)
     in_rounds = sum(len(rung.folds) * sum(trials[: rung.num_candidates]) for rung in plan.rungs)
     return in_rounds + max(each.end for each in costs.values())

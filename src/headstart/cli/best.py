@@ -34,7 +34,6 @@ from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.sweeps.fitting import working_store
 
-
 REPORT_SUFFIX = ".report.html"
 
 

@@ -64,7 +64,8 @@ class Evaluation:
     """Which rows a result is reported on, and what was chosen on which.
 
     Attributes:
-        split: the reported split; "holdout" is the held-out part or fold of the training split, None reports on nothing.
+        split: the reported split; "holdout" is the held-out part or fold of the training split; None reports on
+            nothing.
         holdout_fraction: share of the training split that is held out, from 0.
         chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.

@@ -98,8 +98,8 @@ class MethodOptions:
 
     strategy: Spec = option(
         AUTO,
-        "auto (candidates race, and the best one learns from all rows), or one of finetune, linear_probe, lp_ft, eh_ft, "
-        "adapter, ... with options as in eh_ft:reserve (docs/strategies has a card for each).",
+        "auto (candidates race, and the best one learns from all rows), or one by name: finetune, linear_probe, lp_ft, "
+        "eh_ft, adapter, ... with options as in eh_ft:reserve (docs/strategies has a card for each).",
         read=Spec.parse,
     )
     adapter: Spec | None = option(

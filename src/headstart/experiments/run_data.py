@@ -20,11 +20,11 @@ from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
+from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
-from headstart.training.head_inputs import head_inputs
-from headstart.registry import Spec
 from headstart.training.features import Features, extract, reads_one_vector
+from headstart.training.head_inputs import head_inputs
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.features import Features, numbered
-from headstart.training.head_inputs import head_inputs
 from headstart.training.head_calibration import calibrate
+from headstart.training.head_inputs import head_inputs
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome, StageRows, untrained
@@ -176,7 +176,13 @@ class StageRun:
             tokens = data.tokens("train")
             kind = data.task.kind
             vectors = head_inputs(classifier, tokens, data.collator, device=data.run.experiment.training.device)
-            head = fit_head(vectors, kind.label_array(tokens.labels or (), data.task.num_labels), kind, method, num_labels=data.task.num_labels)
+            head = fit_head(
+                vectors,
+                kind.label_array(tokens.labels or (), data.task.num_labels),
+                kind,
+                method,
+                num_labels=data.task.num_labels,
+            )
             weight, bias = sorted(classifier.head_tensors().items(), key=lambda pair: -pair[1].ndim)
             return {
                 weight[0]: scale * torch.from_numpy(head.weight).float(),

@@ -1,4 +1,4 @@
-"""Executors for the rounds of a search: each shows its runs, and keeps the weights of those that a folder is made of."""
+"""Executors for the rounds of a search: they show the runs, and keep the weights that a folder is made of."""
 
 from __future__ import annotations
 

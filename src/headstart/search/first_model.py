@@ -108,7 +108,13 @@ def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: 
 
 def _held_out_score(task: Task, inside: Split, outside: Split, vectors: NDArray[np.float32], method: str) -> float:
     known, asked = _taken(vectors, inside), _taken(vectors, outside)
-    head = fit_head(known, task.kind.label_array(inside.labels or (), task.num_labels), task.kind, method, num_labels=task.num_labels)
+    head = fit_head(
+        known,
+        task.kind.label_array(inside.labels or (), task.num_labels),
+        task.kind,
+        method,
+        num_labels=task.num_labels,
+    )
     logits = torch.from_numpy(asked @ head.weight.T + head.bias)
     return score(task, logits, outside.labels or (), outside.groups).scores[task.main_metric]
 

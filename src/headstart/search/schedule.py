@@ -48,7 +48,8 @@ def plan_race(
     """Return the plan of a race.
 
     All that there is time for are tried on the first fold, in the order of preference; the better half goes on to the
-    second one, the best two to the others. Where even the one of the first rank does not fit, all are trained for less long.
+    second one, the best two to the others. Where even the one of the first rank does not fit, all of them are trained
+    for less long.
 
     Args:
         candidates: in the order of preference.
