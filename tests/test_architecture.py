@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry", "seeding", "option", "costs", "hardware", "cache"),
     ("losses",),
     ("kinds", "metrics"),
-    ("models", "tables", "tasks", "stats", "store"),
+    ("models", "tables", "tasks", "stats", "fitted", "store"),
     ("adapters", "data", "artifacts", "comparison"),
     ("reports",),
     ("strategies", "inference", "inspection"),
@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
     *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics", "cache"),
-    *("tasks", "stats", "store", "comparison", "reports", "tables", "data", "inspection"),
+    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
 TORCH_MODULES = (
     *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),

@@ -96,10 +96,15 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Which values an option may have; it stands in the option's annotation, as in `Annotated[int, at_least(1)]`."""
+    """Which values an option may have; it stands in the option's annotation, as in `Annotated[int, at_least(1)]`.
+
+    Attributes:
+        alone: the word that an option means by its name alone, as in `lp_ft:fit`; None where it needs a value.
+    """
 
     holds: Callable[[Any], bool]
     words: str
+    alone: str | None = None
 
 
 ABOVE_ZERO = Allowed(lambda value: 0 < value < math.inf, "It is above 0 and finite.")
@@ -114,10 +119,10 @@ def at_least(least: int) -> Allowed:
     return Allowed(lambda value: value >= least, f"It is at least {least}.")
 
 
-def one_of(known: Iterable[str]) -> Allowed:
-    """Allow the known words."""
+def one_of(known: Iterable[str], *, alone: str | None = None) -> Allowed:
+    """Allow the known words; `alone` is what the option means by its name alone."""
     words = tuple(known)
-    return Allowed(lambda value: value in words, f"Known: {', '.join(words)}.")
+    return Allowed(lambda value: value in words, f"Known: {', '.join(filter(None, words))}.", alone)
 
 
 def build_from(what: str, kind: type[T], spec: Spec) -> T:
@@ -140,8 +145,10 @@ def build_from(what: str, kind: type[T], spec: Spec) -> T:
                 raise UsageError(f"{what} {spec.name!r} has no options, but {option!r} was given")
             raise unknown_name(f"option of {what} {spec.name!r}", option, defaults)
         name = f"option {option!r} of {what} {spec.name!r}"
-        values[option] = _of_kind(name, value, type(defaults[option]))
-        for allowed in getattr(hints[option], "__metadata__", ()):
+        bounds: tuple[Allowed, ...] = getattr(hints[option], "__metadata__", ())
+        words = [allowed.alone for allowed in bounds if allowed.alone is not None]
+        values[option] = _of_kind(name, words[0] if words and value is True else value, type(defaults[option]))
+        for allowed in bounds:
             if not allowed.holds(values[option]):
                 raise UsageError(f"{name} was given as {value!r}", allowed=f"  {allowed.words}")
     return kind(**values)

@@ -103,7 +103,7 @@ def test_options_are_checked() -> None:
     with pytest.raises(UsageError, match="did you mean 'reserve'"):
         build_strategy(Spec.parse("eh_ft:reserved"))
     with pytest.raises(UsageError, match="has no options"):
-        build_strategy(Spec.parse("linear_probe:reserve"))
+        build_strategy(Spec.parse("adapter:reserve"))
     with pytest.raises(UsageError, match="on by its name alone"):
         build_strategy(Spec.parse("eh_ft:reserve=2"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -20,17 +20,14 @@ from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
-from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
 from headstart.training.features import Features, extract, reads_one_vector
-from headstart.training.head_inputs import head_inputs
+from headstart.training.fitted_head import HeadInputs, head_inputs
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
 FEATURE_BATCH_SIZE = 32
@@ -207,12 +204,39 @@ class RunData:
             lambda found: 0 if found is None else found.num_bytes,
         )
 
-    def vectors(self, heads: Sequence[Spec], which: Which) -> dict[Spec, NDArray[np.float32]]:
-        """Return what heads read of each row on the untouched backbone."""
+    def head_inputs(self, classifier: Classifier, *, is_pretrained: bool) -> HeadInputs:
+        """Return what the head's one linear map reads of the training rows, from the backbone as it stands.
+
+        The untouched backbone (`is_pretrained`) is asked once for all runs.
+
+        Raises:
+            UsageError: if the head is more than one linear map.
+        """
+        training = self.run.experiment.training
+
+        def made() -> HeadInputs:
+            return head_inputs(
+                classifier,
+                self.tokens("train"),
+                self.collator,
+                batch_size=FEATURE_BATCH_SIZE,
+                precision=training.precision,
+                device=training.device,
+            )
+
+        if not is_pretrained:
+            return made()
+        return self.cache.kept.get(self._frozen("head_inputs"), made, lambda found: found.vectors.nbytes)
+
+    def vectors(self, heads, which):
         found = {}
         for head in heads:
             data = replace(self, run=replace(self.run, experiment=replace(self.run.experiment, head=head)))
-            found[head] = head_inputs(data.load_classifier(), self.tokens(which), self.collator, device="cpu")
+            training = self.run.experiment.training
+            found[head] = head_inputs(
+                data.load_classifier(), self.tokens(which), self.collator, batch_size=FEATURE_BATCH_SIZE,
+                precision=training.precision, device=training.device,
+            ).vectors
         return found
 
     @property

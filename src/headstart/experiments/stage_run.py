@@ -19,18 +19,17 @@ from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
-from headstart.fitted.fit import fit_head
 from headstart.models.classifier import Classifier
-from headstart.models.parameters import Digests, Tensors
+from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
-from headstart.strategies.site import FinishedStage, Site
+from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.features import Features, numbered
+from headstart.training.fitted_head import fitted_on, fitted_tensors
 from headstart.training.head_calibration import calibrate
-from headstart.training.head_inputs import head_inputs
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome, StageRows, untrained
@@ -79,11 +78,14 @@ class StageRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
-        site = self._site(classifier, pretrained)
+        shared: list[float] = []
+        site = self._site(classifier, pretrained, shared)
         begin = time.perf_counter()
         backbone, head = self.stage.start.place(site), self.stage.head_from.place(site)
         if not self.stage.trainable.has_updates:
-            return self._store(untrained(classifier, time.perf_counter() - begin), pretrained, witnesses)
+            num_seen = self.stage.head_from.num_passes * len(self.data.tokens("train"))
+            outcome = untrained(classifier, time.perf_counter() - begin + sum(shared), num_examples_seen=num_seen)
+            return self._store(outcome, pretrained, witnesses)
         is_pretrained = dict(backbone) == dict(pretrained)
         can_cache = is_pretrained and self.stage.trainable.features_are_fixed
         features = self.data.features(classifier) if can_cache else None
@@ -159,7 +161,8 @@ class StageRun:
         collate = replace(collate, pad_to_multiple_of=1)
         return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
 
-    def _site(self, classifier: Classifier, pretrained: Digests) -> Site:
+    def _site(self, classifier: Classifier, pretrained: Digests, shared: list[float]) -> Site:
+        """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before."""
         data, objective = self.data, self.data.objective(classifier)
 
         def main_metric() -> float:
@@ -172,30 +175,23 @@ class StageRun:
             logits = fp32_logits(data, classifier.model, tokens)
             return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
 
-        def fitted(method: str, scale: float) -> Tensors:
-            tokens = data.tokens("train")
-            kind = data.task.kind
-            vectors = head_inputs(classifier, tokens, data.collator, device=data.run.experiment.training.device)
-            head = fit_head(
-                vectors,
-                kind.label_array(tokens.labels or (), data.task.num_labels),
-                kind,
-                method,
-                num_labels=data.task.num_labels,
-            )
-            weight, bias = sorted(classifier.head_tensors().items(), key=lambda pair: -pair[1].ndim)
-            return {
-                weight[0]: scale * torch.from_numpy(head.weight).float(),
-                bias[0]: scale * torch.from_numpy(head.bias).float(),
-            }
+        def fitted(method: str) -> FittedTensors:
+            is_pretrained = dict(digests(classifier.backbone_tensors())) == dict(pretrained)
+            begin = time.perf_counter()
+            inputs = data.head_inputs(classifier, is_pretrained=is_pretrained)
+            shared.append(max(0.0, inputs.seconds - (time.perf_counter() - begin)))
+            loss = self.run.experiment.training.loss
+            head = fitted_on(classifier, inputs.vectors, data.tokens("train"), method, loss=loss, seed=self.run.seed)
+            found = {name: getattr(head, name) for name in ("method", "strength", "scale", "loss")}
+            return FittedTensors(tensors=fitted_tensors(classifier, head), found=found)
 
         return Site(
-            fit=fitted,
             classifier=classifier,
             pretrained=pretrained,
             earlier=self.earlier,
             seed=self.run.seed,
             score=main_metric,
             calibrate=calibrated,
+            fit=fitted,
             note=lambda name, values: write_json(self.folder / f"{name}.json", values),
         )

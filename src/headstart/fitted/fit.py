@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy import floating
     from numpy.typing import NDArray
 
+AUTO = "auto"
 METHODS: Registry[Method] = Registry("way to fit a head")
 """All ways to fit a head, by name."""
 for _method in (Logistic(), Ridge(), Lda()):
@@ -42,8 +43,8 @@ def methods_for(kind: Kind) -> tuple[str, ...]:
     return Logistic.name, Ridge.name, Lda.name
 
 
-def method_for(kind: Kind, name: str | None = None) -> str:
-    """Return a method's name after a check, or the usual one for a kind.
+def method_for(kind: Kind, name: str = AUTO) -> str:
+    """Return the method that a name means for a kind; "auto" is the usual one.
 
     Raises:
         UsageError: if the method is unknown or does not fit heads for this kind.
@@ -51,9 +52,9 @@ def method_for(kind: Kind, name: str | None = None) -> str:
     allowed = methods_for(kind)
     if not allowed:
         raise UsageError(
-            "a head for choices of each row cannot be fitted", remedy="  Train it: use the strategy without `fit`."
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
         )
-    if name is None:
+    if name == AUTO:
         return allowed[0]
     METHODS.get(name)
     if name not in allowed:
@@ -67,7 +68,7 @@ def fit_head(
     vectors: NDArray[floating],
     targets: Values,
     kind: Kind,
-    method: str,
+    method: str = AUTO,
     *,
     num_labels: int | None = None,
     weights: Sequence[float] | NDArray[floating] | None = None,
@@ -84,7 +85,7 @@ def fit_head(
         vectors: [n, d].
         targets: as `Kind.label_array` makes them: classes [n], 0 and 1 [n, k], or numbers [n].
         kind: what the targets are.
-        method: one of `methods_for(kind)`.
+        method: one of `methods_for(kind)`, or "auto".
         num_labels: how many classes there are; None takes those up to the highest target.
         weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
         seed: of the folds that choose the strength.
@@ -114,11 +115,11 @@ def fit_head(
     weight = scale * found.weight / size
     return FittedHead(
         kind=kind,
-        method=method,
+        method=way.name,
         weight=weight,
         bias=scale * found.bias - weight @ scaler.mean_,
         strength=chosen,
         scale=scale,
-        log_loss=choice.log_loss if choice else math.nan,
+        loss=choice.loss if choice else math.nan,
         held_out=choice.held_out if choice else None,
     )

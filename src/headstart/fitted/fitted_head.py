@@ -27,7 +27,7 @@ class FittedHead:
         strength: of the penalty, as the method's module says.
         scale: what the logits of `ridge` and `lda`, which are no log-probabilities, were multiplied by; 1 for
             `logistic` and for numbers.
-        log_loss: mean over held-out rows, in nats, at this strength and scale; for numbers the mean squared error. NaN
+        loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers. NaN
             where the rows are too few to hold any out.
         held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None where
             the rows are too few. The strength was chosen on them.
@@ -39,7 +39,7 @@ class FittedHead:
     bias: NDArray[float64]
     strength: float
     scale: float
-    log_loss: float
+    loss: float
     held_out: NDArray[float64] | None
 
     def logits(self, vectors: NDArray[floating]) -> NDArray[float64]:

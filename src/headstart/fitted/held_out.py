@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headstart.fitted.log_loss import row_losses
+from headstart.fitted.losses import row_losses
 from headstart.fitted.method import Method, Rows
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
@@ -29,13 +29,13 @@ class Choice:
     """A strength and a scale, and how well they do.
 
     Attributes:
-        log_loss: mean over the held-out rows.
+        loss: mean over the held-out rows: log loss in nats, or the squared error of numbers.
         held_out: [n, k], each row's logits by the map that was fitted without its fold.
     """
 
     strength: float
     scale: float
-    log_loss: float
+    loss: float
     held_out: NDArray[float64]
 
 
@@ -68,7 +68,7 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
         scale = 1.0 if method.gives_log_odds or not kind.has_classes else _best_scale(kind, logits, rows, counted)
         losses = row_losses(kind, scale * logits, rows.targets)
         loss = float(np.average(losses, weights=rows.weights * counted))
-        if best is None or loss < best.log_loss:
+        if best is None or loss < best.loss:
             best, num_worse = Choice(strength, scale, loss, scale * logits), 0
         else:
             num_worse += 1

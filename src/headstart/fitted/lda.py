@@ -33,7 +33,8 @@ class Lda(Method):
         means = (members.T @ rows.vectors) / totals[:, None]
         centred = rows.vectors - means[rows.targets]
         covariance = (centred * rows.weights[:, None]).T @ centred / totals.sum()
-        identity = np.eye(len(covariance)) * np.trace(covariance) / len(covariance)
+        # Classes of one row each have no spread: then every multiple of the identity decides alike.
+        identity = np.eye(len(covariance)) * (np.trace(covariance) / len(covariance) or 1.0)
         log_shares = np.log(totals / totals.sum())
 
         def fit(strength: float) -> LinearMap:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
-from headstart.registry import FROM_ZERO_TO_ONE, Spec
+from headstart.registry import ABOVE_ZERO, FROM_ZERO_TO_ONE, Spec, one_of
 from headstart.strategies.adapter import adapter_stage
-from headstart.strategies.finetune import head_start_plan
+from headstart.strategies.finetune import finetune_stage, head_start_plan
+from headstart.strategies.fitting import FIT, check_scale, fit_stage, handed_over
 from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.starts import Merged, Pretrained
 from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strategy
+
+ADAPTED, RESTORED = "adapted", "restored"
+REFIT_ON = (ADAPTED, RESTORED)
 
 
 @final
@@ -23,6 +27,11 @@ class EhFt(Strategy):
         reserve: keep all that the adapter learned by merging it into the weights that Stage 2 starts from (the paper's
             ablation). The default restores the pretrained backbone.
         adapter_kept_fraction: keep this share of it, from 0 (the paper's reset) to 1 (reserve). Ours, unproven.
+        refit: after the adapter stage, fit the head anew by a convex problem, as `linear_probe:fit` does. "" hands over
+            the head that was trained.
+        refit_on: the features that it is fitted on: "adapted", of the backbone with the adapter; "restored", of the
+            pretrained one, which makes this LP-FT after an adapter stage whose work is thrown away: a control.
+        head_scale: multiply the refitted head by this number, above 0.
         head_calibration: before Stage 2, refit one scale and the biases of the head on the restored backbone. Ours,
             unproven.
 
@@ -35,12 +44,26 @@ class EhFt(Strategy):
     reserve: bool = False
     adapter_kept_fraction: Annotated[float, FROM_ZERO_TO_ONE] = 0.0
     head_calibration: bool = False
+    refit: Annotated[str, FIT] = ""
+    refit_on: Annotated[str, one_of(REFIT_ON)] = ADAPTED
+    head_scale: Annotated[float, ABOVE_ZERO] = 1.0
 
     name: ClassVar[str] = "eh_ft"
     takes_adapter: ClassVar[bool] = True
     has_first_stage: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_scale(self.name, "refit", self.refit, self.head_scale)
+        if self.refit_on != ADAPTED and not self.refit:
+            raise UsageError(
+                "option 'refit_on' of strategy 'eh_ft' has no effect without refit",
+                remedy=f"  Write eh_ft:refit:refit_on={self.refit_on}.",
+            )
+        if self.refit and (self.reserve or self.adapter_kept_fraction or self.head_calibration):
+            raise UsageError(
+                "strategy 'eh_ft' was given refit beside reserve, adapter_kept_fraction or head_calibration",
+                remedy="  refit is for the restored backbone: leave the others out.",
+            )
         if self.reserve and self.adapter_kept_fraction:
             raise UsageError(
                 "strategy 'eh_ft' was given both reserve and adapter_kept_fraction",
@@ -50,7 +73,7 @@ class EhFt(Strategy):
     @property
     def merges_adapter(self) -> bool:
         """Whether a stage starts on weights that an adapter was merged into."""
-        return self.kept_fraction > 0
+        return self.kept_fraction > 0 or (bool(self.refit) and self.refit_on == ADAPTED)
 
     @property
     def kept_fraction(self) -> float:
@@ -58,11 +81,21 @@ class EhFt(Strategy):
         return 1.0 if self.reserve else self.adapter_kept_fraction
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return adapter stage and fine-tuning; with a Stage-1 share of 0 this is plain fine-tuning."""
+        """Return adapter stage and fine-tuning, a refit between them; without Stage 1 this is plain fine-tuning or LP-FT."""
+        if self.refit:
+            return self._refitted_plan(budget, optimizers, adapter)
         return head_start_plan(
             budget,
             optimizers,
             lambda num_steps: adapter_stage(optimizers.adapter, num_steps, adapter),
-            start=Merged(self.kept_fraction) if self.merges_adapter else Pretrained(),
+            start=Merged(self.kept_fraction) if self.kept_fraction else Pretrained(),
             head_from=PreviousHead(calibrated=self.head_calibration),
         )
+
+    def _refitted_plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None) -> tuple[Stage, ...]:
+        first_steps, num_steps = budget.split()
+        first = (adapter_stage(optimizers.adapter, first_steps, adapter),) if first_steps else ()
+        start = Merged(1.0) if first and self.refit_on == ADAPTED else Pretrained()
+        head_from = handed_over(self.head_scale)
+        tuned = (finetune_stage(optimizers.finetune, num_steps, head_from=head_from),) if num_steps else ()
+        return (*first, fit_stage(self.refit, start=start), *tuned)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 if TYPE_CHECKING:
     from headstart.models.parameters import Digests
@@ -18,6 +18,9 @@ class HeadOrigin(ABC):
     """A head to start from."""
 
     __slots__ = ()
+
+    num_passes: ClassVar[int] = 0
+    """How often all training rows go through the backbone to make it."""
 
     @abstractmethod
     def place(self, site: Site) -> Digests | None:
@@ -58,6 +61,29 @@ class PreviousHead(HeadOrigin):
             return previous.head_digests
         site.note("head_calibration", site.calibrate())
         return digests(site.classifier.head_tensors())
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScaledHead(HeadOrigin):
+    """The head that the previous stage ended with, times a number.
+
+    Its norm decides how far fine-tuning moves the features (Tomihari and Sato, NeurIPS 2024, section 4).
+
+    Attributes:
+        factor: above 0.
+    """
+
+    factor: float
+    name: Literal["scaled"] = "scaled"
+
+    def place(self, site: Site) -> Digests | None:
+        """Put the scaled head onto the model."""
+        from headstart.models.parameters import digests
+
+        scaled = {name: self.factor * tensor for name, tensor in site.earlier[-1].head().items()}
+        site.classifier.load_head(scaled)
+        return digests(scaled)
 
 
 @final
@@ -105,18 +131,25 @@ class HeadOfStart(HeadOrigin):
 @final
 @dataclass(frozen=True, slots=True)
 class FittedHead(HeadOrigin):
-    """A head that is fitted on the vectors of the training rows."""
+    """A head fitted on the vectors that the stage's backbone gives of the training rows.
+
+    Attributes:
+        method: "logistic", "ridge", "lda" or "auto", as `headstart.fitted.fit` has them.
+    """
 
     method: str
-    scale: float = 1.0
     name: Literal["fitted"] = "fitted"
 
+    num_passes: ClassVar[int] = 1
+
     def place(self, site: Site) -> Digests | None:
+        """Fit the head, put it onto the model, and note what was chosen."""
         from headstart.models.parameters import digests
 
-        head = site.fit(self.method, self.scale)
-        site.classifier.load_head(head)
-        return digests(head)
+        found = site.fit(self.method)
+        site.classifier.load_head(found.tensors)
+        site.note("fitted_head", found.found)
+        return digests(found.tensors)
 
 
-AnyHead = FittedHead | FreshHead | PreviousHead | FirstHead | MeanHead | HeadOfStart
+AnyHead = FreshHead | PreviousHead | FirstHead | MeanHead | HeadOfStart | FittedHead | ScaledHead

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 from headstart.registry import Spec
-from headstart.strategies.head_origins import FittedHead, FreshHead
-from headstart.strategies.selections import Head, Nothing
+from headstart.strategies.fitting import FIT, fit_stage
+from headstart.strategies.head_origins import FreshHead
+from headstart.strategies.selections import Head
 from headstart.strategies.starts import Pretrained
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
@@ -25,30 +26,27 @@ def probe_stage(optimizer: Optimizer, num_steps: int) -> Stage:
     )
 
 
-def fit_stage(method: str) -> Stage:
-    return Stage(
-        name="fit",
-        role="fit",
-        start=Pretrained(),
-        head_from=FittedHead(method),
-        trainable=Nothing(),
-        optimizer=Optimizer(learning_rate=0.0),
-        num_steps=0,
-    )
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class LinearProbe(Strategy):
-    """Train the head alone.
+    """Train the head alone, or fit it.
 
     The backbone runs in eval mode, so its features are computed once; the head's own dropout stays on.
+
+    Attributes:
+        fit: find the head by a convex problem in place of updates: "logistic", "ridge", "lda", or by its name alone
+            "auto" (logistic; ridge for numbers). "" trains it by updates.
     """
 
-    fit: str = ""
+    fit: Annotated[str, FIT] = ""
 
     name: ClassVar[str] = "linear_probe"
     tunes_backbone: ClassVar[bool] = False
+
+    @property
+    def tunes_head_first(self) -> bool:
+        """Whether the head is trained by updates."""
+        return not self.fit
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
         """Return the one stage."""

@@ -31,6 +31,14 @@ class FinishedStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FittedTensors:
+    """A fitted head as tensors, and how it was found: method, strength, scale, loss."""
+
+    tensors: Tensors
+    found: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A freshly loaded model, and what may be put onto it.
 
@@ -41,6 +49,7 @@ class Site:
         seed: the run's.
         score: gives the main metric of the model as it stands, on the rows that the run chooses on.
         calibrate: refits the head's scale and biases on the training rows and returns what it found.
+        fit: gives a head that a method fits to the training rows, from the backbone as it stands.
         note: keeps values in the stage's folder, under a name.
     """
 
@@ -49,6 +58,6 @@ class Site:
     earlier: Sequence[FinishedStage]
     seed: int
     score: Callable[[], float]
-    fit: Callable[[str, float], Tensors]
     calibrate: Callable[[], Mapping[str, Any]]
+    fit: Callable[[str], FittedTensors]
     note: Callable[[str, Mapping[str, Any]], None]

@@ -115,7 +115,14 @@ class StageOutcome:
         )
 
 
-def untrained(classifier: Classifier, seconds: float) -> StageOutcome:
+def untrained(classifier: Classifier, seconds: float, *, num_examples_seen: int = 0) -> StageOutcome:
     """Return the outcome of a stage without updates: `classifier` as it stands, made in `seconds`."""
     nothing = dict.fromkeys(GROUPS, 0)
-    return StageOutcome(classifier=classifier, model=classifier.model, trained=nothing, moved=nothing, seconds=seconds)
+    return StageOutcome(
+        classifier=classifier,
+        model=classifier.model,
+        trained=nothing,
+        moved=nothing,
+        seconds=seconds,
+        num_examples_seen=num_examples_seen,
+    )

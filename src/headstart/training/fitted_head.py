@@ -1,0 +1,137 @@
+"""A head fitted on what it reads: the vectors of the training rows, from the backbone as it stands.
+
+Letters: n rows, d numbers of a vector, k logits.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.data.batching import NOT_INPUTS
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.errors import UsageError
+from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import FittedHead
+from headstart.inference.forward import Collate, autocast, evaluation_mode, length_ordered_batches
+from headstart.losses import LossConfig
+from headstart.models.classifier import Classifier
+from headstart.models.parameters import Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class HeadMap:
+    """The one linear map that a head is.
+
+    Attributes:
+        module: the map.
+        weight: name of its weight in the model; `bias` likewise.
+    """
+
+    module: torch.nn.Linear
+    weight: str
+    bias: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadInputs:
+    """What a head's map reads of the training rows.
+
+    Attributes:
+        vectors: [n, d], fp32.
+        seconds: that computing them took.
+    """
+
+    vectors: NDArray[np.float32]
+    seconds: float
+
+
+def head_map(classifier: Classifier) -> HeadMap:
+    """Return the one linear map that a classifier's head is.
+
+    Raises:
+        UsageError: if the head is more than that: of two layers only the last one could be fitted, on features that
+            nothing has trained.
+    """
+    names = set(classifier.head_names)
+    for path, module in classifier.model.named_modules():
+        weight, bias = f"{path}.weight", f"{path}.bias"
+        if isinstance(module, torch.nn.Linear) and names == {weight, bias}:
+            return HeadMap(module=module, weight=weight, bias=bias)
+    parts = ", ".join(sorted({name.rpartition(".")[0] for name in names})[:4])
+    raise UsageError(
+        f"this head cannot be fitted: it is not one linear map on what the checkpoint brings, but new in {parts}",
+        remedy="  Take the `head` linear, or train this one: leave `fit` out of the strategy.",
+    )
+
+
+def head_inputs(
+    classifier: Classifier,
+    tokens: TokenizedSplit,
+    collate: Collate,
+    *,
+    batch_size: int,
+    precision: str,
+    device: str,
+) -> HeadInputs:
+    """Run the model once over all rows in eval mode, and return what the head's one map reads of each.
+
+    The model is moved to `device` and left there. Of a row that is read in windows it is their mean, since the mean of
+    logits is the logit of the mean.
+
+    Raises:
+        UsageError: if the head is more than one linear map.
+    """
+    begin = time.perf_counter()
+    model, module = classifier.model, head_map(classifier).module
+    torch.nn.Module.to(model, device)
+    seen: list[torch.Tensor] = []
+    vectors = np.empty((len(tokens), module.in_features), dtype=np.float32)
+    handle = module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    try:
+        with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
+            for rows, batch in length_ordered_batches(model, tokens, collate, batch_size):
+                seen.clear()
+                model(**{name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS})
+                parts = seen[-1].float().cpu().split([len(tokens.sequences(row)) for row in rows])
+                vectors[rows] = torch.stack([part.mean(dim=0) for part in parts]).numpy()
+    finally:
+        handle.remove()
+    return HeadInputs(vectors=vectors, seconds=time.perf_counter() - begin)
+
+
+def fitted_tensors(classifier: Classifier, head: FittedHead) -> Tensors:
+    """Return a fitted head as the tensors of a classifier's head.
+
+    Raises:
+        UsageError: if the head is more than one linear map.
+    """
+    place = head_map(classifier)
+    own = classifier.head_tensors()
+    found = {place.weight: torch.from_numpy(head.weight), place.bias: torch.from_numpy(head.bias)}
+    return {name: tensor.to(own[name].dtype) for name, tensor in found.items()}
+
+
+def fitted_on(
+    classifier: Classifier,
+    vectors: NDArray[np.float32],
+    tokens: TokenizedSplit,
+    method: str,
+    *,
+    loss: LossConfig,
+    seed: int,
+) -> FittedHead:
+    """Fit a head on vectors of labelled rows, for the classifier's kind of answer and classes.
+
+    Of the run's loss it takes the class weights, as weights of rows, and the units of numbers.
+    """
+    kind, num_labels = classifier.kind, len(classifier.labels)
+    targets = kind.label_array(tokens.labels or (), num_labels)
+    weights = np.asarray(loss.class_weights)[targets] if loss.class_weights else None
+    if kind.has_units:
+        targets = (targets - loss.scale.offset) / loss.scale.size
+    return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)
