@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-STEP_COST = {"adapter": 2.0, "finetune": 3.0}
+STEP_COST = {"adapter": 2.0, "finetune": 3.0, "contrastive": 3.0}
 """In forward passes of a batch, by a stage's kind: fine-tuning goes backward through activations and weights, an
 adapter leaves out the gradients of the frozen weights. A head on cached features costs nothing beside these.
 
@@ -12,6 +12,6 @@ Source: a backward pass counts as two forward ones, as in Hoffmann et al. (2022)
 """
 
 
-def cost(stages: Iterable[tuple[str, int]]) -> float:
-    """Return the cost of stages, given as role and number of updates, in forward passes of a batch."""
+def cost(stages: Iterable[tuple[str, float]]) -> float:
+    """Return the cost of stages, given as role and number of updates of a batch each, in forward passes of a batch."""
     return sum(STEP_COST.get(role.partition("/")[0], 0.0) * num_steps for role, num_steps in stages)

@@ -14,80 +14,95 @@ if TYPE_CHECKING:
 
     Values = NDArray[numpy.int64] | NDArray[numpy.float64]
 
-Metric = Callable[["Values", "Values"], float]
+    Weights = NDArray[numpy.float64]
+
+Metric = Callable[..., float]
+"""Of labels, predictions and, beside groups, the `weights` of the rows: one of 2 counts as two rows; None is 1 each."""
 GroupMetric = Callable[["Values", "Values", Sequence[str]], float]
 
 LARGEST = 1e300
 """The error of an answer that is no number."""
 
 
-def accuracy(labels: Values, predictions: Values) -> float:
+def accuracy(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return the share of right answers, 0 to 1; multi-label answers must be right as a whole."""
     from sklearn.metrics import accuracy_score
 
-    return float(accuracy_score(labels, predictions))
+    return float(accuracy_score(labels, predictions, sample_weight=weights))
 
 
-def f1(labels: Values, predictions: Values) -> float:
+def f1(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return F1 of class 1, 0 to 1; 0 when it is neither there nor answered. For classes 0 and 1 only."""
     from sklearn.metrics import f1_score
 
-    return float(f1_score(labels, predictions, pos_label=1, labels=[1], average="macro", zero_division=0.0))
+    return float(
+        f1_score(
+            labels, predictions, pos_label=1, labels=[1], average="macro", zero_division=0.0, sample_weight=weights
+        )
+    )
 
 
-def macro_f1(labels: Values, predictions: Values) -> float:
+def macro_f1(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return the mean F1 over the classes that are there or answered, 0 to 1; a class never hit counts 0.
 
     With multi-label answers the mean is over all classes.
     """
-    return _mean_f1(labels, predictions, "macro")
+    return _mean_f1(labels, predictions, "macro", weights)
 
 
-def micro_f1(labels: Values, predictions: Values) -> float:
+def micro_f1(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return F1 over all decisions together, 0 to 1; 0 when nothing is there or answered.
 
     With one class per example this is the accuracy; it is meant for multi-label answers.
     """
-    return _mean_f1(labels, predictions, "micro")
+    return _mean_f1(labels, predictions, "micro", weights)
 
 
-def matthews(labels: Values, predictions: Values) -> float:
+def matthews(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return Matthews' correlation, -1 to 1; 0 when labels or answers are constant."""
     from sklearn.metrics import matthews_corrcoef
 
     if _is_constant(labels) or _is_constant(predictions):
         return 0.0
-    return float(matthews_corrcoef(labels, predictions))
+    return float(matthews_corrcoef(labels, predictions, sample_weight=weights))
 
 
-def pearson(labels: Values, predictions: Values) -> float:
+def pearson(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return Pearson's correlation, -1 to 1; 0 when labels or answers are constant or not finite."""
     from scipy.stats import pearsonr
 
-    return _correlation(pearsonr, labels, predictions)
+    if weights is None:
+        return _correlation(pearsonr, labels, predictions)
+    return _correlation(lambda *sides: [_weighed_pearson(*sides, weights)], labels, predictions)
 
 
-def spearman(labels: Values, predictions: Values) -> float:
+def spearman(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return Spearman's rank correlation, -1 to 1; 0 when labels or answers are constant or not finite."""
     from scipy.stats import spearmanr
 
-    return _correlation(spearmanr, labels, predictions)
+    if weights is None:
+        return _correlation(spearmanr, labels, predictions)
+    return _correlation(
+        lambda *sides: [_weighed_pearson(*(_weighed_ranks(side, weights) for side in sides), weights)],
+        labels,
+        predictions,
+    )
 
 
-def mae(labels: Values, predictions: Values) -> float:
+def mae(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return the mean absolute error, in the labels' own unit; an answer that is not finite errs by `LARGEST`."""
     import numpy as np
 
-    return float(np.abs(_errors(labels, predictions)).mean())
+    return float(np.average(np.abs(_errors(labels, predictions)), weights=weights))
 
 
-def rmse(labels: Values, predictions: Values) -> float:
+def rmse(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
     """Return the root of the mean squared error, in the labels' own unit, with `LARGEST` as for `mae`."""
     import numpy as np
 
     errors = _errors(labels, predictions)
     largest = float(np.abs(errors).max()) or 1.0  # Squares of very large or small numbers are none in fp64.
-    return largest * float(np.sqrt(np.square(errors / largest).mean()))
+    return largest * float(np.sqrt(np.average(np.square(errors / largest), weights=weights)))
 
 
 def exact_match(labels: Values, predictions: Values, groups: Sequence[str]) -> float:
@@ -127,7 +142,11 @@ def written(name: str, score: float) -> str:
 
 
 def compute(
-    names: Sequence[str], labels: Values, predictions: Values, groups: Sequence[str] | None = None
+    names: Sequence[str],
+    labels: Values,
+    predictions: Values,
+    groups: Sequence[str] | None = None,
+    weights: Weights | None = None,
 ) -> dict[str, float]:
     """Return the named metrics.
 
@@ -136,9 +155,11 @@ def compute(
         labels: right classes, choices or numbers [n], or 0 and 1 for each class [n, c] (multi-label); n above 0.
         predictions: what was answered, of the same shape.
         groups: [n], the group of each example, for metrics of `BY_GROUP`.
+        weights: [n], above 0; an example of weight 2 counts as two. None where each counts the same.
 
     Raises:
-        UsageError: if a name is unknown, F1 of class 1 is asked of other classes than 0 and 1, or groups are missing.
+        UsageError: if a name is unknown, F1 of class 1 is asked of other classes than 0 and 1, groups are
+            missing, or a metric of groups is to be weighed.
         ValueError: if labels and predictions are empty or of different length.
     """
     if len(labels) == 0 or len(labels) != len(predictions):
@@ -149,21 +170,23 @@ def compute(
         if name in FOR_TWO_CLASSES and not {*map(int, labels), *map(int, predictions)} <= {0, 1}:
             raise UsageError(f"{name} is for two classes", remedy="  Take macro_f1 for more.")
         if name not in BY_GROUP:
-            scores[name] = metric(labels, predictions)
+            scores[name] = metric(labels, predictions, weights)
         elif groups is None:
             raise UsageError(f"{name} needs to know which examples belong together")
+        elif weights is not None:
+            raise UsageError(f"{name} is a share of groups, whose examples have no weights", remedy="  Leave them out.")
         else:
             scores[name] = metric(labels, predictions, groups)
     return scores
 
 
-def _mean_f1(labels: Values, predictions: Values, average: str) -> float:
+def _mean_f1(labels: Values, predictions: Values, average: str, weights: Weights | None) -> float:
     from sklearn.metrics import f1_score
 
     # Scikit-learn takes one column for two classes that exclude each other.
     if labels.ndim == 2 and labels.shape[1] == 1:
-        return f1(labels[:, 0], predictions[:, 0])
-    return float(f1_score(labels, predictions, average=average, zero_division=0.0))
+        return f1(labels[:, 0], predictions[:, 0], weights)
+    return float(f1_score(labels, predictions, average=average, zero_division=0.0, sample_weight=weights))
 
 
 def _errors(labels: Values, predictions: Values) -> NDArray[numpy.float64]:
@@ -178,7 +201,7 @@ def _is_constant(values: Values) -> bool:
     return len(set(values.tolist())) == 1
 
 
-def _correlation(correlate: Callable[..., tuple[float, float]], labels: Values, predictions: Values) -> float:
+def _correlation(correlate: Callable[..., Sequence[float]], labels: Values, predictions: Values) -> float:
     import numpy as np
 
     if _is_constant(labels) or _is_constant(predictions):
@@ -186,3 +209,26 @@ def _correlation(correlate: Callable[..., tuple[float, float]], labels: Values, 
     if not (np.isfinite(labels).all() and np.isfinite(predictions).all()):
         return 0.0
     return float(correlate(labels, predictions)[0])
+
+
+def _weighed_pearson(labels: Values, predictions: Values, weights: Weights) -> float:
+    """Return Pearson's correlation with all means weighed; each side is shrunk to its largest deviation before."""
+    import numpy as np
+
+    def centred(values: Values) -> NDArray[numpy.float64]:
+        deviations = values - np.average(values, weights=weights)
+        return deviations / np.abs(deviations).max()
+
+    a, b = centred(labels), centred(predictions)
+    products = [float(np.average(each, weights=weights)) for each in (a * b, a * a, b * b)]
+    return float(np.clip(products[0] / np.sqrt(products[1] * products[2]), -1.0, 1.0))
+
+
+def _weighed_ranks(values: Values, weights: Weights) -> NDArray[numpy.float64]:
+    """Return for each value the weight below it and half of that at it: less one half the mean rank of equal rows."""
+    import numpy as np
+
+    _, places = np.unique(values, return_inverse=True)
+    totals = np.bincount(places, weights=weights)
+    ranks: NDArray[numpy.float64] = (np.cumsum(totals) - totals / 2)[places]
+    return ranks

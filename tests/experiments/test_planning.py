@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.names import adapter_names
+from headstart.comparison.comparability import setting_differences
 from headstart.errors import UsageError
 from headstart.experiments import model_facts
 from headstart.experiments.run_data import RunDataCache
@@ -17,9 +19,11 @@ from headstart.models.loading import load_classifier
 from headstart.models.parameters import count
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
+from headstart.store.json_records import dump
+from headstart.store.setting import setting_of
 from headstart.sweeps.plan import check_sweep
 from tests.support.other_architectures import make_other_checkpoint
-from tests.support.runs import tiny_choices, tiny_experiment, tiny_sweep
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_sweep
 from tests.support.tiny import ARCHITECTURES
 
 CheckpointMaker = Callable[..., Path]
@@ -73,3 +77,13 @@ def test_fewer_updates_than_layers_to_unfreeze_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match="until every layer of this model has trained"):
         tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, adapter, steps=1))
+
+
+def test_few_rows_of_each_class_are_another_experiment(tiny_checkpoint: CheckpointMaker) -> None:
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune")
+    whole, few = (tiny_experiment(choices, replace(SOURCE, rows_per_class=number)) for number in (None, 3))
+    assert few.task_fingerprint == whole.task_fingerprint
+    assert few.evaluation == replace(whole.evaluation, rows_per_class=3)
+    assert few.digest != whole.digest
+    settings = [setting_of(dump(each)) for each in (whole, few)]
+    assert [str(each) for each in setting_differences(*settings)] == ["rows_per_class not set against 3"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,21 @@ def test_groups_that_a_given_cut_tears_apart_are_said(tmp_path: Path) -> None:
     table.write_text("text,label,customer,part\n" + "".join(lines))
     notes = load_file(str(table), FileOptions(group="customer", split_column="part")).notes
     assert "2 of 6 validation rows have a 'customer' that stands in training too" in notes
+
+
+def test_each_seed_trains_on_a_draw_of_its_own_and_reports_on_all_rows() -> None:
+    rows, few = TaskRows(), replace(SOURCE, rows_per_class=3)
+    whole = rows.of(SOURCE)
+    draws = [rows.of(few.at(seed)) for seed in range(3)]
+    assert [len(draw.training) for draw in draws] == [6, 6, 6]
+    assert len({draw.training.texts for draw in draws}) == 3
+    assert {draw.fingerprint for draw in draws} == {whole.fingerprint}
+    assert all(draw.evaluation is whole.evaluation for draw in draws)
+
+
+def test_few_rows_of_a_fold_are_training_rows_of_that_fold(source: TaskSource) -> None:
+    rows, few = TaskRows(), replace(source, rows_per_class=2)
+    for seed in (0, 4):
+        whole, drawn = rows.of(source.at(seed)), rows.of(few.at(seed))
+        assert set(drawn.training.texts) < set(whole.training.texts)
+        assert drawn.evaluation == whole.evaluation

@@ -46,6 +46,14 @@ def compare(
         int | None,
         typer.Option(help="Number of paired seeds; 6 or more for a verdict. (Default: 3, with --folds their number.)"),
     ] = None,
+    rows_per_class: Annotated[
+        int | None,
+        typer.Option(
+            help="Train on so many rows of each class, drawn anew for each seed; the rows to report on stay whole. "
+            "(Default: all rows.)",
+            rich_help_panel=options.DATA,
+        ),
+    ] = None,
     until_decided: Annotated[
         bool,
         typer.Option(
@@ -100,6 +108,7 @@ def compare(
     expected = read_expected(context.meta.get(EXPECTED, {}))
     settings = settings_of(columns.vary, model, training)
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
+    found = tuple(replace(source, rows_per_class=rows_per_class) for source in found)
     session = open_session([each.training for each in settings], found)
     from headstart.cli.comparing import run_comparison
     from headstart.sweeps.plan import Sweep

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from headstart.costs import cost
 from headstart.store.declared import DeclaredAxis
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import RunRecord, RunStatus, StageRecord
 from headstart.store.setting import Setting
 
 BASELINE_STRATEGY = "finetune"
@@ -89,7 +89,18 @@ class Cell:
     @property
     def cost(self) -> float:
         """What a run's updates cost, in forward passes of a batch."""
-        return cost((stage.role, stage.num_steps) for stage in self.first.stages)
+        return cost((stage.role, stage.num_steps * self._batches_of(stage)) for stage in self.first.stages)
+
+    @property
+    def has_own_batches(self) -> bool:
+        """Whether an update of some stage reads more or fewer rows than one of the others."""
+        return any(self._batches_of(stage) != 1.0 for stage in self.first.stages)
+
+    def _batches_of(self, stage: StageRecord) -> float:
+        """Return how many of the run's batches one of a stage's own is."""
+        if stage.own_batch_size is None or self.setting is None:
+            return 1.0
+        return stage.own_batch_size / self.setting.batch_size
 
     @cached_property
     def question(self) -> Question:

@@ -19,7 +19,7 @@ from headstart.seeding import numpy_generator
 PADDING_MULTIPLE = 8
 """Batches are padded to a multiple of this many tokens, which a GPU multiplies faster."""
 
-NOT_INPUTS = ("labels", "num_sequences")
+NOT_INPUTS = ("labels", "num_sequences", "weights")
 """What stands in a batch beside a model's inputs."""
 
 BESIDE_TOKENS = (*NOT_INPUTS, "spans")
@@ -70,7 +70,7 @@ class TokenizedDataset(Dataset[dict[str, Any]]):
     """A tokenised split as rows.
 
     A row holds the model's inputs by name, each a list of tokens; where examples have several sequences, a list of such
-    lists, and `num_sequences`. Beside them `labels` and `spans`, where there are some.
+    lists, and `num_sequences`. Beside them `labels`, `spans` and `weights`, where there are some.
     """
 
     def __init__(self, tokenized: TokenizedSplit) -> None:
@@ -92,6 +92,8 @@ class TokenizedDataset(Dataset[dict[str, Any]]):
             values["labels"] = tokenized.labels[row]
         if tokenized.spans is not None:
             values["spans"] = tokenized.spans[row]
+        if tokenized.weights is not None:
+            values["weights"] = tokenized.weights[row]
         return values
 
 
@@ -115,8 +117,8 @@ class PaddingCollator:
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
 
-        That is `labels` as `Kind.label_tensor` makes them, `num_sequences` [b], and `spans` [b, 4], counted in the
-        padded sequences. What a model does not take stands in `NOT_INPUTS`.
+        That is `labels` as `Kind.label_tensor` makes them, `num_sequences` [b], `weights` [b] in fp32, and `spans`
+        [b, 4], counted in the padded sequences. What a model does not take stands in `NOT_INPUTS`.
         """
         padded = self.tokenizer.pad(
             [sequence for row in rows for sequence in _sequences(row)],
@@ -132,6 +134,8 @@ class PaddingCollator:
             if self.tokenizer.padding_side == "left":
                 lengths = torch.tensor([len(row["input_ids"]) for row in rows])
                 batch["spans"] += (batch["input_ids"].shape[1] - lengths).unsqueeze(1)
+        if "weights" in rows[0]:
+            batch["weights"] = torch.tensor([row["weights"] for row in rows], dtype=torch.float32)
         if "labels" in rows[0]:
             batch["labels"] = self.kind.label_tensor([row["labels"] for row in rows], self.num_labels)
         return batch

@@ -81,6 +81,11 @@ class Split:
         """Per example which row of a person's table it is, from 0."""
         return self.columns.get("numbers")
 
+    @property
+    def weights(self) -> tuple[float, ...] | None:
+        """Per example how much it counts in training, above 0."""
+        return self.columns.get("weights")
+
     def with_columns(self, **columns: tuple[Any, ...] | None) -> Split:
         """Return the examples with these columns in place of those of the same names; one that is None goes."""
         return Split.of(self.texts, **{**self.columns, **columns})

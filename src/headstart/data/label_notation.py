@@ -43,7 +43,7 @@ class Notation:
             value = [str(place) for place, is_there in enumerate(value) if is_there]
         if self.is_single and isinstance(value, list) and len(value) <= 1:
             value = value[0] if value else None
-        return _with_a_dot(value, self.decimal) if self.decimal != "." and isinstance(value, str) else value
+        return with_a_dot(value, self.decimal) if self.decimal != "." and isinstance(value, str) else value
 
     def is_missing(self, value: object) -> bool:
         """Whether a cell has no label; where labels are separated, empty text says that none of them holds."""
@@ -135,7 +135,7 @@ def _are_one_hot(lists: Sequence[list[object]]) -> bool:
     return length > 1 and of_digits and not all(length == 2 and each == [0, 1] for each in lists)
 
 
-def _with_a_dot(text: str, decimal: str) -> str:
+def with_a_dot(text: str, decimal: str) -> str:
     """Return a number with a dot before its decimals and no signs between groups of digits; other text as it is."""
     groups = "".join(sign for sign in f".,'\u2019{SPACES}" if sign != decimal)
     number = re.fullmatch(

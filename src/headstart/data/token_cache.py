@@ -117,6 +117,7 @@ def _read(path: Path, key: str, split: Split) -> TokenizedSplit | None:
         labels=None if split.labels is None else list(split.labels),
         num_sequences=None if num_sequences is None else num_sequences.tolist(),
         spans=None if spans is None else [cast("TokenSpans", tuple(row)) for row in spans.tolist()],
+        weights=None if split.weights is None else list(split.weights),
         num_truncated=int(metadata["num_truncated"]),
     )
 

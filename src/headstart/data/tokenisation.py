@@ -42,6 +42,7 @@ class TokenizedSplit:
         features: model input name -> one list of integers per sequence; an example's sequences follow one another.
         labels: per example; None for rows without labels.
         num_sequences: per example; None where each has one.
+        weights: per example how much it counts; None where each counts the same.
         spans: per example the first token and the one after the last of both spans; None without spans.
         num_truncated: examples that lost tokens to the maximum length.
     """
@@ -50,6 +51,7 @@ class TokenizedSplit:
     labels: list[Label] | None
     num_sequences: list[int] | None = None
     spans: list[TokenSpans] | None = None
+    weights: list[float] | None = None
     num_truncated: int = 0
 
     def __len__(self) -> int:
@@ -106,14 +108,15 @@ def tokenize(
     """
     _check_options(split, tokenizer, truncation, stride)
     labels = None if split.labels is None else list(split.labels)
+    weights = None if split.weights is None else list(split.weights)
     columns, num_choices = _columns(split)
     _check_characters(split)
     if not columns:
-        return TokenizedSplit(features={"input_ids": []}, labels=labels, num_sequences=num_choices)
+        return TokenizedSplit(features={"input_ids": []}, labels=labels, num_sequences=num_choices, weights=weights)
     _check_room(columns, tokenizer, max_length)
     if truncation == "window":
         features, num_windows = windows(columns, tokenizer, max_length=max_length, stride=stride)
-        return TokenizedSplit(features=features, labels=labels, num_sequences=num_windows)
+        return TokenizedSplit(features=features, labels=labels, num_sequences=num_windows, weights=weights)
     features = _cut(columns, tokenizer, max_length, truncation, with_places=split.spans is not None)
     spans = None
     if split.spans is not None:
@@ -122,7 +125,12 @@ def tokenize(
     truncated = _shorten(features, columns, tokenizer, max_length, halves=truncation == "head_tail")
     num_truncated = _num_examples(truncated, num_choices)
     return TokenizedSplit(
-        features=features, labels=labels, num_sequences=num_choices, spans=spans, num_truncated=num_truncated
+        features=features,
+        labels=labels,
+        num_sequences=num_choices,
+        spans=spans,
+        weights=weights,
+        num_truncated=num_truncated,
     )
 
 

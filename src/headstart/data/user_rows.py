@@ -12,6 +12,7 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.label_notation import Notation
 from headstart.data.loading import fingerprint
+from headstart.data.row_weights import for_training_alone, read_weights, weight_notes, without_equal_weights
 from headstart.data.written_labels import (
     INCOMPLETE,
     LabelReading,
@@ -45,6 +46,7 @@ class Rows:
     Attributes:
         numbers: which of the table's rows these are, from 0.
         choices: by row, for multiple choice.
+        weights: of all of the table's rows; None where they have none.
     """
 
     table: Table
@@ -52,6 +54,7 @@ class Rows:
     written: WrittenLabels
     numbers: tuple[int, ...] = ()
     choices: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    weights: tuple[float, ...] | None = None
 
     def split(self, index: dict[str, int], group: str | None = None) -> Split:
         """Return the rows with each label by its place in `index`, and the group of each where there is its column."""
@@ -64,6 +67,7 @@ class Rows:
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
             groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
             numbers=self.numbers,
+            weights=None if self.weights is None else tuple(self.weights[row] for row in self.numbers),
         )
 
 
@@ -91,6 +95,7 @@ class UncutRows:
             UsageError: if options cannot go together, or there are too few rows to cut.
         """
         done = cut(self.splits, options, self.classes)
+        done = replace(done, splits=for_training_alone(done.splits))
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
         task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
         return TaskData(
@@ -139,12 +144,13 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     reading = reading_of(tables[TRAIN], columns, options)
     notes = [*choice.notes, *reading.notes, *of_splits, *(note for table in tables.values() for note in said_by(table))]
     if len(tables) == 1:
-        used = (*columns.text, *columns.choices, columns.label, options.group, options.split_column)
+        used = (*columns.text, *columns.choices, columns.label, options.group, options.split_column, options.weight)
         notes += unused_column_of_splits(training_table, used)
     if options.drop_incomplete:
         tables, dropped = _without_incomplete(tables, columns, reading.notation)
         notes += dropped
     rows = {split: _rows(table, columns, reading, faults) for split, table in tables.items()}
+    rows[TRAIN] = replace(rows[TRAIN], weights=read_weights(tables[TRAIN], options, faults))
     faults += _class_faults(rows)
     faults += [fault for table in tables.values() for fault in _group_faults(table, options.group)]
     if faults:
@@ -155,6 +161,9 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     classes = sorted_labels(rows[TRAIN].written.first_rows, map(reading.name, declared)) if kind.has_classes else ()
     index = {name: number for number, name in enumerate(classes)}
     splits = {split: each.split(index, options.group) for split, each in rows.items()}
+    if options.weight is not None:
+        splits[TRAIN] = without_equal_weights(splits[TRAIN])
+        notes += weight_notes(splits[TRAIN], options.weight, "in training; in scores every row counts the same")
     return UncutRows(
         name=name_of(file),
         columns=columns,
@@ -241,6 +250,7 @@ def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -
     faults = list(table.faults)
     table = with_label_sets(table, columns.label, faults)
     missing = _missing_of(table, columns)
+    missing += [table.fault(each) for each in column_problems(tuple(table.columns), {"weight": options.weight})]
     if faults or missing:
         raise _data_error([*faults, *missing])
     reading = reading_for(table, columns, task.kind, task.labels, options)
@@ -249,11 +259,15 @@ def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -
         tables, dropped = _without_incomplete({"": table}, columns, reading.notation)
         table, notes = tables[""], [*notes, *dropped]
     rows = _rows(table, columns, reading, faults)
+    rows = replace(rows, weights=read_weights(table, options, faults))
     index = {name: number for number, name in enumerate(task.labels)}
     unknown = unknown_classes(table, rows.written, index, "the model's") if index else []
     if faults or unknown:
         raise _data_error([*faults, *unknown], _labels_remedy(rows.written, index) if unknown else "")
-    return LabelledRows(split=rows.split(index), notes=tuple(dict.fromkeys(notes)))
+    split = without_equal_weights(rows.split(index))
+    if options.weight is not None:
+        notes += weight_notes(split, options.weight, "in these scores")
+    return LabelledRows(split=split, notes=tuple(dict.fromkeys(notes)))
 
 
 def _labels_remedy(written: WrittenLabels, known: Mapping[str, int]) -> str:
@@ -319,11 +333,11 @@ def _choose(table: Table, options: FileOptions) -> ColumnChoice:
     """Return the columns; the group's is text or label only where it is named so, or nothing else can be."""
     if not table.columns:
         return ColumnChoice(columns=None)
-    wanted = {"group": options.group, "split_column": options.split_column}
+    wanted = {"group": options.group, "split_column": options.split_column, "weight": options.weight}
     problems = column_problems(tuple(table.columns), wanted)
     if problems:
         return ColumnChoice(columns=None, problems=problems)
-    names = [name for name in table.columns if name != options.split_column]
+    names = [name for name in table.columns if name not in (options.split_column, options.weight)]
     label_sets = split_list(options.label or "") if options.label not in names else ()
     if len(label_sets) > 1 and any(name in names for name in label_sets):
         if problems := column_problems(names, {f"label {number}": name for number, name in enumerate(label_sets, 1)}):

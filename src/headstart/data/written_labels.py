@@ -193,7 +193,7 @@ def _refuse_unused(kind: Kind, options: FileOptions) -> None:
     if options.decimal not in (".", ","):
         raise UsageError(f"`decimal` was given as {options.decimal!r}", allowed="  It is '.' or ','.")
     unused = {
-        "decimal": options.decimal != "." and not kind.has_units,
+        "decimal": options.decimal != "." and not kind.has_units and options.weight is None,
         "separator": options.separator is not None and not kind.takes_several,
         "labels": bool(options.labels) and not kind.has_classes,
         "merge_labels": options.merge_labels and not kind.has_classes,

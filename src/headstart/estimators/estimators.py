@@ -16,10 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
+from headstart.data.row_weights import without_equal_weights
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
 from headstart.estimators.parameters import OFFERED, read_parameters, read_search, read_seed
-from headstart.estimators.targets import Targets, read_classes, read_numbers
+from headstart.estimators.targets import Targets, read_classes, read_numbers, read_weights
 from headstart.estimators.texts import Rows, column_like_labels, column_names, read_texts
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.methods import check_method
@@ -88,20 +89,21 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             if name != "self":
                 setattr(self, name, value)
 
-    def _fit(self, X: Any, targets: Targets) -> Self:
+    def _fit(self, X: Any, targets: Targets, sample_weight: Any) -> Self:
         """Train on rows and their labels."""
         names, texts = column_names(X), read_texts(X)
         if len(targets.labels) != len(texts):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {[len(texts), len(targets.labels)]}"
             )
+        weights = read_weights(sample_weight, len(texts))
         column = column_like_labels(texts, targets.written)
         if column is not None:
             name = repr(names[column]) if names else f"number {column}"
             raise ValueError(f"the column {name} of X is y itself: leave it out of X")
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), Path(folder))
-            data, search = _task_data(texts, targets), read_search(self.get_params(deep=False))
+            data, search = _task_data(texts, targets, weights), read_search(self.get_params(deep=False))
             self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), Path(folder))
         self.n_features_in_ = len(texts[0])
         if names is not None:
@@ -157,23 +159,25 @@ class HeadstartClassifier(ClassifierMixin, HeadstartEstimator):  # type: ignore[
         run_: the run's record: stages, losses, cost.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on n texts, or n pairs of texts, and their labels.
 
         Args:
             X: n strings, n pairs of strings, or a table with one or two columns of strings.
             y: [n] labels of any sortable kind, two classes or more; or [n, c] of 0 and 1, for multi-label answers: an
                 array, a sparse matrix, or a table whose columns name the classes.
+            sample_weight: [n] how much each row counts, 0 or more: one of 2 counts as two rows, one of 0 is left out.
+                Only their ratios matter, so that twice all weights changes nothing. None counts every row the same.
 
         Raises:
             ValueError: if X holds no texts, or y among them; lengths differ; a label is missing; or there are fewer
-                than two classes.
+                than two classes; or a weight is below 0 or not finite, or all are 0.
             UsageError: if the options cannot work together.
             HeadstartError: if the run diverged or failed.
         """
         targets = read_classes(y)
         self.classes_ = targets.classes
-        return self._fit(X, targets)
+        return self._fit(X, targets, sample_weight)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Return probabilities [n, c], columns as in `classes_`; rows add up to 1, multi-label rows need not."""
@@ -195,19 +199,21 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         run_: the run's record: stages, losses, cost.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on n texts, or n pairs of texts, and their numbers.
 
         Args:
             X: n strings, n pairs of strings, or a table with one or two columns of strings.
             y: [n] finite numbers.
+            sample_weight: as in `HeadstartClassifier.fit`.
 
         Raises:
-            ValueError: if X holds no texts, lengths differ, or a number is not finite.
+            ValueError: if X holds no texts, lengths differ, a number is not finite; or a weight is below 0 or not
+                finite, or all are 0.
             UsageError: if the options cannot work together.
             HeadstartError: if the run diverged or failed.
         """
-        return self._fit(X, read_numbers(y))
+        return self._fit(X, read_numbers(y), sample_weight)
 
     def predict(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the number of each row [n]."""
@@ -280,7 +286,7 @@ def _warn_of_collapse(saved: SavedModel, data: TaskData) -> None:
         )
 
 
-def _task_data(texts: Rows, targets: Targets) -> TaskData:
+def _task_data(texts: Rows, targets: Targets, weights: tuple[float, ...] | None) -> TaskData:
     task = Task(
         name=TASK_NAME,
         kind=targets.kind,
@@ -288,5 +294,7 @@ def _task_data(texts: Rows, targets: Targets) -> TaskData:
         label_column="label",
         labels=targets.names,
     )
-    splits = {"train": Split.of(texts=texts, labels=targets.labels)}
+    rows = Split.of(texts=texts, labels=targets.labels, weights=weights)
+    counted = [row for row, weight in enumerate(weights or ()) if weight]
+    splits = {"train": without_equal_weights(rows.take(counted) if weights is not None else rows)}
     return TaskData(task=task, splits=splits, fingerprint=fingerprint(task, splits))

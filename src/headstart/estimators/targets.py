@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,25 @@ def read_numbers(y: Any) -> Targets:
         raise ValueError("y holds NaN or infinity")
     labels = tuple(float(value) for value in numbers)
     return Targets(kind=kind_named("regression"), labels=labels, classes=np.array([]))
+
+
+def read_weights(sample_weight: Any, num_rows: int) -> tuple[float, ...] | None:
+    """Return the weights of n rows; None where they have none.
+
+    Raises:
+        ValueError: if there are not n, one is below 0 or not finite, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    values = column_or_1d(_plain(sample_weight), dtype=np.float64, warn=True)
+    if len(values) != num_rows:
+        raise ValueError(f"sample_weight has {len(values)} values, and X has {num_rows} rows")
+    for row, value in enumerate(values.tolist()):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"sample_weight[{row}] is {value!r}, and not a finite number that is 0 or more")
+    if not values.any():
+        raise ValueError("sample_weight is 0 everywhere: no row would count")
+    return tuple(values.tolist())
 
 
 def _plain(y: Any) -> Any:

@@ -31,6 +31,8 @@ class TaskSource:
         inner_folds: the training rows are cut into this many folds; a run trains without one of them, and is scored on
             that one. None where they are not cut.
         inner_fold: the fold that is held out, from 0: each run has its own.
+        rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
+        draw: which draw of these.
     """
 
     name: str
@@ -41,14 +43,22 @@ class TaskSource:
     evaluate_on: tuple[TaskSource, ...] = ()
     inner_folds: int | None = None
     inner_fold: int = 0
+    rows_per_class: int | None = None
+    draw: int = 0
 
     def at(self, seed: int) -> TaskSource:
-        """Return the source of the run with this seed: runs go through the folds one after another."""
+        """Return the source of the run with this seed: runs go through the folds, and through draws of few rows."""
+        source = self if self.rows_per_class is None else replace(self, draw=seed)
         if self.inner_folds is not None:
-            return replace(self, inner_fold=seed % self.inner_folds)
+            return replace(source, inner_fold=seed % self.inner_folds)
         if self.options.folds is None:
-            return self
-        return replace(self, options=replace(self.options, fold=seed % self.options.folds))
+            return source
+        return replace(source, options=replace(self.options, fold=seed % self.options.folds))
+
+    @property
+    def whole(self) -> TaskSource:
+        """The source of all rows that draws and inner folds are from."""
+        return replace(self, inner_folds=None, inner_fold=0, rows_per_class=None, draw=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +82,7 @@ class Evaluation:
         selection_fraction: share of the training rows that a strategy chooses on instead of training on them.
         others: what the finished model is scored on beside the task's own split.
         trains_on_validation: the validation rows, which were cut off for an earlier score, are trained on as well.
+        rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
     """
 
     split: str | None = "validation"
@@ -81,6 +92,7 @@ class Evaluation:
     selection_fraction: float = 0.0
     others: tuple[OtherRows, ...] = ()
     trains_on_validation: bool = False
+    rows_per_class: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +144,8 @@ class Experiment:
             del values["evaluation"]["trains_on_validation"]
         for stage in values["plan"]:
             _leave_out_what_is_off(stage)
+        if self.evaluation.rows_per_class is None:
+            del values["evaluation"]["rows_per_class"]  # As before there was such a thing.
         return _digest(values)
 
 

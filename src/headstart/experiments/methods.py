@@ -172,6 +172,4 @@ def _check(specs: Sequence[Spec], asked: Sequence[str], training: TrainingOption
 
 def _stage_names(strategies: Sequence[Strategy]) -> list[str]:
     """Return the names of the stages that any of the strategies has."""
-    names = {"finetune" for strategy in strategies if strategy.tunes_backbone}
-    names |= {"adapter" if each.takes_adapter else "probe" for each in strategies if each.tunes_head_first}
-    return sorted(names)
+    return sorted(frozenset().union(*(each.stage_kinds for each in strategies)))

@@ -50,7 +50,7 @@ def default_evaluation(source: TaskSource, rows: TaskRows) -> Evaluation:
         OtherRows(name=other.name, fingerprint=rows.other(source, other).fingerprint) for other in source.evaluate_on
     )
     split = rows.of(source).task.evaluation_split
-    return Evaluation(split=split, folds=source.options.folds, others=others)
+    return Evaluation(split=split, folds=source.options.folds, others=others, rows_per_class=source.rows_per_class)
 
 
 def run_options(

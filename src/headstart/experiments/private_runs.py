@@ -95,7 +95,7 @@ def _faults(
     experiment: Experiment, privacy: PrivacyConfig, overrides: Sequence[TrainerOverride], tokens: TokenizedSplit
 ) -> Iterator[UsageError]:
     yield from _budget_faults(experiment, privacy, len(tokens))
-    yield from _row_faults(experiment)
+    yield from _row_faults(experiment, tokens)
     training = experiment.training
     if tokens.num_sequences is not None:
         yield UsageError(
@@ -135,8 +135,14 @@ def _budget_faults(experiment: Experiment, privacy: PrivacyConfig, num_rows: int
         )
 
 
-def _row_faults(experiment: Experiment) -> Iterator[UsageError]:
-    """Yield what would be taken from the private rows without noise."""
+def _row_faults(experiment: Experiment, tokens: TokenizedSplit) -> Iterator[UsageError]:
+    """Yield what would be taken from the private rows without noise, or let one of them count for more than it may."""
+    if tokens.weights is not None:
+        yield UsageError(
+            "weights of rows (`weight`) do not go with `dp`: each row may change an update equally much at most, and "
+            "the weights themselves are private",
+            remedy="  Leave it out.",
+        )
     loss = experiment.training.loss
     if loss.class_weights:
         yield UsageError(

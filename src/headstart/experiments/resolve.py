@@ -24,7 +24,7 @@ from headstart.training.arguments import CHECKPOINTING, split_neutral
 from headstart.training.config import TrainerOverride, TrainingConfig
 
 DEFAULT_STAGE1_FRACTION = 0.1
-STAGE_NAMES = ("probe", "adapter", "finetune")
+STAGE_NAMES = ("probe", "adapter", "contrastive", "finetune")
 
 
 def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experiment:
@@ -182,9 +182,9 @@ def _budget(options: Options, strategy: Strategy, num_steps: int) -> Budget:
     """Return the steps of all stages; with Stage 1 on top these are more, and Stage 2 keeps `num_steps`."""
     given = options.method.stage1_fraction
     fraction = DEFAULT_STAGE1_FRACTION if given is None else given
-    budget = Budget(num_steps=num_steps, stage1_fraction=fraction)
+    budget = Budget(num_steps=num_steps, stage1_fraction=fraction, batch_size=options.training.rows_per_batch)
     if not options.training.stage1_on_top or not strategy.has_first_stage:
         return budget
     first, _ = budget.split()
     total = num_steps + strategy.num_first_stages * first
-    return Budget(num_steps=total, stage1_fraction=first / total)
+    return replace(budget, num_steps=total, stage1_fraction=first / total)

@@ -24,7 +24,7 @@ def resolve_loss(
     *,
     label_smoothing: float = 0.0,
     class_weights: Sequence[float] | None = None,
-    class_counts: Sequence[int] = (),
+    class_counts: Sequence[float] = (),
     scale: Scale = RAW,
 ) -> LossConfig:
     """Return a loss with all that it needs to know of the training rows, checked.
@@ -34,7 +34,7 @@ def resolve_loss(
         spec: a name of `LOSSES` with its options.
         label_smoothing: from 0 up to but not including 1.
         class_weights: one per class, above 0; None where all are equal.
-        class_counts: training rows of each class; a class without any counts as one.
+        class_counts: training rows of each class, or their weights added up; a class without any counts as one.
         scale: the units that numbers are learned in.
 
     Raises:
@@ -58,7 +58,7 @@ def resolve_loss(
         raise UsageError(
             f"`label_smoothing` would have no defined effect on the loss {spec.name!r}", remedy="  Leave one out."
         )
-    counts = [max(1, count) for count in class_counts] if loss.needs_frequencies else []
+    counts = [count or 1 for count in class_counts] if loss.needs_frequencies else []
     return LossConfig(
         spec=spec,
         label_smoothing=label_smoothing,
@@ -72,13 +72,13 @@ def _fits(loss: type[CrossEntropy], kind: Kind) -> bool:
     return (kind.has_classes or not loss.needs_classes) and (kind.picks_one or not loss.needs_frequencies)
 
 
-def resolve_class_weights(choice: str, task: Task, counts: Sequence[int], num_rows: int) -> tuple[float, ...] | None:
+def resolve_class_weights(choice: str, task: Task, counts: Sequence[float], num_rows: int) -> tuple[float, ...] | None:
     """Return one weight per class; None where all are equal.
 
     Args:
         choice: "none", "balanced", or a JSON file that holds an object of label: weight.
         task: says the classes.
-        counts: training rows of each class.
+        counts: training rows of each class, or their weights added up.
         num_rows: training rows in all.
 
     Raises:

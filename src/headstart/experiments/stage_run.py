@@ -172,6 +172,8 @@ class StageRun:
         def calibrated() -> Mapping[str, Any]:
             tokens = data.tokens("train")
             targets = {"labels": classifier.kind.label_tensor(tokens.labels or [], len(classifier.labels))}
+            if tokens.weights is not None:
+                targets["weights"] = torch.tensor(tokens.weights, dtype=torch.float32)
             logits = fp32_logits(data, classifier.model, tokens)
             return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headstart.data.examples import TaskData, class_counts
+from headstart.data.row_weights import class_totals
 from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.experiments.label_scale import scale_of
 from headstart.experiments.options import TrainingOptions
@@ -25,7 +26,7 @@ class TableFacts:
         task: kind of answer, classes, columns.
         fingerprint: SHA-256 of all rows and labels.
         num_rows: to train on.
-        class_counts: rows to train on of each class; empty where answers are not classes.
+        class_counts: rows to train on of each class, or their weights added up; empty where answers are not classes.
         scale: of the labels to train on, where these are numbers.
         evaluation: the rows to report on, and those that were set aside.
     """
@@ -33,7 +34,7 @@ class TableFacts:
     task: Task
     fingerprint: str
     num_rows: int
-    class_counts: tuple[int, ...]
+    class_counts: tuple[float, ...]
     scale: Scale = RAW
     evaluation: Evaluation
 
@@ -52,7 +53,7 @@ def check_rows(training: TrainingOptions, data: TaskData) -> None:
 
 
 def loss_of(
-    training: TrainingOptions, task: Task, counts: Sequence[int], num_rows: int, scale: Scale = RAW
+    training: TrainingOptions, task: Task, counts: Sequence[float], num_rows: int, scale: Scale = RAW
 ) -> LossConfig:
     """Return the loss that options name, for a task with so many training rows of each class, and in all.
 
@@ -81,7 +82,7 @@ def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluati
         task=data.task,
         fingerprint=data.fingerprint,
         num_rows=len(train),
-        class_counts=class_counts(data.task, train),
+        class_counts=class_totals(data.task, train),
         scale=scale_of(data.task.kind, train.labels or ()),
         evaluation=evaluation,
     )

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headstart.data.examples import Split, TaskData, joined
+from headstart.data.few_rows import with_rows_per_class
 from headstart.data.holdout import fold_of, hold_out
 from headstart.data.loading import fingerprint, load_task
+from headstart.data.row_weights import with_mean_one
 from headstart.data.user_rows import VALIDATION, UncutRows, read_file, read_labelled
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Evaluation, TaskSource
@@ -52,6 +54,13 @@ class TaskRows:
             CheckpointError: if rows that were stored are missing or damaged.
         """
         source = replace(source, evaluate_on=(), inner_folds=None, inner_fold=0)
+        if source.rows_per_class is not None:
+            few, whole = source.rows_per_class, source.whole
+            return self.kept.get(
+                ("few", source),
+                lambda: with_rows_per_class(self.of(whole), few, source.draw),
+                lambda data: _reference_bytes(data.splits.values()),
+            )
         if source.file is None:
             return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
         # Asked for every time: what cuts refer to is as much in use as they are.
@@ -65,7 +74,7 @@ class TaskRows:
         return source.file is not None and VALIDATION not in self._uncut(source).splits
 
     def _uncut(self, source: TaskSource) -> UncutRows:
-        whole = replace(source, evaluate_on=(), inner_folds=None, inner_fold=0).at(0)
+        whole = replace(source.whole, evaluate_on=()).at(0)
         return self.kept.get(("uncut", whole), lambda: read_file(str(whole.file), whole.options), _text_bytes)
 
     def other(self, source: TaskSource, other: TaskSource) -> TaskData:
@@ -97,6 +106,7 @@ def _parts(data: TaskData, source: TaskSource, evaluation: Evaluation) -> Parts:
         rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
     if evaluation.selection_fraction > 0:
         rest, choose = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
+    rest = with_mean_one(rest)
     if evaluation.split is None:
         return Parts(train=rest, report=EMPTY, choose=choose)
     report = held_out if evaluation.split == "holdout" else data.splits[evaluation.split]

@@ -29,21 +29,28 @@ class ClassScores:
     num_answered: int
 
 
-def class_scores(classes: Sequence[str], labels: Values, decisions: Values) -> tuple[ClassScores, ...]:
+def class_scores(
+    classes: Sequence[str], labels: Values, decisions: Values, weights: Values | None = None
+) -> tuple[ClassScores, ...]:
     """Return the scores of each class, in their order, by scikit-learn.
 
     Args:
         classes: their names by index.
         labels: right classes [n], or 0 and 1 for each class [n, c].
         decisions: what was answered, of the same shape.
+        weights: [n], of each row, in the three scores; None where each counts the same.
     """
     import numpy as np
     from sklearn.metrics import precision_recall_fscore_support
 
     indices = list(range(len(classes)))
-    found = precision_recall_fscore_support(labels, decisions, labels=indices, average=None, zero_division=0.0)
-    is_one = decisions.ndim == 1
-    answered = np.bincount(decisions, minlength=len(classes)) if is_one else decisions.sum(axis=0)
+    *found, _ = precision_recall_fscore_support(
+        labels, decisions, labels=indices, average=None, zero_division=0.0, sample_weight=weights
+    )
+
+    def num_rows_of(values: Values) -> Values:
+        return np.bincount(values, minlength=len(classes)) if values.ndim == 1 else values.sum(axis=0)
+
     return tuple(
         ClassScores(
             name=name,
@@ -53,5 +60,7 @@ def class_scores(classes: Sequence[str], labels: Values, decisions: Values) -> t
             num_rows=int(num_rows),
             num_answered=int(num_answered),
         )
-        for name, precision, recall, f1, num_rows, num_answered in zip(classes, *found, answered, strict=True)
+        for name, precision, recall, f1, num_rows, num_answered in zip(
+            classes, *found, num_rows_of(labels), num_rows_of(decisions), strict=True
+        )
     )

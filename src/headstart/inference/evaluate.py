@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from headstart import metrics
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split
+from headstart.data.row_weights import with_mean_one
 from headstart.inference.class_scores import ClassScores, class_scores
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
@@ -48,7 +51,7 @@ def evaluate(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Scores:
-    """Return metrics of a model on labelled examples.
+    """Return metrics of a model on labelled examples, weighed where these have weights.
 
     Args:
         saved: the model.
@@ -68,11 +71,12 @@ def evaluate(
     task = saved.info.task
     predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
     right = task.kind.label_array(split.labels, task.num_labels)
+    weights = None if split.weights is None else np.asarray(with_mean_one(split).weights)
     names = metric_names or task.metrics
     return Scores(
-        scores=metrics.compute(names, right, predictions.decisions, split.groups),
-        constant_scores=constant_scores(task.kind, names, right, split.groups),
-        classes=class_scores(task.labels, right, predictions.decisions) if task.kind.has_classes else (),
+        scores=metrics.compute(names, right, predictions.decisions, split.groups, weights),
+        constant_scores=constant_scores(task.kind, names, right, split.groups, weights),
+        classes=class_scores(task.labels, right, predictions.decisions, weights) if task.kind.has_classes else (),
         num_rows=len(split),
         num_truncated=predictions.num_truncated,
         is_degenerate=task.kind.says_nothing(right, predictions.answers, predictions.decisions),

@@ -144,19 +144,20 @@ class Kind(ABC):
 
         return np.asarray(labels, dtype=self.dtype)
 
-    def balanced_weights(self, class_counts: Sequence[int], num_rows: int) -> tuple[float, ...]:
+    def balanced_weights(self, class_counts: Sequence[float], num_rows: int) -> tuple[float, ...]:
         """Return weights inverse to the classes' frequencies, n / (c n_i), as scikit-learn's "balanced" has them.
 
         A class without any of the `num_rows` training rows counts as one.
         """
-        counts = [max(1, count) for count in class_counts]
+        counts = [count or 1 for count in class_counts]
         return tuple(sum(counts) / (len(counts) * count) for count in counts)
 
     @abstractmethod
-    def constants(self, labels: Values) -> list[Values]:
+    def constants(self, labels: Values, weights: Values | None = None) -> list[Values]:
         """Return answers, each of the shape of one label, of which one suits labels best as the only answer to all.
 
-        Which of them that is depends on the metric: `headstart.tasks.constants` chooses.
+        Which of them that is depends on the metric: `headstart.tasks.constants` chooses. `weights` are those of the
+        rows; None where each counts the same.
         """
 
     @abstractmethod
@@ -248,8 +249,22 @@ class Kind(ABC):
         """Return what is scored against the labels, from `answers`."""
 
     @abstractmethod
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
-        """Return the mean loss, from fp32 logits per example and labels as `label_tensor` makes them."""
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return the mean loss.
+
+        Each example's loss is multiplied by its weight, and the sum is divided by what it is without weights: by n, not
+        by the weights of a batch, by which a row alone in its batch would count the same whatever its weight. With
+        weights of mean 1 over all rows the mean over the batches is then the weighted mean of the rows' losses, however
+        they are cut into batches.
+
+        Args:
+            logits: per example, fp32, [n, k].
+            labels: as `label_tensor` makes them.
+            config: what is minimised.
+            weights: [n], of mean 1 over all training rows; None where every example counts the same.
+        """
 
     @abstractmethod
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:

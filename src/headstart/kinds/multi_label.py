@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, final
 
@@ -69,14 +69,14 @@ class MultiLabel(Kind):
             chosen[row, list(classes if isinstance(classes, tuple) else (int(classes),))] = 1
         return chosen
 
-    def balanced_weights(self, class_counts: Sequence[int], num_rows: int) -> tuple[float, ...]:
+    def balanced_weights(self, class_counts: Sequence[float], num_rows: int) -> tuple[float, ...]:
         """Return for each class the rows without it over those with it: both then weigh the same; each counts as one.
 
         Source: torch's `BCEWithLogitsLoss`, on `pos_weight`.
         """
         return tuple(max(1, num_rows - count) / max(1, count) for count in class_counts)
 
-    def constants(self, labels: Values) -> list[Values]:
+    def constants(self, labels: Values, weights: Values | None = None) -> list[Values]:
         """Return three sets, [c] each: the best under micro F1, under macro F1, and as a whole (accuracy).
 
         A constant set of s classes, of which the rows have t in all, has the micro F1 2 t / (s n + p), where p counts
@@ -85,13 +85,17 @@ class MultiLabel(Kind):
         """
         import numpy as np
 
-        counts = labels.sum(axis=0)
+        weights = np.ones(len(labels), dtype=np.int64) if weights is None else weights
+        counts = weights @ labels
         by_frequency = np.argsort(-counts, kind="stable")
         sizes = np.arange(1, len(counts) + 1)
-        micro_f1 = 2 * counts[by_frequency].cumsum() / (sizes * len(labels) + counts.sum())
+        micro_f1 = 2 * counts[by_frequency].cumsum() / (sizes * weights.sum() + counts.sum())
         most_frequent = np.zeros(len(counts), dtype=np.int64)
         most_frequent[by_frequency[: micro_f1.argmax() + 1]] = 1
-        ((commonest, _),) = Counter(row.tobytes() for row in labels.astype(np.int64)).most_common(1)
+        totals: defaultdict[bytes, float] = defaultdict(float)
+        for row, weight in zip(labels.astype(np.int64), weights.tolist(), strict=True):
+            totals[row.tobytes()] += weight
+        commonest = max(totals, key=totals.__getitem__)
         every_class = np.asarray(counts > 0, dtype=np.int64)
         return [most_frequent, every_class, np.frombuffer(commonest, dtype=np.int64)]
 
@@ -111,19 +115,21 @@ class MultiLabel(Kind):
         """Return 1 for each class that is at least as probable as not, [n, c]."""
         return (answers >= 0.5).long()
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean over examples and classes; smoothing moves every target towards one half.
 
         A class's weight multiplies the loss where the class is right (`pos_weight`), and leaves it where it is not.
         """
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        loss, weights, smoothing = config.loss, config.weights(logits), config.label_smoothing
+        loss, of_classes, smoothing = config.loss, config.weights(logits), config.label_smoothing
         targets = labels.float() * (1 - smoothing) + smoothing / 2
-        losses = binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
+        losses = binary_cross_entropy_with_logits(logits, targets, pos_weight=of_classes, reduction="none")
         if loss.has_factor:
             losses = losses * loss.factor(logits.where(labels > 0, -logits).sigmoid())
-        return losses.mean()
+        return losses.mean() if weights is None else (losses * weights.unsqueeze(-1)).mean()
 
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the mean of the two Kullback-Leibler divergences of each class, in nats, averaged over classes."""

@@ -20,7 +20,7 @@ class OneOfSeveral(Kind, ABC):
 
     picks_one = True
 
-    def constants(self, labels: Values) -> list[Values]:
+    def constants(self, labels: Values, weights: Values | None = None) -> list[Values]:
         """Return the answer that most labels are, the first of equals, and of two answers the other one too.
 
         With more than two answers the most frequent is the best under every metric. A metric of two may be about the
@@ -28,7 +28,7 @@ class OneOfSeveral(Kind, ABC):
         """
         import numpy as np
 
-        counts = np.bincount(labels.astype(np.int64))
+        counts = np.bincount(labels.astype(np.int64), weights=weights)
         found = [np.asarray(answer) for answer in np.argsort(-counts, kind="stable") if counts[answer]]
         return found if len(found) <= 2 else found[:1]
 
@@ -47,17 +47,26 @@ class OneOfSeveral(Kind, ABC):
         """Return indices [n]."""
         return answers.argmax(dim=-1)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean over examples, each weighed by its class; smoothing spreads a share over all answers."""
         from torch.nn import functional
 
-        loss, weights = config.loss, config.weights(logits)
+        loss, of_classes, smoothing = config.loss, config.weights(logits), config.label_smoothing
         logits = loss.adjusted(logits, config.frequencies)
+        if not loss.has_factor and weights is None:
+            return functional.cross_entropy(logits, labels, weight=of_classes, label_smoothing=smoothing)
         if not loss.has_factor:
-            return functional.cross_entropy(logits, labels, weight=weights, label_smoothing=config.label_smoothing)
-        log_probability = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
-        losses = -loss.factor(log_probability.exp()) * log_probability
-        return losses.mean() if weights is None else (losses * weights[labels]).sum() / weights[labels].sum()
+            losses = functional.cross_entropy(
+                logits, labels, weight=of_classes, label_smoothing=smoothing, reduction="none"
+            )
+        else:
+            log_probability = functional.log_softmax(logits, dim=-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+            losses = -loss.factor(log_probability.exp()) * log_probability
+            losses = losses if of_classes is None else losses * of_classes[labels]
+        losses = losses if weights is None else losses * weights
+        return losses.mean() if of_classes is None else losses.sum() / of_classes[labels].sum()
 
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the mean of both Kullback-Leibler divergences, in nats; choices that a row lacks count nothing."""

@@ -62,11 +62,16 @@ class Regression(Kind):
         is_useless = len(distinct) == 1 < len(cells)
         return f"all rows have the number {distinct.pop():g}: they teach nothing" if is_useless else ""
 
-    def constants(self, labels: Values) -> list[Values]:
+    def constants(self, labels: Values, weights: Values | None = None) -> list[Values]:
         """Return the mean and the median: the best under squared and under absolute errors; correlations are 0."""
         import numpy as np
 
-        return [np.asarray(labels.mean()), np.asarray(np.median(labels))]
+        if weights is None:
+            return [np.asarray(labels.mean()), np.asarray(np.median(labels))]
+        order = np.argsort(labels)
+        reached = np.cumsum(weights[order])
+        median = labels[order[np.searchsorted(reached, reached[-1] / 2)]]
+        return [np.asarray(np.average(labels, weights=weights)), np.asarray(median)]
 
     def variance(self, labels: Values) -> float:
         """Return the numbers' variance."""
@@ -103,11 +108,16 @@ class Regression(Kind):
         """Return values [n]."""
         return answers.squeeze(-1)
 
-    def loss(self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, config: LossConfig, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean squared error in the units of the scale, in which the logits are."""
         from torch.nn.functional import mse_loss
 
-        return mse_loss(logits.squeeze(-1), config.scale.standard(labels).float())
+        values, targets = logits.squeeze(-1), config.scale.standard(labels).float()
+        if weights is None:
+            return mse_loss(values, targets)
+        return (mse_loss(values, targets, reduction="none") * weights).mean()
 
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the mean squared difference in the units of the scale."""

@@ -14,12 +14,12 @@ from headstart.data.holdout import fold_of, hold_out
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
-from headstart.fitted.fit import FittedHead, fit_head
+from headstart.fitted.fitted_head import FittedHead
 from headstart.kinds.kind import Answers
 from headstart.metrics import BY_GROUP, compute
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
-from headstart.search.first_model import Fit
+from headstart.search.first_model import Fit, fit_on
 from headstart.search.race import Tried as TriedCandidate
 from headstart.search.trials import Use
 from headstart.stats.intervals import Interval
@@ -143,9 +143,7 @@ def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows:
 
 
 def _fitted(data: RunData, rows: Split, vectors: NDArray[np.float32], fit: Fit) -> FittedHead:
-    task, places = data.task, list(rows.columns["place"])
-    targets = task.kind.label_array(rows.labels or (), task.num_labels)
-    return fit_head(vectors[places], targets, task.kind, fit.method, num_labels=task.num_labels)
+    return fit_on(data.task, rows, vectors[list(rows.columns["place"])], fit.method)
 
 
 def _decisions(data: RunData, logits: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -5,7 +5,6 @@ Which vector, and which way to fit, inner folds decide together. What is slower 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
 from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import FittedHead
 from headstart.registry import Spec
 from headstart.search.candidates import MANY_CLASSES, NATIVE
 from headstart.search.trials import Candidate, Trials, Use
@@ -101,27 +101,25 @@ def _run_data(trials: Trials, head: Spec) -> RunData:
 
 def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> float:
     """Return the mean of the main metric over inner folds; `vectors` are those of the rows, and maybe of more."""
-    numbered = rows.with_columns(number=tuple(range(len(rows))))
+    numbered = rows.with_columns(place=tuple(range(len(rows))))
     parts = (fold_of(numbered, NUM_FOLDS, fold, FOLD_SEED) for fold in range(NUM_FOLDS))
     return float(np.mean([_held_out_score(task, inside, outside, vectors, method) for inside, outside in parts]))
 
 
 def _held_out_score(task: Task, inside: Split, outside: Split, vectors: NDArray[np.float32], method: str) -> float:
-    known, asked = _taken(vectors, inside), _taken(vectors, outside)
-    head = fit_head(
-        known,
-        task.kind.label_array(inside.labels or (), task.num_labels),
-        task.kind,
-        method,
-        num_labels=task.num_labels,
-    )
-    logits = torch.from_numpy(asked @ head.weight.T + head.bias)
+    head = fit_on(task, inside, _taken(vectors, inside), method)
+    logits = torch.from_numpy(head.logits(_taken(vectors, outside)))
     return score(task, logits, outside.labels or (), outside.groups).scores[task.main_metric]
 
 
-def _taken(vectors: NDArray[np.float32], rows: Split) -> NDArray[np.float64]:
-    numbers: Sequence[int] = rows.columns["number"]
-    return vectors[list(numbers)].astype(np.float64)
+def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> FittedHead:
+    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units."""
+    targets = task.kind.label_array(rows.labels or (), task.num_labels)
+    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=rows.weights)
+
+
+def _taken(vectors: NDArray[np.float32], rows: Split) -> NDArray[np.float32]:
+    return vectors[list(rows.columns["place"])]
 
 
 def fits_native(trials: Trials) -> bool:

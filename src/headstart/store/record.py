@@ -52,6 +52,7 @@ class StageRecord:
         degenerate_others: names of those tasks whose rows were all answered the same, or as good as the same.
         is_degenerate: whether every answer on the reported split was the same, or as good as the same.
         diagnostics: further measurements; None where they were switched off.
+        own_batch_size: rows of its batches where its loss needs batches of its own; None where they are the run's.
         privacy: how the stage was made private; None if it was not. A private stage tells neither its losses (None)
             nor its tokens (0).
     """
@@ -76,6 +77,7 @@ class StageRecord:
     is_degenerate: bool = False
     diagnostics: StageDiagnostics | None = None
     privacy: StagePrivacy | None = None
+    own_batch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class Setting:
         folds: number of folds that the seeds go through; None where all seeds share one split.
         holdout_fraction: share of the training split that is held out to report on.
         chosen_on: the split that learning rates were chosen on.
+        rows_per_class: training rows of each class, drawn anew for each seed; None where all rows are trained on.
     """
 
     rows: str
@@ -60,6 +61,7 @@ class Setting:
     folds: int | None
     holdout_fraction: float
     chosen_on: str
+    rows_per_class: int | None = None
 
 
 def setting_of(experiment: Values) -> Setting:
@@ -92,6 +94,7 @@ def setting_of(experiment: Values) -> Setting:
         folds=evaluation.get("folds"),
         holdout_fraction=evaluation["holdout_fraction"],
         chosen_on=evaluation["chosen_on"],
+        rows_per_class=evaluation.get("rows_per_class"),
     )
 
 

@@ -101,10 +101,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1)."""
+    """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1).
+
+    Attributes:
+        batch_size: rows of an update, which a stage with batches of its own holds its updates against.
+    """
 
     num_steps: int
     stage1_fraction: float = 0.1
+    batch_size: int = 16
 
     def split(self) -> tuple[int, int]:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
@@ -171,6 +176,14 @@ class Strategy(ABC):
     def tunes_head_first(self) -> bool:
         """Whether a stage trains head or adapter without the backbone, so that Stage 1's learning rate is used."""
         return self.has_first_stage or not self.tunes_backbone
+
+    @property
+    def stage_kinds(self) -> frozenset[str]:
+        """The kinds of its stages that have updates."""
+        kinds = {"finetune"} if self.tunes_backbone else set[str]()
+        if self.tunes_head_first:
+            kinds.add("adapter" if self.takes_adapter else "probe")
+        return frozenset(kinds)
 
     @abstractmethod
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:

@@ -28,6 +28,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.executor import Executor
+from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
 from headstart.training.config import RunOptions
 
@@ -135,6 +136,10 @@ def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, mod
 
 def _model_info(data: RunData) -> ModelInfo:
     experiment, training, source = data.run.experiment, data.run.experiment.training, data.run.source
+    reading = None if source.file is None else StoredReading.of(source.file, source.options)
+    if reading is not None and not data.task.kind.has_units:
+        # A decimal sign was that of weights, which other tables need not have.
+        reading = replace(reading, options=replace(reading.options, decimal=AS_GUESSED.decimal))
     return ModelInfo(
         task=data.task,
         head=experiment.head,
@@ -148,5 +153,5 @@ def _model_info(data: RunData) -> ModelInfo:
         stride=training.stride,
         precision=training.precision,
         attention=training.attention,
-        reading=None if source.file is None else StoredReading.of(source.file, source.options),
+        reading=reading,
     )

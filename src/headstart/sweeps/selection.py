@@ -26,7 +26,12 @@ def trials(
     candidates: Sequence[Options], num_trials: int, source: TaskSource, cache: RunDataCache
 ) -> list[tuple[MethodOptions, Run]]:
     """Return the trial runs of one column's candidates; with fewer candidates the trials are spent on more seeds."""
-    evaluation = Evaluation(split="holdout", holdout_fraction=HOLDOUT_FRACTION, folds=source.options.folds)
+    evaluation = Evaluation(
+        split="holdout",
+        holdout_fraction=HOLDOUT_FRACTION,
+        folds=source.options.folds,
+        rows_per_class=source.rows_per_class,
+    )
     runs = []
     for options in candidates:
         experiment = plan_experiment(options, source, cache, evaluation)

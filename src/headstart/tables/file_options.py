@@ -101,6 +101,11 @@ class FileOptions:
     )
     split_column: str | None = option(None, "Column that says for each row: train, validation or test.")
     group: str | None = option(None, "Column of what keeps rows together in every cut, such as a customer's number.")
+    weight: str | None = option(
+        None,
+        "Column of how much each row counts: numbers above 0. In training a row of 2 counts as two. The scores of fit "
+        "and compare count every row once; evaluate weighs the rows that it scores.",
+    )
     validation_fraction: float = option(0.2, "Share of the rows that is held out as validation, above 0 and under 1.")
     folds: int | None = option(None, "Cut a file into this many folds, 2 or more; seed n holds out fold n.")
     drop_leaks: bool = option(

@@ -9,13 +9,19 @@ from headstart.kinds.kind import Kind, Values
 
 
 def constant_scores(
-    kind: Kind, names: Sequence[str], labels: Values, groups: Sequence[str] | None = None
+    kind: Kind,
+    names: Sequence[str],
+    labels: Values,
+    groups: Sequence[str] | None = None,
+    weights: Values | None = None,
 ) -> dict[str, float]:
     """Return each metric's score of its own best constant answer; of other arguments see `best_constant`."""
-    return {name: best_constant(kind, name, labels, groups)[1] for name in names}
+    return {name: best_constant(kind, name, labels, groups, weights)[1] for name in names}
 
 
-def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str] | None = None) -> tuple[Values, float]:
+def best_constant(
+    kind: Kind, metric: str, labels: Values, groups: Sequence[str] | None = None, weights: Values | None = None
+) -> tuple[Values, float]:
     """Return the best constant answer to rows, of the shape of one label, and its score.
 
     Args:
@@ -23,6 +29,7 @@ def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str]
         metric: a name of `headstart.metrics.KNOWN`.
         labels: of at least one row, as `Kind.label_array` makes them.
         groups: of each row, for metrics of groups.
+        weights: of each row; None where each counts the same.
 
     Raises:
         UsageError: if the metric cannot score such labels.
@@ -32,9 +39,9 @@ def best_constant(kind: Kind, metric: str, labels: Values, groups: Sequence[str]
     def score(constant: Values) -> float:
         answers = np.empty_like(labels)
         answers[:] = constant
-        return metrics.compute((metric,), labels, answers, groups)[metric]
+        return metrics.compute((metric,), labels, answers, groups, weights)[metric]
 
-    constants = kind.constants(labels)
+    constants = kind.constants(labels, weights)
     scores = [score(constant) for constant in constants]
     best = min(scores) if metric in metrics.ERRORS else max(scores)
     return constants[scores.index(best)], best

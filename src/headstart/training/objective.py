@@ -23,7 +23,8 @@ class Objective:
 
         Args:
             logits: per sequence, [s, k].
-            targets: `labels` as `PaddingCollator` makes them, and `num_sequences` where examples have several.
+            targets: `labels` as `PaddingCollator` makes them, `num_sequences` where examples have several, and
+                `weights` where examples do not count the same.
         """
         per_example = self.kind.example_logits(logits.float(), targets.get("num_sequences"))
-        return self.kind.loss(per_example, targets["labels"], self.config)
+        return self.kind.loss(per_example, targets["labels"], self.config, targets.get("weights"))

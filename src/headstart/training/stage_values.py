@@ -112,6 +112,7 @@ class StageOutcome:
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
             dtypes=self.dtypes,
+            own_batch_size=stage.own_batch_size,
         )
 
 
