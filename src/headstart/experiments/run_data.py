@@ -234,8 +234,12 @@ class RunData:
             data = replace(self, run=replace(self.run, experiment=replace(self.run.experiment, head=head)))
             training = self.run.experiment.training
             found[head] = head_inputs(
-                data.load_classifier(), self.tokens(which), self.collator, batch_size=FEATURE_BATCH_SIZE,
-                precision=training.precision, device=training.device,
+                data.load_classifier(),
+                self.tokens(which),
+                self.collator,
+                batch_size=FEATURE_BATCH_SIZE,
+                precision=training.precision,
+                device=training.device,
             ).vectors
         return found
 
