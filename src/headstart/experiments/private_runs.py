@@ -11,7 +11,7 @@ from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
 from headstart.store.privacy import RunPrivacy, StagePrivacy
-from headstart.strategies.head_origins import PreviousHead
+from headstart.strategies.head_origins import FittedHead, PreviousHead
 from headstart.strategies.strategy import Stage
 from headstart.training.config import PrivacyConfig, TrainerOverride
 from headstart.training.objective import Objective
@@ -159,6 +159,11 @@ def _row_faults(experiment: Experiment, tokens: TokenizedSplit) -> Iterator[Usag
         yield UsageError(f"{experiment.label} chooses on private rows: `dp` cannot account for that")
     if any(stage.head_from == PreviousHead(calibrated=True) for stage in experiment.plan):
         yield UsageError("head_calibration is fitted to the private rows without noise: `dp` cannot account for it")
+    if any(isinstance(stage.head_from, FittedHead) for stage in experiment.plan):
+        yield UsageError(
+            "a head is fitted to the private rows without noise: `dp` cannot account for it",
+            remedy="  Train the head: leave `fit` out of the strategy.",
+        )
 
 
 def _check_gradients(experiment: Experiment, stage: Stage, classifier: Classifier) -> None:

@@ -10,6 +10,7 @@ from headstart.data.batching import PADDING_MULTIPLE
 from headstart.data.tokenisation import Truncation
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment
+from headstart.experiments.fitted_stages import check_fits
 from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
@@ -53,6 +54,7 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
     plan = _in_own_updates(plan, training, table.num_rows)
     changing, _ = split_neutral(overrides_of(training, plan))
     check_plan_fits(plan, model.classifier, repr(model.source.name), _checkpointed(changing))
+    check_fits(plan, model.classifier, config.loss, keep_head=options.model.keep_head)
     return Experiment(
         task=table.task.name,
         task_fingerprint=table.fingerprint,

@@ -27,10 +27,10 @@ class FittedHead:
         strength: of the penalty, as the method's module says.
         scale: what the logits of `ridge` and `lda`, which are no log-probabilities, were multiplied by; 1 for
             `logistic` and for numbers.
-        loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers. NaN
-            where the rows are too few to hold any out.
-        held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None where
-            the rows are too few. The strength was chosen on them.
+        loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers.
+            NaN where the rows are too few to hold any out.
+        held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None
+            where the rows are too few. The strength was chosen on them.
     """
 
     kind: Kind

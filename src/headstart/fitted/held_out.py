@@ -110,7 +110,7 @@ def _counted(rows: Rows, folds: NDArray[int64]) -> NDArray[float64]:
 
 
 def _best_scale(kind: Kind, logits: NDArray[float64], rows: Rows, counted: NDArray[float64]) -> float:
-    """Return what to multiply logits by; half a row is taken to be wrong, or rows without a mistake would want no end."""
+    """Return what to multiply logits by; half a row counts as wrong, or rows without a mistake would want no end."""
     import numpy as np
     from scipy.optimize import minimize_scalar
 

@@ -15,8 +15,8 @@ class Lda(Method):
     """Classes are normal with means of their own and one covariance.
 
     The strength is the shrinkage of the covariance towards a multiple of the identity, from 0 to 1: scikit-learn's
-    `shrinkage` with its solver "lsqr". At 1 the nearest class mean decides. scikit-learn's own takes no weights of rows,
-    and goes through all rows again for each shrinkage.
+    `shrinkage` with its solver "lsqr". At 1 the nearest class mean decides. scikit-learn's own takes no weights of
+    rows, and goes through all rows again for each shrinkage.
     """
 
     name: ClassVar[str] = "lda"

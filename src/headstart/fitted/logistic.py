@@ -28,8 +28,8 @@ class Logistic(Method):
 
     The strength is the weight of half the squared weights beside the summed loss: scikit-learn's 1 / C.
 
-    Source: Tomihari and Sato (NeurIPS 2024), arXiv 2405.16747, section 5, who fit LP-FT's head so. As in their code, the
-    one row w of two classes becomes -w/2 and w/2. They choose C by accuracy, which leaves the head's norm arbitrary;
+    Source: Tomihari and Sato (NeurIPS 2024), arXiv 2405.16747, section 5, who fit LP-FT's head so. As in their code,
+    the one row w of two classes becomes -w/2 and w/2. They choose C by accuracy, which leaves the norm arbitrary;
     here the held-out log loss chooses.
     """
 

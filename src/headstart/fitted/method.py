@@ -70,5 +70,6 @@ class Method(ABC):
         """Return what fits these rows at a strength.
 
         Args:
+            rows: to fit on.
             is_rough: a map is good enough that differs a little from the best.
         """

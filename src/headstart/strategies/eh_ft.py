@@ -81,7 +81,7 @@ class EhFt(Strategy):
         return 1.0 if self.reserve else self.adapter_kept_fraction
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return adapter stage and fine-tuning, a refit between them; without Stage 1 this is plain fine-tuning or LP-FT."""
+        """Return adapter stage and fine-tuning, a refit between them where wanted."""
         if self.refit:
             return self._refitted_plan(budget, optimizers, adapter)
         return head_start_plan(

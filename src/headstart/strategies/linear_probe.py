@@ -44,8 +44,13 @@ class LinearProbe(Strategy):
     tunes_backbone: ClassVar[bool] = False
 
     @property
+    def takes_updates(self) -> bool:
+        """Whether the head is trained."""
+        return not self.fit
+
+    @property
     def tunes_head_first(self) -> bool:
-        """Whether the head is trained by updates."""
+        """Whether Stage 1's learning rate is used."""
         return not self.fit
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:

@@ -153,6 +153,11 @@ class Strategy(ABC):
         return True
 
     @property
+    def takes_updates(self) -> bool:
+        """Whether anything is trained by updates; a head may be fitted instead."""
+        return True
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return False

@@ -28,7 +28,7 @@ def confusion_figure(name: str, counts: NDArray[numpy.int64], names: Sequence[st
     """
     num_classes = len(names)
     has_names = num_classes <= MOST_NAMED
-    left, top = (118.0, 8.0) if has_names else (26.0, 8.0)
+    left, top = (136.0, 8.0) if has_names else (26.0, 8.0)
     size = (_SIDE - left) / num_classes
     bottom = top + num_classes * size
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -39,7 +39,7 @@ def confusion_figure(name: str, counts: NDArray[numpy.int64], names: Sequence[st
     frame = element("rect", class_="grid", x=left, y=top, width=_SIDE - left, height=bottom - top)
     middle = (top + bottom) / 2
     titles = [
-        text("answer", (left + _SIDE) / 2, bottom + (58.0 if has_names else 18.0), anchor="middle", class_="title"),
+        text("answer", (left + _SIDE) / 2, bottom + (74.0 if has_names else 18.0), anchor="middle", class_="title"),
         element(
             "text", "label", class_="title", transform=f"translate(12,{middle:g})rotate(-90)", text_anchor="middle"
         ),
@@ -59,7 +59,7 @@ def confusion_figure(name: str, counts: NDArray[numpy.int64], names: Sequence[st
             *titles,
         ),
         numbers=_numbers(counts, names),
-        height=bottom + (66.0 if has_names else 26.0),
+        height=bottom + (82.0 if has_names else 26.0),
     )
 
 
@@ -108,7 +108,7 @@ def _names(names: Sequence[str], left: float, top: float, bottom: float, size: f
         middle = (number + 0.5) * size
         parts.append(text(shorten(name, 14), left - 6, top + middle + 4, anchor="end"))
         place = f"translate({left + middle + 3:g},{bottom + 12:g})rotate(-35)"
-        parts.append(element("text", shorten(name, 9), transform=place, text_anchor="end"))
+        parts.append(element("text", shorten(name, 12), transform=place, text_anchor="end"))
     return parts
 
 

@@ -20,7 +20,8 @@ class Mistake:
     Attributes:
         number: which of the table's rows it is, from 0.
         label: as the table has it; `answer`: the model's.
-        size: probability of the answer, or of the right class where several may be right; a number's error.
+        size: as text: the probability of the answer, or a number's error. Where a row has several classes, it is the
+            probability of the surest wrong yes or no.
     """
 
     number: int

@@ -40,6 +40,17 @@ class TriedView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowView:
+    """One row of the table as text: its number from 1, its label, what is said instead, and how surely, or ""."""
+
+    number: str
+    texts: tuple[str, ...]
+    label: str
+    other: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitPage:
     """The whole page.
 
@@ -62,8 +73,8 @@ class FitPage:
     answers_figure: Figure | None
     calibration: Calibration | None
     reliability: Figure | None
-    mistakes: tuple[Mistake, ...]
-    suspects: tuple[Suspect, ...]
+    mistakes: tuple[RowView, ...]
+    suspects: tuple[RowView, ...]
     num_suspects: int
     num_judged: int
 
@@ -88,8 +99,8 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         answers_figure=_answers_figure(held_out, facts.kind, names),
         calibration=calibrated,
         reliability=reliability_figure("reliability", calibrated) if calibrated is not None else None,
-        mistakes=mistakes(held_out, facts.kind, names) if held_out is not None else (),
-        suspects=tuple(found[:MOST_SUSPECTS]),
+        mistakes=tuple(map(_mistake_view, mistakes(held_out, facts.kind, names))) if held_out is not None else (),
+        suspects=tuple(_suspect_view(each, facts.kind) for each in found[:MOST_SUSPECTS]),
         num_suspects=len(found),
         num_judged=len(facts.out_of_fold) if facts.out_of_fold is not None else 0,
     )
@@ -108,6 +119,15 @@ def _tried_view(each: Tried, metric: str) -> TriedView:
         note=each.note,
         is_chosen=each.is_chosen,
     )
+
+
+def _mistake_view(each: Mistake) -> RowView:
+    return RowView(number=f"{each.number + 1}", texts=each.texts, label=each.label, other=each.answer, size=each.size)
+
+
+def _suspect_view(each: Suspect, kind: Kind) -> RowView:
+    size = "" if kind.has_units else f"{100 * each.quality:.1f} %"
+    return RowView(number=f"{each.number + 1}", texts=each.texts, label=each.label, other=each.suggested, size=size)
 
 
 def _constant(rows: AnsweredRows | None, facts: FitFacts) -> str:
