@@ -237,6 +237,7 @@ def test_the_greedy_soup_takes_what_does_not_make_it_worse(tiny_checkpoint: Chec
     def finished(name: str, fill: float) -> FinishedStage:
         return FinishedStage(
             stage=replace(stage, name=name),
+            num_steps=stage.num_steps,
             head_digests={},
             backbone_digests={},
             head=lambda: {name: torch.full_like(tensor, fill) for name, tensor in head.items()},
