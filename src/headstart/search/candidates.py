@@ -16,6 +16,8 @@ from headstart.search.trials import Candidate
 MANY_CLASSES = 20
 """From more classes on each has few rows, and the features need longer to follow a fitted head."""
 SHORT_EPOCHS, SHORT_EPOCHS_MANY = 2.5, 4.0
+CONTRASTIVE_ROWS = 4_000
+"""Rows that a contrastive stage sees at most, one more than once where there are fewer: more do harm."""
 LORA = Spec("lora")
 NATIVE = Spec("native")
 FITTED_START, REFITTED_START = Spec("lp_ft", (("fit", True),)), Spec("eh_ft", (("refit", True),))
@@ -29,6 +31,7 @@ class Setting:
     Attributes:
         kind: of the answers.
         num_classes: 0 where answers are not classes.
+        num_rows: to train on.
         usual_epochs: of plain fine-tuning by its recipe, on these rows.
         head: the one that was asked for, else one that reads what the checkpoint says.
         fitted: the head that inner folds chose, with the way to fit it; None where no head can be fitted.
@@ -38,6 +41,7 @@ class Setting:
 
     kind: Kind
     num_classes: int
+    num_rows: int
     usual_epochs: float
     head: Spec
     fitted: Candidate | None
@@ -75,7 +79,12 @@ def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:
 
 def _beside(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
     if setting.kind.picks_one:
-        yield Candidate(name="contrastive, fitted head", strategy=Spec("contrastive"), head=setting.head, epochs=1.0)
+        yield Candidate(
+            name="contrastive, fitted head",
+            strategy=Spec("contrastive"),
+            head=setting.head,
+            epochs=CONTRASTIVE_ROWS / setting.num_rows,
+        )
     yield fitted
     if fitted.head != setting.head:
         yield _short(setting, fitted.head, f" ({fitted.head})")

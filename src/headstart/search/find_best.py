@@ -138,6 +138,7 @@ class Search:
             Setting(
                 kind=task.kind,
                 num_classes=task.num_labels if task.kind.has_classes else 0,
+                num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
                 head=self.asked_head or Spec("linear", (("pooling", "mean"),)),
                 fitted=fits[0].candidate if fits else None,
