@@ -48,9 +48,7 @@ def test_every_strategy_runs_on_every_kind(
     kind: str, strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     fraction = {"stage1_fraction": 0.25} if build_strategy(Spec(strategy)).has_first_stage else {}
-    choices = tiny_choices(
-        tiny_checkpoint("bert"), WHEN_TINY.get(strategy, strategy), adapter_of(strategy), **fraction
-    )
+    choices = tiny_choices(tiny_checkpoint("bert"), WHEN_TINY.get(strategy, strategy), adapter_of(strategy), **fraction)
     _, record = do_run(choices, tmp_path, kind_source(kind))
     assert tuple(record.scores) == TASKS[kind].metrics
     assert all(np.isfinite(score) for score in record.scores.values())

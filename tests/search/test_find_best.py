@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import headstart as hs
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.options import AUTO, MethodOptions, Options
+from headstart.experiments.options import MethodOptions, Options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.saved import load_saved_model
 from headstart.registry import Spec
@@ -24,6 +24,7 @@ from headstart.search.trials import Candidate, RacePlan, Rung, Trials, Use
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.strategies.catalogue import AUTO
 from headstart.sweeps.executor import SweepEvent, SweepListener
 from tests.support.runs import tiny_choices, tiny_rows
 

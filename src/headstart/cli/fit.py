@@ -9,8 +9,9 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
-from headstart.experiments.options import AUTO, MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
+from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
 from headstart.search.options import SearchOptions, check_no_search, check_search
+from headstart.strategies.catalogue import AUTO
 from headstart.tables.file_options import CUTTING, FileOptions
 
 

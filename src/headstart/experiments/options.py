@@ -29,7 +29,7 @@ from headstart.hardware import check_device, check_precision
 from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
-from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.catalogue import AUTO, build_strategy
 from headstart.training.arguments import accumulated_batches, parse_overrides
 from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride
 from headstart.training.private.budget import parse_privacy
@@ -37,8 +37,6 @@ from headstart.training.stage_length import build_until
 from headstart.training.trackers import check_tracker
 
 DEFAULT_MODEL = "embedded:minilm-l6"
-AUTO = Spec("auto")
-"""Stands for the strategy that a search finds (`headstart.search`)."""
 CROSS_ENTROPY = Spec("cross_entropy")
 LONG_TEXTS = ("truncate", "head_tail", "window")
 USUAL_LENGTH = (
