@@ -111,7 +111,7 @@ def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
     """The sequences of an example are found again in the cache: the head comes out the same, to rounding."""
     choices = tiny_choices(tiny_checkpoint("distilbert"), "linear_probe")
     do_run(choices, tmp_path / "cached", kind_source("multiple_choice"))
-    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda classifier, batch: False)
+    monkeypatch.setattr("headstart.experiments.frozen_backbone.reads_one_vector", lambda classifier, batch: False)
     do_run(choices, tmp_path / "direct", kind_source("multiple_choice"))
     cached, direct = (stage_tensors(tmp_path / name, "1-probe", "head.safetensors") for name in ("cached", "direct"))
     for name, tensor in cached.items():
