@@ -226,21 +226,6 @@ class RunData:
             device=training.device,
         )
 
-    def vectors(self, heads, which):
-        found = {}
-        for head in heads:
-            data = replace(self, run=replace(self.run, experiment=replace(self.run.experiment, head=head)))
-            training = self.run.experiment.training
-            found[head] = head_inputs(
-                data.load_classifier(),
-                self.tokens(which),
-                self.collator,
-                batch_size=FEATURE_BATCH_SIZE,
-                precision=training.precision,
-                device=training.device,
-            ).vectors
-        return found
-
     @property
     def sample(self) -> Sample:
         """What diagnostics look at."""

@@ -140,7 +140,7 @@ class Search:
                 num_classes=task.num_labels if task.kind.has_classes else 0,
                 num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
-                head=self.asked_head or Spec("linear", (("pooling", "mean"),)),
+                head=self.asked_head or Spec("linear"),
                 fitted=fits[0].candidate if fits else None,
                 fits_native=self.asked_head is None and fits_native(self.trials),
                 only_native=self.only_native,

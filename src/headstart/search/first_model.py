@@ -70,10 +70,10 @@ def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
     if asked is not None:
         return (asked,)
     if task.num_labels > MANY_CLASSES:
-        return (Spec("linear", (("pooling", "mean"),)),)
-    joined = Spec("linear", (("pooling", "first"),))
-    apart = Spec("linear", (("pooling", "first"),))
-    return (Spec("linear", (("pooling", "mean"),)), joined, *([apart] if len(task.text_columns) == 2 else []))
+        return (Spec("linear"),)
+    joined = Spec("linear", (("layers", 4), ("pooling", "mean")))
+    apart = Spec("linear", (("pair", "apart"), ("pooling", "mean")))
+    return (Spec("linear"), joined, *([apart] if len(task.text_columns) == 2 else []))
 
 
 def methods_to_try(task: Task) -> tuple[str, ...]:
