@@ -160,7 +160,8 @@ def _answers_figure(rows: AnsweredRows | None, kind: Kind, names: Sequence[str])
     if rows is None:
         return None
     if kind.has_units:
-        return answered_numbers_figure("numbers", rows.labels, rows.decisions(kind))
+        labels = numpy.asarray(rows.labels, dtype=numpy.float64)
+        return answered_numbers_figure("numbers", labels, rows.exact_answers[:, 0])
     if kind.has_classes and not kind.takes_several:
         return confusion_figure("confusion", confusions(rows, kind, len(names)), names)
     return None
@@ -171,6 +172,6 @@ def _calibration(rows: AnsweredRows | None, kind: Kind) -> Calibration | None:
     if rows is None or kind.has_units:
         return None
     if not kind.takes_several:
-        return calibration(rows.answers, rows.labels)
-    has = numpy.asarray(rows.answers, dtype=numpy.float64).ravel()
-    return calibration(numpy.column_stack([1.0 - has, has]), rows.labels.ravel())
+        return calibration(rows.exact_answers, rows.classes)
+    has = rows.exact_answers.ravel()
+    return calibration(numpy.column_stack([1.0 - has, has]), rows.classes.ravel())
