@@ -157,6 +157,11 @@ class Adapter(ABC):
         """Whether attaching changes the backbone's own weights, so that the adapter does not fit another copy."""
         return False
 
+    @property
+    def may_end_early(self) -> bool:
+        """Whether it can do without knowing beforehand how many updates it gets."""
+        return True
+
     def rate(self, size: ModelSize, role: Role) -> float:
         """Return the peak learning rate for a model of this size."""
         return (self.first_rates if role == "adapter" else self.alone_rates).at(size)

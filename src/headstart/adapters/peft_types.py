@@ -83,6 +83,11 @@ class PeftAdapter(Adapter):
         return Spec(name, (*marks, *(dict(self.kind.defaults) | dict(self.options)).items(), *places))
 
     @property
+    def may_end_early(self) -> bool:
+        """Whether it can do without knowing beforehand how many updates it gets: AdaLoRA gives ranks up by schedule."""
+        return self.kind.type != "ADALORA"
+
+    @property
     def rewrites_backbone(self) -> bool:
         """Whether attaching changes the backbone's own weights, so that the adapter means nothing on another copy."""
         beginning = (dict(self.kind.fixed) | dict(self.options)).get("init_lora_weights")

@@ -176,7 +176,7 @@ class StoredExperiment:
         return Run(experiment, seed, self.source.at(seed))
 
 
-OFF_BY_DEFAULT = ("loss",)
+OFF_BY_DEFAULT = ("loss", "until")
 """Fields that stages have got since digests were first stored, and that change nothing where they are None."""
 
 

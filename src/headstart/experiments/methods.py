@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from headstart.errors import UsageError, for_each
-from headstart.experiments.options import USUAL_RATES, USUAL_STAGE1_RATES, MethodOptions, TrainingOptions
+from headstart.experiments.options import STAGE1_UNTIL, USUAL_RATES, USUAL_STAGE1_RATES, MethodOptions, TrainingOptions
 from headstart.experiments.varied import VariedAxis
 from headstart.option import given, named, option, split_list
 from headstart.registry import Spec
@@ -79,6 +79,7 @@ class ComparedMethods:
         "Stage 1's share of all updates: 0 or more, and under 1; several are compared: 0.1,0.3,0.5. (Default: 0.1.)",
         read=_read_shares,
     )
+    stage1_until: Spec | None = option(None, STAGE1_UNTIL, read=Spec.parse)
     vary: VariedAxis | None = option(
         None,
         "One more axis, AXIS=VALUE,VALUE: every strategy and adapter is run at each value, as in "
@@ -105,7 +106,12 @@ class ComparedMethods:
             adapters = dict.fromkeys(self.adapters) if kind.takes_adapter and self.adapters else (None,)
             shares = self.stage1_fraction if kind.has_first_stage and self.stage1_fraction else (None,)
             found.extend(
-                MethodOptions(strategy=strategy, adapter=adapter, stage1_fraction=share)
+                MethodOptions(
+                    strategy=strategy,
+                    adapter=adapter,
+                    stage1_fraction=share,
+                    stage1_until=self.stage1_until if kind.has_first_stage else None,
+                )
                 for adapter, share in itertools.product(adapters, shares)
             )
         return found
@@ -148,7 +154,7 @@ def with_default_adapter(method: MethodOptions) -> MethodOptions:
 USED_BY = {
     "takes_updates": ("steps", "epochs", "budget_factor", "batch_size", "loss", "label_smoothing"),
     "takes_adapter": ("adapter", "adapters", "adapter_from"),
-    "has_first_stage": ("quantise_stage1", "stage1_fraction", "stage1_on_top", "first_fraction"),
+    "has_first_stage": ("quantise_stage1", "stage1_fraction", "stage1_until", "stage1_on_top", "first_fraction"),
     "tunes_backbone": ("learning_rate", "learning_rates"),
     "tunes_head_first": ("stage1_learning_rate", "stage1_learning_rates"),
 }

@@ -33,6 +33,7 @@ from headstart.strategies.catalogue import build_strategy
 from headstart.training.arguments import accumulated_batches, parse_overrides
 from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride
 from headstart.training.private.budget import parse_privacy
+from headstart.training.stage_length import build_until
 from headstart.training.trackers import check_tracker
 
 DEFAULT_MODEL = "embedded:minilm-l6"
@@ -47,6 +48,11 @@ USUAL_RATES = f"{SMALL.finetune:g}, {BASE.finetune:g} or {LARGE.finetune:g} for 
 USUAL_STAGE1_RATES = (
     f"of a head alone {SMALL.probe:g}, {BASE.probe:g} or {LARGE.probe:g} by the same sizes, of LoRA "
     f"{LORA_FIRST.small:g}, {LORA_FIRST.base:g} or {LORA_FIRST.large:g}"
+)
+STAGE1_UNTIL = (
+    "End Stage 1 before its share is used up, and leave the rest to Stage 2: accuracy[:target=0.9:window=10], once as "
+    "many of the last training batches' answers are right, or plateau[:window=20:tolerance=0.01], once their loss no "
+    "longer falls."
 )
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
@@ -116,11 +122,14 @@ class MethodOptions:
     stage1_fraction: float | None = option(
         None, "Stage 1's share of all updates: 0 or more, and under 1. (Default: 0.1.)"
     )
+    stage1_until: Spec | None = option(None, STAGE1_UNTIL, read=Spec.parse)
 
     def __post_init__(self) -> None:
         build_strategy(self.strategy)
         if self.adapter is not None:
             check_adapter_name(self.adapter)
+        if self.stage1_until is not None:
+            build_until(self.stage1_until)
         _hold(self, "learning_rate", lambda value: 0 < value < math.inf, "It is above 0, and finite.")
         _hold(self, "stage1_learning_rate", lambda value: 0 < value < math.inf, "It is above 0, and finite.")
         _hold(

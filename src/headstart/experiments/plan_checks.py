@@ -13,6 +13,8 @@ from headstart.strategies.head_origins import PreviousHead
 from headstart.strategies.strategy import Stage
 from headstart.training import contrastive, head_calibration
 from headstart.training.regularisers.catalogue import build_regulariser
+from headstart.training.schedules import num_warmup_steps
+from headstart.training.stage_length import Until, build_until
 
 
 def check_plan_fits(
@@ -25,17 +27,19 @@ def check_plan_fits(
     Raises:
         UsageError: if the model has fewer layers than the plan needs, or a stage too few updates for all of them; if
             the head cannot be calibrated; if an adapter or gradient checkpointing does not work on this architecture,
-            or one with a stage's regulariser.
+            or one with a stage's regulariser; if a stage's own loss does not go with the task or the head.
     """
     num_layers = len(Layers.of(classifier.backbone_tensors()))
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
-        if stage.loss is not None and (refused := contrastive.refusal(classifier.kind)) is not None:
-            raise refused
+        if stage.loss is not None:
+            contrastive.check_classifier(classifier)
         _check_layers(stage, num_layers, model)
         _check_steps(stage, list(classifier.backbone_tensors()))
         _check_regulariser(stage, classifier, model)
+        if stage.until is not None:
+            _check_until(stage, build_until(stage.until), classifier)
         if (
             stage.head_from == PreviousHead(calibrated=True)
             and (reason := head_calibration.refusal(classifier)) is not None
@@ -78,6 +82,29 @@ def _check_steps(stage: Stage, backbone: Sequence[str]) -> None:
             f"stage {stage.name!r} has {stage.num_steps} updates, and with {stage.regulariser} it takes {fewest} until "
             "every layer of this model has trained",
             remedy="  Give more `steps`.",
+        )
+
+
+def _check_until(stage: Stage, until: Until, classifier: Classifier) -> None:
+    """Refuse a rule that this kind of task cannot follow, that an adapter cannot, or that could never hold."""
+    if until.needs_accuracy and not classifier.kind.picks_one:
+        raise UsageError(
+            f"`stage1_until` {stage.until} needs answers of which one is right, and this is a task of kind "
+            f"{classifier.kind}",
+            remedy="  Use plateau, which looks at the loss.",
+        )
+    if stage.adapter is not None and not build_adapter(stage.adapter).may_end_early:
+        raise UsageError(
+            f"`stage1_until` does not go with the adapter {str(stage.adapter)!r}: its own schedule has to know how "
+            "long the stage is",
+            remedy="  Leave it out, or use another adapter such as lora.",
+        )
+    earliest = num_warmup_steps(stage.optimizer, stage.num_steps) + until.fewest_steps
+    if earliest >= stage.num_steps:
+        raise UsageError(
+            f"`stage1_until` {stage.until} would have no effect: it says something after {earliest} updates at the "
+            f"earliest, and stage {stage.name!r} has {stage.num_steps}",
+            remedy="  Give a smaller window, or a larger `stage1_fraction`.",
         )
 
 

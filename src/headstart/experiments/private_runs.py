@@ -112,6 +112,11 @@ def _faults(
             remedy="  Leave it out, or name a stage that is not private.",
         )
     for stage in private:
+        if stage.until is not None:
+            yield UsageError(
+                "`stage1_until` looks at answers to the private rows: `dp` cannot account for that",
+                remedy="  Leave it out.",
+            )
         for spec in filter(None, (stage.regulariser, stage.loss)):
             yield UsageError(f"{spec} has no private version", remedy="  Use another strategy, or leave `dp` out.")
 

@@ -19,6 +19,7 @@ from headstart.experiments.plan_checks import check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
+from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.training.arguments import CHECKPOINTING, split_neutral
@@ -51,7 +52,7 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         ),
         method.adapter,
     )
-    plan = _in_own_updates(plan, training, table.num_rows)
+    plan = _ending_early(_in_own_updates(plan, training, table.num_rows), method.stage1_until)
     changing, _ = split_neutral(overrides_of(training, plan))
     check_plan_fits(plan, model.classifier, repr(model.source.name), _checkpointed(changing))
     check_fits(plan, model.classifier, config.loss, keep_head=options.model.keep_head)
@@ -68,6 +69,25 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
         training=replace(config, overrides=changing),
         evaluation=table.evaluation,
     )
+
+
+def _ending_early(plan: tuple[Stage, ...], until: Spec | None) -> tuple[Stage, ...]:
+    """Return the plan with the rule `until` in each stage of a head or an adapter that a stage of all weights follows.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if until is None:
+        return plan
+    last = max((index for index, stage in enumerate(plan) if stage.trainable.trains_backbone), default=0)
+    is_first = [stage.trains_head and not stage.trainable.trains_backbone for stage in plan[:last]]
+    if not any(is_first):
+        raise UsageError(
+            "`stage1_until` would have no effect: no stage of a head or an adapter comes before another one here",
+            remedy="  Leave it out, or use a strategy with a Stage 1 such as eh_ft, and a `stage1_fraction` above 0.",
+        )
+    first = (replace(stage, until=until) if chosen else stage for stage, chosen in zip(plan, is_first, strict=False))
+    return (*first, *plan[last:])
 
 
 def _in_own_updates(plan: tuple[Stage, ...], training: TrainingOptions, num_rows: int) -> tuple[Stage, ...]:

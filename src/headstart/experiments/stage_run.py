@@ -25,6 +25,7 @@ from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage
+from headstart.strategies.unused_updates import num_steps_of
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.features import Features, numbered
@@ -52,8 +53,9 @@ class StageRun:
 
     @property
     def stage(self) -> Stage:
-        """What it is, as the strategy planned it."""
-        return self.run.experiment.plan[self.index]
+        """What it is: as the strategy planned it, with its share of the updates that earlier stages left."""
+        plan = self.run.experiment.plan
+        return replace(plan[self.index], num_steps=num_steps_of(plan, [each.num_steps for each in self.earlier]))
 
     @property
     def is_last(self) -> bool:

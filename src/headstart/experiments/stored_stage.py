@@ -38,6 +38,7 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
     """Return a stage that is stored in a folder, for those after it."""
     return FinishedStage(
         stage=stage,
+        num_steps=stored.record.num_steps,
         head_digests=stored.head,
         backbone_digests=stored.backbone,
         head=lambda: load_file(folder / HEAD_FILE),

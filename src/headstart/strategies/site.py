@@ -18,12 +18,14 @@ class FinishedStage:
 
     Attributes:
         stage: how it was planned.
+        num_steps: updates that it took; fewer than planned where it ended early.
         head_digests: digests of the head that it ended with; `head` loads it.
         backbone_digests: digests of the backbone that it ended with; `backbone` loads it and gives None where it is the
             pretrained one.
     """
 
     stage: Stage
+    num_steps: int
     head_digests: Digests
     backbone_digests: Digests
     head: Callable[[], Tensors]

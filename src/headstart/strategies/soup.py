@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
@@ -12,7 +12,7 @@ from headstart.strategies.finetune import finetune_stage
 from headstart.strategies.head_origins import FirstHead, FreshHead, HeadOfStart
 from headstart.strategies.selections import Nothing
 from headstart.strategies.starts import GreedySoup
-from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy, split_evenly
 
 
 @final
@@ -52,7 +52,7 @@ class Soup(Strategy):
             )
         head_from = FirstHead() if adapter_steps else FreshHead()
         first = [adapter_stage(optimizers.adapter, adapter_steps, adapter)] if adapter_steps else []
-        shares = replace(budget, num_steps=finetune_steps).split_evenly(self.ingredients)
+        shares = split_evenly(finetune_steps, self.ingredients)
         tuned = [
             finetune_stage(optimizers.finetune, num_steps, head_from=head_from).copy(number)
             for number, num_steps in enumerate(shares, start=1)

@@ -53,9 +53,12 @@ class Stage:
     Attributes:
         role: keys the random streams: stages of equal role see the same data order, dropout and adapter at one seed,
             in whatever strategy they stand.
+        num_steps: its updates; the most of them where it has an `until`.
         regulariser: what is done beside plain gradient descent, by its name in `training.regularisers`.
         loss: what is minimised in place of the run's loss, by its name in `training.contrastive`; it reads what the
             head reads, and leaves the head as it is.
+        until: when it ends before that, by the rule's name in `training.stage_length`; its learning rate is constant
+            after the warm-up then, and later stages get the updates that it leaves.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Stage:
     num_steps: int
     regulariser: Spec | None = None
     loss: Spec | None = None
+    until: Spec | None = None
 
     def __post_init__(self) -> None:
         if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
@@ -99,6 +103,12 @@ class Stage:
         return replace(self, name=f"{self.name}-{number}", role=role)
 
 
+def split_evenly(num_steps: int, num_parts: int) -> tuple[int, ...]:
+    """Return the steps of equal parts, the first ones longer by one where it does not divide."""
+    each, rest = divmod(num_steps, num_parts)
+    return tuple(each + (part < rest) for part in range(num_parts))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Total optimiser updates of a run, and the share of them that a first stage takes (0 to 1).
@@ -115,11 +125,6 @@ class Budget:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
         first = round(self.stage1_fraction * self.num_steps)
         return first, self.num_steps - first
-
-    def split_evenly(self, num_parts: int) -> tuple[int, ...]:
-        """Return the steps of equal parts, the first ones longer by one where it does not divide."""
-        each, rest = divmod(self.num_steps, num_parts)
-        return tuple(each + (part < rest) for part in range(num_parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

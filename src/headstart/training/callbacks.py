@@ -20,6 +20,7 @@ from headstart.seeding import derive_seed, seed_torch
 from headstart.store.layout import write_json
 from headstart.store.metrics_log import MetricsLog
 from headstart.training.regularisers.regulariser import RegularisedStage
+from headstart.training.stage_length import StageLength
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,18 @@ class AfterRegularisedUpdate(TrainerCallback):
     def on_optimizer_step(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Tell it the number of the update, from 0."""
         self._regularised.after_update(state.global_step)
+
+
+class EndEarly(TrainerCallback):
+    """End a stage once its rule holds."""
+
+    def __init__(self, length: StageLength) -> None:
+        self._length = length
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ask the rule."""
+        if self._length.is_over():
+            control.should_training_stop = True
 
 
 class ProgressReport(TrainerCallback):
@@ -130,7 +143,7 @@ class TimedCheckpoints(TrainerCallback):
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
         due = time.monotonic() - self._last >= self._seconds
-        if due and state.global_step < state.max_steps:
+        if due and state.global_step < state.max_steps and not control.should_training_stop:
             control.should_save = True
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -216,6 +229,16 @@ class GradientsArrive:
             if step + 1 == self._deadline:
                 self._judge()
         self.seconds += time.perf_counter() - begin
+
+    def close(self, num_steps: int) -> None:
+        """Judge a stage that ended after `num_steps` updates, before the deadline.
+
+        Raises:
+            InvariantError: naming the tensors that never had a gradient.
+        """
+        if num_steps < self._deadline:
+            self._deadline = num_steps
+            self._judge()
 
     def _judge(self) -> None:
         missing = self._waiting - self._excused

@@ -16,8 +16,10 @@ def num_warmup_steps(optimizer: Optimizer, num_steps: int) -> int:
     return round(optimizer.warmup_fraction * num_steps)
 
 
-def schedule_factor(optimizer: Optimizer, num_steps: int) -> Callable[[int], float]:
+def schedule_factor(optimizer: Optimizer, num_steps: int, *, stays: bool = False) -> Callable[[int], float]:
     """Return the function from a step (0-based) to the factor in [0, 1] on the peak learning rate.
+
+    With `stays` the rate stays at its peak after the warm-up, for a stage that may end before its last update.
 
     Source: linear warm-up and decay as in Devlin et al. (2019); `paper_code` as the official code of Yang et al. (2022)
     really runs: 5 % of the peak for 100 steps, then warm-up to the peak, then linear decay to 10 %.
@@ -32,6 +34,8 @@ def schedule_factor(optimizer: Optimizer, num_steps: int) -> Callable[[int], flo
             return PAPER_HOLD_FACTOR
         if step < warmup:
             return (step - hold) / max(1, warmup - hold)
+        if stays:
+            return 1.0
         remaining = max(0.0, (num_steps - step) / max(1, num_steps - warmup))
         return final + (1.0 - final) * remaining
 

@@ -62,9 +62,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     require_unchanged(f"stage {inputs.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
-        raise InvariantError(
-            f"stage {inputs.stage.name}: no trainable tensor changed in {inputs.stage.num_steps} updates"
-        )
+        raise InvariantError(f"stage {inputs.stage.name}: no trainable tensor changed in {updates.num_steps} updates")
     checks_seconds += time.perf_counter() - clock + gradients.seconds + updates.checks_seconds
 
     _drop_checkpoints(inputs.folder)
@@ -73,6 +71,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         classifier=inputs.classifier,
         attached=attached,
         model=trainables.model,
+        num_steps=updates.num_steps,
         trained=trainables.counted({name: p.numel() for name, p in trainables.tensors().items()}),
         moved=trainables.counted(dict.fromkeys(moved, 1)),
         dtypes=trainables.dtypes(),

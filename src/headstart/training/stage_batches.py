@@ -23,7 +23,6 @@ class StageBatches:
     sampler: LengthBucketSampler | ClassBatchSampler
     batch_size: int
     accumulated: int
-    num_steps: int
 
     @classmethod
     def of(cls, inputs: StageInputs) -> StageBatches:
@@ -33,7 +32,7 @@ class StageBatches:
         loss = build_stage_loss(stage.loss)
         if loss is None:
             by_length = LengthBucketSampler(rows.lengths, batch_size, root_seed=inputs.seed, role=stage.role)
-            return cls(by_length, batch_size, accumulated, stage.num_steps)
+            return cls(by_length, batch_size, accumulated)
         by_class = ClassBatchSampler(
             [int(inputs.rows.dataset[row]["labels"]) for row in range(len(rows.lengths))],
             loss.rows,
@@ -41,17 +40,17 @@ class StageBatches:
             root_seed=inputs.seed,
             role=stage.role,
         )
-        return cls(by_class, loss.rows, accumulated, stage.num_steps)
+        return cls(by_class, loss.rows, accumulated)
 
-    def rows_seen(self) -> list[int]:
-        """Return the rows of all updates in order; the order is a function of the epoch, so it can be asked again."""
+    def rows_seen(self, num_steps: int) -> list[int]:
+        """Return the rows of `num_steps` updates; their order is a function of the epoch, so it can be asked again."""
         sampler = self.sampler
         if isinstance(sampler, ClassBatchSampler):
             return list(sampler)
         updates_per_epoch = math.ceil(math.ceil(len(sampler) / self.batch_size) / self.accumulated)
         rows: list[int] = []
-        for epoch in range(math.ceil(self.num_steps / updates_per_epoch)):
+        for epoch in range(math.ceil(num_steps / updates_per_epoch)):
             sampler.set_epoch(epoch)
-            num_updates = min(updates_per_epoch, self.num_steps - epoch * updates_per_epoch)
+            num_updates = min(updates_per_epoch, num_steps - epoch * updates_per_epoch)
             rows.extend(list(sampler)[: num_updates * self.accumulated * self.batch_size])
         return rows

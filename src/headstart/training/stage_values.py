@@ -21,6 +21,7 @@ from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
+from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.trainables import GROUPS
 
 
@@ -73,6 +74,7 @@ class StageOutcome:
     Attributes:
         attached: the adapter as it stands on the classifier after training; None without one.
         model: what to call for logits now, adapter included.
+        num_steps: updates that were done.
         trained: scalars by group; `moved`: tensors that changed by group.
         seconds: wall time of the updates; checks_seconds: of the invariants' checks.
     """
@@ -80,6 +82,7 @@ class StageOutcome:
     classifier: Classifier
     attached: AttachedAdapter | None = None
     model: torch.nn.Module
+    num_steps: int
     trained: dict[str, int]
     moved: dict[str, int]
     dtypes: dict[str, str] = field(default_factory=dict)
@@ -99,7 +102,7 @@ class StageOutcome:
         return StageRecord(
             name=stage.name,
             role=stage.role,
-            num_steps=stage.num_steps,
+            num_steps=self.num_steps,
             scores={},
             start_loss=self.start_loss,
             end_loss=self.end_loss,
@@ -113,6 +116,7 @@ class StageOutcome:
             num_tokens_seen=self.num_tokens_seen,
             dtypes=self.dtypes,
             own_batch_size=stage.own_batch_size,
+            passes_per_update=build_regulariser(stage.regulariser).num_passes,
         )
 
 
@@ -122,6 +126,7 @@ def untrained(classifier: Classifier, seconds: float, *, num_examples_seen: int 
     return StageOutcome(
         classifier=classifier,
         model=classifier.model,
+        num_steps=0,
         trained=nothing,
         moved=nothing,
         seconds=seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,9 +24,10 @@ from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
 from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
+from headstart.training.stage_length import Seen, StageLength
 from headstart.training.stage_values import StageRows
 
-TRAINABLE_FILE, REGULARISER_FILE = "trainable.safetensors", "regulariser.safetensors"
+TRAINABLE_FILE = "trainable.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
 """Updates between looks at the loss: a look makes a GPU wait."""
 
@@ -79,15 +81,19 @@ class StageTrainer(Trainer):
         rate_factors: Mapping[str, float],
         gradients: GradientsArrive,
         regularised: RegularisedStage,
+        length: StageLength,
         hooks: UpdateHooks,
         callbacks: Sequence[TrainerCallback],
     ) -> None:
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
-        self._gradients, self._regularised, self._hooks = gradients, regularised, hooks
+        self._gradients, self._regularised, self._length, self._hooks = gradients, regularised, length, hooks
+        self._remembering = {"regulariser.safetensors": regularised, "length.safetensors": length}
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
-        self._answers = RunningAccuracy(objective.kind if isinstance(objective, Objective) else None)
+        kind = objective.kind if isinstance(objective, Objective) else None
+        self._answers, self._answers_of_update = RunningAccuracy(kind), RunningAccuracy(kind)
+        self._losses_of_update: list[torch.Tensor] = []
         self._latest_loss: BatchLoss | None = None
         self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
@@ -146,6 +152,8 @@ class StageTrainer(Trainer):
 
         outputs = forward()
         self._answers.add(outputs.logits, inputs)
+        if self._length.is_watched:
+            self._answers_of_update.add(outputs.logits, inputs)
         self._latest_loss = self._regularised.loss(judged(outputs.logits), lambda: judged(forward().logits))
         return (self._latest_loss.total, outputs) if return_outputs else self._latest_loss.total
 
@@ -168,7 +176,19 @@ class StageTrainer(Trainer):
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
             self.check_finite()
         self.checks_seconds += time.perf_counter() - begin
-        return self._task_loss(loss)
+        loss = self._task_loss(loss)
+        if self._length.is_watched:
+            self._watch(loss)
+        return loss
+
+    def _watch(self, loss: torch.Tensor) -> None:
+        """Pass on what an update showed, once all its batches are through."""
+        self._losses_of_update.append(loss.detach())
+        if self.accelerator.sync_gradients:
+            accuracy, losses = self._answers_of_update.read(), self._losses_of_update
+            self._losses_of_update = []
+            seen = Seen(loss=float(torch.stack(losses).sum()), accuracy=math.nan if accuracy is None else accuracy)
+            self._length.add(self.state.global_step, seen)
 
     def _task_loss(self, loss: torch.Tensor) -> torch.Tensor:
         """Return the task's part of the last batch's loss, and keep what a regulariser added for the log."""
@@ -223,8 +243,9 @@ class StageTrainer(Trainer):
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {name: p.detach().contiguous() for name, p in self._model.named_parameters() if p.requires_grad}
         save_file(tensors, folder / TRAINABLE_FILE)
-        if state := {name: tensor.contiguous() for name, tensor in self._regularised.state().items()}:
-            save_file(state, folder / REGULARISER_FILE)
+        for file, remembering in self._remembering.items():
+            if state := {name: tensor.contiguous() for name, tensor in remembering.state().items()}:
+                save_file(state, folder / file)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         tensors = load_file(Path(resume_from_checkpoint) / TRAINABLE_FILE)
@@ -236,9 +257,9 @@ class StageTrainer(Trainer):
         with torch.no_grad():
             for name, parameter in trainable.items():
                 parameter.copy_(tensors[name])
-        state = Path(resume_from_checkpoint) / REGULARISER_FILE
-        if state.exists():
-            self._regularised.resume(load_file(state))
+        for file, remembering in self._remembering.items():
+            if (state := Path(resume_from_checkpoint) / file).exists():
+                remembering.resume(load_file(state))
 
     @property
     def _model(self) -> torch.nn.Module:

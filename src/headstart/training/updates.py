@@ -20,6 +20,7 @@ from headstart.training.callbacks import (
     AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
+    EndEarly,
     GradientsArrive,
     LogMetrics,
     ProgressReport,
@@ -35,6 +36,7 @@ from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.regularisers.regulariser import RegularisedStage, StageView
 from headstart.training.schedules import num_warmup_steps, schedule_factor
 from headstart.training.stage_batches import StageBatches
+from headstart.training.stage_length import StageLength, build_until
 from headstart.training.stage_values import StageInputs
 from headstart.training.trackers import close_trackers
 from headstart.training.trainables import Trainables
@@ -43,8 +45,9 @@ from headstart.training.trainer import StageTrainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What all updates of a stage took: wall seconds, those of checks beside them, examples and tokens."""
+    """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens."""
 
+    num_steps: int
     seconds: float
     checks_seconds: float
     num_examples_seen: int
@@ -75,11 +78,14 @@ def run_updates(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             close_trackers(inputs.options.trackers)
+        num_steps = trainer.state.global_step
         trainer.check_finite()
+        gradients.close(num_steps)
         trainer.leave_autocast()
         trainer.free_memory()
-    rows_seen = batches.rows_seen()
+    rows_seen = batches.rows_seen(num_steps)
     return Updates(
+        num_steps=num_steps,
         seconds=log.elapsed(),
         checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
@@ -107,6 +113,7 @@ def run_private_updates(
             random=SecureRandom(),
         ).run()
     return Updates(
+        num_steps=inputs.stage.num_steps,
         seconds=seconds,
         checks_seconds=0.0,
         num_examples_seen=inputs.stage.num_steps * inputs.config.batch_size,
@@ -211,6 +218,8 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    until = build_until(stage.until) if stage.until is not None else None
+    length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
     # No checkpoint holds what hooks remember.
     timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
     progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
@@ -221,14 +230,16 @@ def _build_trainer(
         sampler=batches.sampler,
         objective=inputs.objective,
         stage=stage.name,
-        schedule=schedule_factor(optimizer, stage.num_steps),
+        schedule=schedule_factor(optimizer, stage.num_steps, stays=stage.until is not None),
         rate_factors=trainables.rate_factors(optimizer),
         gradients=gradients,
         regularised=regularised,
+        length=length,
         hooks=hooks or UpdateHooks(),
         callbacks=[
             DropoutStream(inputs.seed, stage.role),
             AfterRegularisedUpdate(regularised),
+            EndEarly(length),
             timed,
             LogMetrics(log),
             *progress,
