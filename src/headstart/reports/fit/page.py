@@ -59,6 +59,7 @@ class FitPage:
         constant: the score of the best constant answer to the same rows; "" where they are not there.
         others: every metric of the kind, with its best constant answer.
         suspects: those that are shown, of `num_suspects` among `num_judged` rows.
+        agreement: share of these rows whose label is what out-of-fold models answer, in %; "" for numbers.
     """
 
     facts: FitFacts
@@ -77,6 +78,7 @@ class FitPage:
     suspects: tuple[RowView, ...]
     num_suspects: int
     num_judged: int
+    agreement: str
 
 
 def build_fit_page(facts: FitFacts) -> FitPage:
@@ -103,6 +105,7 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         suspects=tuple(_suspect_view(each, facts.kind) for each in found[:MOST_SUSPECTS]),
         num_suspects=len(found),
         num_judged=len(facts.out_of_fold) if facts.out_of_fold is not None else 0,
+        agreement=_agreement(facts.out_of_fold, facts.kind),
     )
 
 
@@ -119,6 +122,12 @@ def _tried_view(each: Tried, metric: str) -> TriedView:
         note=each.note,
         is_chosen=each.is_chosen,
     )
+
+
+def _agreement(rows: AnsweredRows | None, kind: Kind) -> str:
+    if rows is None or not len(rows) or kind.has_units:
+        return ""
+    return f"{100 * metrics.accuracy(rows.classes, rows.decisions(kind)):.0f} %"
 
 
 def _mistake_view(each: Mistake) -> RowView:
