@@ -48,9 +48,7 @@ def test_every_strategy_runs_on_every_kind(
     kind: str, strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     fraction = {"stage1_fraction": 0.25} if build_strategy(Spec(strategy)).has_first_stage else {}
-    choices = tiny_choices(
-        tiny_checkpoint("bert"), WHEN_TINY.get(strategy, strategy), adapter_of(strategy), **fraction
-    )
+    choices = tiny_choices(tiny_checkpoint("bert"), WHEN_TINY.get(strategy, strategy), adapter_of(strategy), **fraction)
     _, record = do_run(choices, tmp_path, kind_source(kind))
     assert tuple(record.scores) == TASKS[kind].metrics
     assert all(np.isfinite(score) for score in record.scores.values())
@@ -113,7 +111,7 @@ def test_probing_choices_on_cached_features_is_probing_them_on_the_backbone(
     """The sequences of an example are found again in the cache: the head comes out the same, to rounding."""
     choices = tiny_choices(tiny_checkpoint("distilbert"), "linear_probe")
     do_run(choices, tmp_path / "cached", kind_source("multiple_choice"))
-    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda classifier, batch: False)
+    monkeypatch.setattr("headstart.experiments.frozen_backbone.reads_one_vector", lambda classifier, batch: False)
     do_run(choices, tmp_path / "direct", kind_source("multiple_choice"))
     cached, direct = (stage_tensors(tmp_path / name, "1-probe", "head.safetensors") for name in ("cached", "direct"))
     for name, tensor in cached.items():

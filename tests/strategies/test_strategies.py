@@ -179,6 +179,12 @@ def test_a_variant_that_is_off_is_plain_fine_tuning(off: str) -> None:
     assert plan(f"{off}:head=adapter") == plan("eh_ft")
 
 
+def test_r_drop_at_matched_compute_has_half_the_updates() -> None:
+    assert [stage.num_steps for stage in plan("r_drop:match_compute", num_steps=60)] == [30]
+    assert [stage.num_steps for stage in plan("r_drop:match_compute:head=probe", num_steps=60)] == [6, 27]
+    assert plan("r_drop:match_compute:alpha=0") == plan("finetune")
+
+
 def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:
     assert plan("eh_ft:adapter_kept_fraction=1") == plan("eh_ft:reserve")
     assert plan("eh_ft:adapter_kept_fraction=0") == plan("eh_ft")

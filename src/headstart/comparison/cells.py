@@ -93,15 +93,15 @@ class Cell:
 
     @property
     def num_batches(self) -> float:
-        """A run's updates, those on larger batches counted as several."""
+        """A run's updates, those on larger batches, or on batches that are read twice, counted as several."""
         more = (stage.num_steps * (self._batches_of(stage) - 1) for stage in self.first.stages)
         return self.first.num_steps + sum(more)
 
     def _batches_of(self, stage: StageRecord) -> float:
-        """Return how many of the run's batches one of a stage's own is."""
+        """Return how many of the run's batches an update of a stage passes through the model."""
         if stage.own_batch_size is None or self.setting is None:
-            return 1.0
-        return stage.own_batch_size / self.setting.batch_size
+            return float(stage.passes_per_update)
+        return stage.passes_per_update * stage.own_batch_size / self.setting.batch_size
 
     @cached_property
     def question(self) -> Question:
