@@ -24,26 +24,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import average_precision_score, log_loss
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import StratifiedKFold
 from transformers import AutoModel, AutoTokenizer
 
 from headstart.cli.session import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.estimators.estimators import HeadstartClassifier
+from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import answers
+from headstart.kinds.catalogue import kind_named
 from headstart.models.source import resolve_model
 from headstart.stats.label_errors import wrong_classes
 from headstart.tables.reading import read_table
 
 MODEL, MAX_LENGTH = "embedded:minilm-l6", 64
 SHARE_FLIPPED = 0.05
-NUM_FOLDS, NUM_LAYERS = 10, 4
+NUM_FOLDS, NUM_LAYERS = 5, 4
 MANY_CLASSES = 20
-SOLVER = {"tol": 1e-3, "max_iter": 200}
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 LEAST_GAIN, LEAST_RECALL = 2.0, 0.5
 """Average precision as a multiple of the loss', and recall among as many rows as were flipped."""
 
@@ -82,6 +80,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="Folder with glue/sst2 and user/banking77 (Default: the data root).")
     parser.add_argument("--steps", type=int, help="Updates of the fine-tuned model (Default: the usual recipe's).")
     parser.add_argument("--table", choices=["sst2", "banking77"], help="Only this one.")
+    parser.add_argument("--ranking-only", action="store_true", help="Train no model to compare with.")
     arguments = parser.parse_args()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     quiet_transformers()
@@ -90,7 +89,8 @@ def main() -> None:
     )
     for name in ("sst2", "banking77"):
         if arguments.table in (None, name):
-            _measure(flip(name, *read(name, arguments.data, arguments.rows)), arguments.steps)
+            table = flip(name, *read(name, arguments.data, arguments.rows))
+            _measure(table, arguments.steps, ranking_only=arguments.ranking_only)
 
 
 def read(name: str, data: Path | None, num_rows: int) -> tuple[list[str], Labels]:
@@ -114,25 +114,37 @@ def flip(name: str, texts: list[str], labels: Labels, seed: int = 0) -> Flipped:
     return Flipped(name=name, texts=texts, labels=(labels + moves) % num_classes, is_flipped=is_flipped)
 
 
-def _measure(table: Flipped, steps: int | None) -> None:
+def _measure(table: Flipped, steps: int | None, *, ranking_only: bool) -> None:
     begin = time.perf_counter()
     found = wrong_classes(out_of_fold(table), table.labels)
     ours = quality(found.quality, table.is_flipped)
     _print(table, "out-of-fold probability", ours, time.perf_counter() - begin)
+    loss = None if ranking_only else _by_loss(table, steps)
+    suspects = table.is_flipped[found.is_suspect]
+    print(
+        f"\n{table.name}: {len(suspects):,} suspects, {100 * suspects.mean():.1f} % of them flipped; they hold "
+        f"{100 * suspects.sum() / table.is_flipped.sum():.1f} % of the flipped labels. {_verdict(ours, loss)}\n",
+        flush=True,
+    )
+
+
+def _by_loss(table: Flipped, steps: int | None) -> Found:
+    """Return how well the loss of a model that was fine-tuned on these rows points at flipped labels."""
     begin = time.perf_counter()
     model = HeadstartClassifier(MODEL, strategy="finetune", steps=steps, max_length=MAX_LENGTH)
     own = model.fit(table.texts, table.labels).predict_proba(table.texts)[np.arange(len(table.labels)), table.labels]
-    loss = quality(own, table.is_flipped)
-    _print(table, f"loss of a model after {model.run_.num_steps:,} updates", loss, time.perf_counter() - begin)
-    suspects = table.is_flipped[found.is_suspect]
-    is_enough = ours.average_precision >= LEAST_GAIN * loss.average_precision and ours.recall >= LEAST_RECALL
-    print(
-        f"\n{table.name}: {len(suspects):,} suspects, {100 * suspects.mean():.1f} % of them flipped; they hold "
-        f"{100 * suspects.sum() / table.is_flipped.sum():.1f} % of the flipped labels. Average precision "
-        f"{ours.average_precision / loss.average_precision:.2f} times the loss' (bound {LEAST_GAIN}), recall "
-        f"{ours.recall:.2f} (bound {LEAST_RECALL}): {'held' if is_enough else 'MISSED'}.\n",
-        flush=True,
-    )
+    found = quality(own, table.is_flipped)
+    _print(table, f"loss of a model after {model.run_.num_steps:,} updates", found, time.perf_counter() - begin)
+    return found
+
+
+def _verdict(ours: Found, loss: Found | None) -> str:
+    recall = f"Recall {ours.recall:.2f} (bound {LEAST_RECALL})"
+    if loss is None:
+        return f"{recall}."
+    gain = ours.average_precision / loss.average_precision
+    verdict = "held" if gain >= LEAST_GAIN and ours.recall >= LEAST_RECALL else "MISSED"
+    return f"{recall}, average precision {gain:.2f} times the loss' (bound {LEAST_GAIN}): {verdict}."
 
 
 def quality(scores: Floats, is_flipped: NDArray[np.bool_]) -> Found:
@@ -148,25 +160,18 @@ def out_of_fold(table: Flipped) -> Floats:
     """Return probabilities [n, c] by models that were not fitted on the row, of the vector with the lower log loss."""
     mean, joined = _vectors(table.texts)
     candidates = (mean,) if table.labels.max() >= MANY_CLASSES else (mean, joined)
-    answers = [_answers(vectors, table.labels) for vectors in candidates]
-    return min(answers, key=lambda each: log_loss(table.labels, each))
+    found = [_answers(vectors, table.labels) for vectors in candidates]
+    return min(found, key=lambda each: log_loss(table.labels, each))
 
 
 def _answers(vectors: NDArray[np.float32], labels: Labels) -> Floats:
-    folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0)
+    kind, num_labels = kind_named("classification"), int(labels.max()) + 1
     # One strength for all folds: a single number tells a row nothing of its own label.
-    search = LogisticRegressionCV(
-        Cs=STRENGTHS,
-        cv=StratifiedKFold(3, shuffle=True, random_state=1),
-        scoring="neg_log_loss",
-        l1_ratios=(0.0,),
-        use_legacy_attributes=False,
-        refit=False,
-        **SOLVER,
-    )
-    strength = float(search.fit(StandardScaler().fit_transform(vectors), labels).C_)
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=strength, **SOLVER))
-    found: Floats = cross_val_predict(head, vectors, labels, cv=folds, method="predict_proba")
+    strength = fit_head(vectors, labels, kind, "logistic", num_labels=num_labels).strength
+    found = np.empty((len(labels), num_labels))
+    for inside, outside in StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0).split(vectors, labels):
+        head = fit_head(vectors[inside], labels[inside], kind, "logistic", num_labels=num_labels, strength=strength)
+        found[outside] = answers(head, vectors[outside])
     return found
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
 from tests.support.runs import do_run, stage_tensors, tiny_choices
 
@@ -22,7 +25,7 @@ def test_a_fitted_probe_is_scikit_learns_regression_on_the_mean_vectors(
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    options = tiny_choices(tiny_checkpoint("bert"), "linear_probe:fit", **LINEAR)
+    options = tiny_choices(tiny_checkpoint("bert"), "linear_probe:fit", steps=None, batch_size=None, **LINEAR)
     run, record = do_run(options, tmp_path)
     assert [(stage.role, stage.num_steps, stage.num_examples_seen) for stage in record.stages] == [("fit", 0, 24)]
 
@@ -44,3 +47,80 @@ def mean_vectors(data: RunData) -> np.ndarray:
         with torch.no_grad():
             rows.append(backbone(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0).numpy())
     return np.stack(rows).astype(np.float64)
+
+
+def test_lp_ft_starts_from_the_fitted_head_at_its_scale(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    starts = {}
+    for scale in (1, 3):
+        folder = tmp_path / str(scale)
+        strategy = f"lp_ft:fit=ridge:head_scale={scale}"
+        options = tiny_choices(tiny_checkpoint("bert"), strategy, learning_rate=1e-30, **LINEAR)
+        _, record = do_run(options, folder)
+        assert [(stage.role, stage.num_steps) for stage in record.stages] == [("fit", 0), ("finetune", 8)]
+        starts[scale] = stage_tensors(folder, "2-finetune", "head.safetensors")
+    fitted = stage_tensors(tmp_path / "1", "1-fit", "head.safetensors")
+    for name, tensor in fitted.items():
+        torch.testing.assert_close(starts[1][name], tensor)
+        torch.testing.assert_close(starts[3][name], 3 * tensor)
+
+
+@pytest.mark.parametrize("refit_on", ["adapted", "restored"])
+def test_eh_ft_refits_on_the_features_that_were_asked_for(
+    refit_on: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Stage 2 starts on the pretrained backbone either way; the head of restored features is LP-FT's."""
+    checkpoint = tiny_checkpoint("bert")
+    strategy = f"eh_ft:refit:refit_on={refit_on}"
+    options = tiny_choices(checkpoint, strategy, stage1_learning_rate=1e-2, learning_rate=1e-30, **LINEAR)
+    _, record = do_run(options, tmp_path / "eh_ft")
+    assert [stage.role for stage in record.stages] == ["adapter", "fit", "finetune"]
+    assert [stage.backbone_restored for stage in record.stages] == [False, refit_on == "restored", False]
+    do_run(tiny_choices(checkpoint, "linear_probe:fit", steps=None, batch_size=None, **LINEAR), tmp_path / "probe")
+    refitted = stage_tensors(tmp_path / "eh_ft", "2-fit", "head.safetensors")
+    probed = stage_tensors(tmp_path / "probe", "1-fit", "head.safetensors")
+    assert all(torch.equal(refitted[name], probed[name]) for name in probed) == (refit_on == "restored")
+    end = stage_tensors(tmp_path / "eh_ft", "3-finetune", "backbone.safetensors")
+    start = data_of(tiny_experiment(options)).load_classifier().backbone_tensors()
+    assert all(torch.allclose(end[name], tensor, atol=1e-12) for name, tensor in start.items())
+
+
+def test_a_fit_that_was_stored_is_not_done_again(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    options = tiny_choices(tiny_checkpoint("bert"), "lp_ft:fit", **LINEAR)
+    _, whole = do_run(options, tmp_path / "whole")
+    do_run(options, tmp_path / "resumed")
+    (tmp_path / "resumed" / "2-finetune" / "stage.json").unlink()
+    before = (tmp_path / "resumed" / "1-fit" / "head.safetensors").stat().st_mtime_ns
+    _, resumed = do_run(options, tmp_path / "resumed")
+    assert resumed.scores == whole.scores
+    assert (tmp_path / "resumed" / "1-fit" / "head.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options", "message"),
+    [
+        ("linear_probe:fit", {"head": "mlp"}, "cannot be fitted"),
+        ("lp_ft:head_scale=2", {}, "lp_ft:fit:head_scale=2"),
+        ("eh_ft:refit_on=restored", {}, "eh_ft:refit:refit_on=restored"),
+        ("eh_ft:refit:reserve", {}, "restored backbone"),
+        ("linear_probe:fit=svm", LINEAR, "Known: auto, lda, logistic, ridge"),
+        ("linear_probe:fit", {"steps": 8, **LINEAR}, "`steps`"),
+        ("linear_probe:fit", {"loss": "focal", **LINEAR}, "`loss`"),
+        ("lp_ft:fit", {"stage1_fraction": 0.2, **LINEAR}, "`stage1_fraction`"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_with_the_way_on(
+    strategy: str, options: dict[str, Any], message: str, tiny_checkpoint: CheckpointMaker
+) -> None:
+    with pytest.raises(UsageError) as found:
+        values = {"steps": None, "batch_size": None} | options
+        tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, **values))
+    assert message in str(found.value)
+
+
+@pytest.mark.parametrize("architecture", ["roberta", "distilbert"])
+def test_a_native_head_with_a_new_hidden_layer_is_refused_with_the_remedy(
+    architecture: str, tiny_checkpoint: CheckpointMaker
+) -> None:
+    with pytest.raises(UsageError, match="head. linear") as found:
+        tiny_experiment(tiny_choices(tiny_checkpoint(architecture), "lp_ft:fit", head="native"))
+    assert "leave `fit` out" in str(found.value)

@@ -99,7 +99,7 @@ def wrong_sets(probabilities: Values, labels: Labels) -> LabelErrors:
     return LabelErrors(
         quality=numpy.min([each.quality for each in found], axis=0),
         is_suspect=numpy.any([each.is_suspect for each in found], axis=0),
-        suggested=numpy.column_stack([each.suggested for each in found]),
+        suggested=numpy.column_stack([each.suggested for each in found]).astype(given.dtype),
     )
 
 
