@@ -125,7 +125,7 @@ def test_it_says_which_vector_heads_read_and_who_says_so(tiny_checkpoint: Checkp
     assert (plain.pooling, plain.pooling_is_said, plain.after_pooling) == ("first", False, ())
     shutil.copytree(tiny_checkpoint("bert"), tmp_path / "encoder")
     said = inspect(write_modules(tmp_path / "encoder", {"pooling_mode": ["mean", "max"]}, "Normalize"))
-    assert (said.pooling, said.pooling_is_said, said.after_pooling) == ("max+mean", True, ("Normalize",))
+    assert (said.pooling, said.pooling_is_said, said.after_pooling) == ("mean+max", True, ("Normalize",))
 
 
 @needs_demo_encoder

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tokenizers import processors
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from headstart.errors import UsageError
@@ -15,7 +17,6 @@ from headstart.models.loading import load_classifier, load_config, load_tokenize
 from headstart.models.pairs import PairCut, find_cut, join_pair
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
-from tests.matrix.cells import checkpoint
 
 CheckpointMaker = Callable[..., Path]
 PAIRS = (("cat", "dog king queen"), ("tree river stone bird fish", "child"), ("woman town", "horse dog"))
@@ -71,14 +72,13 @@ def test_parts_are_what_the_tokenizer_makes_of_each_text_alone(
     assert found == [tokenizer(text)["input_ids"] for text in texts]
 
 
-def test_a_tokenizer_without_separators_is_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_without_separators_is_refused(tiny_checkpoint: CheckpointMaker) -> None:
+    """As GPT-2's, which joins two texts without a sign."""
+    source = resolve_model(str(tiny_checkpoint("bert")))
+    tokenizer: Any = load_tokenizer(source)
+    tokenizer.backend_tokenizer.post_processor = processors.Sequence([])
     with pytest.raises(UsageError, match="Use pair=joint"):
-        load_classifier(
-            resolve_model(str(checkpoint("gpt2", tmp_path / "gpt2"))),
-            labels=("no", "yes"),
-            head=Spec.parse("linear:pair=apart"),
-            seed=0,
-        )
+        find_cut(tokenizer, load_config(source))
 
 
 def by_hand(folder: Path, tokenizer: PreTrainedTokenizerBase, layers: int) -> torch.Tensor:
