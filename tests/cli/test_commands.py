@@ -37,7 +37,10 @@ SHORT = ("--steps", 6, "--batch-size", 4, "--max-length", 24, "--precision", "fp
 
 def test_fit_predict_evaluate(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     model = tiny_checkpoint("bert")
-    code, out, err = cli("fit", reviews, "--model", model, "--out", "model", "--stage1-fraction", 0.5, *SHORT[:-1])
+    code, out, err = cli(
+        *("fit", reviews, "--model", model, "--out", "model", "--strategy", "eh_ft", "--stage1-fraction", 0.5),
+        *SHORT[:-1],
+    )
     assert code == 0, err
     assert "after adapter (3 updates in " in out
     assert "after finetune (3 updates in " in out
@@ -98,7 +101,9 @@ def test_a_fit_of_numbers_prints_errors_test_rows_and_other_rows(
 def test_a_non_empty_out_is_refused(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "precious.txt").write_text("mine")
-    code, _, err = cli("fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", *SHORT)
+    code, _, err = cli(
+        "fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", "--strategy", "eh_ft", *SHORT
+    )
     assert code == 2
     assert "there already" in err
     assert (tmp_path / "model" / "precious.txt").read_text() == "mine"

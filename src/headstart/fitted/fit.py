@@ -52,7 +52,7 @@ def method_for(kind: Kind, name: str = AUTO) -> str:
     allowed = methods_for(kind)
     if not allowed:
         raise UsageError(
-            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave fit out of the strategy."
         )
     if name == AUTO:
         return allowed[0]
