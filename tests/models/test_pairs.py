@@ -48,7 +48,7 @@ def test_two_separators_and_no_start() -> None:
 
 
 def test_a_single_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="pass pairs of texts"):
+    with pytest.raises(UsageError, match="Give pairs of texts"):
         BERT.of(torch.tensor([[2, 10, 3, 12, 3], [2, 10, 11, 3, 0]]), torch.tensor([[1] * 5, [1] * 4 + [0]]))
 
 
@@ -114,7 +114,7 @@ def test_the_head_reads_each_text_as_the_encoder_says_it_alone(
 
 def test_a_saved_model_reads_pairs_apart_again(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """With the tokenizer that transformers loads: nothing but the folder is needed."""
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, pipeline
 
     import headstart.auto  # noqa: F401, registers the class
 
@@ -129,4 +129,10 @@ def test_a_saved_model_reads_pairs_apart_again(tiny_checkpoint: CheckpointMaker,
     )
     batch = tokenizer(*map(list, zip(*PAIRS, strict=True)), padding=True, return_tensors="pt")
     with torch.no_grad():
-        assert torch.equal(again.eval()(**batch).logits, classifier.model(**batch).logits)
+        expected = classifier.model(**batch).logits
+        assert torch.equal(again.eval()(**batch).logits, expected)
+    classify = pipeline("text-classification", model=again, tokenizer=tokenizer, device="cpu")
+    answers = classify([{"text": first, "text_pair": second} for first, second in PAIRS], top_k=None)
+    for answer, row in zip(answers, expected.softmax(dim=1), strict=True):
+        found = {each["label"]: each["score"] for each in answer}
+        torch.testing.assert_close(torch.tensor([found["no"], found["yes"]]), row, rtol=1e-4, atol=1e-6)
