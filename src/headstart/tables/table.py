@@ -93,6 +93,7 @@ class Table:
         return pa.table({name: _arrow_column(values) for name, values in self.columns.items()})
 
     def number(self, row: int) -> int:
+        """Return the number of a row in the whole table, from 0."""
         return self.first_row + row if self.row_numbers is None else self.row_numbers[row]
 
 
