@@ -174,7 +174,7 @@ def _row_faults(experiment: Experiment, tokens: TokenizedSplit) -> Iterator[Usag
     if any(isinstance(stage.head_from, FittedHead) for stage in experiment.plan):
         yield UsageError(
             "a head is fitted to the private rows without noise: `dp` cannot account for it",
-            remedy="  Train the head: leave `fit` out of the strategy.",
+            remedy="  Train the head: leave fit out of the strategy.",
         )
 
 
