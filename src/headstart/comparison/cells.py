@@ -92,10 +92,9 @@ class Cell:
         return cost((stage.role, stage.num_steps * self._batches_of(stage)) for stage in self.first.stages)
 
     @property
-    def num_batches(self) -> float:
-        """A run's updates, those on larger batches, or on batches that are read twice, counted as several."""
-        more = (stage.num_steps * (self._batches_of(stage) - 1) for stage in self.first.stages)
-        return self.first.num_steps + sum(more)
+    def has_own_batches(self) -> bool:
+        """Whether an update of some stage reads more or fewer rows than one of the others, or reads them twice."""
+        return any(self._batches_of(stage) != 1.0 for stage in self.first.stages)
 
     def _batches_of(self, stage: StageRecord) -> float:
         """Return how many of the run's batches an update of a stage passes through the model."""

@@ -43,8 +43,11 @@ def finding_of(cell: Cell, pairing: Pairing | None) -> str:
         return _nothing_to_compare_with(cell)
     if (refusal := _refusal(pairing)) or pairing.difference is None:
         return refusal or "not compared: no seed can be paired"
+    if not pairing.is_fair and cell.has_own_batches:
+        costs = f"{cell.cost:.0f} against the baseline's {pairing.baseline.cost:.0f}"
+        return f"no verdict: unequal compute, in forward passes of a batch {costs}"
     if not pairing.is_fair:
-        steps = f"{cell.num_batches:.0f} against the baseline's {pairing.baseline.num_batches:.0f}"
+        steps = f"{cell.first.num_steps} against the baseline's {pairing.baseline.first.num_steps}"
         return f"no verdict: unequal steps, {steps}"
     marks = f" ({', '.join(pairing.versions)})" if pairing.versions else ""
     return f"{pairing.difference.verdict}{marks}"
