@@ -196,6 +196,19 @@ def test_undecodable_bytes_are_named_with_their_line(cli: Cli, tmp_path: Path) -
     assert "reviews.csv:3" in err
 
 
+@pytest.mark.parametrize(
+    "verb", [("fit", "rows.csv", "--model", "no/such-model"), ("compare", "rows.csv"), ("inspect", "rows.csv")]
+)
+def test_faulty_weights_are_named_by_line(verb: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+    rows = [f"a {row} cat,{'xy'[row % 2]},{0 if row == 5 else 2}" for row in range(12)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label,w", *rows]) + "\n")
+    code, _, err = cli(*verb, "--weight", "w")
+    assert code == 2
+    assert "rows.csv:7: the weight ('w') is not a number above 0" in " ".join(err.split())
+    code, _, err = cli(*verb, "--weight", "v")
+    assert (code, "the column 'v' (--weight) is missing" in " ".join(err.split())) == (2, True)
+
+
 def test_a_class_that_training_lacks_is_an_error(cli: Cli, reviews: Path, tmp_path: Path) -> None:
     write_csv(tmp_path / "validation.csv", [("good cat", "good"), ("odd cat", "weird")])
     code, _, err = cli("fit", reviews, "--validation", "validation.csv", "--model", "no/such-model")
@@ -324,25 +337,16 @@ def test_options_of_data_and_loss_are_checked_before_training(
 
 
 def test_a_files_folds_and_weights_reach_the_runs(cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("".join(f"a {n} cat,{'xxy'[n % 3]}\n" for n in range(18)))
+    (tmp_path / "t.csv").write_text("".join(f"a {n} cat,{'xxy'[n % 3]},{1 + n % 2}\n" for n in range(18)))
     (tmp_path / "weights.json").write_text('{"x": 1, "y": 2.5}')
     code, out, err = cli(
-        *("compare", "t.csv", "--no-header", "--columns", "text,label", "--model", tiny_checkpoint("bert")),
-        *(
-            "--strategies",
-            "finetune",
-            "--steps",
-            "2",
-            "--folds",
-            "3",
-            "--class-weights",
-            "weights.json",
-            "--max-length",
-            "16",
-        ),
+        *("compare", "t.csv", "--no-header", "--columns", "text,label,w", "--weight", "w"),
+        *("--model", tiny_checkpoint("bert"), "--strategies", "finetune", "--steps", "2"),
+        *("--folds", "3", "--class-weights", "weights.json", "--max-length", "16"),
     )
     assert code == 0, err
     assert "folds that share training rows" in " ".join(out.split())
+    assert "rows are weighed by 'w', from 1 to 2, in training" in " ".join(err.split())
     (path,) = (tmp_path / "runs").glob("*/experiment.json")
     experiment = json.loads(path.read_text())["experiment"]
     assert experiment["training"]["loss"]["class_weights"] == [1.0, 2.5]
