@@ -90,7 +90,7 @@ def test_claims_are_checked_on_all_tables(tmp_path: Path) -> None:
         for draw in range(3)
     ]
     mean, *single, cost = claims(cells_of(results))
-    assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other, setfit, 85.0: held")
+    assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other with a model of each, setfit, 85.0: held")
     assert len(single) == 2
     assert "0.033: held" in cost
     worse = [result("A", "lp_ft", draw, 0.85 + draw / 90) for draw in range(3)]
