@@ -21,6 +21,7 @@ import csv
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,7 +190,9 @@ def run(job: Job) -> None:
     record = job.folder / "record.json"
     if record.is_file():
         return
-    job.folder.mkdir(parents=True, exist_ok=True)
+    # What a killed call left would make the cost too small, or stand in the way.
+    shutil.rmtree(job.folder, ignore_errors=True)
+    job.folder.mkdir(parents=True)
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     error = _finish(job, job.command(began), job.limit)

@@ -67,8 +67,10 @@ def test_what_has_no_model_is_recorded_with_its_reason_and_not_repeated(
         ("slow", "while 1: 0", 0.2),
     ):
         job = Job("finetune" if name == "fails" else "lp_ft", DEMO, 0, tmp_path / "runs" / name, *rows, limit, "")
+        (job.folder / "model").mkdir(parents=True)
         monkeypatch.setattr(Job, "command", lambda self, began, code=code: [sys.executable, "-c", code])
         tables.run(job)
+        assert not (job.folder / "model").exists()
         monkeypatch.setattr(Job, "command", lambda self, began: pytest.fail("repeated"))
         tables.run(job)
     fails, slow = read_results(tmp_path)
