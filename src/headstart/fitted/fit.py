@@ -22,10 +22,12 @@ from headstart.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy import floating
+    from numpy import float64, floating
     from numpy.typing import NDArray
 
 AUTO = "auto"
+LEAST_SPREAD = 1e-6
+"""Of a number's standard deviation beside the largest of all: below it there is nothing but fp32's rounding."""
 METHODS: Registry[Method] = Registry("way to fit a head")
 """All ways to fit a head, by name."""
 for _method in (Logistic(), Ridge(), Lda()):
@@ -52,7 +54,7 @@ def method_for(kind: Kind, name: str = AUTO) -> str:
     allowed = methods_for(kind)
     if not allowed:
         raise UsageError(
-            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave fit out of the strategy."
         )
     if name == AUTO:
         return allowed[0]
@@ -96,16 +98,14 @@ def fit_head(
         UsageError: if the method does not suit the kind.
     """
     import numpy as np
-    from sklearn.preprocessing import StandardScaler
 
     way = METHODS.get(method_for(kind, method))
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
-    scaler = StandardScaler().fit(exact, sample_weight=each)
-    size = scaler.scale_ * math.sqrt(exact.shape[1])
+    mean, size = _mean_and_size(exact, each)
     single = kind.has_classes and not kind.takes_several
     num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
-    rows = Rows((exact - scaler.mean_) / size, np.asarray(targets), each, num_classes)
+    rows = Rows((exact - mean) / size, np.asarray(targets), each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)
     choice = choose(kind, way, rows, tried, seed)
@@ -117,9 +117,20 @@ def fit_head(
         kind=kind,
         method=way.name,
         weight=weight,
-        bias=scale * found.bias - weight @ scaler.mean_,
+        bias=scale * found.bias - weight @ mean,
         strength=chosen,
         scale=scale,
         loss=choice.loss if choice else math.nan,
         held_out=choice.held_out if choice else None,
     )
+
+
+def _mean_and_size(vectors: NDArray[float64], weights: NDArray[float64]) -> tuple[NDArray[float64], NDArray[float64]]:
+    """Return what to subtract [d] from vectors [n, d], and what to divide them by [d]."""
+    import numpy as np
+
+    mean = np.average(vectors, axis=0, weights=weights)
+    spread = np.sqrt(np.average((vectors - mean) ** 2, axis=0, weights=weights))
+    largest = spread.max() or 1.0
+    # Some encoders have numbers that are constant but for rounding, which must not be blown up.
+    return mean, np.where(spread < LEAST_SPREAD * largest, largest, spread) * math.sqrt(len(mean))
