@@ -69,6 +69,11 @@ class Contrastive(Strategy):
         return self.on == BACKBONE or self.finetune
 
     @property
+    def takes_loss(self) -> bool:
+        """Whether a stage minimises the run's loss: fine-tuning does."""
+        return self.finetune
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return self.on == ADAPTER
@@ -92,11 +97,11 @@ class Contrastive(Strategy):
         """Return the contrastive stage and the fit, and fine-tuning where it is wanted.
 
         Raises:
-            UsageError: if the contrastive stage leaves no update for fine-tuning.
+            UsageError: if the contrastive stage or the fit leaves no update for fine-tuning.
         """
-        rows_in_all = budget.num_steps * budget.batch_size
-        for_contrastive = rows_in_all // 2 if self.finetune else rows_in_all
-        num_steps = min(self.steps, max(1, for_contrastive // self.rows))
+        budget = budget.after_fits() if self.finetune else budget
+        num_rows = budget.num_steps * budget.batch_size
+        num_steps = min(self.steps, max(1, (num_rows // 2 if self.finetune else num_rows) // self.rows))
         merged = Merged(1.0) if self.on == ADAPTER else Previous()
         stages = (self._contrastive(optimizers, num_steps, adapter), fit_stage(self.fit, start=merged))
         if not self.finetune:
