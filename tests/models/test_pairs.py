@@ -17,6 +17,7 @@ from headstart.models.loading import load_classifier, load_config, load_tokenize
 from headstart.models.pairs import PairCut, find_cut, join_pair
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
+from tests.matrix.cells import checkpoint
 
 CheckpointMaker = Callable[..., Path]
 PAIRS = (("cat", "dog king queen"), ("tree river stone bird fish", "child"), ("woman town", "horse dog"))
@@ -79,6 +80,16 @@ def test_a_tokenizer_without_separators_is_refused(tiny_checkpoint: CheckpointMa
     tokenizer.backend_tokenizer.post_processor = processors.Sequence([])
     with pytest.raises(UsageError, match="Use pair=joint"):
         find_cut(tokenizer, load_config(source))
+
+
+def test_a_model_that_reads_padding_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="reads padding"):
+        load_classifier(
+            resolve_model(str(checkpoint("fnet", tmp_path / "fnet"))),
+            labels=("no", "yes"),
+            head=Spec.parse("linear:pair=apart"),
+            seed=0,
+        )
 
 
 def by_hand(folder: Path, tokenizer: PreTrainedTokenizerBase, layers: int) -> torch.Tensor:
