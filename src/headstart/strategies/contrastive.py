@@ -109,7 +109,7 @@ class Contrastive(Strategy):
         left = budget.num_steps - math.ceil(num_steps * self.rows / budget.batch_size)
         if left < 1:
             raise UsageError(
-                f"one contrastive update of {self.rows} rows leaves none of {budget.num_steps} updates of "
+                f"a fit and one contrastive update of {self.rows} rows leave none of the updates of "
                 f"{budget.batch_size} rows for fine-tuning",
                 remedy="  Give more `steps`, or smaller batches, as contrastive:finetune:rows=16.",
             )
