@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart.experiments.run_data import RunData
-from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
+from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed, useful_speed
 from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -53,4 +53,4 @@ def test_trying_out_draws_nothing_and_changes_nothing(tiny_checkpoint: Checkpoin
 
 
 def test_very_short_runs_are_not_measured(tiny_checkpoint: CheckpointMaker) -> None:
-    assert measured_speed(data(tiny_checkpoint("bert"), "finetune", steps=8)) is None
+    assert useful_speed(data(tiny_checkpoint("bert"), "finetune", steps=8)) is None
