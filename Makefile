@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup base-encoder demo test test-all check format bench gpu clean
+.PHONY: help setup base-encoder demo test test-all check format map bench gpu clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(STAMP) ## Check format, lint, types and layers
 format: $(STAMP) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+map: $(STAMP) ## Run the map of when a head start helps: a table, a figure; some hours, resumable
+	$(BIN)/python -m benchmarks.map --jobs 2
 
 bench: $(STAMP) ## Measure speed, memory and start beside a plain Trainer script and an earlier build
 	$(BIN)/python -m benchmarks

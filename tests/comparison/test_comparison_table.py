@@ -94,6 +94,23 @@ def test_unequal_steps_get_no_verdict():
     assert row_of(records, "eh_ft(lora)").words == ("no verdict: unequal steps, 500 against the baseline's 200",)
 
 
+def two_passes(record: RunRecord) -> RunRecord:
+    (stage,) = record.stages
+    return replace(record, stages=(replace(stage, num_steps=record.num_steps, passes_per_update=2),))
+
+
+@pytest.mark.parametrize(("num_steps", "is_fair"), [(200, False), (100, True)])
+def test_updates_of_two_passes_cost_twice_as_much(num_steps: int, is_fair: bool):
+    """200 updates of three forward passes each are 600."""
+    records = [record for record in pairs(6) if record.label == "finetune"]
+    records += [two_passes(make_record("r_drop", seed, 0.8 + seed / 100, num_steps=num_steps)) for seed in range(6)]
+    row = row_of(records, "r_drop")
+    assert (row.verdict is not None) == is_fair
+    if not is_fair:
+        words = ("no verdict: unequal compute, in forward passes of a batch 1200 against the baseline's 600",)
+        assert row.words == words
+
+
 def test_a_poor_stage_1_is_said():
     records = [make_record(), make_record("eh_ft(lora)", stage1=0.36)]
     assert "Stage 1 is not clearly above the best constant answer" in row_of(records, "eh_ft(lora)").words

@@ -246,7 +246,7 @@ def test_cached_features_give_the_probe_of_the_slow_path(
     choices = tiny_choices(tiny_checkpoint(architecture), "linear_probe")
     leave_out_dropout_on_a_gpu(monkeypatch)
     _, fast = do_run(choices, tmp_path / "fast")
-    monkeypatch.setattr("headstart.experiments.run_data.reads_one_vector", lambda *_: False)
+    monkeypatch.setattr("headstart.experiments.frozen_backbone.reads_one_vector", lambda *_: False)
     do_run(choices, tmp_path / "slow")
     quick, slow = (stage_tensors(tmp_path / each, "1-probe", "head.safetensors") for each in ("fast", "slow"))
     for name, tensor in slow.items():

@@ -19,7 +19,7 @@ from headstart.strategies.catalogue import STRATEGIES, build_strategy
 from headstart.strategies.site import FinishedStage
 from headstart.training.regularisers import mixout
 from headstart.training.trainer import StageTrainer, scale_rates
-from tests.support.runs import ON_TWO_LAYERS, data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
+from tests.support.runs import WHEN_TINY, data_of, do_run, stage_tensors, tiny_choices, tiny_experiment, tiny_source
 
 CheckpointMaker = Callable[..., Path]
 INITIALIZER_RANGE = 0.1
@@ -36,14 +36,14 @@ def test_every_strategy_runs_and_keeps_the_invariants(
     name: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     """The engine itself checks starts, gradients and what moved; twice the same seed is the same tensors."""
-    strategy = ON_TWO_LAYERS.get(name, name)
+    strategy = WHEN_TINY.get(name, name)
     fraction = 0.2 if build_strategy_has_first(name) else None
     scores = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         _, record = do_run(tiny_choices(tiny_checkpoint("bert"), strategy, stage1_fraction=fraction, steps=20), folder)
         scores.append(record.scores)
     assert scores[0] == scores[1]
-    assert sum(stage.num_steps for stage in record.stages) == 20
+    assert sum(stage.num_steps * (stage.own_batch_size or 4) for stage in record.stages) == 20 * 4
     last = f"{len(record.stages)}-{record.stages[-1].name}"
     first, second = (stage_tensors(tmp_path / run, last, "head.safetensors") for run in ("a", "b"))
     assert all(torch.equal(first[key], second[key]) for key in first)

@@ -7,7 +7,7 @@ import json
 import pickle
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from torch.nn import functional
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND, guess_kind, kind_named
 from headstart.kinds.kind import KINDS, Kind, Label
-from headstart.losses import PLAIN
+from headstart.losses import PLAIN, LossConfig
 from headstart.metrics import ERRORS, KNOWN, compute
+from headstart.registry import Spec
 from headstart.tasks.constants import best_constant
 from headstart.tasks.task import Task
 from headstart.training.objective import Objective
@@ -289,6 +290,30 @@ def test_the_loss_is_that_of_torch(name: str) -> None:
         found = Objective(kind=kind, config=PLAIN)(sequences.to(precision), batch)
         assert found.dtype == torch.float32
         torch.testing.assert_close(found, expected, rtol=1e-6 if precision == torch.float32 else 1e-2, atol=1e-6)
+
+
+@kinds
+def test_a_row_of_weight_2_counts_as_two_rows(name: str) -> None:
+    """In the loss, whatever other losses there are; in the scale; in every metric and its best constant answer."""
+    kind, example, num_labels = example_of(name)
+    logits = torch.tensor(example.example_logits, dtype=torch.float32)
+    targets, twice = kind.label_tensor(example.targets, num_labels), [0, 0, 1]
+    configs = [PLAIN, LossConfig(label_smoothing=0.1), LossConfig(spec=Spec("focal"))] if num_labels else [PLAIN]
+    for config in configs:
+        weighed = kind.loss(logits, targets, config, torch.tensor([4 / 3, 2 / 3]))
+        torch.testing.assert_close(weighed, kind.loss(logits[twice], targets[twice], config))
+    labels = kind.label_array(example.labels, num_labels)
+    weights = np.array([1, 4, 2, 1, 3, 1])
+    rows = np.repeat(np.arange(6), weights)
+    assert astuple(kind.scale(labels, weights)) == pytest.approx(astuple(kind.scale(labels[rows])))
+    for metric in kind.metrics:
+        best, score = best_constant(kind, metric, labels, weights=weights)
+        expected, expected_score = best_constant(kind, metric, labels[rows])
+        assert score == pytest.approx(expected_score)
+        assert best == pytest.approx(expected)
+        answers = labels[[1, 1, 0, 3, 5, 4]]
+        found = compute((metric,), labels, answers, weights=0.25 * weights)
+        assert found == pytest.approx(compute((metric,), labels[rows], answers[rows]))
 
 
 @kinds

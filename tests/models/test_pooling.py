@@ -15,6 +15,12 @@ BY_HAND: dict[Pooling, Callable[[torch.Tensor], torch.Tensor]] = {
     Pooling.FIRST: lambda tokens: tokens[0],
     Pooling.MEAN: lambda tokens: sum(tokens, torch.zeros(HIDDEN_SIZE)) / len(tokens),
     Pooling.LAST: lambda tokens: tokens[-1],
+    Pooling.MAX: lambda tokens: torch.stack([max(column) for column in tokens.unbind(dim=1)]),
+    Pooling.WEIGHTED_MEAN: lambda tokens: (
+        sum(((place + 1) * token for place, token in enumerate(tokens)), torch.zeros(HIDDEN_SIZE))
+        / sum(range(1, len(tokens) + 1))
+    ),
+    Pooling.MEAN_SQRT: lambda tokens: sum(tokens, torch.zeros(HIDDEN_SIZE)) / len(tokens) ** 0.5,
 }
 
 

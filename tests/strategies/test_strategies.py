@@ -19,7 +19,7 @@ from headstart.strategies.head_origins import (
     ScaledHead,
 )
 from headstart.strategies.selections import AdapterAndHead, All, Head, Nothing
-from headstart.strategies.starts import GreedySoup, Merged, Pretrained, Previous, Reinitialised
+from headstart.strategies.starts import AnyStart, GreedySoup, Merged, Pretrained, Previous, Reinitialised
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
 
 OPTIMIZERS = StageOptimizers(
@@ -40,7 +40,8 @@ def plan(text: str, num_steps: int = 100, fraction: float = 0.1) -> tuple[Stage,
 @pytest.mark.parametrize("name", STRATEGIES.names())
 @pytest.mark.parametrize(("num_steps", "fraction"), [(7, 0.1), (100, 0.1), (503, 0.3), (100, 0.0)])
 def test_steps_add_up_to_the_budget(name: str, num_steps: int, fraction: float) -> None:
-    assert sum(stage.num_steps for stage in plan(name, num_steps, fraction)) == num_steps
+    if name != "contrastive":  # It counts rows: see below.
+        assert sum(stage.num_steps for stage in plan(name, num_steps, fraction)) == num_steps
 
 
 @pytest.mark.parametrize("name", STRATEGIES.names())
@@ -70,6 +71,8 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
         "linear_probe:fit",
         "lp_ft:fit",
         "eh_ft:refit",
+        "contrastive:finetune",
+        "contrastive:on=adapter",
     ],
 )
 def test_traits_say_what_the_plan_does(text: str) -> None:
@@ -85,6 +88,40 @@ def test_traits_say_what_the_plan_does(text: str) -> None:
     assert strategy.has_first_stage == (strategy.tunes_head_first and strategy.tunes_backbone) or text.endswith(
         "compute"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "num_steps", "expected"),
+    [
+        ("contrastive", 500, {"contrastive": 50, "fit": 0}),  # 3,200 of 8,000 rows: more would do harm.
+        ("contrastive", 100, {"contrastive": 25, "fit": 0}),
+        ("contrastive", 1, {"contrastive": 1, "fit": 0}),
+        ("contrastive:rows=20", 500, {"contrastive": 50, "fit": 0}),
+        ("contrastive:finetune", 500, {"contrastive": 50, "fit": 0, "finetune": 300}),
+        ("contrastive:finetune", 100, {"contrastive": 12, "fit": 0, "finetune": 52}),
+        ("contrastive:finetune:rows=20", 9, {"contrastive": 3, "fit": 0, "finetune": 5}),
+        ("contrastive:on=adapter:finetune:restore", 300, {"adapter": 37, "fit": 0, "finetune": 152}),
+    ],
+)
+def test_a_contrastive_update_takes_the_place_of_as_many_rows(
+    text: str, num_steps: int, expected: dict[str, int]
+) -> None:
+    assert {stage.name: stage.num_steps for stage in plan(text, num_steps)} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("contrastive:finetune", [Pretrained(), Previous(), Previous()]),
+        ("contrastive:on=adapter:finetune", [Pretrained(), Merged(1.0), Previous()]),
+        ("contrastive:on=adapter:finetune:restore", [Pretrained(), Merged(1.0), Pretrained()]),
+    ],
+)
+def test_a_head_is_fitted_to_contrastive_features_and_handed_over(text: str, starts: list[AnyStart]) -> None:
+    stages = plan(text, 400)
+    assert [stage.start for stage in stages] == starts
+    assert [stage.head_from for stage in stages] == [FreshHead(), FittedHead("auto"), PreviousHead()]
+    assert [stage.trains_head for stage in stages] == [False, False, True]
 
 
 def test_eh_ft_restores_the_backbone_and_keeps_the_head() -> None:
@@ -163,6 +200,12 @@ def test_a_fitted_head_goes_over_as_it_is_or_scaled_and_eh_ft_refits_where_it_sa
     assert [stage.start for stage in plan("eh_ft:refit")] == [Pretrained(), Merged(1.0), Pretrained()]
     assert [stage.start for stage in plan("eh_ft:refit:refit_on=restored")] == [Pretrained()] * 3
     assert plan("eh_ft:refit", fraction=0.0) == plan("lp_ft:fit")
+
+
+def test_r_drop_at_matched_compute_has_half_the_updates() -> None:
+    assert [stage.num_steps for stage in plan("r_drop:match_compute", num_steps=60)] == [30]
+    assert [stage.num_steps for stage in plan("r_drop:match_compute:head=probe", num_steps=60)] == [6, 27]
+    assert plan("r_drop:match_compute:alpha=0") == plan("finetune")
 
 
 def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:

@@ -35,8 +35,8 @@ from headstart.tasks.task import Task
 from headstart.training.config import RunOptions
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "electra", "deberta-v2", "modernbert")
-ON_TWO_LAYERS = {"top_k": "top_k:layers=1"}
-"""Strategies whose defaults ask for more layers than tiny models have."""
+WHEN_TINY = {"top_k": "top_k:layers=1", "contrastive": "contrastive:rows=8"}
+"""Strategies whose defaults ask for more layers than tiny models have, or for more rows than tiny runs see."""
 WORDS = ("cat", "dog", "horse", "king", "queen", "tree", "river", "stone", "bird", "fish", "child", "woman", "town")
 
 

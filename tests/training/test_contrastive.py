@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
 from headstart.registry import Spec
-from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, refusal, supervised_contrastive
+from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, supervised_contrastive
 
 
 def written_out(vectors: torch.Tensor, labels: list[int], temperature: float) -> float:
@@ -78,14 +78,6 @@ def test_the_windows_of_a_row_count_as_their_mean() -> None:
     targets = {"labels": torch.tensor([0, 0, 1]), "num_sequences": torch.tensor([2, 1, 1])}
     whole = supervised_contrastive(torch.tensor([[2.0, 0.0], [0.0, 0.5], [3.0, 0.0]]), targets["labels"], 0.5)
     torch.testing.assert_close(objective(windows, targets), whole)
-
-
-def test_only_kinds_with_one_class_a_row_have_it() -> None:
-    assert refusal(kind_named("classification")) is None
-    for kind in ("multi_label", "regression", "multiple_choice"):
-        refused = refusal(kind_named(kind))
-        assert refused is not None
-        assert "Use lp_ft or eh_ft" in str(refused)
 
 
 def test_unknown_losses_are_refused() -> None:

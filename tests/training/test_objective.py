@@ -5,6 +5,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
+from sklearn.metrics import log_loss
 
 from headstart.errors import UsageError
 from headstart.experiments.resolved_loss import resolve_loss
@@ -32,6 +33,29 @@ def test_cross_entropy_is_the_mean_negative_log_probability() -> None:
     assert loss_of(kind_named("classification"), "cross_entropy", LOGITS, LABELS) == pytest.approx(
         -log_probabilities(LOGITS).mean(), rel=1e-6
     )
+
+
+def test_weights_of_rows_do_not_depend_on_the_batches() -> None:
+    """The mean over batches of one row, of two and of four is scikit-learn's weighted mean of the rows' losses."""
+    weights = torch.tensor([0.2, 3.0, 0.5, 0.3])
+    objective = Objective(kind=kind_named("classification"), config=LossConfig())
+    expected = log_loss(LABELS, LOGITS.double().softmax(dim=1), labels=range(3), sample_weight=weights)
+    for size in (1, 2, 4):
+        batches = [slice(begin, begin + size) for begin in range(0, 4, size)]
+        losses = [objective(LOGITS[rows], {"labels": LABELS[rows], "weights": weights[rows]}) for rows in batches]
+        assert torch.stack(losses).mean().item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_weights_of_rows_and_of_classes_are_multiplied() -> None:
+    """As scikit-learn does it; the divisor is that of the class weights alone."""
+    of_classes, of_rows = np.array([0.5, 1.0, 3.0])[LABELS], np.array([0.2, 3.0, 0.5, 0.3])
+    for spec, factor in (("cross_entropy", 0.0), ("focal:gamma=2", 2.0)):
+        config = resolve_loss(kind_named("classification"), Spec.parse(spec), class_weights=(0.5, 1.0, 3.0))
+        found = Objective(kind=kind_named("classification"), config=config)(
+            LOGITS, {"labels": LABELS, "weights": torch.tensor(of_rows, dtype=torch.float32)}
+        )
+        losses = -log_probabilities(LOGITS) * (1 - np.exp(log_probabilities(LOGITS))) ** factor
+        assert found.item() == pytest.approx((losses * of_classes * of_rows).sum() / of_classes.sum(), rel=1e-6)
 
 
 def test_class_weights_weigh_examples_and_divide_by_their_sum() -> None:

@@ -133,12 +133,20 @@ def _facts(report: ModelReport) -> Table:
         "architecture": f"{report.architecture}, trained as {report.model_class}",
         "checkpoint": ", ".join(f"{number:,} scalars in {dtype}" for dtype, number in report.dtypes),
         "longest input": f"{report.longest_input} tokens",
+        "vector": _vector(report),
         "backbone": f"{report.num_backbone_parameters:,} scalars",
         "head": f"{report.num_head_parameters:,} scalars for {len(report.labels)} classes",
     }
     for name, value in (*rows.items(), *(("note", note) for note in report.notes)):
         facts.add_row(f"[bold]{name}[/]", escape(value))
     return facts
+
+
+def _vector(report: ModelReport) -> str:
+    """Say which vector of a text heads of ours read by default, and who says so."""
+    said = f"pooling={report.pooling}, as the {'checkpoint' if report.pooling_is_said else 'architecture'} has it"
+    follows = f"; what follows it there is left out: {', '.join(report.after_pooling)}" if report.after_pooling else ""
+    return said + follows
 
 
 def _head(report: ModelReport) -> Table:

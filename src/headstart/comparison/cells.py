@@ -105,7 +105,7 @@ class Cell:
 
     @property
     def has_own_batches(self) -> bool:
-        """Whether an update of some stage reads more or fewer rows than one of the others."""
+        """Whether an update of some stage reads more or fewer rows than one of the others, or reads them twice."""
         return any(self._batches_of(stage) != 1.0 for stage in self.first.stages)
 
     @property
@@ -116,10 +116,10 @@ class Cell:
         return updates_of_passes(num_examples, self.setting.batch_size)
 
     def _batches_of(self, stage: StageRecord) -> float:
-        """Return how many of the run's batches one of a stage's own is."""
+        """Return how many of the run's batches an update of a stage passes through the model."""
         if stage.own_batch_size is None or self.setting is None:
-            return 1.0
-        return stage.own_batch_size / self.setting.batch_size
+            return float(stage.passes_per_update)
+        return stage.passes_per_update * stage.own_batch_size / self.setting.batch_size
 
     @cached_property
     def question(self) -> Question:

@@ -15,6 +15,7 @@ from headstart.tables.reading import read_as_written
 from headstart.tables.table import Table
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.demo import DEMO, demo_rows
+from headstart.tasks.demo_requests import DEMO_REQUESTS, request_rows
 from headstart.tasks.task import HubSource, Task
 
 DATA_ROOT_REMEDY = "  Give `data_root`, a folder with <suite>/<task>/<split>.jsonl, one JSON object per line."
@@ -51,8 +52,8 @@ def load_table(task: Task, split: str, *, data_root: Path | None = None) -> Tabl
     known = [name for name, _ in task.num_rows]
     if split not in known:
         raise unknown_name(f"split of {task.name}", split, known)
-    if task is DEMO:
-        return _demo_rows(task, split)
+    if task in (DEMO, DEMO_REQUESTS):
+        return _built_in_rows(task, split)
     if data_root is not None:
         return _local_rows(data_root / (task.folder or task.name) / f"{split}.jsonl", task)
     if task.source is None:
@@ -73,8 +74,12 @@ def _parts(name: str, split: Split) -> tuple[object, ...]:
     return (name, split.texts, split.labels, *([extras] if extras else []))
 
 
-def _demo_rows(task: Task, split: str) -> Table:
-    rows = [(*texts, label) for texts, label in demo_rows(split)]
+def _built_in_rows(task: Task, split: str) -> Table:
+    rows: list[tuple[str | int, ...]] = (
+        [(*texts, label) for texts, label in demo_rows(split)]
+        if task is DEMO
+        else [(text, label) for text, label in request_rows(split)]
+    )
     columns = zip((*task.text_columns, task.label_column), zip(*rows, strict=True), strict=True)
     return Table(path=Path(task.name) / split, columns=dict(columns))
 

@@ -23,17 +23,19 @@ LARGEST_OFFSET = 3.0
 """Of labels that a head without a bias learns, in their standard deviations: its features have to say it."""
 
 
-def scale_of(kind: Kind, labels: Sequence[Label]) -> Scale:
-    """Return the scale of training rows' labels; `RAW` where these have no units.
+def scale_of(kind: Kind, labels: Sequence[Label], weights: Sequence[float] | None = None) -> Scale:
+    """Return the scale of training rows' labels, weighed where rows have weights; `RAW` where these have no units.
 
     Raises:
         UsageError: if numbers in fp32, in which models answer, do not tell the labels apart.
     """
     if not kind.has_units or not labels:
         return RAW
+    import numpy as np
+
     numbers = kind.label_array(labels, 1)
     largest = float(abs(numbers).max())
-    scale = kind.scale(numbers) if largest <= LARGEST else RAW
+    scale = kind.scale(numbers, None if weights is None else np.asarray(weights)) if largest <= LARGEST else RAW
     if largest > LARGEST or scale.size < SMALLEST:
         raise UsageError(
             f"the largest of the labels is {largest:g}"

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
+from headstart.errors import UsageError
 from headstart.experiments.options import Options
 from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
@@ -14,7 +15,9 @@ from headstart.hardware import resolve_device, resolve_precision
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input, usual_input
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
+from headstart.models.own_heads import APART, own_head
 from headstart.models.parameters import count
+from headstart.models.sentence_pooling import as_checkpoint_says
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
@@ -30,7 +33,7 @@ class ModelFacts:
 
     Attributes:
         source: its files; `source.revision` is what it counts by.
-        head: with its options.
+        head: with its options; its pooling is the checkpoint's, where the checkpoint says one and nobody else does.
         classifier: names, shapes and types of all tensors, which are on the meta device.
         longest_input: tokens that it reads, special tokens included.
         usual_input: tokens that it reads unless somebody asks for more.
@@ -61,7 +64,9 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         CheckpointError: if its files are damaged.
     """
     source, device = resolve_model(options.model.model), resolve_device(options.training.device)
-    head = options.model.head or head_for(get_preset(options.training.preset), task)
+    asked = options.model.head or head_for(get_preset(options.training.preset), task)
+    head = as_checkpoint_says(asked, source)
+    _check_pair(head, task)
     classifier = _kept_classifier(
         source,
         kind=task.kind,
@@ -91,6 +96,17 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         precision=resolve_precision("auto", device),
         attention=str(classifier.model.config._attn_implementation),
     )
+
+
+def _check_pair(head: Spec, task: Task) -> None:
+    """Refuse a head that reads two texts apart where rows have one."""
+    design = own_head(head)
+    num_texts = len(task.text_columns) + (1 if task.choice_columns else 0)
+    if design is not None and design.pair == APART and num_texts < 2:
+        raise UsageError(
+            f"pair=apart was asked for {task.name}, whose rows have one text each",
+            remedy="  Leave it out.",
+        )
 
 
 @lru_cache(maxsize=8)

@@ -27,14 +27,14 @@ def check_plan_fits(
     Raises:
         UsageError: if the model has fewer layers than the plan needs, or a stage too few updates for all of them; if
             the head cannot be calibrated; if an adapter or gradient checkpointing does not work on this architecture,
-            or one with a stage's regulariser.
+            or one with a stage's regulariser; if a stage's own loss does not go with the task or the head.
     """
     num_layers = len(Layers.of(classifier.backbone_tensors()))
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
-        if stage.loss is not None and (refused := contrastive.refusal(classifier.kind)) is not None:
-            raise refused
+        if stage.loss is not None:
+            contrastive.check_classifier(classifier)
         _check_layers(stage, num_layers, model)
         _check_steps(stage, list(classifier.backbone_tensors()))
         _check_regulariser(stage, classifier, model)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
+from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRows, FrozenBackbone
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
 from headstart.losses import Scale
@@ -20,17 +21,19 @@ from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
 from headstart.models.source import ModelSource, resolve_model
+from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
-from headstart.training.features import Features, extract, reads_one_vector
+from headstart.training.features import Features
 from headstart.training.fitted_head import HeadInputs, head_inputs
 from headstart.training.objective import Objective
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from transformers import PreTrainedTokenizerBase
 
-FEATURE_BATCH_SIZE = 32
 SAMPLE_SIZE = 128
 """Examples whose features are compared: two passes over them cost as much as a few updates."""
 NUMBER_BYTES, TOKEN_BYTES, DIGEST_BYTES, TOKENIZER_BYTES = 24, 36, 200, 1 << 24
@@ -163,17 +166,8 @@ class RunData:
 
         A head that is kept answers in units of the labels; it is changed to those of the run.
         """
-        experiment, task = self.run.experiment, self.task
-        classifier = load_classifier(
-            self.model,
-            kind=task.kind,
-            labels=task.labels,
-            reads_spans=task.has_spans,
-            head=experiment.head,
-            seed=self.run.seed,
-            attention=experiment.training.attention,
-            keep_head=experiment.keep_head,
-        )
+        experiment = self.run.experiment
+        classifier = self._load(experiment.head, keep_head=experiment.keep_head)
         if experiment.keep_head:
             to_standard_units(classifier, self.scale)
         return classifier
@@ -188,15 +182,23 @@ class RunData:
         )
 
     def features(self, classifier: Classifier) -> Features | None:
-        """Return the frozen backbone's features of the training rows; None where the head reads more than one vector.
+        """Return what the head reads of the training rows on the frozen backbone; None where that is no one vector.
 
-        `classifier` is freshly loaded; its pretrained backbone computes them.
+        `classifier` is freshly loaded; its pretrained backbone computes it.
         """
-        return self.cache.kept.get(
-            self._frozen("features"),
-            lambda: self._extract(classifier),
-            lambda found: 0 if found is None else found.num_bytes,
-        )
+        return self._frozen_backbone.features(classifier, self.run.experiment.head)
+
+    def vectors(self, heads: Sequence[Spec], which: FeatureRows) -> dict[Spec, NDArray[np.float32]]:
+        """Return what each head's first linear map would read of some of the rows [n, d] on the untouched backbone.
+
+        All of it comes from one pass over the rows, and from none where it is known: runs with one of these heads on a
+        frozen backbone share it. Of a row with several sequences, such as windows, it is their mean. For heads
+        that read pairs apart the texts go through the backbone one by one. What a head leaves open the checkpoint says.
+
+        Raises:
+            UsageError: if a head is unknown, or native and more than one linear map.
+        """
+        return self._frozen_backbone.vectors(heads, which)
 
     def head_inputs(self, classifier: Classifier, *, is_pretrained: bool) -> HeadInputs:
         """Return what the head's one linear map reads of the training rows, from the backbone as it stands.
@@ -206,21 +208,17 @@ class RunData:
         Raises:
             UsageError: if the head is more than one linear map.
         """
+        if is_pretrained:
+            return self._frozen_backbone.head_inputs(classifier, self.run.experiment.head)
         training = self.run.experiment.training
-
-        def made() -> HeadInputs:
-            return head_inputs(
-                classifier,
-                self.tokens("train"),
-                self.collator,
-                batch_size=FEATURE_BATCH_SIZE,
-                precision=training.precision,
-                device=training.device,
-            )
-
-        if not is_pretrained:
-            return made()
-        return self.cache.kept.get(self._frozen("head_inputs"), made, lambda found: found.vectors.nbytes)
+        return head_inputs(
+            classifier,
+            self.tokens("train"),
+            self.collator,
+            batch_size=FEATURE_BATCH_SIZE,
+            precision=training.precision,
+            device=training.device,
+        )
 
     @property
     def sample(self) -> Sample:
@@ -231,7 +229,7 @@ class RunData:
     def pretrained_features(self, known: torch.Tensor | None = None) -> torch.Tensor:
         """Return the untouched backbone's features of the sample [n, h]; `known` are these where just seen."""
         return self.cache.kept.get(
-            self._frozen("sample"),
+            self._frozen("sample", self.run.experiment.head),
             lambda: self._sample_features() if known is None else known,
             lambda found: found.nbytes,
         )
@@ -246,11 +244,11 @@ class RunData:
         experiment, training = self.run.experiment, self.run.experiment.training
         return (experiment.model_revision, training.max_length, training.truncation, training.stride)
 
-    def _frozen(self, what: str) -> tuple[object, ...]:
-        """Return the key of something that a pretrained backbone computes from the training rows."""
+    def _frozen(self, *what: object) -> tuple[object, ...]:
+        """Return the key of something that a pretrained backbone computes from the rows."""
         experiment, training = self.run.experiment, self.run.experiment.training
-        rows = (what, self.run.source, experiment.evaluation)
-        return (*rows, *self._reading, experiment.head, training.precision, training.attention)
+        rows = (*what, self.run.source, experiment.evaluation)
+        return (*rows, *self._reading, training.precision, training.attention)
 
     def _tokenized(self, rows: tuple[object, ...], split: Callable[[], Split]) -> TokenizedSplit:
         training = self.run.experiment.training
@@ -273,18 +271,31 @@ class RunData:
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
 
-    def _extract(self, classifier: Classifier) -> Features | None:
-        tokens, collate = self.tokens("train"), self.collator
-        dataset = TokenizedDataset(tokens)
-        if not reads_one_vector(classifier, collate([dataset[row] for row in range(min(4, len(tokens)))])):
-            return None
-        return extract(
-            classifier,
-            tokens,
-            collate,
-            batch_size=FEATURE_BATCH_SIZE,
-            precision=self.run.experiment.training.precision,
-            device=self.run.experiment.training.device,
+    @property
+    def _frozen_backbone(self) -> FrozenBackbone:
+        return FrozenBackbone(
+            kept=self.cache.kept,
+            key=self._frozen("vectors"),
+            tokens=self.tokens,
+            collator=self.collator,
+            load=self._load,
+            source=self.model,
+            task=self.task,
+            training=self.run.experiment.training,
+        )
+
+    def _load(self, head: Spec, *, keep_head: bool = False) -> Classifier:
+        """Return the pretrained model with a head of the run's seed."""
+        experiment, task = self.run.experiment, self.task
+        return load_classifier(
+            self.model,
+            kind=task.kind,
+            labels=task.labels,
+            reads_spans=task.has_spans,
+            head=head,
+            seed=self.run.seed,
+            attention=experiment.training.attention,
+            keep_head=keep_head,
         )
 
 

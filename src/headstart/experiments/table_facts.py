@@ -83,6 +83,6 @@ def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluati
         fingerprint=data.fingerprint,
         num_rows=len(train),
         class_counts=class_totals(data.task, train),
-        scale=scale_of(data.task.kind, train.labels or ()),
+        scale=scale_of(data.task.kind, train.labels or (), train.weights),
         evaluation=evaluation,
     )

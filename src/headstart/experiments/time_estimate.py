@@ -16,6 +16,7 @@ from headstart.inference.forward import autocast, evaluation_mode
 from headstart.process_state import process_state_kept
 from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
+from headstart.training.regularisers.catalogue import build_regulariser
 
 NUM_WARM_UPS, NUM_TIMED = 1, 2
 LEAST_UPDATES = 20
@@ -77,7 +78,8 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
     size = experiment.training.batch_size
-    return batches * (stage.own_batch_size or size) / size * share * speed.update
+    passes = build_regulariser(stage.regulariser).num_passes
+    return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
 
 
 def _measured(data: RunData, experiment: Experiment) -> Speed:

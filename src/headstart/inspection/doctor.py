@@ -27,6 +27,8 @@ from headstart.models.loading import (
     quiet_loading,
 )
 from headstart.models.parameters import count
+from headstart.models.pooling import default_pooling
+from headstart.models.sentence_pooling import said_pooling
 from headstart.models.source import ModelSource, weight_files
 from headstart.registry import Spec
 
@@ -83,6 +85,9 @@ class ModelReport:
         num_head_parameters: and `num_backbone_parameters`, scalars.
         dtypes: scalars in the checkpoint's files by dtype, as safetensors names it.
         longest_input: in tokens, special tokens included.
+        pooling: which vector heads of ours read unless they are told otherwise, such as "mean".
+        pooling_is_said: whether the checkpoint's own files say so; otherwise it is the architecture's.
+        after_pooling: modules that follow in those files, such as "Normalize"; heads read the vector before them.
         notes: what is odd about its files and was mended or left out, a sentence each.
     """
 
@@ -98,6 +103,9 @@ class ModelReport:
     num_backbone_parameters: int
     dtypes: tuple[tuple[str, int], ...]
     longest_input: int
+    pooling: str
+    pooling_is_said: bool
+    after_pooling: tuple[str, ...]
     notes: tuple[str, ...]
     adapters: tuple[AdapterReport, ...]
 
@@ -122,6 +130,7 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
     head_tensors = classifier.head_tensors()
     config = load_config(source)
     architecture = str(config.model_type)
+    said = said_pooling(source)
     return ModelReport(
         model=source.name,
         revision=source.revision,
@@ -138,6 +147,9 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         num_backbone_parameters=count(classifier.backbone_tensors()),
         dtypes=_dtypes(stored),
         longest_input=longest_input(config, load_tokenizer(source)),
+        pooling=default_pooling(config).value if said is None else said.option,
+        pooling_is_said=said is not None,
+        after_pooling=() if said is None else said.following,
         notes=notes,
         adapters=tuple(_inspect_adapter(name, classifier, proven_on(architecture)) for name in adapter_names()),
     )

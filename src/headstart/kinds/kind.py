@@ -164,8 +164,8 @@ class Kind(ABC):
     def variance(self, labels: Values) -> float:
         """Return the variance of labels written as right `answers`, summed over the columns of these."""
 
-    def scale(self, labels: Values) -> Scale:
-        """Return the scale to learn such labels in; `RAW` where they have no units."""
+    def scale(self, labels: Values, weights: Values | None = None) -> Scale:
+        """Return the scale to learn such labels in; `RAW` where they have no units. `weights` are as in `constants`."""
         return RAW
 
     def answered_variance(self, answers: Answers) -> float:

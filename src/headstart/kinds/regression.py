@@ -86,13 +86,18 @@ class Regression(Kind):
         spread = float(answers.astype("float64").std())
         return super().largest_difference(answers, others) / (spread or 1.0)
 
-    def scale(self, labels: Values) -> Scale:
+    def scale(self, labels: Values, weights: Values | None = None) -> Scale:
         """Return the units in which the labels have mean 0 and standard deviation 1 (1 of their own if all are equal).
 
         A loss in any other would be learned at another pace by the same learning rate.
         """
-        deviation = float(labels.std())
-        return Scale(offset=float(labels.mean()), size=deviation if deviation > 0 else 1.0)
+        import numpy as np
+
+        mean, deviation = float(labels.mean()), float(labels.std())
+        if weights is not None:
+            mean = float(np.average(labels, weights=weights))
+            deviation = math.sqrt(np.average(np.square(labels - mean), weights=weights))
+        return Scale(offset=mean, size=deviation if deviation > 0 else 1.0)
 
     def written(self, decision: Any, labels: Sequence[str]) -> float:
         """Return the shortest decimal that tells the number from its fp32 neighbours."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
+from transformers import MODEL_MAPPING, AutoConfig, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.errors import CheckpointError, UsageError
@@ -18,15 +18,13 @@ from headstart.kinds.kind import Kind
 from headstart.losses import PLAIN
 from headstart.models.heads import INITIALISED
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
+from headstart.models.pairs import PairCut
 from headstart.models.parameters import own_tensors
-from headstart.models.pooling import Pooling, compare_spans, default_pooling, pool
+from headstart.models.pooling import Pooling, default_pooling
 from headstart.models.text_config import text_config
+from headstart.models.vectors import Reading, Tokens, read
 from headstart.models.without_code import untrained_model
 from headstart.registry import Scalar, Spec
-
-GLOBAL_FIRST_TOKEN = ("longformer",)
-"""Architectures whose first token attends to the whole text only where a mask asks for it."""
-
 
 PADDING_COUNTS = ("canine", "fnet", "funnel", "nystromformer")
 """Architectures that read padding as a part of the text, whatever the attention mask says."""
@@ -42,6 +40,7 @@ class HeadstartConfig(PretrainedConfig):
         num_logits: width of the head's output, kept apart from the number of labels.
         kind: what kind of answer the task wants, by its name.
         reads_spans: the head reads two places in the text beside the text.
+        pair_cut: the fields of `PairCut`, where the head reads the texts of a pair apart.
     """
 
     model_type = "headstart"
@@ -54,6 +53,7 @@ class HeadstartConfig(PretrainedConfig):
         num_logits: int = 2,
         kind: str = str(DEFAULT_KIND),
         reads_spans: bool = False,
+        pair_cut: dict[str, int] | None = None,
         **kwargs: Any,
     ) -> None:
         self.backbone_config = backbone_config or {}
@@ -62,6 +62,7 @@ class HeadstartConfig(PretrainedConfig):
         self.num_logits = num_logits
         self.kind = kind
         self.reads_spans = reads_spans
+        self.pair_cut = pair_cut
         super().__init__(**kwargs)
 
 
@@ -91,9 +92,18 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         config._attn_implementation = self.backbone.config._attn_implementation
         self._design = design_of(config).on(backbone_config)
         config.head_options = self._design.options()
-        num_features = int(text_config(backbone_config).hidden_size) * (5 if config.reads_spans else 1)
-        self.head = self._design.build(num_features, config.num_logits)
+        cut = None if config.pair_cut is None else PairCut(**config.pair_cut)
+        self.reading = self._design.reading(reads_spans=config.reads_spans, cut=cut)
+        self.head = self._design.build(
+            self.reading.size(int(text_config(backbone_config).hidden_size)), config.num_logits
+        )
         self.post_init()  # type: ignore[no-untyped-call]
+
+    @property
+    def size_of_text(self) -> int:
+        """How many of the numbers that the head reads speak of the text as a whole; those of places stand behind."""
+        hidden_size = int(text_config(self.backbone.config).hidden_size)
+        return replace(self.reading, reads_spans=False).size(hidden_size)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -122,12 +132,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         Raises:
             ValueError: if there are spans and the head does not read them, or spans are missing and it does.
         """
-        if (spans is not None) != self.config.reads_spans:
-            raise ValueError(f"this head reads {'spans: pass them' if spans is None else 'no spans'}")
-        hidden = self._hidden_states(input_ids, attention_mask, token_type_ids)
-        features = pool(hidden, attention_mask, Pooling(self._design.pooling))
-        if spans is not None:
-            features = torch.cat([features, compare_spans(hidden, spans)], dim=-1)
+        features = self.vectors(input_ids, attention_mask, token_type_ids, spans)
         logits = self.head(features)
         if logits.shape[-1] < self.num_labels:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=-1)
@@ -137,17 +142,20 @@ class HeadstartForSequenceClassification(PreTrainedModel):
             loss = self.kind.loss(logits.float().view(len(labels), -1), labels, PLAIN)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
-    def _hidden_states(
-        self, input_ids: torch.Tensor | None, attention_mask: torch.Tensor | None, token_type_ids: torch.Tensor | None
+    def vectors(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        spans: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return the final layer's output [b, t, h], without the places of soft prompts that stand before the text."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        if self.backbone.config.model_type in GLOBAL_FIRST_TOKEN and input_ids is not None:
-            is_first = torch.arange(input_ids.shape[1], device=input_ids.device) == 0
-            inputs["global_attention_mask"] = is_first.long().expand_as(input_ids)
-        outputs = self.backbone(**{name: value for name, value in inputs.items() if value is not None})
-        hidden: torch.Tensor = outputs.last_hidden_state
-        return hidden if attention_mask is None else hidden[:, -attention_mask.shape[1] :]
+        """Return what the head reads of each sequence [b, d]; arguments are those of `forward`.
+
+        Raises:
+            ValueError: if there are spans and the head does not read them, or spans are missing and it does.
+        """
+        tokens = Tokens(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        return read(self.backbone, (self.reading,), tokens, spans)[0]
 
 
 def design_of(config: HeadstartConfig) -> OwnHead:
@@ -162,16 +170,11 @@ def design_of(config: HeadstartConfig) -> OwnHead:
     return design
 
 
-def pooling_of(model: Any) -> Pooling:
-    """Return which vector stands for a text: what a head of our own reads, else what the architecture is made for."""
-    if isinstance(model.config, HeadstartConfig):
-        return Pooling(str(model.config.head_options["pooling"]))
-    return default_pooling(model.base_model.config)
-
-
 def reads_first_token_alone(model: Any) -> bool:
-    """Whether a classifier's head sees only the vector of a text's first token."""
-    return pooling_of(model) is Pooling.FIRST and not getattr(model.config, "reads_spans", False)
+    """Whether a classifier's head sees only the final layer's vector of a text's first token."""
+    if isinstance(model, HeadstartForSequenceClassification):
+        return model.reading == Reading(poolings=(Pooling.FIRST,))
+    return default_pooling(model.base_model.config) is Pooling.FIRST
 
 
 def padding_counts(model: Any) -> bool:
@@ -199,6 +202,14 @@ def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
         return model
     encoder: PreTrainedModel = model.get_encoder()
     return encoder
+
+
+def has_own_backbone(model: PreTrainedModel) -> bool:
+    """Whether a classifier's backbone says what the one under a head of ours would say."""
+    if isinstance(model, HeadstartForSequenceClassification):
+        return True
+    config = model.config
+    return not config.is_encoder_decoder and type(model.base_model) is MODEL_MAPPING.get(type(config), None)
 
 
 def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:

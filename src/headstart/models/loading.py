@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,8 @@ from headstart.models.kept_head import (
     reorder_head,
 )
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
-from headstart.models.own_heads import OwnHead, own_head
+from headstart.models.own_heads import APART, OwnHead, own_head
+from headstart.models.pairs import PairCut, find_cut
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
 from headstart.models.tokenizer_files import disobeyed, tokenizer_from_files
@@ -103,6 +104,11 @@ def load_classifier(
         if design is None:
             return _load_native(source, request, keep_head)
         design = design.on(load_config(source))
+        if design.pair == APART and reads_spans:
+            raise UsageError(
+                "pair=apart does not read the two places that the task's examples point at",
+                remedy="  Use pair=joint.",
+            )
         return _load_kept(source, design, request) if keep_head else _load_own(source, design, request)
 
 
@@ -242,7 +248,8 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
     state = whole.state_dict(keep_vars=True)
     _refuse_damaged(source, (name for name in missing | mismatched if name in state and id(state[name]) in used))
-    model: PreTrainedModel = HeadstartForSequenceClassification(_new_config(whole, design, request), backbone)
+    cut = pair_cut_of(source, design)
+    model: PreTrainedModel = HeadstartForSequenceClassification(_new_config(whole, design, request, cut), backbone)
     head_names = head_of_modules(model, ["head"])
     draw(model, head_names, request.head_seed)
     return _classifier(model, head_names, request, set(head_names))
@@ -269,7 +276,16 @@ def _kept_order(source: ModelSource, config: PretrainedConfig, request: _Request
     return pair_classes(source.name, names_of(config, request.kind), request.labels)
 
 
-def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> HeadstartConfig:
+def pair_cut_of(source: ModelSource, design: OwnHead) -> PairCut | None:
+    """Return how a head reads pairs apart; None for one that reads them as one sequence.
+
+    Raises:
+        UsageError: if the head reads them apart and the tokenizer puts no separator between two texts.
+    """
+    return find_cut(_kept_tokenizer(source), load_config(source)) if design.pair == APART else None
+
+
+def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request, cut: PairCut | None) -> HeadstartConfig:
     config = HeadstartConfig(
         backbone_config=whole.config.to_dict(),
         head=design.name,
@@ -277,6 +293,7 @@ def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request) -> H
         num_logits=design.num_logits(request.kind, len(request.labels)),
         kind=str(request.kind),
         reads_spans=request.reads_spans,
+        pair_cut=None if cut is None else asdict(cut),
     )
     set_labels(config, request.kind, request.labels)
     return config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from transformers import PretrainedConfig
 
 from headstart.kinds.kind import Kind
-from headstart.models.classifier import HeadstartConfig
+from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
 
@@ -26,7 +26,7 @@ def backbone_key_mapping(config: HeadstartConfig | None) -> dict[str, str] | Non
 
 def has_head(config: HeadstartConfig, design: OwnHead, kind: Kind, reads_spans: bool) -> bool:
     """Whether a checkpoint's head is this one, made for this kind of answer."""
-    return (config.head, config.head_options) == (design.name, design.options()) and (
+    return design_of(config) == design and (
         config.kind,
         config.reads_spans,
     ) == (str(kind), reads_spans)

@@ -16,10 +16,29 @@ from transformers import PretrainedConfig
 
 from headstart.errors import UsageError
 from headstart.kinds.kind import Kind
-from headstart.models.pooling import Pooling, check_pooling, default_pooling
-from headstart.registry import Registry, Scalar, Spec, at_least, build_from, one_of
+from headstart.models.pairs import PairCut
+from headstart.models.pooling import Pooling, check_pooling, default_pooling, read_poolings
+from headstart.models.text_config import text_config
+from headstart.models.vectors import Reading
+from headstart.registry import Allowed, Registry, Scalar, Spec, at_least, build_from, one_of
 
 BY_ARCHITECTURE = "auto"
+JOINT, APART = "joint", "apart"
+PAIRS = (JOINT, APART)
+"""How a pair of texts is read."""
+
+
+def _are_poolings(text: str) -> bool:
+    try:
+        return bool(text == BY_ARCHITECTURE or read_poolings(text))
+    except ValueError:
+        return False
+
+
+POOLINGS = Allowed(
+    _are_poolings,
+    f"Known: {', '.join((BY_ARCHITECTURE, *Pooling))}. Several are joined by +, as in mean+max, each once.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +46,16 @@ class OwnHead(ABC):
     """How a head is built and drawn; one subclass per head.
 
     Attributes:
-        pooling: which vector stands for a text: "first", "mean", "last"; "auto" leaves it to the architecture.
+        pooling: which vector stands for a text, by a name of `Pooling`; several are joined by "+", as in "mean+max";
+            "auto" leaves it to the architecture.
+        layers: the vectors of the last so many layers are joined, the final one last; at least 1.
+        pair: "joint" reads a pair of texts as one sequence; "apart" reads each text as a sequence of its own, u and v,
+            and joins (u, v, |u - v|, u * v).
     """
 
-    pooling: Annotated[str, one_of((BY_ARCHITECTURE, *Pooling))] = BY_ARCHITECTURE
+    pooling: Annotated[str, POOLINGS] = BY_ARCHITECTURE
+    layers: Annotated[int, at_least(1)] = 1
+    pair: Annotated[str, one_of(PAIRS)] = JOINT
 
     name: ClassVar[str]
 
@@ -50,11 +75,23 @@ class OwnHead(ABC):
         """Return the head with the pooling that it has on a backbone of this configuration.
 
         Raises:
-            UsageError: if the vector that was asked for does not stand for the text there.
+            UsageError: if the vector that was asked for does not stand for the text there, or there are fewer layers.
         """
-        pooling = default_pooling(config) if self.pooling == BY_ARCHITECTURE else Pooling(self.pooling)
-        check_pooling(pooling, config)
-        return dataclasses.replace(self, pooling=pooling.value)
+        num_layers = getattr(text_config(config), "num_hidden_layers", None)
+        if num_layers is not None and self.layers > num_layers:
+            raise UsageError(
+                f"layers={self.layers} was asked of a model that has {num_layers}",
+                remedy=f"  Use layers={num_layers} or fewer.",
+            )
+        if self.pooling == BY_ARCHITECTURE:
+            return dataclasses.replace(self, pooling=default_pooling(config).value)
+        for pooling in read_poolings(self.pooling):
+            check_pooling(pooling, config)
+        return self
+
+    def reading(self, *, reads_spans: bool = False, cut: PairCut | None = None) -> Reading:
+        """Return what the head reads, whose pooling is known; `cut` is how pairs are read apart, where they are."""
+        return Reading(poolings=read_poolings(self.pooling), num_layers=self.layers, reads_spans=reads_spans, cut=cut)
 
     def options(self) -> dict[str, Scalar]:
         """Return all options with their values, those of the defaults too."""

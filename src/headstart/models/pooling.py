@@ -31,6 +31,28 @@ class Pooling(StrEnum):
     """The mean over all tokens."""
     LAST = "last"
     """The last token's."""
+    MAX = "max"
+    """The largest value of each feature over all tokens."""
+    WEIGHTED_MEAN = "weighted_mean"
+    """The mean over all tokens, weighted by their places 1, 2, ...: later tokens of a decoder have seen more."""
+    MEAN_SQRT = "mean_sqrt"
+    """The sum over all tokens, divided by the square root of their number."""
+
+
+JOIN = "+"
+"""What stands between poolings whose vectors are joined."""
+
+
+def read_poolings(text: str) -> tuple[Pooling, ...]:
+    """Return poolings that are written as `mean` or `mean+max`.
+
+    Raises:
+        ValueError: if one of them is unknown, or stands there twice.
+    """
+    poolings = tuple(Pooling(part) for part in text.split(JOIN))
+    if len(set(poolings)) < len(poolings):
+        raise ValueError(f"{text!r} has a pooling twice")
+    return poolings
 
 
 def default_pooling(config: PretrainedConfig) -> Pooling:
@@ -75,14 +97,36 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Poo
         attention_mask: 1 for tokens, 0 for padding [b, t]; None where nothing is padded.
         pooling: which vector.
     """
-    if pooling is Pooling.MEAN:
-        return mean_over(hidden, torch.ones_like(hidden[..., 0]) if attention_mask is None else attention_mask)
+    if pooling not in (Pooling.FIRST, Pooling.LAST):
+        return _over_all(hidden, torch.ones_like(hidden[..., 0]) if attention_mask is None else attention_mask, pooling)
     if attention_mask is None:
         return hidden[:, 0] if pooling is Pooling.FIRST else hidden[:, -1]
     rows = torch.arange(len(hidden), device=hidden.device)
     if pooling is Pooling.FIRST:
         return hidden[rows, attention_mask.argmax(dim=1)]
     return hidden[rows, attention_mask.shape[1] - 1 - attention_mask.flip(1).argmax(dim=1)]
+
+
+def _over_all(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """Return what is made of all tokens [b, h].
+
+    Source: for the weighted mean Muennighoff (arXiv 2202.08904), "SGPT", equation 1; for the others Reimers and
+    Gurevych (EMNLP 2019), section 3, and the code of sentence-transformers.
+
+    Differs from that code: padding on the left does not shift the weights of the weighted mean.
+    """
+    is_padding = ~mask.bool().unsqueeze(-1)
+    match pooling:
+        case Pooling.MAX:
+            return hidden.masked_fill(is_padding, torch.finfo(hidden.dtype).min).amax(dim=1)
+        case Pooling.WEIGHTED_MEAN:
+            weights = (mask.bool().cumsum(dim=1) * mask.bool()).to(hidden.dtype)
+            weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
+            return (hidden.masked_fill(is_padding, 0.0) * weights.unsqueeze(-1)).sum(dim=1)
+        case Pooling.MEAN_SQRT:
+            return mean_over(hidden, mask) * mask.bool().sum(dim=1, keepdim=True).sqrt()
+        case _:
+            return mean_over(hidden, mask)
 
 
 def mean_over(hidden: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

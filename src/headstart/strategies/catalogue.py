@@ -5,6 +5,7 @@ from __future__ import annotations
 from headstart.registry import Registry, Spec, build_from
 from headstart.strategies.adapter import AdapterTuning
 from headstart.strategies.child_tuning import ChildTuning
+from headstart.strategies.contrastive import Contrastive
 from headstart.strategies.dropout import Dropout
 from headstart.strategies.eh_ft import EhFt
 from headstart.strategies.ema import Ema
@@ -39,6 +40,7 @@ for _strategy in (
     FisherUnfreezing,
     HeadSoup,
     Soup,
+    Contrastive,
     Ema,
     RDrop,
     WiseFt,

@@ -19,6 +19,7 @@ class RDrop(FinetuneVariant):
 
     Attributes:
         alpha: from 0, which is plain fine-tuning, with one pass.
+        match_compute: half of the fine-tuning's updates, rounded, which cost what all of them cost with one pass.
 
     Source: Wu et al. (NeurIPS 2021), "R-Drop: Regularized Dropout for Neural Networks", section 2.
 
@@ -27,9 +28,13 @@ class RDrop(FinetuneVariant):
     """
 
     alpha: Annotated[float, FROM_ZERO] = 1.0
+    match_compute: bool = False
 
     name: ClassVar[str] = "r_drop"
 
     def changed(self, stage: Stage) -> Stage:
         """Return the stage with two passes an update."""
-        return replace(stage, regulariser=Spec("r_drop", (("alpha", self.alpha),))) if self.alpha else stage
+        if self.alpha == 0:
+            return stage
+        num_steps = max(1, round(stage.num_steps / 2)) if self.match_compute else stage.num_steps
+        return replace(stage, num_steps=num_steps, regulariser=Spec("r_drop", (("alpha", self.alpha),)))

@@ -16,8 +16,8 @@ from torch.nn.functional import normalize
 from headstart.errors import UsageError
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import Classifier
-from headstart.models.heads import last_linear
 from headstart.registry import Registry, Spec, build_from
+from headstart.training.fitted_head import head_map
 
 
 @final
@@ -91,22 +91,29 @@ def build_stage_loss(spec: Spec | None) -> Contrastive | None:
     return None if spec is None else build_from("loss of a stage", STAGE_LOSSES.get(spec.name), spec)
 
 
-def refusal(kind: Kind) -> UsageError | None:
-    """Return why rows of a kind have no contrastive loss; None where they do."""
-    if kind.picks_one and kind.has_classes:
-        return None
-    return UsageError(
-        f"the contrastive loss compares rows by their one class, and the kind of this task is {kind}",
-        remedy="  Use lp_ft or eh_ft, which take any kind.",
-    )
+def check_classifier(classifier: Classifier) -> None:
+    """Refuse a task or a head that the contrastive loss does not go with.
+
+    Raises:
+        UsageError: if rows do not have one class each, or the head is more than one linear map.
+    """
+    kind = classifier.kind
+    if not (kind.picks_one and kind.has_classes):
+        raise UsageError(
+            f"the contrastive loss compares rows by their one class, and the kind of this task is {kind}",
+            remedy="  Use lp_ft or eh_ft, which take any kind.",
+        )
+    head_map(classifier)
 
 
 @contextmanager
 def vectors_as_logits(classifier: Classifier) -> Iterator[None]:
-    """Make a classifier's logits the vectors that its head's linear map reads, inside the block."""
-    linear = last_linear(classifier.model, classifier.head_names)
-    if linear is None:
-        raise ValueError("the head does not end in a linear map")
+    """Make a classifier's logits the vectors that its head's one linear map reads, inside the block.
+
+    Raises:
+        UsageError: if the head is more than one linear map.
+    """
+    linear = head_map(classifier).module
     linear.forward = _unchanged  # type: ignore[method-assign]
     try:
         yield

@@ -6,18 +6,19 @@ Letters: n sequences of the sample, h hidden size, k logits.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
-from headstart.models.classifier import pooling_of
+from headstart.models.classifier import HeadstartForSequenceClassification
 from headstart.models.layers import Layers
-from headstart.models.pooling import Pooling, pool
+from headstart.models.pooling import Pooling, default_pooling, pool
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -52,9 +53,7 @@ class Sample:
         """
         sequences = replace(self.tokens, labels=None, num_sequences=None)
         caught: list[torch.Tensor] = []
-        base: Any = model.base_model
-        pooling = pooling_of(model)
-        handle = base.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
+        handle, pooled = _listen(model, caught)
         in_turn: list[int] = []
         features: list[torch.Tensor] = []
         logits: list[torch.Tensor] = []
@@ -64,7 +63,7 @@ class Sample:
                 for numbers, batch in length_ordered_batches(model, sequences, self.collate, BATCH_SIZE):
                     inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
                     logits.append(model(**inputs).logits.float().cpu())
-                    features.append(_pooled(caught.pop(), inputs, pooling).float().cpu())
+                    features.append(pooled(caught.pop(), inputs).float().cpu())
                     in_turn += numbers
         finally:
             handle.remove()
@@ -74,6 +73,27 @@ class Sample:
             features=torch.cat(features)[back].clone(),
             logits=self.collate.kind.example_logits(torch.cat(logits)[back].clone(), counts),
         )
+
+
+Pooled = Callable[[torch.Tensor, Tensors], torch.Tensor]
+
+
+def _listen(model: Any, caught: list[torch.Tensor]) -> tuple[RemovableHandle, Pooled]:
+    """Put what a model's features are made of into `caught`; return the handle, and what makes them of it.
+
+    Features are what a head of our own reads, places in the text left out; for other heads, the vector that the
+    architecture is made for.
+    """
+    own = next((part for part in model.modules() if isinstance(part, HeadstartForSequenceClassification)), None)
+    if own is not None:
+        size = own.size_of_text
+        handle = own.head.register_forward_pre_hook(lambda _module, inputs: caught.append(inputs[0]))
+        return handle, lambda vectors, _inputs: vectors[:, :size]
+    pooling = default_pooling(model.base_model.config)
+    handle = model.base_model.register_forward_hook(
+        lambda _module, _inputs, output: caught.append(output.last_hidden_state)
+    )
+    return handle, lambda hidden, inputs: _pooled(hidden, inputs, pooling)
 
 
 def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:

@@ -1,17 +1,17 @@
 """Cached features: a frozen backbone in eval mode says the same every time, so ask it once.
 
-Where a head reads one vector per example (the first token, or the pooled output), that vector is all that is kept.
-Whether a head does is found out, not assumed: one batch goes through the whole model and through the kept vectors,
-and the logits must be bit-equal.
+A head of our own reads one vector per sequence, whatever its pooling: that vector is all that is kept. A native head
+mostly reads the first token or the pooled output. Whether one does is found out, not assumed: one batch goes through
+the whole model and through the kept vectors, and the logits must be bit-equal.
 
 Letters: n sequences (as many as examples, except for choices and windows), b examples, s sequences of a batch,
-t tokens, h hidden size.
+t tokens, h hidden size, d size of what a head reads.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,29 +22,31 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
-from headstart.models.classifier import Classifier
+from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
+from headstart.models.vectors import FINAL_LAYER, Reading, Said, Tokens, ask, ask_for
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """A frozen backbone's output for each sequence: fp32, on the CPU.
+    """What heads read of each sequence on a frozen backbone: fp32, on the CPU.
 
     Attributes:
-        first_token: [n, h], the final layer's output at the first token.
-        pooled: [n, h], the pooler's output; None where the backbone has no pooler.
+        vectors: [n, d], what a head of our own reads; for native heads [n, h], the final layer's output at the first
+            token.
+        pooled: [n, h], the pooler's output for native heads; None where the backbone has no pooler.
         seconds: that computing them took; every run that uses them counts these as its own.
     """
 
-    first_token: torch.Tensor
-    pooled: torch.Tensor | None
+    vectors: torch.Tensor
+    pooled: torch.Tensor | None = None
     seconds: float = 0.0
 
     @property
     def num_bytes(self) -> int:
         """Their size in memory."""
-        return self.first_token.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
+        return self.vectors.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
 
 
 def numbered(tokens: TokenizedSplit) -> TokenizedSplit:
@@ -52,8 +54,16 @@ def numbered(tokens: TokenizedSplit) -> TokenizedSplit:
     return replace(tokens, features={"input_ids": [[each] for each in range(tokens.num_sequences_in_all)]}, spans=None)
 
 
+def reading_of(classifier: Classifier) -> Reading | None:
+    """Return what a head of our own reads; None for native heads."""
+    model = classifier.model
+    return model.reading if isinstance(model, HeadstartForSequenceClassification) else None
+
+
 def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> bool:
-    """Whether the head reads only the first token or the pooled output, found by comparing logits on `batch`."""
+    """Whether the head reads what `extract` keeps: a head of our own does, of others logits on `batch` are compared."""
+    if reading_of(classifier) is not None:
+        return True
     model = classifier.model
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in classifier.head_names):
@@ -64,8 +74,8 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
         direct = model(**inputs).logits
         rows = torch.arange(len(direct), device=device).unsqueeze(1)
         try:
-            features = _read(model.base_model(**inputs))
-            with replayed(classifier, features, device=device):
+            vectors, pooled = _kept(ask(model.base_model, Tokens(**inputs)), None)
+            with replayed(classifier, Features(vectors=vectors, pooled=pooled), device=device):
                 replay = model(input_ids=rows).logits
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
             return False
@@ -73,51 +83,74 @@ def reads_one_vector(classifier: Classifier, batch: dict[str, torch.Tensor]) -> 
 
 
 def extract(
-    classifier: Classifier, tokenized: TokenizedSplit, collate: Collate, *, batch_size: int, precision: str, device: str
-) -> Features:
-    """Run the backbone once over all rows in eval mode; it is moved to `device` and left there."""
+    classifier: Classifier,
+    readings: Sequence[Reading | None],
+    tokenized: TokenizedSplit,
+    collate: Collate,
+    *,
+    batch_size: int,
+    precision: str,
+    device: str,
+) -> list[Features]:
+    """Run the backbone once over all rows in eval mode, for all readings; it is moved to `device` and left there.
+
+    Args:
+        classifier: its backbone says what is read; its head plays no part.
+        readings: what heads of our own read; None stands for native heads.
+        tokenized: the rows, at least one.
+        collate: makes batches of them.
+        batch_size: rows of a batch.
+        precision: "fp32" or "bf16" (autocast).
+        device: "cpu" or "cuda".
+    """
     begin = time.perf_counter()
     model = classifier.model
     torch.nn.Module.to(model, device)
-    first: torch.Tensor | None = None
-    pooled: torch.Tensor | None = None
+    in_turn: list[int] = []
+    parts: list[list[_Parts]] = [[] for _ in readings]
     with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
         for rows, batch in length_ordered_batches(model, tokenized, collate, batch_size):
             inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
-            part = _read(model.base_model(**inputs))
-            if first is None:
-                first = torch.empty(tokenized.num_sequences_in_all, part.first_token.shape[-1])
-                pooled = None if part.pooled is None else torch.empty(len(first), part.pooled.shape[-1])
-            sequences = [sequence for row in rows for sequence in tokenized.sequences(row)]
-            first[sequences] = part.first_token
-            if pooled is not None and part.pooled is not None:
-                pooled[sequences] = part.pooled
-    if first is None:
+            for each, found in zip(parts, _read(model.base_model, readings, inputs), strict=True):
+                each.append(found)
+            in_turn += [sequence for row in rows for sequence in tokenized.sequences(row)]
+    if not in_turn:
         raise ValueError("no examples to extract features from")
-    return Features(first_token=first, pooled=pooled, seconds=time.perf_counter() - begin)
+    back = torch.tensor(in_turn).argsort()
+    seconds = time.perf_counter() - begin
+    return [_joined(each, back, seconds) for each in parts]
 
 
 @contextmanager
 def replayed(classifier: Classifier, features: Features, *, device: str | torch.device) -> Iterator[None]:
-    """Make the backbone answer from `features` by row number inside the block; after it the model is as before.
+    """Make a head read `features` by row number inside the block; after it the model is as before.
 
-    The answers are on `device`, where the row numbers come from; the model itself may get there later.
+    The vectors are on `device`, where the row numbers come from; the model itself may get there later.
     """
-    backbone = classifier.model.base_model
-    first = features.first_token.to(device)
+    model: Any = classifier.model
+    vectors = features.vectors.to(device)
     pooled = None if features.pooled is None else features.pooled.to(device)
 
-    def replay(*args: torch.Tensor, **kwargs: Any) -> BaseModelOutputWithPooling:
-        rows = (args[0] if args else kwargs["input_ids"]).squeeze(1)
+    def numbers(args: tuple[torch.Tensor, ...], kwargs: dict[str, Any]) -> torch.Tensor:
+        found: torch.Tensor = (args[0] if args else kwargs["input_ids"]).squeeze(1)
+        return found
+
+    def replay_vectors(*args: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        return vectors[numbers(args, kwargs)]
+
+    def replay_outputs(*args: torch.Tensor, **kwargs: Any) -> BaseModelOutputWithPooling:
+        rows = numbers(args, kwargs)
         return BaseModelOutputWithPooling(
-            last_hidden_state=first[rows].unsqueeze(1), pooler_output=None if pooled is None else pooled[rows]
+            last_hidden_state=vectors[rows].unsqueeze(1), pooler_output=None if pooled is None else pooled[rows]
         )
 
-    backbone.forward = replay
+    is_own = reading_of(classifier) is not None
+    replaced, name = (model, "vectors") if is_own else (model.base_model, "forward")
+    setattr(replaced, name, replay_vectors if is_own else replay_outputs)
     try:
         yield
     finally:
-        del backbone.forward
+        delattr(replaced, name)
 
 
 @contextmanager
@@ -131,9 +164,30 @@ def frozen_in_eval(classifier: Classifier) -> Iterator[None]:
         handle.remove()
 
 
-def _read(output: Any) -> Features:
-    pooled = getattr(output, "pooler_output", None)
+_Parts = tuple[torch.Tensor, torch.Tensor | None]
+
+
+def _read(
+    backbone: torch.nn.Module, readings: Sequence[Reading | None], inputs: dict[str, torch.Tensor]
+) -> list[_Parts]:
+    """Return what is kept of a batch for each reading."""
+    spans = inputs.pop("spans", None)
+    tokens = Tokens(**inputs)
+    said = ask_for(backbone, [reading or FINAL_LAYER for reading in readings], tokens, spans)
+    return [_kept(said[(reading or FINAL_LAYER).cut], reading) for reading in readings]
+
+
+def _kept(said: Said, reading: Reading | None) -> _Parts:
+    if reading is not None:
+        return reading.of(said).float().cpu(), None
+    return said.layers[-1][:, 0].float().cpu(), None if said.pooled is None else said.pooled.float().cpu()
+
+
+def _joined(parts: list[_Parts], back: torch.Tensor, seconds: float) -> Features:
+    """Return the parts of all batches in the sequences' order."""
+    pooled = [each for _, each in parts if each is not None]
     return Features(
-        first_token=output.last_hidden_state[:, 0].float().cpu(),
-        pooled=None if pooled is None else pooled.float().cpu(),
+        vectors=torch.cat([vectors for vectors, _ in parts])[back],
+        pooled=torch.cat(pooled)[back] if pooled else None,
+        seconds=seconds,
     )

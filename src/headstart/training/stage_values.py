@@ -21,6 +21,7 @@ from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
+from headstart.training.regularisers.catalogue import build_regulariser
 from headstart.training.trainables import GROUPS
 
 
@@ -115,6 +116,7 @@ class StageOutcome:
             num_tokens_seen=self.num_tokens_seen,
             dtypes=self.dtypes,
             own_batch_size=stage.own_batch_size,
+            passes_per_update=build_regulariser(stage.regulariser).num_passes,
         )
 
 

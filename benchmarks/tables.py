@@ -1,0 +1,259 @@
+"""`fit --strategy auto` beside single strategies and rivals: small tables, the same encoder, accuracy against cost.
+
+    python -m benchmarks.tables [--data-root ../shared/data] [--out runs/tables] [--tables SST-2-250 CB] [--draws 5]
+        [--only auto-3m lp_ft:fit tfidf] [--python setfit=/venv/bin/python autogluon=...] [--limit 180] [--page FOLDER]
+
+Each contender fits each draw of each table in a process of its own; wall and CPU seconds are counted from its start
+until the model is fitted, imports included, and the test rows are answered afterwards. Rivals that need an environment
+of their own run where `--python` names one, and are left out otherwise. `--limit` stops every contender after so many
+seconds (a second pass under another `--out`); what has no model by then has no answer. Finished ones are not repeated.
+Contenders run one after another, each on all cores that it takes: costs are measured on a quiet machine or not at all.
+
+Draws of SST-2, Banking77, RTE and CoLA are random rows of each class; the test rows are always all of the published
+validation (Banking77: test) rows. CB has 250 rows: its draws are the same rows with other seeds. A single strategy
+trains on all rows of its draw: it is given the first rows of the test table to report on, and chooses nothing on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rivals import RIVALS, read
+from benchmarks.tables_page import Result, write_tables
+from headstart.data.examples import Split, TaskData
+from headstart.data.few_rows import with_rows_per_class
+from headstart.data.loading import load_task
+from headstart.data.user_rows import load_file
+from headstart.models.source import resolve_model
+from headstart.store.layout import write_json
+from headstart.tables.file_options import FileOptions
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "embedded:minilm-l6"
+AUTO = {"auto-1m": "1m", "auto-3m": "3m"}
+SINGLE = (
+    "finetune",
+    "linear_probe:fit",
+    "lp_ft",
+    "lp_ft:fit",
+    "eh_ft",
+    "eh_ft:refit",
+    "adapter",
+    "contrastive",
+)
+CONTENDERS = (*AUTO, *SINGLE, *RIVALS)
+LOOK = 50
+"""Rows that a single strategy reports on while it trains."""
+OWN_ENVIRONMENT = ("setfit", "autogluon", "autointent")
+
+
+@dataclass(frozen=True, slots=True)
+class TableOfRows:
+    """A table of the benchmark: a named task or a file, and how many rows of each class are drawn (None for all)."""
+
+    name: str
+    source: str
+    rows_per_class: int | None
+    metric: str = "accuracy"
+
+
+TABLES = (
+    TableOfRows("SST-2-250", "glue/sst2", 250),
+    TableOfRows("Banking77-8", "user/banking77", 8),
+    TableOfRows("RTE-250", "glue/rte", 250),
+    TableOfRows("CB", "super_glue/cb", None),
+    TableOfRows("CoLA-250", "glue/cola", 250, "matthews_correlation"),
+)
+USUAL_TABLES = tuple(table.name for table in TABLES[:4])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One contender on one draw of a table; `folder` is its own."""
+
+    contender: str
+    table: TableOfRows
+    draw: int
+    folder: Path
+    train: Path
+    test: Path
+    look: Path
+    limit: float | None
+    python: str
+
+    def command(self, began: float) -> list[str]:
+        """Return the process that fits, and for rivals answers too."""
+        if self.contender in RIVALS:
+            limit = [] if self.limit is None else ["--limit", str(self.limit)]
+            model = str(resolve_model(MODEL).path)
+            script = str(ROOT / "benchmarks" / "rivals.py")
+            tables = [str(self.train), str(self.test), str(self.folder / "answers.json")]
+            options = ["--model", model, "--seed", str(self.draw), "--began", str(began), *limit]
+            return [self.python, script, self.contender, *tables, *options]
+        return [
+            *(sys.executable, "-m", "headstart", "fit", str(self.train), "--text", "text"),
+            *(["--text-pair", "text_pair"] if "text_pair" in _header(self.train) else []),
+            *(
+                "--label",
+                "label",
+                "--model",
+                MODEL,
+                "--seed",
+                str(self.draw),
+                "--out",
+                str(self.folder / "model"),
+                "-q",
+            ),
+            *self._strategy(),
+        ]
+
+    def _strategy(self) -> list[str]:
+        if self.contender in AUTO:
+            return ["--strategy", "auto", "--time-limit", AUTO[self.contender]]
+        return ["--strategy", self.contender, "--validation", str(self.look)]
+
+
+def main() -> None:
+    """Run what is missing, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "tables")
+    parser.add_argument("--page", type=Path, help="Folder for page and figures. (Default: --out.)")
+    parser.add_argument("--tables", nargs="*", default=USUAL_TABLES, choices=[table.name for table in TABLES])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=CONTENDERS, choices=CONTENDERS)
+    parser.add_argument("--python", nargs="*", default=[], help="NAME=PATH of a rival's own Python.")
+    parser.add_argument("--limit", type=float, help="Seconds after which a contender is stopped.")
+    parser.add_argument("--only-page", action="store_true")
+    given = parser.parse_args()
+    pythons = dict(each.split("=", 1) for each in given.python)
+    contenders = [each for each in given.only if each not in OWN_ENVIRONMENT or each in pythons]
+    for table in TABLES:
+        for draw in range(given.draws if table.name in given.tables and not given.only_page else 0):
+            paths = write_draw(table, draw, given.data_root, given.out / "rows")
+            for contender in contenders:
+                folder = given.out / "runs" / f"{table.name}-{draw}-{contender.replace(':', '-')}"
+                python = pythons.get(contender, sys.executable)
+                run(Job(contender, table, draw, folder, *paths, given.limit, python))
+    write_tables(given.page or given.out, read_results(given.out))
+
+
+def write_draw(table: TableOfRows, draw: int, data_root: Path, folder: Path) -> tuple[Path, Path, Path]:
+    """Write the rows of one draw: to train on, to test on, and the first of the latter; return the three tables."""
+    names = (f"{table.name}-{draw}-train.csv", f"{table.name}-test.csv", f"{table.name}-look.csv")
+    paths = (folder / names[0], folder / names[1], folder / names[2])
+    if not all(path.is_file() for path in paths):
+        data = _whole(table, data_root)
+        if table.rows_per_class is not None:
+            data = with_rows_per_class(data, table.rows_per_class, draw)
+        folder.mkdir(parents=True, exist_ok=True)
+        look = data.evaluation.take(range(min(LOOK, len(data.evaluation))))
+        for path, split in zip(paths, (data.training, data.evaluation, look), strict=True):
+            _write_rows(path, split, data.task.labels)
+    return paths
+
+
+def _whole(table: TableOfRows, data_root: Path) -> TaskData:
+    folder = data_root / table.source
+    if (folder / "train.csv").is_file():
+        options = FileOptions(text="text", label="category", validation=str(folder / "test.csv"))
+        return load_file(str(folder / "train.csv"), options)
+    return load_task(table.source, data_root=data_root)
+
+
+def _write_rows(path: Path, split: Split, names: Sequence[str]) -> None:
+    columns = ("text", "text_pair")[: len(split.texts[0])]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow((*columns, "label"))
+        for texts, label in zip(split.texts, split.labels or (), strict=True):
+            writer.writerow((*texts, names[int(label)]))  # type: ignore[arg-type]  # A class by its index.
+
+
+def run(job: Job) -> None:
+    """Fit and answer, unless that was done; note the score and the cost, or why there is none."""
+    record = job.folder / "record.json"
+    if record.is_file():
+        return
+    job.folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    error = _finish(job, job.command(began), job.limit)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost = {
+        "wall": time.monotonic() - began,
+        "cpu": used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime,
+    }
+    answers = None if error else _answers(job)
+    if answers is not None and "wall" in answers:
+        cost = {name: answers[name] for name in cost}
+    score = None if answers is None else _score(job, answers["answers"])
+    name = {"table": job.table.name, "metric": job.table.metric, "contender": job.contender, "draw": job.draw}
+    values = name | cost | {"limit": job.limit, "score": score, "error": error, "load": os.getloadavg()[0]}
+    write_json(record, values)
+    print(f"{job.table.name} {job.draw} {job.contender}: {score} in {cost['cpu']:.0f} CPU s {error}", flush=True)
+
+
+def _finish(job: Job, command: list[str], limit: float | None) -> str:
+    """Run a process to its end or the limit; return why it brought nothing, or ""."""
+    with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
+        child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = child.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            return f"no model after {limit:g} s"
+    if not code:
+        return ""
+    lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"ended with {code}: {lines[-1] if lines else ''}"
+
+
+def _answers(job: Job) -> dict[str, Any]:
+    """Return a rival's own answers, or those of a model folder."""
+    if job.contender in RIVALS:
+        found: dict[str, Any] = json.loads((job.folder / "answers.json").read_text(encoding="utf-8"))
+        return found
+    out = job.folder / "answers.csv"
+    command = [*(sys.executable, "-m", "headstart", "predict", str(job.folder / "model"), str(job.test)), "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    with out.open(encoding="utf-8", newline="") as file:
+        return {"answers": [row["predicted_label"] for row in csv.DictReader(file)]}
+
+
+def _score(job: Job, answers: Sequence[str]) -> float:
+    from sklearn.metrics import accuracy_score, matthews_corrcoef
+
+    _, labels = read(str(job.test))
+    measure = accuracy_score if job.table.metric == "accuracy" else matthews_corrcoef
+    return float(measure(labels, [str(answer) for answer in answers]))
+
+
+def read_results(out: Path) -> list[Result]:
+    """Return all that was recorded, tables and contenders in their own order."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").glob("*/record.json")]
+    results = [Result(**{name: each[name] for name in Result.__slots__}) for each in found]
+    order = [table.name for table in TABLES]
+    return sorted(results, key=lambda each: (order.index(each.table), CONTENDERS.index(each.contender), each.draw))
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The benchmark on small tables without a training: rows, records and the page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import rivals, tables
+from benchmarks.tables import TABLES, Job, TableOfRows, read_results, write_draw
+from benchmarks.tables_page import Result, cells_of, claims, write_tables
+
+DEMO = TableOfRows("Demo", "demo", 5)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> tuple[Path, Path, Path]:
+    return write_draw(DEMO, 0, tmp_path, tmp_path / "rows")
+
+
+def test_a_draw_is_written_once_as_rivals_read_it(rows: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    (texts, labels), (test_texts, _), (look, _) = (rivals.read(str(path)) for path in rows)
+    assert sorted(labels) == sorted(["entailment", "neutral", "contradiction"] * 5)
+    assert {len(row) for row in texts} == {2}
+    assert look == test_texts[: tables.LOOK]
+    before = rows[0].stat().st_mtime_ns
+    assert write_draw(DEMO, 0, tmp_path, tmp_path / "rows") == rows
+    assert rows[0].stat().st_mtime_ns == before
+
+
+def test_a_rival_answers_every_row(
+    rows: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "answers.json"
+    began = ["--began", str(time.monotonic())]
+    monkeypatch.setattr(sys, "argv", ["rivals.py", "tfidf", str(rows[0]), str(rows[2]), str(out), *began])
+    rivals.main()
+    found = json.loads(out.read_text())
+    assert len(found["answers"]) == tables.LOOK
+    assert set(found["answers"]) <= {"entailment", "neutral", "contradiction"}
+    assert found["wall"] > 0
+    assert found["cpu"] > 0
+
+
+def test_commands_of_contenders(rows: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(contender: str) -> list[str]:
+        return Job(contender, DEMO, 3, tmp_path, *rows, None, "python").command(1.5)
+
+    auto, single = command("auto-3m"), command("lp_ft:fit")
+    assert "--validation" not in auto
+    assert auto[auto.index("--time-limit") + 1] == "3m"
+    assert single[single.index("--validation") + 1] == str(rows[2])
+    assert auto[auto.index("--text-pair") + 1] == "text_pair"
+    assert "3" in single
+
+
+def test_what_has_no_model_is_recorded_with_its_reason_and_not_repeated(
+    rows: tuple[Path, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "TABLES", (*TABLES, DEMO))
+    for name, code, limit in (
+        ("fails", "import sys; print('no room'); sys.exit(3)", None),
+        ("slow", "while 1: 0", 0.2),
+    ):
+        job = Job("finetune" if name == "fails" else "lp_ft", DEMO, 0, tmp_path / "runs" / name, *rows, limit, "")
+        monkeypatch.setattr(Job, "command", lambda self, began, code=code: [sys.executable, "-c", code])
+        tables.run(job)
+        monkeypatch.setattr(Job, "command", lambda self, began: pytest.fail("repeated"))
+        tables.run(job)
+    fails, slow = read_results(tmp_path)
+    assert (fails.score, fails.error) == (None, "ended with 3: no room")
+    assert slow.error == "no model after 0.2 s"
+
+
+def result(table: str, contender: str, draw: int, score: float, cpu: float = 10.0) -> Result:
+    return Result(
+        table=table, metric="accuracy", contender=contender, draw=draw, score=score, wall=cpu, cpu=cpu, error=""
+    )
+
+
+def test_claims_are_checked_on_all_tables(tmp_path: Path) -> None:
+    results = [
+        result(table, contender, draw, base + shift + draw / 100, cpu)
+        for table, shift in (("A", 0.0), ("B", 0.1))
+        for contender, base, cpu in (("auto-3m", 0.8, 100.0), ("finetune", 0.7, 50.0), ("setfit", 0.79, 3_000.0))
+        for draw in range(3)
+    ]
+    mean, *single, cost = claims(cells_of(results))
+    assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other, setfit, 85.0: held")
+    assert len(single) == 2
+    assert "0.033: held" in cost
+    worse = [result("A", "lp_ft", draw, 0.85 + draw / 90) for draw in range(3)]
+    assert any(claim.startswith("A:") and "not held" in claim for claim in claims(cells_of([*results, *worse])))
+    failed = Result(
+        table="A", metric="accuracy", contender="x<y", draw=0, score=None, wall=1, cpu=1, error="no <model>"
+    )
+    write_tables(tmp_path, [*results, failed])
+    page = (tmp_path / "tables.html").read_text()
+    assert "no <model>" not in page
+    assert "no &lt;model&gt;" in page
+    assert len(list(tmp_path.glob("*.svg"))) == 2
+    assert next(csv.reader([(tmp_path / "tables.md").read_text().splitlines()[0]])) == [
+        "# The best model of a small table: accuracy against time"
+    ]
