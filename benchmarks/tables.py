@@ -228,7 +228,11 @@ def _answers(job: Job) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((job.folder / "answers.json").read_text(encoding="utf-8"))
         return found
     out = job.folder / "answers.csv"
-    command = [*(sys.executable, "-m", "headstart", "predict", str(job.folder / "model"), str(job.test)), "--out", str(out)]
+    command = [
+        *(sys.executable, "-m", "headstart", "predict", str(job.folder / "model"), str(job.test)),
+        "--out",
+        str(out),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with out.open(encoding="utf-8", newline="") as file:
         return {"answers": [row["predicted_label"] for row in csv.DictReader(file)]}

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("experiments",),
     ("sweeps", "pretraining"),
+    ("search",),
     ("estimators",),
     ("api", "auto"),
     ("cli",),

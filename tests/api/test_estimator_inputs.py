@@ -64,6 +64,29 @@ def test_weights_by_class(classifier: Any) -> None:
         answers({"bad": -1})
 
 
+def test_weights_by_row(classifier: Any) -> None:
+    def answers(weights: Any, texts: list[str] = TEXTS, labels: list[str] = LABELS) -> Any:
+        return clone(classifier).fit(texts, labels, sample_weight=weights).predict_proba(TEXTS)
+
+    heavy = answers([20.0 if label == "good" else 1.0 for label in LABELS])
+    assert (heavy[:, 1] > answers(None)[:, 1]).all()
+    np.testing.assert_array_equal(answers([0] * 4 + [3] * 12), answers(None, TEXTS[4:], LABELS[4:]))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0] * 15, "sample_weight has 15 values, and X has 16 rows"),
+        ([1.0, -1.0, *[1.0] * 14], r"sample_weight\[1\] is -1.0"),
+        ([float("nan"), *[1.0] * 15], r"sample_weight\[0\] is nan"),
+        ([0.0] * 16, "sample_weight is 0 everywhere"),
+    ],
+)
+def test_weights_that_cannot_be_used(weights: list[float], message: str, classifier: Any) -> None:
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(TEXTS, LABELS, sample_weight=weights)
+
+
 def test_seeds_as_scikit_learn_has_them() -> None:
     assert read_seed(np.int64(7)) == 7
     np.random.seed(5)

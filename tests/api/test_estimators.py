@@ -34,7 +34,8 @@ LABELS = np.array([("bad", "good")[label] for _, label in tiny_rows(24)])
 
 @pytest.fixture
 def classifier(tiny_checkpoint: CheckpointMaker) -> Any:
-    return hs.HeadstartClassifier(str(tiny_checkpoint("bert")), steps=4, batch_size=4, max_length=24, precision="fp32")
+    model = str(tiny_checkpoint("bert"))
+    return hs.HeadstartClassifier(model, strategy="eh_ft", steps=4, batch_size=4, max_length=24, precision="fp32")
 
 
 CHECKS = [

@@ -36,7 +36,7 @@ def test_an_adapter_is_trained_on_one_file_and_used_on_another(
     assert code == 0, err
     assert "adapter: loha" in out
     assert str(read_adapter(tmp_path / "loha").spec) == "peft:LOHA:r=2:targets=attention"
-    again = (*model, "--stage1-fraction", 0.5, "--adapter-from", "loha", "--out", "second")
+    again = (*model, "--strategy", "eh_ft", "--stage1-fraction", 0.5, "--adapter-from", "loha", "--out", "second")
     code, out, err = cli("fit", reviews, *again, *SHORT)
     assert code == 0, err
     assert "after adapter (2 updates in " in out
@@ -45,11 +45,14 @@ def test_an_adapter_is_trained_on_one_file_and_used_on_another(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--adapter", "peft:LOHAA"), "did you mean 'LOHA'"),
-        (("--adapter", "peft:POLY"), "is not offered"),
-        (("--adapter-from", "nowhere", "--stage1-fraction", "0.5"), "holds no adapter"),
+        (("--strategy", "eh_ft", "--adapter", "peft:LOHAA"), "did you mean 'LOHA'"),
+        (("--strategy", "eh_ft", "--adapter", "peft:POLY"), "is not offered"),
+        (("--strategy", "eh_ft", "--adapter-from", "nowhere", "--stage1-fraction", "0.5"), "holds no adapter"),
         (("--strategy", "finetune", "--save-adapter", "x"), "no stage here trains an adapter"),
-        (("--adapter", "olora", "--stage1-fraction", "0.5", "--save-adapter", "x"), "begins by changing the backbone"),
+        (
+            ("--strategy", "eh_ft", "--adapter", "olora", "--stage1-fraction", "0.5", "--save-adapter", "x"),
+            "begins by changing the backbone",
+        ),
         (("--quantise-stage1", "3bit"), "8bit, 4bit"),
     ],
 )

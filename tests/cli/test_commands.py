@@ -37,7 +37,10 @@ SHORT = ("--steps", 6, "--batch-size", 4, "--max-length", 24, "--precision", "fp
 
 def test_fit_predict_evaluate(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     model = tiny_checkpoint("bert")
-    code, out, err = cli("fit", reviews, "--model", model, "--out", "model", "--stage1-fraction", 0.5, *SHORT[:-1])
+    code, out, err = cli(
+        *("fit", reviews, "--model", model, "--out", "model", "--strategy", "eh_ft", "--stage1-fraction", 0.5),
+        *SHORT[:-1],
+    )
     assert code == 0, err
     assert "after adapter (3 updates in " in out
     assert "after finetune (3 updates in " in out
@@ -98,7 +101,9 @@ def test_a_fit_of_numbers_prints_errors_test_rows_and_other_rows(
 def test_a_non_empty_out_is_refused(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "precious.txt").write_text("mine")
-    code, _, err = cli("fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", *SHORT)
+    code, _, err = cli(
+        "fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", "--strategy", "eh_ft", *SHORT
+    )
     assert code == 2
     assert "there already" in err
     assert (tmp_path / "model" / "precious.txt").read_text() == "mine"
@@ -189,6 +194,19 @@ def test_undecodable_bytes_are_named_with_their_line(cli: Cli, tmp_path: Path) -
     code, _, err = cli("fit", "reviews.csv", "--model", "no/such-model")
     assert code == 2
     assert "reviews.csv:3" in err
+
+
+@pytest.mark.parametrize(
+    "verb", [("fit", "rows.csv", "--model", "no/such-model"), ("compare", "rows.csv"), ("inspect", "rows.csv")]
+)
+def test_faulty_weights_are_named_by_line(verb: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
+    rows = [f"a {row} cat,{'xy'[row % 2]},{0 if row == 5 else 2}" for row in range(12)]
+    (tmp_path / "rows.csv").write_text("\n".join(["text,label,w", *rows]) + "\n")
+    code, _, err = cli(*verb, "--weight", "w")
+    assert code == 2
+    assert "rows.csv:7: the weight ('w') is not a number above 0" in " ".join(err.split())
+    code, _, err = cli(*verb, "--weight", "v")
+    assert (code, "the column 'v' (--weight) is missing" in " ".join(err.split())) == (2, True)
 
 
 def test_a_class_that_training_lacks_is_an_error(cli: Cli, reviews: Path, tmp_path: Path) -> None:
@@ -319,25 +337,16 @@ def test_options_of_data_and_loss_are_checked_before_training(
 
 
 def test_a_files_folds_and_weights_reach_the_runs(cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("".join(f"a {n} cat,{'xxy'[n % 3]}\n" for n in range(18)))
+    (tmp_path / "t.csv").write_text("".join(f"a {n} cat,{'xxy'[n % 3]},{1 + n % 2}\n" for n in range(18)))
     (tmp_path / "weights.json").write_text('{"x": 1, "y": 2.5}')
     code, out, err = cli(
-        *("compare", "t.csv", "--no-header", "--columns", "text,label", "--model", tiny_checkpoint("bert")),
-        *(
-            "--strategies",
-            "finetune",
-            "--steps",
-            "2",
-            "--folds",
-            "3",
-            "--class-weights",
-            "weights.json",
-            "--max-length",
-            "16",
-        ),
+        *("compare", "t.csv", "--no-header", "--columns", "text,label,w", "--weight", "w"),
+        *("--model", tiny_checkpoint("bert"), "--strategies", "finetune", "--steps", "2"),
+        *("--folds", "3", "--class-weights", "weights.json", "--max-length", "16"),
     )
     assert code == 0, err
     assert "folds that share training rows" in " ".join(out.split())
+    assert "rows are weighed by 'w', from 1 to 2, in training" in " ".join(err.split())
     (path,) = (tmp_path / "runs").glob("*/experiment.json")
     experiment = json.loads(path.read_text())["experiment"]
     assert experiment["training"]["loss"]["class_weights"] == [1.0, 2.5]

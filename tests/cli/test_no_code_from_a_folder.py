@@ -92,7 +92,7 @@ def test_every_verb_refuses(
     else:
         folder, mark = trapped_checkpoint(tmp_path / "trap", **{place: True})
     arguments = {
-        "fit": (reviews, "--model", folder, "--out", "model", *SHORT),
+        "fit": (reviews, "--model", folder, "--out", "model", "--strategy", "eh_ft", *SHORT),
         "compare": (reviews, "--model", folder, "--strategies", "finetune,eh_ft", "--seeds", 2, "--store", "s", *SHORT),
         "doctor": (folder,),
         "inspect": (reviews, "--model", folder),

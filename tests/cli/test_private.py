@@ -48,7 +48,7 @@ def test_compare_says_why_nothing_is_paired(cli: Cli, reviews: Path, tiny_checkp
 def test_all_faults_come_at_once(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker) -> None:
     code, _, err = cli(
         "fit", reviews, "--model", tiny_checkpoint("bert"), "--out", "model", "--class-weights", "balanced",
-        "--dp", "epsilon=8,delta=0.1", *SHORT,
+        "--strategy", "finetune", "--dp", "epsilon=8,delta=0.1", *SHORT,
     )  # fmt: skip
     assert code == 2
     assert re.search("delta of (--|`)dp`? was given as 0.1", err)

@@ -1,4 +1,4 @@
-"""Weights of rows: read from a column, given to the training rows alone, and 1 on average where they are used."""
+"""Weights of rows: read from a column, kept in every cut, and 1 on average where they are used."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def weight_of(row: int) -> float:
     return 0.5 + row % 4
 
 
-def test_training_rows_have_the_weights_of_their_column(tmp_path: Path) -> None:
+def test_rows_that_may_train_have_the_weights_of_their_column(tmp_path: Path) -> None:
     data = load(write(tmp_path / "rows.csv", [weight_of(row) for row in range(NUM_ROWS)]))
     train, validation = data.splits["train"], data.splits["validation"]
-    assert train.weights == tuple(weight_of(int(text.split()[1])) for (text,) in train.texts)
-    assert validation.weights is None
+    for split in (train, validation):
+        assert split.weights == tuple(weight_of(int(text.split()[1])) for (text,) in split.texts)
     assert data.task.text_columns == ("text",)
     assert "rows are weighed by 'w', from 0.5 to 3.5, in training; in scores every row counts the same" in data.notes
 
@@ -100,6 +100,15 @@ def test_the_rows_to_train_on_have_the_mean_weight_1(tmp_path: Path) -> None:
     assert train.weights is not None
     assert np.mean(train.weights) == pytest.approx(1.0)
     assert max(train.weights) / min(train.weights) == pytest.approx(1 / 0.3)
+
+
+def test_a_model_of_all_rows_learns_from_the_weights_of_those_that_were_held_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.csv", [weight_of(row) for row in range(NUM_ROWS)])
+    source = TaskSource(name="rows", file=str(path), options=FileOptions(weight="w"))
+    train = TaskRows().parts(source, Evaluation(split=None, trains_on_validation=True)).train
+    expected = np.array([weight_of(int(text.split()[1])) for (text,) in train.texts])
+    assert len(train) == NUM_ROWS
+    np.testing.assert_allclose(train.weights or (), expected / expected.mean())
 
 
 def test_folds_keep_the_weight_of_each_row(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ for name in ("torch", "transformers", "peft"):
 from headstart.experiments.methods import check_method
 from headstart.experiments.options import MethodOptions, TrainingOptions
 from headstart.experiments.table_facts import check_rows
-check_method(MethodOptions(), TrainingOptions())
+from headstart.registry import Spec
+check_method(MethodOptions(strategy=Spec("eh_ft")), TrainingOptions())
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

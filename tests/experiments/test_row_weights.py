@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from headstart.data.examples import Split
 from headstart.data.loading import fingerprint
@@ -14,6 +18,7 @@ from headstart.data.row_weights import without_equal_weights
 from headstart.errors import UsageErrors
 from headstart.experiments import run_data
 from headstart.experiments.experiment import TaskSource
+from headstart.experiments.run_data import RunData
 from headstart.experiments.task_rows import TaskRows
 from headstart.training.config import RunOptions
 from tests.support.kinds import NUM_TRAIN, TASKS, kind_source
@@ -72,6 +77,22 @@ def test_weights_change_what_is_learned(tiny_checkpoint: CheckpointMaker, tmp_pa
         do_run(choices, tmp_path / name, source, options=NO_WITNESS)
     plain, heavy = (stage_tensors(tmp_path / name, "1-probe", "head.safetensors") for name in ("plain", "weighed"))
     assert any(not torch.equal(plain[name], heavy[name]) for name in plain)
+
+
+def test_a_fitted_head_weighs_rows_as_scikit_learn_does(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    options = tiny_choices(tiny_checkpoint("bert"), "linear_probe:fit", steps=None, batch_size=None, head="linear")
+    run, _ = do_run(options, tmp_path, weighed(SOURCE), options=NO_WITNESS)
+    head = run.experiment.head
+    train, vectors = RunData.of(run).train, RunData.of(run).vectors([head], "train")[head].astype(np.float64)
+    assert np.mean(train.weights or ()) == pytest.approx(1.0)
+    scaled = StandardScaler().fit(vectors, sample_weight=train.weights).transform(vectors) / np.sqrt(vectors.shape[1])
+    strength = json.loads((tmp_path / "1-fit" / "fitted_head.json").read_text())["strength"]
+    model = LogisticRegression(C=1 / strength, tol=1e-10, max_iter=5000)
+    expected = model.fit(scaled, train.labels, sample_weight=train.weights).decision_function(scaled)
+    found = stage_tensors(tmp_path, "1-fit", "head.safetensors")
+    weight, bias = (next(tensor for name, tensor in found.items() if name.endswith(end)) for end in ("weight", "bias"))
+    logits = vectors @ weight.numpy().T + bias.numpy()
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], expected, atol=1e-4)
 
 
 def test_weights_change_the_digest_and_none_does_not(tiny_checkpoint: CheckpointMaker) -> None:

@@ -25,6 +25,7 @@ def data(checkpoint: Path, strategy: str, adapter: str | None = None, **options:
     [
         ("finetune", None, 40 * 3.0),
         ("eh_ft", "lora", 20 * 2.0 + 20 * 3.0),  # an adapter's updates leave out the frozen weights' gradients
+        ("contrastive:rows=20:finetune", None, 4 * 5 * 3.0 + 20 * 3.0),  # four batches of 20 rows are 20 of four
         ("lp_ft", None, 100 * 0.25 + 20 * 3.0),  # a head alone trains on features that are read once
     ],
 )

@@ -169,12 +169,16 @@ def test_evaluation_reads_labels_by_name(model: Path, tmp_path: Path) -> None:
     answers = predict(load_saved_model(model), texts(TEXT_TASK)).predicted_labels
     wrong = {"bad": "good", "fair": "bad", "good": "fair"}
     rows = [
-        row | {"verdict": wrong[answer] if number < 5 else answer}
+        row | {"verdict": wrong[answer] if number < 5 else answer, "w": 3 if number < 5 else 0.5}
         for number, (row, answer) in enumerate(zip(user_rows(), answers, strict=True))
     ]
     found = evaluate_file(model, write_rows(rows, tmp_path / "test.csv"))
     assert found.num_rows == 23
     assert found.scores["accuracy"] == pytest.approx(18 / 23)
+    weighed = evaluate_file(model, str(tmp_path / "test.csv"), options=FileOptions(weight="w"))
+    assert weighed.scores["accuracy"] == pytest.approx(9 / (15 + 9))
+    assert sum(each.num_rows for each in weighed.classes) == 23
+    assert "rows are weighed by 'w', from 0.5 to 3, in these scores" in weighed.notes
 
 
 def test_evaluation_refuses_a_label_that_the_model_lacks(model: Path, tmp_path: Path) -> None:

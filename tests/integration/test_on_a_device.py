@@ -145,7 +145,9 @@ def test_a_run_that_is_too_large_says_what_to_do(
 
 def test_what_is_pickled_can_be_read_without_the_device(gpu: Any, tiny_checkpoint: CheckpointMaker) -> None:
     rows, labels = zip(*tiny_rows(12), strict=True)
-    fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), steps=4, precision="fp32").fit(rows, labels)
+    fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), strategy="eh_ft", steps=4, precision="fp32").fit(
+        rows, labels
+    )
     answers = fitted.predict_proba(rows)
     assert all(gpu.holds(parameter) for parameter in fitted._saved.model.parameters())
     pickled = pickle.dumps(fitted)

@@ -37,6 +37,13 @@ def test_three_rows_by_hand() -> None:
     assert float(loss) == pytest.approx((first + second) / 2, abs=1e-6)
 
 
+def test_weights_multiply_the_loss_of_their_own_row() -> None:
+    vectors = torch.tensor([[2.0, 0.0], [0.0, 0.5], [3.0, 0.0]])
+    targets = {"labels": torch.tensor([0, 0, 1]), "weights": torch.tensor([1.5, 0.5, 1.0])}
+    loss = ContrastiveObjective(kind=kind_named("classification"), temperature=0.5)(vectors, targets)
+    assert float(loss) == pytest.approx((1.5 * math.log(1 + math.exp(2)) + 0.5 * math.log(2)) / 2, abs=1e-6)
+
+
 @pytest.mark.parametrize("temperature", [0.1, 1.0])
 def test_it_is_the_papers_sum(temperature: float) -> None:
     vectors = torch.randn(12, 5, generator=torch.Generator().manual_seed(1))
@@ -57,7 +64,7 @@ def test_of_pairs_it_is_the_cross_entropy_of_the_partner() -> None:
 
 def test_its_gradient_is_finite_for_equal_vectors_and_rows_without_a_partner() -> None:
     vectors = torch.ones(4, 3).requires_grad_()
-    supervised_contrastive(vectors, torch.tensor([0, 0, 1, 2]), 0.1).backward()  # type: ignore[no-untyped-call]
+    supervised_contrastive(vectors, torch.tensor([0, 0, 1, 2]), 0.1).backward()
     assert vectors.grad is not None
     assert torch.isfinite(vectors.grad).all()
     assert supervised_contrastive(vectors, torch.tensor([0, 1, 2, 3]), 0.1).item() == 0.0

@@ -18,6 +18,7 @@ from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.formats import plural
 from headstart.comparison.frame import Frame, read_declared, read_varied
 from headstart.comparison.report import build_report
+from headstart.data.examples import TaskData
 from headstart.data.unknown_tokens import count_unknown, token_notes
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
@@ -113,12 +114,7 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
     """Say what is about to run and on what, on stderr."""
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
     for source in dict.fromkeys(run.source for run in runs):
-        data = cache.rows.of(source)
-        sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
-        classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
-        console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
-        for note in data.notes:
-            console.print(f"  {in_flags(note)}")
+        announce_rows(cache.rows.of(source), console)
         for line in _token_lines(next(run for run in runs if run.source == source), cache):
             console.print(f"  {line}")
         cut = dict.fromkeys(_truncation_line(run, cache) for run in _at_each_value(runs, source))
@@ -141,6 +137,15 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
             for stage in run.experiment.plan
         )
         console.print(f"  {run.experiment.task} {run.label}: {stages}")
+
+
+def announce_rows(data: TaskData, console: Console) -> None:
+    """Say which rows a call is about."""
+    sizes = ", ".join(f"{name} {len(split)}" for name, split in data.splits.items())
+    classes = f", {data.task.num_labels} classes" if data.task.kind.has_classes else ""
+    console.print(f"{data.task.name}: {sizes} rows; {data.task.kind}{classes}")
+    for note in data.notes:
+        console.print(f"  {in_flags(note)}")
 
 
 def _token_lines(run: Run, cache: RunDataCache) -> list[str]:

@@ -10,6 +10,8 @@ import typer
 from headstart.cli import options
 from headstart.cli.groups import Only
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
+from headstart.search.options import SearchOptions, check_no_search, check_search
+from headstart.strategies.catalogue import AUTO
 from headstart.tables.file_options import CUTTING, FileOptions
 
 
@@ -17,6 +19,7 @@ def fit(
     reading: Annotated[FileOptions, Only(CUTTING)],
     where: TaskOptions,
     model: ModelOptions,
+    search: SearchOptions,
     method: MethodOptions,
     training: TrainingOptions,
     file: Annotated[str | None, typer.Argument(help=options.FILE_HELP)] = None,
@@ -30,6 +33,12 @@ def fit(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    suspects: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the training rows whose label looks wrong, as a CSV table.", rich_help_panel=options.TRAINING
+        ),
+    ] = None,
     diagnostics: Annotated[
         bool,
         typer.Option(
@@ -41,9 +50,10 @@ def fit(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one model and leave a folder that transformers loads as it is.
+    """Find the best model of a table within a time limit, and leave a folder.
 
-    A killed run, called again in the same words, goes on where it was.
+    A first model is there within seconds. Then candidates race on held-out rows, and the best one learns from all rows.
+    With --strategy one model is trained that way. A killed call, made again in the same words, goes on where it was.
 
     [bold]Example[/]: headstart fit reviews.csv --text text --label stars --model roberta-base --out my-model
     """
@@ -53,13 +63,24 @@ def fit(
 
     for folder in (out, *((save_adapter,) if save_adapter is not None else ())):
         require_empty(folder)
-    check_method(method, training)
+    asked = Options(model=model, method=method, training=training)
+    is_search = method.strategy == AUTO
+    if is_search:
+        check_search(asked, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
+    else:
+        check_no_search(search, str(method.strategy), beside={"suspects": suspects is not None})
+        check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     session = open_session((training,), (source,))
+    if is_search:
+        from headstart.cli.best import run_search
+
+        run_search(asked, search, source, seed, out, session, suspects=suspects, quiet=quiet, json=as_json)
+        return
     from headstart.cli.fitting import run_fit
 
     run_fit(
-        Options(model=model, method=method, training=training),
+        asked,
         source,
         seed,
         out,

@@ -68,12 +68,13 @@ def run_fit(
         print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)
         raise typer.Exit(1)
     if not json:
-        _print_result(record, out, quiet=quiet)
+        print_result(record, out, quiet=quiet)
         if adapter_out is not None:
             print(f"adapter: {adapter_out}")
 
 
-def _print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
+def print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
+    """Print the scores of a fit, what has to be known about them, and what to do next."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for stage in record.stages:
         scores = f": {scores_text(stage.scores)}" if stage.scores else ""

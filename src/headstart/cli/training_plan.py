@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from headstart.comparison.formats import duration, plural
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.experiments.time_estimate import Speed, TimeEstimate, estimate_time, measured_speed
+from headstart.experiments.time_estimate import Speed, TimeEstimate, estimate_time, useful_speed
 
 
 def plan_line(runs: Sequence[Run], cache: RunDataCache, *, scores_each_stage: bool = False) -> str:
@@ -45,7 +45,7 @@ def _estimates(runs: Sequence[Run], cache: RunDataCache, scores_each_stage: bool
         training = experiment.training
         key = (run.source.at(0), experiment.model, experiment.head, training.max_length, training.batch_size)
         if key not in speeds:
-            speeds[key] = measured_speed(data)
+            speeds[key] = useful_speed(data)
         speed = speeds[key]
         if speed is None:
             return []

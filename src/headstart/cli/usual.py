@@ -9,8 +9,8 @@ import typer.core
 
 USUAL = {
     "fit": (
-        "out", "text", "label", "kind", "validation", "split_column", "model", "strategy", "epochs", "batch_size",
-        "learning_rate", "max_length",
+        "out", "text", "label", "kind", "validation", "split_column", "model", "strategy", "time_limit", "epochs",
+        "batch_size", "max_length",
     ),
     "compare": (
         "store", "seeds", "text", "label", "validation", "tasks", "model", "strategies", "adapters", "epochs",

@@ -13,7 +13,7 @@ from headstart.comparison.pairing import Counterpart, Pairing, counterpart_of, p
 from headstart.errors import UsageError
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_axes, read_looks
 from headstart.store.local import LocalStore, existing_store
-from headstart.store.record import Purpose, RunRecord, RunStatus
+from headstart.store.record import NOT_REPORTED, Purpose, RunRecord, RunStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,9 @@ class Frame:
             if record.purpose is not Purpose.REPORT:
                 num_selection_runs += record.purpose is Purpose.SELECTION
                 continue
-            for each in (record, *record.on_other_rows()):
+            # A model that learned from all rows has none to report on, but maybe those of other tasks.
+            own = [] if record.reported_split == NOT_REPORTED else [record]
+            for each in (*own, *record.on_other_rows()):
                 groups[each.experiment_digest, each.task][each.seed] = each
         cells = [
             Cell(records=tuple(group[seed] for seed in sorted(group)), axes=(varied or {}).get(digest, ()))

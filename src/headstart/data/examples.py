@@ -77,6 +77,11 @@ class Split:
         return self.columns.get("groups")
 
     @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Per example which row of a person's table it is, from 0."""
+        return self.columns.get("numbers")
+
+    @property
     def weights(self) -> tuple[float, ...] | None:
         """Per example how much it counts in training, above 0."""
         return self.columns.get("weights")
@@ -90,6 +95,15 @@ class Split:
         rows = list(indices)
         taken = {name: tuple(column[row] for row in rows) for name, column in self.columns.items()}
         return Split(texts=tuple(self.texts[row] for row in rows), columns=taken)
+
+
+def joined(first: Split, second: Split) -> Split:
+    """Return the examples of one split and then those of another, with the columns that both have."""
+    names = [name for name in first.columns if name in second.columns]
+    return Split(
+        texts=(*first.texts, *second.texts),
+        columns={name: (*first.columns[name], *second.columns[name]) for name in names},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ multiplied by changes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from headstart.data.examples import Split, class_counts
 from headstart.data.label_notation import with_a_dot
@@ -51,11 +50,6 @@ def weight_notes(split: Split, column: str, where: str) -> list[str]:
 def without_equal_weights(split: Split) -> Split:
     """Return rows without their weights, where these are all equal and so say nothing; others as they are."""
     return split.with_columns(weights=None) if split.weights and len(set(split.weights)) == 1 else split
-
-
-def for_training_alone(splits: Mapping[str, Split]) -> dict[str, Split]:
-    """Return the splits with weights in the training rows only."""
-    return {name: split if name == "train" else split.with_columns(weights=None) for name, split in splits.items()}
 
 
 def with_mean_one(split: Split) -> Split:

@@ -12,7 +12,7 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.label_notation import Notation
 from headstart.data.loading import fingerprint
-from headstart.data.row_weights import for_training_alone, read_weights, weight_notes, without_equal_weights
+from headstart.data.row_weights import read_weights, weight_notes, without_equal_weights
 from headstart.data.written_labels import (
     INCOMPLETE,
     LabelReading,
@@ -66,6 +66,7 @@ class Rows:
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
             groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
+            numbers=tuple(self.table.number(row) for row in self.numbers),
             weights=None if self.weights is None else tuple(self.weights[row] for row in self.numbers),
         )
 
@@ -94,7 +95,6 @@ class UncutRows:
             UsageError: if options cannot go together, or there are too few rows to cut.
         """
         done = cut(self.splits, options, self.classes)
-        done = replace(done, splits=for_training_alone(done.splits))
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
         task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
         return TaskData(

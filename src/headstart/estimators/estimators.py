@@ -19,7 +19,7 @@ from headstart.data.loading import fingerprint
 from headstart.data.row_weights import without_equal_weights
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
-from headstart.estimators.parameters import OFFERED, read_parameters, read_seed
+from headstart.estimators.parameters import OFFERED, read_parameters, read_search, read_seed
 from headstart.estimators.targets import Targets, read_classes, read_numbers, read_weights
 from headstart.estimators.texts import Rows, column_like_labels, column_names, read_texts
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
@@ -31,8 +31,14 @@ from headstart.inference.predict import Predictions, predict
 from headstart.option import MEANING
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
+from headstart.search.best_folder import write_best
+from headstart.search.executors import executor_of_search
+from headstart.search.find_best import Search
+from headstart.search.options import SearchOptions, check_search
+from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.strategies.catalogue import AUTO
 from headstart.sweeps.fitting import fit_model, working_store
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
@@ -55,7 +61,12 @@ def _signature() -> inspect.Signature:
 
 
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A pretrained model, fine-tuned on texts; by default by EH-FT with LoRA.
+    """A pretrained model, trained on texts; by default by the best of several ways that `time_limit` allows to try.
+
+    Each `fit` with the strategy "auto" searches anew, within its own limit; without one within 1.5 times the time of
+    one fine-tuning, between 2 and 15 minutes. Inside `cross_val_score` with five folds that is five searches, and how
+    long each of them may train depends on how busy the machine is when it begins. Name a strategy for a fixed cost and
+    for equal results at an equal `random_state`: `strategy="lp_ft:fit", head="linear"`.
 
     X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, pyarrow, a
     `Dataset`). The columns' names are kept, and a table with others, or in another order, is refused afterwards.
@@ -98,8 +109,8 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
             raise ValueError(f"the column {name} of X is y itself: leave it out of X")
         with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
             options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), Path(folder))
-            data = _task_data(texts, targets, weights)
-            self.run_, self._saved = _train(data, options, read_seed(self.random_state), Path(folder))
+            data, search = _task_data(texts, targets, weights), read_search(self.get_params(deep=False))
+            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), Path(folder))
         self.n_features_in_ = len(texts[0])
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -216,21 +227,54 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
         return values
 
 
-def _train(data: TaskData, options: Options, seed: int, folder: Path) -> tuple[RunRecord, SavedModel]:
+def _train(
+    data: TaskData, options: Options, search: SearchOptions, seed: int, folder: Path
+) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
-    check_method(options.method, options.training)
     cache, out = RunDataCache(), folder / "model"
     with process_state_kept():
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
-        experiment = plan_experiment(options, source, cache, Evaluation(split=None))
-        may = run_options(options.training, experiment.plan, keep_backbone=True, diagnostics=False)
-        executor = SerialExecutor(store, may, cache=cache)
-        record = fit_model(RunData.of(Run(experiment, seed, source), cache), store, out, executor)
+        if options.method.strategy == AUTO:
+            record = _search(options, search, source, seed, store, cache, out)
+        else:
+            record = _fit_one(options, source, seed, store, cache, out)
         if record.status is not RunStatus.FINISHED:
             raise HeadstartError(f"the run ended as {record.status}: {record.error}")
         return record, load_saved_model(out)
+
+
+def _search(
+    options: Options,
+    asked: SearchOptions,
+    source: TaskSource,
+    seed: int,
+    store: LocalStore,
+    cache: RunDataCache,
+    out: Path,
+) -> RunRecord:
+    check_search(options)
+    search = Search(
+        trials=Trials(options, source, cache, seed, cut_off=False),
+        store=store,
+        limit=asked.time_limit,
+        executor_for=executor_of_search(options.training, store, cache),
+        asked_head=options.model.head,
+        only_native=asked.plain_folder,
+    )
+    best = search.find()
+    return best.failed or write_best(search, best, out)
+
+
+def _fit_one(
+    options: Options, source: TaskSource, seed: int, store: LocalStore, cache: RunDataCache, out: Path
+) -> RunRecord:
+    check_method(options.method, options.training)
+    experiment = plan_experiment(options, source, cache, Evaluation(split=None))
+    may = run_options(options.training, experiment.plan, keep_backbone=True, diagnostics=False)
+    executor = SerialExecutor(store, may, cache=cache)
+    return fit_model(RunData.of(Run(experiment, seed, source), cache), store, out, executor)
 
 
 def _warn_of_collapse(saved: SavedModel, data: TaskData) -> None:

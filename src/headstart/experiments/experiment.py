@@ -28,6 +28,9 @@ class TaskSource:
         stored_rows: folder of rows that were given in memory, as `headstart.data.stored_rows` writes it.
         file: a file, a `datasets` folder, or `hub:OWNER/NAME`; `options` say how to read it.
         evaluate_on: further tasks or files, with the same labels, that the finished model is scored on.
+        inner_folds: the training rows are cut into this many folds; a run trains without one of them, and is scored on
+            that one. None where they are not cut.
+        inner_fold: the fold that is held out, from 0: each run has its own.
         rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
         draw: which draw of these.
     """
@@ -38,20 +41,24 @@ class TaskSource:
     file: str | None = None
     options: FileOptions = AS_GUESSED
     evaluate_on: tuple[TaskSource, ...] = ()
+    inner_folds: int | None = None
+    inner_fold: int = 0
     rows_per_class: int | None = None
     draw: int = 0
 
     def at(self, seed: int) -> TaskSource:
         """Return the source of the run with this seed: runs go through the folds, and through draws of few rows."""
         source = self if self.rows_per_class is None else replace(self, draw=seed)
+        if self.inner_folds is not None:
+            return replace(source, inner_fold=seed % self.inner_folds)
         if self.options.folds is None:
             return source
         return replace(source, options=replace(self.options, fold=seed % self.options.folds))
 
     @property
     def whole(self) -> TaskSource:
-        """The source of all rows that draws are from."""
-        return replace(self, rows_per_class=None, draw=0)
+        """The source of all rows that draws and inner folds are from."""
+        return replace(self, inner_folds=None, inner_fold=0, rows_per_class=None, draw=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +74,14 @@ class Evaluation:
     """Which rows a result is reported on, and what was chosen on which.
 
     Attributes:
-        split: the reported split; "holdout" is the held-out part of the training split, None reports on nothing.
+        split: the reported split; "holdout" is the held-out part or fold of the training split; None reports on
+            nothing.
         holdout_fraction: share of the training split that is held out, from 0.
         chosen_on: what the learning rates were chosen on; `NOTHING_CHOSEN` by default.
         folds: number of folds that the seeds go through; None where the split is the same for all.
         selection_fraction: share of the training rows that a strategy chooses on instead of training on them.
         others: what the finished model is scored on beside the task's own split.
+        trains_on_validation: the validation rows, which were cut off for an earlier score, are trained on as well.
         rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
     """
 
@@ -82,6 +91,7 @@ class Evaluation:
     folds: int | None = None
     selection_fraction: float = 0.0
     others: tuple[OtherRows, ...] = ()
+    trains_on_validation: bool = False
     rows_per_class: int | None = None
 
 
@@ -130,6 +140,8 @@ class Experiment:
         del values["model"], values["recorded_digest"]
         if self.training.loss.scale == RAW:
             del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
+        if not self.evaluation.trains_on_validation:
+            del values["evaluation"]["trains_on_validation"]
         for stage in values["plan"]:
             _leave_out_what_is_off(stage)
         if self.evaluation.rows_per_class is None:

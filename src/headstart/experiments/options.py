@@ -29,7 +29,7 @@ from headstart.hardware import check_device, check_precision
 from headstart.losses import LossConfig
 from headstart.option import named, option, split_list
 from headstart.registry import Spec
-from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.catalogue import AUTO, build_strategy
 from headstart.training.arguments import accumulated_batches, parse_overrides
 from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride
 from headstart.training.private.budget import parse_privacy
@@ -101,9 +101,9 @@ class MethodOptions:
     """One way to fine-tune: a column of a comparison."""
 
     strategy: Spec = option(
-        Spec("eh_ft"),
-        "finetune, linear_probe, lp_ft, eh_ft, adapter, ... with options as in eh_ft:reserve (docs/strategies has a "
-        "card for each).",
+        AUTO,
+        "auto (candidates race, and the best one learns from all rows), or one by name: finetune, linear_probe, lp_ft, "
+        "eh_ft, adapter, ... with options as in eh_ft:reserve (docs/strategies has a card for each).",
         read=Spec.parse,
     )
     adapter: Spec | None = option(
@@ -125,7 +125,8 @@ class MethodOptions:
     stage1_until: Spec | None = option(None, STAGE1_UNTIL, read=Spec.parse)
 
     def __post_init__(self) -> None:
-        build_strategy(self.strategy)
+        if self.strategy != AUTO:
+            build_strategy(self.strategy)
         if self.adapter is not None:
             check_adapter_name(self.adapter)
         if self.stage1_until is not None:

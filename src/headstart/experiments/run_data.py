@@ -93,6 +93,12 @@ class RunData:
         return self._parts.report
 
     @property
+    def answered(self) -> Split:
+        """The rows to report on, or those that were before they were trained on too; possibly empty."""
+        trained_on = self.run.experiment.evaluation.trains_on_validation
+        return self.task_data.evaluation if trained_on else self.report
+
+    @property
     def choose(self) -> Split:
         """The training rows that a strategy chooses on instead of training on them; possibly empty."""
         return self._parts.choose

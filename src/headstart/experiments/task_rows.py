@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from headstart.data.examples import Split, TaskData
+from headstart.data.examples import Split, TaskData, joined
 from headstart.data.few_rows import with_rows_per_class
-from headstart.data.holdout import hold_out
+from headstart.data.holdout import fold_of, hold_out
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.row_weights import with_mean_one
-from headstart.data.user_rows import UncutRows, read_file, read_labelled
+from headstart.data.user_rows import VALIDATION, UncutRows, read_file, read_labelled
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.inference.other_tasks import relabelled, require_same_answers
@@ -53,7 +53,7 @@ class TaskRows:
             UsageError: if they cannot be found or are faulty.
             CheckpointError: if rows that were stored are missing or damaged.
         """
-        source = replace(source, evaluate_on=())
+        source = replace(source, evaluate_on=(), inner_folds=None, inner_fold=0)
         if source.rows_per_class is not None:
             few, whole = source.rows_per_class, source.whole
             return self.kept.get(
@@ -64,11 +64,18 @@ class TaskRows:
         if source.file is None:
             return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
         # Asked for every time: what cuts refer to is as much in use as they are.
-        whole = source.at(0)
-        uncut = self.kept.get(("uncut", whole), lambda: read_file(str(whole.file), whole.options), _text_bytes)
+        uncut = self._uncut(source)
         return self.kept.get(
             ("cut", source), lambda: uncut.cut(source.options), lambda data: _reference_bytes(data.splits.values())
         )
+
+    def cuts_validation_off(self, source: TaskSource) -> bool:
+        """Whether a person's data has no validation rows of its own, so that some training rows become these."""
+        return source.file is not None and VALIDATION not in self._uncut(source).splits
+
+    def _uncut(self, source: TaskSource) -> UncutRows:
+        whole = replace(source.whole, evaluate_on=()).at(0)
+        return self.kept.get(("uncut", whole), lambda: read_file(str(whole.file), whole.options), _text_bytes)
 
     def other(self, source: TaskSource, other: TaskSource) -> TaskData:
         """Return the rows of another task or file that models of `source` are scored on.
@@ -84,13 +91,17 @@ class TaskRows:
         data = self.of(source)
         return self.kept.get(
             ("parts", source, evaluation),
-            lambda: _parts(data, evaluation),
+            lambda: _parts(data, source, evaluation),
             lambda parts: _reference_bytes((parts.train, parts.report, parts.choose)),
         )
 
 
-def _parts(data: TaskData, evaluation: Evaluation) -> Parts:
+def _parts(data: TaskData, source: TaskSource, evaluation: Evaluation) -> Parts:
     rest, held_out, choose = data.training, EMPTY, EMPTY
+    if evaluation.trains_on_validation:
+        rest = joined(rest, data.evaluation)
+    if source.inner_folds is not None:
+        rest, held_out = fold_of(rest, source.inner_folds, source.inner_fold, HOLDOUT_SEED)
     if evaluation.holdout_fraction > 0:
         rest, held_out = hold_out(rest, evaluation.holdout_fraction, HOLDOUT_SEED)
     if evaluation.selection_fraction > 0:

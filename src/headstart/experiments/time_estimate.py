@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
 from headstart.training.regularisers.catalogue import build_regulariser
 
-NUM_WARM_UPS, NUM_TIMED = 1, 2
+NUM_WARM_UPS, NUM_TIMED = 1, 3
 LEAST_UPDATES = 20
 """Of shorter runs no time is said: measuring it would take as long."""
 
@@ -44,16 +44,21 @@ class TimeEstimate:
     evaluation: float
 
 
-def measured_speed(data: RunData) -> Speed | None:
-    """Train a throwaway copy of the run's model for three updates; None where that says nothing of the run.
+def useful_speed(data: RunData) -> Speed | None:
+    """Return `measured_speed`; None where that says nothing of the run, or takes as long as the run.
 
-    That is so for very short runs, and for private ones, whose updates are others. Nothing random of the run is drawn.
+    That is so for very short runs, and for private ones, whose updates are others.
     """
     experiment = data.run.experiment
     if experiment.num_steps < LEAST_UPDATES or experiment.training.privacy is not None:
         return None
+    return measured_speed(data)
+
+
+def measured_speed(data: RunData) -> Speed:
+    """Train a throwaway copy of the run's model for three updates. Nothing random of the run is drawn."""
     with process_state_kept():
-        return _measured(data, experiment)
+        return _measured(data, data.run.experiment)
 
 
 def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
@@ -87,11 +92,10 @@ def _measured(data: RunData, experiment: Experiment) -> Speed:
     classifier = data.load_classifier()
     model, objective = classifier.model, data.objective(classifier)
     torch.nn.Module.to(model, training.device)
-    step = max(1, len(rows) // training.batch_size)
-    batch = data.collator([rows[row] for row in range(0, len(rows), step)[: training.batch_size]])
+    batch = data.collator([rows[row] for row in _of_mean_length(data.tokens("train").lengths, training.batch_size)])
     batch = {name: tensor.to(training.device) for name, tensor in batch.items()}
     inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
 
     def update() -> None:
         with autocast(training.precision, training.device):
@@ -108,6 +112,12 @@ def _measured(data: RunData, experiment: Experiment) -> Speed:
     return Speed(
         update=_seconds(update, training.device), row=_seconds(forward, training.device) / len(batch["labels"])
     )
+
+
+def _of_mean_length(lengths: Sequence[int], num_rows: int) -> list[int]:
+    """Return rows that stand together in an update, since their lengths are close: those nearest to the mean."""
+    mean = sum(lengths) / len(lengths)
+    return sorted(range(len(lengths)), key=lambda row: abs(lengths[row] - mean))[:num_rows]
 
 
 def _seconds(do: Callable[[], None], device: str) -> float:

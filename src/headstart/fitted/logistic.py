@@ -17,7 +17,7 @@ from headstart.fitted.names import LOGISTIC
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
-TOLERANCE, ROUGH_TOLERANCE = 1e-7, 1e-5
+TOLERANCE, ROUGH_TOLERANCE = 1e-7, 3e-5
 """Of the largest entry of the mean loss's gradient: of the head itself, and of those that a strength is judged by."""
 MAX_ITERATIONS = 5000
 

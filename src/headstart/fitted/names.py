@@ -29,12 +29,12 @@ def method_for(kind: Kind, name: str = AUTO) -> str:
     allowed = methods_for(kind)
     if not allowed:
         raise UsageError(
-            "a head for choices of each row cannot be fitted", remedy="  Train it: leave `fit` out of the strategy."
+            "a head for choices of each row cannot be fitted", remedy="  Train it: leave fit out of the strategy."
         )
     if name == AUTO:
         return allowed[0]
     if name not in allowed:
         raise UsageError(
-            f"`fit={name}` does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
+            f"fit={name} does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
         )
     return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.errors import UsageError
 from headstart.registry import Registry, Spec, build_from
 from headstart.strategies.adapter import AdapterTuning
 from headstart.strategies.child_tuning import ChildTuning
@@ -49,10 +50,19 @@ for _strategy in (
     STRATEGIES.add(_strategy.name, _strategy)
 
 
+AUTO = Spec("auto")
+"""Stands for the strategy that a search finds (`headstart.search`)."""
+
+
 def build_strategy(spec: Spec) -> Strategy:
     """Return the strategy that `spec` names, with its options set.
 
     Raises:
         UsageError: if the name or an option is unknown, or a value is of the wrong kind or out of range.
     """
+    if spec.name == AUTO.name:
+        raise UsageError(
+            "auto is no strategy, but a search among them, which `headstart fit` makes",
+            remedy=f"  Name one of {', '.join(STRATEGIES.names())}.",
+        )
     return build_from("strategy", STRATEGIES.get(spec.name), spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.strategies.averages import mean_of
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
@@ -34,11 +36,13 @@ if TYPE_CHECKING:
     import torch
 
 
-def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
+def export_run(
+    data: RunData, store: LocalStore, out: Path, executor: Executor, *, averaged_with: Sequence[Run] = ()
+) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder.
 
     Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
-    recorded.
+    recorded. The weights of further runs, kept in the store, are averaged with its own.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -51,7 +55,8 @@ def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) 
     folder = store.run_folder(run.experiment.digest, run.seed)
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
-        _write(data, folder, record, out)
+        others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
+        _write(data, [folder, *others], record, out)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,7 @@ def export_run(data: RunData, store: LocalStore, out: Path, executor: Executor) 
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
         _require_same(run, folder, folder_again)
-        _write(data, folder_again, record, out)
+        _write(data, [folder_again], record, out)
     return record
 
 
@@ -101,13 +106,14 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
         )
 
 
-def _write(data: RunData, folder: RunFolder, record: RunRecord, out: Path) -> None:
+def _write(data: RunData, folders: Sequence[RunFolder], record: RunRecord, out: Path) -> None:
     run, info = data.run, _model_info(data)
-    last = folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
+    ends = [each.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name) for each in folders]
+    last = ends[0]
     classifier = data.load_classifier()
-    classifier.load_head(load_file(last / HEAD_FILE))
+    classifier.load_head(mean_of([load_file(end / HEAD_FILE) for end in ends]))
     if (last / BACKBONE_FILE).exists():
-        classifier.load_backbone(load_file(last / BACKBONE_FILE))
+        classifier.load_backbone(mean_of([load_file(end / BACKBONE_FILE) for end in ends]))
     to_raw_units(classifier, data.scale)
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
@@ -125,7 +131,7 @@ def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, mod
     trained_on = data.run.experiment.training.device
     # A run may be exported on a machine without the GPU that it was trained on.
     device = trained_on if trained_on == "cpu" else resolve_device()
-    return replace(info, bf16=compare_precisions(saved, data.report, device))
+    return replace(info, bf16=compare_precisions(saved, data.answered, device))
 
 
 def _model_info(data: RunData) -> ModelInfo:

@@ -46,13 +46,16 @@ class ContrastiveObjective:
 
         Args:
             vectors: per sequence, [s, d].
-            targets: `labels` [n], and `num_sequences` [n] where rows have several: their mean then stands for a row.
+            targets: `labels` [n], `num_sequences` [n] where rows have several: their mean then stands for a row, and
+                `weights` [n] where rows do not count the same.
         """
         per_row = self.kind.example_logits(vectors.float(), targets.get("num_sequences"))
-        return supervised_contrastive(per_row, targets["labels"], self.temperature)
+        return supervised_contrastive(per_row, targets["labels"], self.temperature, targets.get("weights"))
 
 
-def supervised_contrastive(vectors: torch.Tensor, labels: torch.Tensor, temperature: float) -> torch.Tensor:
+def supervised_contrastive(
+    vectors: torch.Tensor, labels: torch.Tensor, temperature: float, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the mean over rows of how improbable the others of their class are among all others, in nats.
 
     With z the vectors brought to length 1, P(i) the others of row i's class and A(i) all others, row i's loss is the
@@ -63,6 +66,7 @@ def supervised_contrastive(vectors: torch.Tensor, labels: torch.Tensor, temperat
         vectors: [n, d].
         labels: classes [n].
         temperature: above 0.
+        weights: [n], by which each row's own loss is multiplied; None where every row counts the same.
 
     Source: Khosla et al. (NeurIPS 2020), "Supervised Contrastive Learning", equation 2 (the sum outside of the
     logarithm); on a text encoder's vector Gunel et al. (ICLR 2021), section 2, whose loss has cross-entropy beside it.
@@ -75,7 +79,9 @@ def supervised_contrastive(vectors: torch.Tensor, labels: torch.Tensor, temperat
     is_positive = (labels.unsqueeze(0) == labels.unsqueeze(1)) & ~is_itself
     counts = is_positive.sum(dim=1)
     totals = (all_others - similarities).masked_fill(~is_positive, 0.0).sum(dim=1)
-    return (totals / counts.clamp(min=1)).sum() / (counts > 0).sum().clamp(min=1)
+    losses = totals / counts.clamp(min=1)
+    losses = losses if weights is None else losses * weights
+    return losses.sum() / (counts > 0).sum().clamp(min=1)
 
 
 STAGE_LOSSES: Registry[type[Contrastive]] = Registry("loss of a stage")
@@ -114,7 +120,7 @@ def vectors_as_logits(classifier: Classifier) -> Iterator[None]:
         UsageError: if the head is more than one linear map.
     """
     linear = head_map(classifier).module
-    linear.forward = _unchanged  # type: ignore[method-assign]
+    linear.forward = _unchanged  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

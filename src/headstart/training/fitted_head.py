@@ -65,7 +65,7 @@ def head_map(classifier: Classifier) -> HeadMap:
     parts = ", ".join(sorted({name.rpartition(".")[0] for name in names})[:4])
     raise UsageError(
         f"this head cannot be fitted: it is not one linear map on what the checkpoint brings, but new in {parts}",
-        remedy="  Take the `head` linear, or train this one: leave `fit` out of the strategy.",
+        remedy="  Take the `head` linear, or train this one: leave fit out of the strategy.",
     )
 
 

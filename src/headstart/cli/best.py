@@ -1,0 +1,116 @@
+"""Search for the best model and say what was tried and what came out."""
+
+from __future__ import annotations
+
+import json as json_module
+import shutil
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from headstart.artifacts.new_folder import require_empty
+from headstart.cli.comparing import announce_rows
+from headstart.cli.display import sweep_display
+from headstart.cli.fitting import print_result
+from headstart.cli.flags import error_in_flags
+from headstart.cli.interruption import says_what_is_kept
+from headstart.comparison.formats import plural
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.options import Options
+from headstart.experiments.run_data import RunDataCache
+from headstart.metrics import written
+from headstart.reports.fit.html import write_fit_report
+from headstart.reports.fit.suspects import write_suspects
+from headstart.search.best_folder import write_best
+from headstart.search.executors import executor_of_search
+from headstart.search.facts import facts_of
+from headstart.search.find_best import Best, Search
+from headstart.search.options import SearchOptions
+from headstart.search.trials import Trials
+from headstart.store.json_records import dump
+from headstart.store.local import LocalStore
+from headstart.sweeps.fitting import working_store
+
+REPORT_SUFFIX = ".report.html"
+
+
+def run_search(
+    options: Options,
+    asked: SearchOptions,
+    source: TaskSource,
+    seed: int,
+    out: Path,
+    cache: RunDataCache,
+    *,
+    suspects: Path | None,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """Find the best model, write the folder, print what was tried and the scores.
+
+    Raises:
+        UsageError: for anything that cannot work, before training.
+        typer.Exit: with code 1 when the last training failed.
+    """
+    require_empty(out)
+    silent = quiet or json
+    trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
+    store = LocalStore(working_store(out))
+
+    def say(sentence: str) -> None:
+        if not silent:
+            print(sentence, file=sys.stderr)
+
+    if not silent:
+        announce_rows(trials.data, Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
+        say(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
+    search = Search(
+        trials=trials,
+        store=store,
+        limit=asked.time_limit,
+        executor_for=executor_of_search(
+            options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)
+        ),
+        say=say,
+        asked_head=options.model.head,
+        only_native=asked.plain_folder,
+    )
+    with says_what_is_kept(store.root):
+        best = search.find()
+        if best.failed is not None:
+            print(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
+            print(error_in_flags(best.failed.error), file=sys.stderr)
+            print(f"What is finished is kept in {store.root}; call again to go on.", file=sys.stderr)
+            raise typer.Exit(1)
+        record = write_best(search, best, out)
+        facts = facts_of(search, best, record, out.name)
+        page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
+        if facts is not None:
+            write_fit_report(facts, page)
+        num_suspects = write_suspects(facts, suspects) if facts is not None and suspects is not None else None
+        shutil.rmtree(store.root)
+    if json:
+        print(json_module.dumps(dump(record), indent=2))
+        return
+    _print_tried(best, record.metric)
+    print_result(record, out, quiet=quiet)
+    if facts is not None:
+        print(f"report: {page}")
+    if num_suspects is not None:
+        print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
+
+
+def _print_tried(best: Best, metric: str) -> None:
+    """Print a line for each candidate, the best first, and why the winner was taken."""
+    table = Table("candidate", "trained by", metric, "folds", "seconds", box=None)
+    found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
+    words = {each.name: each.words for each in best.plan.candidates}
+    for tried in found:
+        score = "failed" if tried.score is None else written(metric, tried.score)
+        mark = " (taken)" if tried.name == best.result.taken.name else ""
+        table.add_row(f"{tried.name}{mark}", words[tried.name], score, str(len(tried.folds)), f"{tried.seconds:.0f}")
+    Console(highlight=False).print(table)
+    print(best.result.reason)

@@ -1,0 +1,44 @@
+"""The best model as a folder, with the records of the race in it and without the race's weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from headstart.artifacts.model_folder import RUN_FILE
+from headstart.artifacts.new_folder import new_folder
+from headstart.experiments.run_data import RunData
+from headstart.search.find_best import Best, Search, with_reported_score
+from headstart.store.json_records import write_record
+from headstart.store.layout import TEMPORARY_PREFIX
+from headstart.store.record import RunRecord
+from headstart.sweeps.export import export_run
+from headstart.sweeps.final_test import tested
+
+RACE_FOLDER = "race"
+LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{TEMPORARY_PREFIX}*")
+"""What a race's store holds beside records and predictions."""
+
+
+def write_best(search: Search, best: Best, out: Path) -> RunRecord:
+    """Write the winner's folder, whole or not at all, score its table's test rows, and return its record.
+
+    Several seeds of the winner become one model: the mean of their weights, which started from one head and backbone.
+
+    Args:
+        search: that found it; its store is copied into the folder without weights.
+        best: none of its runs failed.
+        out: new or empty.
+
+    Raises:
+        UsageError: if `out` is not empty.
+    """
+    run, *others = best.final
+    data = RunData.of(run, search.trials.cache)
+    with new_folder(out) as temporary:
+        with search.executor_for([run]) as executor:
+            export_run(data, search.store, temporary, executor, averaged_with=others)
+        record = with_reported_score(best.records[0], best.scored, tested(data, temporary))
+        write_record(temporary / RUN_FILE, record)
+        shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    return record

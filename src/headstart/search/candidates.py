@@ -1,0 +1,118 @@
+"""Who takes part in a race: in the order of preference where scores do not tell candidates apart.
+
+Which recipes are here, and how long they are, comes from measurements on other tables than those that headstart reports
+(docs/LOG.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from headstart.kinds.kind import Kind
+from headstart.registry import Spec
+from headstart.search.trials import Candidate
+
+MANY_CLASSES = 20
+"""From more classes on each has few rows, and the features need longer to follow a fitted head."""
+SHORT_EPOCHS, SHORT_EPOCHS_MANY = 2.5, 4.0
+CONTRASTIVE_ROWS = 4_000
+"""Rows that a contrastive stage sees at most, one more than once where there are fewer: more do harm."""
+LORA = Spec("lora")
+NATIVE = Spec("native")
+FITTED_START, REFITTED_START = Spec("lp_ft", (("fit", True),)), Spec("eh_ft", (("refit", True),))
+LORA_START = Spec("eh_ft")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What decides who takes part.
+
+    Attributes:
+        kind: of the answers.
+        num_classes: 0 where answers are not classes.
+        num_rows: to train on.
+        usual_epochs: of plain fine-tuning by its recipe, on these rows.
+        head: the one that was asked for, else one that reads what the checkpoint says.
+        fitted: the head that inner folds chose, with the way to fit it; None where no head can be fitted.
+        fits_native: whether the architecture's own head can be fitted too.
+        only_native: whether no other head may win.
+    """
+
+    kind: Kind
+    num_classes: int
+    num_rows: int
+    usual_epochs: float
+    head: Spec
+    fitted: Candidate | None
+    fits_native: bool
+    only_native: bool = False
+
+
+def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
+    """Return the candidates with distinct names, the preferred ones first.
+
+    A native head is preferred, since any program loads it; but it is tried after our own, which read the vector that
+    the checkpoint was trained for.
+    """
+    if setting.fitted is None:
+        return _ranked([_head_start(setting, LORA_START), *_plain(setting)])
+    if setting.only_native:
+        return _ranked([_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
+    own = [_short(setting, setting.head), *_beside(setting, setting.fitted), *_long(setting), *_plain(setting)]
+    native = [_short(setting, NATIVE, " (native)")] if setting.fits_native else []
+    ranked = _ranked([own[0], *own[1:3], *native, *own[3:]])
+    return tuple(sorted(ranked, key=lambda each: each.head != NATIVE))
+
+
+def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(replace(each, rank=rank) for rank, each in enumerate(candidates))
+
+
+def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:
+    many = setting.num_classes > MANY_CLASSES
+    epochs = min(SHORT_EPOCHS_MANY if many else SHORT_EPOCHS, setting.usual_epochs)
+    return Candidate(
+        name=f"fitted head, short fine-tuning{beside}", strategy=FITTED_START, head=head, epochs=epochs, averages=True
+    )
+
+
+def _beside(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
+    if setting.kind.picks_one:
+        yield Candidate(
+            name="contrastive, fitted head",
+            strategy=Spec("contrastive"),
+            head=setting.head,
+            epochs=CONTRASTIVE_ROWS / setting.num_rows,
+        )
+    yield fitted
+    if fitted.head != setting.head:
+        yield _short(setting, fitted.head, f" ({fitted.head})")
+
+
+def _long(setting: Setting) -> Iterator[Candidate]:
+    yield Candidate(
+        name="fitted head, fine-tuning",
+        strategy=FITTED_START,
+        head=setting.head,
+        epochs=setting.usual_epochs,
+        averages=True,
+    )
+    yield _head_start(setting, REFITTED_START)
+
+
+def _head_start(setting: Setting, strategy: Spec) -> Candidate:
+    return Candidate(
+        name="head start by LoRA",
+        strategy=strategy,
+        adapter=LORA,
+        head=setting.head,
+        epochs=setting.usual_epochs,
+    )
+
+
+def _plain(setting: Setting) -> Iterator[Candidate]:
+    yield Candidate(name="fine-tuning", strategy=Spec("finetune"), head=setting.head, epochs=setting.usual_epochs)
+    yield Candidate(
+        name="LoRA alone", strategy=Spec("adapter"), adapter=LORA, head=setting.head, epochs=setting.usual_epochs
+    )

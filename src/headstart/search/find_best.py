@@ -1,0 +1,178 @@
+"""Find the best model of a table within a time limit: a first model at once, a race, and the winner on all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunData
+from headstart.registry import Spec
+from headstart.search.candidates import NATIVE, Setting, candidates_for
+from headstart.search.clock import Clock
+from headstart.search.first_model import Fit, choose_fit, fits_native
+from headstart.search.plan import plan_for, usual_epochs
+from headstart.search.race import ExecutorFor, RaceResult, run_race
+from headstart.search.trials import Candidate, RacePlan, Trials, Use
+from headstart.store.json_records import read_record, write_record
+from headstart.store.local import LocalStore
+from headstart.store.record import OtherResult, RunRecord, RunStatus
+from headstart.sweeps.export import export_run
+
+FITS_FILE, PLAN_FILE, FIRST_MODEL = "fits.json", "plan.json", "first-model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fits:
+    """Vectors and ways to fit a head on them, the best first; written once, read by a call that goes on."""
+
+    fits: tuple[Fit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best model that the time allowed, and how it was found.
+
+    Attributes:
+        fits: what inner folds said of vectors and ways to fit a head; the best first.
+        scored: the winner, trained without the rows that it is scored on; None where there are no such rows.
+        final: the winner on all rows, once for each seed.
+        records: of `final`.
+    """
+
+    fits: tuple[Fit, ...]
+    plan: RacePlan
+    result: RaceResult
+    scored: RunRecord | None
+    final: tuple[Run, ...]
+    records: tuple[RunRecord, ...]
+
+    @property
+    def failed(self) -> RunRecord | None:
+        """The record of a run that has to be there and failed; None where there is none."""
+        needed = (*([self.scored] if self.scored else []), *self.records)
+        return next((record for record in needed if record.status is not RunStatus.FINISHED), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search for the best model.
+
+    Attributes:
+        trials: make the runs.
+        store: keeps them, and with them all that was decided.
+        limit: seconds of wall time; None for a limit by the time of one fine-tuning.
+        executor_for: gives an executor that shows its runs.
+        say: is told in sentences what is found.
+        asked_head: the one head to use; None for any.
+        only_native: whether the folder has to load without headstart.
+    """
+
+    trials: Trials
+    store: LocalStore
+    limit: float | None
+    executor_for: ExecutorFor
+    say: Callable[[str], None] = lambda sentence: None
+    asked_head: Spec | None = None
+    only_native: bool = False
+
+    def find(self) -> Best:
+        """Return the best model that the time allows.
+
+        All that the clock decides is stored before the first trial, and a call that goes on reads it: the same plan
+        gives the same bits.
+        """
+        clock = Clock(self.limit)
+        fits = self._fits()
+        if fits:
+            self._train_first_model(fits[0])
+        plan = self._plan(fits, clock)
+        result = run_race(plan, self.trials, self.store, self.executor_for)
+        scored = None
+        if self.trials.has_scored_rows:
+            (scored,) = self._execute([self.trials.run(result.taken, Use.SCORE, self.trials.seed)])
+        num_seeds = plan.final_seeds if result.taken.averages else 1
+        seeds = range(self.trials.seed, self.trials.seed + num_seeds)
+        final = tuple(self.trials.run(result.taken, Use.FINAL, seed) for seed in seeds)
+        return Best(
+            fits=fits, plan=plan, result=result, scored=scored, final=final, records=tuple(self._execute(final))
+        )
+
+    def _fits(self) -> tuple[Fit, ...]:
+        path = self.store.root / FITS_FILE
+        if not path.exists():
+            self.store.mark()
+            write_record(path, Fits(fits=choose_fit(self.trials, NATIVE if self.only_native else self.asked_head)))
+        return read_record(Fits, path).fits
+
+    def _train_first_model(self, fit: Fit) -> None:
+        """Train the head that inner folds chose on all rows, and leave it as a model folder in the store."""
+        folder = self.first_model
+        if folder.exists():
+            return
+        run = self.trials.run(fit.candidate, Use.FINAL, self.trials.seed)
+        with self.executor_for([run]) as executor:
+            (record,) = executor.execute([run])
+            if record.status is RunStatus.FINISHED:
+                export_run(RunData.of(run, self.trials.cache), self.store, folder, executor)
+        self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
+
+    @property
+    def first_model(self) -> Path:
+        """The folder of the first model."""
+        return self.store.root / FIRST_MODEL
+
+    def _plan(self, fits: Sequence[Fit], clock: Clock) -> RacePlan:
+        path = self.store.root / PLAN_FILE
+        if not path.exists():
+            write_record(path, plan_for(self.trials, self._candidates(fits), clock))
+        plan = read_record(RacePlan, path)
+        for sentence in plan.sentences():
+            self.say(sentence)
+        return plan
+
+    def _candidates(self, fits: Sequence[Fit]) -> tuple[Candidate, ...]:
+        task = self.trials.data.task
+        return candidates_for(
+            Setting(
+                kind=task.kind,
+                num_classes=task.num_labels if task.kind.has_classes else 0,
+                num_rows=len(self.trials.data.training),
+                usual_epochs=usual_epochs(self.trials),
+                head=self.asked_head or Spec("linear"),
+                fitted=fits[0].candidate if fits else None,
+                fits_native=self.asked_head is None and fits_native(self.trials),
+                only_native=self.only_native,
+            )
+        )
+
+    def _execute(self, runs: Sequence[Run]) -> list[RunRecord]:
+        with self.executor_for(runs) as executor:
+            return executor.execute(runs)
+
+
+def with_reported_score(final: RunRecord, scored: RunRecord | None, test: OtherResult | None) -> RunRecord:
+    """Return the record of the model in the folder with the score of the same training without the rows of the score.
+
+    Where the last training was that training, this is its own score. `test` are the scores of the table's test rows.
+    """
+    if scored is None or scored.experiment_digest == final.experiment_digest:
+        return replace(final, test=test)
+    return replace(
+        final,
+        test=test,
+        scores=scored.scores,
+        constant_score=scored.constant_score,
+        constant_scores=scored.constant_scores,
+        others=final.others or scored.others,
+        num_evaluation_examples=scored.num_evaluation_examples,
+        reported_split=scored.reported_split,
+        is_degenerate=scored.is_degenerate,
+        class_gaps=scored.class_gaps,
+        warnings=(
+            *scored.warnings,
+            f"the score is that of the same training without the {scored.num_evaluation_examples} rows that it is "
+            "measured on; this model has learned from these rows too",
+        ),
+    )

@@ -1,0 +1,127 @@
+"""The first model: a head that is fitted in seconds, on the vector that suits the table best.
+
+Which vector, and which way to fit, inner folds decide together. What is slower has to be better than this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from headstart.data.examples import Split
+from headstart.data.holdout import fold_of
+from headstart.errors import UsageError
+from headstart.experiments.run_data import RunData
+from headstart.experiments.scoring import score
+from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import FittedHead
+from headstart.registry import Spec
+from headstart.search.candidates import MANY_CLASSES, NATIVE
+from headstart.search.trials import Candidate, Trials, Use
+from headstart.tasks.task import Task
+
+NUM_FOLDS, FOLD_SEED = 3, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A vector and a way to fit a head on it; `score` is the mean of the main metric over inner folds, where tried."""
+
+    head: Spec
+    method: str
+    score: float | None = None
+
+    @property
+    def candidate(self) -> Candidate:
+        """This, as something that can be trained."""
+        return Candidate(name="fitted head", strategy=Spec("linear_probe", (("fit", self.method),)), head=self.head)
+
+
+def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
+    """Return vectors with ways to fit a head on them, the best on inner folds of the training rows first.
+
+    Ties stay in the order of `heads_to_try` and `methods_to_try`. Empty where no head can be fitted to this kind of
+    answer. A single one is not tried.
+
+    Args:
+        trials: make the runs.
+        asked: the head to use; None for any.
+    """
+    data = trials.data
+    task, train = data.task, data.training
+    heads = [head for head in heads_to_try(task, asked) if _can_be_fitted(trials, head)]
+    fits = [Fit(head=head, method=method) for head in heads for method in methods_to_try(task)]
+    if len(fits) < 2:
+        return tuple(fits)
+    # The rows of the last training hold the training rows first: the one pass over them serves for both.
+    vectors = _run_data(trials, heads[0]).vectors(heads, "train")
+    scored = [replace(fit, score=_inner_score(task, train, vectors[fit.head], fit.method)) for fit in fits]
+    return tuple(sorted(scored, key=lambda fit: -(fit.score or 0.0)))
+
+
+def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
+    """Return heads that read different vectors, first what the checkpoint says.
+
+    With many classes it is this one alone: there a longer vector costs time and brings nothing.
+    """
+    if asked is not None:
+        return (asked,)
+    if task.num_labels > MANY_CLASSES:
+        return (Spec("linear"),)
+    joined = Spec("linear", (("layers", 4), ("pooling", "mean")))
+    apart = Spec("linear", (("pair", "apart"), ("pooling", "mean")))
+    return (Spec("linear"), joined, *([apart] if len(task.text_columns) == 2 else []))
+
+
+def methods_to_try(task: Task) -> tuple[str, ...]:
+    """Return the ways to fit a head for a task, the usual one first."""
+    if task.kind.has_units:
+        return ("ridge",)
+    if not task.kind.picks_one or task.num_labels > MANY_CLASSES:
+        return ("logistic",)
+    return ("logistic", "ridge", "lda")
+
+
+def _can_be_fitted(trials: Trials, head: Spec) -> bool:
+    """Whether the model has such a vector, and the kind of answer a fitted head."""
+    try:
+        _run_data(trials, head)
+    except UsageError:
+        return False
+    return True
+
+
+def _run_data(trials: Trials, head: Spec) -> RunData:
+    fit = Fit(head=head, method=methods_to_try(trials.data.task)[0])
+    return RunData.of(trials.run(fit.candidate, Use.FINAL, trials.seed), trials.cache)
+
+
+def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> float:
+    """Return the mean of the main metric over inner folds; `vectors` are those of the rows, and maybe of more."""
+    numbered = rows.with_columns(place=tuple(range(len(rows))))
+    parts = (fold_of(numbered, NUM_FOLDS, fold, FOLD_SEED) for fold in range(NUM_FOLDS))
+    return float(np.mean([_held_out_score(task, inside, outside, vectors, method) for inside, outside in parts]))
+
+
+def _held_out_score(task: Task, inside: Split, outside: Split, vectors: NDArray[np.float32], method: str) -> float:
+    head = fit_on(task, inside, _taken(vectors, inside), method)
+    logits = torch.from_numpy(head.logits(_taken(vectors, outside)))
+    return score(task, logits, outside.labels or (), outside.groups).scores[task.main_metric]
+
+
+def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> FittedHead:
+    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units."""
+    targets = task.kind.label_array(rows.labels or (), task.num_labels)
+    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=rows.weights)
+
+
+def _taken(vectors: NDArray[np.float32], rows: Split) -> NDArray[np.float32]:
+    return vectors[list(rows.columns["place"])]
+
+
+def fits_native(trials: Trials) -> bool:
+    """Whether the architecture's own head can be fitted on this checkpoint."""
+    return _can_be_fitted(trials, NATIVE)

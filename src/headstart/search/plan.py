@@ -1,0 +1,99 @@
+"""Measure this machine once and turn the time that is left into the plan of a race."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from headstart.errors import UsageError
+from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunData
+from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
+from headstart.registry import Spec
+from headstart.search.clock import Clock
+from headstart.search.schedule import Cost, plan_race
+from headstart.search.trials import Candidate, RacePlan, Trials, Use
+
+SHORTEST, LONGEST, TIMES_FINE_TUNING = 120.0, 900.0, 1.5
+"""The default limit: so many times one fine-tuning of the usual length, between 2 and 15 minutes."""
+SHARE_FOR_RUNS = 0.8
+"""Of the time that is left is planned: measured updates are a little faster than those of a run."""
+FIXED_FACTOR = 3.0
+"""A run loads the model, digests its tensors at both ends of each stage, and writes its head."""
+FEWEST_FOLDS, MOST_FOLDS, MANY_ROWS = 3, 5, 2_000
+"""Folds of many rows, of few, and from how many rows on they are many."""
+
+
+def plan_for(trials: Trials, candidates: Sequence[Candidate], clock: Clock) -> RacePlan:
+    """Return the plan of a race between candidates that can be trained here, in the time that the clock has left.
+
+    Raises:
+        UsageError: if none of them can be trained here.
+    """
+    num_folds = FEWEST_FOLDS if len(trials.data.training) >= MANY_ROWS else MOST_FOLDS
+    runs, reasons = _trainable(trials, candidates, num_folds)
+    if not runs:
+        raise reasons[0]
+    speed, fixed = _measured(trials)
+    costs = {each.name: _cost(trials, each, run, speed, fixed) for each, run in runs}
+    limit = clock.limit
+    if limit is None:
+        limit = min(max(TIMES_FINE_TUNING * _fine_tuning_seconds(trials, speed, fixed), SHORTEST), LONGEST)
+    left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent)
+    return plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds)
+
+
+def usual_epochs(trials: Trials) -> float:
+    """Return the passes over the rows of plain fine-tuning by its recipe."""
+    data, training = trials.data, trials.asked.training
+    num_rows = len(data.training)
+    return training.num_steps(data.task.name, num_rows) / training.steps_per_epoch(num_rows)
+
+
+def _trainable(
+    trials: Trials, candidates: Sequence[Candidate], num_folds: int
+) -> tuple[list[tuple[Candidate, Run]], list[UsageError]]:
+    """Return the candidates that this model and these rows allow, each with its first trial, and why others are out."""
+    runs, reasons = [], []
+    for candidate in candidates:
+        try:
+            runs.append((candidate, trials.run(candidate, Use.TRIAL, 0, num_folds=num_folds)))
+        except UsageError as error:
+            reasons.append(error)
+    return runs, reasons
+
+
+def _fine_tuning(trials: Trials) -> Candidate:
+    head = trials.asked.model.head or Spec("native")
+    return Candidate(name="fine-tuning", strategy=Spec("finetune"), head=head, epochs=usual_epochs(trials))
+
+
+def _measured(trials: Trials) -> tuple[Speed, float]:
+    """Return the speed of updates and answers, and the seconds of a run beside them."""
+    begin = time.perf_counter()
+    data = RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
+    data.pretrained_digests(data.load_classifier())
+    fixed = FIXED_FACTOR * (time.perf_counter() - begin)
+    return measured_speed(data), fixed
+
+
+def _cost(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed: float) -> Cost:
+    num_rows, num_scored = len(trials.data.training), len(trials.data.evaluation) if trials.has_scored_rows else 0
+    num_held = len(RunData.of(run, trials.cache).report)
+    num_all = num_rows + (num_scored if trials.cut_off else 0)
+
+    def seconds(share_of_rows: float, num_answered: int) -> float:
+        found = estimate_time(run.experiment, speed, num_train=round(share_of_rows * num_rows), num_scored=num_answered)
+        # A run's updates grow with its rows; the estimate is of the trial's.
+        return fixed + found.evaluation + found.training * share_of_rows * num_rows / (num_rows - num_held)
+
+    again = seconds(num_all / num_rows, 0)
+    score = seconds(1.0, num_scored) if trials.has_scored_rows and trials.cut_off else 0.0
+    return Cost(trial=seconds(1 - num_held / num_rows, num_held), end=score + again, again=again, fixed=fixed)
+
+
+def _fine_tuning_seconds(trials: Trials, speed: Speed, fixed: float) -> float:
+    run = trials.run(_fine_tuning(trials), Use.SCORE if trials.has_scored_rows else Use.FINAL, trials.seed)
+    data = RunData.of(run, trials.cache)
+    found = estimate_time(run.experiment, speed, num_train=len(data.train), num_scored=len(data.report))
+    return fixed + found.training + found.evaluation

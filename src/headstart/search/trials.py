@@ -1,0 +1,157 @@
+"""What a trial is: one way to train, of one length, on one fold of the training rows; and the plan of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from headstart.comparison.formats import duration, plural
+from headstart.data.examples import TaskData
+from headstart.experiments.experiment import Evaluation, Run, TaskSource
+from headstart.experiments.options import MethodOptions, Options
+from headstart.experiments.planning import default_evaluation, plan_experiment
+from headstart.experiments.run_data import RunDataCache
+from headstart.registry import Spec
+
+ON_FOLD = "holdout"
+
+
+class Use(StrEnum):
+    """Which rows a run of a candidate learns from, and which it is scored on."""
+
+    TRIAL = "trial"
+    """All folds of the training rows but one; scored on that one."""
+    SCORE = "score"
+    """All training rows; scored on the rows that chose nothing."""
+    FINAL = "final"
+    """All rows there are; not scored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to train.
+
+    Attributes:
+        name: in words, for people.
+        head: with the vector that it reads.
+        epochs: passes over the rows that it learns from; None where it makes no updates.
+        rank: who is tried first where there is no time for all, from 0.
+        averages: whether its seeds start from one head and backbone, so that their weights may be averaged.
+    """
+
+    name: str
+    strategy: Spec
+    adapter: Spec | None = None
+    head: Spec
+    epochs: float | None = None
+    rank: int = 0
+    averages: bool = False
+
+    @property
+    def words(self) -> str:
+        """How it trains, as it is asked for by options."""
+        method = str(self.strategy) if self.adapter is None else f"{self.strategy}({self.adapter})"
+        length = "" if self.epochs is None else f", {self.epochs:.3g} epochs"
+        return f"{method}, head {self.head}{length}"
+
+    def options(self, asked: Options) -> Options:
+        """Return what was asked for, with this way to train."""
+        training = replace(asked.training, epochs=self.epochs or 1.0, steps=None, budget_factor=None)
+        return replace(
+            asked,
+            model=replace(asked.model, head=self.head),
+            method=MethodOptions(strategy=self.strategy, adapter=self.adapter),
+            training=training,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One round of a race.
+
+    Attributes:
+        num_candidates: how many take part: the best so far.
+        folds: that each of them is tried on.
+    """
+
+    num_candidates: int
+    folds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RacePlan:
+    """All that the clock decided, before the first trial; the rest follows from it and from the rows.
+
+    Attributes:
+        seconds: the limit that it was made for.
+        num_folds: of the training rows.
+        candidates: in the order in which they are preferred where scores do not tell them apart.
+        final_seeds: of a winner on all rows whose weights may be averaged.
+        left_out: candidates for which there was no time, by name.
+    """
+
+    seconds: float
+    num_folds: int
+    candidates: tuple[Candidate, ...]
+    rungs: tuple[Rung, ...]
+    final_seeds: int = 1
+    left_out: tuple[str, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """Say what is going to be done."""
+        rounds = "; ".join(
+            f"{plural(rung.num_candidates, 'candidate')} on {plural(len(rung.folds), 'fold')}" for rung in self.rungs
+        )
+        said = [f"race within {duration(self.seconds)}: {rounds}; then the winner on all rows"]
+        said += [f"  {each.name}: {each.words}" for each in self.candidates]
+        if self.left_out:
+            said.append(f"no time for: {', '.join(self.left_out)}")
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Makes the runs of candidates.
+
+    Attributes:
+        asked: the options of the call.
+        source: of the rows.
+        seed: of the runs that are no trials.
+        cut_off: the validation rows were cut off the training rows, and are learned from in the end.
+    """
+
+    asked: Options
+    source: TaskSource
+    cache: RunDataCache
+    seed: int
+    cut_off: bool
+
+    @property
+    def has_scored_rows(self) -> bool:
+        """Whether there are rows that choose nothing, for the score."""
+        return self.data.task.evaluation_split in self.data.splits
+
+    @property
+    def data(self) -> TaskData:
+        """The task and its rows."""
+        return self.cache.rows.of(self.source)
+
+    def run(self, candidate: Candidate, use: Use, seed: int, *, num_folds: int = 0) -> Run:
+        """Return a run; in trials the seed is the fold.
+
+        Raises:
+            UsageError: if the candidate cannot be trained on these rows with this model.
+        """
+        source = replace(self.source, inner_folds=num_folds, evaluate_on=()) if use is Use.TRIAL else self.source
+        evaluation = self._evaluation(use, num_folds)
+        at_seed = source.at(seed)
+        experiment = plan_experiment(candidate.options(self.asked), at_seed, self.cache, evaluation)
+        return Run(experiment, seed, at_seed)
+
+    def _evaluation(self, use: Use, num_folds: int) -> Evaluation:
+        if use is Use.TRIAL:
+            return Evaluation(split=ON_FOLD, folds=num_folds)
+        if not self.has_scored_rows:
+            return Evaluation(split=None)
+        own = default_evaluation(self.source, self.cache.rows)
+        return replace(own, split=None, trains_on_validation=True) if use is Use.FINAL and self.cut_off else own

@@ -1,0 +1,157 @@
+"""A search on a tiny model: the plan decides, a killed search goes on, and the winner learns from all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+import headstart as hs
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.run_data import RunData
+from headstart.inference.saved import load_saved_model
+from headstart.search.best_folder import RACE_FOLDER, write_best
+from headstart.search.find_best import PLAN_FILE, Search
+from headstart.search.race import run_race
+from headstart.search.trials import RacePlan, Rung, Use
+from headstart.store.json_records import read_record, write_record
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
+from headstart.sweeps.executor import SweepEvent
+from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> TaskSource:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in tiny_rows(40)))
+    return TaskSource(name="rows.csv", file=str(path))
+
+
+def with_plan(search: Search, plan: RacePlan = PLAN) -> Search:
+    search.store.mark()
+    write_record(search.store.root / PLAN_FILE, plan)
+    return search
+
+
+def test_rows_of_a_trial_a_score_and_the_end(tiny_checkpoint: CheckpointMaker, table: TaskSource) -> None:
+    trials = trials_of(tiny_checkpoint("bert"), table)
+    train, validation = trials.data.training, trials.data.evaluation
+    assert (len(train), len(validation)) == (32, 8)
+    folds = [RunData.of(trials.run(FITTED, Use.TRIAL, fold, num_folds=4), trials.cache) for fold in range(4)]
+    held_out = [text for data in folds for text in data.report.texts]
+    assert sorted(held_out) == sorted(train.texts)
+    assert all(sorted((*data.train.texts, *data.report.texts)) == sorted(train.texts) for data in folds)
+    score = RunData.of(trials.run(FITTED, Use.SCORE, 0), trials.cache)
+    assert (score.train.texts, score.report.texts) == (train.texts, validation.texts)
+    final = RunData.of(trials.run(FITTED, Use.FINAL, 0), trials.cache)
+    assert final.train.texts == (*train.texts, *validation.texts)
+    assert len(final.report) == 0
+
+
+def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    model = tiny_checkpoint("bert")
+    whole = with_plan(search_of(trials_of(model, table), tmp_path / "whole.unfinished"))
+    write_best(whole, whole.find(), tmp_path / "whole")
+
+    class Killed(BaseException):
+        pass
+
+    seen: list[str] = []
+
+    def kill(event: SweepEvent) -> None:
+        seen.append(event.kind)
+        if seen.count("ended") == 4:
+            raise Killed
+
+    cut = with_plan(search_of(trials_of(model, table), tmp_path / "cut.unfinished", kill))
+    with pytest.raises(Killed):
+        cut.find()
+    assert load_saved_model(cut.first_model).info.strategy.startswith("linear_probe:fit")
+    finished = {path: path.stat().st_mtime_ns for path in cut.store.root.glob("*/seed-*/run.json")}
+    assert finished
+    again = search_of(trials_of(model, table), tmp_path / "cut.unfinished")
+    write_best(again, again.find(), tmp_path / "cut")
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
+    assert all((first[name] == tensor).all() for name, tensor in second.items())
+
+
+def test_the_folder_holds_the_race_without_weights_and_says_what_its_score_is(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"))
+    best = search.find()
+    record = write_best(search, best, tmp_path / "m")
+    race = LocalStore(tmp_path / "m" / RACE_FOLDER)
+    assert not [*race.root.rglob("*.safetensors"), *race.root.rglob("*.parquet.tmp")]
+    records = race.records()
+    assert {each.reported_split for each in records} == {"holdout", "validation", "none"}
+    assert len([each for each in records if each.reported_split == "holdout"]) == 4
+    assert best.scored is not None
+    assert record.scores == best.scored.scores
+    assert record.num_evaluation_examples == 8
+    assert "has learned from these rows too" in record.warnings[-1]
+    assert read_record(RunRecord, tmp_path / "m" / "run.json") == record
+
+
+def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path) -> None:
+    only_tuned = replace(PLAN, candidates=(TUNED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), only_tuned)
+    best = search.find()
+    write_best(search, best, tmp_path / "m")
+    assert [run.seed for run in best.final] == [0, 1]
+    heads = [
+        load_file(search.store.run_folder(run.experiment.digest, run.seed).folder / "2-finetune" / "head.safetensors")
+        for run in best.final
+    ]
+    saved = load_file(tmp_path / "m" / "head.safetensors")
+    for name, tensor in saved.items():
+        expected = (heads[0][name].double() + heads[1][name].double()) / 2
+        assert (tensor == expected.float()).all()
+        assert not (tensor == heads[0][name]).all()
+
+
+def test_a_candidate_that_fails_is_out_and_the_race_goes_on(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = trials_of(tiny_checkpoint("bert"), table)
+    search = search_of(trials, tmp_path / "store")
+
+    def fail(event: SweepEvent) -> None:
+        if event.progress is not None:
+            raise RuntimeError("the disk is full")
+
+    failing = search_of(trials, tmp_path / "store", fail)
+    result = run_race(PLAN, trials, failing.store, failing.executor_for)
+    assert result.taken == FITTED
+    (fitted, tuned) = result.tried
+    assert (fitted.score is not None, tuned.score) == (True, None)
+    assert "the disk is full" in tuned.problem
+    assert search.store.root.is_dir()
+
+
+def test_a_limit_that_leaves_no_time_leaves_the_first_model(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    best = search.find()
+    assert [each.epochs for each in best.plan.candidates] == [None]
+    record = write_best(search, best, tmp_path / "m")
+    assert record.strategy.startswith("linear_probe:fit")
+    assert load_saved_model(tmp_path / "m").info.head.name in ("linear", "native")
+
+
+def test_the_estimator_searches_within_its_limit(tiny_checkpoint: CheckpointMaker) -> None:
+    texts, labels = zip(*tiny_rows(40), strict=True)
+    fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), time_limit=0.01, max_length=32).fit(texts, labels)
+    assert fitted.run_.strategy.startswith("linear_probe:fit")
+    assert fitted.predict(texts).shape == (40,)
