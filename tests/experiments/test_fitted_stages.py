@@ -111,7 +111,7 @@ def test_eh_ft_refits_on_the_features_that_were_asked_for(
         ("lp_ft:head_scale=2", {}, "lp_ft:fit:head_scale=2"),
         ("eh_ft:refit_on=restored", {}, "eh_ft:refit:refit_on=restored"),
         ("eh_ft:refit:reserve", {}, "restored backbone"),
-        ("linear_probe:fit=svm", LINEAR, "Known: auto, lda, logistic, ridge"),
+        ("linear_probe:fit=svm", LINEAR, "Known: auto, logistic, ridge, lda"),
         ("linear_probe:fit", {"steps": 8, **LINEAR}, "`steps`"),
         ("linear_probe:fit", {"loss": "focal", **LINEAR}, "`loss`"),
     ],

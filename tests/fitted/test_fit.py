@@ -13,8 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
 from headstart.errors import UsageError
-from headstart.fitted.fit import fit_head, method_for, methods_for
+from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
+from headstart.fitted.names import method_for, methods_for
 from headstart.kinds.kind import KINDS
 
 CLASSES, SEVERAL, NUMBERS, CHOICES = (
@@ -155,7 +156,7 @@ def test_numbers_that_are_constant_but_for_rounding_get_no_weight_to_speak_of(no
     raw = vectors().astype(np.float64)
     raw[:, 1] = 7 if not noise else noise * np.random.default_rng(4).normal(size=NUM_ROWS)
     head = fit_head(raw, classes(3), CLASSES, "logistic", strength=0.1)
-    without = fit_head(np.delete(raw, 1, axis=1), classes(3), CLASSES, "logistic", strength=0.1 * 5 / 6)
+    without = fit_head(np.delete(raw, 1, axis=1), classes(3), CLASSES, "logistic", strength=0.1 * 6 / 5)
     assert np.abs(head.weight).max() == pytest.approx(np.abs(without.weight).max(), rel=1e-3)
 
 

@@ -67,12 +67,12 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
         "eh_ft:reserve",
         "mixout:head=adapter",
         "mixout:head=probe",
-        "contrastive:finetune",
-        "contrastive:on=adapter",
         "mixout:head=fitted",
         "linear_probe:fit",
         "lp_ft:fit",
         "eh_ft:refit",
+        "contrastive:finetune",
+        "contrastive:on=adapter",
     ],
 )
 def test_traits_say_what_the_plan_does(text: str) -> None:
@@ -194,12 +194,6 @@ def test_a_variant_that_is_off_is_plain_fine_tuning(off: str) -> None:
     assert plan(f"{off}:head=adapter") == plan("eh_ft")
 
 
-def test_r_drop_at_matched_compute_has_half_the_updates() -> None:
-    assert [stage.num_steps for stage in plan("r_drop:match_compute", num_steps=60)] == [30]
-    assert [stage.num_steps for stage in plan("r_drop:match_compute:head=probe", num_steps=60)] == [6, 27]
-    assert plan("r_drop:match_compute:alpha=0") == plan("finetune")
-
-
 def test_a_fitted_head_goes_over_as_it_is_or_scaled_and_eh_ft_refits_where_it_says() -> None:
     assert plan("lp_ft:fit")[1].head_from == PreviousHead()
     assert plan("lp_ft:fit=ridge:head_scale=0.3")[1].head_from == ScaledHead(0.3)
@@ -207,6 +201,12 @@ def test_a_fitted_head_goes_over_as_it_is_or_scaled_and_eh_ft_refits_where_it_sa
     assert [stage.start for stage in plan("eh_ft:refit")] == [Pretrained(), Merged(1.0), Pretrained()]
     assert [stage.start for stage in plan("eh_ft:refit:refit_on=restored")] == [Pretrained()] * 3
     assert plan("eh_ft:refit", fraction=0.0) == plan("lp_ft:fit")
+
+
+def test_r_drop_at_matched_compute_has_half_the_updates() -> None:
+    assert [stage.num_steps for stage in plan("r_drop:match_compute", num_steps=60)] == [30]
+    assert [stage.num_steps for stage in plan("r_drop:match_compute:head=probe", num_steps=60)] == [6, 27]
+    assert plan("r_drop:match_compute:alpha=0") == plan("finetune")
 
 
 def test_kept_fraction_of_one_is_reserve_and_of_zero_the_reset() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.errors import UsageError
-from headstart.fitted.fit import method_for
+from headstart.fitted.names import method_for
 from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
 from headstart.strategies.head_origins import FittedHead

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headstart.fitted.fit import AUTO, fit_head
+from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
+from headstart.fitted.names import AUTO
 from headstart.kinds.kind import Kind, Values
 from headstart.seeding import numpy_generator
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
-from headstart.fitted.fit import AUTO, METHODS
+from headstart.fitted.names import AUTO, METHODS
 from headstart.registry import ABOVE_ZERO, Spec, at_least, one_of
 from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.finetune import finetune_stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.errors import UsageError
-from headstart.fitted.fit import AUTO, METHODS
+from headstart.fitted.names import AUTO, METHODS
 from headstart.registry import one_of
 from headstart.strategies.finetune import finetune_stage
 from headstart.strategies.head_origins import AnyHead, FittedHead, PreviousHead, ScaledHead

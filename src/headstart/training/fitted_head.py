@@ -136,5 +136,5 @@ def fitted_on(
     if loss.class_weights:
         weights = weights * np.asarray(loss.class_weights)[targets]
     if kind.has_units:
-        targets = (targets - loss.scale.offset) / loss.scale.size
+        targets = np.asarray((targets - loss.scale.offset) / loss.scale.size, dtype=np.float64)
     return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)
