@@ -25,7 +25,7 @@ TASKS = ("demo_requests", "demo")
 STRATEGIES = (Spec("finetune"), Spec("lp_ft", (("fit", True),)), Spec("eh_ft"))
 HEAD = Spec("linear", (("pooling", "mean"),))
 """It reads the vector that the encoder was trained for."""
-EPOCHS = 6.0
+EPOCHS = 8.0
 STAGE1_FRACTION = 0.3
 
 
