@@ -2,11 +2,11 @@
 
     python -m benchmarks.label_errors [--rows 8000] [--data /data] [--steps 5000] [--table sst2]
 
-Two tables: SST-2 (two classes) and Banking77 (77). `wrong_classes` ranks all rows by out-of-fold probabilities of
-logistic regressions on frozen vectors of the encoder, their strength chosen by inner folds' log loss. With few classes
-two vectors are tried, the mean and the means of the last four layers joined, and the one with the lower out-of-fold
-log loss counts. No true label is looked at. It is compared with the loss that one model, fine-tuned on all rows by the
-usual recipe, has on these rows.
+Two tables: SST-2 (two classes) and Banking77 (77). `wrong_classes` ranks all rows by the probabilities of
+`out_of_fold`: heads fitted on frozen vectors of the encoder, with words where they help. With few classes two vectors
+are tried, the mean and the means of the last four layers joined, and the one with the lower out-of-fold log loss
+counts. No true label is looked at. It is compared with the loss that one model, fine-tuned on all rows by the usual
+recipe, has on these rows.
 
 Prints a Markdown table: average precision of the ranking, recall among as many rows as were flipped, and precision and
 recall of the suspects. The bounds below are what we hold ourselves to.
@@ -25,14 +25,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss
-from sklearn.model_selection import StratifiedKFold
 from transformers import AutoModel, AutoTokenizer
 
 from headstart.cli.session import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.estimators.estimators import HeadstartClassifier
-from headstart.fitted.fit import fit_head
-from headstart.fitted.fitted_head import answers
+from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.catalogue import kind_named
 from headstart.models.source import resolve_model
 from headstart.stats.label_errors import wrong_classes
@@ -40,7 +38,7 @@ from headstart.tables.reading import read_table
 
 MODEL, MAX_LENGTH = "embedded:minilm-l6", 64
 SHARE_FLIPPED = 0.05
-NUM_FOLDS, NUM_LAYERS = 5, 4
+NUM_LAYERS = 4
 MANY_CLASSES = 20
 LEAST_GAIN, LEAST_RECALL = 2.0, 0.5
 """Average precision as a multiple of the loss', and recall among as many rows as were flipped."""
@@ -116,7 +114,7 @@ def flip(name: str, texts: list[str], labels: Labels, seed: int = 0) -> Flipped:
 
 def _measure(table: Flipped, steps: int | None, *, ranking_only: bool) -> None:
     begin = time.perf_counter()
-    found = wrong_classes(out_of_fold(table), table.labels)
+    found = wrong_classes(probabilities(table), table.labels)
     ours = quality(found.quality, table.is_flipped)
     _print(table, "out-of-fold probability", ours, time.perf_counter() - begin)
     loss = None if ranking_only else _by_loss(table, steps)
@@ -156,23 +154,16 @@ def quality(scores: Floats, is_flipped: NDArray[np.bool_]) -> Found:
     )
 
 
-def out_of_fold(table: Flipped) -> Floats:
-    """Return probabilities [n, c] by models that were not fitted on the row, of the vector with the lower log loss."""
+def probabilities(table: Flipped) -> Floats:
+    """Return out-of-fold probabilities [n, c], of the vector with the lower log loss."""
     mean, joined = _vectors(table.texts)
     candidates = (mean,) if table.labels.max() >= MANY_CLASSES else (mean, joined)
-    found = [_answers(vectors, table.labels) for vectors in candidates]
-    return min(found, key=lambda each: log_loss(table.labels, each))
-
-
-def _answers(vectors: NDArray[np.float32], labels: Labels) -> Floats:
-    kind, num_labels = kind_named("classification"), int(labels.max()) + 1
-    # One strength for all folds: a single number tells a row nothing of its own label.
-    strength = fit_head(vectors, labels, kind, "logistic", num_labels=num_labels).strength
-    found = np.empty((len(labels), num_labels))
-    for inside, outside in StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=0).split(vectors, labels):
-        head = fit_head(vectors[inside], labels[inside], kind, "logistic", num_labels=num_labels, strength=strength)
-        found[outside] = answers(head, vectors[outside])
-    return found
+    texts, num_labels = [(text,) for text in table.texts], int(table.labels.max()) + 1
+    found = [
+        out_of_fold(vectors, texts, table.labels, kind_named("classification"), num_labels=num_labels)
+        for vectors in candidates
+    ]
+    return min((each for each in found if each is not None), key=lambda each: log_loss(table.labels, each))
 
 
 def _vectors(texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

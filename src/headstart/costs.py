@@ -11,6 +11,14 @@ adapter leaves out the gradients of the frozen weights. A head on cached feature
 Source: a backward pass counts as two forward ones, as in Hoffmann et al. (2022), appendix F.
 """
 
+PASS_COST = 1.0
+"""Of one batch through the backbone without a way back, as when a head is fitted to all rows."""
+
+
+def updates_of_passes(num_examples: int, batch_size: int) -> float:
+    """Return how many updates of plain fine-tuning cost as much as passing examples through the backbone."""
+    return PASS_COST * num_examples / batch_size / STEP_COST["finetune"]
+
 
 def cost(stages: Iterable[tuple[str, float]]) -> float:
     """Return the cost of stages, given as role and number of updates of a batch each, in forward passes of a batch."""

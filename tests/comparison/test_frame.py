@@ -10,7 +10,7 @@ import pytest
 from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.frame import Frame
 from headstart.errors import UsageError
-from headstart.store.record import Purpose, RunStatus
+from headstart.store.record import Purpose, RunRecord, RunStatus
 from tests.support.stores import fail, make_record, write_store
 
 
@@ -100,6 +100,27 @@ def test_at_equal_compute_the_baseline_is_the_matched_one_and_its_fewer_updates_
     assert equal["eh_ft(lora)"].difference.mean == pytest.approx(0.1 + 2.5 / 90 - 0.025)
     assert equal["eh_ft(lora)"].words[0] == "better"
     assert equal["lp_ft"].words[0].startswith("no verdict: unequal steps"), "its probe costs nothing"
+
+
+def test_an_update_on_a_larger_batch_counts_as_several():
+    """By hand: 30 updates of 64 rows are 120 of 16; with 80 of fine-tuning they are as many as the baseline's 200."""
+
+    def contrastive(seed: int, num_finetuned: int) -> RunRecord:
+        record = make_record("contrastive", seed, 0.7 + seed / 90, experiment=f"c{num_finetuned}", stage1=0.5)
+        first, second = record.stages
+        stages = (
+            replace(first, role="contrastive", num_steps=30, own_batch_size=64),
+            replace(second, num_steps=num_finetuned),
+        )
+        return replace(record, label=f"{num_finetuned}", stages=stages, num_steps=30 + num_finetuned)
+
+    plain = [make_record(seed=seed, score=0.5 + seed / 100) for seed in range(6)]
+    frame = Frame.from_records([*plain, *(contrastive(seed, n) for n in (80, 170) for seed in range(6))])
+    rows = {row.label: row for row in build_comparison(frame).rows}
+    assert rows["80"].words[0] == "better"
+    assert rows["170"].words[0].endswith("unequal compute, in forward passes of a batch 870 against the baseline's 600")
+    costs = {cell.first.label: cell.cost for cell in frame.cells}
+    assert (costs["80"], costs["170"]) == (600, 870)
 
 
 def test_without_a_matched_run_equal_compute_is_an_error():

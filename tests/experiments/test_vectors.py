@@ -11,15 +11,23 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from headstart.errors import UsageError
+from headstart.experiments.frozen_backbone import FeatureRows
 from headstart.experiments.run_data import RunData
 from headstart.registry import Spec
 from headstart.training import features as cached
 from tests.matrix.cells import checkpoint
-from tests.support.runs import data_of, tiny_choices, tiny_experiment
+from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
-FIRST, MEAN, BOTH, NATIVE = map(
-    Spec.parse, ("linear:pooling=first", "linear:pooling=mean", "mlp:pooling=mean+max", "native")
+FIRST, MEAN, BOTH, LAYERS, NATIVE = map(
+    Spec.parse,
+    (
+        "linear:pooling=first",
+        "linear:pooling=mean",
+        "mlp:pooling=mean+max",
+        "linear:pooling=mean+last:layers=2",
+        "native",
+    ),
 )
 
 
@@ -41,67 +49,80 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-def one_by_one(data: RunData, folder: Path, which: str) -> list[torch.Tensor]:
-    """Return the final layer [t, h] of each text, alone and without padding."""
+def one_by_one(data: RunData, folder: Path, which: FeatureRows) -> list[tuple[torch.Tensor, ...]]:
+    """Return the last two layers [t, h] of each text, alone and without padding."""
     model = AutoModel.from_pretrained(folder).eval()
+    columns = data.tokens(which).features.items()
     with torch.no_grad():
-        return [
-            model(
-                **{name: torch.tensor([values[row]]) for name, values in data.tokens(which).features.items()}
-            ).last_hidden_state[0]
+        said = [
+            model(**{name: torch.tensor([values[row]]) for name, values in columns}, output_hidden_states=True)
             for row in range(len(data.tokens(which)))
         ]
+    return [tuple(layer[0] for layer in each.hidden_states[-2:]) for each in said]
 
 
 @pytest.mark.parametrize("which", ["train", "report"])
 def test_vectors_are_what_transformers_says_of_each_text_alone(
-    which: str, tiny_checkpoint: CheckpointMaker, passes: list[int]
+    which: FeatureRows, tiny_checkpoint: CheckpointMaker, passes: list[int]
 ) -> None:
-    checkpoint = tiny_checkpoint("bert")
-    data = data_on(checkpoint)
-    found = data.vectors((FIRST, MEAN, BOTH), which)
-    alone = one_by_one(data, checkpoint, which)
+    folder = tiny_checkpoint("bert")
+    data = data_on(folder)
+    found = data.vectors((FIRST, MEAN, BOTH, LAYERS), which)
+    alone = one_by_one(data, folder, which)
     by_hand = {
-        FIRST: [text[0] for text in alone],
-        MEAN: [text.mean(dim=0) for text in alone],
-        BOTH: [torch.cat([text.mean(dim=0), text.max(dim=0).values]) for text in alone],
+        FIRST: [text[0] for _, text in alone],
+        MEAN: [text.mean(dim=0) for _, text in alone],
+        BOTH: [torch.cat([text.mean(dim=0), text.max(dim=0).values]) for _, text in alone],
+        LAYERS: [torch.cat([below.mean(dim=0), below[-1], text.mean(dim=0), text[-1]]) for below, text in alone],
     }
     assert set(found) == set(by_hand)
     for head, expected in by_hand.items():
         np.testing.assert_allclose(found[head], torch.stack(expected).numpy(), rtol=1e-4, atol=1e-5)
         assert found[head].dtype == np.float32
-    assert passes == [3]
+    assert passes == [4]
 
 
-@pytest.mark.parametrize("architecture", ["bert", "roberta", "distilbert"])
-def test_the_native_head_s_vector_is_what_comes_into_its_first_linear_map(
-    architecture: str, tiny_checkpoint: CheckpointMaker, passes: list[int]
+def test_the_native_head_s_vector_is_what_comes_into_its_linear_map(
+    tiny_checkpoint: CheckpointMaker, passes: list[int]
 ) -> None:
-    checkpoint = tiny_checkpoint(architecture)
-    data = data_on(checkpoint)
+    data = data_on(tiny_checkpoint("bert"))
     found = data.vectors((MEAN, NATIVE), "train")
     assert passes == [2]
-    tokens = data.tokens("train").features["input_ids"][0]
-    model = AutoModelForSequenceClassification.from_pretrained(checkpoint).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_checkpoint("bert")).eval()
     with torch.no_grad():
-        said = model.base_model(torch.tensor([tokens]))
-    expected = said.pooler_output[0] if architecture == "bert" else said.last_hidden_state[0, 0]
-    np.testing.assert_allclose(found[NATIVE][0], expected.numpy(), rtol=1e-4, atol=1e-5)
+        said = model.base_model(torch.tensor([data.tokens("train").features["input_ids"][0]]))
+    np.testing.assert_allclose(found[NATIVE][0], said.pooler_output[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_native_head_that_reads_more_than_one_vector_has_a_pass_of_its_own(
-    tiny_checkpoint: CheckpointMaker, tmp_path: Path, passes: list[int]
-) -> None:
-    """ALBERT's pooler counts as head and stands inside the backbone."""
-    data = data_on(checkpoint("albert", tmp_path / "albert"))
-    found = data.vectors((NATIVE, MEAN), "train")
-    assert found[NATIVE].shape == found[MEAN].shape
-    assert passes == [1]
+@pytest.mark.parametrize("architecture", ["roberta", "albert", "gpt2"])
+def test_a_native_head_of_more_than_one_linear_map_has_no_such_vector(architecture: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Take the `head` linear"):
+        data_on(checkpoint(architecture, tmp_path / architecture)).vectors((NATIVE,), "train")
 
 
-def test_a_native_head_that_reads_every_token_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not read one vector per text"):
-        data_on(checkpoint("gpt2", tmp_path / "gpt2")).vectors((NATIVE,), "train")
+def test_a_fitted_head_reads_what_is_known(tiny_checkpoint: CheckpointMaker, passes: list[int]) -> None:
+    for head in ("native", "linear:pooling=mean"):
+        data = data_on(tiny_checkpoint("bert"), head)
+        known = data.vectors((Spec.parse(head),), "train")
+        again = data.head_inputs(data.load_classifier(), is_pretrained=True)
+        whole = data.head_inputs(data.load_classifier(), is_pretrained=False)
+        assert np.array_equal(known[Spec.parse(head)], again.vectors)
+        np.testing.assert_allclose(again.vectors, whole.vectors, rtol=1e-5, atol=1e-6)
+    assert passes == [1, 1]
+
+
+def test_several_windows_of_a_text_are_averaged(tiny_checkpoint: CheckpointMaker) -> None:
+    options = tiny_choices(tiny_checkpoint("bert"), "linear_probe", head=MEAN, max_length=8, long="window", stride=0)
+    data = data_of(tiny_experiment(options))
+    counts = data.tokens("train").num_sequences
+    features = data.features(data.load_classifier())
+    assert counts is not None
+    assert max(counts) > 1
+    assert features is not None
+    first = features.vectors[: counts[0]].mean(dim=0)
+    found = data.vectors((MEAN,), "train")[MEAN]
+    assert found.shape == (len(data.train), features.vectors.shape[1])
+    np.testing.assert_allclose(found[0], first.numpy(), rtol=1e-6)
 
 
 def test_what_is_known_needs_no_pass(tiny_checkpoint: CheckpointMaker, passes: list[int]) -> None:
@@ -115,3 +136,29 @@ def test_what_is_known_needs_no_pass(tiny_checkpoint: CheckpointMaker, passes: l
     assert np.array_equal(together[MEAN], again[MEAN])
     alone = data_on(tiny_checkpoint("bert"), str(MEAN))
     assert np.array_equal(alone.vectors((MEAN,), "train")[MEAN], together[MEAN])
+
+
+@pytest.mark.parametrize("head", ["linear:pooling=weighted_mean:layers=2", "mlp:pooling=first+max"])
+def test_a_probe_and_a_fine_tuning_of_any_reading_run(
+    head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """With diagnostics, which look at the features."""
+    for strategy in ("linear_probe", "finetune"):
+        options = tiny_choices(tiny_checkpoint("bert"), strategy, head=Spec.parse(head), steps=3)
+        _, record = do_run(options, tmp_path / strategy)
+        assert record.status == "finished"
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("linear:layers=9", "Use layers=2 or fewer"),
+        ("linear:layers=0", "at least 1"),
+        ("linear:pooling=mean+mean", "each once"),
+        ("linear:pair=apart", "whose rows have one text each"),
+        ("linear:pair=both", "Known: joint, apart"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(head: str, message: str, tiny_checkpoint: CheckpointMaker) -> None:
+    with pytest.raises(UsageError, match=message):
+        data_on(tiny_checkpoint("bert"), head)

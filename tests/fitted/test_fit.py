@@ -13,8 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
 from headstart.errors import UsageError
-from headstart.fitted.fit import fit_head, method_for, methods_for
+from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
+from headstart.fitted.names import method_for, methods_for
 from headstart.kinds.kind import KINDS
 
 CLASSES, SEVERAL, NUMBERS, CHOICES = (
@@ -150,10 +151,13 @@ def test_any_number_of_rows_gives_a_head(method: str, targets: list[int]) -> Non
     assert np.isfinite(np.column_stack([head.weight, head.bias])).all()
 
 
-def test_equal_numbers_in_all_vectors_do_no_harm() -> None:
-    raw = vectors()
-    raw[:, 1] = 7
-    assert np.isfinite(fit_head(raw, classes(3), CLASSES, "logistic").weight).all()
+@pytest.mark.parametrize("noise", [0.0, 1e-33, 1e-8])
+def test_numbers_that_are_constant_but_for_rounding_get_no_weight_to_speak_of(noise: float) -> None:
+    raw = vectors().astype(np.float64)
+    raw[:, 1] = 7 if not noise else noise * np.random.default_rng(4).normal(size=NUM_ROWS)
+    head = fit_head(raw, classes(3), CLASSES, "logistic", strength=0.1)
+    without = fit_head(np.delete(raw, 1, axis=1), classes(3), CLASSES, "logistic", strength=0.1 * 6 / 5)
+    assert np.abs(head.weight).max() == pytest.approx(np.abs(without.weight).max(), rel=1e-3)
 
 
 def test_the_same_rows_and_seed_give_the_same_head() -> None:

@@ -15,10 +15,12 @@ from headstart.errors import CheckpointError
 from headstart.inspection.doctor import ModelReport, inspect_model
 from headstart.models.loading import load_classifier
 from headstart.models.parameters import count
+from headstart.models.sentence_pooling import sentence_pooling
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
 from tests.models.test_loading import FIRST_BACKBONE_TENSOR, damage
+from tests.models.test_sentence_pooling import write as write_modules
 from tests.support.paths import needs_demo_encoder
 from tests.support.tiny import ARCHITECTURES, MAX_TOKENS
 
@@ -116,3 +118,18 @@ def test_the_real_encoder_by_its_published_size() -> None:
         "prompt": 20 * 384,
         "p_tuning": 20 * 384 + 3 * (384 * 384 + 384),
     }
+
+
+def test_it_says_which_vector_heads_read_and_who_says_so(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    plain = inspect(tiny_checkpoint("bert"))
+    assert (plain.pooling, plain.pooling_is_said, plain.after_pooling) == ("first", False, ())
+    shutil.copytree(tiny_checkpoint("bert"), tmp_path / "encoder")
+    said = inspect(write_modules(tmp_path / "encoder", {"pooling_mode": ["mean", "max"]}, "Normalize"))
+    assert (said.pooling, said.pooling_is_said, said.after_pooling) == ("mean+max", True, ("Normalize",))
+
+
+@needs_demo_encoder
+def test_the_embedded_encoder_says_the_mean() -> None:
+    said = sentence_pooling(resolve_model("embedded:minilm-l6").path)
+    assert said is not None
+    assert (said.option, said.following) == ("mean", ("Normalize",))

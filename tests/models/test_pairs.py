@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tokenizers import processors
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 
 from headstart.errors import UsageError
@@ -47,7 +49,7 @@ def test_two_separators_and_no_start() -> None:
 
 
 def test_a_single_text_is_refused() -> None:
-    with pytest.raises(ValueError, match="pass pairs of texts"):
+    with pytest.raises(UsageError, match="Give pairs of texts"):
         BERT.of(torch.tensor([[2, 10, 3, 12, 3], [2, 10, 11, 3, 0]]), torch.tensor([[1] * 5, [1] * 4 + [0]]))
 
 
@@ -71,10 +73,19 @@ def test_parts_are_what_the_tokenizer_makes_of_each_text_alone(
     assert found == [tokenizer(text)["input_ids"] for text in texts]
 
 
-def test_a_tokenizer_without_separators_is_refused(tmp_path: Path) -> None:
+def test_a_tokenizer_without_separators_is_refused(tiny_checkpoint: CheckpointMaker) -> None:
+    """As GPT-2's, which joins two texts without a sign."""
+    source = resolve_model(str(tiny_checkpoint("bert")))
+    tokenizer: Any = load_tokenizer(source)
+    tokenizer.backend_tokenizer.post_processor = processors.Sequence([])
     with pytest.raises(UsageError, match="Use pair=joint"):
+        find_cut(tokenizer, load_config(source))
+
+
+def test_a_model_that_reads_padding_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="reads padding"):
         load_classifier(
-            resolve_model(str(checkpoint("gpt2", tmp_path / "gpt2"))),
+            resolve_model(str(checkpoint("fnet", tmp_path / "fnet"))),
             labels=("no", "yes"),
             head=Spec.parse("linear:pair=apart"),
             seed=0,
@@ -114,7 +125,7 @@ def test_the_head_reads_each_text_as_the_encoder_says_it_alone(
 
 def test_a_saved_model_reads_pairs_apart_again(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """With the tokenizer that transformers loads: nothing but the folder is needed."""
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, pipeline
 
     import headstart.auto  # noqa: F401, registers the class
 
@@ -129,4 +140,10 @@ def test_a_saved_model_reads_pairs_apart_again(tiny_checkpoint: CheckpointMaker,
     )
     batch = tokenizer(*map(list, zip(*PAIRS, strict=True)), padding=True, return_tensors="pt")
     with torch.no_grad():
-        assert torch.equal(again.eval()(**batch).logits, classifier.model(**batch).logits)
+        expected = classifier.model(**batch).logits
+        assert torch.equal(again.eval()(**batch).logits, expected)
+    classify = pipeline("text-classification", model=again, tokenizer=tokenizer, device="cpu")
+    answers = classify([{"text": first, "text_pair": second} for first, second in PAIRS], top_k=None)
+    for answer, row in zip(answers, expected.softmax(dim=1), strict=True):
+        found = {each["label"]: each["score"] for each in answer}
+        torch.testing.assert_close(torch.tensor([found["no"], found["yes"]]), row, rtol=1e-4, atol=1e-6)

@@ -55,7 +55,7 @@ def flags(*true: str) -> dict[str, Any]:
         (flags(), "mean"),
         ({"embedding_dimension": 32, "pooling_mode": "cls"}, "first"),
         ({"embedding_dimension": 32, "pooling_mode": "weightedmean"}, "weighted_mean"),
-        ({"embedding_dimension": 32, "pooling_mode": ["mean", "max"]}, "max+mean"),
+        ({"embedding_dimension": 32, "pooling_mode": ["mean", "max"]}, "mean+max"),
         ({"embedding_dimension": 32}, "mean"),
     ],
 )

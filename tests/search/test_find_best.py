@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,36 +10,21 @@ import pytest
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.options import MethodOptions, Options
-from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.experiments.experiment import TaskSource
+from headstart.experiments.run_data import RunData
 from headstart.inference.saved import load_saved_model
-from headstart.registry import Spec
 from headstart.search.best_folder import RACE_FOLDER, write_best
-from headstart.search.executors import executor_of_search
 from headstart.search.find_best import PLAN_FILE, Search
 from headstart.search.race import run_race
-from headstart.search.trials import Candidate, RacePlan, Rung, Trials, Use
+from headstart.search.trials import RacePlan, Rung, Use
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
-from headstart.strategies.catalogue import AUTO
-from headstart.sweeps.executor import SweepEvent, SweepListener
-from tests.support.runs import tiny_choices, tiny_rows
+from headstart.sweeps.executor import SweepEvent
+from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
+from tests.support.runs import tiny_rows
 
 CheckpointMaker = Callable[..., Path]
-HEAD = Spec("linear")
-FITTED = Candidate(name="fitted head", strategy=Spec("linear_probe", (("fit", "logistic"),)), head=HEAD, rank=1)
-TUNED = Candidate(
-    name="fine-tuned", strategy=Spec("lp_ft", (("fit", "logistic"),)), head=HEAD, epochs=1.0, averages=True
-)
-PLAN = RacePlan(
-    seconds=60.0,
-    num_folds=3,
-    candidates=(FITTED, TUNED),
-    rungs=(Rung(num_candidates=2, folds=(0,)), Rung(num_candidates=2, folds=(1,))),
-    final_seeds=2,
-)
 
 
 @pytest.fixture
@@ -48,25 +32,6 @@ def table(tmp_path: Path) -> TaskSource:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in tiny_rows(40)))
     return TaskSource(name="rows.csv", file=str(path))
-
-
-def options_for(model: Path) -> Options:
-    return replace(tiny_choices(model, "finetune"), method=MethodOptions(strategy=AUTO))
-
-
-def trials_of(model: Path, source: TaskSource) -> Trials:
-    cache = RunDataCache()
-    return Trials(options_for(model), source, cache, 0, cut_off=cache.rows.cuts_validation_off(source))
-
-
-def search_of(trials: Trials, folder: Path, listener: SweepListener = lambda event: None) -> Search:
-    store = LocalStore(folder)
-
-    def display(runs: Sequence[Run]) -> AbstractContextManager[SweepListener]:
-        return nullcontext(listener)
-
-    executor_for = executor_of_search(trials.asked.training, store, trials.cache, display)
-    return Search(trials=trials, store=store, limit=60.0, executor_for=executor_for)
 
 
 def with_plan(search: Search, plan: RacePlan = PLAN) -> Search:

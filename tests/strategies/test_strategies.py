@@ -9,7 +9,15 @@ import pytest
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
-from headstart.strategies.head_origins import FirstHead, FittedHead, FreshHead, HeadOfStart, MeanHead, PreviousHead
+from headstart.strategies.head_origins import (
+    FirstHead,
+    FittedHead,
+    FreshHead,
+    HeadOfStart,
+    MeanHead,
+    PreviousHead,
+    ScaledHead,
+)
 from headstart.strategies.selections import AdapterAndHead, All, Head, Nothing
 from headstart.strategies.starts import AnyStart, GreedySoup, Merged, Pretrained, Previous, Reinitialised
 from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
@@ -59,6 +67,10 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
         "eh_ft:reserve",
         "mixout:head=adapter",
         "mixout:head=probe",
+        "mixout:head=fitted",
+        "linear_probe:fit",
+        "lp_ft:fit",
+        "eh_ft:refit",
         "contrastive:finetune",
         "contrastive:on=adapter",
     ],
@@ -70,6 +82,9 @@ def test_traits_say_what_the_plan_does(text: str) -> None:
     assert strategy.tunes_backbone == any(stage.trainable.trains_backbone for stage in stages)
     assert strategy.tunes_backbone == (OPTIMIZERS.finetune.learning_rate in rates)
     assert strategy.tunes_head_first == bool(rates - {OPTIMIZERS.finetune.learning_rate})
+    assert strategy.takes_updates == bool(rates)
+    assert strategy.has_head_start == (strategy.has_first_stage or (stages[0].role == "fit" and len(stages) > 1))
+    assert strategy.takes_loss == any(stage.trains_head for stage in stages)
     assert strategy.takes_adapter == any(stage.adapter is not None for stage in stages)
     assert strategy.has_first_stage == (strategy.tunes_head_first and strategy.tunes_backbone) or text.endswith(
         "compute"
@@ -164,7 +179,7 @@ def test_a_variant_changes_one_thing_about_fine_tuning(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize(("head", "first"), [("probe", "probe"), ("adapter", "adapter")])
+@pytest.mark.parametrize(("head", "first"), [("probe", "probe"), ("fitted", "fit"), ("adapter", "adapter")])
 def test_a_variant_takes_a_pretrained_head_on_the_restored_backbone(name: str, head: str, first: str) -> None:
     stages = plan(f"{name}:head={head}")
     assert [stage.role for stage in stages] == [first, "finetune"]
@@ -177,6 +192,15 @@ def test_a_variant_takes_a_pretrained_head_on_the_restored_backbone(name: str, h
 def test_a_variant_that_is_off_is_plain_fine_tuning(off: str) -> None:
     assert plan(off) == plan("finetune")
     assert plan(f"{off}:head=adapter") == plan("eh_ft")
+
+
+def test_a_fitted_head_goes_over_as_it_is_or_scaled_and_eh_ft_refits_where_it_says() -> None:
+    assert plan("lp_ft:fit")[1].head_from == PreviousHead()
+    assert plan("lp_ft:fit=ridge:head_scale=0.3")[1].head_from == ScaledHead(0.3)
+    assert plan("lp_ft:fit=ridge")[0].head_from == FittedHead("ridge")
+    assert [stage.start for stage in plan("eh_ft:refit")] == [Pretrained(), Merged(1.0), Pretrained()]
+    assert [stage.start for stage in plan("eh_ft:refit:refit_on=restored")] == [Pretrained()] * 3
+    assert plan("eh_ft:refit", fraction=0.0) == plan("lp_ft:fit")
 
 
 def test_r_drop_at_matched_compute_has_half_the_updates() -> None:
@@ -225,7 +249,7 @@ def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
     ("text", "message"),
     [
         ("mixout:probability=1", "from 0 to under 1"),
-        ("mixout:head=lora", "Known: fresh, probe, adapter"),
+        ("mixout:head=lora", "Known: fresh, probe, fitted, adapter"),
         ("child_tuning:variant=e", "Known: d"),
         ("child_tuning:fraction=0", "from above 0 to 1"),
         ("top_k:layers=0", "at least 1"),

@@ -43,7 +43,7 @@ def real(name: str) -> TaskData:
     task = TASKS.get(name)
     folder = SHARED_DATA / (task.folder or task.name)
     wanted = [split for split in (task.train_split, task.evaluation_split) if split is not None]
-    here = [split for split in wanted if name == "demo" or (folder / f"{split}.jsonl").is_file()]
+    here = [split for split in wanted if name.startswith("demo") or (folder / f"{split}.jsonl").is_file()]
     if not here:
         pytest.skip(f"no real rows of {name} at {folder}")
     return load_task(name, data_root=SHARED_DATA, splits=here)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from headstart.costs import cost
+from headstart.costs import STEP_COST, cost, updates_of_passes
 from headstart.store.declared import DeclaredAxis
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 from headstart.store.setting import Setting
 
 BASELINE_STRATEGY = "finetune"
+FIT_ROLE = "fit"
 MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
 
 
@@ -88,13 +89,32 @@ class Cell:
 
     @property
     def cost(self) -> float:
-        """What a run's updates cost, in forward passes of a batch."""
-        return cost((stage.role, stage.num_steps * self._batches_of(stage)) for stage in self.first.stages)
+        """What a run's updates and the passes to fit heads cost, in forward passes of a batch."""
+        updates = cost((stage.role, stage.num_steps * self._batches_of(stage)) for stage in self.first.stages)
+        return updates + STEP_COST["finetune"] * self._updates_of_fits
+
+    @property
+    def num_updates(self) -> float:
+        """A run's updates, larger batches counted as several, and what its passes to fit heads cost in updates."""
+        more = sum(stage.num_steps * (self._batches_of(stage) - 1) for stage in self.first.stages)
+        return self.first.num_steps + more + self._updates_of_fits
+
+    @property
+    def fits_heads(self) -> bool:
+        """Whether some stage fits a head."""
+        return self._updates_of_fits > 0
 
     @property
     def has_own_batches(self) -> bool:
         """Whether an update of some stage reads more or fewer rows than one of the others, or reads them twice."""
         return any(self._batches_of(stage) != 1.0 for stage in self.first.stages)
+
+    @property
+    def _updates_of_fits(self) -> float:
+        if self.setting is None:
+            return 0.0
+        num_examples = sum(stage.num_examples_seen for stage in self.first.stages if stage.role == FIT_ROLE)
+        return updates_of_passes(num_examples, self.setting.batch_size)
 
     def _batches_of(self, stage: StageRecord) -> float:
         """Return how many of the run's batches an update of a stage passes through the model."""

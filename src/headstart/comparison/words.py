@@ -43,7 +43,7 @@ def finding_of(cell: Cell, pairing: Pairing | None) -> str:
         return _nothing_to_compare_with(cell)
     if (refusal := _refusal(pairing)) or pairing.difference is None:
         return refusal or "not compared: no seed can be paired"
-    if not pairing.is_fair and cell.has_own_batches:
+    if not pairing.is_fair and (cell.has_own_batches or cell.fits_heads):
         costs = f"{cell.cost:.0f} against the baseline's {pairing.baseline.cost:.0f}"
         return f"no verdict: unequal compute, in forward passes of a batch {costs}"
     if not pairing.is_fair:

@@ -66,7 +66,7 @@ class Rows:
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
             groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
-            numbers=self.numbers,
+            numbers=tuple(self.table.number(row) for row in self.numbers),
             weights=None if self.weights is None else tuple(self.weights[row] for row in self.numbers),
         )
 

@@ -63,10 +63,10 @@ def _signature() -> inspect.Signature:
 class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A pretrained model, trained on texts; by default by the best of several ways that `time_limit` allows to try.
 
-    Each `fit` with the strategy "auto" searches anew, within its own limit; without one within 1.5 times the time of one
-    fine-tuning, between 2 and 15 minutes. Inside `cross_val_score` with five folds that is five searches, and how long
-    each of them may train depends on how busy the machine is when it begins. Name a strategy for a fixed cost and for
-    equal results at an equal `random_state`: `strategy="lp_ft:fit", head="linear"`.
+    Each `fit` with the strategy "auto" searches anew, within its own limit; without one within 1.5 times the time of
+    one fine-tuning, between 2 and 15 minutes. Inside `cross_val_score` with five folds that is five searches, and how
+    long each of them may train depends on how busy the machine is when it begins. Name a strategy for a fixed cost and
+    for equal results at an equal `random_state`: `strategy="lp_ft:fit", head="linear"`.
 
     X is n strings, n pairs of strings, or a table with one or two columns of strings (pandas, polars, pyarrow, a
     `Dataset`). The columns' names are kept, and a table with others, or in another order, is refused afterwards.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.errors import UsageError
-from headstart.fitted.fit import method_for
+from headstart.fitted.names import method_for
 from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
 from headstart.strategies.head_origins import FittedHead
@@ -30,10 +30,10 @@ def check_fits(plan: Sequence[Stage], classifier: Classifier, loss: LossConfig, 
         raise UsageError(
             "`class_weights` does not go with a fitted head where rows have several classes: it would weigh a row "
             "otherwise for each class",
-            remedy="  Leave it out, or train the head: leave `fit` out of the strategy.",
+            remedy="  Leave it out, or train the head: leave fit out of the strategy.",
         )
     if keep_head and isinstance(plan[0].head_from, FittedHead):
         raise UsageError(
             "`keep_head` would have no effect: a fitted head takes the place of the checkpoint's own",
-            remedy="  Leave it out, or train the head: leave `fit` out of the strategy.",
+            remedy="  Leave it out, or train the head: leave fit out of the strategy.",
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -148,18 +149,19 @@ class FrozenBackbone:
         return made | dict(zip(wanted, found, strict=True))
 
     def _native_inputs(self, classifier: Classifier, features: Features | None, which: FeatureRows) -> HeadInputs:
-        """Return what the one linear map of a native head reads; without features from a pass of the whole model."""
-        how = {
-            "batch_size": FEATURE_BATCH_SIZE,
-            "precision": self.training.precision,
-            "device": self.training.device,
-        }
-        tokens = self.tokens(which)
+        """Return what the one linear map of a native head reads; without features from a pass of the whole model.
+
+        Raises:
+            UsageError: if the head is more than one linear map.
+        """
+        training, tokens = self.training, self.tokens(which)
+        inputs = partial(
+            head_inputs, batch_size=FEATURE_BATCH_SIZE, precision=training.precision, device=training.device
+        )
         if features is None:
-            return head_inputs(classifier, tokens, self.collator, **how)  # type: ignore[arg-type]
-        collate = replace(self.collator, pad_to_multiple_of=1)
-        with replayed(classifier, features, device=self.training.device):
-            found = head_inputs(classifier, numbered(tokens), collate, **how)  # type: ignore[arg-type]
+            return inputs(classifier, tokens, self.collator)
+        with replayed(classifier, features, device=training.device):
+            found = inputs(classifier, numbered(tokens), replace(self.collator, pad_to_multiple_of=1))
         return replace(found, seconds=found.seconds + features.seconds)
 
     def _by_row(self, features: Features, which: FeatureRows) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from headstart.errors import UsageError, UsageErrors
 from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
+from headstart.models.own_heads import APART, own_head
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.strategies.head_origins import FittedHead, PreviousHead
 from headstart.strategies.strategy import Stage
@@ -102,6 +103,12 @@ def _faults(
             "`dp` clips examples of one sequence each, and here they have several (choices, or windows)",
             remedy="  Give `long` as truncate, or leave `dp` out.",
         )
+    design = own_head(experiment.head)
+    if design is not None and design.pair == APART:
+        yield UsageError(
+            "`dp` clips examples of one sequence each, and a head with pair=apart makes two of each pair",
+            remedy="  Use pair=joint, or leave `dp` out.",
+        )
     if training.precision != "fp32":
         yield UsageError(f"`dp` needs exact norms, not {training.precision}", remedy="  Give `precision` as fp32.")
     private = private_stages(privacy, experiment.plan)
@@ -167,7 +174,7 @@ def _row_faults(experiment: Experiment, tokens: TokenizedSplit) -> Iterator[Usag
     if any(isinstance(stage.head_from, FittedHead) for stage in experiment.plan):
         yield UsageError(
             "a head is fitted to the private rows without noise: `dp` cannot account for it",
-            remedy="  Train the head: leave `fit` out of the strategy.",
+            remedy="  Train the head: leave fit out of the strategy.",
         )
 
 

@@ -42,7 +42,7 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
     if method.adapter is not None:
         _check_adapter(method, strategy, config.max_length, model)
     plan = strategy.plan(
-        _budget(options, strategy, training.num_steps(table.task.name, table.num_rows)),
+        _budget(options, strategy, training.num_steps(table.task.name, table.num_rows), table.num_rows),
         stage_optimizers(
             preset,
             rates_for(preset, table.task.name, model.num_backbone_parameters),
@@ -200,12 +200,18 @@ def _longest(num_positions: int) -> int:
     return num_positions // PADDING_MULTIPLE * PADDING_MULTIPLE
 
 
-def _budget(options: Options, strategy: Strategy, num_steps: int) -> Budget:
+def _budget(options: Options, strategy: Strategy, num_steps: int, num_rows: int) -> Budget:
     """Return the steps of all stages; with Stage 1 on top these are more, and Stage 2 keeps `num_steps`."""
     given = options.method.stage1_fraction
     fraction = DEFAULT_STAGE1_FRACTION if given is None else given
-    budget = Budget(num_steps=num_steps, stage1_fraction=fraction, batch_size=options.training.rows_per_batch)
-    if not options.training.stage1_on_top or not strategy.has_first_stage:
+    on_top = options.training.stage1_on_top
+    budget = Budget(
+        num_steps=num_steps,
+        stage1_fraction=fraction,
+        batch_size=options.training.rows_per_batch,
+        num_rows=0 if on_top else num_rows,
+    )
+    if not on_top or not strategy.has_first_stage:
         return budget
     first, _ = budget.split()
     total = num_steps + strategy.num_first_stages * first

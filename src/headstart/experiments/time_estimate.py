@@ -78,7 +78,7 @@ def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_s
 
 
 def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train: int) -> float:
-    if stage.num_steps and stage.trainable.features_are_fixed:
+    if stage.head_from.num_passes or (stage.num_steps and stage.trainable.features_are_fixed):
         return num_train * speed.row
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]

@@ -6,72 +6,35 @@ Letters: n rows, d numbers of a vector, k logits.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from headstart.errors import UsageError
+import numpy as np
+from numpy.typing import NDArray
+
 from headstart.fitted.fitted_head import FittedHead
 from headstart.fitted.held_out import choose
 from headstart.fitted.lda import Lda
 from headstart.fitted.logistic import Logistic
 from headstart.fitted.method import Method, Rows
+from headstart.fitted.names import AUTO, method_for
 from headstart.fitted.present_classes import prepared
 from headstart.fitted.ridge import Ridge
 from headstart.kinds.kind import Kind, Values
-from headstart.registry import Registry
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy import floating
-    from numpy.typing import NDArray
-
-AUTO = "auto"
-METHODS: Registry[Method] = Registry("way to fit a head")
-"""All ways to fit a head, by name."""
-for _method in (Logistic(), Ridge(), Lda()):
-    METHODS.add(_method.name, _method)
-
-
-def methods_for(kind: Kind) -> tuple[str, ...]:
-    """Return the names of the methods that fit heads for a kind, the usual one first; none for choices of each row."""
-    if kind.has_choices:
-        return ()
-    if not kind.has_classes:
-        return (Ridge.name,)
-    if kind.takes_several:
-        return Logistic.name, Ridge.name
-    return Logistic.name, Ridge.name, Lda.name
-
-
-def method_for(kind: Kind, name: str = AUTO) -> str:
-    """Return the method that a name means for a kind; "auto" is the usual one.
-
-    Raises:
-        UsageError: if the method is unknown or does not fit heads for this kind.
-    """
-    allowed = methods_for(kind)
-    if not allowed:
-        raise UsageError(
-            "a head for choices of each row cannot be fitted", remedy="  Train it: leave fit out of the strategy."
-        )
-    if name == AUTO:
-        return allowed[0]
-    METHODS.get(name)
-    if name not in allowed:
-        raise UsageError(
-            f"`fit={name}` does not suit a task of the kind {kind}", allowed=f"  It is one of: {', '.join(allowed)}."
-        )
-    return name
+Floats = NDArray[np.float64]
+LEAST_SPREAD = 1e-6
+"""Of a number's standard deviation beside the largest of all: below it there is nothing but fp32's rounding."""
+WAYS: dict[str, Method] = {way.name: way for way in (Logistic(), Ridge(), Lda())}
 
 
 def fit_head(
-    vectors: NDArray[floating],
+    vectors: NDArray[np.floating],
     targets: Values,
     kind: Kind,
     method: str = AUTO,
     *,
     num_labels: int | None = None,
-    weights: Sequence[float] | NDArray[floating] | None = None,
+    weights: Sequence[float] | NDArray[np.floating] | None = None,
     seed: int = 0,
     strength: float | None = None,
 ) -> FittedHead:
@@ -95,17 +58,13 @@ def fit_head(
     Raises:
         UsageError: if the method does not suit the kind.
     """
-    import numpy as np
-    from sklearn.preprocessing import StandardScaler
-
-    way = METHODS.get(method_for(kind, method))
+    way = WAYS[method_for(kind, method)]
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
-    scaler = StandardScaler().fit(exact, sample_weight=each)
-    size = scaler.scale_ * math.sqrt(exact.shape[1])
+    mean, size = _mean_and_size(exact, each)
     single = kind.has_classes and not kind.takes_several
     num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
-    rows = Rows((exact - scaler.mean_) / size, np.asarray(targets), each, num_classes)
+    rows = Rows((exact - mean) / size, targets, each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)
     choice = choose(kind, way, rows, tried, seed)
@@ -117,9 +76,20 @@ def fit_head(
         kind=kind,
         method=way.name,
         weight=weight,
-        bias=scale * found.bias - weight @ scaler.mean_,
+        bias=scale * found.bias - weight @ mean,
         strength=chosen,
         scale=scale,
         loss=choice.loss if choice else math.nan,
         held_out=choice.held_out if choice else None,
     )
+
+
+def _mean_and_size(
+    vectors: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what to subtract [d] from vectors [n, d], and what to divide them by [d]."""
+    mean = np.average(vectors, axis=0, weights=weights)
+    spread = np.sqrt(np.average((vectors - mean) ** 2, axis=0, weights=weights))
+    largest = spread.max() or 1.0
+    # Some encoders have numbers that are constant but for rounding, which must not be blown up.
+    return mean, np.where(spread < LEAST_SPREAD * largest, largest, spread) * math.sqrt(len(mean))

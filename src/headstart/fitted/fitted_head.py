@@ -6,13 +6,12 @@ Letters: n rows, d numbers of a vector, k logits of a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from headstart.kinds.kind import Kind
-
-if TYPE_CHECKING:
-    from numpy import float64, floating
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,32 +34,30 @@ class FittedHead:
 
     kind: Kind
     method: str
-    weight: NDArray[float64]
-    bias: NDArray[float64]
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
     strength: float
     scale: float
     loss: float
-    held_out: NDArray[float64] | None
+    held_out: NDArray[np.float64] | None
 
-    def logits(self, vectors: NDArray[floating]) -> NDArray[float64]:
+    def logits(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return logits [n, k] of vectors [n, d]; for numbers these are the answers."""
-        logits: NDArray[float64] = vectors.astype(float) @ self.weight.T + self.bias
+        logits: NDArray[np.float64] = vectors.astype(float) @ self.weight.T + self.bias
         return logits
 
 
-def answers(head: FittedHead, vectors: NDArray[floating]) -> NDArray[float64]:
+def answers(head: FittedHead, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return what a head says of vectors [n, d]: probabilities [n, k] of classes, or numbers [n, 1]."""
     return answers_of(head.kind, head.logits(vectors))
 
 
-def answers_of(kind: Kind, logits: NDArray[float64]) -> NDArray[float64]:
+def answers_of(kind: Kind, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return answers from logits [n, k]: one probability distribution a row, one probability a class, or numbers."""
-    from scipy.special import expit, softmax
-
     if kind.takes_several:
-        probabilities: NDArray[float64] = expit(logits)
+        probabilities: NDArray[np.float64] = expit(logits)
         return probabilities
     if kind.has_classes:
-        distribution: NDArray[float64] = softmax(logits, axis=1)
+        distribution: NDArray[np.float64] = softmax(logits, axis=1)
         return distribution
     return logits

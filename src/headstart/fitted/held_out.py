@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from headstart.fitted.losses import row_losses
 from headstart.fitted.method import Method, Rows
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
 from headstart.seeding import numpy_generator
-
-if TYPE_CHECKING:
-    from numpy import float64, int64
-    from numpy.typing import NDArray
 
 NUM_FOLDS = 3
 SCALES = (1e-3, 1e3)
@@ -36,7 +34,7 @@ class Choice:
     strength: float
     scale: float
     loss: float
-    held_out: NDArray[float64]
+    held_out: NDArray[np.float64]
 
 
 def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...], seed: int) -> Choice | None:
@@ -52,8 +50,6 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
         strengths: to try, the strongest penalty first.
         seed: of the folds.
     """
-    import numpy as np
-
     folds = _folds(rows, seed)
     counted = _counted(rows, folds)
     if not counted.any():
@@ -82,10 +78,8 @@ def _num_logits(rows: Rows) -> int:
     return rows.num_classes or (rows.targets.shape[1] if rows.targets.ndim == 2 else 1)
 
 
-def _folds(rows: Rows, seed: int) -> NDArray[int64]:
+def _folds(rows: Rows, seed: int) -> NDArray[np.int64]:
     """Return each row's fold [n]; a class's rows, in random order, go through the folds in turn."""
-    import numpy as np
-
     order = numpy_generator(seed, "fit_folds").permutation(len(rows.targets))
     if rows.num_classes:
         order = order[np.argsort(rows.targets[order], kind="stable")]
@@ -94,10 +88,8 @@ def _folds(rows: Rows, seed: int) -> NDArray[int64]:
     return folds
 
 
-def _counted(rows: Rows, folds: NDArray[int64]) -> NDArray[float64]:
+def _counted(rows: Rows, folds: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return 1 for rows [n] that tell strengths apart, 0 for those whose class the other folds lack."""
-    import numpy as np
-
     counted = np.zeros(len(folds))
     for fold in range(NUM_FOLDS):
         is_out = folds == fold
@@ -109,9 +101,8 @@ def _counted(rows: Rows, folds: NDArray[int64]) -> NDArray[float64]:
     return counted
 
 
-def _best_scale(kind: Kind, logits: NDArray[float64], rows: Rows, counted: NDArray[float64]) -> float:
+def _best_scale(kind: Kind, logits: NDArray[np.float64], rows: Rows, counted: NDArray[np.float64]) -> float:
     """Return what to multiply logits by; half a row counts as wrong, or rows without a mistake would want no end."""
-    import numpy as np
     from scipy.optimize import minimize_scalar
 
     weights = rows.weights * counted

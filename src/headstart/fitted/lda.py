@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
-from headstart.fitted.method import Fit, LinearMap, Method
+import numpy as np
+from scipy.linalg import solve
 
-if TYPE_CHECKING:
-    from headstart.fitted.method import Rows
+from headstart.fitted.method import Fit, LinearMap, Method, Rows
+from headstart.fitted.names import LDA
 
 
 @final
@@ -19,15 +20,12 @@ class Lda(Method):
     rows, and goes through all rows again for each shrinkage.
     """
 
-    name: ClassVar[str] = "lda"
+    name: ClassVar[str] = LDA
     strengths: ClassVar[tuple[float, ...]] = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01)
     gives_log_odds: ClassVar[bool] = False
 
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
         """Return what fits at a strength."""
-        import numpy as np
-        from scipy.linalg import solve
-
         members = np.eye(rows.num_classes)[rows.targets] * rows.weights[:, None]
         totals = members.sum(axis=0)
         means = (members.T @ rows.vectors) / totals[:, None]

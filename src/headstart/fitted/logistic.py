@@ -8,16 +8,16 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, ClassVar, final
 
-from headstart.fitted.method import Fit, LinearMap, Method
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart.fitted.method import Fit, LinearMap, Method, Rows
+from headstart.fitted.names import LOGISTIC
 
 if TYPE_CHECKING:
-    from numpy import float64
-    from numpy.typing import NDArray
     from sklearn.linear_model import LogisticRegression
 
-    from headstart.fitted.method import Rows
-
-TOLERANCE, ROUGH_TOLERANCE = 1e-7, 1e-4
+TOLERANCE, ROUGH_TOLERANCE = 1e-7, 3e-5
 """Of the largest entry of the mean loss's gradient: of the head itself, and of those that a strength is judged by."""
 MAX_ITERATIONS = 5000
 
@@ -33,55 +33,66 @@ class Logistic(Method):
     here the held-out log loss chooses.
     """
 
-    name: ClassVar[str] = "logistic"
-    strengths: ClassVar[tuple[float, ...]] = (10, 3, 1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+    name: ClassVar[str] = LOGISTIC
+    strengths: ClassVar[tuple[float, ...]] = (10, 2, 0.5, 0.1, 0.02, 0.005, 0.001, 0.0002)
 
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
-        """Return what fits at a strength."""
-        import numpy as np
+        """Return what fits at a strength; a rough map is sought from where the last one was found."""
+        if rows.targets.ndim == 2:
+            return _each_alone(rows, is_rough=is_rough)
+        regression = _regression(is_rough=is_rough)
 
         def fit(strength: float) -> LinearMap:
-            if rows.targets.ndim == 2:
-                maps = [self._binary(rows, column, strength, is_rough=is_rough) for column in rows.targets.T]
-                weights, biases = zip(*maps, strict=True)
-                return LinearMap(np.stack(weights), np.stack(biases))
-            model = _model(strength, is_rough=is_rough)
-            _quietly(model, rows.vectors, rows.targets, rows.weights)
-            if len(model.coef_) > 1:
-                return LinearMap(model.coef_, model.intercept_)
+            _fit(regression, rows.vectors, rows.targets, rows.weights, strength)
+            if len(regression.coef_) > 1:
+                return LinearMap(regression.coef_.copy(), regression.intercept_.copy())
             half = np.array([[-0.5], [0.5]])
-            return LinearMap(half * model.coef_, (half * model.intercept_)[:, 0])
+            return LinearMap(half * regression.coef_, (half * regression.intercept_)[:, 0])
 
         return fit
 
-    def _binary(
-        self, rows: Rows, column: NDArray[float64], strength: float, *, is_rough: bool
-    ) -> tuple[NDArray[float64], float64]:
-        """Return weights [d] and bias of one class of several."""
-        import numpy as np
 
-        if len(np.unique(column)) == 1:
-            # No row, or every row, has the class: its odds are those that half a row of the other kind would give.
-            odds = np.log((column @ rows.weights + 0.5) / ((1 - column) @ rows.weights + 0.5))
-            return np.zeros(rows.vectors.shape[1]), odds
-        model = _model(strength, is_rough=is_rough)
-        _quietly(model, rows.vectors, column, rows.weights)
-        return model.coef_[0], model.intercept_[0]
+def _each_alone(rows: Rows, *, is_rough: bool) -> Fit:
+    """Return what fits a regression for each class of several, all at one strength."""
+    odds = _odds(rows)
+    varied = [column for column in range(rows.targets.shape[1]) if len(np.unique(rows.targets[:, column])) > 1]
+    regressions = {column: _regression(is_rough=is_rough) for column in varied}
+
+    def fit(strength: float) -> LinearMap:
+        weight, bias = np.zeros((rows.targets.shape[1], rows.vectors.shape[1])), odds.copy()
+        for column, regression in regressions.items():
+            _fit(regression, rows.vectors, rows.targets[:, column], rows.weights, strength)
+            weight[column], bias[column] = regression.coef_[0], regression.intercept_[0]
+        return LinearMap(weight, bias)
+
+    return fit
 
 
-def _model(strength: float, *, is_rough: bool) -> LogisticRegression:
+def _odds(rows: Rows) -> NDArray[np.float64]:
+    """Return the log-odds of each class [k] with half a row more of either kind: what a class has that never varies."""
+    odds: NDArray[np.float64] = np.log(rows.weights @ rows.targets + 0.5) - np.log(
+        rows.weights @ (1 - rows.targets) + 0.5
+    )
+    return odds
+
+
+def _regression(*, is_rough: bool) -> LogisticRegression:
     from sklearn.linear_model import LogisticRegression
 
     tolerance = ROUGH_TOLERANCE if is_rough else TOLERANCE
-    return LogisticRegression(C=1 / strength, tol=tolerance, max_iter=MAX_ITERATIONS)
+    return LogisticRegression(tol=tolerance, max_iter=MAX_ITERATIONS, warm_start=is_rough)
 
 
-def _quietly(
-    model: LogisticRegression, vectors: NDArray[float64], targets: NDArray[float64], weights: NDArray[float64]
+def _fit(
+    regression: LogisticRegression,
+    vectors: NDArray[np.float64],
+    targets: NDArray[np.float64] | NDArray[np.int64],
+    weights: NDArray[np.float64],
+    strength: float,
 ) -> None:
     """Fit; where rounding ends the search a little before the tolerance, nobody can do anything about it."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(vectors, targets, sample_weight=weights)
+        regression.set_params(C=1 / strength).fit(vectors, targets, sample_weight=weights)

@@ -5,18 +5,16 @@ Letters: n rows, k logits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit, log_softmax
 
 from headstart.kinds.kind import Kind
 
-if TYPE_CHECKING:
-    from numpy import float64, int64
-    from numpy.typing import NDArray
-
 
 def row_losses(
-    kind: Kind, logits: NDArray[float64], targets: NDArray[float64] | NDArray[int64], wrong: float = 0.0
-) -> NDArray[float64]:
+    kind: Kind, logits: NDArray[np.float64], targets: NDArray[np.float64] | NDArray[np.int64], wrong: float = 0.0
+) -> NDArray[np.float64]:
     """Return the loss of each row [n]: minus the log-probability of its class, or its squared error where it has none.
 
     With several classes a row it is the mean over the classes.
@@ -27,10 +25,7 @@ def row_losses(
         targets: [n] or [n, k].
         wrong: the share of rows whose target is taken to be wrong, evenly among the other answers.
     """
-    import numpy as np
-    from scipy.special import log_expit, log_softmax
-
-    losses: NDArray[float64]
+    losses: NDArray[np.float64]
     if kind.takes_several:
         sign = 2.0 * targets - 1
         losses = -((1 - wrong) * log_expit(sign * logits) + wrong * log_expit(-sign * logits)).mean(axis=1)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from numpy import bool_, float64, int64
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +25,12 @@ class Rows:
         num_classes: k where targets are classes; 0 otherwise.
     """
 
-    vectors: NDArray[float64]
-    targets: NDArray[float64] | NDArray[int64]
-    weights: NDArray[float64]
+    vectors: NDArray[np.float64]
+    targets: NDArray[np.float64] | NDArray[np.int64]
+    weights: NDArray[np.float64]
     num_classes: int
 
-    def only(self, chosen: NDArray[bool_]) -> Rows:
+    def only(self, chosen: NDArray[np.bool_]) -> Rows:
         """Return the rows where `chosen` [n] is true."""
         return Rows(self.vectors[chosen], self.targets[chosen], self.weights[chosen], self.num_classes)
 
@@ -40,10 +39,10 @@ class Rows:
 class LinearMap:
     """Weights [k, d] and biases [k]."""
 
-    weight: NDArray[float64]
-    bias: NDArray[float64]
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
 
-    def __call__(self, vectors: NDArray[float64]) -> NDArray[float64]:
+    def __call__(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return logits [n, k] of vectors [n, d]."""
         return vectors @ self.weight.T + self.bias
 

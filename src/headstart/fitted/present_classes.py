@@ -6,22 +6,19 @@ Letters: n rows, d numbers of a vector, k classes.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from headstart.fitted.method import Fit, LinearMap, Method, Rows
-
-if TYPE_CHECKING:
-    from numpy import int64
-    from numpy.typing import NDArray
 
 
 def prepared(method: Method, rows: Rows, *, is_rough: bool = False) -> Fit:
     """Return what fits rows at a strength, whichever of the classes they have."""
-    import numpy as np
-
     if not rows.num_classes:
         return method.prepared(rows, is_rough=is_rough)
-    present, targets = np.unique(rows.targets, return_inverse=True)
+    present, targets = np.unique(rows.targets.astype(np.int64), return_inverse=True)
     if len(present) == 1:
         alone = LinearMap(np.zeros((1, rows.vectors.shape[1])), np.zeros(1))
         return lambda strength: _among_all(alone, present, rows)
@@ -29,11 +26,8 @@ def prepared(method: Method, rows: Rows, *, is_rough: bool = False) -> Fit:
     return lambda strength: _among_all(fit(strength), present, rows)
 
 
-def _among_all(found: LinearMap, present: NDArray[int64], rows: Rows) -> LinearMap:
+def _among_all(found: LinearMap, present: NDArray[np.int64], rows: Rows) -> LinearMap:
     """Return the map with a constant logit for each class that is not present, and `found` in the others' places."""
-    import numpy as np
-    from scipy.special import logsumexp
-
     if len(present) == rows.num_classes:
         return found
     weight = np.zeros((rows.num_classes, found.weight.shape[1]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import ClassVar, final
 
-from headstart.fitted.method import Fit, LinearMap, Method
+import numpy as np
+from scipy.linalg import solve
 
-if TYPE_CHECKING:
-    from headstart.fitted.method import Rows
+from headstart.fitted.method import Fit, LinearMap, Method, Rows
+from headstart.fitted.names import RIDGE
 
 
 @final
@@ -18,15 +19,12 @@ class Ridge(Method):
     product of all rows serves every strength, which is why this is not `sklearn.linear_model.Ridge`; it gives the same.
     """
 
-    name: ClassVar[str] = "ridge"
+    name: ClassVar[str] = RIDGE
     strengths: ClassVar[tuple[float, ...]] = (1000, 300, 100, 30, 10, 3, 1, 0.3, 0.1, 0.03, 0.01)
     gives_log_odds: ClassVar[bool] = False
 
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
         """Return what fits at a strength."""
-        import numpy as np
-        from scipy.linalg import solve
-
         targets = rows.targets[:, None] if rows.targets.ndim == 1 else 2.0 * rows.targets - 1
         if rows.num_classes:
             targets = 2.0 * np.eye(rows.num_classes)[rows.targets] - 1

@@ -208,8 +208,8 @@ def has_own_backbone(model: PreTrainedModel) -> bool:
     """Whether a classifier's backbone says what the one under a head of ours would say."""
     if isinstance(model, HeadstartForSequenceClassification):
         return True
-    config = model.config
-    return not config.is_encoder_decoder and type(model.base_model) is MODEL_MAPPING.get(type(config), None)
+    own: Any = MODEL_MAPPING.get(type(model.config), None)
+    return not model.config.is_encoder_decoder and type(model.base_model) is own
 
 
 def without_pooler(backbone: PreTrainedModel) -> PreTrainedModel:

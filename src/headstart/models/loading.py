@@ -27,6 +27,7 @@ from headstart.kinds.kind import Kind
 from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
 from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
+    PADDING_COUNTS,
     Classifier,
     HeadstartConfig,
     HeadstartForSequenceClassification,
@@ -280,9 +281,18 @@ def pair_cut_of(source: ModelSource, design: OwnHead) -> PairCut | None:
     """Return how a head reads pairs apart; None for one that reads them as one sequence.
 
     Raises:
-        UsageError: if the head reads them apart and the tokenizer puts no separator between two texts.
+        UsageError: if the head reads them apart, and the tokenizer puts no separator between two texts or the model
+            reads padding as a part of the text.
     """
-    return find_cut(_kept_tokenizer(source), load_config(source)) if design.pair == APART else None
+    if design.pair != APART:
+        return None
+    config = load_config(source)
+    if config.model_type in PADDING_COUNTS:
+        raise UsageError(
+            f"pair=apart was asked of {config.model_type!r}, which reads padding as a part of the text",
+            remedy="  Use pair=joint, which reads the two texts as one sequence.",
+        )
+    return find_cut(_kept_tokenizer(source), config)
 
 
 def _new_config(whole: PreTrainedModel, design: OwnHead, request: _Request, cut: PairCut | None) -> HeadstartConfig:

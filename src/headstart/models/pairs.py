@@ -45,7 +45,7 @@ class PairCut:
             attention_mask: [b, t], 1 for tokens, 0 for padding on either side; None where nothing is padded.
 
         Raises:
-            ValueError: if a sequence has no second text.
+            UsageError: if a sequence has no second text.
         """
         is_text = torch.ones_like(input_ids).bool() if attention_mask is None else attention_mask.bool()
         has_begun = is_text.cumsum(dim=1) > (1 if self.start >= 0 else 0)
@@ -54,7 +54,10 @@ class PairCut:
         is_first = is_text & ((seen == 0) | ((seen == 1) & is_separator))
         is_second = is_text & ((seen > self.num_separators) | ((seen == self.num_separators) & ~is_separator))
         if not bool(is_second.any(dim=1).all()):
-            raise ValueError("this head reads two texts apart, and a sequence has one: pass pairs of texts")
+            raise UsageError(
+                "this model reads the two texts of a pair apart, and one text was given",
+                remedy="  Give pairs of texts.",
+            )
         parts = [self._packed(input_ids, is_first, False), self._packed(input_ids, is_second, self.start >= 0)]
         width = max(part.shape[1] for part, _ in parts)
         ids = [torch.nn.functional.pad(part, (0, width - part.shape[1]), value=self.padding) for part, _ in parts]
@@ -125,6 +128,6 @@ def _parts(cut: PairCut, together: list[int]) -> list[list[int]]:
     """Return the two sequences that a cut makes of one; none where it finds no second text."""
     try:
         ids, mask = cut.of(torch.tensor([together]), None)
-    except ValueError:
+    except UsageError:
         return []
     return [row[is_token.bool()].tolist() for row, is_token in zip(ids, mask, strict=True)]

@@ -111,20 +111,19 @@ def _over_all(hidden: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> tor
     """Return what is made of all tokens [b, h].
 
     Source: for the weighted mean Muennighoff (arXiv 2202.08904), "SGPT", equation 1; for the others Reimers and
-    Gurevych (EMNLP 2019), section 3, and the code of sentence-transformers.
-
-    Differs from that code: padding on the left does not shift the weights of the weighted mean.
+    Gurevych (EMNLP 2019), section 3. All as in release 6 of sentence-transformers; up to release 5 padding on the left
+    shifted the weights of its weighted mean.
     """
     is_padding = ~mask.bool().unsqueeze(-1)
     match pooling:
         case Pooling.MAX:
             return hidden.masked_fill(is_padding, torch.finfo(hidden.dtype).min).amax(dim=1)
         case Pooling.WEIGHTED_MEAN:
-            weights = (mask.bool().cumsum(dim=1) * mask.bool()).to(hidden.dtype)
-            weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
-            return (hidden.masked_fill(is_padding, 0.0) * weights.unsqueeze(-1)).sum(dim=1)
+            places = mask.bool().cumsum(dim=1).float() * mask.bool()
+            weights = places / places.sum(dim=1, keepdim=True).clamp(min=1)
+            return (hidden.masked_fill(is_padding, 0.0) * weights.unsqueeze(-1)).sum(dim=1).to(hidden.dtype)
         case Pooling.MEAN_SQRT:
-            return mean_over(hidden, mask) * mask.bool().sum(dim=1, keepdim=True).sqrt()
+            return (mean_over(hidden, mask) * mask.bool().sum(dim=1, keepdim=True).sqrt()).to(hidden.dtype)
         case _:
             return mean_over(hidden, mask)
 

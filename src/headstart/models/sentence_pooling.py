@@ -1,7 +1,8 @@
 """What a checkpoint says of itself: which vector stands for a text, and what follows that vector.
 
 Folders of sentence-transformers say it in `modules.json` and in the pooling module's own `config.json`. Up to release 5
-that file has a flag for each way to pool, from release 6 on a name or a list of names.
+that file has a flag for each way to pool, from release 6 on a name or a list of names, whose vectors are joined in
+the list's order.
 
 Source: the code of sentence-transformers, `SentenceTransformer.load` and `Pooling`.
 """
@@ -31,7 +32,7 @@ MODES = {
     "weightedmean": Pooling.WEIGHTED_MEAN,
     "lasttoken": Pooling.LAST,
 }
-"""Names of ways to pool, in the order in which their vectors are joined."""
+"""Ways to pool by their names."""
 
 FLAGS = {
     "cls": "pooling_mode_cls_token",
@@ -41,7 +42,7 @@ FLAGS = {
     "weightedmean": "pooling_mode_weightedmean_tokens",
     "lasttoken": "pooling_mode_lasttoken",
 }
-"""The flags that meant the same up to release 5."""
+"""The flags that meant the same up to release 5, in the order in which their vectors are joined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +126,10 @@ def _poolings(path: Path) -> tuple[Pooling, ...]:
         raise CheckpointError(f"{path} is not an object of JSON")
     given = values.get("pooling_mode") or [name for name, flag in FLAGS.items() if values.get(flag)]
     names = [given] if isinstance(given, str) else list(given)
-    unknown = [str(name) for name in names if name not in MODES]
+    unknown = [name for name in map(str, names) if name not in MODES]
     if unknown:
         raise CheckpointError(f"{path} names a way to pool that is unknown here: {unknown[0]!r}")
-    return tuple(pooling for name, pooling in MODES.items() if name in names) or (Pooling.MEAN,)
+    return tuple(dict.fromkeys(MODES[name] for name in names)) or (Pooling.MEAN,)
 
 
 def _read(path: Path) -> Any:

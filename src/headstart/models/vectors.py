@@ -117,7 +117,7 @@ def apart(tokens: Tokens, cut: PairCut | None) -> Tokens:
     """Return a batch of pairs as one of twice as many single texts; as it is where `cut` is None.
 
     Raises:
-        ValueError: if a sequence has no second text.
+        UsageError: if a sequence has no second text.
     """
     if cut is None or tokens.input_ids is None:
         return tokens

@@ -15,7 +15,7 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.fitted.fitted_head import FittedHead
-from headstart.kinds.kind import Answers
+from headstart.kinds.kind import Answers, Values
 from headstart.metrics import BY_GROUP, compute
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
@@ -87,8 +87,10 @@ def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
     )
 
 
-def _interval(metric: str, labels: NDArray[np.int64], decisions: NDArray[np.int64]) -> Interval | None:
-    return None if metric in BY_GROUP else score_interval(metric, labels, decisions)
+def _interval(metric: str, labels: Values, decisions: Values) -> Interval | None:
+    if metric in BY_GROUP:
+        return None
+    return score_interval(metric, labels.astype(np.float64), decisions.astype(np.float64))
 
 
 def _tried(tried: TriedCandidate, best: Best) -> Tried:
@@ -146,7 +148,7 @@ def _fitted(data: RunData, rows: Split, vectors: NDArray[np.float32], fit: Fit) 
     return fit_on(data.task, rows, vectors[list(rows.columns["place"])], fit.method)
 
 
-def _decisions(data: RunData, logits: NDArray[np.float64]) -> NDArray[np.int64]:
+def _decisions(data: RunData, logits: NDArray[np.float64]) -> Values:
     kind = data.task.kind
-    decided: NDArray[np.int64] = kind.decisions(kind.answers(torch.from_numpy(logits))).numpy()
+    decided: Values = kind.decisions(kind.answers(torch.from_numpy(logits))).numpy()
     return decided

@@ -93,7 +93,7 @@ class EhFt(Strategy):
         )
 
     def _refitted_plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None) -> tuple[Stage, ...]:
-        first_steps, num_steps = budget.split()
+        first_steps, num_steps = budget.after_fits().split()
         first = (adapter_stage(optimizers.adapter, first_steps, adapter),) if first_steps else ()
         start = Merged(1.0) if first and self.refit_on == ADAPTED else Pretrained()
         head_from = handed_over(self.head_scale)

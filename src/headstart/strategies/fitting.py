@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from headstart.errors import UsageError
-from headstart.fitted.fit import AUTO, METHODS
+from headstart.fitted.names import AUTO, METHODS
 from headstart.registry import one_of
+from headstart.strategies.finetune import finetune_stage
 from headstart.strategies.head_origins import AnyHead, FittedHead, PreviousHead, ScaledHead
 from headstart.strategies.selections import Nothing
 from headstart.strategies.starts import AnyStart, Pretrained
-from headstart.strategies.strategy import Optimizer, Stage
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
 
 FIT = one_of(("", AUTO, *METHODS), alone=AUTO)
 """The values of an option that says how to fit; "" does not fit."""
@@ -31,6 +32,20 @@ def fit_stage(method: str, *, start: AnyStart = PRETRAINED) -> Stage:
 def handed_over(scale: float) -> AnyHead:
     """Return where a stage gets the fitted head of the stage before, times a number."""
     return PreviousHead() if scale == 1.0 else ScaledHead(scale)
+
+
+def fitted_start_plan(
+    budget: Budget, optimizers: StageOptimizers, method: str = AUTO, scale: float = 1.0
+) -> tuple[Stage, ...]:
+    """Return a stage that fits a head to the pretrained backbone, and fine-tuning that begins with it times `scale`.
+
+    Fine-tuning has the updates that the fit's pass over the rows leaves.
+    """
+    num_steps = budget.after_fits().num_steps
+    return (
+        fit_stage(method),
+        finetune_stage(optimizers.finetune, num_steps, head_from=handed_over(scale)),
+    )
 
 
 def check_scale(strategy: str, option: str, method: str, scale: float) -> None:

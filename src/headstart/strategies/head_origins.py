@@ -134,7 +134,7 @@ class FittedHead(HeadOrigin):
     """A head fitted on the vectors that the stage's backbone gives of the training rows.
 
     Attributes:
-        method: "logistic", "ridge", "lda" or "auto", as `headstart.fitted.fit` has them.
+        method: "logistic", "ridge", "lda" or "auto", as `headstart.fitted.names` has them.
     """
 
     method: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
+from headstart.costs import updates_of_passes
+from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.head_origins import AnyHead
 from headstart.strategies.selections import AnySelection
@@ -115,16 +117,34 @@ class Budget:
 
     Attributes:
         batch_size: rows of an update, which a stage with batches of its own holds its updates against.
+        num_rows: to train on, all of which go through the backbone where a head is fitted; 0 where such passes come on
+            top of the updates.
     """
 
     num_steps: int
     stage1_fraction: float = 0.1
     batch_size: int = 16
+    num_rows: int = 0
 
     def split(self) -> tuple[int, int]:
         """Return the steps of Stage 1 and Stage 2; they add up to the total (Python's rounding: half to even)."""
         first = round(self.stage1_fraction * self.num_steps)
         return first, self.num_steps - first
+
+    def after_fits(self, num_fits: int = 1) -> Budget:
+        """Return what is left when heads were fitted, each on one pass of all rows through the backbone.
+
+        Raises:
+            UsageError: if that is nothing.
+        """
+        spent = round(updates_of_passes(num_fits * self.num_rows, self.batch_size))
+        if spent >= self.num_steps:
+            raise UsageError(
+                f"to fit a head to {self.num_rows} rows costs as much as {spent} updates, which leaves none of the "
+                f"{self.num_steps} to train with",
+                remedy="  Give more `steps`, or `stage1_on_top`, which lets the fit come on top of them.",
+            )
+        return replace(self, num_steps=self.num_steps - spent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +183,11 @@ class Strategy(ABC):
         return True
 
     @property
+    def takes_loss(self) -> bool:
+        """Whether a stage minimises the run's loss, rather than one of its own."""
+        return self.takes_updates
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return False
@@ -176,6 +201,11 @@ class Strategy(ABC):
     def has_first_stage(self) -> bool:
         """Whether `stage1_fraction` means something."""
         return False
+
+    @property
+    def has_head_start(self) -> bool:
+        """Whether a head is trained or fitted before the rest, so that this may come on top of the updates."""
+        return self.has_first_stage
 
     @property
     def num_first_stages(self) -> int:

@@ -59,7 +59,7 @@ class Table:
         if row is None:
             return DataFault(file=str(self.path), message=message, value=said)
         if self.lines is None:
-            return DataFault(file=str(self.path), row=self._number(row) + 1, message=message, value=said)
+            return DataFault(file=str(self.path), row=self.number(row) + 1, message=message, value=said)
         return DataFault(file=str(self.path), line=self.lines[row], message=message, value=said)
 
     def take(self, rows: Sequence[int]) -> Table:
@@ -68,7 +68,7 @@ class Table:
             path=self.path,
             columns={name: [values[row] for row in rows] for name, values in self.columns.items()},
             lines=None if self.lines is None else tuple(self.lines[row] for row in rows),
-            row_numbers=tuple(self._number(row) for row in rows),
+            row_numbers=tuple(self.number(row) for row in rows),
             notes=self.notes,
             dropped=self.dropped,
             declared=self.declared,
@@ -92,7 +92,8 @@ class Table:
             return self.arrow
         return pa.table({name: _arrow_column(values) for name, values in self.columns.items()})
 
-    def _number(self, row: int) -> int:
+    def number(self, row: int) -> int:
+        """Return the number of a row in the whole table, from 0."""
         return self.first_row + row if self.row_numbers is None else self.row_numbers[row]
 
 

@@ -120,7 +120,7 @@ def vectors_as_logits(classifier: Classifier) -> Iterator[None]:
         UsageError: if the head is more than one linear map.
     """
     linear = head_map(classifier).module
-    linear.forward = _unchanged  # type: ignore[method-assign]
+    linear.forward = _unchanged  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

@@ -127,13 +127,14 @@ def fitted_on(
 ) -> FittedHead:
     """Fit a head on vectors of labelled rows, for the classifier's kind of answer and classes.
 
-    Of the run's loss it takes the class weights, by which the weights of rows are multiplied, and the units of numbers.
+    The rows' own weights count; of the run's loss it takes the class weights, as weights of rows, and the units of
+    numbers.
     """
     kind, num_labels = classifier.kind, len(classifier.labels)
     targets = kind.label_array(tokens.labels or (), num_labels)
-    of_classes = np.asarray(loss.class_weights)[targets] if loss.class_weights else None
-    parts = [each for each in (of_classes, tokens.weights) if each is not None]
-    weights = np.prod(parts, axis=0) if parts else None
+    weights = np.ones(len(vectors)) if tokens.weights is None else np.asarray(tokens.weights, dtype=np.float64)
+    if loss.class_weights:
+        weights = weights * np.asarray(loss.class_weights)[targets]
     if kind.has_units:
-        targets = (targets - loss.scale.offset) / loss.scale.size
+        targets = np.asarray((targets - loss.scale.offset) / loss.scale.size, dtype=np.float64)
     return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)

@@ -46,7 +46,7 @@ class StageBatches:
         """Return the rows of `num_steps` updates; their order is a function of the epoch, so it can be asked again."""
         sampler = self.sampler
         if isinstance(sampler, ClassBatchSampler):
-            return list(sampler)
+            return list(sampler)[: num_steps * self.accumulated * self.batch_size]
         updates_per_epoch = math.ceil(math.ceil(len(sampler) / self.batch_size) / self.accumulated)
         rows: list[int] = []
         for epoch in range(math.ceil(num_steps / updates_per_epoch)):

@@ -148,7 +148,8 @@ class StageTrainer(Trainer):
 
         def judged(logits: torch.Tensor) -> ForwardPass:
             per_example = objective.kind.example_logits(logits.float(), inputs.get("num_sequences"))
-            return ForwardPass(logits=per_example, loss=objective(logits, inputs), kind=objective.kind)
+            loss, weights = objective(logits, inputs), inputs.get("weights")
+            return ForwardPass(logits=per_example, loss=loss, kind=objective.kind, weights=weights)
 
         outputs = forward()
         self._answers.add(outputs.logits, inputs)

@@ -28,6 +28,7 @@ from headstart.training.callbacks import (
     trusted_checkpoint,
 )
 from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
+from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
 from headstart.training.private.loop import PrivateUpdates
@@ -97,8 +98,8 @@ def run_private_updates(
     inputs: StageInputs, mechanism: Mechanism, trainables: Trainables, gradients: GradientsArrive
 ) -> Updates:
     """Train with differential privacy; the number and length of the sampled rows stay secret."""
-    if inputs.objective is None:
-        raise ValueError("private training needs an objective")
+    if not isinstance(inputs.objective, Objective):
+        raise ValueError("private training needs an objective that takes rows one by one")
     device = inputs.config.device
     with (
         watched(inputs.classifier, trainables.model, inputs.objective, device=device) as examples,

@@ -118,6 +118,11 @@ def test_every_kind_has_what_makes_sense_for_it() -> None:
     assert has["regression"][2] is None
 
 
+def test_the_page_says_how_often_out_of_fold_answers_are_the_labels() -> None:
+    assert build_fit_page(make_facts()).agreement == "97 %"  # 4 of 120 labels were changed
+    assert build_fit_page(make_facts("regression")).agreement == ""
+
+
 def test_calibration_of_sets_counts_each_yes_and_no() -> None:
     rows = AnsweredRows(numbers=range(1), texts=[("a",)], labels=np.array([[1, 0]]), answers=np.array([[0.75, 0.75]]))
     page = build_fit_page(make_facts("multi_label", 2, held_out=rows, class_names=("no", "yes")))

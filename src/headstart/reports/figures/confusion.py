@@ -108,7 +108,7 @@ def _names(names: Sequence[str], left: float, top: float, bottom: float, size: f
         middle = (number + 0.5) * size
         parts.append(text(shorten(name, 14), left - 6, top + middle + 4, anchor="end"))
         place = f"translate({left + middle + 3:g},{bottom + 12:g})rotate(-35)"
-        parts.append(element("text", shorten(name, 12), transform=place, text_anchor="end"))
+        parts.append(element("text", shorten(name, 14), transform=place, text_anchor="end"))
     return parts
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from headstart.kinds.kind import Kind
+from headstart.kinds.kind import Kind, Values
 from headstart.reports.figures.confusion import most_frequent_confusions
 from headstart.reports.fit.facts import AnsweredRows
-from headstart.stats.limits import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +57,14 @@ def class_scores(rows: AnsweredRows, kind: Kind, names: Sequence[str]) -> tuple[
 def confusions(rows: AnsweredRows, kind: Kind, num_classes: int) -> NDArray[numpy.int64]:
     """Return how many rows with the label i are answered as class j, [c, c]."""
     counts = numpy.zeros((num_classes, num_classes), dtype=numpy.int64)
-    numpy.add.at(counts, (rows.labels.astype(numpy.int64), rows.decisions(kind).astype(numpy.int64)), 1)
+    numpy.add.at(counts, (rows.classes, rows.decisions(kind).astype(numpy.int64)), 1)
     return counts
 
 
 def _has_class(values: Values, num_classes: int) -> NDArray[numpy.bool_]:
     """Return whether each row has each class, [n, c]."""
-    return values == 1 if values.ndim == 2 else values[:, None] == numpy.arange(num_classes)
+    found: NDArray[numpy.bool_] = values == 1 if values.ndim == 2 else values[:, None] == numpy.arange(num_classes)
+    return found
 
 
 def _most_mistaken(counts: NDArray[numpy.int64], names: Sequence[str]) -> dict[int, str]:

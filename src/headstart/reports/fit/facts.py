@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
+from numpy.typing import NDArray
 
 from headstart.kinds.kind import Answers, Kind, Values
 from headstart.stats.intervals import Interval
@@ -43,11 +44,24 @@ class AnsweredRows:
 
     def decisions(self, kind: Kind) -> Values:
         """Return what is scored against the labels, of their shape: see `Kind.decisions`."""
+        decided: Values
         if kind.has_units:
-            return numpy.asarray(self.answers[:, 0], dtype=numpy.float64)
-        if kind.takes_several:
-            return (self.answers >= 0.5).astype(numpy.int64)
-        return self.answers.argmax(axis=1)
+            decided = self.exact_answers[:, 0]
+        elif kind.takes_several:
+            decided = numpy.asarray(self.answers >= 0.5, dtype=numpy.int64)
+        else:
+            decided = self.answers.argmax(axis=1).astype(numpy.int64)
+        return decided
+
+    @property
+    def exact_answers(self) -> NDArray[numpy.float64]:
+        """The answers in fp64, in which statistics are computed."""
+        return numpy.asarray(self.answers, dtype=numpy.float64)
+
+    @property
+    def classes(self) -> NDArray[numpy.int64]:
+        """The labels as whole numbers, where they are classes or choices: [n], or 0 and 1 [n, c]."""
+        return numpy.asarray(self.labels, dtype=numpy.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

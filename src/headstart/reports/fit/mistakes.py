@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
+from numpy.typing import NDArray
 
-from headstart.kinds.kind import Kind
+from headstart.kinds.kind import Kind, Values
 from headstart.reports.fit.facts import AnsweredRows
 from headstart.reports.fit.words import written_label
-from headstart.stats.limits import Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,13 @@ def mistakes(rows: AnsweredRows, kind: Kind, names: Sequence[str], most: int = 2
     )
 
 
-def _sizes(rows: AnsweredRows, kind: Kind, decisions: Values) -> Values:
+def _sizes(rows: AnsweredRows, kind: Kind, decisions: Values) -> NDArray[numpy.float64]:
     """Return how wrong each answer is [n], 0 where it is right."""
+    answers = rows.exact_answers
     if kind.has_units:
-        return numpy.abs(decisions - rows.labels)
+        return numpy.abs(answers[:, 0] - rows.labels)
     is_wrong = decisions != rows.labels
     if kind.takes_several:
-        certainty = numpy.where(decisions == 1, rows.answers, 1.0 - rows.answers)
-        return numpy.asarray((certainty * is_wrong).max(axis=1), dtype=numpy.float64)
-    return numpy.asarray(rows.answers.max(axis=1) * is_wrong, dtype=numpy.float64)
+        certainty = numpy.where(decisions == 1, answers, 1.0 - answers)
+        return numpy.asarray((certainty * is_wrong).max(axis=1))
+    return numpy.asarray(answers.max(axis=1) * is_wrong)

@@ -59,6 +59,7 @@ class FitPage:
         constant: the score of the best constant answer to the same rows; "" where they are not there.
         others: every metric of the kind, with its best constant answer.
         suspects: those that are shown, of `num_suspects` among `num_judged` rows.
+        agreement: share of these rows whose label is what out-of-fold models answer, in %; "" for numbers.
     """
 
     facts: FitFacts
@@ -77,6 +78,7 @@ class FitPage:
     suspects: tuple[RowView, ...]
     num_suspects: int
     num_judged: int
+    agreement: str
 
 
 def build_fit_page(facts: FitFacts) -> FitPage:
@@ -103,6 +105,7 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         suspects=tuple(_suspect_view(each, facts.kind) for each in found[:MOST_SUSPECTS]),
         num_suspects=len(found),
         num_judged=len(facts.out_of_fold) if facts.out_of_fold is not None else 0,
+        agreement=_agreement(facts.out_of_fold, facts.kind),
     )
 
 
@@ -119,6 +122,12 @@ def _tried_view(each: Tried, metric: str) -> TriedView:
         note=each.note,
         is_chosen=each.is_chosen,
     )
+
+
+def _agreement(rows: AnsweredRows | None, kind: Kind) -> str:
+    if rows is None or not len(rows) or kind.has_units:
+        return ""
+    return f"{100 * metrics.accuracy(rows.classes, rows.decisions(kind)):.0f} %"
 
 
 def _mistake_view(each: Mistake) -> RowView:
@@ -160,7 +169,8 @@ def _answers_figure(rows: AnsweredRows | None, kind: Kind, names: Sequence[str])
     if rows is None:
         return None
     if kind.has_units:
-        return answered_numbers_figure("numbers", rows.labels, rows.decisions(kind))
+        labels = numpy.asarray(rows.labels, dtype=numpy.float64)
+        return answered_numbers_figure("numbers", labels, rows.exact_answers[:, 0])
     if kind.has_classes and not kind.takes_several:
         return confusion_figure("confusion", confusions(rows, kind, len(names)), names)
     return None
@@ -171,6 +181,6 @@ def _calibration(rows: AnsweredRows | None, kind: Kind) -> Calibration | None:
     if rows is None or kind.has_units:
         return None
     if not kind.takes_several:
-        return calibration(rows.answers, rows.labels)
-    has = numpy.asarray(rows.answers, dtype=numpy.float64).ravel()
-    return calibration(numpy.column_stack([1.0 - has, has]), rows.labels.ravel())
+        return calibration(rows.exact_answers, rows.classes)
+    has = rows.exact_answers.ravel()
+    return calibration(numpy.column_stack([1.0 - has, has]), rows.classes.ravel())

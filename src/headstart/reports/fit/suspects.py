@@ -6,6 +6,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy
+
 from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import AnsweredRows, FitFacts
 from headstart.reports.fit.words import written_label
@@ -75,7 +77,7 @@ def write_suspects(facts: FitFacts, path: Path) -> int:
 
 def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
     if kind.has_units:
-        return wrong_numbers(rows.decisions(kind), rows.labels)
+        return wrong_numbers(rows.exact_answers[:, 0], numpy.asarray(rows.labels, dtype=numpy.float64))
     if kind.takes_several:
-        return wrong_sets(rows.answers, rows.labels)
-    return wrong_classes(rows.answers, rows.labels)
+        return wrong_sets(rows.exact_answers, rows.classes)
+    return wrong_classes(rows.exact_answers, rows.classes)

@@ -1,0 +1,125 @@
+"""Answers to labelled rows by heads that were fitted without them: what rows say of their own labels.
+
+Letters: n rows, d numbers of a vector, k logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import answers_of
+from headstart.fitted.names import AUTO
+from headstart.kinds.kind import Kind, Values
+from headstart.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    from numpy import float64, floating, int64
+    from numpy.typing import NDArray
+
+NUM_FOLDS = 5
+LEAST_ROWS = 2 * NUM_FOLDS
+WORDS_STRENGTH = 10.0
+"""C of the logistic regression on words."""
+
+
+def out_of_fold(
+    vectors: NDArray[floating],
+    texts: Sequence[Sequence[str]],
+    targets: Values,
+    kind: Kind,
+    *,
+    num_labels: int,
+    method: str = AUTO,
+    seed: int = 0,
+) -> NDArray[float64] | None:
+    """Return answers to all rows, each by heads that were fitted without its fold: [n, k]; None below ten rows.
+
+    With one class a row, a logistic regression on the rows' words (TF-IDF, one and two words) is asked too, and the
+    mean of both counts where its log loss is lower: vectors and words err on different rows.
+
+    Args:
+        vectors: [n, d], of a frozen backbone.
+        texts: [n], the texts of each row.
+        targets: as `fit_head` takes them.
+        kind: what the targets are.
+        num_labels: how many classes there are; 0 where answers are numbers.
+        method: as `fit_head` takes it.
+        seed: deals rows to folds; a class's rows go through the folds in turn.
+
+    Raises:
+        UsageError: if the method does not suit the kind.
+    """
+    if len(vectors) < LEAST_ROWS:
+        return None
+    folds = _folds(targets, seed)
+    by_vectors = _by_vectors(vectors, targets, kind, folds, num_labels or None, method, seed)
+    if not kind.picks_one:
+        return by_vectors
+    by_words = _by_words([" ".join(each) for each in texts], targets, folds, num_labels)
+    both = by_vectors if by_words is None else (by_vectors + by_words) / 2
+    return min(by_vectors, both, key=lambda answers: _log_loss(answers, targets))
+
+
+def _folds(targets: Values, seed: int) -> NDArray[int64]:
+    """Return each row's fold [n]."""
+    import numpy as np
+
+    order = numpy_generator(seed, "out_of_fold").permutation(len(targets))
+    if targets.ndim == 1:
+        order = order[np.argsort(targets[order], kind="stable")]
+    folds = np.empty(len(order), dtype=np.int64)
+    folds[order] = np.arange(len(order)) % NUM_FOLDS
+    return folds
+
+
+def _by_vectors(
+    vectors: NDArray[floating],
+    targets: Values,
+    kind: Kind,
+    folds: NDArray[int64],
+    num_labels: int | None,
+    method: str,
+    seed: int,
+) -> NDArray[float64]:
+    import numpy as np
+
+    # Strength and scale are those of all rows: two numbers tell no row anything of its own label.
+    usual = fit_head(vectors, targets, kind, method, num_labels=num_labels, seed=seed)
+    answers = np.empty((len(vectors), len(usual.bias)))
+    for fold in range(NUM_FOLDS):
+        is_out = folds == fold
+        head = fit_head(
+            vectors[~is_out], targets[~is_out], kind, method, num_labels=num_labels, strength=usual.strength
+        )
+        answers[is_out] = answers_of(kind, usual.scale * head.logits(vectors[is_out]))
+    return answers
+
+
+def _by_words(texts: Sequence[str], targets: Values, folds: NDArray[int64], num_labels: int) -> NDArray[float64] | None:
+    """Return the answers of regressions on words; None where a fold leaves no words or a single class."""
+    import numpy as np
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+
+    answers = np.zeros((len(texts), num_labels))
+    for fold in range(NUM_FOLDS):
+        inside, outside = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+        regression = LogisticRegression(C=WORDS_STRENGTH, max_iter=1_000, tol=1e-3)
+        try:
+            read = words.fit_transform([texts[row] for row in inside.tolist()])
+            regression.fit(read, targets[inside])
+        except ValueError:
+            return None
+        found = regression.predict_proba(words.transform([texts[row] for row in outside.tolist()]))
+        answers[np.ix_(outside, regression.classes_)] = found
+    return answers
+
+
+def _log_loss(answers: NDArray[float64], targets: Values) -> float:
+    import numpy as np
+
+    own = answers[np.arange(len(targets)), np.asarray(targets, dtype=np.int64)]
+    return float(-np.log(np.maximum(own, 1e-12)).mean())

@@ -1,0 +1,77 @@
+"""What the report of a search says, from a search on a tiny model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from headstart.experiments.experiment import TaskSource
+from headstart.reports.fit.facts import FitFacts
+from headstart.reports.fit.html import render_fit_report
+from headstart.search.best_folder import write_best
+from headstart.search.facts import facts_of
+from headstart.search.find_best import PLAN_FILE
+from headstart.store.json_records import write_record
+from headstart.tables.file_options import FileOptions
+from tests.search.support import PLAN, search_of, trials_of
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+ROWS = tiny_rows(50)
+
+
+@pytest.fixture
+def facts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> FitFacts:
+    path = tmp_path / "rows.csv"
+    # The third row has no text: rows are called by their places in the table all the same.
+    lines = [f"{text},{label}" for text, label in ROWS]
+    lines.insert(2, ",1")
+    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(drop_incomplete=True))
+    search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
+    search.store.mark()
+    write_record(search.store.root / PLAN_FILE, PLAN)
+    best = search.find()
+    record = write_best(search, best, tmp_path / "m")
+    found = facts_of(search, best, record, "m")
+    assert found is not None
+    return found
+
+
+def test_rows_are_called_by_their_place_in_the_table(facts: FitFacts) -> None:
+    assert facts.held_out is not None
+    assert facts.out_of_fold is not None
+    numbers = [*facts.held_out.numbers, *facts.out_of_fold.numbers]
+    assert sorted(numbers) == [number for number in range(51) if number != 2]
+    for rows in (facts.held_out, facts.out_of_fold):
+        for number, texts, label in zip(rows.numbers, rows.texts, rows.labels, strict=True):
+            text, written = ROWS[number - (number > 2)]
+            assert (texts, facts.class_names[label]) == ((text,), str(written))
+
+
+def test_answers_are_probabilities_and_the_score_is_theirs(facts: FitFacts) -> None:
+    assert facts.held_out is not None
+    assert facts.out_of_fold is not None
+    for rows in (facts.held_out, facts.out_of_fold):
+        np.testing.assert_allclose(rows.answers.sum(axis=1), 1.0, atol=1e-5)
+    right = accuracy_score(facts.held_out.labels, facts.held_out.answers.argmax(axis=1))
+    assert facts.score == pytest.approx(right)
+    assert facts.interval is not None
+    assert facts.interval.low <= facts.score <= facts.interval.high
+
+
+def test_the_curve_ends_with_all_training_rows(facts: FitFacts) -> None:
+    sizes = [point.num_rows for point in facts.curve]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 40
+    assert len(sizes) >= 3
+
+
+def test_the_page_says_who_was_tried_and_taken(facts: FitFacts) -> None:
+    assert [each.is_chosen for each in facts.tried].count(True) == 1
+    page = render_fit_report(facts)
+    assert all(each.label.split(":")[0] in page for each in facts.tried)
