@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[numpy.int64] | NDArray[numpy.float64]
 
-    Weights = NDArray[numpy.float64]
+    Weights = Values
 
 Metric = Callable[..., float]
 """Of labels, predictions and, beside groups, the `weights` of the rows: one of 2 counts as two rows; None is 1 each."""
