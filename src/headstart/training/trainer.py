@@ -88,7 +88,10 @@ class StageTrainer(Trainer):
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
         self._gradients, self._regularised, self._length, self._hooks = gradients, regularised, length, hooks
-        self._remembering = {"regulariser.safetensors": regularised, "length.safetensors": length}
+        self._remembering: dict[str, RegularisedStage | StageLength] = {
+            "regulariser.safetensors": regularised,
+            "length.safetensors": length,
+        }
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
         kind = objective.kind if isinstance(objective, Objective) else None
