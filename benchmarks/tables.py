@@ -21,6 +21,7 @@ import csv
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,7 +43,7 @@ from headstart.tables.file_options import FileOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "embedded:minilm-l6"
-AUTO = {"auto-1m": "1m", "auto-3m": "3m"}
+AUTO = {f"auto-{limit}": limit for limit in ("1m", "3m", "2m", "15m")}
 SINGLE = (
     "finetune",
     "linear_probe:fit",
@@ -54,6 +55,7 @@ SINGLE = (
     "contrastive",
 )
 CONTENDERS = (*AUTO, *SINGLE, *RIVALS)
+USUAL_CONTENDERS = tuple(name for name in CONTENDERS if name not in ("auto-2m", "auto-15m"))
 LOOK = 50
 """Rows that a single strategy reports on while it trains."""
 OWN_ENVIRONMENT = ("setfit", "autogluon", "autointent")
@@ -75,6 +77,7 @@ TABLES = (
     TableOfRows("RTE-250", "glue/rte", 250),
     TableOfRows("CB", "super_glue/cb", None),
     TableOfRows("CoLA-250", "glue/cola", 250, "matthews_correlation"),
+    TableOfRows("Banking77", "user/banking77", None),
 )
 USUAL_TABLES = tuple(table.name for table in TABLES[:4])
 
@@ -133,7 +136,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="Folder for page and figures. (Default: --out.)")
     parser.add_argument("--tables", nargs="*", default=USUAL_TABLES, choices=[table.name for table in TABLES])
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=CONTENDERS, choices=CONTENDERS)
+    parser.add_argument("--only", nargs="*", default=USUAL_CONTENDERS, choices=CONTENDERS)
     parser.add_argument("--python", nargs="*", default=[], help="NAME=PATH of a rival's own Python.")
     parser.add_argument("--limit", type=float, help="Seconds after which a contender is stopped.")
     parser.add_argument("--only-page", action="store_true")
@@ -187,7 +190,9 @@ def run(job: Job) -> None:
     record = job.folder / "record.json"
     if record.is_file():
         return
-    job.folder.mkdir(parents=True, exist_ok=True)
+    # What a killed call left would make the cost too small, or stand in the way.
+    shutil.rmtree(job.folder, ignore_errors=True)
+    job.folder.mkdir(parents=True)
     began = time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     error = _finish(job, job.command(began), job.limit)

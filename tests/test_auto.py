@@ -78,12 +78,18 @@ def test_without_the_import_the_auto_classes_know_nothing_of_our_heads(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     saved(tiny_checkpoint("bert"), tmp_path, "linear", ("no", "yes"), kind_named("classification"))
-    load = f"AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})"
-    code = f"from transformers import AutoModelForSequenceClassification\n{{}}\nprint(type({load}).__name__)"
-    path = f"import sys; sys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
-    results = [
-        subprocess.run([sys.executable, "-c", path + code.format(line)], capture_output=True, text=True, check=False)
-        for line in ("", "import headstart.auto")
-    ]
-    assert "model type `headstart`" in results[0].stderr
-    assert results[1].stdout.strip() == "HeadstartForSequenceClassification", results[1].stderr
+    code = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY / "src")!r})
+from transformers import AutoModelForSequenceClassification
+try:
+    AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})
+except ValueError as error:
+    assert "model type `headstart`" in str(error), error
+else:
+    raise SystemExit("the model was loaded without the import")
+import headstart.auto
+print(type(AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "HeadstartForSequenceClassification", done.stderr

@@ -73,7 +73,7 @@ def pearson(labels: Values, predictions: Values, weights: Weights | None = None)
 
     if weights is None:
         return _correlation(pearsonr, labels, predictions)
-    return _correlation(lambda *sides: [_weighed_pearson(*sides, weights)], labels, predictions)
+    return _correlation(lambda a, b: [_weighed_pearson(a, b, weights)], labels, predictions)
 
 
 def spearman(labels: Values, predictions: Values, weights: Weights | None = None) -> float:
@@ -83,7 +83,7 @@ def spearman(labels: Values, predictions: Values, weights: Weights | None = None
     if weights is None:
         return _correlation(spearmanr, labels, predictions)
     return _correlation(
-        lambda *sides: [_weighed_pearson(*(_weighed_ranks(side, weights) for side in sides), weights)],
+        lambda a, b: [_weighed_pearson(_weighed_ranks(a, weights), _weighed_ranks(b, weights), weights)],
         labels,
         predictions,
     )
@@ -216,8 +216,8 @@ def _weighed_pearson(labels: Values, predictions: Values, weights: Weights) -> f
     import numpy as np
 
     def centred(values: Values) -> NDArray[numpy.float64]:
-        deviations = values - np.average(values, weights=weights)
-        return deviations / np.abs(deviations).max()
+        deviations = np.asarray(values - np.average(values, weights=weights), dtype=np.float64)
+        return np.asarray(deviations / np.abs(deviations).max())
 
     a, b = centred(labels), centred(predictions)
     products = [float(np.average(each, weights=weights)) for each in (a * b, a * a, b * b)]

@@ -67,8 +67,10 @@ def test_what_has_no_model_is_recorded_with_its_reason_and_not_repeated(
         ("slow", "while 1: 0", 0.2),
     ):
         job = Job("finetune" if name == "fails" else "lp_ft", DEMO, 0, tmp_path / "runs" / name, *rows, limit, "")
+        (job.folder / "model").mkdir(parents=True)
         monkeypatch.setattr(Job, "command", lambda self, began, code=code: [sys.executable, "-c", code])
         tables.run(job)
+        assert not (job.folder / "model").exists()
         monkeypatch.setattr(Job, "command", lambda self, began: pytest.fail("repeated"))
         tables.run(job)
     fails, slow = read_results(tmp_path)
@@ -90,7 +92,7 @@ def test_claims_are_checked_on_all_tables(tmp_path: Path) -> None:
         for draw in range(3)
     ]
     mean, *single, cost = claims(cells_of(results))
-    assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other, setfit, 85.0: held")
+    assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other with a model of each, setfit, 85.0: held")
     assert len(single) == 2
     assert "0.033: held" in cost
     worse = [result("A", "lp_ft", draw, 0.85 + draw / 90) for draw in range(3)]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +16,7 @@ from headstart.data.examples import Span, Split
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit, Truncation, tokenize
 from headstart.errors import UsageError
-from tests.support.paths import REPOSITORY
+from tests.support.processes import ended, start
 from tests.support.tiny import make_tokenizer
 
 SPAN = Span(text=0, begin=0, end=1)
@@ -256,29 +253,20 @@ def test_the_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.
     assert cache_folder() == tmp_path / "own"
 
 
-PROCESS = """
-from tests.data.test_token_cache import TEXTS, tokens_of
-from tests.support.tiny import make_tokenizer
-from headstart.data.tokenisation import tokenize
-expected = tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
-for _ in range(20):
+def write_read_and_delete() -> None:
+    expected = tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
+    for _ in range(20):
+        assert tokens_of() == expected
+        for path in (cache_folder() or Path()).glob("tokens/*.safetensors"):
+            path.unlink(missing_ok=True)
     assert tokens_of() == expected
-    from headstart.cache import cache_folder
-    for path in (cache_folder() / "tokens").glob("*.safetensors"):
-        path.unlink(missing_ok=True)
-assert tokens_of() == expected
-"""
 
 
-def test_several_processes_may_share_it(folder: Path) -> None:
+def test_several_processes_may_share_it(folder: Path, tmp_path: Path) -> None:
     """Two processes write, read and delete the same file; each always gets the right tokens."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(REPOSITORY / "src"), str(REPOSITORY)))}
-    workers = [
-        subprocess.Popen([sys.executable, "-c", PROCESS], env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    output = tmp_path / "output.txt"
+    workers = [start(write_read_and_delete, output=output) for _ in range(2)]
     for worker in workers:
-        _, errors = worker.communicate(timeout=120)
-        assert worker.returncode == 0, errors
+        assert ended(worker) == 0, output.read_text()
     assert tokens_of() == tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
     assert [path.name for path in (folder / "tokens").iterdir()] == [only_file(folder).name]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,27 +19,24 @@ from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import TaskRows
 from headstart.tasks.task import Task
 from tests.support.kinds import kind_source
-from tests.support.paths import REPOSITORY
+from tests.support.processes import ended, start
 from tests.support.runs import SOURCE, data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
-WORKER = """
-import json, pickle, sys
-from headstart.experiments.run_data import RunData
-data = RunData.of(pickle.loads(sys.stdin.buffer.read()))
-tokens = data.tokens("train")
-print(json.dumps([repr(data.task_data), tokens.features, tokens.labels]))
-"""
 
 
-def test_another_process_makes_the_same_data_from_the_run(tiny_checkpoint: CheckpointMaker) -> None:
+def write_data(run: Run, path: Path) -> None:
+    data = RunData.of(run)
+    path.write_text(json.dumps([repr(data.task_data), data.tokens("train").features, data.tokens("train").labels]))
+
+
+def test_another_process_makes_the_same_data_from_the_run(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """Also of rows that were given in memory: the run says where they are stored."""
     source = kind_source("regression")
     data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"), source), source)
-    worker = subprocess.run(
-        [sys.executable, "-c", WORKER], input=pickle.dumps(data.run), capture_output=True, cwd=REPOSITORY, check=True
-    )
-    told, features, labels = json.loads(worker.stdout)
+    worker = start(write_data, data.run, tmp_path / "data.json", output=tmp_path / "output.txt")
+    assert ended(worker) == 0, (tmp_path / "output.txt").read_text()
+    told, features, labels = json.loads((tmp_path / "data.json").read_text())
     assert told == repr(data.task_data)
     assert (features, labels) == (data.tokens("train").features, data.tokens("train").labels)
 

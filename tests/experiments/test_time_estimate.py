@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart.experiments.run_data import RunData
-from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
+from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed, useful_speed
 from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -25,7 +25,7 @@ def data(checkpoint: Path, strategy: str, adapter: str | None = None, **options:
     [
         ("finetune", None, 40 * 3.0),
         ("eh_ft", "lora", 20 * 2.0 + 20 * 3.0),  # an adapter's updates leave out the frozen weights' gradients
-        ("contrastive:rows=20:finetune", None, 4 * 5 * 3.0 + 20 * 3.0),  # four batches of 20 rows are 20 of four
+        ("contrastive:rows=20:finetune", None, 3 * 5 * 3.0 + 100 * 0.25 + 23 * 3.0),  # 3 batches of 20 are 15 of 4
         ("lp_ft", None, 100 * 0.25 + 20 * 3.0),  # a head alone trains on features that are read once
     ],
 )
@@ -53,4 +53,4 @@ def test_trying_out_draws_nothing_and_changes_nothing(tiny_checkpoint: Checkpoin
 
 
 def test_very_short_runs_are_not_measured(tiny_checkpoint: CheckpointMaker) -> None:
-    assert measured_speed(data(tiny_checkpoint("bert"), "finetune", steps=8)) is None
+    assert useful_speed(data(tiny_checkpoint("bert"), "finetune", steps=8)) is None

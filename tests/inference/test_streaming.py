@@ -21,23 +21,13 @@ from headstart.inference import user_files
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
 from tests.support.paths import REPOSITORY
+from tests.support.processes import ended, start
 from tests.support.saved import TEXT_TASK, make_example, texts
 from tests.support.tiny import make_checkpoint
 
 NUM_ROWS, CHUNK_ROWS = 95, 20
 MEGABYTE = 1 << 20
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from headstart.inference.user_files import predict_file
-
-def progress(done, total):
-    if done >= int(sys.argv[4]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-predict_file(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), chunk_rows=20, progress=progress)
-"""
 MEASURED = """
 import resource, sys
 from pathlib import Path
@@ -75,6 +65,14 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+def predict_and_die(model: Path, given: str, out: Path, num_rows: int) -> None:
+    def progress(done: int, total: int) -> None:
+        if done >= num_rows:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    predict_file(model, given, out, chunk_rows=CHUNK_ROWS, progress=progress)
+
+
 def break_off(model: Path, given: str, out: Path) -> None:
     """Finish 40 rows and stop."""
 
@@ -87,8 +85,9 @@ def break_off(model: Path, given: str, out: Path) -> None:
 
 
 def test_a_killed_prediction_goes_on_and_gives_the_same_bytes(model: Path, given: str, tmp_path: Path) -> None:
-    done = run(KILLED, model, given, tmp_path / "out.csv", 50)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    output = tmp_path.parent / f"{tmp_path.name}.txt"
+    killed = start(predict_and_die, model, given, tmp_path / "out.csv", 50, output=output)
+    assert ended(killed) == -signal.SIGKILL, output.read_text()
     assert not (tmp_path / "out.csv").exists()
     assert len(list((tmp_path / "out.csv.partial").glob("answers-*.parquet"))) == 2
     written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)

@@ -84,6 +84,7 @@ def test_traits_say_what_the_plan_does(text: str) -> None:
     assert strategy.tunes_head_first == bool(rates - {OPTIMIZERS.finetune.learning_rate})
     assert strategy.takes_updates == bool(rates)
     assert strategy.has_head_start == (strategy.has_first_stage or (stages[0].role == "fit" and len(stages) > 1))
+    assert strategy.takes_loss == any(stage.trains_head for stage in stages)
     assert strategy.takes_adapter == any(stage.adapter is not None for stage in stages)
     assert strategy.has_first_stage == (strategy.tunes_head_first and strategy.tunes_backbone) or text.endswith(
         "compute"

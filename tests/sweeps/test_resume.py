@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pyarrow.parquet
@@ -25,49 +23,23 @@ from headstart.sweeps.executor import Event, SweepEvent
 from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
+from headstart.training.config import RunOptions
 from headstart.training.trainer import StageTrainer
-from tests.support.paths import REPOSITORY
+from tests.support.processes import ended, start
 from tests.support.records import as_stored
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
-SCRIPT = """
-import sys
-from pathlib import Path
-from headstart.experiments.experiment import Run
-from headstart.store.local import LocalStore
-from headstart.sweeps.serial import SerialExecutor
-from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
-import torch
-torch.set_num_threads(1)
-model = Path(sys.argv[1])
-runs = [
-    Run(tiny_experiment(tiny_choices(model, strategy, steps=40)), seed, SOURCE)
-    for seed in (0, 1)
-    for strategy in ("lp_ft", "eh_ft")
-]
-options = RunOptions(checkpoint_seconds=0.05, keep_backbone=True)
-store = LocalStore(Path(sys.argv[2]))
-SerialExecutor(store, options, lambda event: print(event.kind, event.run, flush=True)).execute(runs)
-"""
 
 
-def start(model: Path, store: Path) -> subprocess.Popen[str]:
-    """Start a process that has four runs finished in `store`."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(model), str(store)],
-        cwd=REPOSITORY,
-        env=os.environ
-        | {
-            "PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}",
-            "HF_HUB_OFFLINE": "1",
-            "TMPDIR": str(store.parent),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def do_four_runs(model: Path, store: Path) -> None:
+    runs = [
+        Run(tiny_experiment(tiny_choices(model, strategy, steps=40)), seed, SOURCE)
+        for seed in (0, 1)
+        for strategy in ("lp_ft", "eh_ft")
+    ]
+    options = RunOptions(checkpoint_seconds=0.05, keep_backbone=True)
+    SerialExecutor(LocalStore(store), options, lambda event: print(event.kind, event.run, flush=True)).execute(runs)
 
 
 def contents(store: Path) -> dict[str, object]:
@@ -87,23 +59,21 @@ def contents(store: Path) -> dict[str, object]:
 def test_kill_9_at_random_moments_changes_nothing(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """Killed again and again, then let finish: the same tensors and predictions as one that was left alone."""
     model = tiny_checkpoint("bert")
-    undisturbed = start(model, tmp_path / "undisturbed")
-    output, _ = undisturbed.communicate(timeout=300)
-    assert undisturbed.returncode == 0, output
+    output = tmp_path / "output.txt"
+    undisturbed = start(do_four_runs, model, tmp_path / "undisturbed", output=output)
+    assert ended(undisturbed) == 0, output.read_text()
     finished: dict[str, float] = {}
     num_kills = 0
     for wait_until in (0.15, 0.45, 0.8):
-        process = start(model, tmp_path / "killed")
+        process = start(do_four_runs, model, tmp_path / "killed", output=output)
         _wait_for_progress(tmp_path / "killed", wait_until, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-        num_kills += process.returncode == -signal.SIGKILL
+        process.kill()
+        num_kills += ended(process) == -signal.SIGKILL
         for path in (tmp_path / "killed").rglob("run.json"):
             finished.setdefault(str(path), path.stat().st_mtime)
             assert finished[str(path)] == path.stat().st_mtime, "a finished run was repeated"
-    last = start(model, tmp_path / "killed")
-    output, _ = last.communicate(timeout=300)
-    assert last.returncode == 0, output
+    last = start(do_four_runs, model, tmp_path / "killed", output=output)
+    assert ended(last) == 0, output.read_text()
     assert num_kills >= 2
     assert all(Path(path).stat().st_mtime == written for path, written in finished.items())
     expected = contents(tmp_path / "undisturbed")
@@ -112,10 +82,10 @@ def test_kill_9_at_random_moments_changes_nothing(tiny_checkpoint: CheckpointMak
     assert not list((tmp_path / "killed").rglob("checkpoint*"))
 
 
-def _wait_for_progress(store: Path, share: float, process: subprocess.Popen[str]) -> None:
+def _wait_for_progress(store: Path, share: float, process: ForkServerProcess) -> None:
     """Wait until a share of the four runs' updates is logged."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.is_alive():
         # Never into a stage's folder: its checkpoints come and go while we look.
         logged = sum(path.read_text().count("\n") for path in store.glob("*/seed-*/*/metrics.jsonl"))
         if logged >= share * 4 * 40:
@@ -124,9 +94,11 @@ def _wait_for_progress(store: Path, share: float, process: subprocess.Popen[str]
 
 
 def test_two_processes_share_the_work(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    processes = [start(tiny_checkpoint("bert"), tmp_path / "store") for _ in range(2)]
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
+    model, files = tiny_checkpoint("bert"), [tmp_path / f"output-{number}.txt" for number in range(2)]
+    processes = [start(do_four_runs, model, tmp_path / "store", output=file) for file in files]
+    exit_codes = [ended(process) for process in processes]
+    outputs = [file.read_text() for file in files]
+    assert exit_codes == [0, 0], outputs
     started = [line for output in outputs for line in output.splitlines() if line.startswith("started")]
     assert len(started) == len(set(started)) == 4
     assert all(output.count("started") + output.count("skipped") == 4 for output in outputs)

@@ -15,7 +15,7 @@ TEXT = """\
 headstart demo: plain fine-tuning, fine-tuning from a fitted head (lp_ft:fit) and EH-FT(LoRA) with a small pretrained
 encoder, three paired seeds each, on two built-in tasks:
   demo_requests  What is asked for? 24 kinds of requests, 8 rows of each. The encoder's vectors tell most of them
-                 apart, and a random head has a long way to go: here a head start can be seen.
+                 apart, and a random head has a long way to go: a head start has most to offer.
   demo           Does one sentence follow from another? Three classes, 100 rows of each. The encoder's vectors say
                  little about it, so there is hardly a head to start from.
 Both are made by grammars that were written before any strategy was run on them. Stage 1 of EH-FT takes {fraction:.0%}

@@ -80,8 +80,11 @@ def print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         scores = f": {scores_text(stage.scores)}" if stage.scores else ""
         console.print(f"after {stage.name} ({plural(stage.num_steps, 'update')} in {duration(stage.seconds)}){scores}")
     constants = record.constant_scores or {record.metric: record.constant_score}
+    # A stage says its own score; where the model was trained once more on all rows, none of its stages has one.
+    is_said = any(stage.scores for stage in record.stages)
+    scores = f": {scores_text(record.scores)}" if record.scores and not is_said else ""
     console.print(
-        f"on {rows_text(record.num_evaluation_examples)} of {record.reported_split}; {constant_text(constants)}"
+        f"on {rows_text(record.num_evaluation_examples)} of {record.reported_split}{scores}; {constant_text(constants)}"
     )
     for other in (*record.others, *([record.test] if record.test else [])):
         console.print(

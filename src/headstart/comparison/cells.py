@@ -95,8 +95,9 @@ class Cell:
 
     @property
     def num_updates(self) -> float:
-        """A run's updates, and what its passes to fit heads cost in updates of plain fine-tuning."""
-        return self.first.num_steps + self._updates_of_fits
+        """A run's updates, larger batches counted as several, and what its passes to fit heads cost in updates."""
+        more = sum(stage.num_steps * (self._batches_of(stage) - 1) for stage in self.first.stages)
+        return self.first.num_steps + more + self._updates_of_fits
 
     @property
     def fits_heads(self) -> bool:

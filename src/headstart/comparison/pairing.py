@@ -161,8 +161,8 @@ def _likeness(cell: Cell, other: Counterpart, looks: DeclaredLooks | None) -> tu
 
 
 def _is_fair(cell: Cell, baseline: Cell) -> bool:
-    """Equal numbers of updates and fits; under equal compute or unequal batches, costs less than one update apart."""
-    if baseline.first.strategy == MATCHED_STRATEGY or cell.has_own_batches:
+    """Equal numbers of updates and fits; against a baseline of equal compute, costs less than one update apart."""
+    if baseline.first.strategy == MATCHED_STRATEGY:
         return abs(cell.cost - baseline.cost) < STEP_COST["finetune"]
     return abs(cell.num_updates - baseline.num_updates) < 1
 

@@ -268,9 +268,9 @@ class Kind(ABC):
 
     @abstractmethod
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """Return how far two answers to the same examples are apart, the mean over examples; 0 where they are equal.
+        """Return how far two answers to each example are apart, [n]; 0 where they are equal.
 
-        It is symmetric, and averages over the same things as the loss. Both arguments are fp32 logits per example.
+        It is symmetric, and averages over classes where the loss does. Both arguments are fp32 logits per example.
         """
 
 

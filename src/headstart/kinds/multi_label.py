@@ -134,7 +134,7 @@ class MultiLabel(Kind):
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the mean of the two Kullback-Leibler divergences of each class, in nats, averaged over classes."""
         # The log-odds are the logits, so that the two divergences add up to one product.
-        return ((logits.sigmoid() - others.sigmoid()) * (logits - others)).mean() / 2
+        return ((logits.sigmoid() - others.sigmoid()) * (logits - others)).mean(dim=-1) / 2
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -75,4 +75,4 @@ class OneOfSeveral(Kind, ABC):
         is_answer = logits.isfinite() & others.isfinite()
         first, second = (functional.log_softmax(each, dim=-1) for each in (logits, others))
         ratio = first.where(is_answer, 0) - second.where(is_answer, 0)
-        return ((first.exp() - second.exp()) * ratio).sum(dim=-1).mean() / 2
+        return ((first.exp() - second.exp()) * ratio).sum(dim=-1) / 2

@@ -125,10 +125,8 @@ class Regression(Kind):
         return (mse_loss(values, targets, reduction="none") * weights).mean()
 
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-        """Return the mean squared difference in the units of the scale."""
-        from torch.nn.functional import mse_loss
-
-        return mse_loss(logits, others)
+        """Return the squared difference in the units of the scale."""
+        return (logits - others).square().squeeze(-1)
 
 
 def _number(value: object) -> float | None:

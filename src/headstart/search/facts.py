@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from headstart.data.examples import Split
-from headstart.data.holdout import fold_of, hold_out
+from headstart.data.holdout import hold_out
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers, Values
 from headstart.metrics import BY_GROUP, compute
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
@@ -27,7 +28,7 @@ from headstart.stats.score_interval import score_interval
 from headstart.store.record import RunRecord
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)
-CURVE_SEED, NUM_FOLDS, FOLD_SEED = 3, 5, 4
+CURVE_SEED = 3
 SCORED_ROWS = "rows cut off before anything was tried"
 GIVEN_ROWS = "validation rows that chose nothing"
 
@@ -129,19 +130,13 @@ def _share(rows: Split, share: float) -> Split:
     return numbered if share == 1 else hold_out(numbered, share, CURVE_SEED)[1]
 
 
-def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows:
-    """Return the training rows with the answers of heads that were fitted on frozen vectors without them."""
+def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows | None:
+    """Return the training rows with the answers of heads that were fitted without them; None with too few for folds."""
+    rows, task = data.train, data.task
     vectors = data.vectors([fit.head], "train")[fit.head]
-    numbered = data.train.with_columns(place=tuple(range(len(data.train))))
-    places: list[int] = []
-    parts = []
-    for fold in range(NUM_FOLDS):
-        inside, outside = fold_of(numbered, NUM_FOLDS, fold, FOLD_SEED)
-        rows = list(outside.columns["place"])
-        parts.append(_fitted(data, inside, vectors, fit).logits(vectors[rows]))
-        places += rows
-    answers = data.task.kind.answers(torch.from_numpy(np.concatenate(parts))).numpy()
-    return _answered(data, data.train.take(places), answers)
+    targets = task.kind.label_array(rows.labels or (), task.num_labels)
+    answers = out_of_fold(vectors, rows.texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
+    return None if answers is None else _answered(data, rows, answers)
 
 
 def _fitted(data: RunData, rows: Split, vectors: NDArray[np.float32], fit: Fit) -> FittedHead:

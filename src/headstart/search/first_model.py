@@ -5,6 +5,7 @@ Which vector, and which way to fit, inner folds decide together. What is slower 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from headstart.data.examples import Split
-from headstart.data.holdout import fold_of
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
@@ -23,12 +23,10 @@ from headstart.search.candidates import MANY_CLASSES, NATIVE
 from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
 
-NUM_FOLDS, FOLD_SEED = 3, 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A vector and a way to fit a head on it; `score` is the mean of the main metric over inner folds, where tried."""
+    """A vector and a way to fit a head on it; `score` is the main metric on inner folds, None where not tried."""
 
     head: Spec
     method: str
@@ -59,7 +57,7 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     # The rows of the last training hold the training rows first: the one pass over them serves for both.
     vectors = _run_data(trials, heads[0]).vectors(heads, "train")
     scored = [replace(fit, score=_inner_score(task, train, vectors[fit.head], fit.method)) for fit in fits]
-    return tuple(sorted(scored, key=lambda fit: -(fit.score or 0.0)))
+    return tuple(sorted(scored, key=lambda fit: -math.inf if fit.score is None else fit.score, reverse=True))
 
 
 def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
@@ -99,27 +97,22 @@ def _run_data(trials: Trials, head: Spec) -> RunData:
     return RunData.of(trials.run(fit.candidate, Use.FINAL, trials.seed), trials.cache)
 
 
-def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> float:
-    """Return the mean of the main metric over inner folds; `vectors` are those of the rows, and maybe of more."""
-    numbered = rows.with_columns(place=tuple(range(len(rows))))
-    parts = (fold_of(numbered, NUM_FOLDS, fold, FOLD_SEED) for fold in range(NUM_FOLDS))
-    return float(np.mean([_held_out_score(task, inside, outside, vectors, method) for inside, outside in parts]))
+def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> float | None:
+    """Return the main metric on the rows outside of the folds that chose the strength; None with too few for folds.
 
-
-def _held_out_score(task: Task, inside: Split, outside: Split, vectors: NDArray[np.float32], method: str) -> float:
-    head = fit_on(task, inside, _taken(vectors, inside), method)
-    logits = torch.from_numpy(head.logits(_taken(vectors, outside)))
-    return score(task, logits, outside.labels or (), outside.groups).scores[task.main_metric]
+    `vectors` are those of the rows, and maybe of more behind them.
+    """
+    held_out = fit_on(task, rows, vectors[: len(rows)], method).held_out
+    if held_out is None:
+        return None
+    found = score(task, torch.from_numpy(held_out), rows.labels or (), rows.groups)
+    return found.scores[task.main_metric]
 
 
 def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> FittedHead:
     """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units."""
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
     return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=rows.weights)
-
-
-def _taken(vectors: NDArray[np.float32], rows: Split) -> NDArray[np.float32]:
-    return vectors[list(rows.columns["place"])]
 
 
 def fits_native(trials: Trials) -> bool:

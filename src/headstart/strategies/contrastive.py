@@ -69,6 +69,11 @@ class Contrastive(Strategy):
         return self.on == BACKBONE or self.finetune
 
     @property
+    def takes_loss(self) -> bool:
+        """Whether a stage minimises the run's loss: fine-tuning does."""
+        return self.finetune
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return self.on == ADAPTER
@@ -92,11 +97,11 @@ class Contrastive(Strategy):
         """Return the contrastive stage and the fit, and fine-tuning where it is wanted.
 
         Raises:
-            UsageError: if the contrastive stage leaves no update for fine-tuning.
+            UsageError: if the contrastive stage or the fit leaves no update for fine-tuning.
         """
-        rows_in_all = budget.num_steps * budget.batch_size
-        for_contrastive = rows_in_all // 2 if self.finetune else rows_in_all
-        num_steps = min(self.steps, max(1, for_contrastive // self.rows))
+        budget = budget.after_fits() if self.finetune else budget
+        num_rows = budget.num_steps * budget.batch_size
+        num_steps = min(self.steps, max(1, (num_rows // 2 if self.finetune else num_rows) // self.rows))
         merged = Merged(1.0) if self.on == ADAPTER else Previous()
         stages = (self._contrastive(optimizers, num_steps, adapter), fit_stage(self.fit, start=merged))
         if not self.finetune:
@@ -104,7 +109,7 @@ class Contrastive(Strategy):
         left = budget.num_steps - math.ceil(num_steps * self.rows / budget.batch_size)
         if left < 1:
             raise UsageError(
-                f"one contrastive update of {self.rows} rows leaves none of {budget.num_steps} updates of "
+                f"a fit and one contrastive update of {self.rows} rows leave none of the updates of "
                 f"{budget.batch_size} rows for fine-tuning",
                 remedy="  Give more `steps`, or smaller batches, as contrastive:finetune:rows=16.",
             )

@@ -183,6 +183,11 @@ class Strategy(ABC):
         return True
 
     @property
+    def takes_loss(self) -> bool:
+        """Whether a stage minimises the run's loss, rather than one of its own."""
+        return self.takes_updates
+
+    @property
     def takes_adapter(self) -> bool:
         """Whether a stage trains an adapter."""
         return False

@@ -88,7 +88,10 @@ class StageTrainer(Trainer):
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
         self._gradients, self._regularised, self._length, self._hooks = gradients, regularised, length, hooks
-        self._remembering = {"regulariser.safetensors": regularised, "length.safetensors": length}
+        self._remembering: dict[str, RegularisedStage | StageLength] = {
+            "regulariser.safetensors": regularised,
+            "length.safetensors": length,
+        }
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
         kind = objective.kind if isinstance(objective, Objective) else None
@@ -148,7 +151,8 @@ class StageTrainer(Trainer):
 
         def judged(logits: torch.Tensor) -> ForwardPass:
             per_example = objective.kind.example_logits(logits.float(), inputs.get("num_sequences"))
-            return ForwardPass(logits=per_example, loss=objective(logits, inputs), kind=objective.kind)
+            loss, weights = objective(logits, inputs), inputs.get("weights")
+            return ForwardPass(logits=per_example, loss=loss, kind=objective.kind, weights=weights)
 
         outputs = forward()
         self._answers.add(outputs.logits, inputs)

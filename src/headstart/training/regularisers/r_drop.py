@@ -49,5 +49,7 @@ class _Twice(RegularisedStage):
 
     def loss(self, first: ForwardPass, again: Callable[[], ForwardPass]) -> BatchLoss:
         second = again()
-        distance = first.kind.divergence(first.logits, second.logits)
-        return BatchLoss(task=(first.loss + second.loss) / 2, penalty=self._alpha * distance)
+        distances = first.kind.divergence(first.logits, second.logits)
+        if first.weights is not None:
+            distances = distances * first.weights
+        return BatchLoss(task=(first.loss + second.loss) / 2, penalty=self._alpha * distances.mean())

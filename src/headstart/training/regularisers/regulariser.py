@@ -46,6 +46,7 @@ class ForwardPass:
 
     Attributes:
         logits: per example, in fp32, [n, k].
+        weights: of the examples, [n], as the loss takes them; None where all count the same.
         loss: the task's mean loss.
         kind: of the task.
     """
@@ -53,6 +54,7 @@ class ForwardPass:
     logits: torch.Tensor
     loss: torch.Tensor
     kind: Kind
+    weights: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
