@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from headstart.comparison.cells import Cell
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
@@ -74,6 +75,8 @@ def test_lp_ft_starts_from_the_stored_fitted_head_at_its_scale(
         options = tiny_choices(tiny_checkpoint("bert"), strategy, learning_rate=1e-30, **LINEAR)
         _, record = do_run(options, folder)
         assert [(stage.role, stage.num_steps) for stage in record.stages] == [("fit", 0), ("finetune", 6)]
+        cell = Cell(records=(record,))  # 24 rows in batches of 4, of which 3 cost as much as an update.
+        assert (cell.num_updates, cell.cost) == (8, 24)
         starts[scale] = stage_tensors(folder, "2-finetune", "head.safetensors")
         (folder / "2-finetune" / "stage.json").unlink()
         (folder / "1-fit" / "fitted_head.json").unlink(missing_ok=True)

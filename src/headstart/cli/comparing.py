@@ -134,6 +134,8 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
     for run in {run.experiment.digest: run for run in runs}.values():
         stages = " + ".join(
             f"{stage.name} {plural(stage.num_steps, 'update')} at {stage.optimizer.learning_rate:g}"
+            if stage.num_steps
+            else stage.name
             for stage in run.experiment.plan
         )
         console.print(f"  {run.experiment.task} {run.label}: {stages}")

@@ -20,7 +20,8 @@ def plan_line(runs: Sequence[Run], cache: RunDataCache, *, scores_each_stage: bo
     """
     first, num_steps = RunData.of(runs[0], cache), sum(run.experiment.num_steps for run in runs)
     if len(runs) == 1:
-        stages = [f"{stage.name} {stage.num_steps:,}" for stage in runs[0].experiment.plan if stage.num_steps]
+        plan_of_one = runs[0].experiment.plan
+        stages = [f"{stage.name} {stage.num_steps:,}" if stage.num_steps else stage.name for stage in plan_of_one]
         plan = (
             f"plan: {plural(num_steps, 'update')} ({', '.join(stages)}) on {plural(len(first.train), 'row')}, then "
             f"{plural(_num_scored(first), 'row')} to score"
