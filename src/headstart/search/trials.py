@@ -56,7 +56,7 @@ class Candidate:
 
     def options(self, asked: Options) -> Options:
         """Return what was asked for, with this way to train."""
-        training = replace(asked.training, epochs=self.epochs or 1.0, steps=None, budget_factor=None)
+        training = replace(asked.training, epochs=self.epochs, steps=None, budget_factor=None)
         return replace(
             asked,
             model=replace(asked.model, head=self.head),

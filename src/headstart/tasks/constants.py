@@ -36,10 +36,12 @@ def best_constant(
     """
     import numpy as np
 
+    exact = None if weights is None else weights.astype(np.float64)
+
     def score(constant: Values) -> float:
         answers = np.empty_like(labels)
         answers[:] = constant
-        return metrics.compute((metric,), labels, answers, groups, weights)[metric]
+        return metrics.compute((metric,), labels, answers, groups, exact)[metric]
 
     constants = kind.constants(labels, weights)
     scores = [score(constant) for constant in constants]
