@@ -58,7 +58,28 @@ def fit_head(
     Raises:
         UsageError: if the method does not suit the kind.
     """
+    from threadpoolctl import threadpool_limits
+
     way = WAYS[method_for(kind, method)]
+    # For products of this size threads wait longer than they work, on a busy machine many times as long; and the last
+    # digits would depend on how many there are.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _fitted(
+            vectors, targets, kind, way, num_labels=num_labels, weights=weights, seed=seed, strength=strength
+        )
+
+
+def _fitted(
+    vectors: NDArray[np.floating],
+    targets: Values,
+    kind: Kind,
+    way: Method,
+    *,
+    num_labels: int | None,
+    weights: Sequence[float] | NDArray[np.floating] | None,
+    seed: int,
+    strength: float | None,
+) -> FittedHead:
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
     mean, size = _mean_and_size(exact, each)
