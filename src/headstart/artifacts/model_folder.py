@@ -26,6 +26,7 @@ from headstart.artifacts.head_file import (
     write_head,
 )
 from headstart.artifacts.new_folder import new_folder
+from headstart.artifacts.temperature import Temperature
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
@@ -63,6 +64,8 @@ class ModelInfo:
         precision: of training, "fp32" or "bf16"; the weights are fp32.
         attention: implementation inside transformers.
         bf16: what answering in bf16 changes; None where it was not measured.
+        temperature: that the head has taken up, or why it has none; None where answers are no probabilities, and for
+            models of an older headstart.
         reading: how the table of the training rows was read; None where there was no table.
     """
 
@@ -79,6 +82,7 @@ class ModelInfo:
     precision: str = "fp32"
     attention: str | None = None
     bf16: Bf16Check | None = None
+    temperature: Temperature | None = None
     reading: StoredReading | None = None
 
 
