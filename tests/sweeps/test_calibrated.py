@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from scipy.special import expit, logit, softmax
 from sklearn.metrics import log_loss
-from transformers import pipeline
 
 from headstart.artifacts.temperature import NO_GAIN, NO_ROWS, NO_WRONG_ANSWERS, NOT_LINEAR, PRIVATE
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
@@ -24,7 +21,7 @@ CLASSES, SEVERAL, CHOICE = (kind_named(name) for name in ("classification", "mul
 
 
 def drawn(scale: float, *, num_rows: int = 4000, num_classes: int = 4) -> StoredAnswers:
-    """Labels drawn from their own probabilities, and the answers of a model whose logits are `scale` times too large."""
+    """Labels drawn from their own probabilities, and answers from logits that are `scale` times too large."""
     generator = np.random.default_rng(0)
     logits = 1.5 * generator.standard_normal((num_rows, num_classes))
     thresholds = softmax(logits, axis=1).cumsum(axis=1)[:, :-1]

@@ -14,6 +14,7 @@ from headstart.search.trials import Use
 from headstart.store.json_records import write_record
 from headstart.store.layout import TEMPORARY_PREFIX
 from headstart.store.record import RunRecord
+from headstart.sweeps.card import write_card
 from headstart.sweeps.export import answers_of, export_run
 from headstart.sweeps.final_test import tested
 
@@ -41,8 +42,10 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
         with search.executor_for([run]) as executor:
             held_out = _held_out(search, best)
             export_run(data, search.store, temporary, executor, averaged_with=others, held_out=held_out)
-        record = with_reported_score(best.records[0], best.scored, tested(data, temporary))
+        found = tested(data, temporary)
+        record = with_reported_score(best.records[0], best.scored, found.result if found else None)
         write_record(temporary / RUN_FILE, record)
+        write_card(temporary, data, record, held_out, found)
         shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     return record
 

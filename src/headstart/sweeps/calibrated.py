@@ -5,6 +5,8 @@ Letters: n examples, c classes, m choices of the example that has the most.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,15 +66,15 @@ def temperature_of(kind: Kind, held_out: StoredAnswers | None) -> Temperature:
         return Temperature(value=None, reason=words.NO_ROWS)
     logits, labels = _logits(kind, held_out.probabilities, np.asarray(held_out.labels, dtype=np.int64))
     num_wrong = int((logits.argmax(axis=1) != labels).sum())
-    counts = {"num_rows": len(held_out), "num_wrong": num_wrong}
+    found = Temperature(value=None, num_rows=len(held_out), num_wrong=num_wrong)
     scaled = None
     if num_wrong >= MIN_WRONG_ANSWERS:
         scaled = cross_fitted_probabilities(logits, labels, num_folds=min(5, len(labels)))
     if scaled is None:
-        return Temperature(value=None, reason=words.NO_WRONG_ANSWERS, **counts)
+        return replace(found, reason=words.NO_WRONG_ANSWERS)
     if calibration(scaled, labels).log_loss >= calibration(softmax(logits), labels).log_loss:
-        return Temperature(value=None, reason=words.NO_GAIN, **counts)
-    return Temperature(value=fit_temperature(logits, labels), **counts)
+        return replace(found, reason=words.NO_GAIN)
+    return replace(found, value=fit_temperature(logits, labels))
 
 
 def _logits(

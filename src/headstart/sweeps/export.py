@@ -29,6 +29,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
+from headstart.sweeps.card import card_of
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
@@ -142,10 +143,12 @@ def _write(
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
         info = _with_bf16_check(info, data, classifier, attached.model)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
+        card = card_of(data, info, record, held_out, is_adapter=True)
+        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record, card=card)
     else:
         info = _with_bf16_check(info, data, classifier, classifier.model)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
+        card = card_of(data, info, record, held_out, is_adapter=False)
+        save_model_folder(classifier, data.tokenizer, out, info=info, record=record, card=card)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
