@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.artifacts.model_folder import read_info
+from headstart.artifacts.model_folder import CARD_FILE, read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference.saved import load_saved_model
@@ -117,6 +117,10 @@ def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table
     saved = load_file(tmp_path / "m" / "head.safetensors")
     temperature = read_info(tmp_path / "m")[1].temperature
     assert temperature is not None
+    assert temperature.num_rows == 8, "the rows that chose nothing"
+    card = (tmp_path / "m" / CARD_FILE).read_text()
+    assert "On 8 rows of validation:" in card
+    assert "the score is that of the same training" in card.lower()
     for name, tensor in saved.items():
         expected = (heads[0][name].double() + heads[1][name].double()) / 2
         assert (tensor == (expected.float().double() / (temperature.value or 1)).float()).all()
@@ -158,3 +162,6 @@ def test_the_estimator_searches_within_its_limit(tiny_checkpoint: CheckpointMake
     fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), time_limit=0.01, max_length=32).fit(texts, labels)
     assert fitted.run_.strategy.startswith("linear_probe:fit")
     assert fitted.predict(texts).shape == (40,)
+    temperature = fitted._saved.info.temperature
+    assert temperature is not None
+    assert temperature.num_rows == 8, "the fold that it was tried on"

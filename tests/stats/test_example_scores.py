@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 from headstart import metrics
-from headstart.stats.example_scores import EXAMPLE_SCORES
+from headstart.stats.example_scores import EXAMPLE_SCORES, MULTI_LABEL_SCORES
 
 
 def score_of(name: str, labels: numpy.ndarray, answers: numpy.ndarray) -> numpy.ndarray:
@@ -42,3 +42,17 @@ def test_constant_labels_have_the_metrics_values(name: str):
     answers = numpy.array([[0, 1, 0, 0, 1]])
     expected = metrics.compute([name], labels, answers[0])[name]
     assert score_of(name, labels, answers) == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("name", MULTI_LABEL_SCORES)
+def test_scores_of_several_classes_at_once_are_the_metrics(name: str):
+    """Also where one class is in no row, and where nothing is there or answered."""
+    generator = numpy.random.default_rng(3)
+    labels = generator.integers(0, 2, (40, 4)) * numpy.array([1, 1, 1, 0])
+    answers = generator.integers(0, 2, (5, 40, 4)) * numpy.array([1, 1, 0, 0])
+    answers[4] = 0
+    score = MULTI_LABEL_SCORES[name]
+    expected = [metrics.compute([name], labels, each)[name] for each in answers]
+    assert score.score(score.parts(labels, answers).mean(axis=1)) == pytest.approx(expected, abs=1e-9)
+    empty = score.parts(labels * 0, answers[4:] * 0).mean(axis=1)
+    assert score.score(empty) == pytest.approx([0.0])

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
+from headstart.artifacts.model_folder import CARD_FILE
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -93,6 +96,11 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     assert record.test.num_examples == 6
     assert record.test.scores["accuracy"] == accuracy_score(rows.labels, answered)
     assert record.test.constant_scores["accuracy"] == 0.5
+    card = (out / CARD_FILE).read_text()
+    assert "On 8 rows of validation:" in card
+    assert "On 6 rows of test:" in card
+    found = binomtest(int((answered == np.array(rows.labels)).sum()), 6).proportion_ci(method="wilson")
+    assert f"{100 * found.low:.2f} to {100 * found.high:.2f}" in card.partition("rows of test:")[2]
     (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
     assert compared.test is None
 

@@ -67,6 +67,26 @@ def _macro_f1(means: Values) -> Values:
     return _ratio(by_class.sum(axis=-1), (answered + there > 0.0).sum(axis=-1).astype(numpy.float64))
 
 
+def _hits_of_all_classes(labels: Values, answers: Values) -> Values:
+    """Return hits, answers and labels of an example's classes together, from 0 and 1 for each class."""
+    return numpy.stack([part.sum(axis=-1) for part in _hits(labels, answers)], axis=-1).astype(numpy.float64)
+
+
+def _hits_of_each_class(labels: Values, answers: Values) -> Values:
+    """Return hits, answers and labels of each class, [s, e, 3 c], from 0 and 1 for each class."""
+    return numpy.concatenate(_hits(labels, answers), axis=-1).astype(numpy.float64)
+
+
+def _hits(labels: Values, answers: Values) -> tuple[Values, Values, Values]:
+    return labels * answers, answers, numpy.broadcast_to(labels, answers.shape)
+
+
+def _mean_f1(means: Values) -> Values:
+    hits, answered, there = numpy.split(means, 3, axis=-1)
+    mean: Values = _ratio(2.0 * hits, answered + there).mean(axis=-1)
+    return mean
+
+
 def _matthews(means: Values) -> Values:
     hits, answered, there = numpy.split(means, 3, axis=-1)
     covariance = hits.sum(axis=-1) - (answered * there).sum(axis=-1)
@@ -106,3 +126,8 @@ EXAMPLE_SCORES: Mapping[str, ExampleScore] = {
     "pearson": ExampleScore(parts=_moments, score=_pearson),
 }
 """By the metric's name. Rank correlations and metrics of groups are not functions of means over examples."""
+MULTI_LABEL_SCORES: Mapping[str, ExampleScore] = {
+    "micro_f1": ExampleScore(parts=_hits_of_all_classes, score=_f1),
+    "macro_f1": ExampleScore(parts=_hits_of_each_class, score=_mean_f1),
+}
+"""The same where an example has any number of classes: labels are 0 and 1 for each [e, c], answers [s, e, c]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 
 from headstart import metrics
-from headstart.stats.example_scores import EXAMPLE_SCORES
+from headstart.stats.example_scores import EXAMPLE_SCORES, MULTI_LABEL_SCORES
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
 
@@ -65,8 +65,9 @@ def interval_of_rows(metric: str, labels: metrics.Values, decisions: metrics.Val
 def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:
     """Return the scores of resampled rows [num_resamples]."""
     generator = numpy.random.default_rng(seed)
-    num_rows, score = len(labels), EXAMPLE_SCORES.get(metric)
-    if score is None or labels.ndim > 1:
+    num_rows = len(labels)
+    score = (EXAMPLE_SCORES if labels.ndim == 1 else MULTI_LABEL_SCORES).get(metric)
+    if score is None:
         rows = (generator.integers(num_rows, size=num_rows) for _ in range(num_resamples))
         return numpy.array([metrics.compute((metric,), labels[row], decisions[row])[metric] for row in rows])
     parts = score.parts(labels, decisions[None])[0]

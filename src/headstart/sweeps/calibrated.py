@@ -5,6 +5,7 @@ Letters: n examples, c classes, m choices of the example that has the most.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,8 @@ from headstart.stats.calibration import (
     softmax,
 )
 
+MOST_LOGITS = 200_000
+"""Rows times classes that a temperature is fitted and tried on: of more, evenly spaced rows are taken."""
 _LEAST = 1e-45
 """The least probability above 0 in fp32."""
 _LEAST_OF_TWO = 2.0**-25
@@ -67,7 +70,8 @@ def temperature_of(kind: Kind, held_out: StoredAnswers | None) -> Temperature:
     logits, labels = _logits(kind, held_out.probabilities, np.asarray(held_out.labels, dtype=np.int64))
     num_wrong = int((logits.argmax(axis=1) != labels).sum())
     found = Temperature(value=None, num_rows=len(held_out), num_wrong=num_wrong)
-    scaled = None
+    step = math.ceil(logits.size / MOST_LOGITS)
+    logits, labels, scaled = logits[::step], labels[::step], None
     if num_wrong >= MIN_WRONG_ANSWERS:
         scaled = cross_fitted_probabilities(logits, labels, num_folds=min(5, len(labels)))
     if scaled is None:
