@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 import headstart as hs
+from headstart.artifacts.model_folder import read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference.saved import load_saved_model
@@ -114,9 +115,11 @@ def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table
         for run in best.final
     ]
     saved = load_file(tmp_path / "m" / "head.safetensors")
+    temperature = read_info(tmp_path / "m")[1].temperature
+    assert temperature is not None
     for name, tensor in saved.items():
         expected = (heads[0][name].double() + heads[1][name].double()) / 2
-        assert (tensor == expected.float()).all()
+        assert (tensor == (expected.float().double() / (temperature.value or 1)).float()).all()
         assert not (tensor == heads[0][name]).all()
 
 

@@ -26,6 +26,7 @@ from headstart.artifacts.head_file import (
     write_head,
 )
 from headstart.artifacts.new_folder import new_folder
+from headstart.artifacts.temperature import Temperature
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
@@ -36,11 +37,12 @@ from headstart.models.source import ModelSource, resolve_model
 from headstart.models.without_code import leftovers, read_config, read_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
+from headstart.store.layout import write_text
 from headstart.store.record import RunRecord
 from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
-INFO_FILE, RUN_FILE = "headstart.json", "run.json"
+INFO_FILE, RUN_FILE, CARD_FILE = "headstart.json", "run.json", "README.md"
 PORTABLE_ATTENTION = ("eager", "sdpa")
 """Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
 
@@ -63,6 +65,8 @@ class ModelInfo:
         precision: of training, "fp32" or "bf16"; the weights are fp32.
         attention: implementation inside transformers.
         bf16: what answering in bf16 changes; None where it was not measured.
+        temperature: that the head has taken up, or why it has none; None where answers are no probabilities, and for
+            models of an older headstart.
         reading: how the table of the training rows was read; None where there was no table.
     """
 
@@ -79,6 +83,7 @@ class ModelInfo:
     precision: str = "fp32"
     attention: str | None = None
     bf16: Bf16Check | None = None
+    temperature: Temperature | None = None
     reading: StoredReading | None = None
 
 
@@ -129,17 +134,18 @@ def save_model_folder(
     *,
     info: ModelInfo,
     record: RunRecord | None = None,
+    card: str = "",
 ) -> None:
     """Write a classifier, its adapters merged, to a new or empty folder, whole or not at all.
 
-    `record` is that of the run; None for models that no run made.
+    `record` is that of the run; None for models that no run made. `card` is the text of README.md; "" for none.
 
     Raises:
         UsageError: if the folder is not empty.
     """
     with new_folder(folder) as temporary, quiet_loading():
         classifier.model.save_pretrained(temporary)
-        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, record)
+        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, record, card)
 
 
 def save_adapter_folder(
@@ -150,6 +156,7 @@ def save_adapter_folder(
     *,
     info: ModelInfo,
     record: RunRecord | None = None,
+    card: str = "",
 ) -> None:
     """Write an adapter that cannot merge, and its head, to a new folder, whole or not at all.
 
@@ -165,7 +172,7 @@ def save_adapter_folder(
     with new_folder(folder) as temporary, quiet_loading():
         attached.save(temporary)
         found_again = replace(info, model=_absolute(info.model))
-        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, record)
+        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, record, card)
 
 
 def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
@@ -267,6 +274,7 @@ def _write_around(
     kind: FolderKind,
     info: ModelInfo,
     run: RunRecord | None,
+    card: str,
 ) -> None:
     """Write all that stands beside the weights; `run.json` comes last."""
     _at_rest(tokenizer, info.max_length).save_pretrained(folder)
@@ -285,6 +293,8 @@ def _write_around(
     )
     write_record(folder / HEAD_RECORD_FILE, head)
     write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info))
+    if card:
+        write_text(folder / CARD_FILE, card)
     if run is not None:
         write_record(folder / RUN_FILE, run)
 

@@ -12,8 +12,9 @@ from headstart.data.examples import Split
 from headstart.data.row_weights import with_mean_one
 from headstart.inference.class_scores import ClassScores, class_scores
 from headstart.inference.forward import Progress
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
+from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
 from headstart.tasks.constants import constant_scores
+from headstart.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +69,20 @@ def evaluate(
     """
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
-    task = saved.info.task
     predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
-    right = task.kind.label_array(split.labels, task.num_labels)
+    return scores_of(saved.info.task, split, predictions, metric_names=metric_names, precision=precision)
+
+
+def scores_of(
+    task: Task,
+    split: Split,
+    predictions: Predictions,
+    *,
+    metric_names: tuple[str, ...] | None = None,
+    precision: str = "fp32",
+) -> Scores:
+    """Return metrics of answers to labelled examples, one at least; arguments are those of `evaluate`."""
+    right = task.kind.label_array(split.labels or (), task.num_labels)
     weights = None if split.weights is None else np.asarray(with_mean_one(split).weights)
     names = metric_names or task.metrics
     return Scores(

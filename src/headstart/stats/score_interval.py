@@ -55,6 +55,13 @@ def score_interval(
     return interval_of_draws(_draws(metric, labels, decisions, num_resamples, seed), confidence)
 
 
+def interval_of_rows(metric: str, labels: metrics.Values, decisions: metrics.Values) -> Interval | None:
+    """Return the interval of a score, as `score_interval` does; None for metrics of groups, which have none."""
+    if metric in metrics.BY_GROUP:
+        return None
+    return score_interval(metric, labels.astype(numpy.float64), decisions.astype(numpy.float64))
+
+
 def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:
     """Return the scores of resampled rows [num_resamples]."""
     generator = numpy.random.default_rng(seed)

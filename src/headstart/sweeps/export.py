@@ -18,6 +18,7 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
+from headstart.experiments.stored_answers import StoredAnswers, read_answers
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
@@ -27,6 +28,8 @@ from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.averages import mean_of
+from headstart.sweeps.calibrated import calibrate
+from headstart.sweeps.card import card_of
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
@@ -37,12 +40,21 @@ if TYPE_CHECKING:
 
 
 def export_run(
-    data: RunData, store: LocalStore, out: Path, executor: Executor, *, averaged_with: Sequence[Run] = ()
+    data: RunData,
+    store: LocalStore,
+    out: Path,
+    executor: Executor,
+    *,
+    averaged_with: Sequence[Run] = (),
+    held_out: StoredAnswers | None = None,
 ) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder.
 
     Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
     recorded. The weights of further runs, kept in the store, are averaged with its own.
+
+    The head takes up a temperature fitted on `held_out`, answers of the same training to rows that it did not learn
+    from; None takes those that the run itself gave to the rows that it was scored on.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -53,10 +65,11 @@ def export_run(
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
     folder = store.run_folder(run.experiment.digest, run.seed)
+    held_out = held_out or answers_of(run, store)
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
         others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
-        _write(data, [folder, *others], record, out)
+        _write(data, [folder, *others], record, held_out, out)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +81,7 @@ def export_run(
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
         _require_same(run, folder, folder_again)
-        _write(data, [folder_again], record, out)
+        _write(data, [folder_again], record, held_out, out)
     return record
 
 
@@ -106,7 +119,16 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
         )
 
 
-def _write(data: RunData, folders: Sequence[RunFolder], record: RunRecord, out: Path) -> None:
+def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
+    """Return what a finished run answered to the rows that it was scored on; None where there are none."""
+    split = run.experiment.evaluation.split
+    folder = store.run_folder(run.experiment.digest, run.seed)
+    return None if split is None else read_answers(folder.predictions(split))
+
+
+def _write(
+    data: RunData, folders: Sequence[RunFolder], record: RunRecord, held_out: StoredAnswers | None, out: Path
+) -> None:
     run, info = data.run, _model_info(data)
     ends = [each.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name) for each in folders]
     last = ends[0]
@@ -115,15 +137,18 @@ def _write(data: RunData, folders: Sequence[RunFolder], record: RunRecord, out: 
     if (last / BACKBONE_FILE).exists():
         classifier.load_backbone(mean_of([load_file(end / BACKBONE_FILE) for end in ends]))
     to_raw_units(classifier, data.scale)
+    info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
         info = _with_bf16_check(info, data, classifier, attached.model)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
+        card = card_of(data, info, record, held_out, is_adapter=True)
+        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record, card=card)
     else:
         info = _with_bf16_check(info, data, classifier, classifier.model)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
+        card = card_of(data, info, record, held_out, is_adapter=False)
+        save_model_folder(classifier, data.tokenizer, out, info=info, record=record, card=card)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:

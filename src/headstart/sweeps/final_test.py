@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.experiments.run_data import RunData
-from headstart.inference.evaluate import evaluate
+from headstart.inference.evaluate import scores_of
+from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.stats.intervals import Interval
+from headstart.stats.score_interval import interval_of_rows
 from headstart.store.record import OtherResult
 
 TEST = "test"
 
 
-def tested(data: RunData, folder: Path) -> OtherResult | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """How a finished model did on the test rows of its own table.
+
+    Attributes:
+        interval: of the main metric; None where there is none, as for weighed rows.
+    """
+
+    result: OtherResult
+    interval: Interval | None
+
+
+def tested(data: RunData, folder: Path) -> Tested | None:
     """Return how a written model does on the test rows of its own table; None where this has none.
 
     Raises:
         UsageError: if the model cannot be read back.
     """
-    rows = data.test
+    rows, task = data.test, data.task
     if not len(rows):
         return None
-    found = evaluate(load_saved_model(folder), rows)
-    return OtherResult(
+    answered = predict(load_saved_model(folder), rows)
+    found = scores_of(task, rows, answered)
+    result = OtherResult(
         name=TEST,
         split=TEST,
-        metric=data.task.main_metric,
+        metric=task.main_metric,
         scores=found.scores,
-        constant_score=found.constant_scores[data.task.main_metric],
+        constant_score=found.constant_scores[task.main_metric],
         constant_scores=found.constant_scores,
         num_examples=found.num_rows,
         is_degenerate=found.is_degenerate,
     )
+    if rows.weights is not None:
+        return Tested(result=result, interval=None)
+    right = task.kind.label_array(rows.labels or (), task.num_labels)
+    return Tested(result=result, interval=interval_of_rows(task.main_metric, right, answered.decisions))

@@ -18,8 +18,9 @@ from headstart.experiments.text_checks import check_test_texts
 from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
-from headstart.sweeps.export import export_adapter, export_run
+from headstart.sweeps.export import answers_of, export_adapter, export_run
 from headstart.sweeps.final_test import tested
 
 
@@ -67,8 +68,11 @@ def fit_model(
     (record,) = executor.execute([data.run])
     if record.status is RunStatus.FINISHED:
         export_run(data, store, out, executor)
-        record = replace(record, test=tested(data, out))
-        write_record(out / RUN_FILE, record)
+        found = tested(data, out)
+        if found is not None:
+            record = replace(record, test=found.result)
+            write_record(out / RUN_FILE, record)
+            write_card(out, data, record, answers_of(data.run, store), found)
         if adapter_out is not None:
             export_adapter(data.run, store, adapter_out)
         shutil.rmtree(store.root)

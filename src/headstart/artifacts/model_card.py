@@ -1,0 +1,154 @@
+"""README.md of a model folder: what the model does, how well, within which limits, and how to load it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from headstart import __version__, metrics
+from headstart.artifacts.card_facts import CardFacts
+from headstart.artifacts.card_metadata import metadata
+from headstart.models.loading import NATIVE
+
+CLASSES_SHOWN = 50
+PLACE = "path/to/this/folder"
+_TRUNCATION = {
+    "longest_first": "longer ones are cut at their end",
+    "only_first": "of longer pairs the first text is cut at its end",
+    "head_tail": "of longer ones the beginning and the end are read",
+    "window": "longer ones are read in windows, whose logits are averaged",
+}
+
+
+def model_card(facts: CardFacts) -> str:
+    """Return the card as Markdown, with the hub's metadata at its top.
+
+    Names of tasks, classes and columns are a person's own: they are escaped wherever they stand.
+    """
+    info = facts.info
+    parts = [
+        f"---\n{metadata(facts)}---",
+        f"# {_plain(info.task.name)}",
+        _purpose(facts),
+        "## How well it does",
+        *_scores(facts),
+        "## How to load it",
+        *_loading(facts),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _limits(facts)),
+        "## How it was trained",
+        _training(facts),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _purpose(facts: CardFacts) -> str:
+    task = facts.info.task
+    names = ", ".join(_plain(label) for label in task.labels[:CLASSES_SHOWN])
+    more = f" and {len(task.labels) - CLASSES_SHOWN} more" if len(task.labels) > CLASSES_SHOWN else ""
+    read = "a text" if len(task.text_columns) < 2 else "a pair of texts"
+    if task.kind.has_choices:
+        does = "It chooses one of the choices that come with a text."
+    elif task.kind.has_units:
+        does = f"It gives {read} a number."
+    elif task.kind.takes_several:
+        does = f"It gives {read} any number of {len(task.labels)} classes: {names}{more}."
+    else:
+        does = f"It sorts {read} into one of {len(task.labels)} classes: {names}{more}."
+    columns = ", ".join(_plain(name) for name in (*task.text_columns, *task.choice_columns))
+    return f"{does} It was trained on the columns {columns} of {_plain(task.name)}, from {_plain(facts.base.name)}."
+
+
+def _scores(facts: CardFacts) -> Iterator[str]:
+    if not facts.scores:
+        yield "It was not measured: no rows were kept for that."
+    for score in facts.scores:
+        yield f"On {score.num_rows:,} rows of {_plain(score.split)}:"
+        lines = ["| metric | score | 95 % interval | best constant answer |", "|---|---:|---:|---:|"]
+        for name, value in score.scores.items():
+            interval = score.interval if name == score.metric else None
+            constant = score.constant_scores.get(name)
+            cells = [
+                name,
+                metrics.written(name, value),
+                ""
+                if interval is None
+                else " to ".join(metrics.written(name, end) for end in (interval.low, interval.high)),
+                "" if constant is None else metrics.written(name, constant),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        yield "\n".join(lines)
+    if facts.scores:
+        yield "An interval says how far off the score may be because the rows are few, not what other rows would do."
+    if facts.info.temperature is not None:
+        taken = "" if facts.info.temperature.value is None else " The head has taken it up."
+        yield f"Temperature of the probabilities: {facts.info.temperature}.{taken}"
+
+
+def _loading(facts: CardFacts) -> Iterator[str]:
+    info, task = facts.info, facts.info.task
+    if task.has_spans or task.kind.has_choices:
+        yield f"```\nheadstart predict {PLACE} rows.csv --out predictions.csv\n```"
+        return
+    example = '"a text"' if len(task.text_columns) == 1 else '("a text", "another text")'
+    probabilities = "" if task.kind.has_units else f"model.predict_proba([{example}])\n"
+    yield (
+        f'```python\nimport headstart as hs\n\nmodel = hs.load("{PLACE}")\n'
+        f"model.predict([{example}]).predicted_labels\n{probabilities}```"
+    )
+    if facts.is_adapter:
+        yield f"The folder holds an adapter and a head: {_plain(facts.base.name)} has to be there too."
+        return
+    own = "" if info.head == NATIVE else "import headstart.auto  # knows the head\n"
+    given = '"a text"' if len(task.text_columns) == 1 else '{"text": "a text", "text_pair": "another text"}'
+    options = ", top_k=None" if not task.kind.has_units else ""
+    yield (
+        f"```python\n{own}from transformers import pipeline\n\n"
+        f'pipeline("text-classification", "{PLACE}")({given}, truncation=True{options})\n```'
+    )
+
+
+def _limits(facts: CardFacts) -> Iterator[str]:
+    info, record = facts.info, facts.record
+    yield f"It reads {info.max_length} tokens; {_TRUNCATION[info.truncation]}."
+    if info.truncation in ("head_tail", "window"):
+        yield "A pipeline of transformers cuts them at their end instead, and answers long texts otherwise."
+    yield "It was not tried on texts of another language, time or origin than its rows; measure it there first."
+    if info.task.kind.has_classes:
+        yield "It knows these classes alone: a text of none of them gets an answer all the same."
+    for sentence in (*(record.class_gaps if record else ()), *(record.warnings if record else ())):
+        yield _plain(sentence[:1].upper() + sentence[1:]).removesuffix(".") + "."
+    if record is not None and record.privacy is not None:
+        yield f"Its training was private: {_plain(str(record.privacy))}."
+    if facts.base.licence is None:
+        yield "The pretrained model's licence is not known here: look it up before you pass this model on."
+    else:
+        yield f"The pretrained model is licensed as {facts.base.licence}; your rows may bring conditions of their own."
+
+
+def _training(facts: CardFacts) -> str:
+    info, record = facts.info, facts.record
+    method = info.strategy if info.adapter is None else f"{info.strategy}({info.adapter})"
+    rows: list[tuple[str, Any]] = [
+        ("pretrained model", f"{facts.base.name}, revision {info.model_revision}"),
+        ("strategy", method),
+        ("head", info.head),
+        ("seed", info.seed),
+    ]
+    if record is not None:
+        rows += [
+            ("updates", f"{record.num_steps:,}"),
+            *((f"learning rate of {name}", rate) for name, rate in record.learning_rates.items()),
+        ]
+        rows += [(name, version) for name, version in record.versions.items()]
+    else:
+        rows.append(("headstart", __version__))
+    lines = [f"| {_plain(str(name))} | {_plain(str(value))} |" for name, value in rows]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _plain(text: str) -> str:
+    """Return a text that Markdown shows as it is, on one line, without markup or links of its own."""
+    for mark in ("\\", "`", "*", "_", "|", "[", "]", "#", "~", "!"):
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())

@@ -1,0 +1,62 @@
+"""Answers to held-out rows, read back from the predictions that runs leave.
+
+Letters: n examples, c classes, m choices of the example that has the most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from headstart.kinds.kind import Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswers:
+    """Labels and answers of rows that the model was not trained on.
+
+    Attributes:
+        labels: [n], or 0 and 1 for each class [n, c].
+        decisions: of the same shape.
+        probabilities: [n, c] or [n, m], 0 for a choice that a row lacks; None where answers have none.
+    """
+
+    labels: Values
+    decisions: Values
+    probabilities: NDArray[np.float64] | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def read_answers(path: Path) -> StoredAnswers | None:
+    """Return what `write_predictions` wrote; None where there is no such file."""
+    if not path.is_file():
+        return None
+    table = pyarrow.parquet.read_table(path)
+    columns = [table[name].to_numpy() for name in table.column_names if name.startswith("probability_")]
+    labels, decisions = (np.array(table[name].to_pylist()) for name in ("label", "predicted"))
+    return StoredAnswers(
+        labels=labels,
+        decisions=decisions,
+        probabilities=np.stack(columns, axis=1).astype(np.float64) if columns else None,
+    )
+
+
+def joined_answers(parts: Sequence[StoredAnswers]) -> StoredAnswers | None:
+    """Return the answers of several files together; None where there are none."""
+    if not parts:
+        return None
+    tables = [part.probabilities for part in parts if part.probabilities is not None]
+    width = max((table.shape[1] for table in tables), default=0)
+    padded = [np.pad(table, ((0, 0), (0, width - table.shape[1]))) for table in tables]
+    return StoredAnswers(
+        labels=np.concatenate([part.labels for part in parts]),
+        decisions=np.concatenate([part.decisions for part in parts]),
+        probabilities=np.concatenate(padded) if len(tables) == len(parts) else None,
+    )
