@@ -7,14 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headstart.errors import CheckpointError, DataError, DivergedError, HeadstartError, InvariantError, UsageError
+from headstart.errors import (
+    CheckpointError,
+    DataError,
+    DivergedError,
+    HeadstartError,
+    InvariantError,
+    NewerError,
+    UsageError,
+    UsageErrors,
+)
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from headstart.api import HeadstartClassifier, HeadstartRegressor, LoadedModel, load, pretrain_head
+    from headstart.api import (
+        HeadstartClassifier,
+        HeadstartRegressor,
+        LoadedModel,
+        Predictions,
+        load,
+        pretrain_head,
+    )
 
-FACE = ("HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "load", "pretrain_head")
+FACE = ("HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "Predictions", "load", "pretrain_head")
 
 __all__ = [
     "CheckpointError",
@@ -25,7 +41,10 @@ __all__ = [
     "HeadstartRegressor",
     "InvariantError",
     "LoadedModel",
+    "NewerError",
+    "Predictions",
     "UsageError",
+    "UsageErrors",
     "load",
     "pretrain_head",
 ]

@@ -2,50 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from headstart.artifacts.model_folder import SavedModel
-from headstart.data.examples import Split
 from headstart.errors import UsageError
 from headstart.estimators.estimators import HeadstartClassifier, HeadstartRegressor
-from headstart.estimators.texts import read_texts
+from headstart.estimators.rows import Place, rows_of_task
 from headstart.inference.predict import Predictions, predict
 from headstart.inference.saved import load_saved_model
 from headstart.pretraining.pretrain_head import pretrain_head
 from headstart.process_state import process_state_kept
 
-__all__ = ["HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "load", "pretrain_head"]
+__all__ = ["HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "Predictions", "load", "pretrain_head"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel(SavedModel):
     """A model read back from its folder."""
 
-    def predict(self, texts: Any) -> Predictions:
+    def predict(
+        self,
+        texts: Any = None,
+        *,
+        choices: Sequence[Sequence[str]] | None = None,
+        places: Sequence[tuple[Place, Place]] | None = None,
+    ) -> Predictions:
         """Return the answers to n texts, or n pairs of texts, whatever holds them.
 
-        `predicted_labels` are the classes' names, `answers` the probabilities [n, c].
+        `predicted_labels` are the names of classes, lists of such names, numbers of choices from 0, or numbers;
+        `answers` are the probabilities [n, c], or the numbers [n, 1].
+
+        Args:
+            texts: n strings, n pairs of strings, or a table with one or two columns of strings; None for choices that
+                are read without a text.
+            choices: for multiple choice, those of each row, two at least; rows may have different numbers of them.
+            places: for models that read two places in a text (words in context), both of each row as the number of the
+                text from 0, the first character from 0, and the one after the last.
 
         Raises:
-            UsageError: if the model reads choices or places in a text beside the text.
-            ValueError: if a row holds another number of texts than the model reads, or something else.
+            ValueError: if a row holds another number of texts than the model reads, or something else; or if there are
+                choices or places that the model does not read, or none where it reads them.
         """
-        task = self.info.task
-        if task.kind.has_choices or task.has_spans:
+        return predict(self, rows_of_task(self.info.task, texts, choices, places))
+
+    def predict_proba(
+        self,
+        texts: Any = None,
+        *,
+        choices: Sequence[Sequence[str]] | None = None,
+        places: Sequence[tuple[Place, Place]] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Return the probabilities of classes [n, c], in the order of `info.task.labels`, or of choices [n, m].
+
+        Rows add up to 1 but for multi-label answers; a choice that a row lacks has 0. Arguments and errors are those
+        of `predict`.
+
+        Raises:
+            UsageError: if the model answers with numbers.
+        """
+        if self.info.task.kind.has_units:
             raise UsageError(
-                "this model reads more than texts: choices, or places in a text",
-                remedy="  Write the rows to a file, and call `headstart predict`.",
+                "this model answers with numbers, which have no probabilities",
+                remedy="  Call `predict`, whose `answers` are the numbers.",
             )
-        rows = read_texts(texts)
-        if len(rows[0]) != len(task.text_columns):
-            raise ValueError(f"there are {len(rows[0])} texts a row, but the model reads {len(task.text_columns)}")
-        return predict(self, Split(texts=rows))
+        return self.predict(texts, choices=choices, places=places).answers
 
 
 def load(folder: str | Path) -> LoadedModel:
-    """Read a model folder that `headstart fit` or `export` left.
+    """Read a model folder that `headstart fit`, `export` or an estimator's `save` left.
 
     Raises:
         UsageError: if headstart did not write the folder.

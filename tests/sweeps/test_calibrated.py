@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import expit, logit, softmax
 from sklearn.metrics import log_loss
+from transformers import pipeline
 
-from headstart.artifacts.temperature import NO_GAIN, NO_ROWS, NO_WRONG_ANSWERS, NOT_LINEAR, PRIVATE
+from headstart.artifacts.temperature import NO_GAIN, NO_ROWS, NO_WRONG_ANSWERS, NOT_LINEAR, PRIVATE, Temperature
+from headstart.experiments.experiment import Run
+from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
 from headstart.kinds.catalogue import kind_named
 from headstart.models.classifier import Classifier
+from headstart.store.local import LocalStore
 from headstart.sweeps import calibrated
 from headstart.sweeps.calibrated import calibrate, temperature_of
+from headstart.sweeps.export import answers_of, export_run
+from headstart.sweeps.serial import SerialExecutor
+from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
 from tests.support.saved import Example, logits_of, make_example, texts
 
 CLASSES, SEVERAL, CHOICE = (kind_named(name) for name in ("classification", "multi_label", "multiple_choice"))
@@ -112,6 +124,38 @@ def test_numbers_and_private_trainings_and_other_heads_have_none(
     assert other is not None
     assert (private.reason, other.reason) == (PRIVATE, NOT_LINEAR)
     assert torch.equal(logits(example), before)
+
+
+@pytest.mark.parametrize(("strategy", "adapter"), [("finetune", None), ("adapter", "prefix")])
+def test_every_loader_of_a_folder_gets_the_probabilities(
+    strategy: str,
+    adapter: str | None,
+    tiny_checkpoint: CheckpointMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From the run's own answers: the square roots of its probabilities, made to add up to 1."""
+    monkeypatch.setattr(calibrated, "temperature_of", lambda kind, held_out: Temperature(value=2.0, num_rows=10))
+    store = LocalStore(tmp_path / "store")
+    run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, adapter)), 0, SOURCE)
+    executor = SerialExecutor(store, RunOptions(keep_backbone=True))
+    executor.execute([run])
+    data, trained = RunData.of(run), answers_of(run, store)
+    assert trained is not None
+    assert trained.probabilities is not None
+    export_run(data, store, tmp_path / "model", executor)
+    roots = np.sqrt(trained.probabilities)
+    expected = roots / roots.sum(axis=1, keepdims=True)
+    loaded = load_saved_model(tmp_path / "model")
+    found = predict(loaded, data.report)
+    np.testing.assert_allclose(found.answers, expected, atol=1e-5)
+    np.testing.assert_array_equal(found.decisions, trained.decisions)
+    assert loaded.info.temperature == Temperature(value=2.0, num_rows=10)
+    if adapter is None:
+        classify = pipeline("text-classification", str(tmp_path / "model"), top_k=None)
+        said = classify([text for (text,) in data.report.texts], truncation=True)
+        piped = [[{each["label"]: each["score"] for each in row}[name] for name in ("bad", "good")] for row in said]
+        np.testing.assert_allclose(piped, expected, atol=1e-5)
 
 
 def logits(example: Example) -> torch.Tensor:

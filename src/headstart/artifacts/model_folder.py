@@ -102,12 +102,16 @@ class SavedModel:
     Attributes:
         model: what computes logits: the classifier's own model, or one with an adapter around it.
         classifier: says what the logits mean.
+        card: the text of the folder's README.md; "" where it has none.
+        unmerged: the adapter and the head of a folder that holds no backbone; None for a whole model.
     """
 
     info: ModelInfo
     classifier: Classifier
     model: torch.nn.Module
     tokenizer: PreTrainedTokenizerBase
+    card: str = ""
+    unmerged: UnmergedAdapter | None = None
 
     def __getstate__(self) -> list[Any]:
         """Leave the GPU before being pickled: where it is read again there may be none."""
@@ -215,7 +219,7 @@ def load_model_folder(folder: Path) -> SavedModel:
         labels=info.task.labels,
         kind=info.task.kind,
     )
-    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=tokenizer)
+    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=tokenizer, card=_card(folder))
 
 
 def load_adapter_base(folder: Path) -> SavedModel:
@@ -242,7 +246,7 @@ def load_adapter_base(folder: Path) -> SavedModel:
     tokenizer = load_folder_tokenizer(folder)
     for note in agree(tokenizer, load_config(source), str(folder)):
         say_once(note)
-    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=tokenizer)
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=tokenizer, card=_card(folder))
 
 
 def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -297,6 +301,11 @@ def _write_around(
         write_text(folder / CARD_FILE, card)
     if run is not None:
         write_record(folder / RUN_FILE, run)
+
+
+def _card(folder: Path) -> str:
+    path = folder / CARD_FILE
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _at_rest(tokenizer: PreTrainedTokenizerBase, max_length: int) -> PreTrainedTokenizerBase:

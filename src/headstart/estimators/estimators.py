@@ -121,6 +121,23 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         _warn_of_collapse(self._saved, data)
         return self
 
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model as a folder, as `headstart fit` does, for `headstart.load` and the command line.
+
+        There labels are names: a class 1 of `y` is "1".
+
+        Args:
+            folder: new or empty; it appears whole or not at all.
+
+        Raises:
+            UsageError: if the folder is not empty.
+        """
+        from headstart.inference.saved import save_saved_model
+
+        check_is_fitted(self, "_saved")
+        with process_state_kept():
+            save_saved_model(self._saved, Path(folder), self.run_)
+
     def _predict(self, X: Any) -> Predictions:
         check_is_fitted(self, "_saved")
         self._check_names(column_names(X))

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from headstart.adapters.catalogue import build_adapter
-from headstart.artifacts.model_folder import SavedModel, load_adapter_base, load_model_folder, read_info
+from headstart.adapters.stored_adapter import StoredAdapter, read_adapter, write_adapter
+from headstart.artifacts.head_file import read_head
+from headstart.artifacts.model_folder import (
+    SavedModel,
+    load_adapter_base,
+    load_model_folder,
+    read_info,
+    save_adapter_folder,
+    save_model_folder,
+)
+from headstart.store.record import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedAdapter:
+    """The adapter and the head of a folder without a backbone, as they lie in it."""
+
+    adapter: StoredAdapter
+    head: Mapping[str, torch.Tensor]
+
+    def head_tensors(self) -> dict[str, torch.Tensor]:
+        """Return the head's tensors by their plain names."""
+        return dict(self.head)
+
+    def save(self, folder: Path) -> None:
+        """Write the adapter alone."""
+        write_adapter(self.adapter, folder)
 
 
 def load_saved_model(folder: Path) -> SavedModel:
@@ -21,4 +51,25 @@ def load_saved_model(folder: Path) -> SavedModel:
     base = load_adapter_base(folder)
     attached = build_adapter(info.adapter).attach(base.classifier, seed=info.seed)
     attached.load(folder)
-    return SavedModel(info=info, classifier=base.classifier, model=attached.model.eval(), tokenizer=base.tokenizer)
+    unmerged = LoadedAdapter(adapter=read_adapter(folder), head=read_head(folder))
+    return replace(base, model=attached.model.eval(), unmerged=unmerged)
+
+
+def save_saved_model(saved: SavedModel, folder: Path, record: RunRecord | None = None) -> None:
+    """Write a model that was read from a folder to another one, new or empty: the same files, whole or not at all.
+
+    Raises:
+        UsageError: if the folder is not empty.
+    """
+    if saved.unmerged is None:
+        save_model_folder(saved.classifier, saved.tokenizer, folder, info=saved.info, record=record, card=saved.card)
+    else:
+        save_adapter_folder(
+            saved.unmerged,
+            saved.classifier,
+            saved.tokenizer,
+            folder,
+            info=saved.info,
+            record=record,
+            card=saved.card,
+        )
