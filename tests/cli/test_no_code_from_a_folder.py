@@ -167,7 +167,7 @@ def test_the_estimators_refuse(estimator: Any, place: str, tmp_path: Path, quest
     folder, mark = trapped_checkpoint(tmp_path / "trap", **{place: True})
     rows = tiny_rows(8)
     with pytest.raises(UsageError, match=OUR_WORDS):
-        estimator(str(folder), steps=4).fit([text for text, _ in rows], [label for _, label in rows])
+        estimator(str(folder), strategy="eh_ft", steps=4).fit([text for text, _ in rows], [label for _, label in rows])
     assert questions == []
     assert not mark.exists()
 

@@ -15,6 +15,7 @@ from tests.support.paths import REPOSITORY, SHARED_DATA, needs_demo_encoder, nee
 RECIPE = REPOSITORY / "recipes" / "smoke-all-tasks.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @needs_shared_data
 @needs_demo_encoder

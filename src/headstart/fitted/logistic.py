@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 TOLERANCE, ROUGH_TOLERANCE = 1e-7, 3e-5
 """Of the largest entry of the mean loss's gradient: of the head itself, and of those that a strength is judged by."""
 MAX_ITERATIONS = 5000
+MANY_CLASSES_WARNING = "The number of unique classes is greater than 50% of the number of samples"
+"""scikit-learn takes few rows a class for numbers that were meant to be a regression's."""
 
 
 @final
@@ -95,4 +97,5 @@ def _fit(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", MANY_CLASSES_WARNING)
         regression.set_params(C=1 / strength).fit(vectors, targets, sample_weight=weights)

@@ -5,11 +5,13 @@ Letters: n rows, d numbers of a vector, k logits.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
+from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
 from headstart.kinds.kind import Kind, Values
 from headstart.seeding import numpy_generator
@@ -110,7 +112,9 @@ def _by_words(texts: Sequence[str], targets: Values, folds: NDArray[int64], num_
         regression = LogisticRegression(C=WORDS_STRENGTH, max_iter=1_000, tol=1e-3)
         try:
             read = words.fit_transform([texts[row] for row in inside.tolist()])
-            regression.fit(read, targets[inside])
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", MANY_CLASSES_WARNING)
+                regression.fit(read, targets[inside])
         except ValueError:
             return None
         found = regression.predict_proba(words.transform([texts[row] for row in outside.tolist()]))
