@@ -43,7 +43,7 @@ def rows_of_task(
     )
 
 
-def _choices(row: Sequence[str], number: int) -> tuple[str, ...]:
+def _choices(row: Any, number: int) -> tuple[str, ...]:
     is_one_text = isinstance(row, str)
     if is_one_text or len(row) < 2 or not all(isinstance(choice, str) and choice.strip() for choice in row):
         raise ValueError(f"choices[{number}] must be two texts or more, found {row!r}")
