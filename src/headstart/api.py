@@ -69,7 +69,7 @@ class LoadedModel(SavedModel):
         if self.info.task.kind.has_units:
             raise UsageError(
                 "this model answers with numbers, which have no probabilities",
-                remedy="  Call `predict`, whose `answers` are the numbers.",
+                remedy="  Call predict(), whose answers are the numbers.",
             )
         return self.predict(texts, choices=choices, places=places).answers
 

@@ -53,9 +53,10 @@ def test_every_field_in_a_message_is_an_option_somewhere() -> None:
 
 
 def test_no_message_below_the_command_line_names_a_flag() -> None:
+    """The card of a model is no message: it shows its reader commands."""
     flags = {flag for by_field in FLAGS.values() for flag in by_field.values() if flag.startswith("--")}
     found = {f"{path.name}: {flag}" for path, text in texts() for flag in flags if flag in text.split()}
-    assert not found
+    assert found <= {"model_card.py: --out"}
 
 
 def texts() -> Iterator[tuple[Path, str]]:

@@ -23,6 +23,7 @@ from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from tests.support.kinds import NUM_VALIDATION, TASKS, kind_data, kind_source
 from tests.support.runs import ARCHITECTURES, WHEN_TINY, do_run, stage_tensors, tiny_choices, tiny_experiment
+from tests.support.temperature import take_up_temperature
 
 CheckpointMaker = Callable[..., Path]
 
@@ -93,9 +94,11 @@ def test_what_is_saved_answers_as_what_was_evaluated(
     saved = load_model_folder(tmp_path / "model")
     folder = store.run_folder(run.experiment.digest, 0).folder
     trained = stage_tensors(folder, "2-finetune", "head.safetensors")
-    in_raw_units = load_model_folder(tmp_path / "model").classifier
+    as_trained = load_model_folder(tmp_path / "model")
+    in_raw_units = as_trained.classifier
     in_raw_units.load_head(trained)
     to_raw_units(in_raw_units, run.experiment.training.loss.scale)
+    take_up_temperature(as_trained)
     for name, tensor in saved.classifier.head_tensors().items():
         assert torch.equal(tensor, in_raw_units.head_tensors()[name])
     from headstart.inference.evaluate import evaluate
