@@ -107,10 +107,15 @@ def _print_tried(best: Best, metric: str) -> None:
     """Print a line for each candidate, the best first, and why the winner was taken."""
     table = Table("candidate", "trained by", metric, "folds", "seconds", box=None)
     found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
-    words = {each.name: each.words for each in best.plan.candidates}
     for tried in found:
         score = "failed" if tried.score is None else written(metric, tried.score)
         mark = " (taken)" if tried.name == best.result.taken.name else ""
-        table.add_row(f"{tried.name}{mark}", words[tried.name], score, str(len(tried.folds)), f"{tried.seconds:.0f}")
+        table.add_row(
+            f"{tried.name}{mark}",
+            best.plan.named(tried.name).words,
+            score,
+            str(len(tried.folds)),
+            f"{tried.seconds:.0f}",
+        )
     Console(highlight=False).print(table)
     print(best.result.reason)

@@ -55,9 +55,9 @@ def _held_out(search: Search, best: Best) -> StoredAnswers | None:
 
     Those are the rows that chose nothing; where there are none, the folds that it was tried on.
     """
+    if best.scored_run is not None:
+        return answers_of(best.scored_run, search.store)
     trials, taken = search.trials, best.result.taken
-    if best.scored is not None:
-        return answers_of(trials.run(taken, Use.SCORE, trials.seed), search.store)
     tried = next(each for each in best.result.tried if each.name == taken.name)
     runs = [trials.run(taken, Use.TRIAL, fold, num_folds=best.plan.num_folds) for fold in tried.folds]
     found = [answers_of(run, search.store) for run in runs]

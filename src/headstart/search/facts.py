@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow.parquet
 import torch
-from numpy.typing import NDArray
 
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
-from headstart.fitted.fitted_head import FittedHead
+from headstart.experiments.scoring import score
 from headstart.fitted.out_of_fold import out_of_fold
-from headstart.kinds.kind import Answers, Values
-from headstart.metrics import compute
+from headstart.kinds.kind import Answers
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on
 from headstart.search.race import Tried as TriedCandidate
-from headstart.search.trials import Use
+from headstart.search.race import stored_answers
 from headstart.stats.score_interval import interval_of_rows
 from headstart.store.record import RunRecord
 
@@ -41,12 +38,11 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
         record: of the model that was written.
         title: of the page.
     """
-    if best.scored is None:
+    if best.scored_run is None or best.scored is None:
         return None
     trials = search.trials
-    run = trials.run(best.result.taken, Use.SCORE, trials.seed)
-    data = RunData.of(run, trials.cache)
-    task, held_out = data.task, _held_out(search, run, data)
+    data = RunData.of(best.scored_run, trials.cache)
+    task, held_out = data.task, _held_out(search, best.scored_run, data)
     return FitFacts(
         title=title,
         task=task.name,
@@ -70,11 +66,9 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
 
 
 def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:
-    path = search.store.run_folder(run.experiment.digest, run.seed).predictions(str(run.experiment.evaluation.split))
-    table = pyarrow.parquet.read_table(path)
-    probabilities = [name for name in table.column_names if name.startswith("probability_")]
-    columns = [table[name].to_numpy() for name in (probabilities or ["predicted"])]
-    return _answered(data, data.report, np.stack(columns, axis=1).astype(np.float64))
+    found = stored_answers(run, search.store)
+    numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
+    return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
 
 
 def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
@@ -88,9 +82,8 @@ def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
 
 
 def _tried(tried: TriedCandidate, best: Best) -> Tried:
-    candidate = next(each for each in best.plan.candidates if each.name == tried.name)
     return Tried(
-        label=f"{tried.name}: {candidate.words}",
+        label=f"{tried.name}: {best.plan.named(tried.name).words}",
         score=tried.score,
         interval=None,
         num_rows=tried.num_rows,
@@ -105,18 +98,18 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
     """Yield what a head fitted on ever more of the training rows scores on the rows that chose nothing."""
     task, vectors = data.task, data.vectors([fit.head], "train")[fit.head]
     outside = data.vectors([fit.head], "report")[fit.head]
-    right = task.kind.label_array(data.report.labels or (), task.num_labels)
     for share in CURVE_SHARES:
         try:
             rows = _share(data.train, share)
         except UsageError:
             continue
-        decided = _decisions(data, _fitted(data, rows, vectors, fit).logits(outside))
-        scores = compute([task.main_metric], right, decided, data.report.groups)
+        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method)
+        logits = torch.from_numpy(head.logits(outside))
+        found = score(task, logits, data.report.labels or (), data.report.groups)
         yield CurvePoint(
             num_rows=len(rows),
-            score=scores[task.main_metric],
-            interval=interval_of_rows(task.main_metric, right, decided),
+            score=found.scores[task.main_metric],
+            interval=interval_of_rows(task.main_metric, found.labels, found.decisions),
         )
 
 
@@ -132,13 +125,3 @@ def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows | None:
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
     answers = out_of_fold(vectors, rows.texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
     return None if answers is None else _answered(data, rows, answers)
-
-
-def _fitted(data: RunData, rows: Split, vectors: NDArray[np.float32], fit: Fit) -> FittedHead:
-    return fit_on(data.task, rows, vectors[list(rows.columns["place"])], fit.method)
-
-
-def _decisions(data: RunData, logits: NDArray[np.float64]) -> Values:
-    kind = data.task.kind
-    decided: Values = kind.decisions(kind.answers(torch.from_numpy(logits))).numpy()
-    return decided

@@ -36,7 +36,8 @@ class Best:
 
     Attributes:
         fits: what inner folds said of vectors and ways to fit a head; the best first.
-        scored: the winner, trained without the rows that it is scored on; None where there are no such rows.
+        scored_run: the winner, trained without the rows that it is scored on; None where there are no such rows.
+        scored: its record.
         final: the winner on all rows, once for each seed.
         records: of `final`.
     """
@@ -44,6 +45,7 @@ class Best:
     fits: tuple[Fit, ...]
     plan: RacePlan
     result: RaceResult
+    scored_run: Run | None
     scored: RunRecord | None
     final: tuple[Run, ...]
     records: tuple[RunRecord, ...]
@@ -89,14 +91,20 @@ class Search:
             self._train_first_model(fits[0])
         plan = self._plan(fits, clock)
         result = run_race(plan, self.trials, self.store, self.executor_for)
-        scored = None
-        if self.trials.has_scored_rows:
-            (scored,) = self._execute([self.trials.run(result.taken, Use.SCORE, self.trials.seed)])
+        has_rows = self.trials.has_scored_rows
+        scored_run = self.trials.run(result.taken, Use.SCORE, self.trials.seed) if has_rows else None
+        scored = self._execute([scored_run])[0] if scored_run is not None else None
         num_seeds = plan.final_seeds if result.taken.averages else 1
         seeds = range(self.trials.seed, self.trials.seed + num_seeds)
         final = tuple(self.trials.run(result.taken, Use.FINAL, seed) for seed in seeds)
         return Best(
-            fits=fits, plan=plan, result=result, scored=scored, final=final, records=tuple(self._execute(final))
+            fits=fits,
+            plan=plan,
+            result=result,
+            scored_run=scored_run,
+            scored=scored,
+            final=final,
+            records=tuple(self._execute(final)),
         )
 
     def _fits(self) -> tuple[Fit, ...]:

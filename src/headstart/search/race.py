@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow.parquet
 
+from headstart.errors import CheckpointError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
+from headstart.experiments.stored_answers import StoredAnswers
 from headstart.search.choice import Answered, Standing, preferred, standings
-from headstart.search.trials import ON_FOLD, Candidate, RacePlan, Trials, Use
+from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
+from headstart.sweeps.export import answers_of
 
 ExecutorFor = Callable[[Sequence[Run]], AbstractContextManager[Executor]]
 """Gives an executor that shows where these runs are while the block lasts."""
@@ -77,7 +79,7 @@ def run_race(plan: RacePlan, trials: Trials, store: LocalStore, executor_for: Ex
     for rung in plan.rungs:
         going_on = _going_on(found, names, rung.num_candidates)
         runs = [
-            (name, fold, trials.run(_named(plan, name), Use.TRIAL, fold, num_folds=plan.num_folds))
+            (name, fold, trials.run(plan.named(name), Use.TRIAL, fold, num_folds=plan.num_folds))
             for fold in rung.folds
             for name in going_on
         ]
@@ -94,7 +96,7 @@ def run_race(plan: RacePlan, trials: Trials, store: LocalStore, executor_for: Ex
         found = standings(task, list(folds.values()), alive)
     taken = preferred(found, names) if found else names[0]
     return RaceResult(
-        taken=_named(plan, taken),
+        taken=plan.named(taken),
         tried=tuple(_tried(name, records[name]) for name in names),
         standings=tuple(found),
     )
@@ -106,17 +108,23 @@ def _going_on(found: Sequence[Standing], names: Sequence[str], number: int) -> l
     return [name for name in names if name in best]
 
 
+def stored_answers(run: Run, store: LocalStore) -> StoredAnswers:
+    """Return what a finished run answered to the rows that it was scored on.
+
+    Raises:
+        CheckpointError: if they are missing.
+    """
+    found = answers_of(run, store)
+    if found is None:
+        raise CheckpointError(f"{run} is finished, and its predictions are missing")
+    return found
+
+
 def _with_answers(fold: Answered | None, name: str, run: Run, trials: Trials, store: LocalStore) -> Answered:
-    path = store.run_folder(run.experiment.digest, run.seed).predictions(ON_FOLD)
-    table = pyarrow.parquet.read_table(path, columns=["label", "predicted"])
-    labels, decisions = (np.array(table[column].to_pylist()) for column in ("label", "predicted"))
+    found = stored_answers(run, store)
     if fold is None:
-        fold = Answered(labels=labels, decisions={}, groups=RunData.of(run, trials.cache).report.groups)
-    return Answered(labels=fold.labels, decisions={**fold.decisions, name: decisions}, groups=fold.groups)
-
-
-def _named(plan: RacePlan, name: str) -> Candidate:
-    return next(each for each in plan.candidates if each.name == name)
+        fold = Answered(labels=found.labels, decisions={}, groups=RunData.of(run, trials.cache).report.groups)
+    return replace(fold, decisions={**fold.decisions, name: found.decisions})
 
 
 def _tried(name: str, records: Sequence[RunRecord]) -> Tried:

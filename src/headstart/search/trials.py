@@ -97,6 +97,10 @@ class RacePlan:
     final_seeds: int = 1
     left_out: tuple[str, ...] = ()
 
+    def named(self, name: str) -> Candidate:
+        """Return the candidate of this name."""
+        return next(each for each in self.candidates if each.name == name)
+
     def sentences(self) -> list[str]:
         """Say what is going to be done."""
         rounds = "; ".join(
