@@ -3,7 +3,8 @@
 Every random choice draws from a stream of its own, named by what it decides, never from a shared generator: so two
 strategies at one root seed get the same fresh head and the same data order, whatever else they draw.
 
-Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<step>`, `subsample`, `fit_folds`.
+Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<step>`, `subsample`, `fit_folds`,
+`out_of_fold`.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.fitted.folds import deal_folds
 from headstart.fitted.losses import row_losses
 from headstart.fitted.method import Method, Rows
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
-from headstart.seeding import numpy_generator
 
 NUM_FOLDS = 3
 SCALES = (1e-3, 1e3)
@@ -50,7 +50,8 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
         strengths: to try, the strongest penalty first.
         seed: of the folds.
     """
-    folds = _folds(rows, seed)
+    strata = rows.targets if rows.num_classes else None
+    folds = deal_folds(len(rows.targets), NUM_FOLDS, strata=strata, seed=seed, stream="fit_folds")
     counted = _counted(rows, folds)
     if not counted.any():
         return None
@@ -76,16 +77,6 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
 def _num_logits(rows: Rows) -> int:
     """Return k."""
     return rows.num_classes or (rows.targets.shape[1] if rows.targets.ndim == 2 else 1)
-
-
-def _folds(rows: Rows, seed: int) -> NDArray[np.int64]:
-    """Return each row's fold [n]; a class's rows, in random order, go through the folds in turn."""
-    order = numpy_generator(seed, "fit_folds").permutation(len(rows.targets))
-    if rows.num_classes:
-        order = order[np.argsort(rows.targets[order], kind="stable")]
-    folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = np.arange(len(order)) % NUM_FOLDS
-    return folds
 
 
 def _counted(rows: Rows, folds: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
+from headstart.fitted.folds import deal_folds
 from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
 from headstart.kinds.kind import Kind, Values
-from headstart.seeding import numpy_generator
 
 if TYPE_CHECKING:
     from numpy import float64, floating, int64
@@ -55,25 +55,14 @@ def out_of_fold(
     """
     if len(vectors) < LEAST_ROWS:
         return None
-    folds = _folds(targets, seed)
+    strata = targets if targets.ndim == 1 else None
+    folds = deal_folds(len(targets), NUM_FOLDS, strata=strata, seed=seed, stream="out_of_fold")
     by_vectors = _by_vectors(vectors, targets, kind, folds, num_labels or None, method, seed)
     if not kind.picks_one:
         return by_vectors
     by_words = _by_words([" ".join(each) for each in texts], targets, folds, num_labels)
     both = by_vectors if by_words is None else (by_vectors + by_words) / 2
     return min(by_vectors, both, key=lambda answers: _log_loss(answers, targets))
-
-
-def _folds(targets: Values, seed: int) -> NDArray[int64]:
-    """Return each row's fold [n]."""
-    import numpy as np
-
-    order = numpy_generator(seed, "out_of_fold").permutation(len(targets))
-    if targets.ndim == 1:
-        order = order[np.argsort(targets[order], kind="stable")]
-    folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = np.arange(len(order)) % NUM_FOLDS
-    return folds
 
 
 def _by_vectors(
