@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from headstart.data.examples import Split, TaskData
+from headstart.data.holdout import strata_of
 from headstart.errors import UsageError
 from headstart.seeding import numpy_generator
 
@@ -42,19 +41,12 @@ def with_rows_per_class(data: TaskData, rows_per_class: int, draw: int) -> TaskD
 
 def _drawn(split: Split, rows_per_class: int, draw: int) -> Split:
     generator = numpy_generator(draw, "subsample")
-    kept = [row for _, rows in sorted(_rows_of(split).items()) for row in generator.permutation(rows)[:rows_per_class]]
+    kept = [row for rows in strata_of(split.labels or ()) for row in generator.permutation(rows)[:rows_per_class]]
     return split.take(sorted(kept))
 
 
-def _rows_of(split: Split) -> dict[object, list[int]]:
-    rows_of: defaultdict[object, list[int]] = defaultdict(list)
-    for row, label in enumerate(split.labels or ()):
-        rows_of[label].append(row)
-    return dict(rows_of)
-
-
 def _notes(split: Split, rows_per_class: int) -> tuple[str, ...]:
-    rare = [rows for rows in _rows_of(split).values() if len(rows) < rows_per_class]
+    rare = [rows for rows in strata_of(split.labels or ()) if len(rows) < rows_per_class]
     if not rare:
         return ()
     return (f"{len(rare)} classes have fewer training rows than `rows_per_class` {rows_per_class}: they keep all",)

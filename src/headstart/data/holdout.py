@@ -93,7 +93,7 @@ def _are_single_rows(units: Units, labels: Sequence[Label]) -> bool:
 def _stratified(labels: Sequence[Label], fraction: float, seed: int) -> set[int]:
     generator = numpy_generator(seed, "subsample")
     held: set[int] = set()
-    for rows in _strata(labels):
+    for rows in strata_of(labels):
         count = min(max(1, round(fraction * len(rows))), len(rows) - 1)
         held.update(generator.permutation(rows)[:count].tolist())
     return held
@@ -105,7 +105,7 @@ def _dealt(labels: Sequence[Label], folds: int, seed: int) -> list[int]:
     The row of a class that has no other is in no fold: -1.
     """
     generator = numpy_generator(seed, "subsample")
-    strata = _strata(labels)
+    strata = strata_of(labels)
     order = [row for rows in strata for row in generator.permutation(rows).tolist()]
     dealt = [0] * len(order)
     for place, row in enumerate(order):
@@ -126,7 +126,7 @@ def _dealt_units(units: Units, labels: Sequence[Label], shares: Sequence[float],
     return [places[unit] for unit in units]
 
 
-def _strata(labels: Sequence[Label]) -> list[list[int]]:
+def strata_of(labels: Sequence[Label]) -> list[list[int]]:
     """Return the rows of each class, classes in order; all rows where labels are numbers."""
     rows_of: defaultdict[Label, list[int]] = defaultdict(list)
     for row, label in enumerate(labels):
