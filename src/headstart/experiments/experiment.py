@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -138,14 +139,10 @@ class Experiment:
             return self.recorded_digest
         values = dump(self)
         del values["model"], values["recorded_digest"]
-        if self.training.loss.scale == RAW:
-            del values["training"]["loss"]["scale"]  # Nothing in it could change a result.
-        if not self.evaluation.trains_on_validation:
-            del values["evaluation"]["trains_on_validation"]
+        _leave_out(LATER_IN_LOSS, values["training"]["loss"])
+        _leave_out(LATER_IN_EVALUATION, values["evaluation"])
         for stage in values["plan"]:
-            _leave_out_what_is_off(stage)
-        if self.evaluation.rows_per_class is None:
-            del values["evaluation"]["rows_per_class"]  # As before there was such a thing.
+            _leave_out(LATER_IN_STAGE, stage)
         return _digest(values)
 
 
@@ -188,14 +185,17 @@ class StoredExperiment:
         return Run(experiment, seed, self.source.at(seed))
 
 
-OFF_BY_DEFAULT = ("loss", "until")
-"""Fields that stages have got since digests were first stored, and that change nothing where they are None."""
+LATER_IN_LOSS: Mapping[str, Any] = {"scale": asdict(RAW)}
+LATER_IN_EVALUATION: Mapping[str, Any] = {"trains_on_validation": False, "rows_per_class": None}
+LATER_IN_STAGE: Mapping[str, Any] = {"loss": None, "until": None}
+"""Fields that came after digests were first stored, with the value at which they change nothing: there they are left
+out, and the digest is as before there was such a field."""
 
 
-def _leave_out_what_is_off(stage: dict[str, Any]) -> None:
-    for name in OFF_BY_DEFAULT:
-        if stage[name] is None:
-            del stage[name]
+def _leave_out(later: Mapping[str, Any], values: dict[str, Any]) -> None:
+    for name, nothing in later.items():
+        if values[name] == nothing:
+            del values[name]
 
 
 def _digest(values: Any) -> str:
