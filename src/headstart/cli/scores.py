@@ -10,7 +10,7 @@ from rich.table import Table
 from headstart.metrics import ERRORS, written
 
 if TYPE_CHECKING:
-    from headstart.inference.class_scores import ClassScores
+    from headstart.stats.class_scores import ClassScores
 
 MOST_CLASSES = 20
 """Classes that are shown; of more of them those that a model does worst on."""

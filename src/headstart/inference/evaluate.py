@@ -10,9 +10,9 @@ from headstart import metrics
 from headstart.artifacts.model_folder import SavedModel
 from headstart.data.examples import Split
 from headstart.data.row_weights import with_mean_one
-from headstart.inference.class_scores import ClassScores, class_scores
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
+from headstart.stats.class_scores import ClassScores, class_scores
 from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import NDArray
 
-from headstart.kinds.kind import Kind, Values
+from headstart.kinds.kind import Kind
 from headstart.reports.figures.confusion import most_frequent_confusions
 from headstart.reports.fit.facts import AnsweredRows
+from headstart.stats.class_scores import class_scores as against_all_others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,20 +37,18 @@ class ClassScore:
 
 def class_scores(rows: AnsweredRows, kind: Kind, names: Sequence[str]) -> tuple[ClassScore, ...]:
     """Return the scores of every class, the one with the lowest F1 first; classes without any rows come last."""
-    labels, decisions = (_has_class(values, len(names)) for values in (rows.labels, rows.decisions(kind)))
-    hits, there, answered = (labels & decisions).sum(axis=0), labels.sum(axis=0), decisions.sum(axis=0)
     mistaken = {} if kind.takes_several else _most_mistaken(confusions(rows, kind, len(names)), names)
     found = [
         ClassScore(
-            name=name,
-            num_rows=int(there[number]),
-            num_answered=int(answered[number]),
-            precision=_share(hits[number], answered[number]),
-            recall=_share(hits[number], there[number]),
-            f1=_share(2 * hits[number], there[number] + answered[number]),
+            name=each.name,
+            num_rows=each.num_rows,
+            num_answered=each.num_answered,
+            precision=each.precision if each.num_answered else None,
+            recall=each.recall if each.num_rows else None,
+            f1=each.f1 if each.num_rows + each.num_answered else None,
             mistaken_for=mistaken.get(number, ""),
         )
-        for number, name in enumerate(names)
+        for number, each in enumerate(against_all_others(names, rows.labels, rows.decisions(kind)))
     ]
     return tuple(sorted(found, key=lambda each: (each.f1 is None, each.f1)))
 
@@ -61,18 +60,8 @@ def confusions(rows: AnsweredRows, kind: Kind, num_classes: int) -> NDArray[nump
     return counts
 
 
-def _has_class(values: Values, num_classes: int) -> NDArray[numpy.bool_]:
-    """Return whether each row has each class, [n, c]."""
-    found: NDArray[numpy.bool_] = values == 1 if values.ndim == 2 else values[:, None] == numpy.arange(num_classes)
-    return found
-
-
 def _most_mistaken(counts: NDArray[numpy.int64], names: Sequence[str]) -> dict[int, str]:
     found: dict[int, str] = {}
     for i, j in most_frequent_confusions(counts):
         found.setdefault(i, f"{names[j]} ({counts[i, j]:,})")
     return found
-
-
-def _share(part: int, whole: int) -> float | None:
-    return float(part / whole) if whole else None
