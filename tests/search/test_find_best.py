@@ -15,6 +15,7 @@ from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference.saved import load_saved_model
 from headstart.search.best_folder import RACE_FOLDER, write_best
+from headstart.search.clock import Clock
 from headstart.search.find_best import PLAN_FILE, Search
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
@@ -165,3 +166,13 @@ def test_the_estimator_searches_within_its_limit(tiny_checkpoint: CheckpointMake
     temperature = fitted._saved.info.temperature
     assert temperature is not None
     assert temperature.num_rows == 8, "the fold that it was tried on"
+
+
+def test_every_candidate_for_a_plain_folder_has_the_models_own_head(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    search = search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished")
+    search = replace(search, only_native=True, limit=10_000.0)
+    plan = search._plan(search._fits(), Clock(search.limit))
+    assert len(plan.candidates) > 3
+    assert {each.head.name for each in plan.candidates} == {"native"}

@@ -111,8 +111,13 @@ class Search:
         path = self.store.root / FITS_FILE
         if not path.exists():
             self.store.mark()
-            write_record(path, Fits(fits=choose_fit(self.trials, NATIVE if self.only_native else self.asked_head)))
+            write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
         return read_record(Fits, path).fits
+
+    @property
+    def _only_head(self) -> Spec | None:
+        """The head that every candidate has; None where they may differ."""
+        return NATIVE if self.only_native else self.asked_head
 
     def _train_first_model(self, fit: Fit) -> None:
         """Train the head that inner folds chose on all rows, and leave it as a model folder in the store."""
@@ -148,9 +153,9 @@ class Search:
                 num_classes=task.num_labels if task.kind.has_classes else 0,
                 num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
-                head=self.asked_head or Spec("linear"),
+                head=self._only_head or Spec("linear"),
                 fitted=fits[0].candidate if fits else None,
-                fits_native=self.asked_head is None and fits_native(self.trials),
+                fits_native=self._only_head is None and fits_native(self.trials),
                 only_native=self.only_native,
             )
         )
