@@ -64,12 +64,11 @@ import torch
 import headstart as hs
 from tests.support.runs import tiny_rows
 from tests.support.tiny import make_model, make_tokenizer
-torch.manual_seed(5)
 torch.rand(3, device="cuda") if ASKED_FIRST else None
-torch.manual_seed(5)
-tokenizer = make_tokenizer("bert")
+tokenizer, model = make_tokenizer("bert"), make_model("bert")
 rows = [dict(tokenizer(text)) | {"labels": label} for text, label in tiny_rows(12)]
-hs.pretrain_head(make_model("bert"), rows, head=["classifier"], processing_class=tokenizer, steps=2, batch_size=4)
+torch.manual_seed(5)
+hs.pretrain_head(model, rows, head=["classifier"], processing_class=tokenizer, steps=2, batch_size=4)
 print(torch.rand(3, device="cuda").tolist())
 """
     drawn = [

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from headstart.experiments.options import Options
 from headstart.kinds.catalogue import kind_named
 from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
@@ -18,6 +19,7 @@ SETTING = Setting(
     num_classes=2,
     num_rows=500,
     usual_epochs=20.0,
+    gentle_rate=5e-5,
     head=LINEAR,
     fitted=FITTED,
     fits_native=True,
@@ -46,10 +48,16 @@ def test_a_plain_folder_has_native_heads_only() -> None:
     assert {each.head for each in unfitted} == {NATIVE}
 
 
-@pytest.mark.parametrize(("num_classes", "epochs"), [(2, 2.5), (20, 2.5), (77, 4.0)])
-def test_many_classes_are_fine_tuned_a_little_longer(num_classes: int, epochs: float) -> None:
+@pytest.mark.parametrize(
+    ("num_classes", "first", "rate"), [(2, "lp_ft", None), (20, "lp_ft", None), (77, "contrastive", 5e-5)]
+)
+def test_many_classes_are_first_drawn_apart_and_fine_tuned_gently(
+    num_classes: int, first: str, rate: float | None
+) -> None:
     found = candidates_for(replace(SETTING, num_classes=num_classes))
-    assert min(found, key=lambda each: each.rank).epochs == epochs
+    assert min(found, key=lambda each: each.rank).strategy.name == first
+    short = next(each for each in found if each.name == "fitted head, short fine-tuning")
+    assert (short.learning_rate, short.options(Options()).method.learning_rate) == (rate, rate)
 
 
 def test_large_tables_are_not_trained_longer_than_usual() -> None:

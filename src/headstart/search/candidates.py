@@ -14,9 +14,9 @@ from headstart.registry import Spec
 from headstart.search.trials import Candidate
 
 MANY_CLASSES = 20
-"""From more classes on each has few rows, and the features need longer to follow a fitted head."""
-SHORT_EPOCHS, SHORT_EPOCHS_MANY = 2.5, 4.0
-CONTRASTIVE_ROWS = 4_000
+"""From more classes on each has few rows: contrastive training is tried first, and rates are gentle."""
+SHORT_EPOCHS = 4.0
+CONTRASTIVE_ROWS, CONTRASTIVE_ROWS_MANY = 4_000, 2_000
 """Rows that a contrastive stage sees at most, one more than once where there are fewer: more do harm."""
 LORA = Spec("lora")
 NATIVE = Spec("native")
@@ -33,6 +33,7 @@ class Setting:
         num_classes: 0 where answers are not classes.
         num_rows: to train on.
         usual_epochs: of plain fine-tuning by its recipe, on these rows.
+        gentle_rate: a learning rate under the usual one of fine-tuning, for features that are good already.
         head: the one that was asked for, else one that reads what the checkpoint says.
         fitted: the head that inner folds chose, with the way to fit it; None where no head can be fitted.
         fits_native: whether the architecture's own head can be fitted too.
@@ -43,10 +44,16 @@ class Setting:
     num_classes: int
     num_rows: int
     usual_epochs: float
+    gentle_rate: float
     head: Spec
     fitted: Candidate | None
     fits_native: bool
     only_native: bool = False
+
+    @property
+    def has_many_classes(self) -> bool:
+        """Whether each class has few rows."""
+        return self.num_classes > MANY_CLASSES
 
 
 def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
@@ -59,9 +66,11 @@ def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
         return _ranked([_head_start(setting, LORA_START), *_plain(setting)])
     if setting.only_native:
         return _ranked([_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
-    own = [_short(setting, setting.head), *_beside(setting, setting.fitted), *_long(setting), *_plain(setting)]
+    quick = [_short(setting, setting.head), *_contrastive(setting)]
+    if setting.has_many_classes:
+        quick.reverse()
     native = [_short(setting, NATIVE, " (native)")] if setting.fits_native else []
-    ranked = _ranked([own[0], *own[1:3], *native, *own[3:]])
+    ranked = _ranked([*quick, *_fitted(setting, setting.fitted), *native, *_long(setting), *_plain(setting)])
     return tuple(sorted(ranked, key=lambda each: each.head != NATIVE))
 
 
@@ -70,21 +79,28 @@ def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
 
 
 def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:
-    many = setting.num_classes > MANY_CLASSES
-    epochs = min(SHORT_EPOCHS_MANY if many else SHORT_EPOCHS, setting.usual_epochs)
     return Candidate(
-        name=f"fitted head, short fine-tuning{beside}", strategy=FITTED_START, head=head, epochs=epochs, averages=True
+        name=f"fitted head, short fine-tuning{beside}",
+        strategy=FITTED_START,
+        head=head,
+        epochs=min(SHORT_EPOCHS, setting.usual_epochs),
+        learning_rate=setting.gentle_rate if setting.has_many_classes else None,
+        averages=True,
     )
 
 
-def _beside(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
+def _contrastive(setting: Setting) -> Iterator[Candidate]:
     if setting.kind.picks_one:
+        num_rows = CONTRASTIVE_ROWS_MANY if setting.has_many_classes else CONTRASTIVE_ROWS
         yield Candidate(
             name="contrastive, fitted head",
             strategy=Spec("contrastive"),
             head=setting.head,
-            epochs=CONTRASTIVE_ROWS / setting.num_rows,
+            epochs=num_rows / setting.num_rows,
         )
+
+
+def _fitted(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
     yield fitted
     if fitted.head != setting.head:
         yield _short(setting, fitted.head, f" ({fitted.head})")

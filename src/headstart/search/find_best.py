@@ -12,7 +12,7 @@ from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.first_model import Fit, choose_fit, fits_native
-from headstart.search.plan import plan_for, usual_epochs
+from headstart.search.plan import gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.json_records import read_record, write_record
@@ -153,6 +153,7 @@ class Search:
                 num_classes=task.num_labels if task.kind.has_classes else 0,
                 num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
+                gentle_rate=gentle_rate(self.trials),
                 head=self._only_head or Spec("linear"),
                 fitted=fits[0].candidate if fits else None,
                 fits_native=self._only_head is None and fits_native(self.trials),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
+from headstart.experiments.model_facts import model_facts
+from headstart.experiments.recipes import get_preset, rates_for
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
 from headstart.registry import Spec
@@ -48,6 +50,13 @@ def usual_epochs(trials: Trials) -> float:
     data, training = trials.data, trials.asked.training
     num_rows = len(data.training)
     return training.num_steps(data.task.name, num_rows) / training.steps_per_epoch(num_rows)
+
+
+def gentle_rate(trials: Trials) -> float:
+    """Return the learning rate for features that are good already: the one of a contrastive stage."""
+    options, task = trials.asked, trials.data.task
+    size = model_facts(options, task).num_backbone_parameters
+    return rates_for(get_preset(options.training.preset), task.name, size).contrastive
 
 
 def _trainable(

@@ -35,6 +35,7 @@ class Candidate:
         name: in words, for people.
         head: with the vector that it reads.
         epochs: passes over the rows that it learns from; None where it makes no updates.
+        learning_rate: of what trains the backbone; None for the usual one.
         rank: who is tried first where there is no time for all, from 0.
         averages: whether its seeds start from one head and backbone, so that their weights may be averaged.
     """
@@ -44,6 +45,7 @@ class Candidate:
     adapter: Spec | None = None
     head: Spec
     epochs: float | None = None
+    learning_rate: float | None = None
     rank: int = 0
     averages: bool = False
 
@@ -52,7 +54,8 @@ class Candidate:
         """How it trains, as it is asked for by options."""
         method = str(self.strategy) if self.adapter is None else f"{self.strategy}({self.adapter})"
         length = "" if self.epochs is None else f", {self.epochs:.3g} epochs"
-        return f"{method}, head {self.head}{length}"
+        rate = "" if self.learning_rate is None else f", rate {self.learning_rate:g}"
+        return f"{method}, head {self.head}{length}{rate}"
 
     def options(self, asked: Options) -> Options:
         """Return what was asked for, with this way to train."""
@@ -60,7 +63,7 @@ class Candidate:
         return replace(
             asked,
             model=replace(asked.model, head=self.head),
-            method=MethodOptions(strategy=self.strategy, adapter=self.adapter),
+            method=MethodOptions(strategy=self.strategy, adapter=self.adapter, learning_rate=self.learning_rate),
             training=training,
         )
 
