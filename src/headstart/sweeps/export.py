@@ -47,6 +47,7 @@ def export_run(
     *,
     averaged_with: Sequence[Run] = (),
     held_out: StoredAnswers | None = None,
+    compares_bf16: bool = True,
 ) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder.
 
@@ -54,7 +55,8 @@ def export_run(
     recorded. The weights of further runs, kept in the store, are averaged with its own.
 
     The head takes up a temperature fitted on `held_out`, answers of the same training to rows that it did not learn
-    from; None takes those that the run itself gave to the rows that it was scored on.
+    from; None takes those that the run itself gave to the rows that it was scored on. `compares_bf16` answers rows in
+    fp32 and in bf16; without it the folder is written at once, and the model predicts in fp32.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -69,7 +71,7 @@ def export_run(
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
         others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
-        _write(data, [folder, *others], record, held_out, out)
+        _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,7 @@ def export_run(
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
         _require_same(run, folder, folder_again)
-        _write(data, [folder_again], record, held_out, out)
+        _write(data, [folder_again], record, held_out, out, compares_bf16=compares_bf16)
     return record
 
 
@@ -127,7 +129,13 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
 
 
 def _write(
-    data: RunData, folders: Sequence[RunFolder], record: RunRecord, held_out: StoredAnswers | None, out: Path
+    data: RunData,
+    folders: Sequence[RunFolder],
+    record: RunRecord,
+    held_out: StoredAnswers | None,
+    out: Path,
+    *,
+    compares_bf16: bool,
 ) -> None:
     run, info = data.run, _model_info(data)
     ends = [each.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name) for each in folders]
@@ -142,11 +150,13 @@ def _write(
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
-        info = _with_bf16_check(info, data, classifier, attached.model)
+        if compares_bf16:
+            info = _with_bf16_check(info, data, classifier, attached.model)
         card = card_of(data, info, record, held_out, is_adapter=True)
         save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record, card=card)
     else:
-        info = _with_bf16_check(info, data, classifier, classifier.model)
+        if compares_bf16:
+            info = _with_bf16_check(info, data, classifier, classifier.model)
         card = card_of(data, info, record, held_out, is_adapter=False)
         save_model_folder(classifier, data.tokenizer, out, info=info, record=record, card=card)
 
