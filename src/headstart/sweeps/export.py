@@ -29,7 +29,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
-from headstart.sweeps.card import card_of
+from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
@@ -40,6 +40,19 @@ if TYPE_CHECKING:
 
 
 def export_run(
+    data: RunData, store: LocalStore, out: Path, executor: Executor, *, compares_bf16: bool = True
+) -> RunRecord:
+    """Write a finished run to `out`, a new or empty folder, as a model folder with its card, whole or not at all.
+
+    The arguments and what it raises are those of `write_run`.
+    """
+    with new_folder(out) as temporary:
+        record = write_run(data, store, temporary, executor, compares_bf16=compares_bf16)
+        write_card(temporary, data, record, answers_of(data.run, store))
+    return record
+
+
+def write_run(
     data: RunData,
     store: LocalStore,
     out: Path,
@@ -49,7 +62,7 @@ def export_run(
     held_out: StoredAnswers | None = None,
     compares_bf16: bool = True,
 ) -> RunRecord:
-    """Write a finished run to `out`, a new or empty folder, as a model folder.
+    """Write a finished run to `out`, a new or empty folder, as a model folder without a card.
 
     Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
     recorded. The weights of further runs, kept in the store, are averaged with its own.
@@ -152,13 +165,11 @@ def _write(
         attached.load(last / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
-        card = card_of(data, info, record, held_out, is_adapter=True)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record, card=card)
+        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
     else:
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, classifier.model)
-        card = card_of(data, info, record, held_out, is_adapter=False)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record, card=card)
+        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
