@@ -103,7 +103,7 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
             rows = _share(data.train, share)
         except UsageError:
             continue
-        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method)
+        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method, data.run.experiment.training.loss)
         logits = torch.from_numpy(head.logits(outside))
         found = score(task, logits, data.report.labels or (), data.report.groups)
         yield CurvePoint(
