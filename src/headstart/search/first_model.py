@@ -63,6 +63,12 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     return tuple(sorted(scored, key=lambda fit: -math.inf if fit.score is None else fit.score, reverse=True))
 
 
+def usual_fit(trials: Trials) -> Fit | None:
+    """Return the usual way to fit a head on the vector that the checkpoint says to read; None where none can be."""
+    fit = Fit(head=Spec("linear"), method=methods_to_try(trials.data.task)[0])
+    return fit if _can_be_fitted(trials, fit.head) else None
+
+
 def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
     """Return heads that read different vectors, first what the checkpoint says.
 
