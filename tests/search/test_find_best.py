@@ -13,6 +13,7 @@ import headstart as hs
 from headstart.artifacts.model_folder import CARD_FILE, read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
+from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
@@ -145,6 +146,18 @@ def test_a_candidate_that_fails_is_out_and_the_race_goes_on(
     assert (fitted.score is not None, tuned.score) == (True, None)
     assert "the disk is full" in tuned.problem
     assert search.store.root.is_dir()
+
+
+def test_the_winner_is_compared_with_itself_in_bf16_and_the_first_model_does_not_wait_for_that(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "computes_bf16", lambda device: True)
+    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    write_best(search, search.find(), tmp_path / "m")
+    first, winner = (read_info(folder)[1] for folder in (search.first_model, tmp_path / "m"))
+    assert first.bf16 is None
+    assert winner.bf16 is not None
+    assert winner.bf16.num_rows == 8
 
 
 def test_a_limit_that_leaves_no_time_leaves_the_first_model(

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
+from headstart.artifacts.model_card import model_card
 from headstart.artifacts.model_folder import CARD_FILE
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
@@ -23,6 +24,7 @@ from headstart.inference.user_files import evaluate_file
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.sweeps import card
 from headstart.sweeps.executor import SweepEvent, SweepListener
 from headstart.sweeps.fitting import fit_model, plan_fit, working_store
 from headstart.sweeps.serial import SerialExecutor
@@ -76,7 +78,7 @@ def test_a_folder_that_is_not_empty_is_refused(tiny_checkpoint: CheckpointMaker,
 
 
 def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
-    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By scikit-learn from the written model's own answers; a comparison never looks at them."""
     parts = ["train"] * 20 + ["validation"] * 8 + ["test"] * 6
@@ -88,6 +90,8 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     out = tmp_path / "model"
     run = plan_fit(tiny_choices(tiny_checkpoint("bert"), "finetune"), source, 0, out, RunDataCache())
     data, store = RunData.of(run), LocalStore(working_store(out))
+    seen: list[bool] = []
+    monkeypatch.setattr(card, "model_card", lambda facts: (seen.append(out.exists()), model_card(facts))[1])
     record = fit_model(data, store, out, SerialExecutor(store, RunOptions(keep_backbone=True)))
     assert record.test is not None
     assert read_record(RunRecord, out / "run.json") == record
@@ -96,11 +100,12 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     assert record.test.num_examples == 6
     assert record.test.scores["accuracy"] == accuracy_score(rows.labels, answered)
     assert record.test.constant_scores["accuracy"] == 0.5
-    card = (out / CARD_FILE).read_text()
-    assert "On 8 rows of validation:" in card
-    assert "On 6 rows of test:" in card
+    assert seen == [False], "the card is written once, before the folder is there"
+    written = (out / CARD_FILE).read_text()
+    assert "On 8 rows of validation:" in written
+    assert "On 6 rows of test:" in written
     found = binomtest(int((answered == np.array(rows.labels)).sum()), 6).proportion_ci(method="wilson")
-    assert f"{100 * found.low:.2f} to {100 * found.high:.2f}" in card.partition("rows of test:")[2]
+    assert f"{100 * found.low:.2f} to {100 * found.high:.2f}" in written.partition("rows of test:")[2]
     (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
     assert compared.test is None
 

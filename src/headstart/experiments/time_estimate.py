@@ -18,14 +18,16 @@ from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
 from headstart.training.regularisers.catalogue import build_regulariser
 
-NUM_WARM_UPS, NUM_TIMED = 1, 3
+NUM_WARM_UPS = 1
+FEWEST_TIMED, MOST_TIMED, ENOUGH_SECONDS = 3, 12, 2.0
+"""Timed are so many at least, and at most, and no more once they took so many seconds together."""
 LEAST_UPDATES = 20
 """Of shorter runs no time is said: measuring it would take as long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """Seconds of this machine, measured on training rows.
+    """Seconds of this machine when nothing disturbs it, measured on training rows: the least of several.
 
     Attributes:
         update: one update of all weights, on one batch.
@@ -56,7 +58,7 @@ def useful_speed(data: RunData) -> Speed | None:
 
 
 def measured_speed(data: RunData) -> Speed:
-    """Train a throwaway copy of the run's model for three updates. Nothing random of the run is drawn."""
+    """Train a throwaway copy of the run's model for a few updates. Nothing random of the run is drawn."""
     with process_state_kept():
         return _measured(data, data.run.experiment)
 
@@ -121,15 +123,23 @@ def _of_mean_length(lengths: Sequence[int], num_rows: int) -> list[int]:
 
 
 def _seconds(do: Callable[[], None], device: str) -> float:
-    """Return the mean wall time of doing something, once it has been done before."""
+    """Return the least wall time of doing something, once it has been done before.
+
+    Other processes make it longer and never shorter: where they hold back one of torch's threads, the others wait for
+    it many times in each update, so that a mean of few updates can be ten times too long.
+
+    Source: the documentation of Python's `timeit`, whose advice on repeated timings is their minimum.
+    """
     for _ in range(NUM_WARM_UPS):
         do()
-    _wait(device)
-    begin = time.perf_counter()
-    for _ in range(NUM_TIMED):
+    taken: list[float] = []
+    while len(taken) < FEWEST_TIMED or (len(taken) < MOST_TIMED and sum(taken) < ENOUGH_SECONDS):
+        _wait(device)
+        begin = time.perf_counter()
         do()
-    _wait(device)
-    return (time.perf_counter() - begin) / NUM_TIMED
+        _wait(device)
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
 
 
 def _wait(device: str) -> None:

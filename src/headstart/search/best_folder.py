@@ -15,7 +15,7 @@ from headstart.store.json_records import write_record
 from headstart.store.layout import TEMPORARY_PREFIX
 from headstart.store.record import RunRecord
 from headstart.sweeps.card import write_card
-from headstart.sweeps.export import answers_of, export_run
+from headstart.sweeps.export import answers_of, write_run
 from headstart.sweeps.final_test import tested
 
 RACE_FOLDER = "race"
@@ -41,7 +41,7 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
     with new_folder(out) as temporary:
         with search.executor_for([run]) as executor:
             held_out = _held_out(search, best)
-            export_run(data, search.store, temporary, executor, averaged_with=others, held_out=held_out)
+            write_run(data, search.store, temporary, executor, averaged_with=others, held_out=held_out)
         found = tested(data, temporary)
         record = with_reported_score(best.records[0], best.scored, found.result if found else None)
         write_record(temporary / RUN_FILE, record)

@@ -128,7 +128,8 @@ class Search:
         with self.executor_for([run]) as executor:
             (record,) = executor.execute([run])
             if record.status is RunStatus.FINISHED:
-                export_run(RunData.of(run, self.trials.cache), self.store, folder, executor)
+                # Two passes over rows would keep the first model waiting; the winner is compared.
+                export_run(RunData.of(run, self.trials.cache), self.store, folder, executor, compares_bf16=False)
         self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
 
     @property

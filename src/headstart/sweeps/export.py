@@ -29,7 +29,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
-from headstart.sweeps.card import card_of
+from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
@@ -40,6 +40,19 @@ if TYPE_CHECKING:
 
 
 def export_run(
+    data: RunData, store: LocalStore, out: Path, executor: Executor, *, compares_bf16: bool = True
+) -> RunRecord:
+    """Write a finished run to `out`, a new or empty folder, as a model folder with its card, whole or not at all.
+
+    The arguments and what it raises are those of `write_run`.
+    """
+    with new_folder(out) as temporary:
+        record = write_run(data, store, temporary, executor, compares_bf16=compares_bf16)
+        write_card(temporary, data, record, answers_of(data.run, store))
+    return record
+
+
+def write_run(
     data: RunData,
     store: LocalStore,
     out: Path,
@@ -47,14 +60,16 @@ def export_run(
     *,
     averaged_with: Sequence[Run] = (),
     held_out: StoredAnswers | None = None,
+    compares_bf16: bool = True,
 ) -> RunRecord:
-    """Write a finished run to `out`, a new or empty folder, as a model folder.
+    """Write a finished run to `out`, a new or empty folder, as a model folder without a card.
 
     Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
     recorded. The weights of further runs, kept in the store, are averaged with its own.
 
     The head takes up a temperature fitted on `held_out`, answers of the same training to rows that it did not learn
-    from; None takes those that the run itself gave to the rows that it was scored on.
+    from; None takes those that the run itself gave to the rows that it was scored on. `compares_bf16` answers rows in
+    fp32 and in bf16; without it the folder is written at once, and the model predicts in fp32.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -69,7 +84,7 @@ def export_run(
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
         others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
-        _write(data, [folder, *others], record, held_out, out)
+        _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +96,7 @@ def export_run(
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(run.experiment.digest, run.seed)
         _require_same(run, folder, folder_again)
-        _write(data, [folder_again], record, held_out, out)
+        _write(data, [folder_again], record, held_out, out, compares_bf16=compares_bf16)
     return record
 
 
@@ -127,7 +142,13 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
 
 
 def _write(
-    data: RunData, folders: Sequence[RunFolder], record: RunRecord, held_out: StoredAnswers | None, out: Path
+    data: RunData,
+    folders: Sequence[RunFolder],
+    record: RunRecord,
+    held_out: StoredAnswers | None,
+    out: Path,
+    *,
+    compares_bf16: bool,
 ) -> None:
     run, info = data.run, _model_info(data)
     ends = [each.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name) for each in folders]
@@ -142,13 +163,13 @@ def _write(
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
         attached.load(last / ADAPTER_FOLDER)
-        info = _with_bf16_check(info, data, classifier, attached.model)
-        card = card_of(data, info, record, held_out, is_adapter=True)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record, card=card)
+        if compares_bf16:
+            info = _with_bf16_check(info, data, classifier, attached.model)
+        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
     else:
-        info = _with_bf16_check(info, data, classifier, classifier.model)
-        card = card_of(data, info, record, held_out, is_adapter=False)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record, card=card)
+        if compares_bf16:
+            info = _with_bf16_check(info, data, classifier, classifier.model)
+        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.artifacts.model_folder import RUN_FILE
-from headstart.artifacts.new_folder import require_empty
+from headstart.artifacts.new_folder import new_folder, require_empty
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
@@ -20,7 +20,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
-from headstart.sweeps.export import answers_of, export_adapter, export_run
+from headstart.sweeps.export import answers_of, export_adapter, write_run
 from headstart.sweeps.final_test import tested
 
 
@@ -67,12 +67,13 @@ def fit_model(
     out.parent.mkdir(parents=True, exist_ok=True)
     (record,) = executor.execute([data.run])
     if record.status is RunStatus.FINISHED:
-        export_run(data, store, out, executor)
-        found = tested(data, out)
-        if found is not None:
-            record = replace(record, test=found.result)
-            write_record(out / RUN_FILE, record)
-            write_card(out, data, record, answers_of(data.run, store), found)
+        with new_folder(out) as temporary:
+            write_run(data, store, temporary, executor)
+            found = tested(data, temporary)
+            if found is not None:
+                record = replace(record, test=found.result)
+                write_record(temporary / RUN_FILE, record)
+            write_card(temporary, data, record, answers_of(data.run, store), found)
         if adapter_out is not None:
             export_adapter(data.run, store, adapter_out)
         shutil.rmtree(store.root)
