@@ -111,6 +111,20 @@ def require_inside(path: Path, folder: Path) -> None:
         raise DamageError(path, f"it leads out of {folder}, to {found}", remedy="  Remove the link.")
 
 
+def refuse_links(folder: Path, root: Path) -> None:
+    """Refuse links on the way from a root to a folder in it, and in the folder: what is written would go elsewhere.
+
+    Raises:
+        DamageError: naming the first one.
+    """
+    way = [folder, *(parent for parent in folder.parents if parent.is_relative_to(root) and parent != root)]
+    inside = (Path(base) / name for base, folders, files in os.walk(folder) for name in (*folders, *files))
+    for path in (*reversed(way), *inside):
+        if path.is_symlink():
+            remedy = "  Remove the link, or put what it leads to in its place."
+            raise DamageError(path, "it is a link, through which nothing is written", remedy=remedy)
+
+
 def _kind(mode: int) -> str:
     if stat.S_ISDIR(mode):
         return "a folder"

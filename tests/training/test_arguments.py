@@ -7,10 +7,6 @@ import pytest
 from headstart.errors import UsageError, UsageErrors
 from headstart.training.arguments import (
     CHECKPOINTING,
-    FIXED,
-    FIXED_PREFIXES,
-    NEUTRAL,
-    OWNED,
     build_arguments,
     check_fields,
     check_stages,
@@ -19,6 +15,7 @@ from headstart.training.arguments import (
     split_neutral,
 )
 from headstart.training.config import TrainerOverride
+from headstart.training.trainer_fields import FIXED, FIXED_PREFIXES, NEUTRAL, OWNED
 
 STAGES = ("probe", "adapter", "finetune")
 

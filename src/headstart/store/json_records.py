@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.errors import CheckpointError, NewerError
+from headstart.errors import CheckpointError, DamageError, HeadstartError, NewerError
+from headstart.safe_files import read_bytes
 from headstart.store.layout import json_object, write_json
 from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
 
@@ -65,7 +66,7 @@ def read_record(kind: type[T], path: Path) -> T:
         NewerError: if a newer headstart wrote it.
         CheckpointError: if it is damaged.
     """
-    content = path.read_bytes()
+    content = read_bytes(path)
     current, is_current = _THIS_SCHEMA.subn(b"{", content, count=1)
     if is_current:  # One pass over the file instead of three.
         return _validated(kind, current, path)
@@ -77,6 +78,8 @@ def _validated(kind: type[T], content: bytes, path: Path) -> T:
 
     try:
         return _adapter(kind).validate_json(b"[" + content + b"]", strict=True)[0]  # type: ignore[no-any-return]
+    except HeadstartError as error:  # What a value of ours refuses, from whoever it comes.
+        raise DamageError(path, str(error)) from error
     except ValidationError as error:
         faults = (f"`{'.'.join(map(str, fault['loc'][1:]))}`: {fault['msg']}" for fault in error.errors())
         raise CheckpointError(f"{path} is damaged: {'; '.join(faults)}") from error

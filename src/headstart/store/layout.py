@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import CheckpointError
+from headstart.safe_files import json_value, read_bytes
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that start so are unfinished files of a killed process: nobody reads them."""
@@ -69,7 +70,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: if the file is damaged.
         FileNotFoundError: if the file is missing.
     """
-    return json_object(path.read_bytes(), path)
+    return json_object(read_bytes(path), path)
 
 
 def json_object(content: bytes, path: Path) -> dict[str, Any]:
@@ -78,10 +79,7 @@ def json_object(content: bytes, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: if it is none.
     """
-    try:
-        values = json.loads(content.decode("utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
+    values = json_value(content, path)
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is damaged: it should hold a JSON object")
     return values

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.safe_files import refuse_links
 from headstart.store.json_records import T, read_record, write_record
 from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
 from headstart.store.older_records import Recorded, completed, recorded_setting
@@ -73,8 +74,12 @@ class LocalStore:
 
         The claim is an operating-system lock: it ends with the block or with the process, however that dies. Look
         whether the run is finished only inside: another process may have finished it a moment ago.
+
+        Raises:
+            DamageError: if the run's folder is or holds a link: somebody else made it.
         """
         folder = self.run_folder(digest, seed)
+        refuse_links(folder.folder, self.root)
         self.mark()
         folder.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.lock_file)

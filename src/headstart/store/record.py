@@ -8,6 +8,7 @@ from enum import StrEnum
 from headstart.store.diagnostics import StageDiagnostics
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.store.setting import Setting
+from headstart.stored_names import require_file_word, require_part, require_seed
 
 NOTHING_CHOSEN = "none"
 """What `chosen_on` says where nothing was chosen."""
@@ -81,6 +82,9 @@ class StageRecord:
     own_batch_size: int | None = None
     passes_per_update: int = 1
 
+    def __post_init__(self) -> None:
+        require_part("a stage's name", self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherResult:
@@ -104,6 +108,9 @@ class OtherResult:
     fingerprint: str = ""
     is_degenerate: bool = False
     constant_scores: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_file_word("the name of other rows", self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +169,11 @@ class RunRecord:
     error: str = ""
     failed_stage: str = ""
     failed_step: int | None = None
+
+    def __post_init__(self) -> None:
+        require_part("an experiment's digest", self.experiment_digest)
+        require_seed(self.seed)
+        require_file_word("a split's name", self.reported_split)
 
     @property
     def is_pairable(self) -> bool:

@@ -14,6 +14,7 @@ from typing import ClassVar
 from headstart.costs import kind_of, updates_of_passes
 from headstart.errors import UsageError
 from headstart.registry import Spec
+from headstart.stored_names import require_part
 from headstart.strategies.head_origins import AnyHead
 from headstart.strategies.selections import AnySelection
 from headstart.strategies.starts import AnyStart
@@ -75,6 +76,7 @@ class Stage:
     until: Spec | None = None
 
     def __post_init__(self) -> None:
+        require_part("a stage's name", self.name)
         if (self.num_steps > 0) != self.trainable.has_updates or self.num_steps < 0:
             raise ValueError(f"stage {self.name!r} has {self.num_steps} steps; leave a stage without steps out")
 

@@ -33,6 +33,7 @@ from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
+from headstart.training.arguments import check_fields
 from headstart.training.config import RunOptions
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def write_run(
         others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
         _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
+    check_fields(run.experiment.training.overrides)  # of a store that somebody else may have made
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:

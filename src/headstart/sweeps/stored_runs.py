@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.store.local import LocalStore
@@ -14,7 +16,7 @@ def find_run(store: LocalStore, name: str) -> Run:
         UsageError: if no run or more than one has that name.
     """
     digest, has_seed, seed = name.partition("/")
-    if not has_seed or not seed.removeprefix("seed-").isdigit():
+    if not has_seed or re.fullmatch("(seed-)?[0-9]{1,19}", seed) is None:
         raise UsageError(
             f"cannot read the run {name!r}", allowed="  A run is written <digest>/<seed>, as `headstart runs` lists it."
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from headstart.data.tokenisation import Truncation
 from headstart.losses import LossConfig
+from headstart.stored_names import require_part
+from headstart.training.trainer_fields import NEUTRAL, refuse_owned
 
 WIDTHS = ("8bit", "4bit")
 """Of a quantised backbone."""
@@ -21,6 +23,9 @@ class TrainerOverride:
     field: str
     value: bool | int | float | str
     stage: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse_owned(self.field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +74,12 @@ class TrainingConfig:
     device: str = "cpu"
     overrides: tuple[TrainerOverride, ...] = ()
     privacy: PrivacyConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.attention is not None:
+            require_part("`attention`", self.attention)  # A name with a slash is that of code on the hub.
+        if neutral := [each.field for each in self.overrides if each.field in NEUTRAL]:
+            raise ValueError(f"`trainer` {neutral[0]} changes no result and belongs to no experiment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

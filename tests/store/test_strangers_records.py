@@ -1,0 +1,124 @@
+"""Records of somebody else's store pass the checks of the command line, and nothing is written through a link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.errors import CheckpointError, DamageError
+from headstart.experiments.experiment import Experiment, StoredExperiment, TaskSource
+from headstart.registry import Spec
+from headstart.store.json_records import dump, load, read_record
+from headstart.store.layout import write_json
+from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
+from headstart.strategies.catalogue import build_strategy
+from headstart.strategies.strategy import Budget, Optimizer, StageOptimizers
+from headstart.training.config import TrainerOverride, TrainingConfig
+from tests.support.records import run_record, stage_record
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def stored_experiment() -> StoredExperiment:
+    """Return a small experiment as a store has it."""
+    rate = Optimizer(learning_rate=1e-4)
+    plan = build_strategy(Spec("finetune")).plan(Budget(num_steps=4), StageOptimizers(finetune=rate, probe=rate))
+    experiment = Experiment(
+        task="rows",
+        task_fingerprint="0" * 64,
+        model="tiny",
+        model_revision="xxh3:0",
+        head=Spec("native"),
+        strategy=Spec("finetune"),
+        adapter=None,
+        plan=plan,
+        training=TrainingConfig(),
+    )
+    return StoredExperiment(experiment=experiment, source=TaskSource(name="rows"))
+
+
+def overridden(name: str, value: object, stage: str | None = None) -> Change:
+    overrides = [{"field": name, "value": value, "stage": stage}]
+    return lambda values: values["experiment"]["training"].update(overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda v: v["experiment"]["plan"][0].update(name="x/../../../../TARGET"), "a stage's name is letters"),
+        (lambda v: v["experiment"]["plan"][0].update(name="/tmp/TARGET"), "a stage's name is letters"),
+        (lambda v: v["experiment"]["training"].update(attention="somebody/kernel"), "`attention` is letters"),
+        (overridden("output_dir", "/tmp/TARGET"), "`trainer` output_dir is set by headstart itself"),
+        (overridden("push_to_hub", True), "`trainer` push_to_hub is set by headstart itself"),
+        (overridden("hub_model_id", "a/b", "finetune"), "`trainer` hub_model_id is set by headstart itself"),
+        (overridden("report_to", "wandb"), "`trainer` report_to changes no result"),
+        (overridden("run_name", "x"), "`trainer` run_name changes no result"),
+    ],
+)
+def test_an_experiment_of_somebody_else_is_held_to_what_the_command_line_takes(
+    change: Change, said: str, tmp_path: Path
+) -> None:
+    values = dump(stored_experiment())
+    assert load(StoredExperiment, values, tmp_path / "experiment.json") == stored_experiment()
+    change(values)
+    write_json(tmp_path / "experiment.json", values)
+    with pytest.raises(CheckpointError, match=said) as error:
+        read_record(StoredExperiment, tmp_path / "experiment.json")
+    assert str(error.value).startswith(str(tmp_path / "experiment.json"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"experiment_digest": "../victim"}, "an experiment's digest is letters"),
+        ({"experiment_digest": "/etc"}, "an experiment's digest is letters"),
+        ({"seed": -1}, "a seed is a whole number from 0"),
+        ({"seed": 2**63}, "a seed is a whole number from 0|integer"),
+        ({"reported_split": "\0"}, "a split's name has 1 to 200 bytes"),
+        ({"stages": [dump(stage_record()) | {"name": "../../x"}]}, "a stage's name is letters"),
+    ],
+)
+def test_a_record_names_nothing_outside_its_folder(changes: dict[str, Any], said: str) -> None:
+    values = dump(run_record()) | changes
+    for stage in values["stages"]:
+        stage.pop("schema_version", None)
+    with pytest.raises(CheckpointError, match=said):
+        load(RunRecord, values, Path("run.json"))
+
+
+def test_what_the_command_line_takes_is_taken() -> None:
+    TrainingConfig(attention="sdpa", overrides=(TrainerOverride(field="optim", value="sgd"),))
+
+
+@pytest.mark.parametrize("where", ["digest", "digest/seed-0", "digest/seed-0/1-probe", "digest/seed-0/.lock"])
+def test_nothing_is_written_through_a_link(where: str, tmp_path: Path) -> None:
+    store, outside = LocalStore(tmp_path / "store"), tmp_path / "outside"
+    store.mark()
+    outside.mkdir()
+    kept = outside / ".tmp-kept"
+    kept.write_text("mine")
+    link = store.root / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+    with pytest.raises(DamageError, match=f"{link} is damaged: it is a link"), store.claim("digest", 0):
+        pass
+    assert [path.name for path in outside.iterdir()] == [".tmp-kept"]
+
+
+def test_a_store_behind_a_link_is_a_store(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "disk")
+    with LocalStore(tmp_path / "store").claim("digest", 0) as is_ours:
+        assert is_ours
+
+
+def test_a_record_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(CheckpointError, match="a pipe"):
+        read_record(RunRecord, tmp_path / "run.json")
