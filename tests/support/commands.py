@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -46,6 +47,7 @@ def call(
     cache: Path | None = None,
     seconds: float = HANGS_AFTER,
     kill_after: float | None = None,
+    environment: dict[str, str] | None = None,
 ) -> Outcome:
     """Call `headstart` in a folder.
 
@@ -56,10 +58,11 @@ def call(
         cache: the folder of what can be made again; by default the tests' own.
         seconds: the call is stopped after this time.
         kill_after: seconds after which the call is killed, as by `kill -9`.
+        environment: what its environment has beside this process's.
     """
     reader, writer = CONTEXT.Pipe(duplex=False)
-    environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}"}
-    environment |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    own = {"PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}", "COLUMNS": "200"}
+    environment = {**os.environ, **own, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **(environment or {})}
     if cache is not None:
         environment["HEADSTART_CACHE"] = str(cache)
     process = CONTEXT.Process(target=_run, args=(writer, environment, folder, tuple(map(str, arguments)), before))
@@ -95,6 +98,9 @@ def _run(
     os.dup2(writer.fileno(), 1)
     os.dup2(writer.fileno(), 2)
     writer.close()
+    # The ones of the process that this one was forked from may remember a place in a file.
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8", line_buffering=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ |= environment

@@ -1,7 +1,7 @@
 """Every state in which `kill -9` can leave a folder, taken from one undisturbed call.
 
-A process that is killed leaves on disk what its file operations so far have made of it: what it still holds in memory is
-lost, and the system drops its locks. So the folder is copied just before each operation that changes it (opening for
+A killed process leaves on disk what its file operations so far have made of it: what it holds in memory is lost,
+and the system drops its locks. So the folder is copied just before each operation that changes it (opening for
 writing, flushing, renaming, removing, making a folder), and a call on such a copy finds what it would find after a kill
 at that instant. Compared with killing one call for every operation, this takes one call instead of n.
 """
