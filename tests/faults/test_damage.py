@@ -32,7 +32,7 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
     return {
         "predict": ("predict", "m", made.table, "--out", "out.csv", "-q"),
         "evaluate": ("evaluate", "m", made.table, "-q"),
-        "doctor": ("doctor", "m", made.table),
+        "doctor": ("doctor", "m"),
         "verify model": ("verify", "m"),
         "report": ("report", "s", "--format", "json"),
         "page": ("report", "s", "--out", "out.html"),

@@ -28,7 +28,7 @@ def call_of(verb: str, made: Made, table: Path) -> tuple[object, ...]:
     return {
         "predict": ("predict", "m", table, "--out", "out.csv", "-q"),
         "evaluate": ("evaluate", "m", table, "-q"),
-        "doctor": ("doctor", "m", table),
+        "doctor": ("doctor", "m"),
         "verify model": ("verify", "m"),
         "fit from": ("fit", table, "--model", "m", "--out", "out", "--strategy", "finetune", *SHORT),
         "fit": ("fit", table, "--model", made.base, "--out", "out", "--strategy", "finetune", *SHORT),
