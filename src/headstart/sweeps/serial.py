@@ -16,7 +16,7 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
 from headstart.process_state import process_state_kept
-from headstart.store.declared import declare_axis
+from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
@@ -68,23 +68,31 @@ class SerialExecutor:
 
     def _try(self, run: Run) -> RunRecord | None:
         """Return the run's record, or None while another process has it."""
-        digest = run.experiment.digest
-        with self.store.claim(digest, run.seed) as claimed:
+        # A store of finished runs may be on a disk that cannot be written to.
+        if (done := self._ended(run)) is not None:
+            return done
+        with self.store.claim(run.experiment.digest, run.seed) as claimed:
             if not claimed:
                 self.listener(SweepEvent(kind=Event.ELSEWHERE, run=run))
                 return None
-            done = self.store.record(digest, run.seed)
-            if done is not None and done.status is not RunStatus.ERROR:
-                self.listener(SweepEvent(kind=Event.SKIPPED, run=run, record=done))
+            if (done := self._ended(run)) is not None:
                 return done
             self.listener(SweepEvent(kind=Event.STARTED, run=run))
-            record = self._run(run)
+            record = replace(with_declared(self.store, self._run(run)), varied=str(run.varied or ""))
             if record.status is RunStatus.FINISHED:
                 self.store.finish(record)
             else:
                 self.store.fail(record)
             self.listener(SweepEvent(kind=Event.ENDED, run=run, record=record))
             return record
+
+    def _ended(self, run: Run) -> RunRecord | None:
+        """Return the record of a run that is not to be done again."""
+        done = self.store.record(run.experiment.digest, run.seed)
+        if done is None or done.status is RunStatus.ERROR:
+            return None
+        self.listener(SweepEvent(kind=Event.SKIPPED, run=run, record=done))
+        return done
 
     def _run(self, run: Run) -> RunRecord:
         """Run and return the record, also of a run that failed."""
