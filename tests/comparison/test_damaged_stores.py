@@ -35,7 +35,6 @@ from headstart.training.config import TrainingConfig
 from tests.support.stores import fail, make_record
 
 
-
 def experiment_of(label: str) -> Experiment:
     name, _, adapter = label.partition("(")
     return Experiment(
@@ -193,7 +192,7 @@ class TestDamageIsNamedWhereTheVerdictStands:
         assert answer.sentence == "7 runs of eh_ft(lora) left out: seed-0/run.json: its bytes changed."
         for name, text in formats(report, tmp_path).items():
             assert "left out: 7 runs are damaged" in text, name
-            assert "eh_ft(lora)" in text, name
+            assert "eh_ft(lora)" in text.replace("\\_", "_"), name
         (line,) = [each for each in csv.DictReader(as_csv(report).splitlines()) if each["label"] == "eh_ft(lora)"]
         assert (line["n"], line["num_damaged"], line["verdict"], line["experiment_digest"]) == ("0", "7", "", EH_FT)
         plan = plan_seeds(Frame.from_store(store.root), 0.01)
@@ -220,7 +219,7 @@ class TestDamageIsNamedWhereTheVerdictStands:
         for digest in (FINETUNE, EH_FT, LP_FT):
             for seed in range(7):
                 flip(store.run_folder(digest, seed).run_json)
-        with pytest.raises(UsageError, match="seed-0/run.json: its bytes changed; the run does not count") as raised:
+        with pytest.raises(UsageError, match=r"seed-0/run\.json: its bytes changed; the run does not count") as raised:
             read_report(store.root)
         assert f"... and {21 - MOST_NAMED} more that are damaged" in str(raised.value)
 

@@ -69,7 +69,7 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed) is None]
+        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed, warns=False) is None]
         if open_runs:
             print(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
             print(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)

@@ -11,11 +11,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import NewerError, UsageError
+from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import Damage
 from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
+from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, remove, write_json
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import damaged_for_reports, finish_run
@@ -23,6 +23,7 @@ from headstart.store.run_reading import read_run, read_run_of_any_schema
 from headstart.store.schema import SCHEMA_VERSION
 
 KIND = "headstart store"
+FILES_OF_A_RUN = (".json", ".parquet")
 MOST_DIGITS = 20
 """Of a seed in the name of a folder."""
 _log = logging.getLogger(__name__)
@@ -108,14 +109,14 @@ class LocalStore:
         record = self.record(digest, seed)
         return record is not None and record.status is RunStatus.FINISHED
 
-    def record(self, digest: str, seed: int) -> RunRecord | None:
-        """Return how a run ended, None when it has not or, after a logged warning, when its record is damaged.
+    def record(self, digest: str, seed: int, *, warns: bool = True) -> RunRecord | None:
+        """Return how a run ended; None when it has not, or when its record is damaged, which is logged if it `warns`.
 
         Raises:
             NewerError: if a newer headstart wrote the record.
         """
         reading = read_run(self.run_folder(digest, seed), digest, seed)
-        for damage in reading.damages:
+        for damage in reading.damages if warns else ():
             _log.warning("%s; the run does not count", damage)
         return None if reading.record is None else self._completed(reading.record, {})
 
@@ -185,10 +186,13 @@ class LocalStore:
         return self.root / digest / "experiment.json"
 
     def write_experiment(self, digest: str, experiment: Any) -> None:
-        """Store what an experiment is, a dataclass; what is there already stays: equal digests mean equal results."""
+        """Store what an experiment is, a dataclass; what is there and whole stays: equal digests mean equal results."""
         path = self.experiment_json(digest)
-        if not path.is_file():
+        try:
+            read_record(type(experiment), path)
+        except (FileNotFoundError, CheckpointError):
             self.mark()
+            remove(path)
             write_record(path, experiment)
 
     def read_experiment(self, kind: type[T], digest: str) -> T:
@@ -256,6 +260,12 @@ def _seed(folder: Path) -> int | None:
 
 
 def _remove_leftovers(folder: RunFolder) -> None:
-    """Remove what a killed process was writing; the caller holds the claim, so nobody else writes here."""
+    """Remove what a killed process was writing, and folders where files of ours belong.
+
+    The caller holds the claim, so nobody else writes here.
+    """
+    for path in folder.folder.iterdir():
+        if path.suffix in FILES_OF_A_RUN and path.is_dir():
+            remove(path)
     for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
         path.unlink(missing_ok=True)

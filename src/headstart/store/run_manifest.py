@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import DamageError
-from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, require_whole
+from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
 from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder, json_text, write_text
 from headstart.store.metrics_log import METRICS_FILE
@@ -48,6 +48,11 @@ def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) ->
 def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
     """Return what is wrong with some files of a finished run; one of an older headstart has no checksums."""
     return check_manifest(folder.folder, _names(folder, paths))
+
+
+def has_checksums(folder: RunFolder) -> bool:
+    """Return whether checksums were recorded of a run, finished or not; older headstarts recorded none."""
+    return (folder.folder / MANIFEST_FILE).exists()
 
 
 def damaged_for_reports(folder: RunFolder) -> list[Damage]:
