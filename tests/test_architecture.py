@@ -22,7 +22,7 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs", "hardware", "cache"),
+    ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
@@ -42,7 +42,19 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklearn", "pandas", "pyarrow", "datasets")
 NO_TORCH_PARTS = (
-    *("errors", "process_state", "registry", "seeding", "option", "losses", "kinds", "costs", "metrics", "cache"),
+    *(
+        "errors",
+        "process_state",
+        "registry",
+        "seeding",
+        "option",
+        "losses",
+        "kinds",
+        "costs",
+        "metrics",
+        "cache",
+        "manifest",
+    ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )
 TORCH_MODULES = (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import (
+    DamageError,
     DataError,
     DataFault,
     DivergedError,
@@ -25,6 +26,7 @@ ERRORS = (
     NewerError(Path("run.json"), 4, 3),
     DivergedError(stage="finetune", step=7, detail="NaN"),
     InvariantError("x"),
+    DamageError(Path("run.json"), "its bytes changed", remedy="  r"),
 )
 
 

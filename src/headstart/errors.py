@@ -131,6 +131,20 @@ class CheckpointError(HeadstartError):
     """A saved file or pretrained checkpoint is damaged, foreign or not what its record says."""
 
 
+class DamageError(CheckpointError):
+    """A file on a disk is not as it was written: bytes changed, are missing, or are of something else.
+
+    Attributes:
+        path: of the file.
+        what: is wrong with it.
+        remedy: what to do.
+    """
+
+    def __init__(self, path: Path, what: str, *, remedy: str = "") -> None:
+        self.path, self.what, self.remedy = path, what, remedy
+        super().__init__("\n".join(part for part in (f"{path} is damaged: {what}", remedy) if part))
+
+
 class NewerError(UsageError):
     """A file that a newer headstart wrote: not damaged, but not to be read here."""
 

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 Restore = Callable[[], None]
 
@@ -37,6 +38,21 @@ class _Lock:
 
 
 _LOCK = _Lock()
+
+_IN_USE: WeakKeyDictionary[object, threading.Lock] = WeakKeyDictionary()
+"""What several threads use in turn, each with a lock of its own."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_IN_USE.clear)
+
+
+@contextmanager
+def in_turn(thing: object) -> Iterator[None]:
+    """Let no other thread use a thing inside the block, such as a tokenizer, which each call changes for itself.
+
+    It is for short blocks: who predicts waits here for who predicts with the same model, not for a training.
+    """
+    with _IN_USE.setdefault(thing, threading.Lock()):
+        yield
 
 
 @contextmanager

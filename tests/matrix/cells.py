@@ -34,6 +34,8 @@ ONE_LAYER = {"top_k": "top_k:layers=1", "reinit": "reinit:layers=1"}
 OTHER_THAN_LORA = {"xlnet": "lora:targets=all_linear"}
 """What strategies take where LoRA's default targets are refused."""
 ADAPTER_STRATEGIES = tuple(name for name in STRATEGIES if build_strategy(Spec(name)).takes_adapter)
+FITTED = ("linear_probe:fit", "lp_ft:fit", "eh_ft:refit", "contrastive")
+"""What fits a head: one linear map, which the native head of most architectures is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,11 @@ class Cell:
     architecture: str
     strategy: str
     adapter: str | None
+    head: str = "native"
 
     def __str__(self) -> str:
-        return "-".join(part for part in (self.architecture, self.strategy, self.adapter) if part)
+        head = self.head if self.head != "native" else None
+        return "-".join(part for part in (self.architecture, self.strategy, self.adapter, head) if part)
 
 
 def adapter_cells() -> Iterator[Cell]:
@@ -61,6 +65,15 @@ def strategy_cells() -> Iterator[Cell]:
         lora = OTHER_THAN_LORA.get(architecture, "lora")
         for strategy in STRATEGIES:
             yield Cell(architecture, strategy, lora if strategy in ADAPTER_STRATEGIES else None)
+
+
+def fitted_cells() -> Iterator[Cell]:
+    """Yield every strategy that fits a head, with our linear head, on every architecture of texts."""
+    for architecture in TEXTS:
+        lora = OTHER_THAN_LORA.get(architecture, "lora")
+        for strategy in FITTED:
+            takes_adapter = build_strategy(Spec.parse(strategy)).takes_adapter
+            yield Cell(architecture, strategy, lora if takes_adapter else None, head="linear")
 
 
 def other_cells() -> Iterator[Cell]:
@@ -113,11 +126,12 @@ def outcome(cell: Cell, folder: Path) -> str | None:
 
 def choices_of(cell: Cell, folder: Path, **options: Any) -> Options:
     """Return the options of a short run; `options` are further ones by name."""
-    strategy = ONE_LAYER.get(cell.strategy, cell.strategy)
-    fraction = 0.25 if build_strategy(Spec.parse(strategy)).has_first_stage else None
-    return tiny_choices(
-        checkpoint(cell.architecture, folder), strategy, cell.adapter, steps=12, stage1_fraction=fraction, **options
-    )
+    name = ONE_LAYER.get(cell.strategy, cell.strategy)
+    strategy = build_strategy(Spec.parse(name))
+    usual: dict[str, Any] = {"head": Spec.parse(cell.head)}
+    usual |= {"steps": 12} if strategy.takes_updates else {"steps": None, "batch_size": None}
+    usual |= {"stage1_fraction": 0.25 if strategy.has_first_stage else None}
+    return tiny_choices(checkpoint(cell.architecture, folder), name, cell.adapter, **(usual | options))
 
 
 def _pretrain(cell: Cell) -> None:

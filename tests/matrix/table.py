@@ -9,11 +9,13 @@ from pathlib import Path
 
 from tests.matrix.cells import (
     ADAPTERS,
+    FITTED,
     IMAGES_AND_AUDIO,
     OTHER_THAN_LORA,
     TEXTS,
     Cell,
     adapter_cells,
+    fitted_cells,
     other_cells,
     strategy_cells,
 )
@@ -27,11 +29,12 @@ Outcomes = dict[str, dict[str, str | None]]
 
 
 def measure(outcome: Callable[[Cell], str | None]) -> dict[str, Outcomes]:
-    """Return the outcomes of all cells, each found once: adapters and strategies by architecture."""
+    """Return the outcomes of all cells, each found once: adapters, strategies and fitted heads by architecture."""
     outcome = functools.cache(outcome)
     return {
         "adapters": _by_architecture([*adapter_cells(), *other_cells()], lambda cell: str(cell.adapter), outcome),
         "strategies": _by_architecture(strategy_cells(), lambda cell: cell.strategy, outcome),
+        "fitted": _by_architecture(fitted_cells(), lambda cell: cell.strategy, outcome),
     }
 
 
@@ -46,9 +49,10 @@ def _by_architecture(
 
 def _by_cell(found: Mapping[str, Outcomes]) -> dict[Cell, str | None]:
     """Return each combination's outcome once: EH-FT with LoRA stands in both tables."""
-    adapters, strategies = found["adapters"], found["strategies"]
+    adapters, strategies, fitted = found["adapters"], found["strategies"], found["fitted"]
     in_first = {cell: adapters[cell.architecture][str(cell.adapter)] for cell in (*adapter_cells(), *other_cells())}
-    return in_first | {cell: strategies[cell.architecture][cell.strategy] for cell in strategy_cells()}
+    in_second = {cell: strategies[cell.architecture][cell.strategy] for cell in strategy_cells()}
+    return in_first | in_second | {cell: fitted[cell.architecture][cell.strategy] for cell in fitted_cells()}
 
 
 def write(found: Mapping[str, Outcomes]) -> None:
@@ -101,6 +105,13 @@ def page(found: Mapping[str, Outcomes]) -> str:
             + ".",
             "",
             *_table(strategies, TEXTS, tuple(next(iter(strategies.values()))), reasons),
+            "",
+            "## Fitted heads",
+            "",
+            "Strategies that fit a head by a convex problem, with our `linear` head: the native head of most "
+            "architectures has a hidden layer of its own.",
+            "",
+            *_table(found["fitted"], TEXTS, FITTED, reasons),
             "",
             "## Reasons",
             "",

@@ -13,10 +13,12 @@ from headstart.strategies.catalogue import STRATEGIES
 from tests.matrix.cells import (
     ADAPTER_STRATEGIES,
     ADAPTERS,
+    FITTED,
     TEXTS,
     Cell,
     adapter_cells,
     choices_of,
+    fitted_cells,
     other_cells,
     outcome,
     refusal,
@@ -36,6 +38,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def written(cell: Cell) -> str | None:
     """Return what the committed tables say of a cell."""
     found = read()
+    if cell.strategy in FITTED and cell.head == "linear":
+        return found["fitted"][cell.architecture][cell.strategy]
     if cell.adapter is not None:
         reason = found["adapters"][cell.architecture].get(cell.adapter)
         if reason is not None or cell.strategy == "pretrain_head":
@@ -51,6 +55,7 @@ def slices() -> Iterator[Cell]:
     for number, strategy in enumerate(STRATEGIES):
         adapter = OWN_ADAPTERS[number % 4] if strategy in ADAPTER_STRATEGIES else None
         yield Cell(TEXTS[(number * 5) % len(TEXTS)], strategy, adapter)
+    yield from list(fitted_cells())[:: len(FITTED) + 1][: len(FITTED)]
 
 
 def everything() -> Iterator[Cell]:
@@ -59,6 +64,7 @@ def everything() -> Iterator[Cell]:
     for cell in (
         *adapter_cells(),
         *strategy_cells(),
+        *fitted_cells(),
         *other_cells(),
         *(Cell(a, s, own) for a in TEXTS for s in ADAPTER_STRATEGIES for own in OWN_ADAPTERS),
     ):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.errors import UsageError
+from headstart.manifest import write_manifest
 from headstart.store.layout import TEMPORARY_PREFIX, flush_to_disk
 
 
@@ -17,7 +18,7 @@ from headstart.store.layout import TEMPORARY_PREFIX, flush_to_disk
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `folder` for a block to fill; afterwards it is renamed to `folder`.
 
-    When the block raises, nothing of it is left.
+    Before that it gets the checksums of all its files. When the block raises, nothing of it is left.
 
     Raises:
         UsageError: if `folder` is there already and not empty, or a file.
@@ -28,6 +29,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        write_manifest(temporary)
         for path in temporary.rglob("*"):
             if path.is_file():
                 flush_to_disk(path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from headstart.errors import UsageError
+from headstart.process_state import in_turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,7 +49,9 @@ def encode(
 
 def unpadded(tokenizer: PreTrainedTokenizerBase, columns: Columns, **options: Any) -> Any:
     """Return a tokenizer's answer, without padding and attention mask; `options` are further ones of its call."""
-    return tokenizer(*columns, padding=False, return_attention_mask=False, verbose=False, **options)
+    # A fast tokenizer notes down how this call truncates, and then reads the texts: another call may come between.
+    with in_turn(tokenizer):
+        return tokenizer(*columns, padding=False, return_attention_mask=False, verbose=False, **options)
 
 
 def model_inputs(tokenizer: PreTrainedTokenizerBase, encoded: Mapping[str, Any]) -> Features:
@@ -72,7 +75,7 @@ def require_fast(tokenizer: PreTrainedTokenizerBase, purpose: str) -> None:
 
 def num_tokens(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[int]:
     """Return the length of each text in tokens, without special ones."""
-    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+    encoded = unpadded(tokenizer, [texts], add_special_tokens=False)
     return [len(ids) for ids in encoded["input_ids"]]
 
 

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from headstart.errors import UsageError
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.option import check_types, options_of, read_options
+from headstart.process_state import alone
 from headstart.search.options import SearchOptions
 
 GROUPS = (ModelOptions, MethodOptions, TrainingOptions, SearchOptions)
@@ -62,7 +63,9 @@ def read_seed(random_state: Any) -> int:
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(NUM_SEEDS))
     if random_state is None or isinstance(random_state, np.random.RandomState):
-        return int(check_random_state(random_state).randint(NUM_SEEDS))
+        # A training in another thread has the global generator at numbers of its own, and sets it back at its end.
+        with alone():
+            return int(check_random_state(random_state).randint(NUM_SEEDS))
     raise UsageError(
         f"`random_state` was given as {random_state!r}",
         allowed="  It is a whole number, a generator of NumPy, or None, which draws from NumPy's global one.",

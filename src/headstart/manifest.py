@@ -1,0 +1,226 @@
+"""What a finished folder holds: the size and the checksum of each file, so that a bit that changed is found."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import xxhash
+
+from headstart.errors import DamageError
+
+MANIFEST_FILE = "checksums.json"
+KIND = "headstart manifest"
+SCHEMA_VERSION = 1
+MOST_BYTES = 1 << 26
+"""Of a manifest: more than a hundred thousand files."""
+_BLOCK_BYTES = 1 << 20
+
+Listener = Callable[[int], None]
+"""Is told how many bytes were checked since the last call."""
+
+
+def bytes_checksum(content: bytes) -> str:
+    """Return the checksum of some bytes: XXH3, 128 bits, which finds accidents and not forgeries."""
+    return xxhash.xxh3_128_hexdigest(content)
+
+
+def file_checksum(path: Path, listener: Listener | None = None) -> str:
+    """Return the checksum of a file's bytes, read in blocks.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    whole, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while num_bytes := file.readinto(block):
+            whole.update(block[:num_bytes])
+            if listener is not None:
+                listener(num_bytes)
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file that is not as it was written, and what is wrong with it."""
+
+    file: Path
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """The size of a file in bytes, and its checksum."""
+
+    size: int
+    checksum: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileMark:
+        """Return that of a file as it is now."""
+        return cls(path.stat().st_size, file_checksum(path))
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> FileMark:
+        """Return that of a file with this content."""
+        return cls(len(content), bytes_checksum(content))
+
+    def damage(self, path: Path, listener: Listener | None = None) -> str:
+        """Return what is wrong with a file that should have this mark; "" where nothing is."""
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return "it is no file any more"
+            if status.st_size != self.size:
+                return f"{status.st_size} bytes instead of {self.size}"
+            return "" if file_checksum(path, listener) == self.checksum else "its bytes changed"
+        except FileNotFoundError:
+            return "it is missing"
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of a folder by their names in it (with `/`), but for the manifest itself and names with a dot first."""
+
+    files: Mapping[str, FileMark]
+
+    @classmethod
+    def of(cls, folder: Path) -> Manifest:
+        """Return that of a folder as it is now."""
+        return cls({name: FileMark.of(folder / name) for name in sorted(file_names(folder))})
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all files."""
+        return sum(mark.size for mark in self.files.values())
+
+    def damages(
+        self, folder: Path, names: Collection[str] | None = None, listener: Listener | None = None
+    ) -> Iterator[Damage]:
+        """Yield what is wrong with the files of a folder; `names` are those to look at, None for all.
+
+        A name that the manifest does not have is one without a checksum: wrong where there is such a file.
+        """
+        for name in self.files if names is None else names:
+            mark, path = self.files.get(name), folder / name
+            what = mark.damage(path, listener) if mark else "it was not there when the folder was finished"
+            if what and (mark or os.path.lexists(path)):
+                yield Damage(path, what)
+
+    def present(self, folder: Path) -> Manifest:
+        """Return it without the files that the folder does not have."""
+        return Manifest({name: mark for name, mark in self.files.items() if os.path.lexists(folder / name)})
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder, whole or not at all."""
+        files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
+        values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".tmp-{secrets.token_hex(4)}-{MANIFEST_FILE}"
+        try:
+            with temporary.open("wb") as file:
+                file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, folder / MANIFEST_FILE)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """Return the manifest of a folder; None where it has none: an older headstart wrote it, or it is unfinished.
+
+        Raises:
+            DamageError: if the manifest itself is damaged.
+        """
+        path = folder / MANIFEST_FILE
+        if not os.path.lexists(path):
+            return None
+        try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+                raise DamageError(path, "it should be a small file")
+            return cls._from_json(json.loads(path.read_bytes().decode()))
+        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            raise DamageError(path, str(error) or "it is not what headstart writes") from error
+
+    @classmethod
+    def _from_json(cls, values: Any) -> Manifest:
+        if values["kind"] != KIND or values["schema_version"] > SCHEMA_VERSION:
+            raise ValueError("it is not a manifest that this headstart reads")
+        found = cls({_inside(name): FileMark(int(size), str(mark)) for name, (size, mark) in values["files"].items()})
+        if found._checksum() != values["checksum"]:
+            raise ValueError("its own checksum differs")
+        return found
+
+    def _checksum(self) -> str:
+        """Return the checksum of the manifest's own content, so that a changed bit in it is not taken for a file's."""
+        lines = (f"{name}\n{mark.size}\n{mark.checksum}\n" for name, mark in sorted(self.files.items()))
+        return bytes_checksum("".join(lines).encode())
+
+
+def write_manifest(folder: Path) -> None:
+    """Write down the size and the checksum of all files of a folder: the last thing that is written to it."""
+    Manifest.of(folder).write(folder)
+
+
+def check_manifest(
+    folder: Path, names: Collection[str] | None = None, listener: Listener | None = None
+) -> list[Damage]:
+    """Return what is wrong with the files of a finished folder, or with its manifest.
+
+    Args:
+        folder: one without a manifest has nothing to be held to.
+        names: of the files that are going to be read; None for all.
+        listener: is told how far the check is.
+    """
+    try:
+        found = Manifest.read(folder)
+    except DamageError as error:
+        return [Damage(error.path, error.what)]
+    return [] if found is None else list(found.damages(folder, names, listener))
+
+
+def require_whole(folder: Path, names: Collection[str] | None = None, *, remedy: str = "") -> None:
+    """Refuse a finished folder whose files are not as they were written; `names` are those that are read.
+
+    Raises:
+        DamageError: names the files.
+    """
+    found = check_manifest(folder, names)
+    if found:
+        others = "".join(f"\n{each}" for each in found[1:])
+        raise DamageError(found[0].file, found[0].what + others, remedy=remedy)
+
+
+def file_names(folder: Path) -> Iterator[str]:
+    """Yield the names of all files in a folder that its manifest has."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            inside = (Path(root) / name).relative_to(folder).as_posix()
+            if not name.startswith(".") and inside != MANIFEST_FILE and (folder / inside).is_file():
+                yield inside
+
+
+def _inside(name: str) -> str:
+    """Return a name that stays in its folder.
+
+    Raises:
+        ValueError: if it leads out.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
+        raise ValueError(f"it names {name!r}, which is not in its folder")
+    return name
