@@ -158,7 +158,7 @@ def test_a_terminal_gets_a_table_that_lives(runs: list[Run], monkeypatch: pytest
     def terminal(**_: object) -> Console:
         return Console(file=stream, force_terminal=True, width=100, height=40, color_system=None, highlight=False)
 
-    monkeypatch.setattr("headstart.cli.display.Console", terminal)
+    monkeypatch.setattr("headstart.cli.display.TextConsole", terminal)
     with sweep_display(runs, quiet=False) as listener:
         for run in runs:
             listener(SweepEvent(kind=Event.STARTED, run=run))

@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headstart.artifacts.new_folder import require_empty
 from headstart.cli.comparing import announce_rows
+from headstart.cli.console import TextConsole
 from headstart.cli.display import sweep_display
 from headstart.cli.fitting import print_result
-from headstart.cli.flags import error_in_flags
+from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
+from headstart.cli.plain_text import say
 from headstart.comparison.formats import plural
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
@@ -32,7 +33,7 @@ from headstart.search.options import SearchOptions
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
-from headstart.sweeps.fitting import working_store
+from headstart.sweeps.fitting import way_on, working_store
 
 REPORT_SUFFIX = ".report.html"
 
@@ -60,13 +61,13 @@ def run_search(
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
     store = LocalStore(working_store(out))
 
-    def say(sentence: str) -> None:
+    def announce(sentence: str) -> None:
         if not silent:
-            print(sentence, file=sys.stderr)
+            say(sentence, file=sys.stderr)
 
     if not silent:
-        announce_rows(trials.data, Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
-        say(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
+        announce_rows(trials.data, TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
+        announce(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
     search = Search(
         trials=trials,
         store=store,
@@ -74,39 +75,38 @@ def run_search(
         executor_for=executor_of_search(
             options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)
         ),
-        say=say,
+        say=announce,
         asked_head=options.model.head,
         only_native=asked.plain_folder,
     )
     with says_what_is_kept(store.root):
         best = search.find()
         if best.failed is not None:
-            print(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
-            print(error_in_flags(best.failed.error), file=sys.stderr)
-            print(f"What is finished is kept in {store.root}; call again to go on.", file=sys.stderr)
+            say(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
+            say(error_in_flags(best.failed.error), file=sys.stderr)
+            say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
         record = write_best(search, best, out)
-        facts = facts_of(search, best, record, out.name)
+        facts = facts_of(search, best, record, out)
         page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
         num_suspects = write_suspects(facts, suspects) if suspects is not None and not unjudged else None
         shutil.rmtree(store.root)
     if suspects is not None and unjudged:
-        print(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
+        say(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
     if json:
         print(json_module.dumps(dump(record), indent=2))
         return
     _print_tried(best, record.metric)
-    print_result(record, out, quiet=quiet)
-    print(f"report: {page}")
-    if num_suspects is not None:
-        print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
+    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
+    print_result(record, out, quiet=quiet, beside=[f"report: {page}", *found])
 
 
 def _print_tried(best: Best, metric: str) -> None:
     """Print a line for each candidate, the best first, and why the winner was taken."""
-    table = Table("candidate", "trained by", metric, "folds", "seconds", box=None)
+    headings = ("candidate", "trained by", metric, "folds", "seconds")
+    table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
     found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
     for tried in found:
         score = "failed" if tried.score is None else written(metric, tried.score)
@@ -118,5 +118,5 @@ def _print_tried(best: Best, metric: str) -> None:
             str(len(tried.folds)),
             f"{tried.seconds:.0f}",
         )
-    Console(highlight=False).print(table)
-    print(best.result.reason)
+    TextConsole(highlight=False).print(table)
+    say(best.result.reason)

@@ -10,6 +10,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.output import next_line
+from headstart.cli.plain_text import say
 from headstart.cli.recipe import EXPECTED, recipe_defaults
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
@@ -124,4 +125,4 @@ def compare(
     )
     run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule, expected=expected)
     if not (quiet or as_json or smoke):
-        print(next_line("headstart", "report", store, "--out", "report.html"))
+        say(next_line("headstart", "report", store, "--out", "report.html"))

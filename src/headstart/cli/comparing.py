@@ -9,14 +9,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from headstart.cli.console import TextConsole
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.output import print_json
+from headstart.cli.plain_text import say
 from headstart.cli.training_plan import plan_line
 from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.formats import plural
-from headstart.comparison.frame import Frame, read_declared, read_varied
+from headstart.comparison.frame import Frame
 from headstart.comparison.report import build_report
 from headstart.data.examples import TaskData
 from headstart.data.unknown_tokens import count_unknown, token_notes
@@ -28,6 +30,8 @@ from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.values import as_json
+from headstart.store.damage import StoreDamage
+from headstart.store.declared import read_designs
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
@@ -67,10 +71,10 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed) is None]
+        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed, warns=False) is None]
         if open_runs:
-            print(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
-            print(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)
+            say(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
+            say(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)
     is_settled = not sweep.columns.choose_rates
     with says_what_is_kept(store_path), sweep_display(runs, quiet=silent, is_settled=is_settled) as listener:
         plans = [stage for run in runs for stage in run.experiment.plan]
@@ -90,19 +94,20 @@ def run_comparison(
 def _print_smoke(runs: list[Run], records: list[RunRecord]) -> None:
     for run, record in zip(runs, records, strict=True):
         steps = ", ".join(f"{stage.name} {plural(stage.num_steps, 'update')}" for stage in record.stages)
-        print(f"{record.status}: {run}" + (f" ({steps})" if steps else ""))
+        say(f"{record.status}: {run}" + (f" ({steps})" if steps else ""))
 
 
 def _print_results(
     records: list[RunRecord], store: LocalStore, expected: tuple[ExpectedScore, ...], *, json: bool
 ) -> None:
-    digests = {record.experiment_digest for record in records}
-    frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
+    designs = read_designs(store, records)
+    damage = StoreDamage(files=store.damaged_beside(records), designs=designs.lost)
+    frame = Frame.from_records(records, declared=designs.looks, varied=designs.axes, damage=damage)
     report = build_report(frame, store)
     if json:
         print_json(as_json(report))
         return
-    console = Console(highlight=False)
+    console = TextConsole(highlight=False)
     console.print(as_rich(report.table))
     for sentence in answer_lines(report):
         console.print(Text(sentence))
@@ -112,7 +117,7 @@ def _print_results(
 
 def announce(runs: list[Run], cache: RunDataCache) -> None:
     """Say what is about to run and on what, on stderr."""
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
+    console = TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False)
     for source in dict.fromkeys(run.source for run in runs):
         announce_rows(cache.rows.of(source), console)
         for line in _token_lines(next(run for run in runs if run.source == source), cache):
@@ -215,9 +220,7 @@ def _cut(run: Run) -> str:
 def _exit_on_errors(records: list[RunRecord]) -> None:
     errors = [record for record in records if record.status is RunStatus.ERROR]
     for record in errors:
-        print(
-            f"failed: {record.task} {record.label} seed {record.seed}: {error_in_flags(record.error)}", file=sys.stderr
-        )
+        say(f"failed: {record.task} {record.label} seed {record.seed}: {error_in_flags(record.error)}", file=sys.stderr)
     if errors:
-        print(f"{len(errors)} of {len(records)} runs failed; the same command tries them again", file=sys.stderr)
+        say(f"{len(errors)} of {len(records)} runs failed; the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

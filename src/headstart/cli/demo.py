@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.plain_text import say
 from headstart.registry import Spec
 
 TEXT = """\
@@ -45,7 +46,7 @@ def demo(
     from headstart.sweeps.plan import Sweep
 
     if not quiet:
-        print(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), file=sys.stderr)
+        say(TEXT.format(fraction=STAGE1_FRACTION, epochs=EPOCHS), file=sys.stderr)
     sweep = Sweep(
         model=ModelOptions(head=HEAD),
         columns=ComparedMethods(strategies=STRATEGIES, adapters=(Spec("lora"),), stage1_fraction=(STAGE1_FRACTION,)),
@@ -55,4 +56,4 @@ def demo(
     )
     run_comparison(sweep, open_session(), store, quiet=quiet, json=False)
     write_html(read_report(store), out)
-    print(f"Report: {out.resolve()}")
+    say(f"Report: {out.resolve()}")

@@ -21,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from headstart.cli.console import TextConsole
 from headstart.cli.flags import error_in_flags
 from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.comparison.formats import duration, last_line
@@ -46,7 +47,7 @@ def sweep_display(runs: Sequence[Run], *, quiet: bool, is_settled: bool = True) 
     if quiet:
         yield lambda event: None
         return
-    console = Console(file=sys.stderr, highlight=False)
+    console = TextConsole(file=sys.stderr, highlight=False)
     clock = _Clock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs})
     standings = Standings(runs if is_settled else ())
     if not console.is_terminal:
@@ -73,7 +74,7 @@ def sweep_display(runs: Sequence[Run], *, quiet: bool, is_settled: bool = True) 
 @contextmanager
 def row_display(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Show how many rows of a file are done; yields the listener (rows done, rows in all)."""
-    console = Console(file=sys.stderr)
+    console = TextConsole(file=sys.stderr)
     if quiet or not console.is_terminal:
         yield lambda done, total: None
         return

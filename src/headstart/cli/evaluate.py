@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from headstart.cli import options
+from headstart.cli.console import TextConsole
 from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
+from headstart.cli.plain_text import say
 from headstart.cli.scores import class_table, constant_text
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
@@ -84,14 +85,14 @@ def evaluate(
 
 def _print(found: Scores, source: str) -> None:
     for name, score in found.scores.items():
-        print(f"{name}: {written(name, score)}")
-    print(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
+        say(f"{name}: {written(name, score)}")
+    say(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
     if found.classes:
-        Console(highlight=False, markup=False).print(class_table(found.classes))
+        TextConsole(highlight=False, markup=False).print(class_table(found.classes))
     for note in found.notes:
-        print(in_flags(note))
+        say(in_flags(note))
     if found.num_truncated:
         were = "was" if found.num_truncated == 1 else "were"
-        print(f"{rows_text(found.num_truncated)} {were} longer than the model reads and lost tokens")
+        say(f"{rows_text(found.num_truncated)} {were} longer than the model reads and lost tokens")
     if found.is_degenerate:
-        print("every answer is the same, or as good as the same: these numbers say nothing about the model")
+        say("every answer is the same, or as good as the same: these numbers say nothing about the model")

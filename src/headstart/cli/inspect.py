@@ -9,6 +9,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
+from headstart.cli.plain_text import say
 from headstart.experiments.options import TaskOptions
 from headstart.tables.file_options import CUTTING, FileOptions
 
@@ -56,7 +57,7 @@ def inspect(
         return
     print_data_report(report)
     if out is not None:
-        print(f"Page: {out.resolve()}")
+        say(f"Page: {out.resolve()}")
 
 
 def _tokenizer(model: str) -> PreTrainedTokenizerBase:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headstart.cli.plain_text import say
+
 KEPT = ("run.json", "stage.json", "checkpoint.json", "*.parquet")
 """Files whose presence says that something is finished: a run, a stage, updates of a stage, answers."""
 
@@ -18,7 +20,7 @@ def says_what_is_kept(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if any(next(folder.rglob(pattern), None) for pattern in KEPT):
-            print(f"What is finished is kept in {folder}: the same command again goes on from there.", file=sys.stderr)
+            say(f"What is finished is kept in {folder}: the same command again goes on from there.", file=sys.stderr)
         else:
-            print("Nothing was finished yet: the same command again begins anew.", file=sys.stderr)
+            say("Nothing was finished yet: the same command again begins anew.", file=sys.stderr)
         raise

@@ -19,6 +19,7 @@ from headstart.cli.flags import flags_of, in_flags
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
 from headstart.cli.output import fitted, write_any_text
+from headstart.cli.plain_text import say
 from headstart.cli.plan import plan
 from headstart.cli.predict import predict
 from headstart.cli.report import report
@@ -42,7 +43,7 @@ class Verbs(typer.core.TyperGroup):
         except HeadstartError as error:
             verb = self.get_command(context, context.invoked_subcommand or "")
             said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
-            print(fitted(said, sys.stderr), file=sys.stderr)
+            say(fitted(said, sys.stderr), file=sys.stderr)
             sys.exit(error.exit_code)
 
 
@@ -66,7 +67,7 @@ for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs,
 
 def _print_version(is_wanted: bool) -> None:
     if is_wanted:
-        print(f"headstart {__version__}")
+        say(f"headstart {__version__}")
         raise typer.Exit
 
 
@@ -87,5 +88,5 @@ def main() -> None:
         app()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            print("headstart: interrupted", file=sys.stderr)
+            say("headstart: interrupted", file=sys.stderr)
         raise

@@ -5,11 +5,14 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import logging
 import shlex
 import shutil
 import sys
 import textwrap
 from typing import TextIO
+
+from headstart.cli.plain_text import NOT_SHOWN, PlainFormatter
 
 DRAWN = {
     "\N{FULL BLOCK}": "#",
@@ -36,6 +39,8 @@ def write_any_text() -> None:
     """Have standard output and error write every text: what their encoding lacks is drawn or escaped."""
     codecs.register_error(DRAWING, lambda error: _replaced(error, DRAWN))
     codecs.register_error(ESCAPING, lambda error: _replaced(error, {}))
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=DRAWING)
@@ -44,7 +49,8 @@ def write_any_text() -> None:
 def print_json(text: str) -> None:
     """Print JSON as it is; characters that the output's encoding lacks are escaped as JSON has it."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.rstrip("\n").encode(encoding, ESCAPING).decode(encoding))
+    shown = NOT_SHOWN.sub(lambda found: json.dumps(found.group())[1:-1], text.rstrip("\n"))
+    print(shown.encode(encoding, ESCAPING).decode(encoding))
 
 
 def fitted(text: str, stream: TextIO) -> str:

@@ -31,8 +31,7 @@ def plan(
 
     [bold]Example[/]: headstart plan runs --difference 0.5
     """
-    from rich.console import Console
-
+    from headstart.cli.console import TextConsole
     from headstart.store.local import existing_store
 
     existing_store(store)  # Before the numbers' packages are imported.
@@ -48,7 +47,7 @@ def plan(
     if as_json:
         print_json(plan_json(planned))
         return
-    console = Console(highlight=False)
+    console = TextConsole(highlight=False)
     for task in dict.fromkeys(row.task for row in planned.rows):
         console.print(_table(planned, task))
         console.print()

@@ -13,6 +13,7 @@ from headstart.cli import options
 from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
+from headstart.cli.plain_text import say
 from headstart.tables.file_options import READING, FileOptions
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ def predict(
 
 def _print(written: Written, out: Path) -> None:
     resumed = f", {written.num_resumed} of them from a call that was stopped" if written.num_resumed else ""
-    print(f"{rows_text(written.num_rows)}{resumed}: {out}")
+    say(f"{rows_text(written.num_rows)}{resumed}: {out}")
     for note in written.notes:
-        print(in_flags(note))
+        say(in_flags(note))
     if written.num_incomplete:
         lack = "lacks" if written.num_incomplete == 1 else "lack"
-        print(f"{rows_text(written.num_incomplete)} {lack} a text and got no answer")
+        say(f"{rows_text(written.num_incomplete)} {lack} a text and got no answer")
     if written.num_truncated:
         were = "was" if written.num_truncated == 1 else "were"
-        print(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
+        say(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
     if written.num_without_label:
-        print(f"{rows_text(written.num_without_label)} got no label: no class was as probable as not")
+        say(f"{rows_text(written.num_without_label)} got no label: no class was as probable as not")

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
+from headstart.cli.console import TextConsole
 from headstart.cli.flags import in_flags
 from headstart.errors import shortened
 
@@ -31,7 +32,7 @@ def list_table(first: str, *others: str) -> Table:
 
 def print_model_report(report: ModelReport, console: Console | None = None) -> None:
     """Print what a model is made of; without a console to standard output."""
-    console = console or Console(highlight=False)
+    console = console or TextConsole(highlight=False)
     for table in (_facts(report), _head(report), _adapters(report)):
         console.print(table)
         console.print()
@@ -39,7 +40,7 @@ def print_model_report(report: ModelReport, console: Console | None = None) -> N
 
 def print_data_report(report: DataReport) -> None:
     """Print what a task's rows are like."""
-    console = Console(highlight=False)
+    console = TextConsole(highlight=False)
     classes = f" into {len(report.classes)} classes" if report.classes else ""
     columns = ", ".join((*report.text_columns, *report.choice_columns))
     console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)

@@ -9,13 +9,16 @@ from typing import Any
 import typer
 
 from headstart.cli.session import is_task
-from headstart.errors import UsageError, for_each, unknown_name
+from headstart.errors import DamageError, UsageError, for_each, unknown_name
 from headstart.experiments.resolved_loss import WEIGHTS
 from headstart.option import split_list
+from headstart.safe_files import read_text
 from headstart.tables.paths import ADDRESS, HUB_PREFIX
 
 SUFFIXES = (".yaml", ".yml")
 FILE, EVALUATE_ON, VARY, TRAINER = "file", "evaluate_on", "vary", "trainer"
+MOST_BYTES, MOST_VALUES = 1 << 20, 100_000
+"""Of a recipe."""
 EXPECTED = "headstart.expected"
 """Where a call's context keeps what its recipe expects to come out."""
 Place = Callable[[Path, str], str]
@@ -52,12 +55,34 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UsageError(f"no such recipe: {path}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.safe_load(read_text(path, most_bytes=MOST_BYTES))
+        num_values = _num_values(values, {})
+    except yaml.YAMLError as error:
         raise UsageError(f"the recipe {path} is not YAML: {error}") from error
+    except DamageError as error:
+        raise UsageError(f"the recipe {path} cannot be read: {error.what}") from error
+    except RecursionError as error:
+        raise UsageError(
+            f"the recipe {path} is nested too deeply", allowed="  It is written `option: value`, one a line."
+        ) from error
+    if num_values > MOST_VALUES:
+        raise UsageError(
+            f"the recipe {path} holds {num_values:,} values, those that `*` repeats counted each time",
+            allowed=f"  At most {MOST_VALUES:,} are read.",
+        )
     if not isinstance(values, dict):
         raise UsageError(f"the recipe {path} holds no options", allowed="  It is written `option: value`, one a line.")
     return {str(name): value for name, value in values.items()}
+
+
+def _num_values(value: Any, counted: dict[int, int]) -> int:
+    """Return how many values are in one as it is written out: what a file repeats by its name is one object."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in counted:
+        inner = (*value, *value.values()) if isinstance(value, dict) else value
+        counted[id(value)] = 1 + sum(_num_values(each, counted) for each in inner)
+    return counted[id(value)]
 
 
 def _in_own_names(path: Path, values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

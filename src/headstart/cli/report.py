@@ -11,6 +11,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.output import print_json
+from headstart.cli.plain_text import as_text, say
 from headstart.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,13 +89,13 @@ def report(
         elif chosen is Format.JSON:
             print_json(text)
         else:
-            print(text, end="")
+            print(as_text(text) if sys.stdout.isatty() else text, end="")
     if out is not None:
-        print(f"report: {out}")
+        say(f"report: {out}")
     if figures is not None:
         from headstart.reports.figures.figure_files import write_report_figures
 
-        print(
+        say(
             f"figures: {len(write_report_figures(found, figures))} files in {figures}",
             file=sys.stderr if out is None else sys.stdout,
         )

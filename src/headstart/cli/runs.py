@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.plain_text import say
 from headstart.metrics import written
 
 
@@ -16,8 +17,7 @@ def runs(
     store: Annotated[Path, typer.Argument(help=options.STORE_HELP)] = Path("runs"), as_json: options.AsJson = False
 ) -> None:
     """List the runs of a store: how each ended, its score, and the name that `export` takes, which ends in the seed."""
-    from rich.console import Console
-
+    from headstart.cli.console import TextConsole
     from headstart.cli.printing import list_table
     from headstart.comparison.formats import plural
     from headstart.store.json_records import dump
@@ -39,5 +39,5 @@ def runs(
             "" if score is None else written(record.metric, score),
             f"{record.seconds:.0f}",
         )
-    Console(highlight=False, markup=False).print(table)
-    print(f"{plural(len(records), 'run')} in {store}")
+    TextConsole(highlight=False, markup=False).print(table)
+    say(f"{plural(len(records), 'run')} in {store}")

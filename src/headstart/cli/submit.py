@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.plain_text import say
 from headstart.errors import UsageError
 
 
@@ -76,13 +77,13 @@ def submit(
             cache,
             batch_size=batch_size,
             precision=precision,
-            announce=lambda part: None if is_quiet else print(f"answering {part.file.name}", file=sys.stderr),
+            announce=lambda part: None if is_quiet else say(f"answering {part.file.name}", file=sys.stderr),
         )
     if as_json:
         print(json.dumps({"out": str(out), "files": [str(part) for part in parts], "lacking": wanted.lacking}))
         return
     for part in parts:
-        print(part)
+        say(part)
     if wanted.lacking:
-        print(wanted.lacking)
-    print(f"archive: {out}")
+        say(wanted.lacking)
+    say(f"archive: {out}")

@@ -16,8 +16,7 @@ def tasks(as_json: options.AsJson = False) -> None:
 
     A task without training rows is for `--evaluate-on`: models of a task with the same labels are scored on it.
     """
-    from rich.console import Console
-
+    from headstart.cli.console import TextConsole
     from headstart.cli.printing import list_table
     from headstart.tasks.catalogue import TASKS
 
@@ -28,7 +27,7 @@ def tasks(as_json: options.AsJson = False) -> None:
     table = list_table("task", "what it reads -> answers; metrics; rows; licence")
     for task in known:
         table.add_row(task.name, _in_lines(task))
-    Console(highlight=False, markup=False).print(table)
+    TextConsole(highlight=False, markup=False).print(table)
 
 
 def _in_lines(task: Task) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from headstart.errors import UsageError, unknown_name
+from headstart.errors import DamageError, UsageError, unknown_name
 from headstart.kinds.cells import same_name
 from headstart.kinds.kind import Kind
 from headstart.losses import LOSSES, RAW, CrossEntropy, LossConfig, Scale
 from headstart.registry import Spec
+from headstart.safe_files import read_json_value
 from headstart.tasks.task import Task
 
 WEIGHTS = ("none", "balanced")
@@ -100,9 +100,9 @@ def _read(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
             allowed="  Allowed: none, balanced, or a JSON file that holds an object of label: weight.",
         )
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path} is not JSON: {error}") from error
+        values = read_json_value(path)
+    except DamageError as error:
+        raise UsageError(f"{path} is not JSON: {error.what}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path} should hold an object of label: weight")
     own = {same_name(label): label for label in labels} | {label: label for label in labels}

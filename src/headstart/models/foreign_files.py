@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from headstart.errors import CheckpointError, UsageError
+from headstart.safe_files import read_json_value
 
 PICKLES = ("pytorch_model.bin", "*.pt", "*.bin")
 PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model."
@@ -71,9 +71,10 @@ def peft_adapter(folder: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_json_value(path)
+    except CheckpointError:
         values = {}
+    values = values if isinstance(values, dict) else {}
     return f"an adapter of peft's ({values.get('peft_type')}, of {values.get('base_model_name_or_path')})"
 
 

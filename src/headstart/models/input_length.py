@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+from headstart.errors import CheckpointError
 from headstart.models.source import ModelSource
 from headstart.models.text_config import text_config
+from headstart.safe_files import read_json_value
 
 POSITIONS_AFTER_PADDING = (
     "camembert",
@@ -63,7 +63,7 @@ def _said(tokenizer: PreTrainedTokenizerBase) -> int:
 def _said_for_sentences(source: ModelSource) -> int:
     """Return the length that a sentence encoder was made with; 0 where no file says it."""
     try:
-        said = json.loads((source.path / SENTENCE_FILE).read_text(encoding="utf-8")).get("max_seq_length")
-    except (OSError, ValueError, AttributeError):
+        said = read_json_value(source.path / SENTENCE_FILE).get("max_seq_length")
+    except (OSError, CheckpointError, AttributeError):
         return 0
     return said if isinstance(said, int) and said > 0 else 0

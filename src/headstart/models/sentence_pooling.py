@@ -9,7 +9,6 @@ Source: the code of sentence-transformers, `SentenceTransformer.load` and `Pooli
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from headstart.models.own_heads import BY_ARCHITECTURE, own_head
 from headstart.models.pooling import JOIN, Pooling, default_pooling, read_poolings
 from headstart.models.source import ModelSource
 from headstart.registry import Spec
+from headstart.safe_files import read_json_value
 
 MODULES, POOLING_CONFIG = "modules.json", "config.json"
 MODES = {
@@ -134,6 +134,6 @@ def _poolings(path: Path) -> tuple[Pooling, ...]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return read_json_value(path)
+    except FileNotFoundError as error:
         raise CheckpointError(f"{path} cannot be read: {error}") from error

@@ -23,7 +23,9 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
 
-from headstart.errors import UsageError
+from headstart.errors import DamageError, UsageError
+from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.safe_files import read_text
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -70,6 +72,7 @@ def read_model(model_class: Any, folder: Path, config: PretrainedConfig, **optio
     It is what its own weights are: transformers would put an adapter that lies beside them onto it once more.
     `model_class` is one of transformers' Auto classes or a class of ours, `options` are those of `from_pretrained`.
     """
+    require_own_shards(folder)
     _forget_code(config)
     model, info = model_class.from_pretrained(
         folder,
@@ -97,6 +100,7 @@ def untrained_model(config: PretrainedConfig) -> PreTrainedModel:
 
 def _refuse_needed_code(folder: Path) -> None:
     config, tokenizer = _json(folder / CONFIG), _json(folder / TOKENIZER_CONFIG)
+    require_bounded(folder, config)
     architecture = str(config.get("model_type"))
     if config.get("auto_map") and architecture not in CONFIG_MAPPING:
         raise _refusal(folder, CONFIG, config["auto_map"])
@@ -116,11 +120,17 @@ def _refusal(folder: Path, file: str, named: object) -> UsageError:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """Return what a file says; what cannot be read says nothing here, and transformers complains of it."""
+    """Return what a file says; what is no JSON says nothing here, and transformers complains of it.
+
+    Raises:
+        CheckpointError: if it is no small regular file, or nested too deeply.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = json.loads(read_text(path))
+    except (FileNotFoundError, ValueError):
         return {}
+    except RecursionError as error:
+        raise DamageError(path, "it is nested too deeply") from error
     return values if isinstance(values, dict) else {}
 
 

@@ -90,5 +90,5 @@ def _adapter(kind: type) -> Any:
         from pydantic import ConfigDict, TypeAdapter
 
         # A plain dataclass takes no configuration of its own; inside a list it takes the list's.
-        _ADAPTERS[kind] = TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]
+        _ADAPTERS[kind] = TypeAdapter(list[kind], config=ConfigDict(extra="forbid", allow_inf_nan=False))  # type: ignore[valid-type]
     return _ADAPTERS[kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from headstart.safe_files import json_value, read_bytes
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that start so are unfinished files of a killed process: nobody reads them."""
+
+MOST_BYTES = 1 << 26
+"""Of a record, far more than one has."""
 
 
 @contextmanager
@@ -83,6 +87,14 @@ def json_object(content: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is damaged: it should hold a JSON object")
     return values
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (not what it leads to), or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def file_part(name: str) -> str:

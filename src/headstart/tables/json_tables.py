@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.errors import DataFault
+from headstart.tables.bounded_bytes import MOST_DOCUMENT_BYTES
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
 from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character
@@ -119,7 +120,7 @@ def _scan(
     path: Path, options: FileOptions, chunk_rows: int, *, is_lines: bool, as_written: bool = False
 ) -> Iterator[Table]:
     tables = _Tables(path, RowReader(options.columns), as_written=as_written)
-    with text_lines(path, options) as lines:
+    with text_lines(path, options, MOST_DOCUMENT_BYTES) as lines:
         first, second = _next_written(lines), _next_written(lines)
         if second and _is_whole(first):
             texts = chain(_numbered(TextLines(path, io.StringIO(first + second, newline=""), "")), _numbered(lines))

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from headstart.errors import DataFault, UsageError
+from headstart.tables.bounded_bytes import MOST_LINE_BYTES, BoundError, bounded_bytes
 from headstart.tables.file_options import FileOptions
 from headstart.tables.magic import HEAD_BYTES, binary_kind
 
@@ -79,6 +80,8 @@ class TextLines(Iterator[str]):
             yield from lines
         except DAMAGED_GZIP as error:
             self.faults.append(DataFault(file=str(self.path), message=f"is a damaged or truncated gzip file: {error}"))
+        except BoundError as error:
+            self.faults.append(DataFault(file=str(self.path), message=str(error)))
         except UnicodeError as error:
             self.add(f"is not {self._encoding}; give its `encoding` ({error})")
 
@@ -110,8 +113,10 @@ def _is_decoded(line: str) -> bool:
 
 
 @contextmanager
-def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
+def text_lines(path: Path, options: FileOptions, most_line_bytes: int = MOST_LINE_BYTES) -> Iterator[TextLines]:
     """Open a text file as lines; one in another encoding than UTF-8 has none, and a fault, unless it is named.
+
+    Lines end, with a fault, before one of more than `most_line_bytes`.
 
     Raises:
         UsageError: if the encoding is unknown.
@@ -125,7 +130,7 @@ def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
         raise UsageError(
             f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
         ) from None
-    with _binary(path) as binary:
+    with bounded_bytes(path, most_line_bytes) as binary:
         if said := _why_no_text(binary, options.encoding):
             lines = TextLines(path, (), "")
             lines.faults.append(DataFault(file=str(path), message=said))
@@ -136,21 +141,11 @@ def text_lines(path: Path, options: FileOptions) -> Iterator[TextLines]:
             yield TextLines(path, text, encoding)
 
 
-@contextmanager
-def _binary(path: Path) -> Iterator[io.BufferedReader]:
-    with path.open("rb") as plain:
-        if path.suffix.lower() == ".gz":
-            with gzip.open(plain) as unpacked:
-                yield io.BufferedReader(unpacked)
-        else:
-            yield plain
-
-
 def _why_no_text(binary: io.BufferedReader, encoding: str | None) -> str:
     """Return why bytes are no text in this encoding, None for UTF-8; "" where they may be."""
     try:
         head = binary.peek(HEAD_BYTES)
-    except DAMAGED_GZIP:
+    except (*DAMAGED_GZIP, BoundError):
         return ""
     mark = next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
     if encoding is None and mark is not None:

@@ -1,0 +1,74 @@
+"""A model folder's JSON cannot ask for more than its weights fill, nor name files outside of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headstart.errors import HeadstartError, UsageError
+from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.models.without_code import read_config
+
+BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidden_layers": 12, "num_labels": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("num_hidden_layers", 10_000_000, "num_hidden_layers is 10,000,000"),
+        ("vocab_size", 2_000_000_000, "vocab_size is 2,000,000,000"),
+        ("num_labels", 2_000_000_000, "num_labels is 2,000,000,000"),
+        ("vocab_size", 100_000_000, "hidden_size is 768 and vocab_size is 100,000,000"),
+        ("hidden_size", 40_000, "hidden_size is 40,000"),
+        ("max_position_embeddings", 100_000_000, "max_position_embeddings is 100,000,000"),
+        ("_attn_implementation", "somebody/kernel", "code on the hub"),
+        ("attn_implementation", "somebody/kernel:run", "code on the hub"),
+        ("text_config", {"n_layer": 5_000}, "n_layer is 5,000"),
+    ],
+)
+def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
+    name: str, value: object, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(BERT | {name: value}))
+    with pytest.raises(UsageError, match=said):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        BERT,
+        {"hidden_size": 4096, "vocab_size": 32_000, "intermediate_size": 14_336, "num_hidden_layers": 32},
+        {"d_model": 1024, "d_ff": 4096, "vocab_size": 250_112, "num_layers": 24, "_attn_implementation": "sdpa"},
+        {"hidden_size": 768, "max_position_embeddings": 131_072, "rope_theta": 10_000_000, "bos_token_id": 2**40},
+    ],
+)
+def test_published_sizes_are_taken(config: dict[str, object], tmp_path: Path) -> None:
+    require_bounded(tmp_path, config)
+
+
+def test_larger_weights_allow_larger_matrices(tmp_path: Path) -> None:
+    config = {"hidden_size": 8192, "vocab_size": 256_000}
+    with pytest.raises(UsageError, match="fill no such matrix"):
+        require_bounded(tmp_path, config)
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(1 << 30)
+    require_bounded(tmp_path, config)
+
+
+@pytest.mark.parametrize("name", ["../x/pytorch_model.bin", "/etc/passwd", "pytorch_model.bin", "../x.safetensors", 7])
+def test_an_index_names_shards_of_its_own_folder(name: object, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
+    require_own_shards(tmp_path)
+    path.write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": name}}))
+    with pytest.raises(UsageError, match=r"index\.json names"):
+        require_own_shards(tmp_path)
+
+
+def test_nested_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"a":' * 100_000)
+    with pytest.raises(HeadstartError, match="nested too deeply"):
+        read_config(tmp_path)

@@ -1,0 +1,55 @@
+"""A small file that unpacks to a giant, or a line without an end, is refused before memory is taken."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from headstart.tables import bounded_bytes
+from headstart.tables.file_options import AS_GUESSED
+from headstart.tables.reading import read_table
+from headstart.tables.text_lines import text_lines
+
+
+def test_one_endless_cell_in_a_packed_table_is_refused_within_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_bytes, "FREE_BYTES", 1 << 20)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\n" + b"a" * (64 << 20) + b",x\n", 9))
+    tracemalloc.start()
+    table = read_table(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [fault.message for fault in table.faults][:1] == [
+        "unpacks to more than 200 times its size; where it is to be so, unpack it and give the unpacked file"
+    ]
+    assert peak < 64 << 20
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_line_without_an_end_is_refused(name: str, tmp_path: Path) -> None:
+    content = b"text,label\n" + bytes(range(97, 123)) * 100_000 + b",x\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with text_lines(path, AS_GUESSED, 1 << 20) as lines:
+        assert list(lines) == ["text,label\n"]
+        assert [fault.message for fault in lines.pop_faults()] == ["has a line of more than 1 MiB: is it a table?"]
+
+
+def test_a_table_of_ordinary_lines_is_read_as_before(tmp_path: Path) -> None:
+    rows = "".join(f"text {number},{number % 2}\n" for number in range(50_000))
+    (tmp_path / "a.csv").write_text("text,label\n" + rows)
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(("text,label\n" + rows).encode()))
+    plain, packed = read_table(tmp_path / "a.csv"), read_table(tmp_path / "b.csv.gz")
+    assert plain.num_rows == packed.num_rows == 50_000
+    assert plain.columns == packed.columns
+    assert not (*plain.faults, *packed.faults)
+
+
+def test_a_device_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").symlink_to("/dev/zero")
+    assert [fault.message for fault in read_table(tmp_path / "a.csv").faults][:1] == ["cannot be read: it is no file"]
