@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
 from headstart.manifest import Damage
 from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, read_record, write_record
@@ -204,11 +205,14 @@ class LocalStore:
             CheckpointError: if the file is damaged.
         """
         path = self.experiment_json(digest)
-        if not path.is_file():
-            raise UsageError(
-                f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
-            )
-        return read_record(kind, path)
+        if os.path.lexists(path) or any(path.parent.glob("seed-*")):
+            try:
+                return read_record(kind, path)
+            except FileNotFoundError as error:
+                raise DamageError(path, "it is missing") from error
+        raise UsageError(
+            f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
+        )
 
     @property
     def _marker(self) -> Path:

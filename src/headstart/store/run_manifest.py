@@ -55,6 +55,11 @@ def has_checksums(folder: RunFolder) -> bool:
     return (folder.folder / MANIFEST_FILE).exists()
 
 
+def was_finished(folder: RunFolder) -> bool:
+    """Return whether the checksum of a run's record was written, which comes right before the record itself."""
+    return folder.run_json.name in _recorded(folder)
+
+
 def damaged_for_reports(folder: RunFolder) -> list[Damage]:
     """Return what is wrong with the files of a finished run that reports read beside its record: none are weights."""
     try:

@@ -13,11 +13,12 @@ from headstart.metrics import ERRORS
 from headstart.store.json_records import read_record
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_files
+from headstart.store.run_manifest import damaged_files, was_finished
 
 LARGEST_SCORE = 1.0 + 1e-9
 """Of a score that is no error, either way; a correlation may be off by a rounding."""
 LARGEST_COUNT = 1 << 53
+GONE = "it is missing, though its checksum is there: it was removed, or a kill came just before it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ def read_run(folder: RunFolder, digest: str, seed: int) -> RunReading:
         NewerError: if a newer headstart wrote the record.
     """
     path = _record_path(folder)
-    return RunReading() if path is None else _read(folder, path, digest, seed)
+    if path is None:
+        return RunReading(damages=(Damage(folder.run_json, GONE),) if was_finished(folder) else ())
+    return _read(folder, path, digest, seed)
 
 
 def read_run_of_any_schema(folder: RunFolder, digest: str, seed: int) -> RunReading:
