@@ -7,6 +7,7 @@ from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.experiments.experiment import Run, StoredExperiment, source_checksum
+from headstart.store.damage import damage_of
 from headstart.store.layout import read_json
 from headstart.store.local import LocalStore
 from headstart.store.schema import SCHEMA_VERSION, schema_of
@@ -35,7 +36,7 @@ def find_run(store: LocalStore, name: str) -> Run:
     try:
         stored = store.read_experiment(StoredExperiment, digests[0])
     except CheckpointError as error:
-        raise DamageError(path, str(error).removeprefix(f"{path} is damaged: "), remedy=REMEDY) from error
+        raise DamageError(path, damage_of(error, path).what, remedy=REMEDY) from error
     if not is_in_place(store, digests[0]):
         raise DamageError(path, "it is not what its run was made by", remedy=REMEDY)
     return stored.run(digests[0], int(seed.removeprefix("seed-")))
