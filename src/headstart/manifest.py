@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -198,10 +198,18 @@ def require_whole(folder: Path, names: Collection[str] | None = None, *, remedy:
     Raises:
         DamageError: names the files.
     """
-    found = check_manifest(folder, names)
-    if found:
-        others = "".join(f"\n{each}" for each in found[1:])
-        raise DamageError(found[0].file, found[0].what + others, remedy=remedy)
+    refuse(check_manifest(folder, names), remedy=remedy)
+
+
+def refuse(damages: Sequence[Damage], *, remedy: str = "") -> None:
+    """Refuse what was found, if anything was.
+
+    Raises:
+        DamageError: names the files.
+    """
+    if damages:
+        others = "".join(f"\n{each}" for each in damages[1:])
+        raise DamageError(damages[0].file, damages[0].what + others, remedy=remedy)
 
 
 def file_names(folder: Path) -> Iterator[str]:

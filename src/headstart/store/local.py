@@ -12,11 +12,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, NewerError, UsageError
-from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
+from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
+from headstart.store.json_records import T, dump, read_record, write_record
+from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, json_text, read_json, write_json, write_text
 from headstart.store.older_records import Recorded, completed, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_files, finish_run
+from headstart.store.run_manifest import finish_run, is_whole
 from headstart.store.schema import SCHEMA_VERSION
 
 KIND = "headstart store"
@@ -145,11 +146,16 @@ class LocalStore:
         return self.root / digest / "experiment.json"
 
     def write_experiment(self, digest: str, experiment: Any) -> None:
-        """Store what an experiment is, a dataclass; what is there already stays: equal digests mean equal results."""
+        """Store what an experiment is, a dataclass; what is there already stays, as equal digests mean equal results.
+
+        A file whose bytes changed is written again.
+        """
         path = self.experiment_json(digest)
-        if not path.is_file():
+        if not path.is_file() or check_manifest(path.parent, [path.name]):
             self.mark()
-            write_record(path, experiment)
+            text = json_text(dump(experiment))
+            Manifest({path.name: FileMark.of_bytes(text.encode())}).write(path.parent)
+            write_text(path, text)
 
     def read_experiment(self, kind: type[T], digest: str) -> T:
         """Return what `write_experiment` stored, of the type `kind`.
@@ -164,6 +170,9 @@ class LocalStore:
             raise UsageError(
                 f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
             )
+        require_whole(
+            path.parent, [path.name], remedy="  Call `headstart compare` as before: it writes the file again."
+        )
         return read_record(kind, path)
 
     @property
@@ -224,10 +233,7 @@ def _finished(folder: RunFolder) -> RunRecord | None:
     """Return the record of a finished run; None, after a warning, when it is not the one that was written."""
     if not folder.run_json.exists():
         return None
-    damages = damaged_files(folder, [folder.run_json])
-    for damage in damages:
-        _log.warning("%s; the run does not count", damage)
-    return None if damages else _read_record(folder.run_json)
+    return _read_record(folder.run_json) if is_whole(folder, folder.run_json) else None
 
 
 def _read_record(path: Path) -> RunRecord | None:
