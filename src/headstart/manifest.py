@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ KIND = "headstart manifest"
 SCHEMA_VERSION = 1
 MOST_BYTES = 1 << 26
 """Of a manifest: more than a hundred thousand files."""
+COPY_AGAIN = (
+    "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`.\n"
+    "  If the change is yours, call `headstart verify` with `renew`: it takes the folder as it is."
+)
+"""What to do about a damaged model folder."""
 _BLOCK_BYTES = 1 << 20
 
 Listener = Callable[[int], None]
@@ -37,8 +43,10 @@ def file_checksum(path: Path, listener: Listener | None = None) -> str:
     Raises:
         OSError: if the file cannot be read.
     """
-    whole, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK_BYTES))
+    whole = xxhash.xxh3_128()
     with path.open("rb", buffering=0) as file:
+        # A store has many files of a few kilobytes, for which a whole block takes longer to make than to read.
+        block = memoryview(bytearray(max(1, min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size))))
         while num_bytes := file.readinto(block):
             whole.update(block[:num_bytes])
             if listener is not None:
@@ -133,6 +141,8 @@ class Manifest:
                 file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
                 file.flush()
                 os.fsync(file.fileno())
+            if (folder / MANIFEST_FILE).is_dir():
+                remove_damaged(folder / MANIFEST_FILE, folder)
             os.replace(temporary, folder / MANIFEST_FILE)
         finally:
             temporary.unlink(missing_ok=True)
@@ -210,6 +220,20 @@ def refuse(damages: Sequence[Damage], *, remedy: str = "") -> None:
     if damages:
         others = "".join(f"\n{each}" for each in damages[1:])
         raise DamageError(damages[0].file, damages[0].what + others, remedy=remedy)
+
+
+def remove_damaged(path: Path, folder: Path) -> None:
+    """Remove a damaged file of a folder, whatever it has become.
+
+    Raises:
+        DamageError: if a link leads to it that leaves the folder: what lies elsewhere is nothing of ours.
+    """
+    if not path.parent.resolve().is_relative_to(folder.resolve()):
+        raise DamageError(path, f"a link leads out of {folder}", remedy="  Remove the link, and call again.")
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def file_names(folder: Path) -> Iterator[str]:

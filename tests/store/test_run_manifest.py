@@ -11,7 +11,7 @@ from headstart.errors import DamageError
 from headstart.manifest import MANIFEST_FILE, Manifest, check_manifest
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
-from headstart.store.run_manifest import damaged_files, damaged_stage, finish_stage, refuse_files
+from headstart.store.run_manifest import damaged_files, damaged_stage, finish_stage, require_whole_files
 from tests.support.stores import make_record
 
 RECORD = make_record(experiment="abc")
@@ -107,17 +107,17 @@ def test_a_changed_digit_of_a_record_does_not_count(folder: RunFolder, caplog: p
     folder.run_json.write_text(folder.run_json.read_text().replace("0.75", "0.95"))
     with caplog.at_level(logging.WARNING):
         assert (store.records(), store.is_finished("abc", 0)) == ([], False)
-    assert f"{folder.run_json}: its bytes changed; it does not count" in caplog.text
+    assert f"{folder.run_json}: its bytes changed; the run does not count" in caplog.text
 
 
 def test_changed_predictions_of_a_finished_run_are_refused_with_the_way_on(folder: RunFolder) -> None:
     finish(folder)
     path = folder.predictions("test")
-    refuse_files(folder, damaged_files(folder, [path, folder.run_json]))
+    require_whole_files(folder, [path, folder.run_json])
     flip(path)
     assert [each.file for each in damaged_files(folder, [path])] == [path]
     with pytest.raises(DamageError) as caught:
-        refuse_files(folder, damaged_files(folder, [path]))
+        require_whole_files(folder, [path])
     assert str(caught.value).splitlines() == [
         f"{path} is damaged: its bytes changed",
         f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -141,11 +142,14 @@ def test_anything_else_is_refused(copy: Path, name: str) -> None:
 
 
 def test_a_stage_that_is_damaged_is_done_again(copy: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Of an unfinished run: the same bits come out, and all is whole again."""
+    """Of an unfinished run: the same bits come out, and all is whole again, whatever files have become."""
     store, run = LocalStore(copy / "store"), run_of(copy / "store")
     before = snapshot(run)
     (run / "run.json").unlink()
     flip(run / "1-probe" / "head.safetensors")
+    for path, make in ((run / "1-probe" / "metrics.jsonl", os.mkfifo), (run / "2-finetune" / "stage.json", os.mkdir)):
+        path.unlink()
+        make(path)
     SerialExecutor(store, RunOptions(keep_backbone=True)).execute([find_run(store, f"{run.parent.name}/0")])
     assert f"{run / '1-probe' / 'head.safetensors'}: its bytes changed; the stage is done again" in caplog.text
     assert verify(store.root).damages == ()

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.cli import options
+from headstart.manifest import COPY_AGAIN
 
 if TYPE_CHECKING:
     from headstart.sweeps.verify import Verification
 
 NUM_NAMED = 5
 REMEDIES = {
-    "store": "Remove the folder of each damaged run and call `headstart compare` as before: it is done again.",
-    "run": "Remove the folder and call `headstart compare` as before: the run is done again.",
-    "model folder": (
-        "Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`. "
-        "If the change is yours, `headstart verify --renew` takes the folder as it is."
-    ),
+    "store": "  Remove the folder of each damaged run and call `headstart compare` as before: it is done again.",
+    "run": "  Remove the folder and call `headstart compare` as before: the run is done again.",
+    "model folder": COPY_AGAIN.replace("`headstart verify` with `renew`", "`headstart verify --renew`"),
 }
 
 
@@ -74,7 +72,7 @@ def _print(found: Verification, path: Path, *, quiet: bool) -> None:
     files = f"{plural(found.num_files, 'file')}, {found.num_bytes / 1e6:,.1f} MB"
     if found.damages:
         print(f"{plural(len(found.damages), 'file')} of {path} damaged ({files} have a checksum)")
-        print(f"  {REMEDIES[found.kind]}")
+        print(REMEDIES[found.kind])
     elif not quiet:
         print(f"{path}: every byte is as it was written ({files})" if found.num_files else f"{path}: nothing to check")
     if found.without_checksums and not quiet:

@@ -11,7 +11,6 @@ from pathlib import Path
 from headstart.comparison.cells import Cell
 from headstart.store.local import LocalStore
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
-from headstart.store.run_manifest import is_whole
 
 MAX_POINTS_PER_STAGE = 120
 
@@ -50,8 +49,7 @@ def learning_curve(store: LocalStore, cell: Cell) -> LearningCurve | None:
     stages, first_step = [], 0
     for index, stage in enumerate(cell.finished[0].stages):
         folders = (store.run_folder(record.experiment_digest, record.seed) for record in cell.finished)
-        logs = [(folder, folder.stage_folder(index, stage.name) / METRICS_FILE) for folder in folders]
-        losses = [read_losses(path) for folder, path in logs if is_whole(folder, path)]
+        losses = [read_losses(folder.stage_folder(index, stage.name) / METRICS_FILE) for folder in folders]
         points = _over_seeds(losses, first_step)
         if points:
             stages.append(StageCurve(name=stage.name, first_step=first_step, points=_thin(points)))

@@ -22,7 +22,6 @@ from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
 from headstart.store.local import LocalStore
 from headstart.store.record import ON_OTHER_ROWS
-from headstart.store.run_manifest import is_whole
 
 NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
@@ -79,10 +78,7 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
 
     @cache
     def read(digest: str, seed: int) -> Answers | None:
-        folder = store.run_folder(digest, seed)
-        path = folder.predictions(rows)
-        if not is_whole(folder, path):
-            return None
+        path = store.run_folder(digest, seed).predictions(rows)
         return _read_predictions(path, group.num_evaluation_examples)
 
     scores = {row.experiment_digest: dict(row.scores) for row in group.rows}

@@ -20,6 +20,7 @@ from headstart.experiments.saved_adapters import keep_start
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.manifest import remove_damaged
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.layout import RunFolder, write_json
@@ -77,6 +78,7 @@ class StageRun:
         if damages and path.exists():
             for damage in damages:
                 _log.warning("%s; the stage is done again", damage)
+                remove_damaged(damage.file, self.run_folder.folder)
             return None
         stored = read_stored_stage(path)
         if stored is None:

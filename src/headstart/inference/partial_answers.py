@@ -16,7 +16,7 @@ import pyarrow.parquet
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.manifest import bytes_checksum
+from headstart.manifest import bytes_checksum, remove_damaged
 from headstart.store.layout import atomic_path, json_text, read_json, write_json
 
 SUFFIX = ".partial"
@@ -110,7 +110,7 @@ class PartialFolder:
             content = stream.getvalue().to_pybytes()
         with said_as_usage_errors(self.folder):
             for damaged in self.folder.glob(f"{_stem(chunk)}-*.parquet"):
-                _remove(damaged)
+                remove_damaged(damaged, self.folder)
             with atomic_path(self.folder / _name(chunk, content)) as temporary:
                 temporary.write_bytes(content)
 
@@ -208,11 +208,4 @@ def _checksum(values: dict[str, Any]) -> str:
 
 def _remove_pieces(partial: PartialFolder) -> None:
     for path in partial.folder.glob("answers-*.parquet"):
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+        remove_damaged(path, partial.folder)

@@ -17,7 +17,7 @@ from headstart.store.json_records import T, dump, read_record, write_record
 from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, json_text, read_json, write_json, write_text
 from headstart.store.older_records import Recorded, completed, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import finish_run, is_whole
+from headstart.store.run_manifest import damaged_files, finish_run
 from headstart.store.schema import SCHEMA_VERSION
 
 KIND = "headstart store"
@@ -233,7 +233,10 @@ def _finished(folder: RunFolder) -> RunRecord | None:
     """Return the record of a finished run; None, after a warning, when it is not the one that was written."""
     if not folder.run_json.exists():
         return None
-    return _read_record(folder.run_json) if is_whole(folder, folder.run_json) else None
+    damages = damaged_files(folder, [folder.run_json])
+    for damage in damages:
+        _log.warning("%s; the run does not count", damage)
+    return None if damages else _read_record(folder.run_json)
 
 
 def _read_record(path: Path) -> RunRecord | None:

@@ -6,18 +6,16 @@ whoever finds a record finds the checksums of all that it stands for.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import DamageError
-from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, refuse
+from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, remove_damaged, require_whole
 from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder, json_text, write_text
 
-PREDICTIONS, STAGE_FILE = "predictions.", "stage.json"
-_log = logging.getLogger(__name__)
+PREDICTIONS = "predictions."
 
 
 def finish_stage(folder: RunFolder, index: int, name: str, record: Any, *, is_last: bool) -> None:
@@ -46,44 +44,23 @@ def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) ->
     return [] if found is None else list(found.damages(folder.folder, list(filter(is_mine, found.files))))
 
 
-def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
-    """Return the names of the files that are there for good: where a record is missing, all that it stands for is not.
-
-    A call that was killed between the checksums and the record leaves a manifest that is ahead of the record.
-    """
-    unfinished = tuple(
-        name.removesuffix(STAGE_FILE)
-        for name in manifest.files
-        if name.endswith(f"/{STAGE_FILE}") and not (folder.folder / name).exists()
-    )
-    if unfinished:
-        unfinished += (PREDICTIONS,)
-    if not folder.run_json.exists():
-        unfinished += (folder.run_json.name,)
-    return [name for name in manifest.files if not name.startswith(unfinished)]
-
-
 def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
     """Return what is wrong with some files of a finished run; one of an older headstart has no checksums."""
     return check_manifest(folder.folder, _names(folder, paths))
 
 
-def is_whole(folder: RunFolder, path: Path) -> bool:
-    """Return whether a file of a finished run is as it was written; where it is not, a logged warning names it."""
-    damages = damaged_files(folder, [path])
-    for damage in damages:
-        _log.warning("%s; it does not count", damage)
-    return not damages
-
-
-def refuse_files(folder: RunFolder, damages: Sequence[Damage]) -> None:
-    """Refuse a finished run of which some files are not as they were written.
+def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
+    """Refuse files of a finished run that are not as they were written.
 
     Raises:
         DamageError: names the files.
     """
-    remedy = f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again."
-    refuse(damages, remedy=remedy)
+    require_whole(folder.folder, _names(folder, paths), remedy=done_again(folder))
+
+
+def done_again(folder: RunFolder) -> str:
+    """Return what to do about a damaged run that is finished."""
+    return f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again."
 
 
 def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str], bool]) -> None:
@@ -98,6 +75,8 @@ def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str
     }
     coming = {path.relative_to(folder.folder).as_posix(): FileMark.of_bytes(text.encode())}
     Manifest(kept | new | coming).write(folder.folder)
+    if path.is_dir():
+        remove_damaged(path, folder.folder)
     write_text(path, text)
 
 
@@ -122,3 +101,21 @@ def _is_of_a_stage(name: str) -> bool:
 
 def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:
     return [path.relative_to(folder.folder).as_posix() for path in paths]
+
+
+def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
+    """Return the names of the files that are there for good: where a record is missing, all that it stands for is not.
+
+    A call that was killed between the checksums and the record leaves a manifest that is ahead of the record.
+    """
+    record = folder.stage_json(0, "").name
+    unfinished = [
+        name.removesuffix(record)
+        for name in manifest.files
+        if name.endswith(f"/{record}") and not (folder.folder / name).exists()
+    ]
+    if unfinished:
+        unfinished.append(PREDICTIONS)
+    if not folder.run_json.exists():
+        unfinished.append(folder.run_json.name)
+    return [name for name in manifest.files if not name.startswith(tuple(unfinished))]

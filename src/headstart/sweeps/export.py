@@ -20,12 +20,13 @@ from headstart.experiments.stored_answers import StoredAnswers, read_answers
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
+from headstart.manifest import refuse
 from headstart.models.classifier import Classifier
 from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_files, damaged_stage, refuse_files
+from headstart.store.run_manifest import damaged_stage, done_again, require_whole_files
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
 from headstart.sweeps.card import write_card
@@ -115,7 +116,7 @@ def export_adapter(run: Run, store: LocalStore, out: Path) -> None:
     if not trained:
         raise UsageError(f"{run} trained no adapter")
     index, name = trained[-1], plan[trained[-1]].name
-    refuse_files(folder, damaged_stage(folder, index, name, is_last=False))
+    refuse(damaged_stage(folder, index, name, is_last=False), remedy=done_again(folder))
     with new_folder(out) as temporary:
         write_adapter(read_adapter(folder.stage_folder(index, name) / ADAPTER_FOLDER), temporary)
 
@@ -128,7 +129,7 @@ def _start_of_adapters(run: Run, folder: RunFolder) -> Path | None:
 
 def _require_whole_end(run: Run, folder: RunFolder) -> None:
     index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
-    refuse_files(folder, damaged_stage(folder, index, name, is_last=True))
+    refuse(damaged_stage(folder, index, name, is_last=True), remedy=done_again(folder))
 
 
 def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
@@ -155,7 +156,7 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
         return None
     folder = store.run_folder(run.experiment.digest, run.seed)
     path = folder.predictions(split)
-    refuse_files(folder, damaged_files(folder, [path]))
+    require_whole_files(folder, [path])
     return read_answers(path)
 
 
