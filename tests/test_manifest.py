@@ -19,7 +19,6 @@ from headstart.manifest import (
     bytes_checksum,
     check_manifest,
     file_checksum,
-    remove_damaged,
     require_whole,
     write_manifest,
 )
@@ -175,20 +174,6 @@ def test_a_manifest_names_nothing_outside_its_folder(folder: Path, name: str) ->
 def test_something_else_under_its_name_is_damage(folder: Path, content: bytes) -> None:
     (folder / MANIFEST_FILE).write_bytes(content)
     assert [each.file for each in check_manifest(folder)] == [folder / MANIFEST_FILE]
-
-
-def test_a_damaged_file_is_removed_whatever_it_is_but_nothing_behind_a_link(folder: Path, tmp_path: Path) -> None:
-    path = folder / "a/b/labels.json"
-    for change in (_make_folder, _make_fifo, _link_to("/dev/zero"), Path.unlink):
-        change(path)
-        remove_damaged(path, folder)
-        assert not os.path.lexists(path)
-        path.write_text("x")
-    shutil.move(folder / "a", tmp_path / "elsewhere")
-    (folder / "a").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DamageError, match="leads out of"):
-        remove_damaged(path, folder)
-    assert (tmp_path / "elsewhere/b/labels.json").exists()
 
 
 def test_files_that_were_left_behind_are_dropped_from_a_copy(folder: Path) -> None:

@@ -141,9 +141,10 @@ class Manifest:
                 file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
                 file.flush()
                 os.fsync(file.fileno())
-            if (folder / MANIFEST_FILE).is_dir():
-                remove_damaged(folder / MANIFEST_FILE, folder)
-            os.replace(temporary, folder / MANIFEST_FILE)
+            path = folder / MANIFEST_FILE
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -220,20 +221,6 @@ def refuse(damages: Sequence[Damage], *, remedy: str = "") -> None:
     if damages:
         others = "".join(f"\n{each}" for each in damages[1:])
         raise DamageError(damages[0].file, damages[0].what + others, remedy=remedy)
-
-
-def remove_damaged(path: Path, folder: Path) -> None:
-    """Remove a damaged file of a folder, whatever it has become.
-
-    Raises:
-        DamageError: if a link leads to it that leaves the folder: what lies elsewhere is nothing of ours.
-    """
-    if not path.parent.resolve().is_relative_to(folder.resolve()):
-        raise DamageError(path, f"a link leads out of {folder}", remedy="  Remove the link, and call again.")
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def file_names(folder: Path) -> Iterator[str]:

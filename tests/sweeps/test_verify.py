@@ -13,7 +13,7 @@ import pytest
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
-from headstart.manifest import MANIFEST_FILE, file_names
+from headstart.manifest import MANIFEST_FILE, Manifest, file_names
 from headstart.store.local import LocalStore
 from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
@@ -89,16 +89,32 @@ def test_a_record_of_another_place_is_named(copy: Path) -> None:
     moved = run.with_name("seed-1")
     shutil.copytree(run, moved)
     (found,) = verify(copy / "store").damages
-    assert (found.file, found.what) == (moved / "run.json", f"it is the record of {run.parent.name}/seed-0")
+    assert (found.file, found.what) == (moved / "run.json", "it is a record of another seed, 0")
 
 
-def remove_records(run: Path) -> None:
+def leave_unfinished(run: Path) -> None:
+    """Leave what a call leaves that was killed before the run was finished."""
     (run / "run.json").unlink()
+    written = Manifest.read(run)
+    assert written is not None
+    Manifest({name: mark for name, mark in written.files.items() if "/" in name or "predictions" in name}).write(run)
+
+
+def leave_a_stage_unfinished(run: Path) -> None:
+    leave_unfinished(run)
     (run / "2-finetune" / "stage.json").unlink()
     flip(run / "2-finetune" / "metrics.jsonl")
 
 
-@pytest.mark.parametrize("kill", [lambda run: (run / "run.json").unlink(), remove_records])
+def test_a_record_that_is_gone_is_named(copy: Path) -> None:
+    run = run_of(copy / "store")
+    (run / "run.json").unlink()
+    (found,) = verify(copy / "store").damages
+    assert (found.file, found.what) == (run / "run.json", "it is missing")
+    assert LocalStore(copy / "store").read()[1].runs[0].damages == (found,)
+
+
+@pytest.mark.parametrize("kill", [leave_unfinished, leave_a_stage_unfinished])
 def test_an_unfinished_run_is_no_damage_but_its_finished_stages_are_checked(
     copy: Path, kill: Callable[[Path], None]
 ) -> None:
@@ -145,7 +161,7 @@ def test_a_stage_that_is_damaged_is_done_again(copy: Path, caplog: pytest.LogCap
     """Of an unfinished run: the same bits come out, and all is whole again, whatever files have become."""
     store, run = LocalStore(copy / "store"), run_of(copy / "store")
     before = snapshot(run)
-    (run / "run.json").unlink()
+    leave_unfinished(run)
     flip(run / "1-probe" / "head.safetensors")
     for path, make in ((run / "1-probe" / "metrics.jsonl", os.mkfifo), (run / "2-finetune" / "stage.json", os.mkdir)):
         path.unlink()

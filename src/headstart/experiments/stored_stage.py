@@ -65,10 +65,7 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
 
 
 def _recorded_tensors(path: Path, expected: Digests) -> Tensors:
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DamageError(path, f"it cannot be read: {error}") from error
+    tensors = read_tensors(path)
     if digests(tensors) != dict(expected):
         raise DamageError(path, "its tensors are not those that its stage's record describes")
     return tensors
@@ -81,6 +78,18 @@ def read_stored_stage(path: Path) -> StoredStage | None:
         CheckpointError: if the file is damaged.
     """
     return read_record(StoredStage, path) if path.exists() else None
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        DamageError: if the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DamageError(path, str(error)) from error
 
 
 def save_tensors(tensors: Tensors, path: Path) -> None:

@@ -16,8 +16,8 @@ import pyarrow.parquet
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.manifest import bytes_checksum, remove_damaged
-from headstart.store.layout import atomic_path, json_text, read_json, write_json
+from headstart.manifest import bytes_checksum
+from headstart.store.layout import atomic_path, json_text, read_json, remove, write_json
 
 SUFFIX = ".partial"
 KEY_FILE, LOCK_FILE = "key.json", ".lock"
@@ -110,7 +110,7 @@ class PartialFolder:
             content = stream.getvalue().to_pybytes()
         with said_as_usage_errors(self.folder):
             for damaged in self.folder.glob(f"{_stem(chunk)}-*.parquet"):
-                remove_damaged(damaged, self.folder)
+                remove(damaged)
             with atomic_path(self.folder / _name(chunk, content)) as temporary:
                 temporary.write_bytes(content)
 
@@ -208,4 +208,4 @@ def _checksum(values: dict[str, Any]) -> str:
 
 def _remove_pieces(partial: PartialFolder) -> None:
     for path in partial.folder.glob("answers-*.parquet"):
-        remove_damaged(path, partial.folder)
+        remove(path)

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import DamageError
-from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, remove_damaged, require_whole
+from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
 from headstart.store.json_records import dump
-from headstart.store.layout import RunFolder, json_text, write_text
+from headstart.store.layout import RunFolder, json_text, remove, write_text
+from headstart.store.metrics_log import METRICS_FILE
 
-PREDICTIONS = "predictions."
+PREDICTIONS, STARTED = "predictions.", "started.json"
 
 
 def finish_stage(folder: RunFolder, index: int, name: str, record: Any, *, is_last: bool) -> None:
@@ -49,6 +50,20 @@ def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
     return check_manifest(folder.folder, _names(folder, paths))
 
 
+def has_checksums(folder: RunFolder) -> bool:
+    """Return whether checksums were recorded of a run, finished or not; older headstarts recorded none."""
+    return (folder.folder / MANIFEST_FILE).exists()
+
+
+def damaged_for_reports(folder: RunFolder) -> list[Damage]:
+    """Return what is wrong with the files of a finished run that reports read beside its record: none are weights."""
+    try:
+        found = Manifest.read(folder.folder)
+    except DamageError as error:
+        return [Damage(error.path, error.what)]
+    return [] if found is None else list(found.damages(folder.folder, list(filter(_is_for_reports, found.files))))
+
+
 def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
     """Refuse files of a finished run that are not as they were written.
 
@@ -76,7 +91,7 @@ def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str
     coming = {path.relative_to(folder.folder).as_posix(): FileMark.of_bytes(text.encode())}
     Manifest(kept | new | coming).write(folder.folder)
     if path.is_dir():
-        remove_damaged(path, folder.folder)
+        remove(path)
     write_text(path, text)
 
 
@@ -99,12 +114,16 @@ def _is_of_a_stage(name: str) -> bool:
     return "/" in name or name.startswith(PREDICTIONS)
 
 
+def _is_for_reports(name: str) -> bool:
+    return name == STARTED or name.startswith(PREDICTIONS) or name.endswith(f"/{METRICS_FILE}")
+
+
 def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:
     return [path.relative_to(folder.folder).as_posix() for path in paths]
 
 
 def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
-    """Return the names of the files that are there for good: where a record is missing, all that it stands for is not.
+    """Return the names of the files that are there for good: where a stage's record is missing, its files are not.
 
     A call that was killed between the checksums and the record leaves a manifest that is ahead of the record.
     """
@@ -116,6 +135,4 @@ def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
     ]
     if unfinished:
         unfinished.append(PREDICTIONS)
-    if not folder.run_json.exists():
-        unfinished.append(folder.run_json.name)
     return [name for name in manifest.files if not name.startswith(tuple(unfinished))]

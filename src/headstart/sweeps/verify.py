@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
-from headstart.experiments.experiment import StoredExperiment
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
-from headstart.store.json_records import read_record
 from headstart.store.layout import RunFolder, read_json
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord
 from headstart.store.run_manifest import finished_names
+from headstart.store.run_reading import read_run_of_any_schema
+from headstart.sweeps.stored_runs import is_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
 
@@ -142,13 +141,14 @@ def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Dama
         yield from _half_a_folder(path)
         return
     for folder in folders:
-        run = RunFolder(folder)
-        if folder.name.startswith("seed-") and run.run_json.is_file():
-            yield from _misplaced(run)
+        digest, seed = folder.absolute().parent.name, folder.name.removeprefix("seed-")
+        if folder.name.startswith("seed-") and seed.isdecimal():
+            yield from read_run_of_any_schema(RunFolder(folder), digest, int(seed)).damages
     if kind == STORE:
         for experiment in sorted(path.glob("*/experiment.json")):
             try:
-                read_record(StoredExperiment, experiment)
+                if not is_in_place(LocalStore(path), experiment.parent.name):
+                    yield Damage(experiment, "it describes another experiment than its folder is named after")
             except (CheckpointError, OSError) as error:
                 yield Damage(experiment, _words(error, experiment))
 
@@ -162,17 +162,6 @@ def _half_a_folder(path: Path) -> Iterator[Damage]:
                 yield Damage(path / MANIFEST_FILE, "it is missing: the folder is being written, or only half of it is")
         except CheckpointError as error:
             yield Damage(info, _words(error, info))
-
-
-def _misplaced(run: RunFolder) -> Iterator[Damage]:
-    try:
-        record = read_record(RunRecord, run.run_json)
-    except (CheckpointError, OSError) as error:
-        yield Damage(run.run_json, _words(error, run.run_json))
-        return
-    digest, seed = run.folder.absolute().parent.name, run.folder.name
-    if (record.experiment_digest, f"seed-{record.seed}") != (digest, seed):
-        yield Damage(run.run_json, f"it is the record of {record.experiment_digest}/seed-{record.seed}")
 
 
 def _words(error: Exception, path: Path) -> str:
