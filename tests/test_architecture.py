@@ -21,7 +21,7 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("process_state",),
+    ("process_state", "machine", "temporary"),
     ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest"),
     ("losses",),
     ("kinds", "metrics"),
@@ -54,6 +54,8 @@ NO_TORCH_PARTS = (
         "metrics",
         "cache",
         "manifest",
+        "machine",
+        "temporary",
     ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )

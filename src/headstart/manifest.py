@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import xxhash
 
 from headstart.errors import DamageError
+from headstart.temporary import temporary_path
 
 MANIFEST_FILE = "manifest.json"
 KIND = "headstart manifest"
@@ -126,7 +126,7 @@ class Manifest:
         """Write it into the folder, whole or not at all."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
-        temporary = folder / f".tmp-{secrets.token_hex(4)}-{MANIFEST_FILE}"
+        temporary = temporary_path(folder / MANIFEST_FILE)
         try:
             with temporary.open("wb") as file:
                 file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import typer.core
@@ -27,6 +27,7 @@ from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
 from headstart.errors import HeadstartError
+from headstart.machine import machine_error
 
 INTERRUPTED = 130
 """How typer ends on control-C."""
@@ -36,14 +37,27 @@ class Verbs(typer.core.TyperGroup):
     """All verbs; a mistake ends with its message, in the flags of the verb."""
 
     def invoke(self, context: Any) -> Any:
-        """Run a verb; a person's mistake ends with its message and exit code 2, never with a traceback."""
+        """Run a verb; what goes wrong ends with its message and without a traceback: exit code 2 for a mistake.
+
+        This is the one place that says in a sentence how the machine failed, such as a full disk: exit code 1.
+        """
         try:
             return super().invoke(context)
         except HeadstartError as error:
-            verb = self.get_command(context, context.invoked_subcommand or "")
-            said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
-            print(fitted(said, sys.stderr), file=sys.stderr)
-            sys.exit(error.exit_code)
+            self._end(context, error)
+        except BrokenPipeError:  # whoever read our output has had enough
+            raise
+        except Exception as error:
+            failed = machine_error(error)
+            if failed is None:
+                raise
+            self._end(context, failed)
+
+    def _end(self, context: Any, error: HeadstartError) -> NoReturn:
+        verb = self.get_command(context, context.invoked_subcommand or "")
+        said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
+        print(fitted(said, sys.stderr), file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 app = typer.Typer(

@@ -42,6 +42,7 @@ from headstart.strategies.catalogue import AUTO
 from headstart.sweeps.fitting import fit_model, working_store
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
+from headstart.temporary import temporary_folder
 
 TASK_NAME = "in memory"
 
@@ -107,10 +108,10 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         if column is not None:
             name = repr(names[column]) if names else f"number {column}"
             raise ValueError(f"the column {name} of X is y itself: leave it out of X")
-        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
-            options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), Path(folder))
+        with temporary_folder(Path(tempfile.gettempdir()) / "headstart") as folder:
+            options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), folder)
             data, search = _task_data(texts, targets, weights), read_search(self.get_params(deep=False))
-            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), Path(folder))
+            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), folder)
         self.n_features_in_ = len(texts[0])
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -136,7 +137,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
 
         check_is_fitted(self, "_saved")
         with process_state_kept():
-            save_saved_model(self._saved, Path(folder), self.run_)
+            save_saved_model(self._saved, folder, self.run_)
 
     def _predict(self, X: Any) -> Predictions:
         check_is_fitted(self, "_saved")

@@ -43,6 +43,7 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
         backbone_digests=stored.backbone,
         head=lambda: load_file(folder / HEAD_FILE),
         backbone=lambda: None if stored.restored else load_file(folder / BACKBONE_FILE),
+        batch_parts=stored.record.batch_parts,
     )
 
 

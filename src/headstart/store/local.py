@@ -13,10 +13,11 @@ from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
+from headstart.store.layout import RunFolder, read_json, write_json
 from headstart.store.older_records import Recorded, completed, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.schema import SCHEMA_VERSION
+from headstart.temporary import PREFIX, remove, remove_abandoned
 
 KIND = "headstart store"
 _log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class LocalStore:
         folder = self.run_folder(digest, seed)
         self.mark()
         folder.folder.mkdir(parents=True, exist_ok=True)
+        for place in (self.root, folder.folder.parent):
+            remove_abandoned(place)
         lock = FileLock(folder.lock_file)
         try:
             lock.acquire(blocking=False)
@@ -216,8 +219,8 @@ def _seed(folder: Path) -> int | None:
 
 def _remove_leftovers(folder: RunFolder) -> None:
     """Remove what a killed process was writing; the caller holds the claim, so nobody else writes here."""
-    for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+    for path in list(folder.folder.rglob(f"{PREFIX}*")):
+        remove(path)
 
 
 def _read_record(path: Path) -> RunRecord | None:
