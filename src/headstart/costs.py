@@ -15,6 +15,11 @@ PASS_COST = 1.0
 """Of one batch through the backbone without a way back, as when a head is fitted to all rows."""
 
 
+def kind_of(role: str) -> str:
+    """Return a stage's kind: its role without the number of a copy ("fit" of "fit/2")."""
+    return role.partition("/")[0]
+
+
 def updates_of_passes(num_examples: int, batch_size: int) -> float:
     """Return how many updates of plain fine-tuning cost as much as passing examples through the backbone."""
     return PASS_COST * num_examples / batch_size / STEP_COST["finetune"]
@@ -22,4 +27,4 @@ def updates_of_passes(num_examples: int, batch_size: int) -> float:
 
 def cost(stages: Iterable[tuple[str, float]]) -> float:
     """Return the cost of stages, given as role and number of updates of a batch each, in forward passes of a batch."""
-    return sum(STEP_COST.get(role.partition("/")[0], 0.0) * num_steps for role, num_steps in stages)
+    return sum(STEP_COST.get(kind_of(role), 0.0) * num_steps for role, num_steps in stages)

@@ -1,6 +1,9 @@
-"""Which device computes here, and in which precisions it can."""
+"""Which device computes here, in which precisions it can, and with how many threads."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from headstart.errors import UsageError, unknown_name
 
@@ -35,6 +38,22 @@ def check_device(device: str) -> None:
     """
     if device not in DEVICES:
         raise unknown_name("device", device, DEVICES)
+
+
+@contextmanager
+def torch_threads(number: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads inside the block; None leaves them as they are."""
+    import torch
+
+    before = torch.get_num_threads()
+    if number is None or number == before:
+        yield
+        return
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def gpu_name(device: str) -> str | None:

@@ -15,7 +15,7 @@ import xxhash
 from headstart.errors import DamageError
 from headstart.temporary import temporary_path
 
-MANIFEST_FILE = "manifest.json"
+MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
 SCHEMA_VERSION = 1
 MOST_BYTES = 1 << 26
@@ -98,7 +98,7 @@ class Manifest:
     @classmethod
     def of(cls, folder: Path) -> Manifest:
         """Return that of a folder as it is now."""
-        return cls({name: FileMark.of(folder / name) for name in sorted(_names(folder))})
+        return cls({name: FileMark.of(folder / name) for name in sorted(file_names(folder))})
 
     @property
     def num_bytes(self) -> int:
@@ -126,6 +126,7 @@ class Manifest:
         """Write it into the folder, whole or not at all."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
+        folder.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(folder / MANIFEST_FILE)
         try:
             with temporary.open("wb") as file:
@@ -203,8 +204,8 @@ def require_whole(folder: Path, names: Collection[str] | None = None, *, remedy:
         raise DamageError(found[0].file, found[0].what + others, remedy=remedy)
 
 
-def _names(folder: Path) -> Iterator[str]:
-    """Yield the names of all files in a folder that are its own."""
+def file_names(folder: Path) -> Iterator[str]:
+    """Yield the names of all files in a folder that its manifest has."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:

@@ -26,7 +26,7 @@ LONG = [" ".join([text] * (1 + number % 9)) for number, text in enumerate(TEXTS)
 PATIENCE = 60.0
 """Seconds until a test gives up."""
 A_WHILE = 0.2
-"""Seconds in which a thread that does not wait would have come by: on a slow machine a test may miss it, not invent it."""
+"""Seconds in which a thread that does not wait would have come by. A slow machine may miss a fault; it invents none."""
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_what_draws_and_makes_models_waits_for_an_update_where_it_says_so(
 
 
 def test_a_seed_is_not_drawn_from_the_numbers_of_a_training(pool: ThreadPoolExecutor) -> None:
-    """Two fits in threads without `random_state` would otherwise have one seed, and take no number from the generator."""
+    """Fits in threads without `random_state` would otherwise share a seed, and take no number from the generator."""
     np.random.seed(3)
     expected = [read_seed(None), read_seed(None)]
     np.random.seed(3)

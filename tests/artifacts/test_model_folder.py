@@ -21,6 +21,7 @@ from headstart.artifacts.model_folder import (
     save_model_folder,
 )
 from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.manifest import write_manifest
 from headstart.store.json_records import read_record
 from headstart.store.record import RunRecord
 from headstart.store.schema import SCHEMA_VERSION
@@ -163,6 +164,7 @@ def test_damaged_weights_are_an_error_and_never_drawn_afresh(
         weights.write_bytes(weights.read_bytes()[:1000])
     else:
         drop_tensor(weights, "classifier.weight")
+    write_manifest(folder)  # as a stranger may
     with pytest.raises(CheckpointError, match=str(folder)):
         load_model_folder(folder)
 
@@ -176,6 +178,7 @@ def test_a_whole_model_is_no_adapter(tiny_checkpoint: CheckpointMaker, tmp_path:
 def change_info(folder: Path, change: dict[str, object]) -> None:
     path = folder / INFO_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    write_manifest(folder)
 
 
 def drop_tensor(path: Path, name: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, pipeline
 
+from headstart.manifest import write_manifest
 from tests.support.other_architectures import make_other_checkpoint
 from tests.support.runs import tiny_rows
 from tests.support.subwords import make_subword_tokenizer
@@ -123,6 +124,7 @@ def test_a_folder_of_an_older_version_still_answers_as_the_pipeline_does(
     values = json.loads(settings.read_text())
     assert values.pop("split_special_tokens")
     settings.write_text(json.dumps(values))
+    write_manifest(settings.parent)
     code, _, err = cli("predict", "model", rows, "--out", "out.csv", "--precision", "fp32")
     assert code == 0, err
     with (tmp_path / "out.csv").open() as file:

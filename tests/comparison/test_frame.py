@@ -123,6 +123,17 @@ def test_an_update_on_a_larger_batch_counts_as_several():
     assert (costs["80"], costs["170"]) == (600, 870)
 
 
+def test_every_fits_pass_over_the_rows_counts():
+    """By hand: two passes of 480 rows are 60 batches of 16 without a way back; 80 updates are 240 passes of a batch."""
+    record = make_record("contrastive", 0, 0.7, stage1=0.5)
+    first, second = record.stages
+    fits = [replace(first, role=role, num_steps=0, num_examples_seen=480) for role in ("fit", "fit/2")]
+    stages = (fits[0], replace(second, num_steps=80), fits[1])
+    frame = Frame.from_records([make_record(), replace(record, stages=stages)])
+    costs = {cell.first.label: cell.cost for cell in frame.cells}
+    assert costs["contrastive"] == pytest.approx(240 + 60)
+
+
 def test_without_a_matched_run_equal_compute_is_an_error():
     with pytest.raises(UsageError, match="compare` with `match_compute` first"):
         Frame.from_records([make_record()]).at_equal_compute()

@@ -61,6 +61,22 @@ def test_what_is_left_of_the_updates_is_fine_tuning(tiny_checkpoint: CheckpointM
     ]
 
 
+def test_the_head_is_fitted_again_to_what_fine_tuning_left(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    """Of twelve updates of 4 rows the two passes of 24 rows cost four."""
+    _, record = do_run(choices(tiny_checkpoint("bert"), f"{STRATEGY}:finetune:refit", steps=12), tmp_path)
+    assert [(stage.role, stage.num_steps) for stage in record.stages] == [
+        ("contrastive", 2),
+        ("fit", 0),
+        ("finetune", 4),
+        ("fit/2", 0),
+    ]
+    tuned = stage_tensors(tmp_path, "3-finetune", "backbone.safetensors")
+    assert equal(stage_tensors(tmp_path, "4-fit-2", "backbone.safetensors"), tuned)
+    heads = [stage_tensors(tmp_path, name, "head.safetensors") for name in ("2-fit", "3-finetune", "4-fit-2")]
+    assert not equal(heads[0], heads[2])
+    assert not equal(heads[1], heads[2])
+
+
 @pytest.mark.parametrize("form", ["", ":finetune", ":finetune:restore"])
 def test_an_adapter_is_merged_for_the_fit_and_may_be_left_behind(
     form: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,6 +144,8 @@ def test_what_cannot_be_is_refused(tiny_checkpoint: CheckpointMaker) -> None:
     checkpoint = tiny_checkpoint("bert")
     with pytest.raises(UsageError, match="restore of the strategy 'contrastive'"):
         choices(checkpoint, "contrastive:restore")
+    with pytest.raises(UsageError, match="contrastive:finetune:refit, or leave refit out"):
+        choices(checkpoint, "contrastive:refit")
     with pytest.raises(UsageError, match="leave none of the updates of 4 rows for fine-tuning"):
         tiny_experiment(choices(checkpoint, "contrastive:finetune"))
     with pytest.raises(UsageError, match="Take the `head` linear"):

@@ -19,6 +19,7 @@ from tests.support.runs import data_of, do_run, stage_tensors, stored, tiny_choi
 
 CheckpointMaker = Callable[..., Path]
 APART, JOINT = Spec.parse("linear:pair=apart:pooling=mean"), Spec.parse("linear:pooling=mean")
+UNIT = Spec.parse("linear:pair=apart_unit:pooling=mean")
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,16 @@ def pairs() -> TaskSource:
     return stored(task, splits)
 
 
-def test_both_ways_to_read_pairs_come_from_one_call(tiny_checkpoint: CheckpointMaker, pairs: TaskSource) -> None:
+def test_all_ways_to_read_pairs_come_from_one_call(tiny_checkpoint: CheckpointMaker, pairs: TaskSource) -> None:
     data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "linear_probe", head=APART), pairs), pairs)
-    found = data.vectors((APART, JOINT), "train")
+    found = data.vectors((APART, UNIT, JOINT), "train")
     assert found[APART].shape == (20, 4 * found[JOINT].shape[1])
     u, v, difference, product = np.split(found[APART], 4, axis=1)
     np.testing.assert_array_equal(difference, np.abs(u - v))
     np.testing.assert_array_equal(product, u * v)
+    first, second = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (u, v))
+    expected = np.hstack([first, second, np.abs(first - second), first * second])
+    np.testing.assert_allclose(found[UNIT], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_probe_of_kept_vectors_is_the_probe_of_whole_passes(

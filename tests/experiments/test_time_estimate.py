@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from headstart.experiments import time_estimate
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed, useful_speed
+from headstart.process_state import process_state_kept
 from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
-SPEED = Speed(update=3.0, row=0.25)
+SPEED = Speed(update=3.0, row=0.25, threads=1)
 
 
 def data(checkpoint: Path, strategy: str, adapter: str | None = None, **options: object) -> RunData:
@@ -50,6 +53,69 @@ def test_trying_out_draws_nothing_and_changes_nothing(tiny_checkpoint: Checkpoin
     assert torch.equal(torch.rand(3), expected)
     after = run.load_classifier().backbone_tensors()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+class Machine:
+    """A clock, and something to do that takes a given time with each number of torch's threads."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: Callable[[int], float]) -> None:
+        self.now, self.seconds, self.used = 0.0, seconds, list[int]()
+        monkeypatch.setattr(time_estimate, "time", SimpleNamespace(perf_counter=lambda: self.now))
+
+    def do(self) -> None:
+        self.used.append(torch.get_num_threads())
+        self.now += self.seconds(self.used[-1])
+
+
+@pytest.mark.parametrize(
+    ("taken", "found"),
+    [
+        ([0.9, 0.1, 0.8, 0.8, *[0.5] * 20], 0.1),  # others came between all but one
+        ([9.0, 8.0, 7.0, 0.1], 7.0),  # long ones are not repeated
+        ([0.1] * 12 + [0.01], 0.1),
+    ],
+)
+def test_the_least_of_several_times_counts(taken: list[float], found: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = iter(taken)
+    machine = Machine(monkeypatch, lambda threads: next(rest))
+    assert time_estimate._seconds(machine.do, "cpu") == pytest.approx(found)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        ({8: 1.0, 4: 1.6}, 8),  # a quiet machine
+        ({8: 1.0, 4: 0.6}, 8),  # not clearly faster
+        ({8: 20.0, 4: 5.0, 2: 0.5, 1: 0.9}, 2),
+        ({8: 20.0, 4: 5.0, 2: 2.0, 1: 0.4}, 1),
+    ],
+)
+def test_half_the_threads_are_taken_while_they_are_clearly_faster(
+    seconds: dict[int, float], found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(monkeypatch, seconds.__getitem__)
+    with process_state_kept():
+        torch.set_num_threads(8)
+        assert time_estimate._quickest_threads(machine.do) == found
+
+
+def test_one_disturbed_update_takes_no_threads_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = iter([1.0, 9.0, 1.0, 0.8])  # half, all, half, all
+    machine = Machine(monkeypatch, lambda threads: next(rest))
+    with process_state_kept():
+        torch.set_num_threads(2)
+        assert time_estimate._quickest_threads(machine.do) == 2
+    assert machine.used == [1, 2, 1, 2]
+
+
+def test_a_speed_says_with_how_many_threads(tiny_checkpoint: CheckpointMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = data(tiny_checkpoint("bert"), "finetune", steps=40)
+    monkeypatch.setattr(time_estimate, "_quickest_threads", lambda do: 1)
+    with process_state_kept():
+        torch.set_num_threads(2)
+        assert measured_speed(run).threads == 2
+        assert measured_speed(run, takes_fewer_threads=True).threads == 1
+        assert torch.get_num_threads() == 2
 
 
 def test_very_short_runs_are_not_measured(tiny_checkpoint: CheckpointMaker) -> None:

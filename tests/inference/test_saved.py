@@ -13,6 +13,7 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.artifacts.model_folder import INFO_FILE, load_model_folder, save_adapter_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.saved import load_saved_model
+from headstart.manifest import write_manifest
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
 from tests.support.saved import PAIR_TASK, Example, logits_of, make_example, texts
@@ -103,3 +104,4 @@ def point_to(folder: Path, model: Path) -> None:
     values = json.loads(path.read_text())
     values["info"]["model"] = str(model)
     path.write_text(json.dumps(values))
+    write_manifest(folder)

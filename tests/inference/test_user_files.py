@@ -23,6 +23,7 @@ from headstart.inference.predict import predict
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, evaluate_task, predict_file
+from headstart.manifest import write_manifest
 from headstart.store.json_records import write_record
 from headstart.tables.file_options import FileOptions
 from headstart.tables.stored_reading import StoredReading
@@ -244,6 +245,7 @@ def with_reading(model: Path, folder: Path, reading: StoredReading | None) -> Pa
     shutil.copytree(model, folder)
     kind, info = read_info(folder)
     write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=replace(info, reading=reading)))
+    write_manifest(folder)
     return folder
 
 
@@ -307,6 +309,7 @@ def test_bf16_is_taken_where_it_changes_nothing(model: Path, tmp_path: Path, mon
         own = shutil.copytree(model, tmp_path / expected)
         kind, info = read_info(own)
         write_record(own / INFO_FILE, FolderInfo(kind=kind, info=replace(info, bf16=check)))
+        write_manifest(own)
         written = predict_file(own, given, tmp_path / f"{expected}.csv")
         assert written.precision == expected
         assert written.notes == (f"precision: {expected}, since {check}",)

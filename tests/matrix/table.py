@@ -108,8 +108,8 @@ def page(found: Mapping[str, Outcomes]) -> str:
             "",
             "## Fitted heads",
             "",
-            "Strategies that fit a head by a convex problem, with our `linear` head: the native head of most architectures "
-            "has a hidden layer of its own.",
+            "Strategies that fit a head by a convex problem, with our `linear` head: the native head of most "
+            "architectures has a hidden layer of its own.",
             "",
             *_table(found["fitted"], TEXTS, FITTED, reasons),
             "",

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from headstart.data.examples import Split
 from headstart.experiments.experiment import TaskSource
 from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.html import render_fit_report
+from headstart.reports.fit.suspects import suspects, write_suspects
 from headstart.search.best_folder import write_best
 from headstart.search.facts import facts_of
 from headstart.search.find_best import PLAN_FILE
+from headstart.search.trials import Rung
 from headstart.store.json_records import write_record
 from headstart.tables.file_options import FileOptions
-from tests.search.support import PLAN, search_of, trials_of
-from tests.support.runs import tiny_rows
+from headstart.tasks.task import Task
+from tests.search.support import FITTED, PLAN, search_of, trials_of
+from tests.support.runs import stored, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 ROWS = tiny_rows(50)
@@ -37,9 +42,29 @@ def facts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> FitFacts:
     write_record(search.store.root / PLAN_FILE, PLAN)
     best = search.find()
     record = write_best(search, best, tmp_path / "m")
-    found = facts_of(search, best, record, "m")
-    assert found is not None
-    return found
+    return facts_of(search, best, record, "m")
+
+
+def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judged_all_the_same(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Where the head that was asked for cannot be fitted, the vector of the checkpoint is there to look with."""
+    task = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"))
+    texts, labels = zip(*tiny_rows(24), strict=True)
+    source = stored(task, {"train": Split.of(texts=tuple((text,) for text in texts), labels=labels)})
+    search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
+    search.store.mark()
+    plan = replace(PLAN, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
+    write_record(search.store.root / PLAN_FILE, plan)
+    best = search.find()
+    assert best.scored is None
+    record = write_best(search, best, tmp_path / "m")
+    facts = facts_of(search, replace(best, fits=()), record, "m")
+    assert (facts.score, facts.interval, facts.held_out, facts.curve) == (None, None, None, ())
+    assert facts.out_of_fold is not None
+    assert len(facts.out_of_fold) == 24
+    assert write_suspects(facts, tmp_path / "suspects.csv") == len(suspects(facts))
+    assert "The score was not measured" in render_fit_report(facts)
 
 
 def test_rows_are_called_by_their_place_in_the_table(facts: FitFacts) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import headstart as hs
@@ -15,6 +16,7 @@ from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
+from headstart.process_state import process_state_kept
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
 from headstart.search.find_best import PLAN_FILE, Search
@@ -86,6 +88,24 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert all((first[name] == tensor).all() for name, tensor in second.items())
+
+
+def test_trainings_have_the_threads_that_the_plan_says(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    seen = set()
+
+    def look(event: SweepEvent) -> None:
+        seen.add((event.run.experiment.evaluation.split == "holdout", torch.get_num_threads()))
+
+    plan = replace(PLAN, threads=1, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished", look), plan)
+    with process_state_kept():
+        torch.set_num_threads(2)
+        search.find()
+        assert torch.get_num_threads() == 2
+    assert {threads for is_trial, threads in seen if is_trial} == {1}
+    assert "with 1 thread" in plan.sentences()[-1]
 
 
 def test_the_folder_holds_the_race_without_weights_and_says_what_its_score_is(

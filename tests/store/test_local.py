@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.manifest import write_manifest
 from headstart.store.layout import read_json, write_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -139,6 +140,7 @@ class TestOpening:
         store.finish(run_record())
         path = store.run_folder("abc", 0).folder / file
         write_json(path, {"schema_version": SCHEMA_VERSION + 1, "spin": "up"})
+        write_manifest(path.parent)
         if file == "failed.json":
             store.run_folder("abc", 0).run_json.unlink()
         for read in (lambda: store.record("abc", 0), store.records):

@@ -100,6 +100,7 @@ def test_traits_say_what_the_plan_does(text: str) -> None:
         ("contrastive:rows=20", 500, {"contrastive": 50, "fit": 0}),
         ("contrastive:finetune", 500, {"contrastive": 50, "fit": 0, "finetune": 300}),
         ("contrastive:finetune", 100, {"contrastive": 12, "fit": 0, "finetune": 52}),
+        ("contrastive:finetune:refit", 100, {"contrastive": 12, "fit": 0, "finetune": 52, "fit-2": 0}),
         ("contrastive:finetune:rows=20", 9, {"contrastive": 3, "fit": 0, "finetune": 5}),
         ("contrastive:on=adapter:finetune:restore", 300, {"adapter": 37, "fit": 0, "finetune": 152}),
     ],

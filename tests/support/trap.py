@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from headstart.manifest import MANIFEST_FILE, write_manifest
 from tests.support.tiny import make_checkpoint
 
 CODE = """
@@ -41,6 +42,8 @@ def set_trap(folder: Path, *, in_config: bool = False, in_tokenizer: bool = Fals
         (folder / "vocab.txt").write_text("\n".join(sorted(words, key=words.__getitem__)))
         (folder / "tokenizer.json").unlink()
         edit(folder / "tokenizer_config.json", tokenizer_class="TrapTokenizer", auto_map=TOKENIZER_MAP)
+    if (folder / MANIFEST_FILE).exists():
+        write_manifest(folder)  # as a stranger would
     return mark
 
 

@@ -15,7 +15,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import SUITES, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
-from headstart.store.json_records import read_record, write_record
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import Purpose, RunRecord
 from headstart.sweeps.serial import SerialExecutor
@@ -115,7 +115,7 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
     store.finish(replace(record, purpose=Purpose.SELECTION))
     assert choose_runs(store, SUITE, RunChoice()) == {}
-    write_record(store.run_folder(digest, 1).run_json, replace(record, seed=1))
+    store.finish(record)
     assert read_record(RunRecord, store.run_folder(digest, 1).run_json).purpose == "report"
     assert set(choose_runs(store, SUITE, RunChoice())) == {"Tiny.tsv", "Tiny-2.tsv"}
 

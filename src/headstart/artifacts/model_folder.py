@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from headstart.artifacts.bf16_check import Bf16Check
+from headstart.artifacts.folder_checks import require_checksums, require_whole_model
 from headstart.artifacts.head_file import (
     HEAD_FILE,
     HEAD_RECORD_FILE,
@@ -89,10 +90,15 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderInfo:
-    """The content of `headstart.json`: a whole model or an adapter, and how it came about."""
+    """The content of `headstart.json`: a whole model or an adapter, and how it came about.
+
+    Attributes:
+        has_checksums: of all files, written last; folders of an older headstart have none.
+    """
 
     kind: FolderKind
     info: ModelInfo
+    has_checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +191,9 @@ def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
     Raises:
         UsageError: if the folder is not a model that headstart wrote.
         NewerError: if a newer headstart wrote it.
-        CheckpointError: if the file is damaged.
+        CheckpointError: if it or another file of the folder is damaged, weights aside, or the folder is unfinished.
     """
+    require_whole_model(folder, weights=False)
     path = folder / INFO_FILE
     if not path.is_file():
         raise UsageError(
@@ -194,6 +201,8 @@ def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
             remedy="  Give a folder that `headstart fit` or `headstart export` wrote.",
         )
     found = read_record(FolderInfo, path)
+    if found.has_checksums:
+        require_checksums(folder)
     return found.kind, found.info
 
 
@@ -207,6 +216,7 @@ def load_model_folder(folder: Path) -> SavedModel:
     kind, info = read_info(folder)
     if kind != "model":
         raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
+    require_whole_model(folder, weights=True)
     tokenizer = load_folder_tokenizer(folder)
     with quiet_loading():
         model = _load_whole(folder, info, tokenizer)
@@ -232,6 +242,7 @@ def load_adapter_base(folder: Path) -> SavedModel:
     kind, info = read_info(folder)
     if kind != "adapter":
         raise UsageError(f"{folder} holds a whole model, no adapter")
+    require_whole_model(folder, weights=True)
     source = _pretrained_source(info)
     classifier = load_classifier(
         source,
@@ -296,7 +307,7 @@ def _write_around(
         sha256=sha256,
     )
     write_record(folder / HEAD_RECORD_FILE, head)
-    write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info))
+    write_record(folder / INFO_FILE, FolderInfo(kind=kind, info=info, has_checksums=True))
     if card:
         write_text(folder / CARD_FILE, card)
     if run is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headstart.errors import UsageError
 from headstart.machine import writing
+from headstart.manifest import write_manifest
 from headstart.store.layout import flush_to_disk
 from headstart.temporary import remove, remove_abandoned, temporary_path
 
@@ -17,7 +18,8 @@ from headstart.temporary import remove, remove_abandoned, temporary_path
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `folder` for a block to fill; afterwards it is renamed to `folder`.
 
-    When the block raises, nothing of it is left. What a killed process left beside `folder` is removed before.
+    Before that it gets the checksums of all its files. When the block raises, nothing of it is left. What a killed
+    process left beside `folder` is removed first.
 
     Raises:
         UsageError: if `folder` is there already and not empty, or a file.
@@ -31,6 +33,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
+            write_manifest(temporary)
             for path in temporary.rglob("*"):
                 if path.is_file():
                     flush_to_disk(path)

@@ -23,7 +23,7 @@ from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.metrics import written
 from headstart.reports.fit.html import write_fit_report
-from headstart.reports.fit.suspects import write_suspects
+from headstart.reports.fit.suspects import why_unjudged, write_suspects
 from headstart.search.best_folder import write_best
 from headstart.search.executors import executor_of_search
 from headstart.search.facts import facts_of
@@ -88,17 +88,18 @@ def run_search(
         record = write_best(search, best, out)
         facts = facts_of(search, best, record, out.name)
         page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
-        if facts is not None:
-            write_fit_report(facts, page)
-        num_suspects = write_suspects(facts, suspects) if facts is not None and suspects is not None else None
+        write_fit_report(facts, page)
+        unjudged = why_unjudged(facts)
+        num_suspects = write_suspects(facts, suspects) if suspects is not None and not unjudged else None
         shutil.rmtree(store.root)
+    if suspects is not None and unjudged:
+        print(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
     if json:
         print(json_module.dumps(dump(record), indent=2))
         return
     _print_tried(best, record.metric)
     print_result(record, out, quiet=quiet)
-    if facts is not None:
-        print(f"report: {page}")
+    print(f"report: {page}")
     if num_suspects is not None:
         print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
 

@@ -66,7 +66,7 @@ def fit(
     asked = Options(model=model, method=method, training=training)
     is_search = method.strategy == AUTO
     if is_search:
-        check_search(asked, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
+        check_search(asked, search, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
     else:
         check_no_search(search, str(method.strategy), beside={"suspects": suspects is not None})
         check_method(method, training)

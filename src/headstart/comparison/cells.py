@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from headstart.costs import STEP_COST, cost, updates_of_passes
+from headstart.costs import STEP_COST, cost, kind_of, updates_of_passes
 from headstart.store.declared import DeclaredAxis
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 from headstart.store.setting import Setting
 
 BASELINE_STRATEGY = "finetune"
-FIT_ROLE = "fit"
+FIT_KIND = "fit"
 MATCHED_STRATEGY = f"{BASELINE_STRATEGY}:match_compute"
 
 
@@ -113,7 +113,7 @@ class Cell:
     def _updates_of_fits(self) -> float:
         if self.setting is None:
             return 0.0
-        num_examples = sum(stage.num_examples_seen for stage in self.first.stages if stage.role == FIT_ROLE)
+        num_examples = sum(stage.num_examples_seen for stage in self.first.stages if kind_of(stage.role) == FIT_KIND)
         return updates_of_passes(num_examples, self.setting.batch_size)
 
     def _batches_of(self, stage: StageRecord) -> float:

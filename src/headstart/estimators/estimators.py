@@ -272,7 +272,7 @@ def _search(
     cache: RunDataCache,
     out: Path,
 ) -> RunRecord:
-    check_search(options)
+    check_search(options, asked)
     search = Search(
         trials=Trials(options, source, cache, seed, cut_off=False),
         store=store,

@@ -15,7 +15,7 @@ from headstart.hardware import resolve_device, resolve_precision
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input, usual_input
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
-from headstart.models.own_heads import APART, own_head
+from headstart.models.own_heads import own_head
 from headstart.models.parameters import count
 from headstart.models.sentence_pooling import as_checkpoint_says
 from headstart.models.source import ModelSource, resolve_model
@@ -102,9 +102,9 @@ def _check_pair(head: Spec, task: Task) -> None:
     """Refuse a head that reads two texts apart where rows have one."""
     design = own_head(head)
     num_texts = len(task.text_columns) + (1 if task.choice_columns else 0)
-    if design is not None and design.pair == APART and num_texts < 2:
+    if design is not None and design.reads_apart and num_texts < 2:
         raise UsageError(
-            f"pair=apart was asked for {task.name}, whose rows have one text each",
+            f"pair={design.pair} was asked for {task.name}, whose rows have one text each",
             remedy="  Leave it out.",
         )
 

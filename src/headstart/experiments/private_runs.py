@@ -10,7 +10,7 @@ from headstart.errors import UsageError, UsageErrors
 from headstart.experiments.experiment import Experiment, Run
 from headstart.experiments.run_data import RunData
 from headstart.models.classifier import Classifier
-from headstart.models.own_heads import APART, own_head
+from headstart.models.own_heads import own_head
 from headstart.store.privacy import RunPrivacy, StagePrivacy
 from headstart.strategies.head_origins import FittedHead, PreviousHead
 from headstart.strategies.strategy import Stage
@@ -104,9 +104,9 @@ def _faults(
             remedy="  Give `long` as truncate, or leave `dp` out.",
         )
     design = own_head(experiment.head)
-    if design is not None and design.pair == APART:
+    if design is not None and design.reads_apart:
         yield UsageError(
-            "`dp` clips examples of one sequence each, and a head with pair=apart makes two of each pair",
+            f"`dp` clips examples of one sequence each, and a head with pair={design.pair} makes two of each pair",
             remedy="  Use pair=joint, or leave `dp` out.",
         )
     if training.precision != "fp32":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,8 +22,8 @@ from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
-from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder, write_json
+from headstart.store.run_manifest import damaged_stage, finish_stage
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage
 from headstart.strategies.unused_updates import num_steps_of
@@ -34,6 +35,8 @@ from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome, StageRows, untrained
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,14 @@ class StageRun:
         return self.run_folder.stage_folder(self.index, self.stage.name)
 
     def load(self) -> StoredStage | None:
-        """Return the stage if an earlier call finished it."""
-        stored = read_stored_stage(self.run_folder.stage_json(self.index, self.stage.name))
+        """Return the stage if an earlier call finished it and none of its files is damaged."""
+        path = self.run_folder.stage_json(self.index, self.stage.name)
+        damages = damaged_stage(self.run_folder, self.index, self.stage.name, is_last=self.is_last)
+        if damages and path.exists():
+            for damage in damages:
+                _log.warning("%s; the stage is done again", damage)
+            return None
+        stored = read_stored_stage(path)
         if stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored
@@ -141,7 +150,7 @@ class StageRun:
         for witness in reversed(witnesses):
             record = witness.after(seen, record)
         stored = replace(stored, record=record)
-        write_record(self.run_folder.stage_json(self.index, self.stage.name), stored)
+        finish_stage(self.run_folder, self.index, self.stage.name, stored, is_last=self.is_last)
         return stored
 
     def _final_model(self, outcome: StageOutcome, backbone: Tensors | None) -> torch.nn.Module:

@@ -18,9 +18,10 @@ from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
 from headstart.training.regularisers.catalogue import build_regulariser
 
-NUM_WARM_UPS = 1
 FEWEST_TIMED, MOST_TIMED, ENOUGH_SECONDS = 3, 12, 2.0
 """Timed are so many at least, and at most, and no more once they took so many seconds together."""
+CLEARLY_LESS = 0.5
+"""Of the time with all threads: what half of them must stay below to be taken instead."""
 LEAST_UPDATES = 20
 """Of shorter runs no time is said: measuring it would take as long."""
 
@@ -32,10 +33,12 @@ class Speed:
     Attributes:
         update: one update of all weights, on one batch.
         row: one row through the finished model, in fp32.
+        threads: that torch computed with.
     """
 
     update: float
     row: float
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +60,16 @@ def useful_speed(data: RunData) -> Speed | None:
     return measured_speed(data)
 
 
-def measured_speed(data: RunData) -> Speed:
-    """Train a throwaway copy of the run's model for a few updates. Nothing random of the run is drawn."""
+def measured_speed(data: RunData, *, takes_fewer_threads: bool = False) -> Speed:
+    """Train a throwaway copy of the run's model for a few updates. Nothing random of the run is drawn.
+
+    Args:
+        data: of the run.
+        takes_fewer_threads: measure with fewer of torch's threads where that is clearly faster, as on a machine that
+            others keep busy.
+    """
     with process_state_kept():
-        return _measured(data, data.run.experiment)
+        return _measured(data, data.run.experiment, takes_fewer_threads=takes_fewer_threads)
 
 
 def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_scored: int) -> TimeEstimate:
@@ -89,7 +98,7 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
     return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
 
 
-def _measured(data: RunData, experiment: Experiment) -> Speed:
+def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: bool) -> Speed:
     training, rows = experiment.training, TokenizedDataset(data.tokens("train"))
     classifier = data.load_classifier()
     model, objective = classifier.model, data.objective(classifier)
@@ -111,8 +120,13 @@ def _measured(data: RunData, experiment: Experiment) -> Speed:
             model(**inputs)
 
     model.train()
+    update()  # The first one also prepares what all later ones use.
+    if takes_fewer_threads and training.device == "cpu":
+        torch.set_num_threads(_quickest_threads(update))
     return Speed(
-        update=_seconds(update, training.device), row=_seconds(forward, training.device) / len(batch["labels"])
+        update=_seconds(update, training.device),
+        row=_seconds(forward, training.device) / len(batch["labels"]),
+        threads=torch.get_num_threads(),
     )
 
 
@@ -123,23 +137,41 @@ def _of_mean_length(lengths: Sequence[int], num_rows: int) -> list[int]:
 
 
 def _seconds(do: Callable[[], None], device: str) -> float:
-    """Return the least wall time of doing something, once it has been done before.
+    """Return the least of the wall times of doing something several times.
 
-    Other processes make it longer and never shorter: where they hold back one of torch's threads, the others wait for
-    it many times in each update, so that a mean of few updates can be ten times too long.
+    Other processes make it longer and never shorter.
 
     Source: the documentation of Python's `timeit`, whose advice on repeated timings is their minimum.
     """
-    for _ in range(NUM_WARM_UPS):
-        do()
     taken: list[float] = []
     while len(taken) < FEWEST_TIMED or (len(taken) < MOST_TIMED and sum(taken) < ENOUGH_SECONDS):
-        _wait(device)
-        begin = time.perf_counter()
-        do()
-        _wait(device)
-        taken.append(time.perf_counter() - begin)
+        taken.append(_once(do, device))
     return min(taken)
+
+
+def _quickest_threads(do: Callable[[], None]) -> int:
+    """Return with how many of its threads torch does something fastest: all, or half as many while that is clearly so.
+
+    The threads of one product of matrices wait for each other, hundreds of times in an update. Where another process
+    holds a core, all of them wait for the one that shares it, so that two can take ten times as long as one.
+    """
+    threads = torch.get_num_threads()
+    while threads > 1 and all(_with(threads // 2, do) < CLEARLY_LESS * _with(threads, do) for _ in range(2)):
+        threads //= 2
+    return threads
+
+
+def _with(threads: int, do: Callable[[], None]) -> float:
+    torch.set_num_threads(threads)
+    return _once(do, "cpu")
+
+
+def _once(do: Callable[[], None], device: str) -> float:
+    _wait(device)
+    begin = time.perf_counter()
+    do()
+    _wait(device)
+    return time.perf_counter() - begin
 
 
 def _wait(device: str) -> None:

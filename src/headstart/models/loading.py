@@ -45,7 +45,7 @@ from headstart.models.kept_head import (
     reorder_head,
 )
 from headstart.models.own_checkpoints import backbone_key_mapping, has_head, own_config
-from headstart.models.own_heads import APART, OwnHead, own_head
+from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.pairs import PairCut, find_cut
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
@@ -105,9 +105,9 @@ def load_classifier(
         if design is None:
             return _load_native(source, request, keep_head)
         design = design.on(load_config(source))
-        if design.pair == APART and reads_spans:
+        if design.reads_apart and reads_spans:
             raise UsageError(
-                "pair=apart does not read the two places that the task's examples point at",
+                f"pair={design.pair} does not read the two places that the task's examples point at",
                 remedy="  Use pair=joint.",
             )
         return _load_kept(source, design, request) if keep_head else _load_own(source, design, request)
@@ -284,12 +284,12 @@ def pair_cut_of(source: ModelSource, design: OwnHead) -> PairCut | None:
         UsageError: if the head reads them apart, and the tokenizer puts no separator between two texts or the model
             reads padding as a part of the text.
     """
-    if design.pair != APART:
+    if not design.reads_apart:
         return None
     config = load_config(source)
     if config.model_type in PADDING_COUNTS:
         raise UsageError(
-            f"pair=apart was asked of {config.model_type!r}, which reads padding as a part of the text",
+            f"pair={design.pair} was asked of {config.model_type!r}, which reads padding as a part of the text",
             remedy="  Use pair=joint, which reads the two texts as one sequence.",
         )
     return find_cut(_kept_tokenizer(source), config)

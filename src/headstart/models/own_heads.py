@@ -23,8 +23,8 @@ from headstart.models.vectors import Reading
 from headstart.registry import Allowed, Registry, Scalar, Spec, at_least, build_from, one_of
 
 BY_ARCHITECTURE = "auto"
-JOINT, APART = "joint", "apart"
-PAIRS = (JOINT, APART)
+JOINT, APART, APART_UNIT = "joint", "apart", "apart_unit"
+PAIRS = (JOINT, APART, APART_UNIT)
 """How a pair of texts is read."""
 
 
@@ -50,7 +50,7 @@ class OwnHead(ABC):
             "auto" leaves it to the architecture.
         layers: the vectors of the last so many layers are joined, the final one last; at least 1.
         pair: "joint" reads a pair of texts as one sequence; "apart" reads each text as a sequence of its own, u and v,
-            and joins (u, v, |u - v|, u * v).
+            and joins (u, v, |u - v|, u * v); "apart_unit" divides u and v by their lengths before.
     """
 
     pooling: Annotated[str, POOLINGS] = BY_ARCHITECTURE
@@ -89,9 +89,20 @@ class OwnHead(ABC):
             check_pooling(pooling, config)
         return self
 
+    @property
+    def reads_apart(self) -> bool:
+        """Whether the two texts of a pair are sequences of their own."""
+        return self.pair != JOINT
+
     def reading(self, *, reads_spans: bool = False, cut: PairCut | None = None) -> Reading:
         """Return what the head reads, whose pooling is known; `cut` is how pairs are read apart, where they are."""
-        return Reading(poolings=read_poolings(self.pooling), num_layers=self.layers, reads_spans=reads_spans, cut=cut)
+        return Reading(
+            poolings=read_poolings(self.pooling),
+            num_layers=self.layers,
+            reads_spans=reads_spans,
+            cut=cut,
+            has_unit_length=self.pair == APART_UNIT,
+        )
 
     def options(self) -> dict[str, Scalar]:
         """Return all options with their values, those of the defaults too."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import xxhash
 
 from headstart.errors import UsageError, unknown_name
+from headstart.manifest import MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
 
@@ -19,6 +20,8 @@ HUB_FILES = (
 )
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
+OWN_INFO_FILE = "headstart.json"
+"""Only beside it is a manifest one of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,8 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
     stamps = tuple(
         (path.name, path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.iterdir())
-        if path.suffix in (".safetensors", ".json", ".txt", ".model") and path.name not in ("run.json", "head.json")
+        if path.suffix in (".safetensors", ".json", ".txt", ".model")
+        and path.name not in ("run.json", "head.json", MANIFEST_FILE)
     )
     return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps))
 
@@ -80,8 +84,11 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
 @cache
 def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
     """Return the checksum of the files; sizes and times in `stamps` make a changed file a new question."""
+    names = [name for name, _, _ in stamps]
+    if OWN_INFO_FILE in names and (manifest := Manifest.read(folder)) is not None:
+        require_whole(folder, [name for name in names if name in manifest.files])
     whole = xxhash.xxh3_128()
-    for name, _, _ in stamps:
+    for name in names:
         whole.update(name.encode())
         with (folder / name).open("rb") as file:
             while block := file.read(1 << 22):

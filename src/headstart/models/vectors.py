@@ -62,12 +62,14 @@ class Reading:
         num_layers: the last so many layers are read, the final one last.
         reads_spans: behind that stands the comparison of two places in the final layer.
         cut: how a pair becomes two sequences, whose vectors are joined; None reads it as one sequence.
+        has_unit_length: whether the vectors of these sequences are divided by their lengths.
     """
 
     poolings: tuple[Pooling, ...]
     num_layers: int = 1
     reads_spans: bool = False
     cut: PairCut | None = None
+    has_unit_length: bool = False
 
     def size(self, hidden_size: int) -> int:
         """Return d."""
@@ -87,6 +89,8 @@ class Reading:
         if said.spans is not None:
             parts.append(compare_spans(layers[-1], said.spans))
         vectors = torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
+        if self.has_unit_length:
+            vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return vectors if self.cut is None else join_pair(vectors)
 
 

@@ -16,11 +16,12 @@ from headstart.search.trials import Candidate
 MANY_CLASSES = 20
 """From more classes on each has few rows: contrastive training is tried first, and rates are gentle."""
 SHORT_EPOCHS = 4.0
-CONTRASTIVE_ROWS, CONTRASTIVE_ROWS_MANY = 4_000, 2_000
+CONTRASTIVE_ROWS = 4_000
 """Rows that a contrastive stage sees at most, one more than once where there are fewer: more do harm."""
 LORA = Spec("lora")
 NATIVE = Spec("native")
 FITTED_START, REFITTED_START = Spec("lp_ft", (("fit", True),)), Spec("eh_ft", (("refit", True),))
+CONTRASTIVE_TUNED = Spec("contrastive", (("finetune", True), ("refit", True)))
 LORA_START = Spec("eh_ft")
 
 
@@ -66,9 +67,8 @@ def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
         return _ranked([_head_start(setting, LORA_START), *_plain(setting)])
     if setting.only_native:
         return _ranked([_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
-    quick = [_short(setting, setting.head), *_contrastive(setting)]
-    if setting.has_many_classes:
-        quick.reverse()
+    short = _short(setting, setting.head)
+    quick = [*_contrastive(setting), short] if setting.has_many_classes else [short, *_contrastive(setting)]
     native = [_short(setting, NATIVE, " (native)")] if setting.fits_native else []
     ranked = _ranked([*quick, *_fitted(setting, setting.fitted), *native, *_long(setting), *_plain(setting)])
     return tuple(sorted(ranked, key=lambda each: each.head != NATIVE))
@@ -90,13 +90,24 @@ def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:
 
 
 def _contrastive(setting: Setting) -> Iterator[Candidate]:
-    if setting.kind.picks_one:
-        num_rows = CONTRASTIVE_ROWS_MANY if setting.has_many_classes else CONTRASTIVE_ROWS
+    if not setting.kind.picks_one:
+        return
+    if setting.has_many_classes:
+        yield Candidate(
+            name="contrastive, short fine-tuning, fitted head",
+            strategy=CONTRASTIVE_TUNED,
+            head=setting.head,
+            epochs=min(SHORT_EPOCHS, setting.usual_epochs),
+            learning_rate=setting.gentle_rate,
+            averages=True,
+        )
+    else:
         yield Candidate(
             name="contrastive, fitted head",
             strategy=Spec("contrastive"),
             head=setting.head,
-            epochs=num_rows / setting.num_rows,
+            epochs=CONTRASTIVE_ROWS / setting.num_rows,
+            averages=True,
         )
 
 

@@ -17,11 +17,13 @@ from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
-from headstart.search.first_model import Fit, fit_on
+from headstart.search.first_model import Fit, fit_on, usual_fit
 from headstart.search.race import Tried as TriedCandidate
 from headstart.search.race import stored_answers
+from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
 from headstart.store.record import RunRecord
+from headstart.tasks.task import Task
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)
 CURVE_SEED = 3
@@ -29,8 +31,8 @@ SCORED_ROWS = "rows cut off before anything was tried"
 GIVEN_ROWS = "validation rows that chose nothing"
 
 
-def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFacts | None:
-    """Return what the report says of a search; None where there are no rows that chose nothing.
+def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFacts:
+    """Return what the report says of a search; without a score where there are no rows that chose nothing.
 
     Args:
         search: that was done.
@@ -38,11 +40,10 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
         record: of the model that was written.
         title: of the page.
     """
-    if best.scored_run is None or best.scored is None:
-        return None
     trials = search.trials
-    data = RunData.of(best.scored_run, trials.cache)
-    task, held_out = data.task, _held_out(search, best.scored_run, data)
+    data = RunData.of(best.scored_run or best.final[0], trials.cache)
+    task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
+    held_out = None if best.scored_run is None else _held_out(search, best.scored_run, data)
     return FitFacts(
         title=title,
         task=task.name,
@@ -50,17 +51,17 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
         class_names=task.labels if task.kind.has_classes else (),
         text_columns=task.text_columns,
         metric=task.main_metric,
-        score=best.scored.scores[task.main_metric],
-        interval=interval_of_rows(task.main_metric, held_out.labels, held_out.decisions(task.kind)),
-        num_scored=len(held_out),
+        score=None if best.scored is None else best.scored.scores[task.main_metric],
+        interval=None if held_out is None else _interval(task, held_out),
+        num_scored=0 if held_out is None else len(held_out),
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
         num_training_rows=len(RunData.of(best.final[0], trials.cache).train),
         tried=tuple(_tried(each, best) for each in best.result.tried),
         reason=best.result.reason,
-        curve=tuple(_curve(data, best.fits[0])) if best.fits else (),
+        curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
         held_out=held_out,
-        out_of_fold=_out_of_fold(data, best.fits[0]) if best.fits else None,
+        out_of_fold=None if fit is None else _out_of_fold(data, fit),
         notes=tuple(record.warnings),
     )
 
@@ -69,6 +70,10 @@ def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:
     found = stored_answers(run, search.store)
     numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
     return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
+
+
+def _interval(task: Task, rows: AnsweredRows) -> Interval | None:
+    return interval_of_rows(task.main_metric, rows.labels, rows.decisions(task.kind))
 
 
 def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
@@ -103,7 +108,7 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
             rows = _share(data.train, share)
         except UsageError:
             continue
-        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method)
+        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method, data.run.experiment.training.loss)
         logits = torch.from_numpy(head.logits(outside))
         found = score(task, logits, data.report.labels or (), data.report.groups)
         yield CurvePoint(

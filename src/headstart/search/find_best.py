@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
+from headstart.hardware import torch_threads
 from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
@@ -90,6 +91,10 @@ class Search:
         if fits:
             self._train_first_model(fits[0])
         plan = self._plan(fits, clock)
+        with torch_threads(plan.threads):
+            return self._raced(fits, plan)
+
+    def _raced(self, fits: tuple[Fit, ...], plan: RacePlan) -> Best:
         result = run_race(plan, self.trials, self.store, self.executor_for)
         has_rows = self.trials.has_scored_rows
         scored_run = self.trials.run(result.taken, Use.SCORE, self.trials.seed) if has_rows else None

@@ -18,10 +18,12 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
+from headstart.losses import LossConfig
 from headstart.registry import Spec
 from headstart.search.candidates import MANY_CLASSES, NATIVE
 from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
+from headstart.training.fitted_head import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,16 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     if len(fits) < 2:
         return tuple(fits)
     # The rows of the last training hold the training rows first: the one pass over them serves for both.
-    vectors = _run_data(trials, heads[0]).vectors(heads, "train")
-    scored = [replace(fit, score=_inner_score(task, train, vectors[fit.head], fit.method)) for fit in fits]
+    last = _run_data(trials, heads[0])
+    vectors, loss = last.vectors(heads, "train"), last.run.experiment.training.loss
+    scored = [replace(fit, score=_inner_score(task, train, vectors[fit.head], fit.method, loss)) for fit in fits]
     return tuple(sorted(scored, key=lambda fit: -math.inf if fit.score is None else fit.score, reverse=True))
+
+
+def usual_fit(trials: Trials) -> Fit | None:
+    """Return the usual way to fit a head on the vector that the checkpoint says to read; None where none can be."""
+    fit = Fit(head=Spec("linear"), method=methods_to_try(trials.data.task)[0])
+    return fit if _can_be_fitted(trials, fit.head) else None
 
 
 def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
@@ -97,22 +106,23 @@ def _run_data(trials: Trials, head: Spec) -> RunData:
     return RunData.of(trials.run(fit.candidate, Use.FINAL, trials.seed), trials.cache)
 
 
-def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> float | None:
+def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> float | None:
     """Return the main metric on the rows outside of the folds that chose the strength; None with too few for folds.
 
     `vectors` are those of the rows, and maybe of more behind them.
     """
-    held_out = fit_on(task, rows, vectors[: len(rows)], method).held_out
+    held_out = fit_on(task, rows, vectors[: len(rows)], method, loss).held_out
     if held_out is None:
         return None
     found = score(task, torch.from_numpy(held_out), rows.labels or (), rows.groups)
     return found.scores[task.main_metric]
 
 
-def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str) -> FittedHead:
-    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units."""
+def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> FittedHead:
+    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units, with the loss's class weights."""
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
-    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=rows.weights)
+    weights = counted(targets, rows.weights, loss)
+    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=weights)
 
 
 def fits_native(trials: Trials) -> bool:

@@ -9,11 +9,13 @@ from types import MappingProxyType
 from headstart.errors import UsageError
 from headstart.experiments.options import Options
 from headstart.option import given, named, option
+from headstart.registry import Spec
 from headstart.search.clock import parse_seconds
 
 CHOSEN = ("epochs", "steps", "budget_factor", "stage1_on_top", "adapter_from", "quantise_stage1", "trainer")
 """Options of a training that the search decides, or that only one strategy could use."""
 NOTHING: Mapping[str, bool] = MappingProxyType({})
+NATIVE = Spec("native")
 ONE_STRATEGY = "  Name a `strategy`, such as eh_ft, to set it yourself; or leave it out."
 
 
@@ -32,11 +34,12 @@ class SearchOptions:
     )
 
 
-def check_search(options: Options, beside: Mapping[str, bool] = NOTHING) -> None:
-    """Refuse what has no effect where the search decides it.
+def check_search(options: Options, search: SearchOptions, beside: Mapping[str, bool] = NOTHING) -> None:
+    """Refuse what has no effect where the search decides it, and what contradicts itself.
 
     Args:
         options: of the call.
+        search: how it is to search.
         beside: further options that are for one strategy, and whether they were given.
 
     Raises:
@@ -53,6 +56,13 @@ def check_search(options: Options, beside: Mapping[str, bool] = NOTHING) -> None
         raise UsageError(
             "`strategy` auto cannot train with differential privacy: each trial would spend of the budget",
             remedy="  Name a `strategy`, such as eh_ft.",
+        )
+    head = options.model.head
+    if search.plain_folder and head not in (None, NATIVE):
+        raise UsageError(
+            f"`plain_folder` takes the model's own head alone, and `head` asks for {head}, which other programs do not "
+            "know",
+            remedy=f"  Leave `head` out, or write {NATIVE}; or leave `plain_folder` out.",
         )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
 
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
@@ -42,7 +45,8 @@ def plan_for(trials: Trials, candidates: Sequence[Candidate], clock: Clock) -> R
     if limit is None:
         limit = min(max(TIMES_FINE_TUNING * _fine_tuning_seconds(trials, speed, fixed), SHORTEST), LONGEST)
     left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent)
-    return plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds)
+    plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds)
+    return plan if speed.threads == torch.get_num_threads() else replace(plan, threads=speed.threads)
 
 
 def usual_epochs(trials: Trials) -> float:
@@ -83,7 +87,7 @@ def _measured(trials: Trials) -> tuple[Speed, float]:
     data = RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
     data.pretrained_digests(data.load_classifier())
     fixed = FIXED_FACTOR * (time.perf_counter() - begin)
-    return measured_speed(data), fixed
+    return measured_speed(data, takes_fewer_threads=True), fixed
 
 
 def _cost(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed: float) -> Cost:

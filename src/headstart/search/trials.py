@@ -91,6 +91,7 @@ class RacePlan:
         candidates: in the order in which they are preferred where scores do not tell them apart.
         final_seeds: of a winner on all rows whose weights may be averaged.
         left_out: candidates for which there was no time, by name.
+        threads: that torch trains with, where fewer than it has are faster on a busy machine; None for all.
     """
 
     seconds: float
@@ -99,6 +100,7 @@ class RacePlan:
     rungs: tuple[Rung, ...]
     final_seeds: int = 1
     left_out: tuple[str, ...] = ()
+    threads: int | None = None
 
     def named(self, name: str) -> Candidate:
         """Return the candidate of this name."""
@@ -113,6 +115,10 @@ class RacePlan:
         said += [f"  {each.name}: {each.words}" for each in self.candidates]
         if self.left_out:
             said.append(f"no time for: {', '.join(self.left_out)}")
+        if self.threads is not None:
+            said.append(
+                f"this machine is busy: torch trains with {plural(self.threads, 'thread')}, which is faster now"
+            )
         return said
 
 

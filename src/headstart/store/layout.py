@@ -45,7 +45,16 @@ def write_json(path: Path, values: Any) -> None:
     Raises:
         ValueError: if a number is not finite, for which JSON has no word.
     """
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(values))
+
+
+def json_text(values: Any) -> str:
+    """Return values as indented JSON.
+
+    Raises:
+        ValueError: if a number is not finite, for which JSON has no word.
+    """
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from headstart.store.json_records import T, read_record, write_record
 from headstart.store.layout import RunFolder, read_json, write_json
 from headstart.store.older_records import Recorded, completed, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
+from headstart.store.run_manifest import damaged_files, finish_run
 from headstart.store.schema import SCHEMA_VERSION
 from headstart.temporary import PREFIX, remove, remove_abandoned
 
@@ -97,7 +98,7 @@ class LocalStore:
         Raises:
             NewerError: if a newer headstart wrote the result, which is then not repeated.
         """
-        return _read_record(self.run_folder(digest, seed).run_json) is not None
+        return _finished(self.run_folder(digest, seed)) is not None
 
     def record(self, digest: str, seed: int) -> RunRecord | None:
         """Return how a run ended, None when it has not or its record is damaged.
@@ -119,7 +120,7 @@ class LocalStore:
 
     def _ended(self, folder: RunFolder, experiments: dict[str, Recorded]) -> RunRecord | None:
         """Return how a run ended, completed by what lies beside it where an older headstart wrote less."""
-        record = _read_record(folder.run_json) or _read_record(folder.failed_json)
+        record = _finished(folder) or _read_record(folder.failed_json)
         if record is None or record.setting is not None:
             return record
         digest = record.experiment_digest
@@ -133,8 +134,7 @@ class LocalStore:
             raise ValueError(f"the run did not finish: {record.status}")
         folder = self.run_folder(record.experiment_digest, record.seed)
         self.mark()
-        write_record(folder.run_json, record)
-        folder.failed_json.unlink(missing_ok=True)
+        finish_run(folder, record)
 
     def fail(self, record: RunRecord) -> None:
         """Store the record of a run that diverged or stopped with an error."""
@@ -221,6 +221,16 @@ def _remove_leftovers(folder: RunFolder) -> None:
     """Remove what a killed process was writing; the caller holds the claim, so nobody else writes here."""
     for path in list(folder.folder.rglob(f"{PREFIX}*")):
         remove(path)
+
+
+def _finished(folder: RunFolder) -> RunRecord | None:
+    """Return the record of a finished run; None, after a warning, when it is not the one that was written."""
+    if not folder.run_json.exists():
+        return None
+    damages = damaged_files(folder, [folder.run_json])
+    for damage in damages:
+        _log.warning("%s; the run does not count", damage)
+    return None if damages else _read_record(folder.run_json)
 
 
 def _read_record(path: Path) -> RunRecord | None:

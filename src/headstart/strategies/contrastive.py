@@ -37,6 +37,7 @@ class Contrastive(Strategy):
         fit: how the head is fitted: "logistic" (which "auto" is for classes), "ridge" or "lda".
         finetune: fine-tune everything from there, with the updates that are left.
         restore: fine-tune from the pretrained backbone, as EH-FT does: of an adapter only the head remains.
+        refit: fit the head again after fine-tuning, to the vectors as they are then.
 
     Source: Khosla et al. (NeurIPS 2020), "Supervised Contrastive Learning", equation 2 and section 3 (features, then a
     classifier on them); on text encoders Gunel et al. (ICLR 2021).
@@ -52,6 +53,7 @@ class Contrastive(Strategy):
     fit: Annotated[str, one_of((AUTO, *METHODS))] = AUTO
     finetune: bool = False
     restore: bool = False
+    refit: bool = False
 
     name: ClassVar[str] = "contrastive"
 
@@ -61,6 +63,11 @@ class Contrastive(Strategy):
                 "restore of the strategy 'contrastive' puts the pretrained backbone back after an adapter, for "
                 "fine-tuning",
                 remedy="  Write contrastive:on=adapter:finetune:restore, or leave restore out.",
+            )
+        if self.refit and not self.finetune:
+            raise UsageError(
+                "refit of the strategy 'contrastive' fits the head again after fine-tuning",
+                remedy="  Write contrastive:finetune:refit, or leave refit out: without fine-tuning one fit is all.",
             )
 
     @property
@@ -99,7 +106,7 @@ class Contrastive(Strategy):
         Raises:
             UsageError: if the contrastive stage or the fit leaves no update for fine-tuning.
         """
-        budget = budget.after_fits() if self.finetune else budget
+        budget = budget.after_fits(1 + self.refit) if self.finetune else budget
         num_rows = budget.num_steps * budget.batch_size
         num_steps = min(self.steps, max(1, (num_rows // 2 if self.finetune else num_rows) // self.rows))
         merged = Merged(1.0) if self.on == ADAPTER else Previous()
@@ -114,7 +121,8 @@ class Contrastive(Strategy):
                 remedy="  Give more `steps`, or smaller batches, as contrastive:finetune:rows=16.",
             )
         start = Pretrained() if self.restore else Previous()
-        return (*stages, finetune_stage(optimizers.finetune, left, start=start, head_from=PreviousHead()))
+        tuned = finetune_stage(optimizers.finetune, left, start=start, head_from=PreviousHead())
+        return (*stages, tuned, *([fit_stage(self.fit, start=Previous()).copy(2)] if self.refit else []))
 
     def _contrastive(self, optimizers: StageOptimizers, num_steps: int, adapter: Spec | None) -> Stage:
         loss = Spec("contrastive", (("rows", self.rows), ("temperature", self.temperature)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
-from headstart.costs import updates_of_passes
+from headstart.costs import kind_of, updates_of_passes
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.strategies.head_origins import AnyHead
@@ -97,7 +97,7 @@ class Stage:
     @property
     def kind(self) -> str:
         """The role without the number of a copy: "probe", "adapter", "finetune" or "soup"."""
-        return self.role.partition("/")[0]
+        return kind_of(self.role)
 
     def copy(self, number: int) -> Stage:
         """Return the stage under a name of its own; from the second on it has random streams of its own."""

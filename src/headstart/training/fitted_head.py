@@ -6,6 +6,7 @@ Letters: n rows, d numbers of a vector, k logits.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from headstart.errors import UsageError
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
 from headstart.inference.forward import Collate, autocast, evaluation_mode, length_ordered_batches
+from headstart.kinds.kind import Values
 from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Tensors
@@ -116,6 +118,18 @@ def fitted_tensors(classifier: Classifier, head: FittedHead) -> Tensors:
     return {name: tensor.to(own[name].dtype) for name, tensor in found.items()}
 
 
+def counted(targets: Values, weights: Sequence[float] | None, loss: LossConfig) -> NDArray[np.float64]:
+    """Return how much each row counts in a fit [n]: its own weight times the loss's weight of its class.
+
+    Args:
+        targets: as `Kind.label_array` makes them; classes [n] where the loss has class weights.
+        weights: [n], of the rows; None where all are equal.
+        loss: of the run.
+    """
+    own = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return own * np.asarray(loss.class_weights)[targets] if loss.class_weights else own
+
+
 def fitted_on(
     classifier: Classifier,
     vectors: NDArray[np.float32],
@@ -132,9 +146,7 @@ def fitted_on(
     """
     kind, num_labels = classifier.kind, len(classifier.labels)
     targets = kind.label_array(tokens.labels or (), num_labels)
-    weights = np.ones(len(vectors)) if tokens.weights is None else np.asarray(tokens.weights, dtype=np.float64)
-    if loss.class_weights:
-        weights = weights * np.asarray(loss.class_weights)[targets]
+    weights = counted(targets, tokens.weights, loss)
     if kind.has_units:
         targets = np.asarray((targets - loss.scale.offset) / loss.scale.size, dtype=np.float64)
     return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)

@@ -15,6 +15,7 @@ from torch.func import functional_call
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
@@ -24,6 +25,7 @@ from headstart.machine import is_out_of_memory
 from headstart.training.batch_parts import BatchParts, Pass, Share, free_after_failure, num_rows
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
+from headstart.training.like_lengths import in_like_lengths
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
 from headstart.training.regularisers.regulariser import ForwardPass, RegularisedStage
@@ -163,6 +165,9 @@ class StageTrainer(Trainer):
 
         def forward() -> Any:
             weights = dict(self._regularised.weights())
+            if self._goes_in_parts(inputs_of_model) and not weights:
+                logits = in_like_lengths(lambda part: model(**part).logits, inputs_of_model)
+                return SequenceClassifierOutput(logits=logits)
             return functional_call(model, weights, kwargs=inputs_of_model) if weights else model(**inputs_of_model)
 
         def judged(logits: torch.Tensor) -> ForwardPass:
@@ -176,6 +181,14 @@ class StageTrainer(Trainer):
         targets = {name: inputs[name] for name in NOT_INPUTS if name in inputs}
         self._passes.append(Pass(logits=outputs.logits.detach(), targets=targets, loss=loss.detached()))
         return (loss.total, outputs) if return_outputs else loss.total
+
+    def _goes_in_parts(self, inputs: Mapping[str, torch.Tensor]) -> bool:
+        """Whether a batch is better passed through the model in parts of like length.
+
+        Batches by class mix lengths, and a processor's time goes by the padding; a GPU waits for launches instead.
+        """
+        is_mixed = isinstance(self._objective, ContrastiveObjective)
+        return is_mixed and "spans" not in inputs and inputs["attention_mask"].device.type == "cpu"
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

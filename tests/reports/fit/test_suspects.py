@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from headstart.reports.fit.facts import AnsweredRows
-from headstart.reports.fit.suspects import suspects, write_suspects
+from headstart.reports.fit.suspects import suspects, why_unjudged, write_suspects
 from tests.support.fit_facts import make_facts, rows_of
 
 
@@ -75,3 +75,9 @@ def test_rows_of_different_lengths_are_refused() -> None:
         AnsweredRows(numbers=range(4), texts=rows.texts, labels=rows.labels, answers=rows.answers)
     with pytest.raises(ValueError, match="table"):
         AnsweredRows(numbers=range(5), texts=rows.texts, labels=rows.labels, answers=rows.labels)
+
+
+def test_labels_that_nobody_judged_are_not_said_to_be_right() -> None:
+    assert why_unjudged(make_facts()) == ""
+    assert "fewer than 10 training rows" in why_unjudged(make_facts(out_of_fold=None))
+    assert "fewer than 10 training rows" in why_unjudged(make_facts(out_of_fold=rows_of("classification", 9)))

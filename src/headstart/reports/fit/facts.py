@@ -113,7 +113,7 @@ class FitFacts:
         class_names: [c], in the order of the answers' columns; empty where labels are not classes of the task's.
         text_columns: names of the texts that stand in each row.
         metric: that decided, a name of `headstart.metrics.KNOWN`.
-        score: of the finished way to train, on `num_scored` rows.
+        score: of the finished way to train, on `num_scored` rows; None where no rows were kept for it.
         interval: of the score.
         num_scored: rows that the score was measured on.
         scored_rows: what these rows are, as a clause: "rows cut off before anything was tried".
@@ -133,7 +133,7 @@ class FitFacts:
     class_names: tuple[str, ...]
     text_columns: tuple[str, ...]
     metric: str
-    score: float
+    score: float | None
     interval: Interval | None
     num_scored: int
     scored_rows: str

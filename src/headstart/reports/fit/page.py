@@ -90,7 +90,7 @@ def build_fit_page(facts: FitFacts) -> FitPage:
     calibrated = _calibration(held_out, facts.kind)
     return FitPage(
         facts=facts,
-        score=written_score(facts.metric, facts.score),
+        score=NOTHING if facts.score is None else written_score(facts.metric, facts.score),
         sentence=score_sentence(facts),
         constant=_constant(held_out, facts),
         others=_metrics_table(held_out, facts),

@@ -27,6 +27,8 @@ def written_score(metric: str, score: float) -> str:
 
 def score_sentence(facts: FitFacts) -> str:
     """Return what the score was measured on and how sure it is."""
+    if facts.score is None:
+        return "The score was not measured: no rows were kept for it."
     measured = f"Measured on {facts.num_scored:,} rows: {facts.scored_rows.rstrip('.')}."
     if facts.interval is None:
         return f"{measured} There is no interval."

@@ -1,0 +1,52 @@
+"""A model folder is held to the checksums that were written with it, before anything in it is believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.errors import DamageError
+from headstart.manifest import MANIFEST_FILE, Manifest, require_whole
+
+NOT_READ = ("README.md", "run.json")
+"""What stands beside a model for people and reports: a person may well edit the card."""
+WEIGHTS = ".safetensors"
+COPY_AGAIN = (
+    "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`."
+)
+
+
+def require_whole_model(folder: Path, *, weights: bool) -> Manifest | None:
+    """Refuse a model folder whose files are not as they were written, and return its manifest.
+
+    A folder of an older headstart has none: then this is None, and nothing is checked.
+
+    Args:
+        folder: its own files are looked at, not those of folders in it.
+        weights: whether weights are read, too: only then are they looked at.
+
+    Raises:
+        DamageError: names the files.
+    """
+    try:
+        found = Manifest.read(folder)
+    except DamageError as error:
+        raise DamageError(error.path, error.what, remedy=COPY_AGAIN) from error
+    if found is not None:
+        names = [name for name in found.files if "/" not in name and name not in NOT_READ]
+        read = [name for name in names if weights or not name.endswith(WEIGHTS)]
+        require_whole(folder, read, remedy=COPY_AGAIN)
+    return found
+
+
+def require_checksums(folder: Path) -> None:
+    """Refuse a folder without a manifest that says that it has one: somebody is still writing it, or half wrote it.
+
+    Raises:
+        DamageError: names the manifest.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        raise DamageError(
+            folder / MANIFEST_FILE,
+            "it is missing, so the folder is still being written, or only half of it was written or copied",
+            remedy=COPY_AGAIN,
+        )

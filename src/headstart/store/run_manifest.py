@@ -1,0 +1,97 @@
+"""The checksums of a run's files: of a stage once it is finished, of all else once the run is.
+
+They are written before the record that says "finished" (`stage.json`, `run.json`), and already have that record's own:
+whoever finds a record finds the checksums of all that it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import DamageError
+from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, require_whole
+from headstart.store.json_records import dump
+from headstart.store.layout import RunFolder, json_text, write_text
+
+PREDICTIONS = "predictions."
+
+
+def finish_stage(folder: RunFolder, index: int, name: str, record: Any, *, is_last: bool) -> None:
+    """Store the record of a stage, a dataclass, and before it checksums of the stage's files.
+
+    Those of the last stage have the run's predictions, too.
+    """
+    is_mine = _of_stage(folder, index, name, is_last=is_last)
+    _finish(folder, folder.stage_json(index, name), record, is_new=is_mine)
+
+
+def finish_run(folder: RunFolder, record: Any) -> None:
+    """Store the record of a run, a dataclass, and before it checksums of all files that no stage has noted."""
+    before = _recorded(folder)
+    _finish(folder, folder.run_json, record, is_new=lambda name: name not in before or not _is_of_a_stage(name))
+    folder.failed_json.unlink(missing_ok=True)
+
+
+def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) -> list[Damage]:
+    """Return what is wrong with the files of a finished stage; one of an older headstart has no checksums."""
+    is_mine = _of_stage(folder, index, name, is_last=is_last)
+    try:
+        found = Manifest.read(folder.folder)
+    except DamageError as error:
+        return [Damage(error.path, error.what)]
+    return [] if found is None else list(found.damages(folder.folder, list(filter(is_mine, found.files))))
+
+
+def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
+    """Return what is wrong with some files of a finished run; one of an older headstart has no checksums."""
+    return check_manifest(folder.folder, _names(folder, paths))
+
+
+def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
+    """Refuse files of a finished run that are not as they were written.
+
+    Raises:
+        DamageError: names the files.
+    """
+    remedy = f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again."
+    require_whole(folder.folder, _names(folder, paths), remedy=remedy)
+
+
+def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str], bool]) -> None:
+    """Write the checksums, those of new files taken anew, then the record."""
+    text = json_text(dump(record))
+    left_out = {folder.run_json.name, folder.failed_json.name}
+    kept = {name: mark for name, mark in _recorded(folder).items() if not is_new(name)}
+    new = {
+        name: FileMark.of(folder.folder / name)
+        for name in file_names(folder.folder)
+        if is_new(name) and name not in left_out
+    }
+    coming = {path.relative_to(folder.folder).as_posix(): FileMark.of_bytes(text.encode())}
+    Manifest(kept | new | coming).write(folder.folder)
+    write_text(path, text)
+
+
+def _recorded(folder: RunFolder) -> dict[str, FileMark]:
+    """Return what is recorded so far; nothing where that is damaged, and then all is recorded anew."""
+    try:
+        found = Manifest.read(folder.folder)
+    except DamageError:
+        return {}
+    return dict(found.files) if found else {}
+
+
+def _of_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) -> Callable[[str], bool]:
+    """Return what says whether a file is of this stage."""
+    inside = f"{folder.stage_folder(index, name).name}/"
+    return lambda file: file.startswith(inside) or (is_last and file.startswith(PREDICTIONS))
+
+
+def _is_of_a_stage(name: str) -> bool:
+    return "/" in name or name.startswith(PREDICTIONS)
+
+
+def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:
+    return [path.relative_to(folder.folder).as_posix() for path in paths]

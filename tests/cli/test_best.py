@@ -1,0 +1,43 @@
+"""`headstart fit` without a strategy: what it prints and what it leaves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cli.conftest import Cli
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+
+
+def table(path: Path, num_rows: int) -> Path:
+    """Write rows of which the first ones have the wrong label."""
+    lines = [f"{text},{('bad', 'good')[label != (row < 2)]}" for row, (text, label) in enumerate(tiny_rows(num_rows))]
+    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_a_search_says_what_it_leaves(cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    rows = table(tmp_path / "rows.csv", 60)
+    call = ("fit", rows, "--model", tiny_checkpoint("bert"), "--time-limit", "1s", "--suspects", "suspects.csv")
+    code, out, err = cli(*call, "--out", "model")
+    assert code == 0, err
+    with (tmp_path / "suspects.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert f"{len(found)} rows whose label looks wrong: suspects.csv" in out
+    assert (tmp_path / "model.report.html").is_file()
+    assert not (tmp_path / "model.unfinished").exists()
+
+
+def test_labels_that_were_not_judged_are_not_called_right(
+    cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    rows = table(tmp_path / "rows.csv", 10)
+    call = ("fit", rows, "--model", tiny_checkpoint("bert"), "--time-limit", "1s", "--suspects", "suspects.csv")
+    code, out, err = cli(*call, "--out", "model")
+    assert code == 0, err
+    assert "suspects.csv was not written: labels were not judged" in err
+    assert "looks wrong" not in out
+    assert not (tmp_path / "suspects.csv").exists()

@@ -1,0 +1,40 @@
+"""The choice of a vector and of a way to fit a head on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headstart.experiments.experiment import TaskSource
+from headstart.fitted.fit import fit_head
+from headstart.fitted.fitted_head import FittedHead
+from headstart.search import first_model
+from headstart.search.first_model import choose_fit
+from tests.search.support import trials_of
+from tests.support.runs import tiny_rows
+
+CheckpointMaker = Callable[..., Path]
+
+
+def test_class_weights_reach_the_choice(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{text},{('bad', 'good')[label]}" for text, label in tiny_rows(40)]
+    (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    (tmp_path / "weights.json").write_text(json.dumps({"bad": 1, "good": 7}))
+    seen: set[tuple[int, float]] = set()
+
+    def watched(vectors: Any, targets: Any, *arguments: Any, weights: Any = None, **options: Any) -> FittedHead:
+        seen.update(zip(targets.tolist(), [1.0] * len(targets) if weights is None else weights, strict=True))
+        return fit_head(vectors, targets, *arguments, weights=weights, **options)
+
+    monkeypatch.setattr(first_model, "fit_head", watched)
+    trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
+    training = replace(trials.asked.training, class_weights=str(tmp_path / "weights.json"))
+    assert len(choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)) == 3
+    assert seen == {(0, 1.0), (1, 7.0)}
