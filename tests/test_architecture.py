@@ -21,7 +21,8 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("process_state", "machine", "temporary"),
+    ("process_state", "temporary"),
+    ("machine",),
     ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest"),
     ("losses",),
     ("kinds", "metrics"),

@@ -47,6 +47,14 @@ def test_what_was_said_already_is_not_said_anew(tmp_path: Path) -> None:
     assert machine_error(inner) is inner
 
 
+def test_a_temporary_name_is_not_what_a_person_asked_for(tmp_path: Path) -> None:
+    inner, outer = tmp_path / ".tmp-00000000.1.1-00000000-model", tmp_path / "model"
+    with pytest.raises(MachineError) as raised, writing(outer), writing(inner / "head.safetensors"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(raised.value).startswith(f"cannot write {outer}: the disk is full\n")
+    assert (raised.value.path, raised.value.number) == (outer, errno.ENOSPC)
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

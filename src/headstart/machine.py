@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.errors import HeadstartError, MachineError
+from headstart.temporary import is_temporary
 
-AGAIN = "  Then give the same command again: what is finished is kept."
+AGAIN = "  Then give the same command again: it goes on from what is finished."
 ROOM = f"  Make room, or name a place with more of it.\n{AGAIN}"
 RIGHTS = "  Make it writable for you, or name another place."
 GONE = f"  Look whether something deleted or moved it, or its disk is no longer connected.\n{AGAIN}"
@@ -55,13 +56,18 @@ _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name `path` where the block cannot write it, and say why.
+    """Name `path` where the block cannot write it, and say why; no temporary name that it has meanwhile.
 
     Raises:
         MachineError: for a full or read-only disk, a missing permission, and what else keeps files from being written.
     """
     try:
         yield
+    except MachineError as error:
+        is_hidden = error.path is not None and any(map(is_temporary, error.path.parts))
+        if not is_hidden or any(map(is_temporary, path.parts)):
+            raise
+        raise _said(f"cannot write {path}", path, error.number, error.what) from error
     except HeadstartError:
         raise
     except Exception as error:
@@ -88,6 +94,11 @@ def machine_error(error: BaseException) -> MachineError | None:
     return _said("the machine failed" if path is None else f"cannot use {path}", path, number, str(error))
 
 
+def keeps_from_writing(error: BaseException) -> bool:
+    """Whether the machine failed in a way that keeps whatever comes next from being written, too."""
+    return isinstance(error, MachineError) or error_number(error) in STOPS_WRITING
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory did not suffice: the machine's, or that of its GPU."""
     # By name, since torch takes a second to import; its CPU allocator raises a bare RuntimeError.
@@ -101,8 +112,10 @@ def error_number(error: BaseException) -> int | None:
     """Return the system's number of an error; None where it has none."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    # safetensors and tokenizers are written in Rust, whose errors have the number in their text.
+    # safetensors and tokenizers are written in Rust, whose errors have the number in their text; torch has none.
     found = _OS_ERROR.search(str(error))
+    if found is None and "PytorchStreamWriter failed writing" in str(error):
+        return errno.ENOSPC
     return int(found[1]) if found else None
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import xxhash
 
 from headstart.errors import DamageError
-from headstart.temporary import temporary_path
+from headstart.machine import writing
+from headstart.temporary import remove, temporary_path
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
@@ -128,14 +129,15 @@ class Manifest:
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
         folder.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(folder / MANIFEST_FILE)
-        try:
-            with temporary.open("wb") as file:
-                file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, folder / MANIFEST_FILE)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with writing(folder / MANIFEST_FILE):
+            try:
+                with temporary.open("wb") as file:
+                    file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, folder / MANIFEST_FILE)
+            finally:
+                remove(temporary)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -48,14 +48,16 @@ def is_abandoned(path: Path) -> bool:
     made = _MAKER.match(path.name)
     if made is not None and made[1] == _machine() and os.name != "nt":
         return _started(int(made[2])) != int(made[3])
-    return (made is not None or path.name.startswith(OLDER_PREFIX)) and _is_quiet(path)
+    return (made is not None or path.name.startswith(OLDER_PREFIX)) and is_quiet(path)
 
 
 def remove_abandoned(folder: Path) -> None:
     """Remove what dead processes left in a folder; its own folders are not looked into. What resists stays."""
     with suppress(OSError):
-        for path in list(folder.iterdir()):
-            if is_temporary(path.name) and is_abandoned(path):
+        with os.scandir(folder) as entries:
+            found = [folder / entry.name for entry in entries if is_temporary(entry.name)]
+        for path in found:
+            if is_abandoned(path):
                 remove(path)
 
 
@@ -66,6 +68,17 @@ def remove(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink()
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder, which loses its name first: nobody finds half of it, whatever happens meanwhile.
+
+    Raises:
+        OSError: if it cannot lose its name.
+    """
+    last = temporary_path(folder)
+    os.replace(folder, last)
+    remove(last)
 
 
 @contextmanager
@@ -115,7 +128,8 @@ def _started(pid: int) -> int | None:
     return 0
 
 
-def _is_quiet(path: Path) -> bool:
+def is_quiet(path: Path) -> bool:
+    """Whether nothing in a file or folder was written for a day."""
     try:
         latest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
     except OSError:

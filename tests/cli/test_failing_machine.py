@@ -35,3 +35,18 @@ def test_a_report_that_cannot_be_written(
     assert f"headstart: cannot write {out}: " in err
     assert said in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+
+
+def test_gc_lists_and_removes_on_request(cli: Cli, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "runs", [make_record()])
+    (checkpoint,) = [path / "1-finetune" / "checkpoint-2" for path in store.glob("*/seed-0")]
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "optimizer.pt").write_text("state")
+    code, out, _ = cli("gc", "runs")
+    assert code == 0
+    assert "a checkpoint of a finished run" in out
+    assert "To remove them: headstart gc runs --delete" in out
+    assert checkpoint.exists()
+    assert "1 item removed from runs" in cli("gc", "runs", "--delete")[1]
+    assert not (checkpoint / "optimizer.pt").exists()
+    assert "0 items unused in runs" in cli("gc", "runs")[1]

@@ -26,7 +26,7 @@ from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tin
 from tests.support.stand_in_device import stand_in_gpu
 
 KEPT = RunOptions(keep_backbone=True)
-SGD = {"strategy": "dropout", "trainer": ["optim=sgd"], "learning_rate": 0.05}
+SGD = {"strategy": "dropout", "trainer": ["optim=sgd"], "learning_rate": 0.05, "steps": 3}
 
 
 @contextmanager
@@ -57,11 +57,10 @@ def trained(model: Path, folder: Path, **options: Any) -> RunRecord:
 @pytest.mark.parametrize(
     "options",
     [
-        {},
         {"class_weights": "balanced", "batch_size": 5},
         {"trainer": ["optim=sgd", "gradient_accumulation_steps=2"], "batch_size": 5},
     ],
-    ids=["plain", "classes weigh differently", "several batches an update, the last ones short"],
+    ids=["classes weigh differently", "several batches an update, the last one of an epoch short"],
 )
 def test_the_updates_are_the_same(options: dict[str, Any], tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     model = tiny_checkpoint("bert")
@@ -70,7 +69,7 @@ def test_the_updates_are_the_same(options: dict[str, Any], tiny_checkpoint: Chec
         record = trained(model, tmp_path / "parts", **options)
     assert max(passes) == 2
     (stage,) = record.stages
-    assert stage.batch_parts == (4 if options else 2)
+    assert stage.batch_parts == 4
     assert any(f"computed in {stage.batch_parts} parts" in warning for warning in record.warnings)
     whole, parts = (weights_after(tmp_path / name) for name in ("whole", "parts"))
     torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
@@ -79,7 +78,7 @@ def test_the_updates_are_the_same(options: dict[str, Any], tiny_checkpoint: Chec
 def test_it_is_said_once_and_later_stages_begin_with_it(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora")
+    options = tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=2)
     with memory_for(2), stand_in_gpu(), caplog.at_level(logging.WARNING):
         _, record = do_run(options, tmp_path, options=KEPT)
     assert [stage.batch_parts for stage in record.stages] == [2, 2]
@@ -90,11 +89,11 @@ def test_it_is_said_once_and_later_stages_begin_with_it(
 
 
 def test_a_killed_stage_goes_on_in_parts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune")))
+    data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=3)))
     options = RunOptions(keep_backbone=True, checkpoint_seconds=0.0)
 
     def kill(progress: Progress) -> None:
-        if progress.step == 3:
+        if progress.step == 2:
             raise KeyboardInterrupt
 
     with memory_for(2):

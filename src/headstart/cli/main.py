@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +17,7 @@ from headstart.cli.evaluate import evaluate
 from headstart.cli.export import export
 from headstart.cli.fit import fit
 from headstart.cli.flags import flags_of, in_flags
+from headstart.cli.gc import gc
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
 from headstart.cli.output import fitted, write_any_text
@@ -74,7 +76,7 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
+for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc, export, submit, tasks, doctor):
     app.command(verb.__name__, cls=Verb)(grouped(verb))
 
 
@@ -94,6 +96,18 @@ def face(
     """Stand before all verbs."""
 
 
+def _flush_output() -> None:
+    """Write the rest of the output, while there is still a place to say that it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        print(f"headstart: the output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.stdout = io.StringIO()  # what is left would be tried again at the end
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command line."""
     write_any_text()
@@ -102,4 +116,5 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print("headstart: interrupted", file=sys.stderr)
+        _flush_output()
         raise

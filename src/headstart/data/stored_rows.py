@@ -16,6 +16,7 @@ from headstart.errors import CheckpointError
 from headstart.store.layout import atomic_path, read_json, write_json
 from headstart.store.local import LocalStore
 from headstart.tasks.task import Task
+from headstart.temporary import remove_abandoned
 
 ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
 
@@ -37,6 +38,7 @@ def write_rows(store: LocalStore, data: TaskData) -> Path:
     folder = store.root.absolute() / ROWS_FOLDER / digest
     if not (folder / TASK_FILE).is_file():
         store.mark()
+        remove_abandoned(folder)
         for name, split in data.splits.items():
             with atomic_path(folder / f"{name}.parquet") as temporary:
                 pyarrow.parquet.write_table(_table(split), temporary)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.working_store import working_store
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.row_weights import without_equal_weights
@@ -39,7 +40,7 @@ from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import AUTO
-from headstart.sweeps.fitting import fit_model, working_store
+from headstart.sweeps.fitting import fit_model
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
 from headstart.temporary import temporary_folder

@@ -12,7 +12,7 @@ from typing import Any
 
 from headstart.errors import CheckpointError
 from headstart.machine import writing
-from headstart.temporary import temporary_path
+from headstart.temporary import remove_abandoned, temporary_path
 
 
 @contextmanager
@@ -39,6 +39,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _flush_folder_to_disk(path.parent)
 
 
+@contextmanager
+def output_path(path: Path) -> Iterator[Path]:
+    """`atomic_path` for a file that a person asked for: what dead processes left beside it is removed first."""
+    remove_abandoned(path.parent)
+    with atomic_path(path) as temporary:
+        yield temporary
+
+
 def write_json(path: Path, values: Any) -> None:
     """Write values as indented JSON, whole or not at all.
 
@@ -61,6 +69,12 @@ def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8 with line feeds, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_output(path: Path, text: str) -> None:
+    """`write_text` for a file that a person asked for: what dead processes left beside it is removed first."""
+    remove_abandoned(path.parent)
+    write_text(path, text)
 
 
 def read_json(path: Path) -> dict[str, Any]:

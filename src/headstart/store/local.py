@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from headstart.store.schema import SCHEMA_VERSION
 from headstart.temporary import PREFIX, remove, remove_abandoned
 
 KIND = "headstart store"
+MARKER = "store.json"
+"""The file that makes a folder a store."""
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +70,12 @@ class LocalStore:
         found = [(path.parent.name, seed) for path in self.root.glob("*/seed-*") if (seed := _seed(path)) is not None]
         return [self.run_folder(digest, seed) for digest, seed in sorted(found)]
 
+    def tidy(self, runs: Iterable[tuple[str, int]]) -> None:
+        """Remove what dead processes left in the store's root, and where some runs lie, by digest and seed."""
+        folders = [self.run_folder(digest, seed).folder for digest, seed in runs]
+        for folder in dict.fromkeys([self.root, *(each.parent for each in folders), *folders]):
+            remove_abandoned(folder)
+
     @contextmanager
     def claim(self, digest: str, seed: int) -> Iterator[bool]:
         """Try to claim a run for this process, without waiting; yields whether it is ours inside the block.
@@ -78,8 +86,6 @@ class LocalStore:
         folder = self.run_folder(digest, seed)
         self.mark()
         folder.folder.mkdir(parents=True, exist_ok=True)
-        for place in (self.root, folder.folder.parent):
-            remove_abandoned(place)
         lock = FileLock(folder.lock_file)
         try:
             lock.acquire(blocking=False)
@@ -171,7 +177,7 @@ class LocalStore:
 
     @property
     def _marker(self) -> Path:
-        return self.root / "store.json"
+        return self.root / MARKER
 
 
 def existing_store(root: Path) -> LocalStore:
@@ -188,7 +194,7 @@ def existing_store(root: Path) -> LocalStore:
 
 
 def _require_store(root: Path) -> None:
-    marker = root / "store.json"
+    marker = root / MARKER
     if marker.is_file():
         _schema_of(marker)
     elif root.exists() and not root.is_dir():

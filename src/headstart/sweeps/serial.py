@@ -15,6 +15,7 @@ from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
+from headstart.machine import is_out_of_memory, keeps_from_writing, machine_error
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis
 from headstart.store.json_records import write_record
@@ -50,6 +51,7 @@ class SerialExecutor:
 
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
+        self.store.tidy((run.experiment.digest, run.seed) for run in runs)
         for run in {run.experiment.digest: run for run in runs}.values():
             self.store.write_experiment(
                 run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
@@ -102,6 +104,8 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
+            if keeps_from_writing(error):  # the next run would end like this one
+                raise
             return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
 
     def _witnesses(self) -> Witnesses:
@@ -114,6 +118,8 @@ def _in_words(error: Exception) -> str:
     """Return what a record says of an error: what a person can mend in a sentence, all else with its traceback."""
     import torch
 
+    if is_out_of_memory(error) and not isinstance(error, torch.OutOfMemoryError):
+        return str(machine_error(error))
     if isinstance(error, torch.OutOfMemoryError):
         first, *_ = str(error).split(". ")
         return (

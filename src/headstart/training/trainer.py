@@ -21,7 +21,7 @@ from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
-from headstart.machine import is_out_of_memory
+from headstart.machine import is_out_of_memory, writing
 from headstart.training.batch_parts import BatchParts, Pass, Share, free_after_failure, num_rows
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
@@ -318,6 +318,10 @@ class StageTrainer(Trainer):
         if self.optimizer is not None:
             self.optimizer.state.clear()
         release_memory()
+
+    def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with writing(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*arguments, **options)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
