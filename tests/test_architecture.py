@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state", "temporary"),
     ("machine",),
-    ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest"),
+    ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest", "safe_files", "stored_names"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
@@ -57,6 +57,8 @@ NO_TORCH_PARTS = (
         "manifest",
         "machine",
         "temporary",
+        "safe_files",
+        "stored_names",
     ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )

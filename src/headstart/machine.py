@@ -12,7 +12,7 @@ from pathlib import Path
 from headstart.errors import HeadstartError, MachineError
 from headstart.temporary import is_temporary
 
-AGAIN = "  Then give the same command again: it goes on from what is finished."
+AGAIN = "  Then give the same command again."
 ROOM = f"  Make room, or name a place with more of it.\n{AGAIN}"
 RIGHTS = "  Make it writable for you, or name another place."
 GONE = f"  Look whether something deleted or moved it, or its disk is no longer connected.\n{AGAIN}"

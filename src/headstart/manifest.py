@@ -14,7 +14,7 @@ import xxhash
 
 from headstart.errors import DamageError
 from headstart.machine import writing
-from headstart.temporary import remove, temporary_path
+from headstart.temporary import remove_quietly, temporary_path
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
@@ -137,7 +137,7 @@ class Manifest:
                     os.fsync(file.fileno())
                 os.replace(temporary, folder / MANIFEST_FILE)
             finally:
-                remove(temporary)
+                remove_quietly(temporary)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

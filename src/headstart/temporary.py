@@ -58,10 +58,10 @@ def remove_abandoned(folder: Path) -> None:
             found = [folder / entry.name for entry in entries if is_temporary(entry.name)]
         for path in found:
             if is_abandoned(path):
-                remove(path)
+                remove_quietly(path)
 
 
-def remove(path: Path) -> None:
+def remove_quietly(path: Path) -> None:
     """Remove a file or a folder with all that is in it; what resists stays."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -78,7 +78,7 @@ def discard(folder: Path) -> None:
     """
     last = temporary_path(folder)
     os.replace(folder, last)
-    remove(last)
+    remove_quietly(last)
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def temporary_folder(beside: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        remove(folder)
+        remove_quietly(folder)
 
 
 @cache

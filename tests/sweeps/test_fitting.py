@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
@@ -73,7 +74,7 @@ def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: 
     assert all((found[name] == tensor).all() for name, tensor in expected.items())
 
 
-@pytest.mark.parametrize("killed_at", ["remove_working_store", "remove"])
+@pytest.mark.parametrize("killed_at", ["remove_working_store", "remove_quietly"])
 def test_a_fit_that_was_killed_after_its_folder_got_its_name_ends_well(
     killed_at: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +134,13 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     assert "On 6 rows of test:" in written
     found = binomtest(int((answered == np.array(rows.labels)).sum()), 6).proportion_ci(method="wilson")
     assert f"{100 * found.low:.2f} to {100 * found.high:.2f}" in written.partition("rows of test:")[2]
+    results = ModelCard(written).data.eval_results
+    assert {(each.dataset_split, each.metric_name) for each in results} == {
+        (split, metric) for split in ("validation", "test") for metric in ("accuracy", "macro_f1")
+    }
+    for each in results:
+        low, high = each.metric_args["interval"]
+        assert low <= each.metric_value <= high
     (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
     assert compared.test is None
 

@@ -11,7 +11,7 @@ from headstart.errors import UsageError
 from headstart.machine import writing
 from headstart.manifest import write_manifest
 from headstart.store.layout import flush_to_disk
-from headstart.temporary import remove, remove_abandoned, temporary_path
+from headstart.temporary import remove_abandoned, remove_quietly, temporary_path
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 folder.rmdir()
             os.replace(temporary, folder)
         finally:
-            remove(temporary)
+            remove_quietly(temporary)
 
 
 def require_empty(folder: Path) -> None:

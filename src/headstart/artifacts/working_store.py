@@ -11,7 +11,7 @@ from headstart.store.json_records import read_record
 from headstart.store.layout import read_json, write_json
 from headstart.store.local import MARKER
 from headstart.store.record import RunRecord
-from headstart.temporary import discard, remove, remove_abandoned
+from headstart.temporary import discard, remove_abandoned, remove_quietly
 
 RUN_FILE, END_FILE = "run.json", "end.json"
 """The record of a folder's run; and what says of a working store that all is written, and by which call."""
@@ -77,7 +77,7 @@ def remove_working_store(store: Path) -> None:
     """Remove a working store; what says that all is written goes last, so that half a store is never gone on from."""
     for path in store.iterdir():
         if path.name not in (MARKER, END_FILE):
-            remove(path)
+            remove_quietly(path)
     discard(store)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json as json_module
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headstart.artifacts.working_store import (
     record_of_the_end,
@@ -22,7 +23,7 @@ from headstart.artifacts.working_store import (
 from headstart.cli.comparing import announce_rows
 from headstart.cli.display import sweep_display
 from headstart.cli.fitting import print_result
-from headstart.cli.flags import error_in_flags
+from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.comparison.formats import plural
 from headstart.experiments.experiment import TaskSource
@@ -40,6 +41,7 @@ from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.sweeps.fitting import way_on
 
 REPORT_SUFFIX = ".report.html"
 
@@ -68,7 +70,7 @@ def run_search(
     call = hashlib.sha256(repr((options, asked, source, seed, suspects)).encode()).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
         remove_working_store(working_store(out))
-        _print_end(record, out, page, quiet=quiet, json=json)
+        _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
         return
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
     store = LocalStore(working_store(out))
@@ -96,11 +98,11 @@ def run_search(
         if best.failed is not None:
             print(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
             print(error_in_flags(best.failed.error), file=sys.stderr)
-            print(f"What is finished is kept in {store.root}; call again to go on.", file=sys.stderr)
+            print(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
-        found = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
-        record = found or write_best(search, best, out)
-        facts = facts_of(search, best, record, out.name)
+        before = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
+        record = before or write_best(search, best, out)
+        facts = facts_of(search, best, record, out)
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
         num_suspects = write_suspects(facts, suspects) if suspects is not None and not unjudged else None
@@ -110,22 +112,21 @@ def run_search(
         print(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
     if not json:
         _print_tried(best, record.metric)
-    _print_end(record, out, page, quiet=quiet, json=json)
-    if not json and num_suspects is not None:
-        print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
+    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
+    _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
 
 
-def _print_end(record: RunRecord, out: Path, page: Path, *, quiet: bool, json: bool) -> None:
+def _print_end(record: RunRecord, out: Path, beside: Sequence[str], *, quiet: bool, json: bool) -> None:
     if json:
         print(json_module.dumps(dump(record), indent=2))
-        return
-    print_result(record, out, quiet=quiet)
-    print(f"report: {page}")
+    else:
+        print_result(record, out, quiet=quiet, beside=beside)
 
 
 def _print_tried(best: Best, metric: str) -> None:
     """Print a line for each candidate, the best first, and why the winner was taken."""
-    table = Table("candidate", "trained by", metric, "folds", "seconds", box=None)
+    headings = ("candidate", "trained by", metric, "folds", "seconds")
+    table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
     found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
     for tried in found:
         score = "failed" if tried.score is None else written(metric, tried.score)

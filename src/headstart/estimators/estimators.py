@@ -40,7 +40,7 @@ from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import AUTO
-from headstart.sweeps.fitting import fit_model
+from headstart.sweeps.fitting import fit_model, way_on
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
 from headstart.temporary import temporary_folder
@@ -138,7 +138,7 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
 
         check_is_fitted(self, "_saved")
         with process_state_kept():
-            save_saved_model(self._saved, folder, self.run_)
+            save_saved_model(self._saved, Path(folder), self.run_)
 
     def _predict(self, X: Any) -> Predictions:
         check_is_fitted(self, "_saved")
@@ -260,7 +260,8 @@ def _train(
         else:
             record = _fit_one(options, source, seed, store, cache, out)
         if record.status is not RunStatus.FINISHED:
-            raise HeadstartError(f"the run ended as {record.status}: {record.error}")
+            remedy = f"\n  {way_on(record, store.root)}" if record.status is RunStatus.DIVERGED else ""
+            raise HeadstartError(f"the run ended as {record.status}: {record.error}{remedy}")
         return record, load_saved_model(out)
 
 

@@ -12,17 +12,22 @@ from typing import Any
 import torch
 
 from headstart.data.batching import TokenizedDataset
+from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
 from headstart.experiments.run_data import RunData
-from headstart.experiments.saved_adapters import keep_start
+from headstart.experiments.saved_adapters import START_FOLDER, keep_start
+from headstart.experiments.scoring import score, write_predictions
 from headstart.experiments.stage_end import End
+from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.fitted.fitted_head import FittedHead
+from headstart.manifest import Damage
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
-from headstart.store.layout import RunFolder, write_json
+from headstart.store.layout import RunFolder, remove, write_json
 from headstart.store.run_manifest import damaged_stage, finish_stage
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage
@@ -73,19 +78,24 @@ class StageRun:
     def load(self) -> StoredStage | None:
         """Return the stage if an earlier call finished it and none of its files is damaged."""
         path = self.run_folder.stage_json(self.index, self.stage.name)
-        damages = damaged_stage(self.run_folder, self.index, self.stage.name, is_last=self.is_last)
-        if damages and path.exists():
-            for damage in damages:
-                _log.warning("%s; the stage is done again", damage)
+        if not path.exists():
             return None
-        stored = read_stored_stage(path)
-        if stored is None:
+        damages = damaged_stage(self.run_folder, self.index, self.stage.name, is_last=self.is_last)
+        try:
+            stored = read_stored_stage(path) if not damages else None
+        except CheckpointError as error:
+            damages = [Damage(path, str(error).removeprefix(f"{path} is damaged: "))]
+        for damage in damages:
+            _log.warning("%s; the stage is done again", damage)
+        if damages or stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored
         return None if self.is_last and self.options.keep_backbone and lacks_weights else stored
 
     def train(self, witnesses: Sequence[Witness], listener: ProgressListener | None) -> StoredStage:
         """Do the stage, have witnesses look at it and store it."""
+        if self.folder.is_symlink() or trusted_checkpoint(self.folder) is None:
+            _clear(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
@@ -173,6 +183,18 @@ class StageRun:
         collate = replace(collate, pad_to_multiple_of=1)
         return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
 
+    def _keep_inner_folds(self, head: FittedHead) -> None:
+        """Keep the answers of a fit's inner folds where the run ends with the fit, and scores no rows.
+
+        Nothing else says then how sure the model may be.
+        """
+        is_scored = self.run.experiment.evaluation.split is not None
+        if not self.is_last or is_scored or head.held_out is None or head.kind.has_units:
+            return
+        rows = self.data.train
+        found = score(self.data.task, torch.from_numpy(head.held_out), rows.labels or (), rows.groups)
+        write_predictions(found, self.run_folder.predictions(INNER_FOLDS))
+
     def _site(self, classifier: Classifier, pretrained: Digests, shared: list[float]) -> Site:
         """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before."""
         data, objective = self.data, self.data.objective(classifier)
@@ -196,6 +218,8 @@ class StageRun:
             shared.append(max(0.0, inputs.seconds - (time.perf_counter() - begin)))
             loss = self.run.experiment.training.loss
             head = fitted_on(classifier, inputs.vectors, data.tokens("train"), method, loss=loss, seed=self.run.seed)
+            if is_pretrained:
+                self._keep_inner_folds(head)
             found = {name: getattr(head, name) for name in ("method", "strength", "scale", "loss")}
             return FittedTensors(tensors=fitted_tensors(classifier, head), found=found)
 
@@ -209,3 +233,13 @@ class StageRun:
             fit=fitted,
             note=lambda name, values: write_json(self.folder / f"{name}.json", values),
         )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a stage that begins anew uses nothing of: damaged, it might stand in the way."""
+    if folder.is_symlink() or not folder.is_dir():
+        remove(folder)
+        return
+    for path in folder.iterdir():
+        if path.name != START_FOLDER:  # It may be the only copy.
+            remove(path)

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from headstart.errors import CheckpointError, UsageError
 from headstart.machine import writing
 from headstart.store.layout import atomic_path, read_json, write_json
-from headstart.temporary import PREFIX, discard, remove, remove_abandoned
+from headstart.temporary import PREFIX, discard, remove_abandoned, remove_quietly
 
 SUFFIX = ".partial"
 KEY_FILE, LOCK_FILE, DONE_FILE = "key.json", ".lock", "done"
@@ -133,7 +133,7 @@ def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
     is_finished = False
     try:
         for left in partial.folder.glob(f"{PREFIX}*"):
-            remove(left)
+            remove_quietly(left)
         _require_same_key(partial, key)
         yield partial
         is_finished = True

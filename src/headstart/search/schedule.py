@@ -11,7 +11,7 @@ FIRST_ROUND_SHARE = 0.6
 """Of the time for trials goes to the first round at most."""
 FINAL_SHARE = 0.5
 """A candidate whose last training would take more of the time than this is trained for less long, or left out."""
-LEAST_SHORTENED = 0.25
+LEAST_SHORTENED = 0.5
 """No candidate is trained for less than this share of its length: it would not show what it can do."""
 MAX_AVERAGED = 3
 """Seeds of the winner whose weights are averaged at the end."""

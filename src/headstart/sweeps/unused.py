@@ -12,7 +12,7 @@ from headstart.errors import DamageError, HeadstartError
 from headstart.manifest import MANIFEST_FILE, Manifest
 from headstart.store.layout import RunFolder, read_json
 from headstart.store.local import LocalStore
-from headstart.temporary import is_abandoned, is_quiet, is_temporary, remove
+from headstart.temporary import is_abandoned, is_quiet, is_temporary, remove_quietly
 
 UNFINISHED = "an unfinished run"
 
@@ -49,11 +49,11 @@ def remove_unused(store: LocalStore, unused: list[Unused]) -> list[Unused]:
     gone = []
     for each in unused:
         if each.run is None:
-            remove(each.path)
+            remove_quietly(each.path)
         else:
             with store.claim(each.run.folder.parent.name, _seed(each.run)) as claimed:
                 if claimed and (each.why != UNFINISHED or not _has_ended(each.run)):
-                    remove(each.path)
+                    remove_quietly(each.path)
         if not os.path.lexists(each.path):
             gone.append(each)
     return gone

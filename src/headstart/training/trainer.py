@@ -107,7 +107,7 @@ class StageTrainer(Trainer):
             "batch_parts.safetensors": parts,
         }
         self._parts = parts
-        self._batches_of_update: list[Mapping[str, Any]] = []
+        self._batches_of_update: list[dict[str, Any]] = []
         self._passes: list[Pass] = []
         self._share: Share | None = None
         self._batches = LargeBatches()
@@ -159,8 +159,10 @@ class StageTrainer(Trainer):
         """Return the mean loss of a batch."""
         self._batches.look(inputs)
         if self._objective is None:
-            found = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            return found if self._share is None else found * self._share.rows
+            if self._share is None:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            own, outputs = super().compute_loss(model, inputs, return_outputs=True)
+            return (own * self._share.rows, outputs) if return_outputs else own * self._share.rows
         objective, inputs_of_model = self._objective, {k: v for k, v in inputs.items() if k not in NOT_INPUTS}
 
         def forward() -> Any:
