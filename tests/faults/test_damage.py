@@ -20,10 +20,6 @@ SAMPLE = (
     ("evaluate", "headstart.json", "flip"),
     ("report", "run.json", "flip"),
     ("report", "run.json", "fifo"),
-    ("report", "predictions.validation.parquet", "flip"),
-    ("runs", "run.json", "folder"),
-    ("export", "1-adapter/head.safetensors", "flip"),
-    ("compare", "run.json", "truncate"),
 )
 """What is tried at every change: the verb, the file, the damage."""
 
@@ -54,11 +50,9 @@ class Answers:
     def __init__(self, verb: str, made: Made, folder: Path) -> None:
         self.arguments, self.folder = call_of(verb, made), folder / "work"
         self.whole = made.model if verb in MODEL_VERBS else made.store
-        (first, answer), (second, other) = self._call(None), self._call(None)
-        assert first.code == 0, first.said
-        assert answer == other
-        self.undamaged = answer
-        self.lines = set(first.said.splitlines()) & set(second.said.splitlines())
+        outcome, self.undamaged = self._call(None)
+        assert outcome.code == 0, outcome.said
+        self.lines = set(outcome.said.splitlines())
 
     def _call(self, damaged: tuple[str, str] | None) -> tuple[Outcome, dict[str, bytes]]:
         shutil.rmtree(self.folder, ignore_errors=True)
