@@ -46,6 +46,12 @@ def test_labels_that_the_model_cannot_have(label: Any, message: str) -> None:
         trained(with_label(label))
 
 
+@pytest.mark.parametrize("name", ["weight", "weights", "sample_weight"])
+def test_weights_of_rows_are_refused_and_not_ignored(name: str) -> None:
+    with pytest.raises(UsageError, match=f"(?s)rows have '{name}'.*remove_columns"):
+        trained([row | {name: 2.0} for row in ROWS])
+
+
 def test_labels_of_images_are_checked_as_they_come() -> None:
     from tests.adapters.architectures import make_classifier
     from tests.matrix.cells import toy_rows

@@ -24,10 +24,9 @@ from tests.support.saved import PAIR_TASK, TEXT_TASK
 SCORE = CardScore(
     split="validation",
     num_rows=1200,
-    metric="accuracy",
     scores={"accuracy": 0.75, "macro_f1": 0.5},
     constant_scores={"accuracy": 0.5},
-    interval=Interval(low=0.7, high=0.8, confidence=0.95),
+    intervals={"accuracy": Interval(low=0.7, high=0.8, confidence=0.95)},
 )
 BASE = Published(name="roberta-base", repository="FacebookAI/roberta-base", licence="mit")
 
@@ -58,6 +57,7 @@ def test_a_person_reads_scores_limits_and_how_to_load() -> None:
     text = model_card(facts(temperature=Temperature(value=1.84, num_rows=1200, num_wrong=300)))
     assert "On 1,200 rows of validation:" in text
     assert "| accuracy | 75.00 | 70.00 to 80.00 | 50.00 |" in text
+    assert "on the column text of" in text
     assert "one of 3 classes: bad, fair, good" in text
     assert "1.84, fitted on the answers to 1200 held-out rows, 300 of them wrong. The head has taken it up." in text
     assert "It reads 128 tokens" in text

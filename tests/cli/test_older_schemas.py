@@ -27,12 +27,13 @@ from tests.cli.conftest import Cli
 from tests.support.paths import REPOSITORY
 
 DATA = REPOSITORY / "tests" / "data"
-SCHEMAS = (1, 2, 3)
+SCHEMAS = (1, 2, 3, 4)
 every_schema = pytest.mark.parametrize("schema", SCHEMAS)
 BASELINES = {
     1: "7a047b8ed3f9dc0115a5fae1461a3edd",
     2: "158fa9e30db46cb83b4844fc8d0301bd",
     3: "3409b08fd7a332064d50f0e491366b52",
+    4: "caac74558b4f9733608ff916bad5c5c2",
 }
 
 

@@ -42,7 +42,7 @@ def facts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> FitFacts:
     write_record(search.store.root / PLAN_FILE, PLAN)
     best = search.find()
     record = write_best(search, best, tmp_path / "m")
-    return facts_of(search, best, record, "m")
+    return facts_of(search, best, record, tmp_path / "m")
 
 
 def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judged_all_the_same(
@@ -59,7 +59,7 @@ def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judg
     best = search.find()
     assert best.scored is None
     record = write_best(search, best, tmp_path / "m")
-    facts = facts_of(search, replace(best, fits=()), record, "m")
+    facts = facts_of(search, replace(best, fits=()), record, tmp_path / "m")
     assert (facts.score, facts.interval, facts.held_out, facts.curve) == (None, None, None, ())
     assert facts.out_of_fold is not None
     assert len(facts.out_of_fold) == 24
@@ -98,5 +98,7 @@ def test_the_curve_ends_with_all_training_rows(facts: FitFacts) -> None:
 
 def test_the_page_says_who_was_tried_and_taken(facts: FitFacts) -> None:
     assert [each.is_chosen for each in facts.tried].count(True) == 1
-    page = render_fit_report(facts)
+    page = render_fit_report(replace(facts, temperature="1.84, fitted on 10 rows"))
+    assert "the saved model divides its logits by a temperature: 1.84, fitted on 10 rows." in page
+    assert "<p>Taken: " in page
     assert all(each.label.split(":")[0] in page for each in facts.tried)

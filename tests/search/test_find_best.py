@@ -176,6 +176,8 @@ def test_the_winner_is_compared_with_itself_in_bf16_and_the_first_model_does_not
     write_best(search, search.find(), tmp_path / "m")
     first, winner = (read_info(folder)[1] for folder in (search.first_model, tmp_path / "m"))
     assert first.bf16 is None
+    assert first.temperature is not None
+    assert first.temperature.num_rows == 40, "all rows, by the inner folds of the fit"
     assert winner.bf16 is not None
     assert winner.bf16.num_rows == 8
 

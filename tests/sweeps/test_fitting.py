@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
@@ -106,6 +107,13 @@ def test_the_test_rows_of_a_split_column_are_scored_once_at_the_end(
     assert "On 6 rows of test:" in written
     found = binomtest(int((answered == np.array(rows.labels)).sum()), 6).proportion_ci(method="wilson")
     assert f"{100 * found.low:.2f} to {100 * found.high:.2f}" in written.partition("rows of test:")[2]
+    results = ModelCard(written).data.eval_results
+    assert {(each.dataset_split, each.metric_name) for each in results} == {
+        (split, metric) for split in ("validation", "test") for metric in ("accuracy", "macro_f1")
+    }
+    for each in results:
+        low, high = each.metric_args["interval"]
+        assert low <= each.metric_value <= high
     (compared,) = SerialExecutor(LocalStore(tmp_path / "store"), RunOptions()).execute([run])
     assert compared.test is None
 

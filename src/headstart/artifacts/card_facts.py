@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headstart.artifacts.model_folder import ModelInfo
 from headstart.models.published import Published
@@ -17,17 +17,16 @@ class CardScore:
     Attributes:
         split: name of the rows.
         num_rows: how many they are.
-        metric: the main one of `scores`.
-        interval: of the main metric; None where there is none.
+        scores: each metric, the main one first.
+        intervals: by metric, of those that have one.
         constant_scores: each metric of its best constant answer; empty where they are not known.
     """
 
     split: str
     num_rows: int
-    metric: str
     scores: dict[str, float]
     constant_scores: dict[str, float]
-    interval: Interval | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

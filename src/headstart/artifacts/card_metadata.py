@@ -73,6 +73,5 @@ def _results(facts: CardFacts) -> list[EvalResult]:
 
 
 def _interval(score: CardScore, name: str) -> dict[str, object] | None:
-    if score.interval is None or name != score.metric:
-        return None
-    return {"interval": [score.interval.low, score.interval.high], "confidence": score.interval.confidence}
+    found = score.intervals.get(name)
+    return None if found is None else {"interval": [found.low, found.high], "confidence": found.confidence}

@@ -56,7 +56,8 @@ def _purpose(facts: CardFacts) -> str:
     else:
         does = f"It sorts {read} into one of {len(task.labels)} classes: {names}{more}."
     columns = ", ".join(_plain(name) for name in (*task.text_columns, *task.choice_columns))
-    return f"{does} It was trained on the columns {columns} of {_plain(task.name)}, from {_plain(facts.base.name)}."
+    named = "columns" if "," in columns else "column"
+    return f"{does} It was trained on the {named} {columns} of {_plain(task.name)}, from {_plain(facts.base.name)}."
 
 
 def _scores(facts: CardFacts) -> Iterator[str]:
@@ -66,7 +67,7 @@ def _scores(facts: CardFacts) -> Iterator[str]:
         yield f"On {score.num_rows:,} rows of {_plain(score.split)}:"
         lines = ["| metric | score | 95 % interval | best constant answer |", "|---|---:|---:|---:|"]
         for name, value in score.scores.items():
-            interval = score.interval if name == score.metric else None
+            interval = score.intervals.get(name)
             constant = score.constant_scores.get(name)
             cells = [
                 name,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headstart.artifacts.new_folder import require_empty
 from headstart.cli.comparing import announce_rows
@@ -86,7 +86,7 @@ def run_search(
             print(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
         record = write_best(search, best, out)
-        facts = facts_of(search, best, record, out.name)
+        facts = facts_of(search, best, record, out)
         page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
@@ -98,15 +98,14 @@ def run_search(
         print(json_module.dumps(dump(record), indent=2))
         return
     _print_tried(best, record.metric)
-    print_result(record, out, quiet=quiet)
-    print(f"report: {page}")
-    if num_suspects is not None:
-        print(f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}")
+    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
+    print_result(record, out, quiet=quiet, beside=[f"report: {page}", *found])
 
 
 def _print_tried(best: Best, metric: str) -> None:
     """Print a line for each candidate, the best first, and why the winner was taken."""
-    table = Table("candidate", "trained by", metric, "folds", "seconds", box=None)
+    headings = ("candidate", "trained by", metric, "folds", "seconds")
+    table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
     found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
     for tried in found:
         score = "failed" if tried.score is None else written(metric, tried.score)

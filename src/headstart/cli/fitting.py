@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
+from headstart.artifacts.model_folder import read_info
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
@@ -68,17 +70,16 @@ def run_fit(
         print(in_flags(way_on(record, working_store(out))), file=sys.stderr)
         raise typer.Exit(1)
     if not json:
-        print_result(record, out, quiet=quiet)
-        if adapter_out is not None:
-            print(f"adapter: {adapter_out}")
+        print_result(record, out, quiet=quiet, beside=[f"adapter: {adapter_out}"] if adapter_out else [])
 
 
-def print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
-    """Print the scores of a fit, what has to be known about them, and what to do next."""
+def print_result(record: RunRecord, out: Path, *, quiet: bool, beside: Sequence[str] = ()) -> None:
+    """Print the scores of a fit, what has to be known about them, lines on what lies `beside`, and what to do next."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for stage in record.stages:
         scores = f": {scores_text(stage.scores)}" if stage.scores else ""
-        console.print(f"after {stage.name} ({plural(stage.num_steps, 'update')} in {duration(stage.seconds)}){scores}")
+        updates = f"{plural(stage.num_steps, 'update')} in " if stage.num_steps else ""
+        console.print(f"after {stage.name} ({updates}{duration(stage.seconds)}){scores}")
     constants = record.constant_scores or {record.metric: record.constant_score}
     # A stage says its own score; where the model was trained once more on all rows, none of its stages has one.
     is_said = any(stage.scores for stage in record.stages)
@@ -93,6 +94,9 @@ def print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
         )
         if other.is_degenerate:
             console.print(f"warning: {SAME_ANSWERS.format(other.name)}")
+    _, info = read_info(out)
+    if info.temperature is not None:
+        console.print(f"temperature of the probabilities: {info.temperature}")
     if record.privacy is not None:
         console.print(str(record.privacy))
     for warning in record.warnings:
@@ -103,5 +107,7 @@ def print_result(record: RunRecord, out: Path, *, quiet: bool) -> None:
             f"This adapter cannot be merged: {out} holds it and the head; {record.model} is loaded with it from where "
             "it is."
         )
+    for line in beside:
+        console.print(line)
     if not quiet:
         console.print(next_line("headstart", "predict", out, "FILE", "--out", "predictions.csv"))

@@ -74,7 +74,8 @@ class TaskOptions:
     )
     evaluate_on: tuple[str, ...] = option(
         (),
-        "Further tasks or files with the same labels that the finished model is scored on: super_glue/axg.",
+        "Further tasks or files with the same labels that the finished model is scored on: super_glue/axg. Each of "
+        "their rows counts once.",
         read=split_list,
     )
 

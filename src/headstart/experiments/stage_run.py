@@ -18,9 +18,12 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER, keep_start
+from headstart.experiments.scoring import score, write_predictions
 from headstart.experiments.stage_end import End
+from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
+from headstart.fitted.fitted_head import FittedHead
 from headstart.manifest import Damage
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
@@ -179,6 +182,18 @@ class StageRun:
         collate = replace(collate, pad_to_multiple_of=1)
         return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
 
+    def _keep_inner_folds(self, head: FittedHead) -> None:
+        """Keep the answers of a fit's inner folds where the run ends with the fit, and scores no rows.
+
+        Nothing else says then how sure the model may be.
+        """
+        is_scored = self.run.experiment.evaluation.split is not None
+        if not self.is_last or is_scored or head.held_out is None or head.kind.has_units:
+            return
+        rows = self.data.train
+        found = score(self.data.task, torch.from_numpy(head.held_out), rows.labels or (), rows.groups)
+        write_predictions(found, self.run_folder.predictions(INNER_FOLDS))
+
     def _site(self, classifier: Classifier, pretrained: Digests, shared: list[float]) -> Site:
         """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before."""
         data, objective = self.data, self.data.objective(classifier)
@@ -202,6 +217,8 @@ class StageRun:
             shared.append(max(0.0, inputs.seconds - (time.perf_counter() - begin)))
             loss = self.run.experiment.training.loss
             head = fitted_on(classifier, inputs.vectors, data.tokens("train"), method, loss=loss, seed=self.run.seed)
+            if is_pretrained:
+                self._keep_inner_folds(head)
             found = {name: getattr(head, name) for name in ("method", "strength", "scale", "loss")}
             return FittedTensors(tensors=fitted_tensors(classifier, head), found=found)
 

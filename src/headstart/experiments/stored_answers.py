@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from headstart.kinds.kind import Values
 
+INNER_FOLDS = "inner_folds"
+"""Names the answers to training rows by heads that were fitted without them; see `fitted.held_out`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswers:

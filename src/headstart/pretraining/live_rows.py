@@ -19,6 +19,9 @@ from headstart.training.features import Collate
 LABEL_COLUMNS = ("labels", "label", "label_ids")
 """Under any of these names transformers' collators find the label."""
 
+WEIGHT_COLUMNS = ("weight", "weights", "sample_weight")
+"""Under these names rows say how much each of them counts."""
+
 NO_LABEL = (-1, -100)
 """What data sets write where a row has no label."""
 
@@ -128,7 +131,8 @@ def checked_rows(dataset: Any, columns: frozenset[str], main_input: str, *, is_c
         is_collated: a collator of that person's own makes the batches, and may make the input of other columns.
 
     Raises:
-        UsageError: if there are none, they are something else, or they lack a label or the model's input.
+        UsageError: if there are none, they are something else, they lack a label or the model's input, or they have
+            weights.
     """
     if isinstance(dataset, Mapping):
         splits = [str(name) for name in dataset]
@@ -152,6 +156,12 @@ def checked_rows(dataset: Any, columns: frozenset[str], main_input: str, *, is_c
         raise UsageError(
             f"train_dataset's rows have no label: their columns are {', '.join(map(str, first))}",
             remedy="  Name the column of integer labels 'labels'.",
+        )
+    weights = next((name for name in WEIGHT_COLUMNS if name in first and name not in columns), None)
+    if weights is not None:
+        raise UsageError(
+            f"train_dataset's rows have {weights!r}, and Stage 1 trains by the model's own loss, which weighs no rows",
+            remedy=f"  Take the column out: train_dataset.remove_columns({weights!r}); every row counts the same then.",
         )
     if not {main_input, "inputs_embeds"} & set(first):
         if is_collated:

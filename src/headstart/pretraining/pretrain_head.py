@@ -77,9 +77,9 @@ def pretrain_head(
             pass returns logits (alone, in a tuple or dictionary, or as `.logits`); its loss is then ours. What
             `torch.compile` and `DataParallel` put around it is seen through. The head is trained from where it stands.
         train_dataset: rows with a length, each a dictionary of model inputs and `labels` (or `label`); columns that
-            the model does not take are left out. Labels are class numbers, numbers, or 0 and 1 for each class. Numbers
-            are learned with mean 0 and standard deviation 1, and the head answers in their own unit afterwards (of
-            images and sounds they are learned as they are).
+            the model does not take are left out, but weights of rows are refused. Labels are class numbers, numbers, or
+            0 and 1 for each class. Numbers are learned with mean 0 and standard deviation 1, and the head answers in
+            their own unit afterwards (of images and sounds they are learned as they are).
         adapter: name with options (`lora:rank=16`); None trains the head alone (LP-FT's first stage).
         adapter_from: folder of a saved adapter that the adapter starts from.
         backbone: path of the pretrained model inside a module of your own; found where there is only one.

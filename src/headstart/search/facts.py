@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from headstart.artifacts.model_folder import read_info
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.errors import UsageError
@@ -31,21 +33,22 @@ SCORED_ROWS = "rows cut off before anything was tried"
 GIVEN_ROWS = "validation rows that chose nothing"
 
 
-def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFacts:
+def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> FitFacts:
     """Return what the report says of a search; without a score where there are no rows that chose nothing.
 
     Args:
         search: that was done.
         best: what it found.
         record: of the model that was written.
-        title: of the page.
+        folder: where it was written.
     """
+    _, info = read_info(folder)
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
     held_out = None if best.scored_run is None else _held_out(search, best.scored_run, data)
     return FitFacts(
-        title=title,
+        title=folder.name,
         task=task.name,
         kind=task.kind,
         class_names=task.labels if task.kind.has_classes else (),
@@ -62,7 +65,8 @@ def facts_of(search: Search, best: Best, record: RunRecord, title: str) -> FitFa
         curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
         held_out=held_out,
         out_of_fold=None if fit is None else _out_of_fold(data, fit),
-        notes=tuple(record.warnings),
+        temperature="" if info.temperature is None or info.temperature.value is None else str(info.temperature),
+        notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
     )
 
 

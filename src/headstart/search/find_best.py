@@ -19,7 +19,7 @@ from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
-from headstart.sweeps.export import export_run
+from headstart.sweeps.export import export_run, inner_answers_of
 
 FITS_FILE, PLAN_FILE, FIRST_MODEL = "fits.json", "plan.json", "first-model"
 
@@ -98,10 +98,13 @@ class Search:
         result = run_race(plan, self.trials, self.store, self.executor_for)
         has_rows = self.trials.has_scored_rows
         scored_run = self.trials.run(result.taken, Use.SCORE, self.trials.seed) if has_rows else None
+        if scored_run is not None:
+            self.say(f"the race is over: {result.taken.name} learns from all training rows, for the score")
         scored = self._execute([scored_run])[0] if scored_run is not None else None
         num_seeds = plan.final_seeds if result.taken.averages else 1
         seeds = range(self.trials.seed, self.trials.seed + num_seeds)
         final = tuple(self.trials.run(result.taken, Use.FINAL, seed) for seed in seeds)
+        self.say(f"{result.taken.name} learns from all rows, for the folder")
         return Best(
             fits=fits,
             plan=plan,
@@ -129,12 +132,20 @@ class Search:
         folder = self.first_model
         if folder.exists():
             return
+        self.say("a first model: a head is fitted to all rows")
         run = self._first_run(fit)
         with self.executor_for([run]) as executor:
             (record,) = executor.execute([run])
             if record.status is RunStatus.FINISHED:
-                # Two passes over rows would keep the first model waiting; the winner is compared.
-                export_run(RunData.of(run, self.trials.cache), self.store, folder, executor, compares_bf16=False)
+                export_run(
+                    RunData.of(run, self.trials.cache),
+                    self.store,
+                    folder,
+                    executor,
+                    held_out=inner_answers_of(run, self.store),
+                    # Two passes over rows would keep the first model waiting; the winner is compared.
+                    compares_bf16=False,
+                )
         self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
 
     def _first_run(self, fit: Fit) -> Run:

@@ -120,7 +120,8 @@ def cost_of(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed:
     score, comparison = seconds(num_rows, num_scored), 2 * min(COMPARED_ROWS, num_scored) * speed.row
     again = seconds(num_rows + (num_scored if trials.cut_off else 0), 0)
     end = comparison + (score + again if trials.cut_off else score)
-    return Cost(trial=seconds(num_rows - num_held, num_held), end=end, again=again, fixed=fixed)
+    trial, num_updates = seconds(num_rows - num_held, num_held), run.experiment.num_steps
+    return Cost(trial=trial, end=end, again=again, fixed=fixed, num_updates=num_updates)
 
 
 def _fine_tuning_seconds(trials: Trials, speed: Speed, fixed: float) -> float:

@@ -58,8 +58,10 @@ class RaceResult:
         if not self.standings:
             return f"taken: {self.taken.name}, untried: no trial came to its end"
         best = self.standings[0]
+        if len(self.tried) == 1:
+            return f"taken: {best.name}, the only one that there was time to try"
         if best.name == self.taken.name:
-            return f"taken: {best.name}, the best on the folds that the last candidates share"
+            return f"taken: {best.name}; none scored higher on the folds that the last candidates share"
         own = next(each for each in self.standings if each.name == self.taken.name)
         return (
             f"taken: {own.name}: it is {100 * own.behind:.1f} points behind {best.name}, which one standard error of "

@@ -106,6 +106,11 @@ class RacePlan:
         """Return the candidate of this name."""
         return next(each for each in self.candidates if each.name == name)
 
+    @property
+    def out_of_time(self) -> str:
+        """Which candidates were left out, as a sentence; "" for none."""
+        return f"no time for: {'; '.join(self.left_out)}" if self.left_out else ""
+
     def sentences(self) -> list[str]:
         """Say what is going to be done."""
         rounds = "; ".join(
@@ -114,7 +119,7 @@ class RacePlan:
         said = [f"race within {duration(self.seconds)}: {rounds}; then the winner on all rows"]
         said += [f"  {each.name}: {each.words}" for each in self.candidates]
         if self.left_out:
-            said.append(f"no time for: {', '.join(self.left_out)}")
+            said.append(self.out_of_time)
         if self.threads is not None:
             said.append(
                 f"this machine is busy: torch trains with {plural(self.threads, 'thread')}, which is faster now"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy
 
 from headstart import metrics
@@ -60,6 +62,12 @@ def interval_of_rows(metric: str, labels: metrics.Values, decisions: metrics.Val
     if metric in metrics.BY_GROUP:
         return None
     return score_interval(metric, labels.astype(numpy.float64), decisions.astype(numpy.float64))
+
+
+def intervals_of_rows(names: Sequence[str], labels: metrics.Values, decisions: metrics.Values) -> dict[str, Interval]:
+    """Return the intervals of several metrics' scores by their names, as far as there are any."""
+    found = {name: interval_of_rows(name, labels, decisions) for name in names}
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:

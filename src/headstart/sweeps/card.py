@@ -11,7 +11,7 @@ from headstart.artifacts.model_folder import CARD_FILE, read_info
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.models.published import published
-from headstart.stats.score_interval import interval_of_rows
+from headstart.stats.score_interval import intervals_of_rows
 from headstart.store.layout import write_text
 from headstart.store.record import RunRecord
 from headstart.sweeps.final_test import Tested
@@ -42,22 +42,21 @@ def write_card(
 
 def _scores(record: RunRecord, held_out: StoredAnswers | None, tested: Tested | None) -> Iterator[CardScore]:
     if record.scores:
-        interval = None if held_out is None else interval_of_rows(record.metric, held_out.labels, held_out.decisions)
+        names = tuple(record.scores)
+        intervals = {} if held_out is None else intervals_of_rows(names, held_out.labels, held_out.decisions)
         yield CardScore(
             split=record.reported_split,
             num_rows=record.num_evaluation_examples,
-            metric=record.metric,
             scores=record.scores,
             constant_scores=record.constant_scores,
-            interval=interval,
+            intervals=intervals,
         )
     if tested is not None:
         found = tested.result
         yield CardScore(
             split=found.split,
             num_rows=found.num_examples,
-            metric=found.metric,
             scores=found.scores,
             constant_scores=found.constant_scores,
-            interval=tested.interval,
+            intervals=tested.intervals,
         )

@@ -18,7 +18,7 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
-from headstart.experiments.stored_answers import StoredAnswers, read_answers
+from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, read_answers
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
@@ -40,14 +40,20 @@ if TYPE_CHECKING:
 
 
 def export_run(
-    data: RunData, store: LocalStore, out: Path, executor: Executor, *, compares_bf16: bool = True
+    data: RunData,
+    store: LocalStore,
+    out: Path,
+    executor: Executor,
+    *,
+    held_out: StoredAnswers | None = None,
+    compares_bf16: bool = True,
 ) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder with its card, whole or not at all.
 
     The arguments and what it raises are those of `write_run`.
     """
     with new_folder(out) as temporary:
-        record = write_run(data, store, temporary, executor, compares_bf16=compares_bf16)
+        record = write_run(data, store, temporary, executor, held_out=held_out, compares_bf16=compares_bf16)
         write_card(temporary, data, record, answers_of(data.run, store))
     return record
 
@@ -139,6 +145,11 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     split = run.experiment.evaluation.split
     folder = store.run_folder(run.experiment.digest, run.seed)
     return None if split is None else read_answers(folder.predictions(split))
+
+
+def inner_answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
+    """Return what the inner folds of a finished run's fit answered to its training rows; None where it kept none."""
+    return read_answers(store.run_folder(run.experiment.digest, run.seed).predictions(INNER_FOLDS))
 
 
 def _write(

@@ -10,7 +10,7 @@ from headstart.inference.evaluate import scores_of
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.stats.intervals import Interval
-from headstart.stats.score_interval import interval_of_rows
+from headstart.stats.score_interval import intervals_of_rows
 from headstart.store.record import OtherResult
 
 TEST = "test"
@@ -21,11 +21,11 @@ class Tested:
     """How a finished model did on the test rows of its own table.
 
     Attributes:
-        interval: of the main metric; None where there is none, as for weighed rows.
+        intervals: by metric, of those that have one; none for weighed rows.
     """
 
     result: OtherResult
-    interval: Interval | None
+    intervals: dict[str, Interval]
 
 
 def tested(data: RunData, folder: Path) -> Tested | None:
@@ -50,6 +50,6 @@ def tested(data: RunData, folder: Path) -> Tested | None:
         is_degenerate=found.is_degenerate,
     )
     if rows.weights is not None:
-        return Tested(result=result, interval=None)
+        return Tested(result=result, intervals={})
     right = task.kind.label_array(rows.labels or (), task.num_labels)
-    return Tested(result=result, interval=interval_of_rows(task.main_metric, right, answered.decisions))
+    return Tested(result=result, intervals=intervals_of_rows(task.metrics, right, answered.decisions))

@@ -124,6 +124,7 @@ class FitFacts:
         curve: score against the number of training rows, fewest rows first; empty where it was not measured.
         held_out: rows that chose nothing, with the answers of a model that did not see them; the score is theirs.
         out_of_fold: training rows, each with the answers of a model that was not trained on it; None for none.
+        temperature: that the saved head has taken up, which the answers here are without; "" for none.
         notes: sentences that a reader must know, such as that the time ran out.
     """
 
@@ -144,6 +145,7 @@ class FitFacts:
     curve: tuple[CurvePoint, ...] = ()
     held_out: AnsweredRows | None = None
     out_of_fold: AnsweredRows | None = None
+    temperature: str = ""
     notes: tuple[str, ...] = ()
 
     @property

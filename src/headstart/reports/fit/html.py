@@ -8,6 +8,7 @@ from headstart.comparison.formats import plural, points
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.page import MOST_CLASSES, build_fit_page
+from headstart.reports.fit.words import sentence
 from headstart.reports.html import environment
 from headstart.store.layout import write_text
 
@@ -27,4 +28,5 @@ def render_fit_report(facts: FitFacts) -> str:
         swatch=swatch,
         plural=plural,
         points=points,
+        sentence=sentence,
     )

@@ -25,6 +25,11 @@ def written_score(metric: str, score: float) -> str:
     return metrics.written(metric, score).replace("-", MINUS)
 
 
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence: with a capital letter, and a full stop at its end."""
+    return f"{clause[:1].upper()}{clause[1:].removesuffix('.')}."
+
+
 def score_sentence(facts: FitFacts) -> str:
     """Return what the score was measured on and how sure it is."""
     if facts.score is None:
