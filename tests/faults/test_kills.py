@@ -19,7 +19,7 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
         "fit": made.fit,
         "predict": ("predict", made.model, made.table, "--out", "p.csv", "-q"),
         "export": ("export", made.store, made.run, "--out", "m", "-q"),
-        "report": ("report", made.store, "--out", "r.html", "-q"),
+        "report": ("report", made.store, "--out", "r.html"),
         "compare": made.compare,
     }[verb]
 
