@@ -26,9 +26,9 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("verb", ["predict"])
 def test_killed_at_some_operations(verb: str, made: Made, tmp_path: Path) -> None:
-    """`compare` has tests of its own, with its executor."""
+    """Before its output is in place; `compare` has tests of its own, with its executor."""
     watched = killed(call_of(verb, made), tmp_path, made.model if verb == "fit" else None)
-    assert not list(watched.faults(spread(watched.states, 2)))
+    assert not list(watched.faults(spread(watched.states[:-1], 2)))
 
 
 @pytest.mark.faults
