@@ -8,7 +8,6 @@ from transformers import AutoModelForSequenceClassification, BertConfig, LlamaCo
 
 from headstart.training.like_lengths import in_like_lengths
 
-
 SIZES = {"vocab_size": 20, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
 
