@@ -12,10 +12,10 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup base-encoder demo test test-all check format map bench gpu clean
+.PHONY: help setup base-encoder demo test test-all test-faults check format map bench gpu clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv and install headstart into it, pinned
 
@@ -37,7 +37,10 @@ test: $(STAMP) ## Run the test suite
 	$(PYTEST)
 
 test-all: $(STAMP) ## Run the test suite with the slow tests
-	$(PYTEST) -m ""
+	$(PYTEST) -m "not faults"
+
+test-faults: $(STAMP) ## Kill, damage and attack every verb: every file operation, every file
+	$(PYTEST) -m faults tests/faults
 
 check: $(STAMP) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ SOURCE = REPOSITORY / "src"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state",),
-    ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest"),
+    ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest", "safe_files", "stored_names"),
     ("losses",),
     ("kinds", "metrics"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
@@ -54,6 +54,8 @@ NO_TORCH_PARTS = (
         "metrics",
         "cache",
         "manifest",
+        "safe_files",
+        "stored_names",
     ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )

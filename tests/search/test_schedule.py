@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,9 +18,15 @@ def candidate(name: str, rank: int, epochs: float = 4.0) -> Candidate:
     return Candidate(name=name, strategy=Spec("finetune"), head=HEAD, epochs=epochs, rank=rank)
 
 
-def cost(trial: float, fixed: float = 1.0) -> Cost:
+def cost(trial: float, fixed: float = 1.0, num_updates: int = 2_000) -> Cost:
     """Of a training on 4 of 5 folds, then all training rows, then all rows: 4, 5 and 6 parts."""
-    return Cost(trial=fixed + 4 * trial, end=2 * fixed + 11 * trial, again=fixed + 6 * trial, fixed=fixed)
+    return Cost(
+        trial=fixed + 4 * trial,
+        end=2 * fixed + 11 * trial,
+        again=fixed + 6 * trial,
+        fixed=fixed,
+        num_updates=num_updates,
+    )
 
 
 def plan(candidates: list[Candidate], costs: dict[str, Cost], left: float) -> RacePlan:
@@ -77,6 +84,11 @@ def test_too_little_time_for_the_first_candidate_makes_it_shorter_and_far_too_li
     assert found is not None
     assert LEAST_SHORTENED * 4 <= found <= 2.0
     assert plan([NO_UPDATES, candidate("a", 0)], costs, 20).left_out == ("a",)
+
+
+@pytest.mark.parametrize(("num_updates", "share"), [(2_000, 0.25), (200, 0.375), (100, 0.5), (0, 0.5)])
+def test_few_updates_are_not_made_fewer_than_would_show_anything(num_updates: int, share: float) -> None:
+    assert cost(10.0, num_updates=num_updates).least_share == share
 
 
 def test_an_expensive_candidate_is_left_out_without_those_behind_it() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,11 +143,12 @@ class TestOpening:
         write_manifest(path.parent)
         if file == "failed.json":
             store.run_folder("abc", 0).run_json.unlink()
-        for read in (lambda: store.record("abc", 0), store.records):
-            with pytest.raises(
-                NewerError, match=rf"{file} was written by a newer headstart \(schema {SCHEMA_VERSION + 1}\)"
-            ):
-                read()
+        newer = rf"was written by a newer headstart \(schema {SCHEMA_VERSION + 1}\)"
+        with pytest.raises(NewerError, match=f"{file} {newer}"):
+            store.record("abc", 0)
+        records, damage = store.read()
+        assert records == []
+        assert re.fullmatch(rf"abc/seed-0/{file}: {newer}; the run does not count", *damage.sentences(store.root))
 
     def test_writing_into_an_older_store_raises_its_schema_and_says_so(
         self, store: LocalStore, caplog: pytest.LogCaptureFixture

@@ -16,7 +16,7 @@ from unittest import mock
 from tests.support.paths import REPOSITORY
 
 CONTEXT = get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.support.runs", "headstart.sweeps.serial", "headstart.inference.user_files"])
+CONTEXT.set_forkserver_preload(["tests.support.warmed"])
 
 
 def start(function: Callable[..., None], *arguments: object, output: Path) -> ForkServerProcess:

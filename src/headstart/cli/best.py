@@ -15,7 +15,7 @@ from headstart.artifacts.new_folder import require_empty
 from headstart.cli.comparing import announce_rows
 from headstart.cli.display import sweep_display
 from headstart.cli.fitting import print_result
-from headstart.cli.flags import error_in_flags
+from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.comparison.formats import plural
 from headstart.experiments.experiment import TaskSource
@@ -32,7 +32,7 @@ from headstart.search.options import SearchOptions
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
-from headstart.sweeps.fitting import working_store
+from headstart.sweeps.fitting import way_on, working_store
 
 REPORT_SUFFIX = ".report.html"
 
@@ -83,7 +83,7 @@ def run_search(
         if best.failed is not None:
             print(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
             print(error_in_flags(best.failed.error), file=sys.stderr)
-            print(f"What is finished is kept in {store.root}; call again to go on.", file=sys.stderr)
+            print(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
         record = write_best(search, best, out)
         facts = facts_of(search, best, record, out)

@@ -16,7 +16,7 @@ from headstart.cli.output import print_json
 from headstart.cli.training_plan import plan_line
 from headstart.comparison.expected import ExpectedScore, expected_lines
 from headstart.comparison.formats import plural
-from headstart.comparison.frame import Frame, read_declared, read_varied
+from headstart.comparison.frame import Frame
 from headstart.comparison.report import build_report
 from headstart.data.examples import TaskData
 from headstart.data.unknown_tokens import count_unknown, token_notes
@@ -28,6 +28,8 @@ from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
 from headstart.reports.values import as_json
+from headstart.store.damage import StoreDamage
+from headstart.store.declared import read_designs
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
@@ -67,7 +69,7 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed) is None]
+        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed, warns=False) is None]
         if open_runs:
             print(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
             print(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)
@@ -96,8 +98,9 @@ def _print_smoke(runs: list[Run], records: list[RunRecord]) -> None:
 def _print_results(
     records: list[RunRecord], store: LocalStore, expected: tuple[ExpectedScore, ...], *, json: bool
 ) -> None:
-    digests = {record.experiment_digest for record in records}
-    frame = Frame.from_records(records, declared=read_declared(store, digests), varied=read_varied(store, digests))
+    designs = read_designs(store, records)
+    damage = StoreDamage(files=store.damaged_beside(records), designs=designs.lost)
+    frame = Frame.from_records(records, declared=designs.looks, varied=designs.axes, damage=damage)
     report = build_report(frame, store)
     if json:
         print_json(as_json(report))

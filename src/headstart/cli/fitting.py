@@ -13,7 +13,7 @@ from rich.console import Console
 from headstart.artifacts.model_folder import read_info
 from headstart.cli.comparing import announce
 from headstart.cli.display import sweep_display
-from headstart.cli.flags import error_in_flags
+from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.output import next_line, rows_text
 from headstart.cli.scores import constant_text, scores_text
@@ -26,7 +26,7 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+from headstart.sweeps.fitting import fit_model, plan_fit, way_on, working_store
 from headstart.sweeps.serial import SerialExecutor
 
 SAME_ANSWERS = "every answer to {} is the same, or as good as the same: the score says nothing about the model"
@@ -67,7 +67,7 @@ def run_fit(
         print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
         print(f"headstart: the run ended as {record.status}: {error_in_flags(record.error)}", file=sys.stderr)
-        print(f"What is finished of it is kept in {working_store(out)}; call again to go on.", file=sys.stderr)
+        print(in_flags(way_on(record, working_store(out))), file=sys.stderr)
         raise typer.Exit(1)
     if not json:
         print_result(record, out, quiet=quiet, beside=[f"adapter: {adapter_out}"] if adapter_out else [])

@@ -8,6 +8,7 @@ from enum import StrEnum
 from headstart.comparison.comparison_table import PLAIN_FINE_TUNING, ComparisonGroup, ComparisonRow
 from headstart.comparison.evidence import ReportEvidence
 from headstart.comparison.formats import NO_BREAK, bracket, plural, points, signed_points
+from headstart.comparison.left_out import REMEDY, LeftOut
 from headstart.comparison.words import UNDERTRAINED, pairs_of
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL, PairedDifference, Verdict
 from headstart.stats.power import seeds_needed, smallest_difference
@@ -50,15 +51,17 @@ def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer
     """Return one answer per EH-FT row, or per compared row in a group without EH-FT.
 
     Beside these, fine-tuning at a later value of an axis has one.
-    Where every baseline is undertrained there is one answer: that.
+    Where every baseline is undertrained there is one answer: that. Strategies that fell out come first.
     """
+    fallen = tuple(_left_out_answer(group, each) for each in group.left_out)
     baselines = [row for row in group.rows if row.is_baseline and row.summary is not None]
     if baselines and all(row.is_undertrained for row in baselines):
-        return tuple(_undertrained_answer(group, row) for row in baselines)
+        return (*fallen, *(_undertrained_answer(group, row) for row in baselines))
     later = [row for row in group.rows if row.is_baseline and row.baseline_digest is not None]
     rows = [row for row in group.rows if not row.is_baseline]
     head_starts = [row for row in rows if row.strategy.partition(":")[0] == HEAD_START_STRATEGY]
-    return tuple(_answer(group, row, evidence) for row in [*later, *(head_starts or rows)] or group.rows)
+    answered = [*later, *(head_starts or rows)] or group.rows
+    return (*fallen, *(_answer(group, row, evidence) for row in answered))
 
 
 def needed_text(row: ComparisonRow) -> str:
@@ -98,6 +101,18 @@ def _power_text(difference: PairedDifference) -> str:
         said.append(f"{these} show {points(smallest)}" if said else f"{these} show a difference of {points(smallest)}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]} ({power})." if said else ""
+
+
+def _left_out_answer(group: ComparisonGroup, each: LeftOut) -> Answer:
+    return Answer(
+        task=group.name,
+        model=group.model,
+        label=each.label,
+        verdict=each.finding,
+        tone=Tone.WARNING,
+        sentence=each.sentence,
+        needed=REMEDY,
+    )
 
 
 def _undertrained_answer(group: ComparisonGroup, row: ComparisonRow) -> Answer:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from headstart.comparison.cells import MATCHED_STRATEGY, Cell
 from headstart.comparison.class_gaps import class_gaps
@@ -11,6 +12,7 @@ from headstart.comparison.comparability import SettingDifference
 from headstart.comparison.distinct_labels import distinct_labels
 from headstart.comparison.formats import plural
 from headstart.comparison.frame import Frame
+from headstart.comparison.left_out import LeftOut, damage_in_a_sentence, damaged_seeds, left_out
 from headstart.comparison.titles import distinct_names, distinct_titles
 from headstart.comparison.words import (
     cautions,
@@ -38,6 +40,7 @@ class ComparisonRow:
     Attributes:
         label: the strategy as the table names it, told apart from its namesakes in the same task.
         scores: (seed, score) of every finished run.
+        damaged_seeds: of runs that do not count, since their records are damaged.
         outcomes: the summary of these scores, with failed and degenerate runs counted.
         mean_with_failures: the mean with diverged runs at the best constant answer's score; None when none diverged.
         stage1: summary of the scores at Stage 1's end; None where the plan has one stage.
@@ -79,6 +82,7 @@ class ComparisonRow:
     outcomes: Outcomes
     num_diverged: int
     num_errors: int
+    damaged_seeds: tuple[int, ...]
     mean_with_failures: float | None
     stage1: Summary | None
     setting: Setting | None
@@ -131,6 +135,7 @@ class ComparisonGroup:
         title: the task, told apart from its namesakes; to stand beside the model.
         name: the same where it stands alone.
         caption: a sentence: metric, reported split, and what was chosen where.
+        left_out: strategies without a row, since all of their runs are damaged.
     """
 
     task: str
@@ -143,14 +148,20 @@ class ComparisonGroup:
     constant_score: float
     caption: str
     rows: tuple[ComparisonRow, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonTable:
-    """All groups of a comparison, and the sentences that have to be read with them."""
+    """All groups of a comparison, and the sentences that have to be read with them.
+
+    Attributes:
+        damage: what is damaged in the store, in a sentence that stands before all others; "" where nothing is.
+    """
 
     groups: tuple[ComparisonGroup, ...]
     notes: tuple[str, ...]
+    damage: str = ""
 
     @property
     def rows(self) -> tuple[ComparisonRow, ...]:
@@ -163,16 +174,20 @@ class ComparisonTable:
         return sum(row.num_failed for row in self.rows)
 
 
-def build_comparison(frame: Frame) -> ComparisonTable:
-    """Return the comparison table of a frame."""
+def build_comparison(frame: Frame, root: Path | None = None) -> ComparisonTable:
+    """Return the comparison table of a frame; `root` is the store that damaged files are named in."""
     labels = distinct_labels(frame)
     titles = distinct_titles(dict.fromkeys(cell.question for cell in frame.cells))
     names = distinct_names(titles)
     groups = tuple(
-        _group([_row(frame, cell, labels) for cell in frame.of_question(question)], title, names[question])
+        replace(
+            _group([_row(frame, cell, labels) for cell in frame.of_question(question)], title, names[question]),
+            left_out=left_out(frame, question),
+        )
         for question, title in titles.items()
     )
-    return ComparisonTable(groups=groups, notes=_notes(frame, groups))
+    notes = (*frame.damage.sentences(root), *_notes(frame, groups))
+    return ComparisonTable(groups=groups, notes=notes, damage=damage_in_a_sentence(frame.damage))
 
 
 def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
@@ -199,6 +214,7 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         outcomes=outcomes_of(cell),
         num_diverged=cell.num_diverged,
         num_errors=cell.num_errors,
+        damaged_seeds=damaged_seeds(frame.damage, cell),
         mean_with_failures=mean_with_failures(cell),
         stage1=summarise(stage1.values()) if (stage1 := cell.first_stage_scores()) else None,
         setting=cell.setting,
@@ -214,7 +230,7 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         constant_errors=_errors([record.constant_scores]),
         seconds=summarise(run.seconds for run in cell.finished).mean if scores else None,
         num_trained_parameters=record.num_trained_parameters if scores else None,
-        finding=finding_of(cell, pairing),
+        finding=finding_of(cell, pairing, frame.damage),
         cautions=tuple(cautions(frame, cell, pairing)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +42,15 @@ class LearningCurve:
     stages: tuple[StageCurve, ...]
 
 
-def learning_curve(store: LocalStore, cell: Cell) -> LearningCurve | None:
-    """Return the curve of a cell's finished runs; None when no stage logged a loss."""
+def learning_curve(store: LocalStore, cell: Cell, damaged: Collection[Path] = frozenset()) -> LearningCurve | None:
+    """Return the curve of a cell's finished runs without `damaged` logs; None when no stage logged a loss."""
     if not cell.finished:
         return None
     stages, first_step = [], 0
     for index, stage in enumerate(cell.finished[0].stages):
         folders = (store.run_folder(record.experiment_digest, record.seed) for record in cell.finished)
-        losses = [read_losses(folder.stage_folder(index, stage.name) / METRICS_FILE) for folder in folders]
+        logs = [folder.stage_folder(index, stage.name) / METRICS_FILE for folder in folders]
+        losses = [read_losses(path) for path in logs if path not in damaged]
         points = _over_seeds(losses, first_step)
         if points:
             stages.append(StageCurve(name=stage.name, first_step=first_step, points=_thin(points)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from headstart.comparison.comparison_table import ComparisonRow, ComparisonTable
 from headstart.comparison.examples import ExampleEvidence, example_evidence
@@ -57,8 +58,13 @@ class ReportEvidence:
         return len(self.adjusted)
 
 
-def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvidence:
-    """Weigh every comparison of a table; without the store of the runs what rests on their predictions is left out."""
+def weigh(
+    table: ComparisonTable, store: LocalStore | None = None, damaged: Collection[Path] = frozenset()
+) -> ReportEvidence:
+    """Weigh every comparison of a table.
+
+    Without the store of the runs what rests on their predictions is left out, and so is what rests on `damaged` files.
+    """
     by_row = {
         row.key: found
         for row in table.rows
@@ -68,7 +74,10 @@ def weigh(table: ComparisonTable, store: LocalStore | None = None) -> ReportEvid
         by_row=by_row,
         adjusted=adjusted_p_values(table),
         examples={
-            key: found for group in table.groups if store for key, found in example_evidence(group, store).items()
+            key: found
+            for group in table.groups
+            if store
+            for key, found in example_evidence(group, store, damaged).items()
         },
         best={
             row.key: expected_best([score for _, score in row.scores])

@@ -5,7 +5,7 @@ Letters: s seeds, e examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,12 +64,14 @@ class ExampleEvidence:
     pairs: tuple[RunPair, ...]
 
 
-def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[str, str], ExampleEvidence]:
+def example_evidence(
+    group: ComparisonGroup, store: LocalStore, damaged: Collection[Path] = frozenset()
+) -> dict[tuple[str, str], ExampleEvidence]:
     """Return the evidence of one task's comparisons by the rows' keys.
 
-    A comparison has none where predictions are missing, do not give the stored scores, or are of other rows from seed
-    to seed (folds), where seeds were added until it was decided, and where the metric is not a function of means over
-    rows (rank correlations, groups, multi-label tasks).
+    A comparison has none where predictions are missing or `damaged`, do not give the stored scores, or are of other
+    rows from seed to seed (folds), where seeds were added until it was decided, and where the metric is not a function
+    of means over rows (rank correlations, groups, multi-label tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -79,7 +81,7 @@ def example_evidence(group: ComparisonGroup, store: LocalStore) -> dict[tuple[st
     @cache
     def read(digest: str, seed: int) -> Answers | None:
         path = store.run_folder(digest, seed).predictions(rows)
-        return _read_predictions(path, group.num_evaluation_examples)
+        return None if path in damaged else _read_predictions(path, group.num_evaluation_examples)
 
     scores = {row.experiment_digest: dict(row.scores) for row in group.rows}
     found = {row.key: pairs for row in group.rows if (pairs := _pairs(row, read, score, scores)) is not None}

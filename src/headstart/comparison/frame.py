@@ -11,8 +11,9 @@ from pathlib import Path
 from headstart.comparison.cells import MATCHED_STRATEGY, Cell, Question
 from headstart.comparison.pairing import Counterpart, Pairing, counterpart_of, pair
 from headstart.errors import UsageError
-from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_axes, read_looks
-from headstart.store.local import LocalStore, existing_store
+from headstart.store.damage import NO_DAMAGE, StoreDamage
+from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_designs
+from headstart.store.local import existing_store
 from headstart.store.record import NOT_REPORTED, Purpose, RunRecord, RunStatus
 
 
@@ -24,11 +25,13 @@ class Frame:
         cells: sorted by task and model; the baseline first, then by label.
         num_selection_runs: runs left out because they only chose a learning rate.
         declared: of comparisons that add seeds until they are decided, by experiment digest.
+        damage: what is damaged in the store that the runs are from.
     """
 
     cells: tuple[Cell, ...]
     num_selection_runs: int = 0
     declared: Mapping[str, DeclaredLooks] = field(default_factory=dict)
+    damage: StoreDamage = NO_DAMAGE
 
     @classmethod
     def from_records(
@@ -37,6 +40,7 @@ class Frame:
         digests: Collection[str] | None = None,
         declared: Mapping[str, DeclaredLooks] | None = None,
         varied: Mapping[str, tuple[DeclaredAxis, ...]] | None = None,
+        damage: StoreDamage = NO_DAMAGE,
     ) -> Frame:
         """Group records into cells.
 
@@ -45,6 +49,7 @@ class Frame:
             digests: the experiments to take; all by default.
             declared: looks by experiment digest, for comparisons that add seeds until they are decided.
             varied: axes by experiment digest, for comparisons that vary more than strategy and adapter.
+            damage: what is damaged in the store that the records are from.
         """
         groups: defaultdict[tuple[str, str], dict[int, RunRecord]] = defaultdict(dict)
         num_selection_runs = 0
@@ -63,7 +68,10 @@ class Frame:
             for (digest, _), group in groups.items()
         ]
         return cls(
-            cells=tuple(sorted(cells, key=_cell_order)), num_selection_runs=num_selection_runs, declared=declared or {}
+            cells=tuple(sorted(cells, key=_cell_order)),
+            num_selection_runs=num_selection_runs,
+            declared=declared or {},
+            damage=damage if digests is None else damage.among(digests),
         )
 
     @classmethod
@@ -74,9 +82,10 @@ class Frame:
             UsageError: if the folder does not exist or is not a store.
         """
         local_store = existing_store(store)
-        records = local_store.records()
-        known = {record.experiment_digest for record in records}
-        return cls.from_records(records, digests, read_declared(local_store, known), read_varied(local_store, known))
+        records, damage = local_store.read()
+        designs = read_designs(local_store, records)
+        damage = replace(damage, designs=designs.lost)
+        return cls.from_records(records, digests, designs.looks, designs.axes, damage)
 
     @property
     def num_runs(self) -> int:
@@ -100,7 +109,8 @@ class Frame:
     def pair(self, cell: Cell) -> Pairing | None:
         """Compare a cell with its counterpart at equal seeds; None where it has none."""
         baselines = self._baselines.get(cell.question.names, ())
-        return pair(cell, baselines, self.declared.get(cell.experiment_digest))
+        digest = cell.experiment_digest
+        return pair(cell, baselines, self.declared.get(digest), lost_design=self.damage.designs.get(digest, ""))
 
     def counterpart(self, cell: Cell) -> Counterpart | None:
         """Return the fine-tuning that a cell is compared with, or the nearest; None where there is none."""
@@ -140,18 +150,11 @@ def frame_to_report(store: Path, digests: Collection[str] | None = None, *, equa
     """
     frame = Frame.from_store(store, digests)
     if not frame.cells:
-        raise UsageError(f"{store} holds no run to report", remedy="  Run `headstart compare` with this `store` first.")
+        damaged = "".join(f"\n  {sentence}" for sentence in frame.damage.sentences(store))
+        raise UsageError(
+            f"{store} holds no run to report{damaged}", remedy="  Run `headstart compare` with this `store` first."
+        )
     return frame.at_equal_compute() if equal_compute else frame
-
-
-def read_declared(store: LocalStore, digests: Iterable[str]) -> dict[str, DeclaredLooks]:
-    """Return the declared looks of those experiments that have some."""
-    return {digest: looks for digest in digests if (looks := read_looks(store, digest)) is not None}
-
-
-def read_varied(store: LocalStore, digests: Iterable[str]) -> dict[str, tuple[DeclaredAxis, ...]]:
-    """Return the declared axes of those experiments that stand on some."""
-    return {digest: axes for digest in digests if (axes := read_axes(store, digest))}
 
 
 def _failed_first(record: RunRecord) -> tuple[str, int, bool]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from headstart.comparison.cells import Cell
 from headstart.errors import HeadstartError
@@ -47,10 +48,13 @@ class Origins:
     num_unrecorded: int
 
 
-def read_origins(store: LocalStore | None, cells: Iterable[Cell]) -> Origins:
-    """Return what the runs of some cells recorded when they began; nothing without the store that they lie in."""
+def read_origins(store: LocalStore | None, cells: Iterable[Cell], damaged: Collection[Path] = frozenset()) -> Origins:
+    """Return what the runs of some cells recorded when they began.
+
+    Nothing without the store that they lie in, nor of `damaged` files.
+    """
     runs = dict.fromkeys((run.experiment_digest, run.seed) for cell in cells for run in cell.records)
-    found = list(_provenances(store, runs)) if store else []
+    found = list(_provenances(store, runs, damaged)) if store else []
     settings = Counter(_setting(provenance) for provenance in found).items()
     starts = sorted(provenance.started_at for provenance in found)
     return Origins(
@@ -64,10 +68,11 @@ def read_origins(store: LocalStore | None, cells: Iterable[Cell]) -> Origins:
     )
 
 
-def _provenances(store: LocalStore, runs: Iterable[tuple[str, int]]) -> Iterable[Provenance]:
-    for digest, seed in runs:
+def _provenances(store: LocalStore, runs: Iterable[tuple[str, int]], damaged: Collection[Path]) -> Iterable[Provenance]:
+    paths = (store.run_folder(digest, seed).started_json for digest, seed in runs)
+    for path in (each for each in paths if each not in damaged):
         try:
-            yield read_record(Provenance, store.run_folder(digest, seed).started_json)
+            yield read_record(Provenance, path)
         except (HeadstartError, OSError):
             continue
 

@@ -47,6 +47,7 @@ class Pairing:
             is not independent of the scores; `difference` is then None.
         sequential: where it stands, for a comparison that adds seeds until it is decided.
         versions: libraries whose versions differ within a pair, as "torch 2.9.0 against 2.8.0".
+        lost_design: why it is not known any more what was declared before the first run; `difference` is then None.
     """
 
     counterpart: Counterpart
@@ -56,6 +57,7 @@ class Pairing:
     is_decided_elsewhere: bool = False
     sequential: SequentialComparison | None = None
     versions: tuple[str, ...] = ()
+    lost_design: str = ""
 
     @property
     def baseline(self) -> Cell:
@@ -85,13 +87,16 @@ def counterpart_of(cell: Cell, baselines: Iterable[Cell], looks: DeclaredLooks |
     return max(found, key=lambda other: _likeness(cell, other, looks), default=None)
 
 
-def pair(cell: Cell, baselines: Iterable[Cell], looks: DeclaredLooks | None = None) -> Pairing | None:
+def pair(
+    cell: Cell, baselines: Iterable[Cell], looks: DeclaredLooks | None = None, *, lost_design: str = ""
+) -> Pairing | None:
     """Compare a cell with its counterpart at equal seeds; None where it has none.
 
     Args:
         cell: a cell of a frame.
         baselines: all fine-tuning on a task and model of its names.
         looks: what was declared of the cell, for a comparison that adds seeds until it is decided.
+        lost_design: why it is not known any more what was declared; then there is no difference.
     """
     counterpart = counterpart_of(cell, baselines, looks)
     if counterpart is None:
@@ -99,13 +104,14 @@ def pair(cell: Cell, baselines: Iterable[Cell], looks: DeclaredLooks | None = No
     baseline = counterpart.cell
     is_void = not (cell.is_pairable and baseline.is_pairable)
     is_decided_elsewhere = looks is not None and looks.baseline_digest != baseline.experiment_digest
-    if is_void or is_decided_elsewhere or not counterpart.is_comparable:
+    if is_void or is_decided_elsewhere or lost_design or not counterpart.is_comparable:
         return Pairing(
             counterpart=counterpart,
             difference=None,
             is_fair=_is_fair(cell, baseline),
             is_void=is_void,
             is_decided_elsewhere=is_decided_elsewhere,
+            lost_design=lost_design,
         )
     sequential = _compare_sequentially(cell, baseline, looks)
     if sequential is None:

@@ -78,6 +78,7 @@ def plan_seeds(frame: Frame, difference: float) -> Plan:
         else:
             why = row.finding if seen is None else _without_spread(seen)
             left_out.append((row.task, row.label, why))
+    left_out += [(group.task, each.label, each.finding) for group in table.groups for each in group.left_out]
     return Plan(
         difference=difference,
         power=POWER,

@@ -24,6 +24,7 @@ class Report:
         overall: over all tasks; empty with one task.
         cells: the runs behind each row, by its key.
         store: where they lie, with their logs and predictions; None for runs that lie nowhere.
+        damaged: files beside the runs that may not be read.
     """
 
     table: ComparisonTable
@@ -32,6 +33,7 @@ class Report:
     overall: tuple[OverallAnswer, ...]
     cells: Mapping[tuple[str, str], Cell]
     store: LocalStore | None
+    damaged: frozenset[Path] = frozenset()
 
     @property
     def groups(self) -> tuple[tuple[ComparisonGroup, tuple[Answer, ...]], ...]:
@@ -51,8 +53,9 @@ class Report:
 
 def build_report(frame: Frame, store: LocalStore | None = None) -> Report:
     """Return the report of a frame; `store` holds its runs' predictions, None leaves out what rests on them."""
-    table = build_comparison(frame)
-    evidence = weigh(table, store)
+    table = build_comparison(frame, store.root if store else None)
+    damaged = frame.damage.paths
+    evidence = weigh(table, store, damaged)
     return Report(
         table=table,
         evidence=evidence,
@@ -60,6 +63,7 @@ def build_report(frame: Frame, store: LocalStore | None = None) -> Report:
         overall=overall_answers(evidence.gains),
         cells={cell.key: cell for cell in frame.cells},
         store=store,
+        damaged=damaged,
     )
 
 

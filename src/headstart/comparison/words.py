@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from headstart.comparison.cells import Cell
 from headstart.comparison.formats import plural, points
 from headstart.comparison.frame import Frame
+from headstart.comparison.left_out import damage_cautions, marks_of
 from headstart.comparison.pairing import Pairing
 from headstart.stats.comparisons import PairedDifference, Verdict
 from headstart.stats.folds import mean_by_fold
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, clearly_above, count_outcomes, summarise
+from headstart.store.damage import NO_DAMAGE, StoreDamage
 
 UNDERTRAINED = "undertrained"
 _ADAPTER_ROLE = "adapter"
@@ -33,7 +35,7 @@ def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
     return pairing.difference.verdict if pairing.difference is not None and pairing.is_fair else None
 
 
-def finding_of(cell: Cell, pairing: Pairing | None) -> str:
+def finding_of(cell: Cell, pairing: Pairing | None, damage: StoreDamage = NO_DAMAGE) -> str:
     """Return the verdict in words, or why it is missing; "" for a baseline that is trained well enough."""
     if cell.is_reference:
         return _undertrained(cell) if cell.finished else ""
@@ -49,8 +51,8 @@ def finding_of(cell: Cell, pairing: Pairing | None) -> str:
     if not pairing.is_fair:
         steps = f"{cell.first.num_steps} against the baseline's {pairing.baseline.first.num_steps}"
         return f"no verdict: unequal steps, {steps}"
-    marks = f" ({', '.join(pairing.versions)})" if pairing.versions else ""
-    return f"{pairing.difference.verdict}{marks}"
+    marks = [*pairing.versions, *marks_of(damage, cell, pairing.baseline)]
+    return f"{pairing.difference.verdict} ({', '.join(marks)})" if marks else f"{pairing.difference.verdict}"
 
 
 def _nothing_to_compare_with(cell: Cell) -> str:
@@ -61,6 +63,8 @@ def _nothing_to_compare_with(cell: Cell) -> str:
 def _refusal(pairing: Pairing) -> str:
     """Say why a cell is not compared with its counterpart; "" where it is."""
     refused = pairing.counterpart.refused
+    if pairing.lost_design:
+        return f"no verdict: {pairing.lost_design}"
     if pairing.is_void:
         return "not compared: private training draws outside the seeds, so they pair nothing"
     if refused is None:
@@ -85,7 +89,7 @@ def pairs_of(difference: PairedDifference) -> str:
 
 def cautions(frame: Frame, cell: Cell, pairing: Pairing | None) -> list[str]:
     """Return what has to be read with a cell's numbers."""
-    found = []
+    found = [*damage_cautions(frame, cell)]
     if cell.is_baseline and not cell.is_reference and cell.finished and is_undertrained(cell):
         found.append(_undertrained(cell))
     if cell.num_diverged:

@@ -39,7 +39,7 @@ from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import AUTO
-from headstart.sweeps.fitting import fit_model, working_store
+from headstart.sweeps.fitting import fit_model, way_on, working_store
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
 
@@ -258,7 +258,8 @@ def _train(
         else:
             record = _fit_one(options, source, seed, store, cache, out)
         if record.status is not RunStatus.FINISHED:
-            raise HeadstartError(f"the run ended as {record.status}: {record.error}")
+            remedy = f"\n  {way_on(record, store.root)}" if record.status is RunStatus.DIVERGED else ""
+            raise HeadstartError(f"the run ended as {record.status}: {record.error}{remedy}")
         return record, load_saved_model(out)
 
 

@@ -12,20 +12,22 @@ from typing import Any
 import torch
 
 from headstart.data.batching import TokenizedDataset
+from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
 from headstart.experiments.private_runs import mechanisms_of, stage_privacy
 from headstart.experiments.run_data import RunData
-from headstart.experiments.saved_adapters import keep_start
+from headstart.experiments.saved_adapters import START_FOLDER, keep_start
 from headstart.experiments.scoring import score, write_predictions
 from headstart.experiments.stage_end import End
 from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.fitted.fitted_head import FittedHead
+from headstart.manifest import Damage
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
-from headstart.store.layout import RunFolder, write_json
+from headstart.store.layout import RunFolder, remove, write_json
 from headstart.store.run_manifest import damaged_stage, finish_stage
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage
@@ -76,19 +78,24 @@ class StageRun:
     def load(self) -> StoredStage | None:
         """Return the stage if an earlier call finished it and none of its files is damaged."""
         path = self.run_folder.stage_json(self.index, self.stage.name)
-        damages = damaged_stage(self.run_folder, self.index, self.stage.name, is_last=self.is_last)
-        if damages and path.exists():
-            for damage in damages:
-                _log.warning("%s; the stage is done again", damage)
+        if not path.exists():
             return None
-        stored = read_stored_stage(path)
-        if stored is None:
+        damages = damaged_stage(self.run_folder, self.index, self.stage.name, is_last=self.is_last)
+        try:
+            stored = read_stored_stage(path) if not damages else None
+        except CheckpointError as error:
+            damages = [Damage(path, str(error).removeprefix(f"{path} is damaged: "))]
+        for damage in damages:
+            _log.warning("%s; the stage is done again", damage)
+        if damages or stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored
         return None if self.is_last and self.options.keep_backbone and lacks_weights else stored
 
     def train(self, witnesses: Sequence[Witness], listener: ProgressListener | None) -> StoredStage:
         """Do the stage, have witnesses look at it and store it."""
+        if self.folder.is_symlink() or trusted_checkpoint(self.folder) is None:
+            _clear(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
@@ -225,3 +232,13 @@ class StageRun:
             fit=fitted,
             note=lambda name, values: write_json(self.folder / f"{name}.json", values),
         )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a stage that begins anew uses nothing of: damaged, it might stand in the way."""
+    if folder.is_symlink() or not folder.is_dir():
+        remove(folder)
+        return
+    for path in folder.iterdir():
+        if path.name != START_FOLDER:  # It may be the only copy.
+            remove(path)

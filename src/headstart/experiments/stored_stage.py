@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from headstart.errors import DamageError
 from headstart.models.parameters import Digests, Tensors
 from headstart.store.json_records import read_record
 from headstart.store.layout import atomic_path
@@ -41,8 +43,8 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
         num_steps=stored.record.num_steps,
         head_digests=stored.head,
         backbone_digests=stored.backbone,
-        head=lambda: load_file(folder / HEAD_FILE),
-        backbone=lambda: None if stored.restored else load_file(folder / BACKBONE_FILE),
+        head=lambda: read_tensors(folder / HEAD_FILE),
+        backbone=lambda: None if stored.restored else read_tensors(folder / BACKBONE_FILE),
     )
 
 
@@ -53,6 +55,18 @@ def read_stored_stage(path: Path) -> StoredStage | None:
         CheckpointError: if the file is damaged.
     """
     return read_record(StoredStage, path) if path.exists() else None
+
+
+def read_tensors(path: Path) -> Tensors:
+    """Read what `save_tensors` wrote.
+
+    Raises:
+        DamageError: if the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DamageError(path, str(error)) from error
 
 
 def save_tensors(tensors: Tensors, path: Path) -> None:

@@ -34,11 +34,13 @@ class Speed:
         update: one update of all weights, on one batch.
         row: one row through the finished model, in fp32.
         threads: that torch computed with.
+        fit: a row's part of fitting a head, once its vector is there; 0 where that is not known.
     """
 
     update: float
     row: float
     threads: int
+    fit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,9 @@ def estimate_time(experiment: Experiment, speed: Speed, *, num_train: int, num_s
 
 
 def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train: int) -> float:
-    if stage.head_from.num_passes or (stage.num_steps and stage.trainable.features_are_fixed):
+    if stage.head_from.num_passes:
+        return num_train * (speed.row + speed.fit)
+    if stage.num_steps and stage.trainable.features_are_fixed:
         return num_train * speed.row
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]

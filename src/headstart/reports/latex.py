@@ -8,6 +8,8 @@ from headstart.comparison.report import Report
 from headstart.reports.renderings import cells_of
 
 HEADINGS = ("strategy", "mean ± sd", "n", "difference", "95 % interval", "verdict")
+_NO_CELLS = (NOTHING, "0", NOTHING, NOTHING)
+"""Mean, runs, difference and interval of a strategy that fell out."""
 _ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -42,6 +44,7 @@ def _table(number: int, group: ComparisonGroup) -> str:
             _line([escape(heading) for heading in HEADINGS]),
             r"\midrule",
             *(_line([escape(cell) for cell in _cells(row)]) for row in group.rows),
+            *(_line([escape(cell) for cell in (each.label, *_NO_CELLS, each.finding)]) for each in group.left_out),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",

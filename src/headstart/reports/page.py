@@ -90,6 +90,7 @@ class Page:
 
     store_name: str
     num_runs: int
+    damage: str
     overall: tuple[OverallAnswer, ...]
     groups: tuple[GroupHeading, ...]
     view: Callable[[GroupHeading], GroupView]
@@ -107,6 +108,7 @@ def build_page(report: Report) -> Page:
     return Page(
         store_name=report.store.root.resolve().name if report.store else "",
         num_runs=report.num_runs,
+        damage=table.damage,
         overall=report.overall,
         groups=tuple(
             GroupHeading(number=number, group=group, answers=answers)
@@ -118,7 +120,7 @@ def build_page(report: Report) -> Page:
         notes=table.notes,
         failures=_failures(table, cells),
         warnings=_warnings(cells),
-        origins=read_origins(report.store, cells.values()),
+        origins=read_origins(report.store, cells.values(), report.damaged),
     )
 
 

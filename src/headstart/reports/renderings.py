@@ -24,6 +24,7 @@ _COLUMNS = (
     ("trained", True),
 )
 """Headings, and whether numbers stand under them."""
+DAMAGED = "damaged"
 _NARROWEST = {"strategy": 11, "95 % interval": 9}
 """Columns that take more lines in a narrow terminal, and the characters that they keep: all others stand whole."""
 TEXT_WIDTH = 100
@@ -93,10 +94,11 @@ def as_markdown(report: Report) -> str:
 
 
 def answer_lines(report: Report) -> list[str]:
-    """Return the overall answers and those of the tasks, each in a line that begins with its verdict."""
+    """Return what is damaged, the overall answers and those of the tasks; a line begins with its verdict."""
+    damage = [(f"{DAMAGED}:", report.table.damage)] if report.table.damage else []
     overall = [(f"{answer.verdict}:", answer.sentence, answer.needed) for answer in report.overall]
     tasks = [(f"{answer.verdict}:", answer.sentence, answer.checks, answer.needed) for answer in report.answers]
-    return [" ".join(filter(None, parts)) for parts in (*overall, *tasks)]
+    return [" ".join(filter(None, parts)) for parts in (*damage, *overall, *tasks)]
 
 
 def cells_of(row: ComparisonRow) -> list[str]:

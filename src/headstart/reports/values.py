@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.left_out import LeftOut
 from headstart.comparison.report import Report
 from headstart.stats.evidence import Evidence
 
@@ -39,7 +40,24 @@ def as_csv(report: Report) -> str:
         values += [write(found) if found else None for write in _EVIDENCE_COLUMNS.values()]
         values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
         writer.writerow([*values, "; ".join(row.cautions), row.experiment_digest])
+    for group in report.table.groups:
+        writer.writerows(_left_out(group, each, headings) for each in group.left_out)
     return text.getvalue()
+
+
+def _left_out(group: ComparisonGroup, each: LeftOut, headings: Sequence[str]) -> list[object]:
+    """Return the line of a strategy of which no run counts."""
+    known: dict[str, object] = {
+        "task": group.task,
+        "model": group.model,
+        "label": each.label,
+        "n": 0,
+        "num_damaged": each.num_runs,
+        "finding": each.finding,
+        "cautions": each.what,
+        "experiment_digest": each.experiment_digest,
+    }
+    return [known.get(heading) for heading in headings]
 
 
 def as_json(report: Report) -> str:
@@ -51,6 +69,7 @@ def as_json(report: Report) -> str:
     """
     values = {
         "schema_version": SCHEMA_VERSION,
+        "damage": report.table.damage,
         "overall": [asdict(answer) for answer in report.overall],
         "answers": [asdict(answer) for answer in report.answers],
         "num_comparisons": report.evidence.num_comparisons,
@@ -89,6 +108,7 @@ _ROW_COLUMNS: dict[str, Callable[[ComparisonRow], object]] = {
     "n": lambda row: row.n,
     "num_diverged": lambda row: row.num_diverged,
     "num_errors": lambda row: row.num_errors,
+    "num_damaged": lambda row: len(row.damaged_seeds),
     "num_constant": lambda row: row.outcomes.num_constant,
     "num_at_constant_score": lambda row: row.outcomes.num_at_constant_score,
     "mean": lambda row: row.summary and row.summary.mean,

@@ -133,7 +133,7 @@ class Search:
         folder = self.first_model
         if folder.exists():
             return
-        run = self.trials.run(fit.candidate, Use.FINAL, self.trials.seed)
+        run = self._first_run(fit)
         with self.executor_for([run]) as executor:
             (record,) = executor.execute([run])
             if record.status is RunStatus.FINISHED:
@@ -149,6 +149,9 @@ class Search:
         if folder.exists():
             self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
 
+    def _first_run(self, fit: Fit) -> Run:
+        return self.trials.run(fit.candidate, Use.FINAL, self.trials.seed)
+
     @property
     def first_model(self) -> Path:
         """The folder of the first model."""
@@ -157,7 +160,9 @@ class Search:
     def _plan(self, fits: Sequence[Fit], clock: Clock) -> RacePlan:
         path = self.store.root / PLAN_FILE
         if not path.exists():
-            write_record(path, plan_for(self.trials, self._candidates(fits), clock))
+            first = self._first_run(fits[0]) if fits else None
+            first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
+            write_record(path, plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit))
         plan = read_record(RacePlan, path)
         for sentence in plan.sentences():
             self.say(sentence)

@@ -79,7 +79,7 @@ def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
     if task.num_labels > MANY_CLASSES:
         return (Spec("linear"),)
     joined = Spec("linear", (("layers", 4), ("pooling", "mean")))
-    apart = Spec("linear", (("pair", "apart"), ("pooling", "mean")))
+    apart = Spec("linear", (("pair", "apart_unit"), ("pooling", "mean")))
     return (Spec("linear"), joined, *([apart] if len(task.text_columns) == 2 else []))
 
 

@@ -14,10 +14,12 @@ from headstart.experiments.model_facts import model_facts
 from headstart.experiments.recipes import get_preset, rates_for
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
+from headstart.inference.precision import COMPARED_ROWS
 from headstart.registry import Spec
 from headstart.search.clock import Clock
 from headstart.search.schedule import Cost, plan_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
+from headstart.store.record import RunRecord
 
 SHORTEST, LONGEST, TIMES_FINE_TUNING = 120.0, 900.0, 1.5
 """The default limit: so many times one fine-tuning of the usual length, between 2 and 15 minutes."""
@@ -29,8 +31,16 @@ FEWEST_FOLDS, MOST_FOLDS, MANY_ROWS = 3, 5, 2_000
 """Folds of many rows, of few, and from how many rows on they are many."""
 
 
-def plan_for(trials: Trials, candidates: Sequence[Candidate], clock: Clock) -> RacePlan:
+def plan_for(
+    trials: Trials, candidates: Sequence[Candidate], clock: Clock, *, first_fit: RunRecord | None = None
+) -> RacePlan:
     """Return the plan of a race between candidates that can be trained here, in the time that the clock has left.
+
+    Args:
+        trials: make the runs.
+        candidates: in the order of preference.
+        clock: of the call.
+        first_fit: the record of a head that was fitted to all rows; says how long other fits take.
 
     Raises:
         UsageError: if none of them can be trained here.
@@ -40,7 +50,10 @@ def plan_for(trials: Trials, candidates: Sequence[Candidate], clock: Clock) -> R
     if not runs:
         raise reasons[0]
     speed, fixed = _measured(trials)
-    costs = {each.name: _cost(trials, each, run, speed, fixed) for each, run in runs}
+    if first_fit is not None and first_fit.stages:
+        stage = first_fit.stages[-1]
+        speed = replace(speed, fit=stage.seconds / max(1, stage.num_examples_seen))
+    costs = {each.name: cost_of(trials, each, run, speed, fixed) for each, run in runs}
     limit = clock.limit
     if limit is None:
         limit = min(max(TIMES_FINE_TUNING * _fine_tuning_seconds(trials, speed, fixed), SHORTEST), LONGEST)
@@ -90,19 +103,25 @@ def _measured(trials: Trials) -> tuple[Speed, float]:
     return measured_speed(data, takes_fewer_threads=True), fixed
 
 
-def _cost(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed: float) -> Cost:
+def cost_of(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed: float) -> Cost:
+    """Return what a candidate costs, whose first trial is `run`, at a speed.
+
+    The end is the score on the rows that chose nothing, their answers in two precisions, and the training on all rows
+    where that is another one.
+    """
     num_rows, num_scored = len(trials.data.training), len(trials.data.evaluation) if trials.has_scored_rows else 0
     num_held = len(RunData.of(run, trials.cache).report)
-    num_all = num_rows + (num_scored if trials.cut_off else 0)
 
-    def seconds(share_of_rows: float, num_answered: int) -> float:
-        found = estimate_time(run.experiment, speed, num_train=round(share_of_rows * num_rows), num_scored=num_answered)
+    def seconds(num_train: int, num_answered: int) -> float:
+        found = estimate_time(run.experiment, speed, num_train=num_rows - num_held, num_scored=num_answered)
         # A run's updates grow with its rows; the estimate is of the trial's.
-        return fixed + found.evaluation + found.training * share_of_rows * num_rows / (num_rows - num_held)
+        return fixed + found.evaluation + found.training * num_train / (num_rows - num_held)
 
-    again = seconds(num_all / num_rows, 0)
-    score = seconds(1.0, num_scored) if trials.has_scored_rows and trials.cut_off else 0.0
-    return Cost(trial=seconds(1 - num_held / num_rows, num_held), end=score + again, again=again, fixed=fixed)
+    score, comparison = seconds(num_rows, num_scored), 2 * min(COMPARED_ROWS, num_scored) * speed.row
+    again = seconds(num_rows + (num_scored if trials.cut_off else 0), 0)
+    end = comparison + (score + again if trials.cut_off else score)
+    trial, num_updates = seconds(num_rows - num_held, num_held), run.experiment.num_steps
+    return Cost(trial=trial, end=end, again=again, fixed=fixed, num_updates=num_updates)
 
 
 def _fine_tuning_seconds(trials: Trials, speed: Speed, fixed: float) -> float:

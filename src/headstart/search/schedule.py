@@ -11,8 +11,9 @@ FIRST_ROUND_SHARE = 0.6
 """Of the time for trials goes to the first round at most."""
 FINAL_SHARE = 0.5
 """A candidate whose last training would take more of the time than this is trained for less long, or left out."""
-LEAST_SHORTENED = 0.25
-"""No candidate is trained for less than this share of its length: it would not show what it can do."""
+LEAST_SHORTENED, LEAST_OF_FEW, FEW_UPDATES = 0.25, 0.5, 75
+"""No candidate is trained for less than the first share of its length: it would not show what it can do. Where that is
+fewer than so many updates, the share is larger, up to the second."""
 MAX_AVERAGED = 3
 """Seeds of the winner whose weights are averaged at the end."""
 
@@ -26,12 +27,19 @@ class Cost:
         end: all training rows and their score, and then all rows there are.
         again: one more seed on all rows.
         fixed: of each run, whatever its updates: loading, checking, writing.
+        num_updates: of a trial.
     """
 
     trial: float
     end: float
     again: float
     fixed: float
+    num_updates: int
+
+    @property
+    def least_share(self) -> float:
+        """The share of its length that a candidate is trained for at least."""
+        return min(LEAST_OF_FEW, max(LEAST_SHORTENED, FEW_UPDATES / max(1, self.num_updates)))
 
     def shortened(self, factor: float) -> Cost:
         """Return the cost with `factor` times the updates."""
@@ -86,7 +94,7 @@ def _shortening(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left
     cost = costs[first.name]
     updates = cost.trial + cost.end - 3 * cost.fixed
     room = left - 3 * cost.fixed - sum(costs[each.name].trial for each in candidates if each.epochs is None)
-    return 1.0 if updates <= room else max(LEAST_SHORTENED, room / updates)
+    return 1.0 if updates <= room else max(cost.least_share, room / updates)
 
 
 def _shortened(candidate: Candidate, factor: float) -> Candidate:

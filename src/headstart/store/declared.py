@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 
-from headstart.errors import UsageError
+from headstart.errors import CheckpointError, HeadstartError, UsageError
+from headstart.manifest import bytes_checksum
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
 
 FILE_NAME = "looks.json"
 AXES_FILE = "varied.json"
@@ -29,6 +34,11 @@ class DeclaredLooks:
     looks: tuple[int, ...]
     confidence: float
     narrower_than: float | None
+
+    @property
+    def checksum(self) -> str:
+        """What records of runs made under these looks hold."""
+        return bytes_checksum(json.dumps(asdict(self), sort_keys=True).encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,21 +100,39 @@ def read_axes(store: LocalStore, digest: str) -> tuple[DeclaredAxis, ...]:
 
 
 def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
-    """Store what was declared; the same again changes nothing.
+    """Store what was declared; the same again changes nothing, and mends a file that is damaged or missing.
 
     Raises:
         UsageError: if something else was declared before: looks that change after the fact keep no error rate.
     """
-    before = read_looks(store, digest)
+    try:
+        before = read_looks(store, digest)
+    except CheckpointError:
+        before = None
+    allowed = "  Looks are declared once: changed after the fact they would not keep the error rate."
+    remedy = "  Give the options of the first call, or another `store`."
+    if before is not None and before != looks:
+        raise UsageError(
+            f"this comparison was declared otherwise when it began: {_describe(before)}; now it is {_describe(looks)}",
+            allowed=allowed,
+            remedy=remedy,
+        )
+    if before is None and recorded_looks(store, digest) - {looks.checksum}:
+        path = store.root / digest / FILE_NAME
+        raise UsageError(
+            f"this comparison was declared otherwise when it began, and {path} does not say how any more; now it is "
+            f"{_describe(looks)}",
+            allowed=allowed,
+            remedy=remedy,
+        )
     if before is None:
         store.mark()
         write_record(store.root / digest / FILE_NAME, looks)
-    elif before != looks:
-        raise UsageError(
-            f"this comparison was declared otherwise when it began: {_describe(before)}; now it is {_describe(looks)}",
-            allowed="  Looks are declared once: changed after the fact they would not keep the error rate.",
-            remedy="  Give the options of the first call, or another `store`.",
-        )
+
+
+def recorded_looks(store: LocalStore, digest: str) -> set[str]:
+    """Return the checksums of the looks that an experiment's runs were made under, as their records say."""
+    return {record.looks for record in store.records_of(digest) if record.looks}
 
 
 def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
@@ -117,6 +145,61 @@ def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
         return read_record(DeclaredLooks, store.root / digest / FILE_NAME)
     except FileNotFoundError:
         return None
+
+
+def with_declared(store: LocalStore, record: RunRecord) -> RunRecord:
+    """Return the record of a run that just ended, with what was declared for it: what is lost later is missed."""
+    try:
+        looks = read_looks(store, record.experiment_digest)
+    except CheckpointError:
+        looks = None
+    return replace(record, looks=looks.checksum if looks else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Designs:
+    """What was declared of some experiments, by their digests.
+
+    Attributes:
+        lost: of those that were declared somehow, why it is not known any more how; nothing may be said of them.
+    """
+
+    looks: dict[str, DeclaredLooks] = field(default_factory=dict)
+    axes: dict[str, tuple[DeclaredAxis, ...]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+
+
+def read_designs(store: LocalStore, records: Iterable[RunRecord]) -> Designs:
+    """Return what was declared of the experiments of some records, held to what these say of it."""
+    found = Designs()
+    runs: dict[str, list[RunRecord]] = {}
+    for record in records:
+        runs.setdefault(record.experiment_digest, []).append(record)
+    for digest, own in runs.items():
+        try:
+            looks, axes = read_looks(store, digest), read_axes(store, digest)
+        except HeadstartError as error:
+            found.lost[digest] = str(error).removeprefix(f"{store.root / digest}{os.sep}")
+            continue
+        if looks is not None:
+            found.looks[digest] = looks
+        if axes:
+            found.axes[digest] = axes
+        if lost := _lost(own, looks, axes):
+            found.lost[digest] = lost
+    return found
+
+
+def _lost(runs: Iterable[RunRecord], looks: DeclaredLooks | None, axes: tuple[DeclaredAxis, ...]) -> str:
+    """Say what was declared of runs by their own records and is not any more; "" where nothing is lost."""
+    for run in runs:
+        if run.looks and looks is None:
+            return f"{FILE_NAME}, which declares when the comparison looks, is missing"
+        if run.looks and looks is not None and run.looks != looks.checksum:
+            return f"{FILE_NAME} does not declare the looks that its runs were made under"
+        if run.varied and run.varied not in map(str, axes):
+            return f"{AXES_FILE}, which declares that {run.varied.partition('=')[0]} varies, is missing or changed"
+    return ""
 
 
 def _describe(looks: DeclaredLooks) -> str:

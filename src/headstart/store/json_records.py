@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headstart.errors import CheckpointError, NewerError
-from headstart.store.layout import json_object, write_json
+from headstart.store.layout import json_object, small_file, write_json
 from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def read_record(kind: type[T], path: Path) -> T:
         NewerError: if a newer headstart wrote it.
         CheckpointError: if it is damaged.
     """
-    content = path.read_bytes()
+    content = small_file(path)
     current, is_current = _THIS_SCHEMA.subn(b"{", content, count=1)
     if is_current:  # One pass over the file instead of three.
         return _validated(kind, current, path)
@@ -87,5 +87,5 @@ def _adapter(kind: type) -> Any:
         from pydantic import ConfigDict, TypeAdapter
 
         # A plain dataclass takes no configuration of its own; inside a list it takes the list's.
-        _ADAPTERS[kind] = TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))  # type: ignore[valid-type]
+        _ADAPTERS[kind] = TypeAdapter(list[kind], config=ConfigDict(extra="forbid", allow_inf_nan=False))  # type: ignore[valid-type]
     return _ADAPTERS[kind]

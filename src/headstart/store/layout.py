@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import CheckpointError
+from headstart.errors import CheckpointError, DamageError
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that start so are unfinished files of a killed process: nobody reads them."""
+
+MOST_BYTES = 1 << 26
+"""Of a record, far more than one has."""
 
 
 @contextmanager
@@ -69,7 +74,27 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: if the file is damaged.
         FileNotFoundError: if the file is missing.
     """
-    return json_object(path.read_bytes(), path)
+    return json_object(small_file(path), path)
+
+
+def small_file(path: Path) -> bytes:
+    """Return the content of a file that is one, and as small as those that headstart writes.
+
+    Raises:
+        DamageError: if it is something else, such as a pipe, which could be read for ever, or cannot be read.
+        FileNotFoundError: if it is missing.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise DamageError(path, "it is no file")
+        if status.st_size > MOST_BYTES:
+            raise DamageError(path, f"it has {status.st_size} bytes, more than headstart writes")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamageError(path, f"it cannot be read: {error.strerror or error}") from error
 
 
 def json_object(content: bytes, path: Path) -> dict[str, Any]:
@@ -80,11 +105,19 @@ def json_object(content: bytes, path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(content.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is damaged: it should hold a JSON object")
     return values
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (not what it leads to), or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def file_part(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.manifest import Damage
+from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, write_json
-from headstart.store.older_records import Recorded, completed, recorded_setting
+from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, remove, write_json
+from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_files, finish_run
+from headstart.store.run_manifest import damaged_for_reports, finish_run
+from headstart.store.run_reading import read_run, read_run_of_any_schema
 from headstart.store.schema import SCHEMA_VERSION
 
 KIND = "headstart store"
+FILES_OF_A_RUN = (".json", ".parquet")
+MOST_DIGITS = 20
+"""Of a seed in the name of a folder."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,8 +70,13 @@ class LocalStore:
 
     def run_folders(self) -> list[RunFolder]:
         """Return the folders of all runs that were ever begun, sorted by experiment and seed."""
-        found = [(path.parent.name, seed) for path in self.root.glob("*/seed-*") if (seed := _seed(path)) is not None]
-        return [self.run_folder(digest, seed) for digest, seed in sorted(found)]
+        return [self.run_folder(digest, seed) for digest, seed in self._begun()]
+
+    def _begun(self, digest: str = "*") -> list[tuple[str, int]]:
+        """Return experiment and seed of every run that was ever begun, sorted."""
+        return sorted(
+            (path.parent.name, seed) for path in self.root.glob(f"{digest}/seed-*") if (seed := _seed(path)) is not None
+        )
 
     @contextmanager
     def claim(self, digest: str, seed: int) -> Iterator[bool]:
@@ -95,35 +106,65 @@ class LocalStore:
         Raises:
             NewerError: if a newer headstart wrote the result, which is then not repeated.
         """
-        return _finished(self.run_folder(digest, seed)) is not None
+        record = self.record(digest, seed)
+        return record is not None and record.status is RunStatus.FINISHED
 
-    def record(self, digest: str, seed: int) -> RunRecord | None:
-        """Return how a run ended, None when it has not or its record is damaged.
+    def record(self, digest: str, seed: int, *, warns: bool = True) -> RunRecord | None:
+        """Return how a run ended; None when it has not, or when its record is damaged, which is logged if it `warns`.
 
         Raises:
             NewerError: if a newer headstart wrote the record.
         """
-        return self._ended(self.run_folder(digest, seed), {})
+        reading = read_run(self.run_folder(digest, seed), digest, seed)
+        for damage in reading.damages if warns else ():
+            _log.warning("%s; the run does not count", damage)
+        return None if reading.record is None else self._completed(reading.record, {})
 
     def records(self) -> list[RunRecord]:
-        """Return the records of all ended runs by experiment and seed; damaged ones are named in a logged warning.
+        """Return the records of all ended runs by experiment and seed; damaged ones are named in logged warnings."""
+        records, damage = self.read()
+        for sentence in damage.sentences():
+            _log.warning("%s", sentence)
+        return records
 
-        Raises:
-            NewerError: if a newer headstart wrote one of them.
-        """
-        experiments: dict[str, Recorded] = {}
-        found = (self._ended(folder, experiments) for folder in self.run_folders())
+    def records_of(self, digest: str) -> list[RunRecord]:
+        """Return the records of an experiment's ended runs by seed; damaged ones are left out."""
+        begun = [(each, seed) for each, seed in self._begun(digest) if each == digest]
+        found = (read_run_of_any_schema(self.run_folder(*each), *each).record for each in begun)
         return [record for record in found if record is not None]
 
-    def _ended(self, folder: RunFolder, experiments: dict[str, Recorded]) -> RunRecord | None:
-        """Return how a run ended, completed by what lies beside it where an older headstart wrote less."""
-        record = _finished(folder) or _read_record(folder.failed_json)
-        if record is None or record.setting is not None:
+    def damaged_beside(self, records: Iterable[RunRecord]) -> tuple[Damage, ...]:
+        """Return what is wrong with the files that reports read beside some records."""
+        folders = (self.run_folder(record.experiment_digest, record.seed) for record in records)
+        return tuple(damage for folder in folders for damage in damaged_for_reports(folder))
+
+    def read(self) -> tuple[list[RunRecord], StoreDamage]:
+        """Return the records of all ended runs by experiment and seed, and what is damaged.
+
+        One bad file never keeps the others from being read. Of a run that counts, the files that reports read are
+        looked at as well; weights are not.
+        """
+        experiments: dict[str, Recorded] = {}
+        records: list[RunRecord] = []
+        runs: list[DamagedRun] = []
+        for digest, seed in self._begun():
+            reading = read_run_of_any_schema(self.run_folder(digest, seed), digest, seed)
+            if reading.damages:
+                names = names_of(self.experiment_json(digest))
+                runs.append(DamagedRun(digest=digest, seed=seed, damages=reading.damages, **names))
+            if reading.record is not None:
+                records.append(self._completed(reading.record, experiments))
+        unreadable = (each.damage for each in experiments.values() if each.damage is not None)
+        return records, StoreDamage(runs=tuple(runs), files=(*self.damaged_beside(records), *unreadable))
+
+    def _completed(self, record: RunRecord, experiments: dict[str, Recorded]) -> RunRecord:
+        """Return a record completed by what lies beside it where an older headstart wrote less."""
+        if record.setting is not None:
             return record
         digest = record.experiment_digest
         if digest not in experiments:
             experiments[digest] = recorded_setting(self.experiment_json(digest))
-        return completed(record, experiments[digest], folder.started_json)
+        return completed(record, experiments[digest], self.run_folder(digest, record.seed).started_json)
 
     def finish(self, record: RunRecord) -> None:
         """Store the record of a finished run. From here on it counts, and an earlier failure no longer does."""
@@ -145,10 +186,13 @@ class LocalStore:
         return self.root / digest / "experiment.json"
 
     def write_experiment(self, digest: str, experiment: Any) -> None:
-        """Store what an experiment is, a dataclass; what is there already stays: equal digests mean equal results."""
+        """Store what an experiment is, a dataclass; what is there and whole stays: equal digests mean equal results."""
         path = self.experiment_json(digest)
-        if not path.is_file():
+        try:
+            read_record(type(experiment), path)
+        except (FileNotFoundError, CheckpointError):
             self.mark()
+            remove(path)
             write_record(path, experiment)
 
     def read_experiment(self, kind: type[T], digest: str) -> T:
@@ -211,31 +255,17 @@ def _schema_of(marker: Path) -> int:
 
 def _seed(folder: Path) -> int | None:
     text = folder.name.removeprefix("seed-")
-    return int(text) if text.isdecimal() and folder.is_dir() else None
+    is_seed = text.isascii() and text.isdecimal() and len(text) < MOST_DIGITS and str(int(text)) == text
+    return int(text) if is_seed and folder.is_dir() else None
 
 
 def _remove_leftovers(folder: RunFolder) -> None:
-    """Remove what a killed process was writing; the caller holds the claim, so nobody else writes here."""
+    """Remove what a killed process was writing, and folders where files of ours belong.
+
+    The caller holds the claim, so nobody else writes here.
+    """
+    for path in folder.folder.iterdir():
+        if path.suffix in FILES_OF_A_RUN and path.is_dir():
+            remove(path)
     for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
         path.unlink(missing_ok=True)
-
-
-def _finished(folder: RunFolder) -> RunRecord | None:
-    """Return the record of a finished run; None, after a warning, when it is not the one that was written."""
-    if not folder.run_json.exists():
-        return None
-    damages = damaged_files(folder, [folder.run_json])
-    for damage in damages:
-        _log.warning("%s; the run does not count", damage)
-    return None if damages else _read_record(folder.run_json)
-
-
-def _read_record(path: Path) -> RunRecord | None:
-    """Return the record in a file; None when the file is missing, or, after a warning, when it is damaged."""
-    try:
-        return read_record(RunRecord, path)
-    except FileNotFoundError:
-        return None
-    except CheckpointError as error:
-        _log.warning("%s; it does not count", error)
-    return None

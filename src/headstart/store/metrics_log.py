@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headstart.store.layout import remove
+
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -21,8 +23,9 @@ class MetricsLog:
     def begin(self, step: int) -> None:
         """Keep the lines of the first `step` updates, which are not done again, and go on counting from them."""
         kept = [entry for entry in read_metrics(self._path) if entry["step"] <= step]
-        self._seconds_before = float(kept[-1]["seconds"]) if kept else 0.0
+        self._seconds_before = float(kept[-1].get("seconds") or 0.0) if kept else 0.0
         self._begin = time.perf_counter()
+        remove(self._path)  # It may be a link or a folder that somebody put there.
         self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
 
     def elapsed(self) -> float:
@@ -37,17 +40,26 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of a log; empty without the file, a line that a kill cut off is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    """Return the entries of a log; empty without the file, lines cut off by a kill or not ours are left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    except OSError:
+        return []
     try:
         entries = json.loads(f"[{','.join(lines)}]")  # All at once takes half the time.
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         entries = [entry for line in lines for entry in _readable(line)]
-    return [entry for entry in entries if isinstance(entry, dict) and "step" in entry]
+    return [entry for entry in entries if isinstance(entry, dict) and _is_ours(entry)]
+
+
+def _is_ours(entry: dict[str, Any]) -> bool:
+    """Return whether an entry has a step, and numbers where numbers belong."""
+    step, numbers = entry.get("step"), (entry.get("seconds", 0.0), entry.get("loss", 0.0))
+    return isinstance(step, int) and all(isinstance(each, int | float | None) for each in numbers)
 
 
 def _readable(line: str) -> list[Any]:
     try:
         return [json.loads(line)]
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return []

@@ -126,6 +126,8 @@ class RunRecord:
         class_gaps: sentences that name the classes of which no row was trained on, or none reported on.
         versions: of the libraries that can change a result; empty where they were not recorded.
         privacy: what private stages spent; None for a run without one.
+        looks: checksum of the looks that were declared for the experiment when the run ended; "" for none.
+        varied: what the run's comparison varied beside strategy and adapter, as in "head=linear"; "" for nothing.
     """
 
     status: RunStatus
@@ -159,6 +161,8 @@ class RunRecord:
     setting: Setting | None = None
     versions: dict[str, str] = field(default_factory=dict)
     privacy: RunPrivacy | None = None
+    looks: str = ""
+    varied: str = ""
     error: str = ""
     failed_stage: str = ""
     failed_step: int | None = None

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import DamageError
-from headstart.manifest import Damage, FileMark, Manifest, check_manifest, file_names, require_whole
+from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
 from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder, json_text, write_text
+from headstart.store.metrics_log import METRICS_FILE
 
-PREDICTIONS = "predictions."
+PREDICTIONS, STARTED = "predictions.", "started.json"
 
 
 def finish_stage(folder: RunFolder, index: int, name: str, record: Any, *, is_last: bool) -> None:
@@ -47,6 +48,20 @@ def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) ->
 def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
     """Return what is wrong with some files of a finished run; one of an older headstart has no checksums."""
     return check_manifest(folder.folder, _names(folder, paths))
+
+
+def has_checksums(folder: RunFolder) -> bool:
+    """Return whether checksums were recorded of a run, finished or not; older headstarts recorded none."""
+    return (folder.folder / MANIFEST_FILE).exists()
+
+
+def damaged_for_reports(folder: RunFolder) -> list[Damage]:
+    """Return what is wrong with the files of a finished run that reports read beside its record: none are weights."""
+    try:
+        found = Manifest.read(folder.folder)
+    except DamageError as error:
+        return [Damage(error.path, error.what)]
+    return [] if found is None else list(found.damages(folder.folder, list(filter(_is_for_reports, found.files))))
 
 
 def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
@@ -91,6 +106,10 @@ def _of_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) -> Cal
 
 def _is_of_a_stage(name: str) -> bool:
     return "/" in name or name.startswith(PREDICTIONS)
+
+
+def _is_for_reports(name: str) -> bool:
+    return name == STARTED or name.startswith(PREDICTIONS) or name.endswith(f"/{METRICS_FILE}")
 
 
 def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:

@@ -75,12 +75,12 @@ def setting_of(experiment: Values) -> Setting:
     return Setting(
         rows=experiment["task_fingerprint"],
         model_revision=experiment["model_revision"],
-        head=_spec_text(experiment["head"]),
+        head=spec_text(experiment["head"]),
         keep_head=experiment.get("keep_head", False),
         max_length=training["max_length"],
         long=training["truncation"],
         stride=training.get("stride", 0),
-        loss=_spec_text(loss["spec"]),
+        loss=spec_text(loss["spec"]),
         label_smoothing=loss.get("label_smoothing", 0.0),
         class_weights=tuple(loss.get("class_weights", ())),
         label_units=_label_units(loss.get("scale")),
@@ -103,7 +103,8 @@ def other_rows_of(experiment: Values) -> dict[str, str]:
     return {other["name"]: other["fingerprint"] for other in experiment["evaluation"].get("others", ())}
 
 
-def _spec_text(spec: Values) -> str:
+def spec_text(spec: Values) -> str:
+    """Write a name with its options, given as JSON values, as a person writes it."""
     return str(Spec(spec["name"], tuple((name, value) for name, value in spec.get("options", ()))))
 
 

@@ -29,6 +29,14 @@ def working_store(out: Path) -> Path:
     return out.with_name(f"{out.name}.unfinished")
 
 
+def way_on(record: RunRecord, kept: Path) -> str:
+    """Say what to do after a run that failed: what diverged does so again, all else is tried again; `kept` has it."""
+    if record.status is not RunStatus.DIVERGED:
+        return f"What is finished of it is kept in {kept}; call again to go on."
+    rates = f" below {max(record.learning_rates.values()):g}" if record.learning_rates else ", a lower one"
+    return f"The same call would end the same: give a `learning_rate`{rates}, or `precision` fp32 where it is not."
+
+
 def plan_fit(
     options: Options, source: TaskSource, seed: int, out: Path, cache: RunDataCache, *, adapter_out: Path | None = None
 ) -> Run:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from headstart.errors import DivergedError, HeadstartError
+from headstart.errors import CheckpointError, DivergedError, HeadstartError, InvariantError
 from headstart.experiments.evaluation import evaluated, evaluated_at_the_end
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.observer import observed
@@ -16,16 +17,20 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
 from headstart.process_state import process_state_kept
-from headstart.store.declared import declare_axis
+from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
+from headstart.store.layout import remove
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
+from headstart.store.run_manifest import has_checksums
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
+from headstart.sweeps.stored_runs import is_in_place
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 
 POLL_SECONDS = 2.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,7 @@ class SerialExecutor:
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
         for run in {run.experiment.digest: run for run in runs}.values():
-            self.store.write_experiment(
-                run.experiment.digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0))
-            )
+            self._write_experiment(run)
             if run.varied is not None:
                 declare_axis(self.store, run.experiment.digest, run.varied)
         records: dict[int, RunRecord] = {}
@@ -66,25 +69,42 @@ class SerialExecutor:
                 time.sleep(POLL_SECONDS)
         return [records[index] for index in range(len(runs))]
 
+    def _write_experiment(self, run: Run) -> None:
+        """Store what the experiment is; what is stored under its digest and is another is damaged."""
+        digest, path = run.experiment.digest, self.store.experiment_json(run.experiment.digest)
+        self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+        if not is_in_place(self.store, digest):
+            _log.warning("%s describes another experiment than its folder is named after; it is written again", path)
+            path.unlink()
+            self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+
     def _try(self, run: Run) -> RunRecord | None:
         """Return the run's record, or None while another process has it."""
-        digest = run.experiment.digest
-        with self.store.claim(digest, run.seed) as claimed:
+        # A store of finished runs may be on a disk that cannot be written to.
+        if (done := self._ended(run, warns=False)) is not None:
+            return done
+        with self.store.claim(run.experiment.digest, run.seed) as claimed:
             if not claimed:
                 self.listener(SweepEvent(kind=Event.ELSEWHERE, run=run))
                 return None
-            done = self.store.record(digest, run.seed)
-            if done is not None and done.status is not RunStatus.ERROR:
-                self.listener(SweepEvent(kind=Event.SKIPPED, run=run, record=done))
+            if (done := self._ended(run)) is not None:
                 return done
             self.listener(SweepEvent(kind=Event.STARTED, run=run))
-            record = self._run(run)
+            record = replace(with_declared(self.store, self._run(run)), varied=str(run.varied or ""))
             if record.status is RunStatus.FINISHED:
                 self.store.finish(record)
             else:
                 self.store.fail(record)
             self.listener(SweepEvent(kind=Event.ENDED, run=run, record=record))
             return record
+
+    def _ended(self, run: Run, *, warns: bool = True) -> RunRecord | None:
+        """Return the record of a run that is not to be done again."""
+        done = self.store.record(run.experiment.digest, run.seed, warns=warns)
+        if done is None or done.status is RunStatus.ERROR:
+            return None
+        self.listener(SweepEvent(kind=Event.SKIPPED, run=run, record=done))
+        return done
 
     def _run(self, run: Run) -> RunRecord:
         """Run and return the record, also of a run that failed."""
@@ -95,9 +115,19 @@ class SerialExecutor:
         def listen(progress: Progress) -> None:
             self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress))
 
+        had_stages = any(folder.folder.glob("*/stage.json"))
         try:
             with process_state_kept():
-                return run_one(data, folder, self.options, listen, self._witnesses())
+                try:
+                    return run_one(data, folder, self.options, listen, self._witnesses())
+                except (CheckpointError, InvariantError) as error:
+                    if not had_stages or has_checksums(folder):
+                        raise
+                    # Stages of an older headstart have no checksums: this is how damage in them shows.
+                    _log.warning("%s\nThe stages in %s do not go together; they are done again", error, folder.folder)
+                    for stage in folder.folder.glob("*/stage.json"):
+                        remove(stage.parent)
+                    return run_one(data, folder, self.options, listen, self._witnesses())
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)

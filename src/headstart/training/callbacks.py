@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +14,15 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from headstart.adapters.adapter import UpdateHooks
-from headstart.errors import InvariantError
+from headstart.errors import CheckpointError, InvariantError
 from headstart.seeding import derive_seed, seed_torch
-from headstart.store.layout import write_json
+from headstart.store.layout import read_json, remove, write_json
 from headstart.store.metrics_log import MetricsLog
 from headstart.training.regularisers.regulariser import RegularisedStage
 from headstart.training.stage_length import StageLength
+
+CHECKPOINT_FILE = "checkpoint.json"
+_CHECKPOINT_NAME = re.compile(r"checkpoint-\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,26 +151,31 @@ class TimedCheckpoints(TrainerCallback):
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Record the new checkpoint, then drop older ones."""
         checkpoint = self._folder / f"checkpoint-{state.global_step}"
-        write_json(self._folder / "checkpoint.json", {"folder": checkpoint.name, "files": _file_hashes(checkpoint)})
+        write_json(self._folder / CHECKPOINT_FILE, {"folder": checkpoint.name, "files": _file_hashes(checkpoint)})
         for other in self._folder.glob("checkpoint-*"):
             if other != checkpoint:
-                shutil.rmtree(other)
+                remove(other)
         self._last = time.monotonic()
 
 
 def trusted_checkpoint(folder: Path) -> Path | None:
     """Return the checkpoint in `folder` whose files have the recorded hashes, else None."""
-    record = folder / "checkpoint.json"
-    if not record.exists():
+    try:
+        values = read_json(folder / CHECKPOINT_FILE)
+        name = str(values.get("folder"))
+        # A name that leads elsewhere is nobody's checkpoint.
+        is_ours = _CHECKPOINT_NAME.fullmatch(name) is not None and not (folder / name).is_symlink()
+        return folder / name if is_ours and _file_hashes(folder / name) == values.get("files") else None
+    except (OSError, CheckpointError):
         return None
-    values = json.loads(record.read_text())
-    checkpoint = folder / str(values["folder"])
-    return checkpoint if checkpoint.is_dir() and _file_hashes(checkpoint) == values["files"] else None
 
 
 def _file_hashes(folder: Path) -> dict[str, str]:
     hashes = {}
     for path in sorted(folder.iterdir()):
+        if not path.is_file():  # A pipe would be read for ever.
+            hashes[path.name] = ""
+            continue
         with path.open("rb") as file:
             hashes[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
     return hashes

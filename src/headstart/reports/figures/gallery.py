@@ -68,7 +68,7 @@ def task_figures(number: int, group: ComparisonGroup, report: Report, series: Se
     """Return the figures of one task that its runs allow; its number in the report makes their names unique."""
     cells, store = report.cells, report.store
     own = {row.experiment_digest: cells[row.key] for row in group.rows}
-    found = {digest: learning_curve(store, cell) for digest, cell in own.items() if store}
+    found = {digest: learning_curve(store, cell, report.damaged) for digest, cell in own.items() if store}
     curves = {digest: curve for digest, curve in found.items() if curve is not None}
     seconds = {digest: {run.seed: run.seconds for run in cell.finished} for digest, cell in own.items()}
     ending = f"{number}-{slug(group.task)}".strip("-")

@@ -1,0 +1,117 @@
+"""Small files are read in one way: regular files only, of a bounded size, and what cannot be read is said.
+
+A folder that somebody else made may hold a pipe that never ends, a device, a link to somewhere else or a file of any
+size where a small text is expected. Whoever reads a text, JSON or YAML of a store, a model folder or a recipe reads it
+here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import CheckpointError, DamageError
+
+MOST_BYTES = 1 << 26
+"""Of a small file, by default: 64 MiB, more than any vocabulary or record that we know."""
+_OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+"""Errors that say nothing about the file: they pass on as they are."""
+
+
+def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> bytes:
+    """Return a small file's content.
+
+    Args:
+        path: of the file.
+        most_bytes: a larger file is refused, before any of it is read.
+        inside: a folder that links must not lead out of; None lets them lead anywhere.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamageError: if it is no regular file, too large, or linked to from inside to outside the folder.
+        CheckpointError: if it cannot be read.
+    """
+    if inside is not None:
+        require_inside(path, inside)
+    try:
+        # Without O_NONBLOCK opening a pipe waits until somebody writes into it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
+            if status.st_size > most_bytes:
+                raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
+            content = file.read(most_bytes + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
+    if len(content) > most_bytes:
+        raise DamageError(path, f"it grows while it is read; at most {most_bytes:,} bytes are read")
+    return content
+
+
+def read_text(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> str:
+    """Return the text of a small file in UTF-8, as `read_bytes` reads it.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamageError: if it is no small regular file, or no text.
+        CheckpointError: if it cannot be read.
+    """
+    try:
+        return read_bytes(path, most_bytes=most_bytes, inside=inside).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamageError(path, f"it is no text in UTF-8: {error}") from error
+
+
+def read_json_value(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> Any:
+    """Return what a small JSON file holds, as `read_bytes` reads it.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamageError: if it is no small regular file, or not JSON that can be read.
+        CheckpointError: if it cannot be read.
+    """
+    return json_value(read_bytes(path, most_bytes=most_bytes, inside=inside), path)
+
+
+def json_value(content: bytes, path: Path) -> Any:
+    """Return what the JSON that is a file's content says.
+
+    Raises:
+        DamageError: if it is none, or nested so deeply that it cannot be read.
+    """
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise DamageError(path, "it is nested too deeply") from error
+    except ValueError as error:
+        raise DamageError(path, str(error)) from error
+
+
+def require_inside(path: Path, folder: Path) -> None:
+    """Refuse a path that leads out of a folder by a link or by its name.
+
+    Raises:
+        DamageError: if it does; links inside the folder are followed.
+    """
+    try:
+        found, wanted = path.resolve(), folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DamageError(path, f"its links lead nowhere: {error}") from error
+    if not found.is_relative_to(wanted):
+        raise DamageError(path, f"it leads out of {folder}, to {found}", remedy="  Remove the link.")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"

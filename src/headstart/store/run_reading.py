@@ -1,0 +1,99 @@
+"""How a run ended, read from its folder and held to it: a record counts only where it is whole and in its place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import CheckpointError, DamageError, NewerError, shortened
+from headstart.manifest import Damage
+from headstart.metrics import ERRORS
+from headstart.store.json_records import read_record
+from headstart.store.layout import RunFolder
+from headstart.store.record import NOT_REPORTED, RunRecord, RunStatus
+from headstart.store.run_manifest import damaged_files
+
+LARGEST_SCORE = 1.0 + 1e-9
+"""Of a score that is no error, either way; a correlation may be off by a rounding."""
+LARGEST_COUNT = 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class RunReading:
+    """What lies in a run's folder: a record, or why there is none, or neither of a run that has not ended."""
+
+    record: RunRecord | None = None
+    damages: tuple[Damage, ...] = ()
+
+
+def read_run(folder: RunFolder, digest: str, seed: int) -> RunReading:
+    """Return how the run of this experiment and seed ended; a failure counts only where no result was written.
+
+    Raises:
+        NewerError: if a newer headstart wrote the record.
+    """
+    path = _record_path(folder)
+    return RunReading() if path is None else _read(folder, path, digest, seed)
+
+
+def read_run_of_any_schema(folder: RunFolder, digest: str, seed: int) -> RunReading:
+    """Return the same; a record that a newer headstart wrote is named and does not count."""
+    try:
+        return read_run(folder, digest, seed)
+    except NewerError as error:
+        path = _record_path(folder) or folder.run_json
+        return RunReading(damages=(Damage(path, error.given.removeprefix(f"{path} ")),))
+
+
+def _record_path(folder: RunFolder) -> Path | None:
+    return next((path for path in (folder.run_json, folder.failed_json) if os.path.lexists(path)), None)
+
+
+def _read(folder: RunFolder, path: Path, digest: str, seed: int) -> RunReading:
+    # What a failure leaves is in no manifest: the run is going to be done again.
+    damages = damaged_files(folder, [path]) if path == folder.run_json else []
+    if damages:
+        return RunReading(damages=tuple(damages))
+    try:
+        record = read_record(RunRecord, path)
+    except DamageError as error:
+        return RunReading(damages=(Damage(path, error.what),))
+    except CheckpointError as error:
+        return RunReading(damages=(Damage(path, str(error).removeprefix(f"{path} is damaged: ")),))
+    except OSError as error:
+        return RunReading(damages=(Damage(path, f"it cannot be read: {error.strerror or error}"),))
+    wrong = [*_out_of_place(record, digest, seed, is_result=path == folder.run_json), *_implausible(record)]
+    return RunReading(damages=(Damage(path, "; ".join(wrong)),)) if wrong else RunReading(record)
+
+
+def _out_of_place(record: RunRecord, digest: str, seed: int, *, is_result: bool) -> Iterator[str]:
+    """Yield what says that a record belongs elsewhere."""
+    if record.experiment_digest != digest:
+        yield f"it is a record of another experiment, {shortened(record.experiment_digest)}"
+    if record.seed != seed:
+        yield f"it is a record of another seed, {record.seed}"
+    if (record.status is RunStatus.FINISHED) != is_result:
+        yield f"it is a record of a run that ended as {record.status.value}"
+
+
+def _implausible(record: RunRecord) -> Iterator[str]:
+    """Yield what no run of ours records."""
+    if record.status is RunStatus.FINISHED:
+        if record.reported_split != NOT_REPORTED and record.metric not in record.scores:
+            yield f"it has no score of its metric, {shortened(record.metric)}"
+        for other in record.others:
+            if other.metric not in other.scores:
+                yield f"it has no score of its metric on {shortened(other.name)}"
+    scores = [record.scores, {record.metric: record.constant_score}, *(stage.scores for stage in record.stages)]
+    scores += [other.scores for other in record.others]
+    for name, score in (pair for each in scores for pair in each.items()):
+        if name not in ERRORS and not -LARGEST_SCORE <= score <= LARGEST_SCORE:
+            yield f"its {shortened(name)} is {score:g}"
+    counts = [record.num_evaluation_examples, record.num_steps, *(stage.num_steps for stage in record.stages)]
+    counts += [other.num_examples for other in record.others]
+    if any(not 0 <= count <= LARGEST_COUNT for count in counts):
+        yield "it counts rows or updates that cannot be"
+    if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
+        yield f"its seeds go through {record.folds} folds"

@@ -1,0 +1,104 @@
+"""One damaged file: every verb that reads it names it, or answers as if it were whole."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Made
+from tests.support.commands import Outcome, call
+from tests.support.damage import DAMAGE, GOOD, NAMED, files_of, judged
+
+MODEL_VERBS = ("predict", "evaluate", "doctor", "verify model")
+STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
+SAMPLE = (
+    ("predict", "model.safetensors", "flip"),
+    ("predict", "head.safetensors", "flip"),
+    ("predict", "tokenizer.json", "fifo"),
+    ("evaluate", "headstart.json", "flip"),
+    ("report", "run.json", "flip"),
+    ("report", "run.json", "fifo"),
+    ("report", "predictions.validation.parquet", "flip"),
+    ("runs", "run.json", "folder"),
+    ("export", "1-adapter/head.safetensors", "flip"),
+    ("compare", "run.json", "truncate"),
+)
+"""What is tried at every change: the verb, the file, the damage."""
+
+
+def call_of(verb: str, made: Made) -> tuple[object, ...]:
+    return {
+        "predict": ("predict", "m", made.table, "--out", "out.csv", "-q"),
+        "evaluate": ("evaluate", "m", made.table, "-q"),
+        "doctor": ("doctor", "m"),
+        "verify model": ("verify", "m"),
+        "report": ("report", "s", "--format", "json"),
+        "page": ("report", "s", "--out", "out.html"),
+        "runs": ("runs", "s"),
+        "plan": ("plan", "s"),
+        "compare": made.compare,
+        "export": ("export", "s", made.run, "--out", "out"),
+        "verify store": ("verify", "s"),
+    }[verb]
+
+
+class Answers:
+    """Calls of one verb on copies of what was made.
+
+    Attributes:
+        whole: where what is undamaged lies.
+    """
+
+    def __init__(self, verb: str, made: Made, folder: Path) -> None:
+        self.arguments, self.folder = call_of(verb, made), folder / "work"
+        self.whole = made.model if verb in MODEL_VERBS else made.store
+        (first, answer), (second, other) = self._call(None), self._call(None)
+        assert first.code == 0, first.said
+        assert answer == other
+        self.undamaged = answer
+        self.lines = set(first.said.splitlines()) & set(second.said.splitlines())
+
+    def _call(self, damaged: tuple[str, str] | None) -> tuple[Outcome, dict[str, bytes]]:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        copy = shutil.copytree(self.whole, self.folder / self.whole.name)
+        if damaged is not None:
+            DAMAGE[damaged[1]](Path(copy) / damaged[0])
+        outcome = call(self.arguments, self.folder, seconds=30)
+        files = (path for path in sorted(self.folder.rglob("*")) if path.is_file() and not path.is_fifo())
+        made = (path for path in files if Path(copy) not in path.parents)
+        return outcome, {str(path.relative_to(self.folder)): path.read_bytes() for path in made}
+
+    def verdict(self, name: str, damage: str) -> tuple[str, str]:
+        """Return what the call does when one file is damaged, and what it says."""
+        outcome, answer = self._call((name, damage))
+        is_same = answer == self.undamaged and self.lines <= set(outcome.said.splitlines())
+        return judged(outcome, is_same, True, name), outcome.said
+
+    def bad(self, damage: str) -> list[str]:
+        """Return every case that is answered wrongly in silence, with a traceback, or without the file's name."""
+        found = []
+        for name in files_of(self.whole):
+            verdict, said = self.verdict(name, damage)
+            if verdict not in (GOOD if self.arguments[0] != "verify" else {NAMED}):
+                found.append(f"{name}: {verdict}: {said[-300:]}")
+        return found
+
+
+@pytest.mark.parametrize("verb", sorted({verb for verb, _, _ in SAMPLE}))
+def test_some_damaged_files(verb: str, made: Made, tmp_path: Path) -> None:
+    answers = Answers(verb, made, tmp_path)
+    run = "" if verb in MODEL_VERBS else f"{made.run.split('/')[0]}/seed-0/"
+    cases = [(run + name, damage) for tried, name, damage in SAMPLE if tried == verb]
+    verdicts = {case: answers.verdict(*case) for case in cases}
+    assert all(verdict in GOOD for verdict, _ in verdicts.values()), verdicts
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("verb", MODEL_VERBS + STORE_VERBS)
+def test_every_damaged_file(verb: str, damage: str, made: Made, tmp_path: Path) -> None:
+    answers = Answers(verb, made, tmp_path)
+    assert not answers.bad(damage)

@@ -1,0 +1,196 @@
+"""Damage in a run that is not finished costs the stage or the run, and nothing else; a finished store is only read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from headstart.errors import DamageError
+from headstart.experiments.experiment import Run
+from headstart.experiments.stage_run import StageRun
+from headstart.store.layout import remove
+from headstart.store.local import LocalStore
+from headstart.store.record import RunStatus
+from headstart.sweeps.executor import Event, SweepEvent
+from headstart.sweeps.fitting import way_on
+from headstart.sweeps.serial import SerialExecutor
+from headstart.sweeps.stored_runs import find_run
+from headstart.training.config import RunOptions
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
+from tests.support.stores import fail, make_record
+from tests.sweeps.test_resume import contents
+
+CheckpointMaker = Callable[..., Path]
+OPTIONS = RunOptions(keep_backbone=True)
+HEAD, STAGE, LOG = "1-adapter/head.safetensors", "1-adapter/stage.json", "2-finetune/metrics.jsonl"
+FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.utime", "os.chmod")
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def folder_instead(path: Path) -> None:
+    remove(path)
+    path.mkdir()
+    (path / "thing").write_text("of somebody")
+
+
+def pipe_instead(path: Path) -> None:
+    remove(path)
+    os.mkfifo(path)
+
+
+def foreign_log(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"step": "one"}\n[1]\n{"step": 2, "seconds": "long"}\n{"step": 1}\n' + "[" * 5000)
+
+
+def text(content: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def run(tiny_checkpoint: CheckpointMaker) -> Run:
+    return Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft", "lora", steps=4)), 0, SOURCE)
+
+
+@pytest.fixture(scope="module")
+def whole(run: Run, tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """Return a store with the run finished."""
+    store = LocalStore(tmp_path_factory.mktemp("whole") / "runs")
+    assert SerialExecutor(store, OPTIONS).execute([run])[0].status is RunStatus.FINISHED
+    return store
+
+
+@pytest.fixture(scope="module")
+def begun(run: Run, tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
+    """Return a store in which the run was interrupted after its first stage."""
+    store = LocalStore(tmp_path_factory.mktemp("begun") / "runs")
+    train = StageRun.train
+    with pytest.MonkeyPatch.context() as patch:
+
+        def interrupted(stage: StageRun, *args: object) -> object:
+            if stage.index == 1:
+                raise KeyboardInterrupt
+            return train(stage, *args)
+
+        patch.setattr(StageRun, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            SerialExecutor(store, OPTIONS).execute([run])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *((HEAD, damage) for damage in (flip, cut, folder_instead, remove, pipe_instead)),
+        *((STAGE, damage) for damage in (flip, cut, folder_instead, pipe_instead)),
+        ("checksums.json", flip),
+        ("started.json", folder_instead),
+        ("predictions.validation.parquet", folder_instead),
+        ("1-adapter", text("no folder")),
+        (LOG, foreign_log),
+        (LOG, folder_instead),
+        ("2-finetune/checkpoint.json", text("")),
+        ("2-finetune/checkpoint.json", text('{"folder": "../1-adapter", "files": {}}')),
+        ("2-finetune", text("no folder")),
+        ("../experiment.json", cut),
+        ("../experiment.json", folder_instead),
+    ],
+)
+def test_it_is_done_again_to_the_same_bits(
+    run: Run, whole: LocalStore, begun: LocalStore, tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    store = LocalStore(tmp_path / "runs")
+    shutil.copytree(begun.root, store.root)
+    path = store.run_folder(run.experiment.digest, 0).folder / file
+    if path.parent.name == "2-finetune":
+        path.parent.mkdir()
+    if file.startswith("1-") and "/" not in file:
+        remove(path)
+    damage(path)
+    (record,) = SerialExecutor(store, OPTIONS).execute([run])
+    assert record.error == ""
+    assert contents(store.root) == contents(whole.root)
+    assert find_run(store, f"{run.experiment.digest}/0").experiment == run.experiment
+
+
+@pytest.mark.parametrize("damage", [flip, cut, remove])
+def test_so_are_stages_without_checksums_that_do_not_go_together(
+    run: Run, whole: LocalStore, begun: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """As older headstarts left them."""
+    store = LocalStore(tmp_path / "runs")
+    shutil.copytree(begun.root, store.root)
+    folder = store.run_folder(run.experiment.digest, 0).folder
+    (folder / "checksums.json").unlink()
+    damage(folder / HEAD)
+    (record,) = SerialExecutor(store, OPTIONS).execute([run])
+    assert record.error == ""
+    assert contents(store.root) == contents(whole.root)
+
+
+def test_an_experiment_that_is_not_its_folders_is_neither_exported_nor_kept(
+    run: Run, whole: LocalStore, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "runs")
+    shutil.copytree(whole.root, store.root)
+    path = store.experiment_json(run.experiment.digest)
+    before = path.read_text()
+    path.write_text(before.replace('"learning_rate": ', '"learning_rate": 1', 1))
+    with pytest.raises(DamageError, match="another experiment than its folder"):
+        find_run(store, f"{run.experiment.digest}/0")
+    SerialExecutor(store, OPTIONS).execute([run])
+    assert path.read_text() == before
+
+
+@pytest.fixture
+def writes() -> Iterator[list[str]]:
+    """Return the paths that are changed or opened for writing from here on."""
+    found: list[str] = []
+    is_on = True
+
+    def audit(event: str, args: tuple[object, ...]) -> None:
+        is_opened = event == "open" and isinstance(args[2], int) and args[2] & FOR_WRITING
+        if is_on and (is_opened or event in CHANGES):
+            found.append(str(args[0]))
+
+    sys.addaudithook(audit)  # It stays for the process's life, switched off.
+    yield found
+    is_on = False
+
+
+def test_a_store_of_finished_runs_is_only_read(run: Run, whole: LocalStore, writes: list[str]) -> None:
+    """So it may lie on a disk that cannot be written to."""
+    events: list[SweepEvent] = []
+    (record,) = SerialExecutor(whole, OPTIONS, events.append).execute([run])
+    assert record.status is RunStatus.FINISHED
+    assert [event.kind for event in events] == [Event.SKIPPED]
+    assert [path for path in writes if path.startswith(str(whole.root))] == []
+
+
+def test_what_diverged_is_not_to_be_called_again(tmp_path: Path) -> None:
+    diverged = fail(make_record())
+    assert way_on(diverged, tmp_path).startswith(
+        "The same call would end the same: give a `learning_rate` below 0.0001"
+    )
+    error = replace(diverged, status=RunStatus.ERROR)
+    assert way_on(error, tmp_path) == f"What is finished of it is kept in {tmp_path}; call again to go on."
