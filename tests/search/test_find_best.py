@@ -26,6 +26,7 @@ from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
+from headstart.sweeps.verify import verify
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
 from tests.support.runs import tiny_rows
 
@@ -116,6 +117,10 @@ def test_the_folder_holds_the_race_without_weights_and_says_what_its_score_is(
     record = write_best(search, best, tmp_path / "m")
     race = LocalStore(tmp_path / "m" / RACE_FOLDER)
     assert not [*race.root.rglob("*.safetensors"), *race.root.rglob("*.parquet.tmp")]
+    for folder in (tmp_path / "m", race.root):
+        found = verify(folder)
+        assert found.num_files > 3
+        assert not [*found.damages, *found.without_checksums]
     records = race.records()
     assert {each.reported_split for each in records} == {"holdout", "validation", "none"}
     assert len([each for each in records if each.reported_split == "holdout"]) == 4

@@ -26,6 +26,7 @@ from headstart.cli.runs import runs
 from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
+from headstart.cli.verify import verify
 from headstart.errors import HeadstartError
 
 INTERRUPTED = 130
@@ -60,7 +61,7 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
+for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, verify, tasks, doctor):
     app.command(verb.__name__, cls=Verb)(grouped(verb))
 
 
