@@ -101,19 +101,26 @@ def begun(run: Run, tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
-        *((HEAD, damage) for damage in (flip, cut, folder_instead, remove, pipe_instead)),
-        *((STAGE, damage) for damage in (flip, cut, folder_instead, pipe_instead)),
-        ("checksums.json", flip),
-        ("started.json", folder_instead),
-        ("predictions.validation.parquet", folder_instead),
-        ("1-adapter", text("no folder")),
+        (HEAD, flip),
+        (STAGE, cut),
         (LOG, foreign_log),
-        (LOG, folder_instead),
-        ("2-finetune/checkpoint.json", text("")),
-        ("2-finetune/checkpoint.json", text('{"folder": "../1-adapter", "files": {}}')),
-        ("2-finetune", text("no folder")),
         ("../experiment.json", cut),
-        ("../experiment.json", folder_instead),
+        *(
+            pytest.param(file, damage, marks=pytest.mark.slow)
+            for file, damage in (
+                *((HEAD, each) for each in (cut, folder_instead, remove, pipe_instead)),
+                *((STAGE, each) for each in (flip, folder_instead, pipe_instead)),
+                ("checksums.json", flip),
+                ("started.json", folder_instead),
+                ("predictions.validation.parquet", folder_instead),
+                ("1-adapter", text("no folder")),
+                (LOG, folder_instead),
+                ("2-finetune/checkpoint.json", text("")),
+                ("2-finetune/checkpoint.json", text('{"folder": "../1-adapter", "files": {}}')),
+                ("2-finetune", text("no folder")),
+                ("../experiment.json", folder_instead),
+            )
+        ),
     ],
 )
 def test_it_is_done_again_to_the_same_bits(
@@ -133,7 +140,7 @@ def test_it_is_done_again_to_the_same_bits(
     assert find_run(store, f"{run.experiment.digest}/0").experiment == run.experiment
 
 
-@pytest.mark.parametrize("damage", [flip, cut, remove])
+@pytest.mark.parametrize("damage", [flip, *(pytest.param(each, marks=pytest.mark.slow) for each in (cut, remove))])
 def test_so_are_stages_without_checksums_that_do_not_go_together(
     run: Run, whole: LocalStore, begun: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
