@@ -149,7 +149,9 @@ class TestOpening:
             store.record("abc", 0)
         records, damage = store.read()
         assert records == []
-        assert re.fullmatch(rf"abc/seed-0/{file}: {newer}; the run does not count", *damage.sentences(store.root))
+        (named,) = damage.sentences(store.root)
+        upgrade = r"Upgrade with `pip install -U headstart`"
+        assert re.fullmatch(rf"abc/seed-0/{file}: {newer}: {upgrade}; the run does not count", named)
 
     def test_writing_into_an_older_store_raises_its_schema_and_says_so(
         self, store: LocalStore, caplog: pytest.LogCaptureFixture

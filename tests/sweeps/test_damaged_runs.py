@@ -148,15 +148,26 @@ def test_so_are_stages_without_checksums_that_do_not_go_together(
     assert contents(store.root) == contents(whole.root)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text(path.read_text().replace('"learning_rate": ', '"learning_rate": 1', 1)),
+        lambda path: path.write_text(path.read_text().replace('"draw": 0', '"draw": 1', 1)),
+        cut,
+        folder_instead,
+        pipe_instead,
+        remove,
+    ],
+)
 def test_an_experiment_that_is_not_its_folders_is_neither_exported_nor_kept(
-    run: Run, whole: LocalStore, tmp_path: Path
+    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     store = LocalStore(tmp_path / "runs")
     shutil.copytree(whole.root, store.root)
     path = store.experiment_json(run.experiment.digest)
     before = path.read_text()
-    path.write_text(before.replace('"learning_rate": ', '"learning_rate": 1', 1))
-    with pytest.raises(DamageError, match="another experiment than its folder"):
+    damage(path)
+    with pytest.raises(DamageError, match=r"experiment\.json is damaged: "):
         find_run(store, f"{run.experiment.digest}/0")
     SerialExecutor(store, OPTIONS).execute([run])
     assert path.read_text() == before

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headstart.errors import CheckpointError, NewerError
-from headstart.store.layout import json_object, small_file, write_json
+from headstart.safe_files import read_bytes
+from headstart.store.layout import json_object, write_json
 from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ def read_record(kind: type[T], path: Path) -> T:
         NewerError: if a newer headstart wrote it.
         CheckpointError: if it is damaged.
     """
-    content = small_file(path)
+    content = read_bytes(path)
     current, is_current = _THIS_SCHEMA.subn(b"{", content, count=1)
     if is_current:  # One pass over the file instead of three.
         return _validated(kind, current, path)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import CheckpointError, DamageError
+from headstart.errors import CheckpointError
 from headstart.machine import writing
+from headstart.safe_files import json_value, read_bytes
 from headstart.temporary import remove_abandoned, temporary_path
-
-MOST_BYTES = 1 << 26
-"""Of a record, far more than one has."""
 
 
 @contextmanager
@@ -89,27 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: if the file is damaged.
         FileNotFoundError: if the file is missing.
     """
-    return json_object(small_file(path), path)
-
-
-def small_file(path: Path) -> bytes:
-    """Return the content of a file that is one, and as small as those that headstart writes.
-
-    Raises:
-        DamageError: if it is something else, such as a pipe, which could be read for ever, or cannot be read.
-        FileNotFoundError: if it is missing.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise DamageError(path, "it is no file")
-        if status.st_size > MOST_BYTES:
-            raise DamageError(path, f"it has {status.st_size} bytes, more than headstart writes")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise DamageError(path, f"it cannot be read: {error.strerror or error}") from error
+    return json_object(read_bytes(path), path)
 
 
 def json_object(content: bytes, path: Path) -> dict[str, Any]:
@@ -118,10 +95,7 @@ def json_object(content: bytes, path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: if it is none.
     """
-    try:
-        values = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
+    values = json_value(content, path)
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} is damaged: it should hold a JSON object")
     return values

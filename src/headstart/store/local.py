@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
 from headstart.manifest import Damage
 from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, read_record, write_record
 from headstart.store.layout import RunFolder, read_json, remove, write_json
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_for_reports, finish_run
-from headstart.store.run_reading import read_run, read_run_of_any_schema
+from headstart.store.run_manifest import finish_run
+from headstart.store.run_reading import read_run, read_run_for_report
 from headstart.store.schema import SCHEMA_VERSION
 from headstart.temporary import PREFIX, remove_abandoned, remove_quietly
 
@@ -139,13 +140,13 @@ class LocalStore:
     def records_of(self, digest: str) -> list[RunRecord]:
         """Return the records of an experiment's ended runs by seed; damaged ones are left out."""
         begun = [(each, seed) for each, seed in self._begun(digest) if each == digest]
-        found = (read_run_of_any_schema(self.run_folder(*each), *each).record for each in begun)
+        found = (read_run_for_report(self.run_folder(*each), *each).record for each in begun)
         return [record for record in found if record is not None]
 
     def damaged_beside(self, records: Iterable[RunRecord]) -> tuple[Damage, ...]:
         """Return what is wrong with the files that reports read beside some records."""
-        folders = (self.run_folder(record.experiment_digest, record.seed) for record in records)
-        return tuple(damage for folder in folders for damage in damaged_for_reports(folder))
+        runs = ((record.experiment_digest, record.seed) for record in records)
+        return tuple(damage for run in runs for damage in read_run_for_report(self.run_folder(*run), *run).beside)
 
     def read(self) -> tuple[list[RunRecord], StoreDamage]:
         """Return the records of all ended runs by experiment and seed, and what is damaged.
@@ -156,15 +157,17 @@ class LocalStore:
         experiments: dict[str, Recorded] = {}
         records: list[RunRecord] = []
         runs: list[DamagedRun] = []
+        files: list[Damage] = []
         for digest, seed in self._begun():
-            reading = read_run_of_any_schema(self.run_folder(digest, seed), digest, seed)
+            reading = read_run_for_report(self.run_folder(digest, seed), digest, seed)
+            files += reading.beside
             if reading.damages:
                 names = names_of(self.experiment_json(digest))
                 runs.append(DamagedRun(digest=digest, seed=seed, damages=reading.damages, **names))
             if reading.record is not None:
                 records.append(self._completed(reading.record, experiments))
-        unreadable = (each.damage for each in experiments.values() if each.damage is not None)
-        return records, StoreDamage(runs=tuple(runs), files=(*self.damaged_beside(records), *unreadable))
+        files += [each.damage for each in experiments.values() if each.damage is not None]
+        return records, StoreDamage(runs=tuple(runs), files=tuple(files))
 
     def _completed(self, record: RunRecord, experiments: dict[str, Recorded]) -> RunRecord:
         """Return a record completed by what lies beside it where an older headstart wrote less."""
@@ -213,11 +216,14 @@ class LocalStore:
             CheckpointError: if the file is damaged.
         """
         path = self.experiment_json(digest)
-        if not path.is_file():
-            raise UsageError(
-                f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
-            )
-        return read_record(kind, path)
+        if os.path.lexists(path) or any(path.parent.glob("seed-*")):
+            try:
+                return read_record(kind, path)
+            except FileNotFoundError as error:
+                raise DamageError(path, "it is missing") from error
+        raise UsageError(
+            f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
+        )
 
     @property
     def _marker(self) -> Path:

@@ -55,13 +55,10 @@ def has_checksums(folder: RunFolder) -> bool:
     return (folder.folder / MANIFEST_FILE).exists()
 
 
-def damaged_for_reports(folder: RunFolder) -> list[Damage]:
-    """Return what is wrong with the files of a finished run that reports read beside its record: none are weights."""
-    try:
-        found = Manifest.read(folder.folder)
-    except DamageError as error:
-        return [Damage(error.path, error.what)]
-    return [] if found is None else list(found.damages(folder.folder, list(filter(_is_for_reports, found.files))))
+def damaged_for_reports(folder: RunFolder, manifest: Manifest | None) -> list[Damage]:
+    """Return what is wrong with the files of a run that reports read beside its record: none are weights."""
+    names = list(filter(_is_for_reports, manifest.files)) if manifest is not None else []
+    return list(manifest.damages(folder.folder, names)) if manifest is not None else []
 
 
 def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:

@@ -73,12 +73,13 @@ class SerialExecutor:
 
     def _write_experiment(self, run: Run) -> None:
         """Store what the experiment is; what is stored under its digest and is another is damaged."""
-        digest, path = run.experiment.digest, self.store.experiment_json(run.experiment.digest)
-        self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+        digest, stored = run.experiment.digest, StoredExperiment.of(run.experiment, run.source.at(0))
+        self.store.write_experiment(digest, stored)
         if not is_in_place(self.store, digest):
-            _log.warning("%s describes another experiment than its folder is named after; it is written again", path)
+            path = self.store.experiment_json(digest)
+            _log.warning("%s is not what its runs were made by; it is written again", path)
             path.unlink()
-            self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+            self.store.write_experiment(digest, stored)
 
     def _try(self, run: Run) -> RunRecord | None:
         """Return the run's record, or None while another process has it."""
