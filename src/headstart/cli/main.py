@@ -28,6 +28,7 @@ from headstart.cli.runs import runs
 from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
+from headstart.cli.verify import verify
 from headstart.errors import HeadstartError
 from headstart.machine import machine_error
 
@@ -76,7 +77,11 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc, export, submit, tasks, doctor):
+VERBS = (
+    *(demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc),
+    *(export, submit, verify, tasks, doctor),
+)
+for verb in VERBS:
     app.command(verb.__name__, cls=Verb)(grouped(verb))
 
 

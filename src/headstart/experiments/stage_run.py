@@ -87,6 +87,8 @@ class StageRun:
             damages = [damage_of(error, path)]
         for damage in damages:
             _log.warning("%s; the stage is done again", damage)
+            if damage.file.parent == self.run_folder.folder:
+                remove(damage.file)
         if damages or stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -14,12 +15,15 @@ from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, UsageError
 from headstart.machine import writing
-from headstart.store.layout import atomic_path, read_json, write_json
+from headstart.manifest import bytes_checksum
+from headstart.store.layout import atomic_path, json_text, read_json, remove, write_json
 from headstart.temporary import PREFIX, discard, remove_abandoned, remove_quietly
 
 SUFFIX = ".partial"
 KEY_FILE, LOCK_FILE, DONE_FILE = "key.json", ".lock", "done"
 TRUNCATED = b"num_truncated"
+CHECKSUM = "checksum"
+"""In the key's file, of all else in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,21 +87,30 @@ class PartialFolder:
     folder: Path
 
     def read(self, chunk: int, num_rows: int) -> Piece | None:
-        """Return the finished answers to a chunk; None if the file is missing or damaged."""
-        try:
-            columns = pyarrow.parquet.read_table(self._path(chunk))
-            num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
-        except (OSError, pa.ArrowException, KeyError, ValueError):
-            return None
-        if columns.num_rows != num_rows:
-            return None
-        return Piece(columns=columns.replace_schema_metadata(None), num_truncated=num_truncated)
+        """Return the finished answers to a chunk; None if there are none, or only such whose bytes changed."""
+        for path in filter(Path.is_file, self.folder.glob(f"{_stem(chunk)}-*.parquet")):
+            try:
+                content = path.read_bytes()
+                if path.name != _name(chunk, content):
+                    continue
+                columns = pyarrow.parquet.read_table(pa.BufferReader(content))
+                num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
+            except (OSError, pa.ArrowException, KeyError, ValueError):
+                continue
+            if columns.num_rows == num_rows:
+                return Piece(columns=columns.replace_schema_metadata(None), num_truncated=num_truncated)
+        return None
 
     def write(self, chunk: int, piece: Piece) -> None:
-        """Keep the answers to a chunk, whole or not at all."""
+        """Keep the answers to a chunk, whole or not at all, under a name that has the checksum of its bytes."""
         table = piece.columns.replace_schema_metadata({TRUNCATED: str(piece.num_truncated).encode()})
-        with atomic_path(self._path(chunk)) as temporary:
-            pyarrow.parquet.write_table(table, temporary)
+        with pa.BufferOutputStream() as stream:
+            pyarrow.parquet.write_table(table, stream)
+            content = stream.getvalue().to_pybytes()
+        for damaged in self.folder.glob(f"{_stem(chunk)}-*.parquet"):
+            remove(damaged)
+        with atomic_path(self.folder / _name(chunk, content)) as temporary:
+            temporary.write_bytes(content)
 
     def whole(self, suffix: str) -> Path:
         """Return where the output is written before it gets its name."""
@@ -111,8 +124,13 @@ class PartialFolder:
         """Note that the next thing that happens is that the output gets its name."""
         (self.folder / DONE_FILE).touch()
 
-    def _path(self, chunk: int) -> Path:
-        return self.folder / f"answers-{chunk:08d}.parquet"
+
+def _stem(chunk: int) -> str:
+    return f"answers-{chunk:08d}"
+
+
+def _name(chunk: int, content: bytes) -> str:
+    return f"{_stem(chunk)}-{bytes_checksum(content)}.parquet"
 
 
 @contextmanager
@@ -166,6 +184,8 @@ def _require_same_key(partial: PartialFolder, key: AnswerKey) -> None:
     path = partial.folder / KEY_FILE
     try:
         before = read_json(path)
+        if before.pop(CHECKSUM, "") != _checksum(before):
+            raise CheckpointError(f"{path} is damaged")
     except (FileNotFoundError, CheckpointError):
         before = {}
         _remove_pieces(partial)
@@ -175,9 +195,13 @@ def _require_same_key(partial: PartialFolder, key: AnswerKey) -> None:
             f"{partial.folder} holds an unfinished prediction, and since then changed: {', '.join(changed)}",
             remedy=f"  Call again as before to finish it, or remove {partial.folder} to begin anew.",
         )
-    write_json(path, asdict(key))
+    write_json(path, {**asdict(key), CHECKSUM: _checksum(asdict(key))})
+
+
+def _checksum(values: dict[str, Any]) -> str:
+    return bytes_checksum(json_text(values).encode())
 
 
 def _remove_pieces(partial: PartialFolder) -> None:
     for path in partial.folder.glob("answers-*.parquet"):
-        path.unlink()
+        remove(path)

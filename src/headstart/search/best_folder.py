@@ -9,6 +9,7 @@ from headstart.artifacts.model_folder import RUN_FILE
 from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
+from headstart.manifest import MANIFEST_FILE, Manifest
 from headstart.search.find_best import Best, Search, with_reported_score
 from headstart.search.trials import Use
 from headstart.store.json_records import write_record
@@ -47,7 +48,16 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
         write_record(temporary / RUN_FILE, record)
         write_card(temporary, data, record, held_out, found)
         shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        _forget_what_is_left_behind(temporary / RACE_FOLDER)
     return record
+
+
+def _forget_what_is_left_behind(race: Path) -> None:
+    """Leave the checksums of the files that were copied, and as they were written in the race."""
+    for path in race.rglob(MANIFEST_FILE):
+        manifest = Manifest.read(path.parent)
+        if manifest is not None:
+            manifest.present(path.parent).write(path.parent)
 
 
 def _held_out(search: Search, best: Best) -> StoredAnswers | None:

@@ -13,10 +13,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
-from headstart.manifest import Damage
+from headstart.manifest import Damage, FileMark, Manifest, require_whole
 from headstart.store.damage import DamagedRun, StoreDamage
-from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import RunFolder, read_json, remove, write_json
+from headstart.store.json_records import T, dump, read_record, write_record
+from headstart.store.layout import RunFolder, json_text, read_json, remove, write_json, write_text
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import finish_run
@@ -201,11 +201,14 @@ class LocalStore:
         """Store what an experiment is, a dataclass; what is there and whole stays: equal digests mean equal results."""
         path = self.experiment_json(digest)
         try:
+            require_whole(path.parent, [path.name])
             read_record(type(experiment), path)
         except (FileNotFoundError, CheckpointError):
             self.mark()
             remove(path)
-            write_record(path, experiment)
+            text = json_text(dump(experiment))
+            Manifest({path.name: FileMark.of_bytes(text.encode())}).write(path.parent)
+            write_text(path, text)
 
     def read_experiment(self, kind: type[T], digest: str) -> T:
         """Return what `write_experiment` stored, of the type `kind`.
@@ -216,11 +219,13 @@ class LocalStore:
             CheckpointError: if the file is damaged.
         """
         path = self.experiment_json(digest)
-        if os.path.lexists(path) or any(path.parent.glob("seed-*")):
-            try:
-                return read_record(kind, path)
-            except FileNotFoundError as error:
-                raise DamageError(path, "it is missing") from error
+        require_whole(
+            path.parent, [path.name], remedy="  Call `headstart compare` as before: it writes the file again."
+        )
+        if os.path.lexists(path):
+            return read_record(kind, path)
+        if any(path.parent.glob("seed-*")):
+            raise DamageError(path, "it is missing")
         raise UsageError(
             f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
         )
