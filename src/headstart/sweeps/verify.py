@@ -11,7 +11,7 @@ from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_
 from headstart.store.layout import RunFolder, read_json
 from headstart.store.local import LocalStore
 from headstart.store.run_manifest import finished_names
-from headstart.store.run_reading import read_run_of_any_schema
+from headstart.store.run_reading import read_run_for_report
 from headstart.sweeps.stored_runs import is_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
@@ -143,7 +143,7 @@ def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Dama
     for folder in folders:
         digest, seed = folder.absolute().parent.name, folder.name.removeprefix("seed-")
         if folder.name.startswith("seed-") and seed.isdecimal():
-            yield from read_run_of_any_schema(RunFolder(folder), digest, int(seed)).damages
+            yield from read_run_for_report(RunFolder(folder), digest, int(seed)).damages
     if kind == STORE:
         for experiment in sorted(path.glob("*/experiment.json")):
             try:
