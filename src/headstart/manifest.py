@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ from typing import Any
 import xxhash
 
 from headstart.errors import DamageError
+from headstart.machine import writing
+from headstart.temporary import remove_quietly, temporary_path
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
@@ -135,18 +136,19 @@ class Manifest:
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".tmp-{secrets.token_hex(4)}-{MANIFEST_FILE}"
-        try:
-            with temporary.open("wb") as file:
-                file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
-            path = folder / MANIFEST_FILE
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        path = folder / MANIFEST_FILE
+        temporary = temporary_path(path)
+        with writing(path):
+            try:
+                with temporary.open("wb") as file:
+                    file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                os.replace(temporary, path)
+            finally:
+                remove_quietly(temporary)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headstart.errors import UsageError
+from headstart.errors import MachineError, UsageError
 from headstart.inference.partial_answers import KEY_FILE, WORDS, AnswerKey, Piece, partial_folder
 
 KEY = AnswerKey(
@@ -129,7 +129,7 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot write .*out\.csv: Not a directory"):
+    with pytest.raises(MachineError, match=r"cannot write .*out\.csv: a part of its path is a file"):
         partial_folder(tmp_path / "file" / "out.csv", KEY).__enter__()
 
 

@@ -30,6 +30,8 @@ from headstart.sweeps.verify import verify
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
 from tests.support.runs import tiny_rows
 
+SAID = ("reads all rows once", "a first model is in", "race within", "for the score", "for the folder")
+"""What a search says before each part of its work, so that nobody looks at a still screen."""
 CheckpointMaker = Callable[..., Path]
 
 
@@ -190,8 +192,13 @@ def test_the_winner_is_compared_with_itself_in_bf16_and_the_first_model_does_not
 def test_a_limit_that_leaves_no_time_leaves_the_first_model(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
 ) -> None:
-    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    said: list[str] = []
+    search = replace(
+        search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01, say=said.append
+    )
     best = search.find()
+    found = [next(row for row, line in enumerate(said) if part in line) for part in SAID]
+    assert found == sorted(found)
     assert [each.epochs for each in best.plan.candidates] == [None]
     record = write_best(search, best, tmp_path / "m")
     assert record.strategy.startswith("linear_probe:fit")

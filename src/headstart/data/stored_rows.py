@@ -17,6 +17,7 @@ from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
 from headstart.store.layout import atomic_path, json_text, read_json, write_text
 from headstart.store.local import LocalStore
 from headstart.tasks.task import Task
+from headstart.temporary import remove_abandoned
 
 ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
 
@@ -38,6 +39,7 @@ def write_rows(store: LocalStore, data: TaskData) -> Path:
     folder = store.root.absolute() / ROWS_FOLDER / digest
     if not (folder / TASK_FILE).is_file() or check_manifest(folder):
         store.mark()
+        remove_abandoned(folder)
         for name, split in data.splits.items():
             with atomic_path(folder / f"{name}.parquet") as temporary:
                 pyarrow.parquet.write_table(_table(split), temporary)

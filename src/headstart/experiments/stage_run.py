@@ -136,6 +136,7 @@ class StageRun:
                 features=features,
                 mechanism=self._mechanisms.get(self.stage.name),
                 run_name=f"{self.run} {self.stage.name}",
+                batch_parts=max((stage.batch_parts for stage in self.earlier), default=1),
                 listener=listener,
             )
         )

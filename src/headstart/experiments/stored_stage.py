@@ -61,6 +61,7 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
         backbone_digests=stored.backbone,
         head=lambda: stored.read_head(folder),
         backbone=lambda: None if stored.restored else stored.read_backbone(folder),
+        batch_parts=stored.record.batch_parts,
     )
 
 

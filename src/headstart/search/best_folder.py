@@ -13,14 +13,14 @@ from headstart.manifest import MANIFEST_FILE, Manifest
 from headstart.search.find_best import Best, Search, with_reported_score
 from headstart.search.trials import Use
 from headstart.store.json_records import write_record
-from headstart.store.layout import TEMPORARY_PREFIX
 from headstart.store.record import RunRecord
 from headstart.sweeps.card import write_card
 from headstart.sweeps.export import answers_of, write_run
 from headstart.sweeps.final_test import tested
+from headstart.temporary import PREFIX
 
 RACE_FOLDER = "race"
-LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{TEMPORARY_PREFIX}*")
+LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{PREFIX}*")
 """What a race's store holds beside records and predictions."""
 
 

@@ -16,14 +16,17 @@ from headstart.errors import CheckpointError, DamageError, NewerError, UsageErro
 from headstart.manifest import Damage, FileMark, Manifest, require_whole
 from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, dump, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, json_text, read_json, remove, write_json, write_text
+from headstart.store.layout import RunFolder, json_text, read_json, remove, write_json, write_text
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import finish_run
 from headstart.store.run_reading import read_run, read_run_for_report
 from headstart.store.schema import SCHEMA_VERSION
+from headstart.temporary import PREFIX, remove_abandoned, remove_quietly
 
 KIND = "headstart store"
+MARKER = "store.json"
+"""The file that makes a folder a store."""
 FILES_OF_A_RUN = (".json", ".parquet")
 MOST_DIGITS = 20
 """Of a seed in the name of a folder."""
@@ -78,6 +81,12 @@ class LocalStore:
         return sorted(
             (path.parent.name, seed) for path in self.root.glob(f"{digest}/seed-*") if (seed := _seed(path)) is not None
         )
+
+    def tidy(self, runs: Iterable[tuple[str, int]]) -> None:
+        """Remove what dead processes left in the store's root, and where some runs lie, by digest and seed."""
+        folders = [self.run_folder(digest, seed).folder for digest, seed in runs]
+        for folder in dict.fromkeys([self.root, *(each.parent for each in folders), *folders]):
+            remove_abandoned(folder)
 
     @contextmanager
     def claim(self, digest: str, seed: int) -> Iterator[bool]:
@@ -223,7 +232,7 @@ class LocalStore:
 
     @property
     def _marker(self) -> Path:
-        return self.root / "store.json"
+        return self.root / MARKER
 
 
 def existing_store(root: Path) -> LocalStore:
@@ -240,7 +249,7 @@ def existing_store(root: Path) -> LocalStore:
 
 
 def _require_store(root: Path) -> None:
-    marker = root / "store.json"
+    marker = root / MARKER
     if marker.is_file():
         _schema_of(marker)
     elif root.exists() and not root.is_dir():
@@ -278,5 +287,5 @@ def _remove_leftovers(folder: RunFolder) -> None:
     for path in folder.folder.iterdir():
         if path.suffix in FILES_OF_A_RUN and path.is_dir():
             remove(path)
-    for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+    for path in list(folder.folder.rglob(f"{PREFIX}*")):
+        remove_quietly(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
+from headstart.temporary import temporary_folder
 from headstart.training.config import RunOptions
 
 if TYPE_CHECKING:
@@ -96,9 +96,8 @@ def write_run(
         _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
-        again = LocalStore(Path(temporary))
+    with temporary_folder(out) as temporary:
+        again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
         (record_again,) = executor.elsewhere(again, options).execute([run])
         if record_again.status is not RunStatus.FINISHED:

@@ -16,6 +16,7 @@ from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
+from headstart.machine import error_number, is_out_of_memory, keeps_from_writing, machine_error
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
@@ -55,6 +56,7 @@ class SerialExecutor:
 
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
+        self.store.tidy((run.experiment.digest, run.seed) for run in runs)
         for run in {run.experiment.digest: run for run in runs}.values():
             self._write_experiment(run)
             if run.varied is not None:
@@ -133,6 +135,8 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
+            if keeps_from_writing(error):  # the next run would end like this one
+                raise
             return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
 
     def _witnesses(self) -> Witnesses:
@@ -152,4 +156,6 @@ def _in_words(error: Exception) -> str:
             "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the GPU.\n"
             "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps or gradient_checkpointing=true."
         )
+    if is_out_of_memory(error) or error_number(error) is not None:
+        return str(machine_error(error))
     return str(error) if isinstance(error, HeadstartError) else traceback.format_exc()
