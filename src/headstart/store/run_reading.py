@@ -19,7 +19,8 @@ from headstart.store.run_manifest import damaged_for_reports
 LARGEST_SCORE = 1.0 + 1e-9
 """Of a score that is no error, either way; a correlation may be off by a rounding."""
 LARGEST_COUNT = 1 << 53
-GONE = "it is missing, though its checksum is there: it was removed, or a kill came just before it"
+GONE = "it is missing"
+"""It was removed, or a kill came between its checksum and itself."""
 
 
 @dataclass(frozen=True, slots=True)
