@@ -176,7 +176,7 @@ def _calls(folder: Path) -> dict[str, tuple[object, ...]]:
         "predict": ("predict", folder / "m", long, "--out", "p.csv", "-q"),
         "compare": compare,
         "export": ("export", folder / "s", run, "--out", "m", "-q"),
-        "report": ("report", folder / "s", "--out", "r.html", "--figures", "figures", "-q"),
+        "report": ("report", folder / "s", "--out", "r.html", "--figures", "figures"),
         "inspect": ("inspect", long, "--out", "i.html"),
     }
 

@@ -21,7 +21,8 @@ SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("process_state",),
+    ("process_state", "temporary"),
+    ("machine",),
     ("registry", "seeding", "option", "costs", "hardware", "cache", "manifest", "safe_files", "stored_names"),
     ("losses",),
     ("kinds", "metrics"),
@@ -54,6 +55,8 @@ NO_TORCH_PARTS = (
         "metrics",
         "cache",
         "manifest",
+        "machine",
+        "temporary",
         "safe_files",
         "stored_names",
     ),

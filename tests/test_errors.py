@@ -14,6 +14,7 @@ from headstart.errors import (
     DivergedError,
     HeadstartError,
     InvariantError,
+    MachineError,
     NewerError,
     UsageError,
     UsageErrors,
@@ -26,6 +27,7 @@ ERRORS = (
     NewerError(Path("run.json"), 4, 3),
     DivergedError(stage="finetune", step=7, detail="NaN"),
     InvariantError("x"),
+    MachineError(Path("run.json"), "cannot write run.json: the disk is full", remedy="  r", number=28),
     DamageError(Path("run.json"), "its bytes changed", remedy="  r"),
 )
 

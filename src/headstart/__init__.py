@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from headstart.errors import (
     CheckpointError,
+    DamageError,
     DataError,
     DivergedError,
     HeadstartError,
@@ -26,14 +27,26 @@ if TYPE_CHECKING:
         HeadstartRegressor,
         LoadedModel,
         Predictions,
+        Verification,
         load,
         pretrain_head,
+        verify,
     )
 
-FACE = ("HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "Predictions", "load", "pretrain_head")
+FACE = (
+    "HeadstartClassifier",
+    "HeadstartRegressor",
+    "LoadedModel",
+    "Predictions",
+    "Verification",
+    "load",
+    "pretrain_head",
+    "verify",
+)
 
 __all__ = [
     "CheckpointError",
+    "DamageError",
     "DataError",
     "DivergedError",
     "HeadstartClassifier",
@@ -45,8 +58,10 @@ __all__ = [
     "Predictions",
     "UsageError",
     "UsageErrors",
+    "Verification",
     "load",
     "pretrain_head",
+    "verify",
 ]
 
 

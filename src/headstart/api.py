@@ -18,8 +18,18 @@ from headstart.inference.predict import Predictions, predict
 from headstart.inference.saved import load_saved_model
 from headstart.pretraining.pretrain_head import pretrain_head
 from headstart.process_state import process_state_kept
+from headstart.sweeps.verify import Verification, verify
 
-__all__ = ["HeadstartClassifier", "HeadstartRegressor", "LoadedModel", "Predictions", "load", "pretrain_head"]
+__all__ = [
+    "HeadstartClassifier",
+    "HeadstartRegressor",
+    "LoadedModel",
+    "Predictions",
+    "Verification",
+    "load",
+    "pretrain_head",
+    "verify",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

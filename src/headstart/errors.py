@@ -145,6 +145,21 @@ class DamageError(CheckpointError):
         super().__init__("\n".join(part for part in (f"{path} is damaged: {what}", remedy) if part))
 
 
+class MachineError(HeadstartError):
+    """The machine failed, and neither a person nor the engine is wrong: its disk, its memory, its permissions.
+
+    Attributes:
+        path: that could not be used; None where none is to blame.
+        what: failed, in a sentence with the path.
+        remedy: what to do.
+        number: the system's number of the error (`errno`); None where it has none.
+    """
+
+    def __init__(self, path: Path | None, what: str, *, remedy: str = "", number: int | None = None) -> None:
+        self.path, self.what, self.remedy, self.number = path, what, remedy, number
+        super().__init__("\n".join(part for part in (what, remedy) if part))
+
+
 class NewerError(UsageError):
     """A file that a newer headstart wrote: not damaged, but not to be read here."""
 

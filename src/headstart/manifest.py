@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,12 +14,19 @@ from typing import Any
 import xxhash
 
 from headstart.errors import DamageError
+from headstart.machine import writing
+from headstart.temporary import remove_quietly, temporary_path
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
 SCHEMA_VERSION = 1
 MOST_BYTES = 1 << 26
 """Of a manifest: more than a hundred thousand files."""
+COPY_AGAIN = (
+    "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`.\n"
+    "  If the change is yours, call `headstart verify` with `renew`: it takes the folder as it is."
+)
+"""What to do about a damaged model folder."""
 _BLOCK_BYTES = 1 << 20
 
 Listener = Callable[[int], None]
@@ -37,8 +44,10 @@ def file_checksum(path: Path, listener: Listener | None = None) -> str:
     Raises:
         OSError: if the file cannot be read.
     """
-    whole, block = xxhash.xxh3_128(), memoryview(bytearray(_BLOCK_BYTES))
+    whole = xxhash.xxh3_128()
     with path.open("rb", buffering=0) as file:
+        # A store has many files of a few kilobytes, for which a whole block takes longer to make than to read.
+        block = memoryview(bytearray(max(1, min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size))))
         while num_bytes := file.readinto(block):
             whole.update(block[:num_bytes])
             if listener is not None:
@@ -127,15 +136,19 @@ class Manifest:
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".tmp-{secrets.token_hex(4)}-{MANIFEST_FILE}"
-        try:
-            with temporary.open("wb") as file:
-                file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, folder / MANIFEST_FILE)
-        finally:
-            temporary.unlink(missing_ok=True)
+        path = folder / MANIFEST_FILE
+        temporary = temporary_path(path)
+        with writing(path):
+            try:
+                with temporary.open("wb") as file:
+                    file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                os.replace(temporary, path)
+            finally:
+                remove_quietly(temporary)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -198,10 +211,18 @@ def require_whole(folder: Path, names: Collection[str] | None = None, *, remedy:
     Raises:
         DamageError: names the files.
     """
-    found = check_manifest(folder, names)
-    if found:
-        others = "".join(f"\n{each}" for each in found[1:])
-        raise DamageError(found[0].file, found[0].what + others, remedy=remedy)
+    refuse(check_manifest(folder, names), remedy=remedy)
+
+
+def refuse(damages: Sequence[Damage], *, remedy: str = "") -> None:
+    """Refuse what was found, if anything was.
+
+    Raises:
+        DamageError: names the files.
+    """
+    if damages:
+        others = "".join(f"\n{each}" for each in damages[1:])
+        raise DamageError(damages[0].file, damages[0].what + others, remedy=remedy)
 
 
 def file_names(folder: Path) -> Iterator[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from headstart.artifacts.folder_checks import COPY_AGAIN
 from headstart.artifacts.model_folder import (
     CARD_FILE,
     INFO_FILE,
@@ -22,7 +21,7 @@ from headstart.artifacts.model_folder import (
 from headstart.artifacts.new_folder import new_folder
 from headstart.errors import DamageError
 from headstart.inference.saved import load_saved_model
-from headstart.manifest import MANIFEST_FILE, Manifest, check_manifest
+from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, check_manifest
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
 from tests.support.records import run_record

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.cli.interruption import says_what_is_kept
+from headstart.errors import MachineError
 
 
 @pytest.mark.parametrize(
@@ -33,4 +34,14 @@ def test_what_is_kept_is_said(file: str | None, said: str, tmp_path: Path, capsy
 def test_nothing_is_said_where_nothing_is_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with says_what_is_kept(tmp_path):
         pass
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_kept_is_said_where_the_machine_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "stage.json").touch()
+    with pytest.raises(MachineError), says_what_is_kept(tmp_path):
+        raise MachineError(tmp_path, "the disk is full")
+    assert "goes on from there" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="ours"), says_what_is_kept(tmp_path):
+        raise ValueError("ours")
     assert capsys.readouterr().err == ""

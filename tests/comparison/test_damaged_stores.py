@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> LocalStore:
         for record in runs_of(label, gain):
             made.write_experiment(
                 record.experiment_digest,
-                StoredExperiment(experiment=experiment_of(label), source=TaskSource(name="demo")),
+                StoredExperiment.of(experiment_of(label), TaskSource(name="demo")),
             )
             made.finish(record)
     return made
@@ -133,6 +133,12 @@ class TestARecordIsHeldToItsPlace:
         path.write_bytes(content)
         (path.parent / "checksums.json").unlink()
         assert row_of(read_report(store.root), EH_FT).damaged_seeds == (3,)
+
+    def test_nor_one_that_is_gone(self, store: LocalStore) -> None:
+        store.run_folder(EH_FT, 3).run_json.unlink()
+        report = read_report(store.root)
+        assert row_of(report, EH_FT).damaged_seeds == (3,)
+        assert "seed-3/run.json: it is missing" in report.table.notes[0]
 
     @pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself", "fifo"])
     def test_nor_one_that_is_no_file(self, store: LocalStore, kind: str) -> None:

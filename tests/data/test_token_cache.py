@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 from transformers import ByT5Tokenizer, PreTrainedTokenizerBase
 
@@ -231,6 +232,15 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
     assert tokens_of() == tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
+
+
+def test_a_full_disk_under_the_cache_is_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(token_cache, "save_file", full)
+    assert tokens_of() == tokenize(TEXTS, make_tokenizer("bert"), max_length=12)
+    assert not list(folder.rglob("*.safetensors"))
 
 
 def test_errors_of_the_tokens_are_raised_and_nothing_is_kept(folder: Path) -> None:

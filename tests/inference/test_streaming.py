@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
-from headstart.errors import DataError, UsageError
+from headstart.errors import DataError, MachineError, UsageError
 from headstart.inference import user_files
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
@@ -176,7 +176,10 @@ def test_a_disk_without_room_is_said_and_costs_no_answers(model: Path, tmp_path:
     generator = random.Random(0)
     rows = (f"{text},{generator.randbytes(4000).hex()}" for (text,) in texts(TEXT_TASK, NUM_ROWS).texts)
     given.write_text("\n".join(["text,note", *rows]) + "\n")
-    with largest_file(MEGABYTE // 5), pytest.raises(UsageError, match=r"disk is too full(.|\n)*finished rows"):
+    with (
+        largest_file(MEGABYTE // 5),
+        pytest.raises(MachineError, match=r"larger than this(.|\n)*same command again"),
+    ):
         predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)
     assert not out.exists()
     written = predict_file(model, str(given), out, chunk_rows=CHUNK_ROWS)

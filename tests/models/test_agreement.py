@@ -17,6 +17,7 @@ from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import UsageError
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.manifest import write_manifest
 from headstart.models.agreement import agree
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
 from headstart.models.source import ModelSource, resolve_model
@@ -75,6 +76,7 @@ def test_the_tokenizer_s_padding_is_the_model_s(
     assert written["pad_token_id"] == 0
     # A folder from before this was looked at is read rightly too.
     (tmp_path / "saved" / "config.json").write_text(json.dumps(written | {"pad_token_id": pad}))
+    write_manifest(tmp_path / "saved")
     saved, rows = load_saved_model(tmp_path / "saved"), texts(TEXT_TASK)
     alone, together = (predict(saved, rows, batch_size=size).answers for size in (1, 32))
     torch.testing.assert_close(torch.from_numpy(together), torch.from_numpy(alone), rtol=0, atol=1e-5)

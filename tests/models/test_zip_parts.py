@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import CheckpointError, UsageError
+from headstart.models import zip_parts
 from headstart.models.zip_parts import ZipParts, unpacked
 
 FILES = {"config.json": b"{}", "1_Pooling/config.json": b'{"mean": true}', "model.safetensors": bytes(range(256)) * 40}
@@ -85,11 +86,23 @@ def test_damaged_parts_leave_nothing(damage: str, site: Path, tmp_path: Path) ->
     assert list((tmp_path / "cache" / "models").iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written_is_said_with_the_way_on(
+def test_a_cache_that_cannot_be_written_stops_nothing(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
+    folder = unpacked(PARTS, "toy-1", tuple(FILES))
+    assert folder is not None
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(FILES)
+    assert unpacked(PARTS, "toy-1", tuple(FILES)) == folder, "once for each process"
+
+
+def test_where_nothing_can_be_written_the_way_on_is_said(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(zip_parts, "_folder_for_now", lambda: tmp_path / "file")
     with pytest.raises(UsageError, match="HEADSTART_CACHE"):
         unpacked(PARTS, "toy-1", tuple(FILES))
 

@@ -26,9 +26,12 @@ from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
+from headstart.sweeps.verify import verify
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
 from tests.support.runs import tiny_rows
 
+SAID = ("reads all rows once", "a first model is in", "race within", "for the score", "for the folder")
+"""What a search says before each part of its work, so that nobody looks at a still screen."""
 CheckpointMaker = Callable[..., Path]
 
 
@@ -116,6 +119,10 @@ def test_the_folder_holds_the_race_without_weights_and_says_what_its_score_is(
     record = write_best(search, best, tmp_path / "m")
     race = LocalStore(tmp_path / "m" / RACE_FOLDER)
     assert not [*race.root.rglob("*.safetensors"), *race.root.rglob("*.parquet.tmp")]
+    for folder in (tmp_path / "m", race.root):
+        found = verify(folder)
+        assert found.num_files > 3
+        assert not [*found.damages, *found.without_checksums]
     records = race.records()
     assert {each.reported_split for each in records} == {"holdout", "validation", "none"}
     assert len([each for each in records if each.reported_split == "holdout"]) == 4
@@ -185,8 +192,13 @@ def test_the_winner_is_compared_with_itself_in_bf16_and_the_first_model_does_not
 def test_a_limit_that_leaves_no_time_leaves_the_first_model(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
 ) -> None:
-    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    said: list[str] = []
+    search = replace(
+        search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01, say=said.append
+    )
     best = search.find()
+    found = [next(row for row, line in enumerate(said) if part in line) for part in SAID]
+    assert found == sorted(found)
     assert [each.epochs for each in best.plan.candidates] == [None]
     record = write_best(search, best, tmp_path / "m")
     assert record.strategy.startswith("linear_probe:fit")

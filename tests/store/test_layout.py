@@ -8,7 +8,8 @@ import pytest
 
 from headstart.errors import CheckpointError
 from headstart.store import layout
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, atomic_path, read_json, write_json
+from headstart.store.layout import RunFolder, atomic_path, read_json, write_json
+from headstart.temporary import PREFIX
 
 
 def test_a_file_appears_whole_and_only_at_the_end(tmp_path: Path) -> None:
@@ -92,4 +93,4 @@ def test_names_in_a_run_folder() -> None:
         "run.json",
         "failed.json",
     ]
-    assert not folder.run_json.name.startswith(TEMPORARY_PREFIX)
+    assert not folder.run_json.name.startswith(PREFIX)

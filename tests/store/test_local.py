@@ -15,10 +15,11 @@ import pytest
 
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import write_manifest
-from headstart.store.layout import TEMPORARY_PREFIX, read_json, write_json
+from headstart.store.layout import read_json, write_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.schema import SCHEMA_VERSION
+from headstart.temporary import PREFIX
 from tests.support.paths import REPOSITORY
 from tests.support.records import run_record
 
@@ -69,7 +70,7 @@ class TestRecords:
         store.finish(run_record())
         folder = store.run_folder("abc", 1)
         folder.folder.mkdir()
-        (folder.folder / f"{TEMPORARY_PREFIX}0000-run.json").write_text('{"half": ')
+        (folder.folder / f"{PREFIX}0000-run.json").write_text('{"half": ')
         (store.root / "abc" / "seed-x").mkdir()
         (store.root / "abc" / "seed-7").write_text("no folder")
         assert store.records() == [run_record()]
@@ -114,7 +115,7 @@ class TestOpening:
         assert LocalStore(tmp_path).exists
 
     def test_a_store_that_another_process_is_making_is_no_foreign_one(self, tmp_path: Path) -> None:
-        (tmp_path / f"{TEMPORARY_PREFIX}0000-store.json").touch()
+        (tmp_path / f"{PREFIX}0000-store.json").touch()
         LocalStore(tmp_path)
 
     def test_a_foreign_folder_is_refused_and_untouched(self, tmp_path: Path) -> None:
@@ -148,7 +149,9 @@ class TestOpening:
             store.record("abc", 0)
         records, damage = store.read()
         assert records == []
-        assert re.fullmatch(rf"abc/seed-0/{file}: {newer}; the run does not count", *damage.sentences(store.root))
+        (named,) = damage.sentences(store.root)
+        upgrade = r"Upgrade with `pip install -U headstart`"
+        assert re.fullmatch(rf"abc/seed-0/{file}: {newer}: {upgrade}; the run does not count", named)
 
     def test_writing_into_an_older_store_raises_its_schema_and_says_so(
         self, store: LocalStore, caplog: pytest.LogCaptureFixture
@@ -246,7 +249,7 @@ class TestClaims:
     def test_a_claim_removes_what_a_killed_process_was_writing(self, store: LocalStore) -> None:
         stage = store.run_folder("abc", 0).stage_folder(0, "adapter")
         stage.mkdir(parents=True)
-        (stage / f"{TEMPORARY_PREFIX}0000-head.safetensors").touch()
+        (stage / f"{PREFIX}0000-head.safetensors").touch()
         (stage / "head.safetensors").touch()
         with store.claim("abc", 0):
             assert os.listdir(stage) == ["head.safetensors"]

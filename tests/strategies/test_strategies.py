@@ -111,6 +111,14 @@ def test_a_contrastive_update_takes_the_place_of_as_many_rows(
     assert {stage.name: stage.num_steps for stage in plan(text, num_steps)} == expected
 
 
+def test_the_fit_of_a_contrastive_run_is_paid_from_its_updates() -> None:
+    """300 rows through the backbone cost as much as 300 / 16 / 3 = 6 updates of fine-tuning: 94 of 16 rows are left."""
+    stages = build_strategy(Spec("contrastive")).plan(Budget(num_steps=100, num_rows=300), OPTIMIZERS)
+    assert {stage.name: stage.num_steps for stage in stages} == {"contrastive": 94 * 16 // 64, "fit": 0}
+    with pytest.raises(UsageError, match="leaves none of the 6"):
+        build_strategy(Spec("contrastive")).plan(Budget(num_steps=6, num_rows=300), OPTIMIZERS)
+
+
 @pytest.mark.parametrize(
     ("text", "starts"),
     [

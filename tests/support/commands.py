@@ -17,8 +17,10 @@ from unittest import mock
 from tests.support.paths import REPOSITORY
 from tests.support.processes import CONTEXT
 
-HANGS_AFTER = 90.0
-"""Seconds after which a call is stopped and counts as one that never ends."""
+MOST_WORK = 60.0
+"""Seconds of processor time after which a call is stopped and counts as endless, however busy the machine is."""
+STANDS_STILL = 20.0
+"""Seconds after which a call that does nothing is stopped: it waits for what never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def call(
     *,
     before: Callable[[], None] | None = None,
     cache: Path | None = None,
-    seconds: float = HANGS_AFTER,
+    seconds: float = MOST_WORK,
     kill_after: float | None = None,
     environment: dict[str, str] | None = None,
 ) -> Outcome:
@@ -56,7 +58,7 @@ def call(
         folder: the working directory.
         before: called in the new process first, such as to watch its file operations; must pickle.
         cache: the folder of what can be made again; by default the tests' own.
-        seconds: the call is stopped after this time.
+        seconds: of processor time, after which the call is stopped.
         kill_after: seconds after which the call is killed, as by `kill -9`.
         environment: what its environment has beside this process's.
     """
@@ -69,23 +71,49 @@ def call(
     with mock.patch.dict(os.environ, environment):
         process.start()
     writer.close()
-    end = time.monotonic() + (seconds if kill_after is None else kill_after)
+    watch = _Watch(process.pid or 0, seconds, kill_after)
     said = b""
-    while (left := end - time.monotonic()) > 0:
-        if select.select([reader.fileno()], [], [], left)[0]:
+    while not watch.is_over():
+        if select.select([reader.fileno()], [], [], watch.pause())[0]:
             chunk = os.read(reader.fileno(), 1 << 16)
             if not chunk:
+                process.join()
                 break
             said += chunk
-    process.join(max(0.0, end - time.monotonic()))
     stopped = process.exitcode is None
-    if stopped:
-        process.kill()
-        process.join()
+    process.kill()
+    process.join()
     reader.close()
     code = None if stopped and kill_after is None else process.exitcode
     process.close()
     return Outcome(code, said.decode(errors="replace"))
+
+
+class _Watch:
+    """Says when a process has had its time."""
+
+    def __init__(self, pid: int, seconds: float, kill_after: float | None) -> None:
+        self.stat, self.seconds = Path(f"/proc/{pid}/stat"), seconds
+        self.end = None if kill_after is None else time.monotonic() + kill_after
+        self.worked, self.moved_at = 0.0, time.monotonic()
+
+    def pause(self) -> float:
+        """Return for how many seconds nobody needs to look."""
+        return 0.5 if self.end is None else max(0.0, min(0.5, self.end - time.monotonic()))
+
+    def is_over(self) -> bool:
+        """Return whether the process is to be stopped."""
+        now = time.monotonic()
+        if self.end is not None:
+            return now >= self.end
+        try:
+            fields = self.stat.read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            return now - self.moved_at > STANDS_STILL  # It ended: what it said last is still to be read.
+        worked = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if worked > self.worked:
+            self.worked, self.moved_at = worked, now
+        return worked > self.seconds or now - self.moved_at > STANDS_STILL
 
 
 def _run(

@@ -10,6 +10,11 @@ from typing import Any
 LEFT_BEHIND = (".tmp-*", ".headstart-*", "*.unfinished", "*.partial")
 """Names of what a call makes on its way and takes away at its end."""
 
+MEASURED = ("seconds", "memory", "joules", "started_at")
+"""In the names of values that differ from call to call, and are the same by chance."""
+CHECKSUMS = "checksums.json"
+"""Has the checksums of files with such values; only that it is there is compared."""
+
 
 def contents(folder: Path) -> dict[str, object]:
     """Return every value of every file: JSON by its leaves, tables by their columns, all else by a digest."""
@@ -18,6 +23,8 @@ def contents(folder: Path) -> dict[str, object]:
         name = str(path.relative_to(folder))
         if path.is_dir():
             found[name + "/"] = True
+        elif path.name == CHECKSUMS:
+            found[name] = True
         elif path.suffix in (".json", ".jsonl"):
             for number, line in enumerate(_documents(path)):
                 _leaves(f"{name}:{number}", line, found)
@@ -57,5 +64,5 @@ def _leaves(name: str, value: Any, found: dict[str, object]) -> None:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _leaves(f"{name}[{index}]", inner, found)
-    else:
+    elif not any(word in name.rpartition(":")[2] for word in MEASURED):
         found[name] = value

@@ -53,8 +53,8 @@ def in_run(**values: Any) -> Change:
 
 def override(**values: Any) -> Change:
     """Give the engine an option."""
-    pairs = [[name, value] for name, value in values.items()]
-    return in_experiment(lambda found: found["experiment"]["training"].update(overrides=pairs))
+    given = [{"field": name, "value": value, "stage": None} for name, value in values.items()]
+    return in_experiment(lambda found: found["experiment"]["training"].update(overrides=given))
 
 
 def with_file(name: str, text: str) -> Change:
@@ -91,6 +91,10 @@ def _experiment(**values: Any) -> Change:
     return in_experiment(lambda found: found["experiment"].update(values))
 
 
+def _stage_far(store: Path, outside: Path) -> None:
+    _stage(name="x" + "/.." * 30 + str(outside.resolve()) + "/stage")(store, outside)
+
+
 def _trapped_model(store: Path, outside: Path) -> None:
     make_checkpoint(outside / "trap", "bert")
     set_trap(outside / "trap", in_config=True)
@@ -122,12 +126,13 @@ def _seed_linked(store: Path, outside: Path) -> None:
 
 STORES: dict[str, Change] = {
     "stage name leaves": _stage(name="x/../../../../outside/stage"),
+    "stage name leaves far": _stage_far,
     "stage name is absolute": _stage(name="/tmp/headstart-hostile-stage"),
     "stage name is dots": _stage(name=".."),
     "stage of many updates": _stage(num_steps=10**15),
     "output_dir": override(output_dir="../outside/output"),
-    "push_to_hub": override(push_to_hub="true"),
-    "torch_compile": override(torch_compile="true"),
+    "push_to_hub": override(push_to_hub=True),
+    "torch_compile": override(torch_compile=True),
     "report_to": override(report_to="wandb"),
     "deepspeed": override(deepspeed="../outside/secret.txt"),
     "digest leaves": in_run(experiment_digest="../outside"),
@@ -152,7 +157,7 @@ STORES: dict[str, Change] = {
     "model with code": _trapped_model,
     "head by class": _experiment(head={"name": "os:system", "options": []}),
     "adapter by class": _experiment(adapter={"name": "peft:os.system", "options": []}),
-    "wide head": _experiment(head={"name": "mlp", "options": [["width", "1000000000"]]}),
+    "wide head": _experiment(head={"name": "mlp", "options": [["hidden_size", "1000000000"]]}),
     "rows of a device": in_experiment(lambda found: found["source"].update(file="/dev/zero")),
     "many predictions": _many_rows,
     "manifest leaves": _names_outside,

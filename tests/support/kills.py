@@ -54,22 +54,23 @@ class Killed:
                 yield f"{path.relative_to(self.work)} was finished and is not as it was"
 
 
-def killed(arguments: tuple[object, ...], folder: Path, start: Path | None = None) -> Killed:
+def killed(arguments: tuple[object, ...], folder: Path, made: Path | None = None) -> Killed:
     """Return a call with all states that a kill can leave.
 
     Args:
         arguments: of the command; what it writes lies below its working directory.
         folder: for everything, new.
-        start: what lies in the working directory at first; default: nothing.
+        made: what the same call made elsewhere, undisturbed; where there is nothing, the call is made once more.
     """
     work, states = folder / "work", folder / "states"
     found = []
-    for before in (None, TakeStates(work, states)):
+    if made is not None:
+        work.mkdir(parents=True)
+        shutil.copytree(made, work / made.name)
+        found.append(contents(work))
+    for before in (None, TakeStates(work, states))[len(found) :]:
         shutil.rmtree(work, ignore_errors=True)
-        if start is None:
-            work.mkdir(parents=True)
-        else:
-            shutil.copytree(start, work)
+        work.mkdir(parents=True)
         outcome = call(arguments, work, before=before)
         assert outcome.code == 0, outcome.said
         found.append(contents(work))

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 
-for module in (
-    "headstart.cli.main",
-    "headstart.api",
-    "headstart.sweeps.serial",
-    "headstart.sweeps.export",
-    "headstart.training.trainer",
-    "headstart.inference.user_files",
-    "headstart.inspection.page",
-    "headstart.reports.html",
+import headstart
+
+OTHERS = (
     "tests.support.runs",
     "transformers.models.bert.modeling_bert",
     "transformers.trainer",
@@ -21,9 +16,11 @@ for module in (
     "pyarrow.parquet",
     "pyarrow.csv",
     "peft",
-):
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
+)
+NEED_AN_EXTRA = ("headstart.auto", "headstart.__main__", "headstart.training.private", "headstart.reports.pdf")
+
+for module in pkgutil.walk_packages(headstart.__path__, "headstart."):
+    if not module.name.startswith(NEED_AN_EXTRA):
+        importlib.import_module(module.name)
+for name in OTHERS:
+    importlib.import_module(name)

@@ -101,19 +101,26 @@ def begun(run: Run, tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 @pytest.mark.parametrize(
     ("file", "damage"),
     [
-        *((HEAD, damage) for damage in (flip, cut, folder_instead, remove, pipe_instead)),
-        *((STAGE, damage) for damage in (flip, cut, folder_instead, pipe_instead)),
-        ("checksums.json", flip),
-        ("started.json", folder_instead),
-        ("predictions.validation.parquet", folder_instead),
-        ("1-adapter", text("no folder")),
+        (HEAD, flip),
+        (STAGE, cut),
         (LOG, foreign_log),
-        (LOG, folder_instead),
-        ("2-finetune/checkpoint.json", text("")),
-        ("2-finetune/checkpoint.json", text('{"folder": "../1-adapter", "files": {}}')),
-        ("2-finetune", text("no folder")),
         ("../experiment.json", cut),
-        ("../experiment.json", folder_instead),
+        *(
+            pytest.param(file, damage, marks=pytest.mark.slow)
+            for file, damage in (
+                *((HEAD, each) for each in (cut, folder_instead, remove, pipe_instead)),
+                *((STAGE, each) for each in (flip, folder_instead, pipe_instead)),
+                ("checksums.json", flip),
+                ("started.json", folder_instead),
+                ("predictions.validation.parquet", folder_instead),
+                ("1-adapter", text("no folder")),
+                (LOG, folder_instead),
+                ("2-finetune/checkpoint.json", text("")),
+                ("2-finetune/checkpoint.json", text('{"folder": "../1-adapter", "files": {}}')),
+                ("2-finetune", text("no folder")),
+                ("../experiment.json", folder_instead),
+            )
+        ),
     ],
 )
 def test_it_is_done_again_to_the_same_bits(
@@ -133,7 +140,7 @@ def test_it_is_done_again_to_the_same_bits(
     assert find_run(store, f"{run.experiment.digest}/0").experiment == run.experiment
 
 
-@pytest.mark.parametrize("damage", [flip, cut, remove])
+@pytest.mark.parametrize("damage", [flip, *(pytest.param(each, marks=pytest.mark.slow) for each in (cut, remove))])
 def test_so_are_stages_without_checksums_that_do_not_go_together(
     run: Run, whole: LocalStore, begun: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -148,15 +155,26 @@ def test_so_are_stages_without_checksums_that_do_not_go_together(
     assert contents(store.root) == contents(whole.root)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_text(path.read_text().replace('"learning_rate": ', '"learning_rate": 1', 1)),
+        lambda path: path.write_text(path.read_text().replace('"draw": 0', '"draw": 1', 1)),
+        cut,
+        folder_instead,
+        pipe_instead,
+        remove,
+    ],
+)
 def test_an_experiment_that_is_not_its_folders_is_neither_exported_nor_kept(
-    run: Run, whole: LocalStore, tmp_path: Path
+    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     store = LocalStore(tmp_path / "runs")
     shutil.copytree(whole.root, store.root)
     path = store.experiment_json(run.experiment.digest)
     before = path.read_text()
-    path.write_text(before.replace('"learning_rate": ', '"learning_rate": 1', 1))
-    with pytest.raises(DamageError, match="another experiment than its folder"):
+    damage(path)
+    with pytest.raises(DamageError, match=r"experiment\.json is damaged: "):
         find_run(store, f"{run.experiment.digest}/0")
     SerialExecutor(store, OPTIONS).execute([run])
     assert path.read_text() == before

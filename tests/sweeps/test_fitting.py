@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ from safetensors.torch import load_file
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
+from headstart.artifacts import working_store as ending
 from headstart.artifacts.model_card import model_card
 from headstart.artifacts.model_folder import CARD_FILE
+from headstart.artifacts.working_store import working_store
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -25,9 +28,9 @@ from headstart.inference.user_files import evaluate_file
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
-from headstart.sweeps import card
+from headstart.sweeps import card, fitting
 from headstart.sweeps.executor import SweepEvent, SweepListener
-from headstart.sweeps.fitting import fit_model, plan_fit, working_store
+from headstart.sweeps.fitting import fit_model, plan_fit
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tables.file_options import FileOptions
 from headstart.tables.stored_reading import StoredReading
@@ -69,6 +72,30 @@ def test_an_interrupted_fit_goes_on(tiny_checkpoint: CheckpointMaker, tmp_path: 
     assert not working_store(cut).exists()
     expected, found = (load_file(folder / "model.safetensors") for folder in (whole, cut))
     assert all((found[name] == tensor).all() for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize("killed_at", ["remove_working_store", "remove_quietly"])
+def test_a_fit_that_was_killed_after_its_folder_got_its_name_ends_well(
+    killed_at: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices, out = tiny_choices(tiny_checkpoint("bert"), "linear_probe", steps=2), tmp_path / "model"
+
+    def kill(path: Path) -> None:
+        shutil.rmtree(next(path.iterdir()) if killed_at == "remove_working_store" else path, ignore_errors=True)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fitting if killed_at == "remove_working_store" else ending, killed_at, kill)
+        with pytest.raises(KeyboardInterrupt):
+            fit(plan_fit(choices, SOURCE, 0, out, RunDataCache()), out, lambda event: None)
+    written = (out / "run.json").read_bytes()
+    with pytest.raises(UsageError, match="there already"):
+        plan_fit(choices, SOURCE, 1, out, RunDataCache())
+    events: list[SweepEvent] = []
+    fit(plan_fit(choices, SOURCE, 0, out, RunDataCache()), out, events.append)
+    assert events == []
+    assert (out / "run.json").read_bytes() == written
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_folder_that_is_not_empty_is_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.errors import UsageError
+from headstart.errors import MachineError, UsageError
 from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import SUITES, SubmissionFile, Suite, tab_separated
@@ -169,6 +169,6 @@ def test_an_archive_that_fails_leaves_nothing(made: Made, tmp_path: Path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
-    with pytest.raises(UsageError, match=r"cannot write .*a.zip: No space"):
+    with pytest.raises(MachineError, match=r"cannot write .*a.zip: the disk is full"):
         write_submission(parts, made.store, tmp_path / "a.zip", made.executor, RunDataCache())
     assert list(tmp_path.iterdir()) == []

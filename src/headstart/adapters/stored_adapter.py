@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.manifest import require_whole
+from headstart.manifest import COPY_AGAIN, require_whole
 from headstart.models.foreign_files import merge_remedy, peft_adapter
 from headstart.models.parameters import digests
 from headstart.registry import Spec
@@ -69,7 +69,7 @@ def read_adapter(folder: Path) -> StoredAdapter:
             f"{folder} holds no adapter of headstart: it has no {ADAPTER_RECORD_FILE}",
             remedy="  Give a folder that a run with an adapter wrote.",
         )
-    require_whole(folder, [ADAPTER_FILE, ADAPTER_RECORD_FILE])
+    require_whole(folder, [ADAPTER_FILE, ADAPTER_RECORD_FILE], remedy=COPY_AGAIN)
     record = read_json(path)
     if record.get("schema_version", 0) > ADAPTER_SCHEMA_VERSION:
         raise UsageError(f"{folder} was written by a newer headstart", remedy="  Upgrade headstart to read it.")

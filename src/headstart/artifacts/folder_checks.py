@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.errors import DamageError
-from headstart.manifest import MANIFEST_FILE, Manifest, require_whole
+from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 
 NOT_READ = ("README.md", "run.json")
 """What stands beside a model for people and reports: a person may well edit the card."""
 WEIGHTS = ".safetensors"
-COPY_AGAIN = (
-    "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`."
-)
 
 
 def require_whole_model(folder: Path, *, weights: bool) -> Manifest | None:

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.errors import UsageError
+from headstart.machine import writing
 from headstart.manifest import write_manifest
-from headstart.store.layout import TEMPORARY_PREFIX, flush_to_disk
+from headstart.store.layout import flush_to_disk
+from headstart.temporary import remove_abandoned, remove_quietly, temporary_path
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `folder` for a block to fill; afterwards it is renamed to `folder`.
 
-    Before that it gets the checksums of all its files. When the block raises, nothing of it is left.
+    Before that it gets the checksums of all its files. When the block raises, nothing of it is left. What a killed
+    process left beside `folder` is removed first.
 
     Raises:
         UsageError: if `folder` is there already and not empty, or a file.
+        MachineError: if the disk is full or read-only, or the folder cannot be written for another such reason.
     """
     require_empty(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{folder.name}")
-    temporary.mkdir()
-    try:
-        yield temporary
-        write_manifest(temporary)
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                flush_to_disk(path)
-        require_empty(folder)
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    temporary = temporary_path(folder)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(folder.parent)
+        temporary.mkdir()
+        try:
+            yield temporary
+            write_manifest(temporary)
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    flush_to_disk(path)
+            require_empty(folder)
+            if folder.is_dir():
+                folder.rmdir()
+            os.replace(temporary, folder)
+        finally:
+            remove_quietly(temporary)
 
 
 def require_empty(folder: Path) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as json_module
-import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.table import Column, Table
 
-from headstart.artifacts.new_folder import require_empty
+from headstart.artifacts.working_store import (
+    record_of_the_end,
+    remove_working_store,
+    require_free,
+    say_all_is_written,
+    working_store,
+    written_before,
+)
 from headstart.cli.comparing import announce_rows
 from headstart.cli.console import TextConsole
 from headstart.cli.display import sweep_display
@@ -33,7 +41,8 @@ from headstart.search.options import SearchOptions
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
-from headstart.sweeps.fitting import way_on, working_store
+from headstart.store.record import RunRecord
+from headstart.sweeps.fitting import way_on
 
 REPORT_SUFFIX = ".report.html"
 
@@ -56,8 +65,14 @@ def run_search(
         UsageError: for anything that cannot work, before training.
         typer.Exit: with code 1 when the last training failed.
     """
-    require_empty(out)
+    require_free(out)
     silent = quiet or json
+    page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
+    call = hashlib.sha256(repr((options, asked, source, seed, suspects)).encode()).hexdigest()
+    if (record := record_of_the_end(out, call)) is not None:
+        remove_working_store(working_store(out))
+        _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
+        return
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
     store = LocalStore(working_store(out))
 
@@ -86,21 +101,27 @@ def run_search(
             say(error_in_flags(best.failed.error), file=sys.stderr)
             say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
-        record = write_best(search, best, out)
+        before = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
+        record = before or write_best(search, best, out)
         facts = facts_of(search, best, record, out)
-        page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
         num_suspects = write_suspects(facts, suspects) if suspects is not None and not unjudged else None
-        shutil.rmtree(store.root)
+        say_all_is_written(store.root, call)
+        remove_working_store(store.root)
     if suspects is not None and unjudged:
         say(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
+    if not json:
+        _print_tried(best, record.metric)
+    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
+    _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
+
+
+def _print_end(record: RunRecord, out: Path, beside: Sequence[str], *, quiet: bool, json: bool) -> None:
     if json:
         print(json_module.dumps(dump(record), indent=2))
-        return
-    _print_tried(best, record.metric)
-    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
-    print_result(record, out, quiet=quiet, beside=[f"report: {page}", *found])
+    else:
+        print_result(record, out, quiet=quiet, beside=beside)
 
 
 def _print_tried(best: Best, metric: str) -> None:

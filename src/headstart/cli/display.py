@@ -13,12 +13,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 
 from headstart.cli.console import TextConsole
@@ -81,6 +83,19 @@ def row_display(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None
     with Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bars:
         bar = bars.add_task(what)
         yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+@contextmanager
+def byte_display(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` bytes are done; yields the listener (bytes since its last call)."""
+    console = TextConsole(file=sys.stderr)
+    if quiet or not console.is_terminal:
+        yield lambda num_bytes: None
+        return
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bars:
+        bar = bars.add_task(what, total=total)
+        yield lambda num_bytes: bars.advance(bar, num_bytes)
 
 
 class _Clock:

@@ -57,12 +57,11 @@ def fit(
 
     [bold]Example[/]: headstart fit reviews.csv --text text --label stars --model roberta-base --out my-model
     """
-    from headstart.artifacts.new_folder import require_empty
+    from headstart.artifacts.working_store import require_free
     from headstart.cli.session import open_session, sources
     from headstart.experiments.methods import check_method
 
-    for folder in (out, *((save_adapter,) if save_adapter is not None else ())):
-        require_empty(folder)
+    require_free(out, beside=(save_adapter,) if save_adapter is not None else ())
     asked = Options(model=model, method=method, training=training)
     is_search = method.strategy == AUTO
     if is_search:

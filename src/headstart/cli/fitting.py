@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from headstart.artifacts.model_folder import read_info
+from headstart.artifacts.working_store import working_store
 from headstart.cli.comparing import announce
 from headstart.cli.console import TextConsole
 from headstart.cli.display import sweep_display
@@ -27,7 +28,7 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.fitting import fit_model, plan_fit, way_on, working_store
+from headstart.sweeps.fitting import fit_model, plan_fit, way_on
 from headstart.sweeps.serial import SerialExecutor
 
 SAME_ANSWERS = "every answer to {} is the same, or as good as the same: the score says nothing about the model"

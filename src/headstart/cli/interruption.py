@@ -1,4 +1,4 @@
-"""What a person reads who stops a command: whether the same command goes on or begins anew."""
+"""What a person reads where a command is stopped or the machine fails: whether it goes on or begins anew."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headstart.cli.plain_text import say
+from headstart.machine import machine_error
 
 KEPT = ("run.json", "stage.json", "checkpoint.json", "*.parquet")
 """Files whose presence says that something is finished: a run, a stage, updates of a stage, answers."""
@@ -15,10 +16,12 @@ KEPT = ("run.json", "stage.json", "checkpoint.json", "*.parquet")
 
 @contextmanager
 def says_what_is_kept(folder: Path) -> Iterator[None]:
-    """Say, where the block is interrupted, whether `folder` keeps something that the same command goes on from."""
+    """Say, where the block is interrupted or the machine fails, whether the same command goes on from what it left."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        if not isinstance(error, KeyboardInterrupt) and machine_error(error) is None:
+            raise
         if any(next(folder.rglob(pattern), None) for pattern in KEPT):
             say(f"What is finished is kept in {folder}: the same command again goes on from there.", file=sys.stderr)
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import typer.core
@@ -16,6 +17,7 @@ from headstart.cli.evaluate import evaluate
 from headstart.cli.export import export
 from headstart.cli.fit import fit
 from headstart.cli.flags import flags_of, in_flags
+from headstart.cli.gc import gc
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
 from headstart.cli.output import fitted, write_any_text
@@ -27,7 +29,9 @@ from headstart.cli.runs import runs
 from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
+from headstart.cli.verify import verify
 from headstart.errors import HeadstartError
+from headstart.machine import machine_error
 
 INTERRUPTED = 130
 """How typer ends on control-C."""
@@ -37,14 +41,27 @@ class Verbs(typer.core.TyperGroup):
     """All verbs; a mistake ends with its message, in the flags of the verb."""
 
     def invoke(self, context: Any) -> Any:
-        """Run a verb; a person's mistake ends with its message and exit code 2, never with a traceback."""
+        """Run a verb; what goes wrong ends with its message and without a traceback: exit code 2 for a mistake.
+
+        This is the one place that says in a sentence how the machine failed, such as a full disk: exit code 1.
+        """
         try:
             return super().invoke(context)
         except HeadstartError as error:
-            verb = self.get_command(context, context.invoked_subcommand or "")
-            said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
-            say(fitted(said, sys.stderr), file=sys.stderr)
-            sys.exit(error.exit_code)
+            self._end(context, error)
+        except BrokenPipeError:  # whoever read our output has had enough
+            raise
+        except Exception as error:
+            failed = machine_error(error)
+            if failed is None:
+                raise
+            self._end(context, failed)
+
+    def _end(self, context: Any, error: HeadstartError) -> NoReturn:
+        verb = self.get_command(context, context.invoked_subcommand or "")
+        said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
+        say(fitted(said, sys.stderr), file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 app = typer.Typer(
@@ -61,7 +78,11 @@ app = typer.Typer(
         "--model roberta-base --out my-model[/]."
     ),
 )
-for verb in (demo, inspect, fit, predict, evaluate, compare, report, plan, runs, export, submit, tasks, doctor):
+VERBS = (
+    *(demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc),
+    *(export, submit, verify, tasks, doctor),
+)
+for verb in VERBS:
     app.command(verb.__name__, cls=Verb)(grouped(verb))
 
 
@@ -81,6 +102,18 @@ def face(
     """Stand before all verbs."""
 
 
+def _flush_output() -> None:
+    """Write the rest of the output, while there is still a place to say that it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        say(f"headstart: the output cannot be written: {error.strerror}", file=sys.stderr)
+        sys.stdout = io.StringIO()  # what is left would be tried again at the end
+        sys.exit(1)
+
+
 def main() -> None:
     """Run the command line."""
     write_any_text()
@@ -89,4 +122,5 @@ def main() -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:
             say("headstart: interrupted", file=sys.stderr)
+        _flush_output()
         raise

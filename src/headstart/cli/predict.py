@@ -61,6 +61,10 @@ def predict(
     from headstart.tables.paths import local_path
     from headstart.tables.reading import require_table
 
+    if out.exists():
+        from headstart.inference.partial_answers import remove_if_done
+
+        remove_if_done(out)
     require_writable(out)
     require_table(local_path(file))
     from headstart.cli.display import row_display

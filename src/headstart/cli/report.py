@@ -69,7 +69,7 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
-    from headstart.store.layout import write_text
+    from headstart.store.layout import write_output
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)
@@ -85,7 +85,7 @@ def report(
     else:
         text = _rendered(found, chosen)
         if out is not None:
-            write_text(out, text)
+            write_output(out, text)
         elif chosen is Format.JSON:
             print_json(text)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,9 @@ def runs(
     from headstart.store.local import existing_store
     from headstart.store.record import Purpose
 
-    records = existing_store(store).records()
+    records, damage = existing_store(store).read()
+    for sentence in damage.sentences():
+        say(f"damaged: {sentence}", file=sys.stderr)
     if as_json:
         print(json.dumps([dump(record) for record in records], indent=2))
         return
@@ -39,5 +42,7 @@ def runs(
             "" if score is None else written(record.metric, score),
             f"{record.seconds:.0f}",
         )
+    for run in damage.runs:
+        table.add_row(f"{run.digest[:12]}/{run.seed}", run.task, run.label, "damaged", "", "")
     TextConsole(highlight=False, markup=False).print(table)
     say(f"{plural(len(records), 'run')} in {store}")

@@ -117,10 +117,12 @@ def _rows(group: ComparisonGroup) -> str:
 
 
 def _read_predictions(path: Path, num_examples: int) -> Answers | None:
+    if not path.is_file():  # A pipe would be read for ever.
+        return None
     try:
         table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"], use_threads=False)
         label, predicted = (_numbers(table.column(name)) for name in ("label", "predicted"))
-    except (OSError, KeyError, TypeError, ValueError):  # no file, a damaged one, or multi-label answers
+    except (OSError, KeyError, TypeError, ValueError):  # a damaged file, or multi-label answers
         return None
     return (label, predicted) if len(label) == num_examples else None
 

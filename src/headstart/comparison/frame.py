@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,8 @@ from headstart.store.damage import NO_DAMAGE, StoreDamage
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, read_designs
 from headstart.store.local import existing_store
 from headstart.store.record import NOT_REPORTED, Purpose, RunRecord, RunStatus
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ class Frame:
 
     @classmethod
     def from_store(cls, store: Path, digests: Collection[str] | None = None) -> Frame:
-        """Read all runs of a store.
+        """Read all runs of a store; what is damaged is named in logged warnings, too.
 
         Raises:
             UsageError: if the folder does not exist or is not a store.
@@ -85,6 +88,8 @@ class Frame:
         records, damage = local_store.read()
         designs = read_designs(local_store, records)
         damage = replace(damage, designs=designs.lost)
+        for sentence in damage.sentences():
+            _log.warning("%s", sentence)
         return cls.from_records(records, digests, designs.looks, designs.axes, damage)
 
     @property

@@ -13,9 +13,11 @@ import pyarrow.parquet
 
 from headstart.data.examples import Span, Split, TaskData
 from headstart.errors import CheckpointError
-from headstart.store.layout import atomic_path, read_json, write_json
+from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
+from headstart.store.layout import atomic_path, json_text, read_json, write_text
 from headstart.store.local import LocalStore
 from headstart.tasks.task import Task
+from headstart.temporary import remove_abandoned
 
 ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
 
@@ -23,7 +25,7 @@ ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
 def write_rows(store: LocalStore, data: TaskData) -> Path:
     """Write a task and its rows into the store, and return their folder, whose name is a digest of all of it.
 
-    `read_rows` gives the same back, bit for bit. What is there already is not written again.
+    `read_rows` gives the same back, bit for bit. What is there already is not written again, unless it is damaged.
     """
     from pydantic import TypeAdapter
 
@@ -35,13 +37,17 @@ def write_rows(store: LocalStore, data: TaskData) -> Path:
     }
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
     folder = store.root.absolute() / ROWS_FOLDER / digest
-    if not (folder / TASK_FILE).is_file():
+    if not (folder / TASK_FILE).is_file() or check_manifest(folder):
         store.mark()
+        remove_abandoned(folder)
         for name, split in data.splits.items():
             with atomic_path(folder / f"{name}.parquet") as temporary:
                 pyarrow.parquet.write_table(_table(split), temporary)
+        text = json_text(values)
+        tables = {f"{name}.parquet": FileMark.of(folder / f"{name}.parquet") for name in data.splits}
+        Manifest({**tables, TASK_FILE: FileMark.of_bytes(text.encode())}).write(folder)
         # Written last: a folder with this file is whole.
-        write_json(folder / TASK_FILE, values)
+        write_text(folder / TASK_FILE, text)
     return folder
 
 
@@ -53,6 +59,7 @@ def read_rows(folder: Path) -> TaskData:
     """
     from pydantic import TypeAdapter
 
+    require_whole(folder, remedy="  Call again with the rows: they are written anew.")
     try:
         values = read_json(folder / TASK_FILE)
         return TaskData(

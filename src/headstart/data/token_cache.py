@@ -26,6 +26,7 @@ from headstart.cache import cache_folder
 from headstart.data.examples import Split
 from headstart.data.token_spans import TokenSpans
 from headstart.data.tokenisation import TokenizedSplit, Truncation, tokenize
+from headstart.errors import MachineError
 from headstart.store.layout import atomic_path
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def cached_tokens(
     tokens = _read(path, key, split)
     if tokens is None:
         tokens = tokenize(split, tokenizer, max_length=max_length, truncation=truncation, stride=stride)
-        with suppress(OSError):
+        with suppress(OSError, MachineError, SafetensorError):
             _write(path, key, tokens)
     return tokens
 

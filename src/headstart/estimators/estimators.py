@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.working_store import working_store
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint
 from headstart.data.row_weights import without_equal_weights
@@ -39,9 +40,10 @@ from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import AUTO
-from headstart.sweeps.fitting import fit_model, way_on, working_store
+from headstart.sweeps.fitting import fit_model, way_on
 from headstart.sweeps.serial import SerialExecutor
 from headstart.tasks.task import Task
+from headstart.temporary import temporary_folder
 
 TASK_NAME = "in memory"
 
@@ -107,10 +109,10 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         if column is not None:
             name = repr(names[column]) if names else f"number {column}"
             raise ValueError(f"the column {name} of X is y itself: leave it out of X")
-        with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
-            options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), Path(folder))
+        with temporary_folder(Path(tempfile.gettempdir()) / "headstart") as folder:
+            options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), folder)
             data, search = _task_data(texts, targets, weights), read_search(self.get_params(deep=False))
-            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), Path(folder))
+            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), folder)
         self.n_features_in_ = len(texts[0])
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)

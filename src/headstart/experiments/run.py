@@ -120,6 +120,12 @@ def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num
     """Say what a reader of the score should know: answers that are all the same, a training that taught nothing."""
     if stages and stages[-1].is_degenerate:
         yield "every answer is the same, or as good as the same: the score says nothing about the model"
+    for stage in stages:
+        if stage.batch_parts > 1:
+            yield (
+                f"memory did not suffice for whole batches of {stage.name}: they were computed in {stage.batch_parts} "
+                "parts each, with the same updates and other draws of dropout"
+            )
     if len(stages) > 1 and num_examples:
         first, last = (stage.scores.get(metric) for stage in (stages[0], stages[-1]))
         poor = [

@@ -24,9 +24,9 @@ from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.fitted.fitted_head import FittedHead
-from headstart.manifest import Damage
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
+from headstart.store.damage import damage_of
 from headstart.store.layout import RunFolder, remove, write_json
 from headstart.store.run_manifest import damaged_stage, finish_stage
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
@@ -84,9 +84,11 @@ class StageRun:
         try:
             stored = read_stored_stage(path) if not damages else None
         except CheckpointError as error:
-            damages = [Damage(path, str(error).removeprefix(f"{path} is damaged: "))]
+            damages = [damage_of(error, path)]
         for damage in damages:
             _log.warning("%s; the stage is done again", damage)
+            if damage.file.parent == self.run_folder.folder:
+                remove(damage.file)
         if damages or stored is None:
             return None
         lacks_weights = not stored.restored and not stored.backbone_stored
@@ -134,6 +136,7 @@ class StageRun:
                 features=features,
                 mechanism=self._mechanisms.get(self.stage.name),
                 run_name=f"{self.run} {self.stage.name}",
+                batch_parts=max((stage.batch_parts for stage in self.earlier), default=1),
                 listener=listener,
             )
         )

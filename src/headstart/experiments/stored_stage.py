@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import DamageError
-from headstart.models.parameters import Digests, Tensors
+from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.json_records import read_record
 from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
@@ -35,6 +35,22 @@ class StoredStage:
     backbone_stored: bool
     restored: bool
 
+    def read_head(self, folder: Path) -> Tensors:
+        """Return the head that lies in the stage's folder.
+
+        Raises:
+            DamageError: if it is missing or not the recorded one.
+        """
+        return _recorded_tensors(folder / HEAD_FILE, self.head)
+
+    def read_backbone(self, folder: Path) -> Tensors:
+        """Return the backbone that lies in the stage's folder.
+
+        Raises:
+            DamageError: if it is missing or not the recorded one.
+        """
+        return _recorded_tensors(folder / BACKBONE_FILE, self.backbone)
+
 
 def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedStage:
     """Return a stage that is stored in a folder, for those after it."""
@@ -43,9 +59,17 @@ def finished_stage(stage: Stage, stored: StoredStage, folder: Path) -> FinishedS
         num_steps=stored.record.num_steps,
         head_digests=stored.head,
         backbone_digests=stored.backbone,
-        head=lambda: read_tensors(folder / HEAD_FILE),
-        backbone=lambda: None if stored.restored else read_tensors(folder / BACKBONE_FILE),
+        head=lambda: stored.read_head(folder),
+        backbone=lambda: None if stored.restored else stored.read_backbone(folder),
+        batch_parts=stored.record.batch_parts,
     )
+
+
+def _recorded_tensors(path: Path, expected: Digests) -> Tensors:
+    tensors = read_tensors(path)
+    if digests(tensors) != dict(expected):
+        raise DamageError(path, "its tensors are not those that its stage's record describes")
+    return tensors
 
 
 def read_stored_stage(path: Path) -> StoredStage | None:

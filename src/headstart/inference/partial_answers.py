@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -15,12 +14,16 @@ import pyarrow.parquet
 from filelock import FileLock, Timeout
 
 from headstart.errors import CheckpointError, UsageError
-from headstart.store.layout import atomic_path, read_json, write_json
+from headstart.machine import writing
+from headstart.manifest import bytes_checksum
+from headstart.store.layout import atomic_path, json_text, read_json, remove, write_json
+from headstart.temporary import PREFIX, discard, remove_abandoned, remove_quietly
 
 SUFFIX = ".partial"
-KEY_FILE, LOCK_FILE = "key.json", ".lock"
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+KEY_FILE, LOCK_FILE, DONE_FILE = "key.json", ".lock", "done"
 TRUNCATED = b"num_truncated"
+CHECKSUM = "checksum"
+"""In the key's file, of all else in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +87,30 @@ class PartialFolder:
     folder: Path
 
     def read(self, chunk: int, num_rows: int) -> Piece | None:
-        """Return the finished answers to a chunk; None if the file is missing or damaged."""
-        try:
-            columns = pyarrow.parquet.read_table(self._path(chunk))
-            num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
-        except (OSError, pa.ArrowException, KeyError, ValueError):
-            return None
-        if columns.num_rows != num_rows:
-            return None
-        return Piece(columns=columns.replace_schema_metadata(None), num_truncated=num_truncated)
+        """Return the finished answers to a chunk; None if there are none, or only such whose bytes changed."""
+        for path in filter(Path.is_file, self.folder.glob(f"{_stem(chunk)}-*.parquet")):
+            try:
+                content = path.read_bytes()
+                if path.name != _name(chunk, content):
+                    continue
+                columns = pyarrow.parquet.read_table(pa.BufferReader(content))
+                num_truncated = int((columns.schema.metadata or {})[TRUNCATED])
+            except (OSError, pa.ArrowException, KeyError, ValueError):
+                continue
+            if columns.num_rows == num_rows:
+                return Piece(columns=columns.replace_schema_metadata(None), num_truncated=num_truncated)
+        return None
 
     def write(self, chunk: int, piece: Piece) -> None:
-        """Keep the answers to a chunk, whole or not at all."""
+        """Keep the answers to a chunk, whole or not at all, under a name that has the checksum of its bytes."""
         table = piece.columns.replace_schema_metadata({TRUNCATED: str(piece.num_truncated).encode()})
-        with said_as_usage_errors(self.folder), atomic_path(self._path(chunk)) as temporary:
-            pyarrow.parquet.write_table(table, temporary)
+        with pa.BufferOutputStream() as stream:
+            pyarrow.parquet.write_table(table, stream)
+            content = stream.getvalue().to_pybytes()
+        for damaged in self.folder.glob(f"{_stem(chunk)}-*.parquet"):
+            remove(damaged)
+        with atomic_path(self.folder / _name(chunk, content)) as temporary:
+            temporary.write_bytes(content)
 
     def whole(self, suffix: str) -> Path:
         """Return where the output is written before it gets its name."""
@@ -108,8 +120,17 @@ class PartialFolder:
         """Return whether anything is finished."""
         return any(self.folder.glob("answers-*.parquet"))
 
-    def _path(self, chunk: int) -> Path:
-        return self.folder / f"answers-{chunk:08d}.parquet"
+    def say_done(self) -> None:
+        """Note that the next thing that happens is that the output gets its name."""
+        (self.folder / DONE_FILE).touch()
+
+
+def _stem(chunk: int) -> str:
+    return f"answers-{chunk:08d}"
+
+
+def _name(chunk: int, content: bytes) -> str:
+    return f"{_stem(chunk)}-{bytes_checksum(content)}.parquet"
 
 
 @contextmanager
@@ -119,55 +140,52 @@ def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
     A block that ends well leaves nothing; one that raises leaves the finished chunks, for the next call.
 
     Raises:
-        UsageError: if another process is at it, the folder has another key or cannot be made, or the disk is full.
+        UsageError: if another process is at it, or the folder has another key.
+        MachineError: if the disk is full, or the folder cannot be made for another such reason.
     """
     partial = PartialFolder(out.with_name(out.name + SUFFIX))
-    with said_as_usage_errors(out):
+    with writing(out):
         partial.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(partial.folder / LOCK_FILE)
     _acquire(lock, out)
     is_finished = False
     try:
-        _require_same_key(partial, key, out)
+        for left in partial.folder.glob(f"{PREFIX}*"):
+            remove_quietly(left)
+        _require_same_key(partial, key)
         yield partial
         is_finished = True
     finally:
         # Windows cannot remove an open file.
         lock.release()
         if is_finished or not partial.has_pieces():
-            shutil.rmtree(partial.folder, ignore_errors=True)
+            with suppress(OSError):
+                discard(partial.folder)
 
 
-@contextmanager
-def said_as_usage_errors(out: Path) -> Iterator[None]:
-    """Turn a full disk, or a folder that may not be written, into a `UsageError`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise UsageError(
-                f"the disk is too full for {out}",
-                remedy="  Make room and call again in the same words: finished rows are kept.",
-            ) from error
-        if isinstance(error, (PermissionError, NotADirectoryError)) or error.errno == errno.EROFS:
-            raise UsageError(
-                f"cannot write {out}: {error.strerror}", remedy="  Name a file in a folder that you may write to."
-            ) from error
-        raise
+def remove_if_done(out: Path) -> None:
+    """Remove the pieces of an output that is there, which a call left that was killed at its very end."""
+    remove_abandoned(out.parent)
+    folder = out.with_name(out.name + SUFFIX)
+    if out.exists() and (folder / DONE_FILE).exists():
+        with suppress(OSError, Timeout), FileLock(folder / LOCK_FILE, blocking=False):
+            discard(folder)
 
 
 def _acquire(lock: FileLock, out: Path) -> None:
     try:
-        with said_as_usage_errors(out):
+        with writing(out):
             lock.acquire(blocking=False)
     except Timeout:
         raise UsageError(f"another process is writing {out}", remedy="  Wait for it, or name another file.") from None
 
 
-def _require_same_key(partial: PartialFolder, key: AnswerKey, out: Path) -> None:
+def _require_same_key(partial: PartialFolder, key: AnswerKey) -> None:
     path = partial.folder / KEY_FILE
     try:
         before = read_json(path)
+        if before.pop(CHECKSUM, "") != _checksum(before):
+            raise CheckpointError(f"{path} is damaged")
     except (FileNotFoundError, CheckpointError):
         before = {}
         _remove_pieces(partial)
@@ -177,10 +195,13 @@ def _require_same_key(partial: PartialFolder, key: AnswerKey, out: Path) -> None
             f"{partial.folder} holds an unfinished prediction, and since then changed: {', '.join(changed)}",
             remedy=f"  Call again as before to finish it, or remove {partial.folder} to begin anew.",
         )
-    with said_as_usage_errors(out):
-        write_json(path, asdict(key))
+    write_json(path, {**asdict(key), CHECKSUM: _checksum(asdict(key))})
+
+
+def _checksum(values: dict[str, Any]) -> str:
+    return bytes_checksum(json_text(values).encode())
 
 
 def _remove_pieces(partial: PartialFolder) -> None:
     for path in partial.folder.glob("answers-*.parquet"):
-        path.unlink()
+        remove(path)

@@ -16,7 +16,7 @@ from headstart.data.formats import read_split
 from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
 from headstart.registry import Registry
-from headstart.store.layout import atomic_path
+from headstart.store.layout import output_path
 from headstart.tasks import constants
 from headstart.tasks.published import GLUE, SUPER_GLUE
 from headstart.tasks.task import Task
@@ -120,17 +120,11 @@ def write_archive(out: Path, texts: Mapping[str, str]) -> None:
     """Write texts by file name as a zip archive, in their order, whole or not at all.
 
     Raises:
-        UsageError: if the disk is full or the folder may not be written.
+        MachineError: if the disk is full or the folder may not be written.
     """
-    try:
-        with atomic_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for name, text in texts.items():
-                archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {out}: {error.strerror or error}",
-            remedy="  Make room, or name a file in a folder that you may write to.",
-        ) from error
+    with output_path(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), text, zipfile.ZIP_DEFLATED)
 
 
 def _index(value: object) -> Index:

@@ -17,7 +17,7 @@ from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
-from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, said_as_usage_errors
+from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, remove_if_done
 from headstart.inference.precision import prediction_precision
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
 from headstart.inference.prediction_columns import (
@@ -36,6 +36,7 @@ from headstart.inference.table_writing import (
     require_writable,
     table_writer,
 )
+from headstart.machine import writing
 from headstart.store.layout import atomic_path
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
@@ -109,6 +110,7 @@ def predict_file(
             a call with other rows or options left an unfinished output of this name.
         DataError: if rows cannot be read; all faults at once.
     """
+    remove_if_done(out)
     require_writable(out)
     file = located(file)
     _, info = read_info(folder)
@@ -276,7 +278,7 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
     num_truncated = num_without_label = 0
     whole = partial.whole(format_suffix(out) or "")
     schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
-    with said_as_usage_errors(out), atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
+    with atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
         for number, read in enumerate(rows.chunks()):
             piece = partial.read(number, read.columns.num_rows)
             if piece is None:
@@ -286,7 +288,9 @@ def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schem
             num_truncated += piece.num_truncated
             num_without_label += piece.num_without_label
     require_writable(out)
-    os.replace(whole, out)
+    with writing(out):
+        partial.say_done()
+        os.replace(whole, out)
     return num_truncated, num_without_label
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.inspection.data import Bin, DataReport
 from headstart.reports.html import environment
-from headstart.store.layout import write_text
+from headstart.store.layout import write_output
 
 WIDTH, HEIGHT, AXIS = 460.0, 180.0, 22.0
 
@@ -46,7 +46,7 @@ class ClassRow:
 
 def write_data_page(report: DataReport, out: Path) -> None:
     """Write the page to `out`, whole or not at all; a page that is there is replaced."""
-    write_text(out, render_data_page(report))
+    write_output(out, render_data_page(report))
 
 
 def render_data_page(report: DataReport) -> str:

@@ -266,6 +266,13 @@ class Kind(ABC):
             weights: [n], of mean 1 over all training rows; None where every example counts the same.
         """
 
+    def loss_divisor(self, labels: torch.Tensor, config: LossConfig) -> float:
+        """Return what `loss` divides the sum of the examples' losses by, up to a factor that does not depend on them.
+
+        The mean loss of several batches together is the mean of theirs, each weighed by this.
+        """
+        return float(len(labels))
+
     @abstractmethod
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return how far two answers to each example are apart, [n]; 0 where they are equal.

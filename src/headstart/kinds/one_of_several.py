@@ -68,6 +68,11 @@ class OneOfSeveral(Kind, ABC):
         losses = losses if weights is None else losses * weights
         return losses.mean() if of_classes is None else losses.sum() / of_classes[labels].sum()
 
+    def loss_divisor(self, labels: torch.Tensor, config: LossConfig) -> float:
+        """Return the sum of the weights of the examples' classes; their number where all classes weigh the same."""
+        of_classes = config.weights(labels.float())
+        return float(len(labels)) if of_classes is None else float(of_classes[labels].sum())
+
     def divergence(self, logits: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the mean of both Kullback-Leibler divergences, in nats; choices that a row lacks count nothing."""
         from torch.nn import functional

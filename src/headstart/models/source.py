@@ -10,7 +10,7 @@ from pathlib import Path
 import xxhash
 
 from headstart.errors import UsageError, unknown_name
-from headstart.manifest import MANIFEST_FILE, Manifest, require_whole
+from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
 
@@ -86,7 +86,7 @@ def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
     """Return the checksum of the files; sizes and times in `stamps` make a changed file a new question."""
     names = [name for name, _, _ in stamps]
     if OWN_INFO_FILE in names and (manifest := Manifest.read(folder)) is not None:
-        require_whole(folder, [name for name in names if name in manifest.files])
+        require_whole(folder, [name for name in names if name in manifest.files], remedy=COPY_AGAIN)
     whole = xxhash.xxh3_128()
     for name in names:
         whole.update(name.encode())

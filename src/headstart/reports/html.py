@@ -17,14 +17,14 @@ from markupsafe import Markup
 from headstart.comparison.report import Report
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.page import build_page
-from headstart.store.layout import atomic_path
+from headstart.store.layout import output_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_html(report: Report, out: Path) -> None:
     """Write a report's page to `out`, whole or not at all; a page that is there is replaced."""
-    with atomic_path(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+    with output_path(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_parts(report))
 
 

@@ -9,17 +9,18 @@ from headstart.artifacts.model_folder import RUN_FILE
 from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
+from headstart.manifest import MANIFEST_FILE, Manifest
 from headstart.search.find_best import Best, Search, with_reported_score
 from headstart.search.trials import Use
 from headstart.store.json_records import write_record
-from headstart.store.layout import TEMPORARY_PREFIX
 from headstart.store.record import RunRecord
 from headstart.sweeps.card import write_card
 from headstart.sweeps.export import answers_of, write_run
 from headstart.sweeps.final_test import tested
+from headstart.temporary import PREFIX
 
 RACE_FOLDER = "race"
-LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{TEMPORARY_PREFIX}*")
+LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{PREFIX}*")
 """What a race's store holds beside records and predictions."""
 
 
@@ -47,7 +48,16 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
         write_record(temporary / RUN_FILE, record)
         write_card(temporary, data, record, held_out, found)
         shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        _forget_what_is_left_behind(temporary / RACE_FOLDER)
     return record
+
+
+def _forget_what_is_left_behind(race: Path) -> None:
+    """Leave the checksums of the files that were copied, and as they were written in the race."""
+    for path in race.rglob(MANIFEST_FILE):
+        manifest = Manifest.read(path.parent)
+        if manifest is not None:
+            manifest.present(path.parent).write(path.parent)
 
 
 def _held_out(search: Search, best: Best) -> StoredAnswers | None:

@@ -119,6 +119,7 @@ class Search:
         path = self.store.root / FITS_FILE
         if not path.exists():
             self.store.mark()
+            self.say("the model reads all rows once; inner folds choose a vector and a head on it")
             write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
         return read_record(Fits, path).fits
 
@@ -132,7 +133,6 @@ class Search:
         folder = self.first_model
         if folder.exists():
             return
-        self.say("a first model: a head is fitted to all rows")
         run = self._first_run(fit)
         with self.executor_for([run]) as executor:
             (record,) = executor.execute([run])
@@ -146,7 +146,8 @@ class Search:
                     # Two passes over rows would keep the first model waiting; the winner is compared.
                     compares_bf16=False,
                 )
-        self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
+        if folder.exists():
+            self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
 
     def _first_run(self, fit: Fit) -> Run:
         return self.trials.run(fit.candidate, Use.FINAL, self.trials.seed)

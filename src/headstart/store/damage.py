@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from headstart.errors import DamageError, HeadstartError, NewerError
 from headstart.manifest import Damage
 
 MOST_NAMED = 20
@@ -71,6 +72,16 @@ class StoreDamage:
 
 
 NO_DAMAGE = StoreDamage()
+
+
+def damage_of(error: Exception, path: Path) -> Damage:
+    """Return what an error says of a file that could not be read."""
+    if isinstance(error, DamageError) and error.path == path:
+        return Damage(path, error.what)
+    if isinstance(error, NewerError):
+        return Damage(path, f"{error.given.removeprefix(f'{path} ')}: {error.remedy.strip()}".rstrip("."))
+    said = str(error) if isinstance(error, HeadstartError) else f"it cannot be read: {error!r}"
+    return Damage(path, said.removeprefix(f"{path} is damaged: ").removeprefix(f"{path} "))
 
 
 def seeds_in_words(seeds: Iterable[int]) -> str:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import CheckpointError
+from headstart.machine import writing
 from headstart.safe_files import json_value, read_bytes
-
-TEMPORARY_PREFIX = ".tmp-"
-"""Names that start so are unfinished files of a killed process: nobody reads them."""
-
-MOST_BYTES = 1 << 26
-"""Of a record, far more than one has."""
+from headstart.temporary import remove_abandoned, temporary_path
 
 
 @contextmanager
@@ -31,16 +26,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: if the block wrote nothing.
+        MachineError: if the disk is full or read-only, or the file cannot be written for another such reason.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
-    try:
+    temporary = temporary_path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            flush_to_disk(temporary)
+            os.replace(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        _flush_folder_to_disk(path.parent)
+
+
+@contextmanager
+def output_path(path: Path) -> Iterator[Path]:
+    """`atomic_path` for a file that a person asked for: what dead processes left beside it is removed first."""
+    remove_abandoned(path.parent)
+    with atomic_path(path) as temporary:
         yield temporary
-        flush_to_disk(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush_folder_to_disk(path.parent)
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -65,6 +71,12 @@ def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8 with line feeds, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_output(path: Path, text: str) -> None:
+    """`write_text` for a file that a person asked for: what dead processes left beside it is removed first."""
+    remove_abandoned(path.parent)
+    write_text(path, text)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,19 +12,22 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import CheckpointError, NewerError, UsageError
-from headstart.manifest import Damage
+from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
+from headstart.manifest import Damage, FileMark, Manifest, require_whole
 from headstart.safe_files import refuse_links
 from headstart.store.damage import DamagedRun, StoreDamage
-from headstart.store.json_records import T, read_record, write_record
-from headstart.store.layout import TEMPORARY_PREFIX, RunFolder, read_json, remove, write_json
+from headstart.store.json_records import T, dump, read_record, write_record
+from headstart.store.layout import RunFolder, json_text, read_json, remove, write_json, write_text
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_for_reports, finish_run
-from headstart.store.run_reading import read_run, read_run_of_any_schema
+from headstart.store.run_manifest import finish_run
+from headstart.store.run_reading import read_run, read_run_for_report
 from headstart.store.schema import SCHEMA_VERSION
+from headstart.temporary import PREFIX, remove_abandoned, remove_quietly
 
 KIND = "headstart store"
+MARKER = "store.json"
+"""The file that makes a folder a store."""
 FILES_OF_A_RUN = (".json", ".parquet")
 MOST_DIGITS = 20
 """Of a seed in the name of a folder."""
@@ -78,6 +82,12 @@ class LocalStore:
         return sorted(
             (path.parent.name, seed) for path in self.root.glob(f"{digest}/seed-*") if (seed := _seed(path)) is not None
         )
+
+    def tidy(self, runs: Iterable[tuple[str, int]]) -> None:
+        """Remove what dead processes left in the store's root, and where some runs lie, by digest and seed."""
+        folders = [self.run_folder(digest, seed).folder for digest, seed in runs]
+        for folder in dict.fromkeys([self.root, *(each.parent for each in folders), *folders]):
+            remove_abandoned(folder)
 
     @contextmanager
     def claim(self, digest: str, seed: int) -> Iterator[bool]:
@@ -135,13 +145,13 @@ class LocalStore:
     def records_of(self, digest: str) -> list[RunRecord]:
         """Return the records of an experiment's ended runs by seed; damaged ones are left out."""
         begun = [(each, seed) for each, seed in self._begun(digest) if each == digest]
-        found = (read_run_of_any_schema(self.run_folder(*each), *each).record for each in begun)
+        found = (read_run_for_report(self.run_folder(*each), *each).record for each in begun)
         return [record for record in found if record is not None]
 
     def damaged_beside(self, records: Iterable[RunRecord]) -> tuple[Damage, ...]:
         """Return what is wrong with the files that reports read beside some records."""
-        folders = (self.run_folder(record.experiment_digest, record.seed) for record in records)
-        return tuple(damage for folder in folders for damage in damaged_for_reports(folder))
+        runs = ((record.experiment_digest, record.seed) for record in records)
+        return tuple(damage for run in runs for damage in read_run_for_report(self.run_folder(*run), *run).beside)
 
     def read(self) -> tuple[list[RunRecord], StoreDamage]:
         """Return the records of all ended runs by experiment and seed, and what is damaged.
@@ -152,15 +162,17 @@ class LocalStore:
         experiments: dict[str, Recorded] = {}
         records: list[RunRecord] = []
         runs: list[DamagedRun] = []
+        files: list[Damage] = []
         for digest, seed in self._begun():
-            reading = read_run_of_any_schema(self.run_folder(digest, seed), digest, seed)
+            reading = read_run_for_report(self.run_folder(digest, seed), digest, seed)
+            files += reading.beside
             if reading.damages:
                 names = names_of(self.experiment_json(digest))
                 runs.append(DamagedRun(digest=digest, seed=seed, damages=reading.damages, **names))
             if reading.record is not None:
                 records.append(self._completed(reading.record, experiments))
-        unreadable = (each.damage for each in experiments.values() if each.damage is not None)
-        return records, StoreDamage(runs=tuple(runs), files=(*self.damaged_beside(records), *unreadable))
+        files += [each.damage for each in experiments.values() if each.damage is not None]
+        return records, StoreDamage(runs=tuple(runs), files=tuple(files))
 
     def _completed(self, record: RunRecord, experiments: dict[str, Recorded]) -> RunRecord:
         """Return a record completed by what lies beside it where an older headstart wrote less."""
@@ -194,11 +206,14 @@ class LocalStore:
         """Store what an experiment is, a dataclass; what is there and whole stays: equal digests mean equal results."""
         path = self.experiment_json(digest)
         try:
+            require_whole(path.parent, [path.name])
             read_record(type(experiment), path)
         except (FileNotFoundError, CheckpointError):
             self.mark()
             remove(path)
-            write_record(path, experiment)
+            text = json_text(dump(experiment))
+            Manifest({path.name: FileMark.of_bytes(text.encode())}).write(path.parent)
+            write_text(path, text)
 
     def read_experiment(self, kind: type[T], digest: str) -> T:
         """Return what `write_experiment` stored, of the type `kind`.
@@ -209,15 +224,20 @@ class LocalStore:
             CheckpointError: if the file is damaged.
         """
         path = self.experiment_json(digest)
-        if not path.is_file():
-            raise UsageError(
-                f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
-            )
-        return read_record(kind, path)
+        require_whole(
+            path.parent, [path.name], remedy="  Call `headstart compare` as before: it writes the file again."
+        )
+        if os.path.lexists(path):
+            return read_record(kind, path)
+        if any(path.parent.glob("seed-*")):
+            raise DamageError(path, "it is missing")
+        raise UsageError(
+            f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
+        )
 
     @property
     def _marker(self) -> Path:
-        return self.root / "store.json"
+        return self.root / MARKER
 
 
 def existing_store(root: Path) -> LocalStore:
@@ -234,7 +254,7 @@ def existing_store(root: Path) -> LocalStore:
 
 
 def _require_store(root: Path) -> None:
-    marker = root / "store.json"
+    marker = root / MARKER
     if marker.is_file():
         _schema_of(marker)
     elif root.exists() and not root.is_dir():
@@ -272,5 +292,5 @@ def _remove_leftovers(folder: RunFolder) -> None:
     for path in folder.folder.iterdir():
         if path.suffix in FILES_OF_A_RUN and path.is_dir():
             remove(path)
-    for path in folder.folder.rglob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
+    for path in list(folder.folder.rglob(f"{PREFIX}*")):
+        remove_quietly(path)

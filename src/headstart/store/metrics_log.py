@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headstart.machine import writing
 from headstart.store.layout import remove
 
 METRICS_FILE = "metrics.jsonl"
@@ -25,8 +26,9 @@ class MetricsLog:
         kept = [entry for entry in read_metrics(self._path) if entry["step"] <= step]
         self._seconds_before = float(kept[-1].get("seconds") or 0.0) if kept else 0.0
         self._begin = time.perf_counter()
-        remove(self._path)  # It may be a link or a folder that somebody put there.
-        self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+        with writing(self._path):
+            remove(self._path)  # It may be a link or a folder that somebody put there.
+            self._path.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
 
     def elapsed(self) -> float:
         """Return the wall seconds of the stage's updates so far, those before a kill included."""
@@ -35,7 +37,7 @@ class MetricsLog:
     def write(self, step: int, values: dict[str, Any]) -> None:
         """Write one line."""
         entry = {"step": step, **values, "seconds": round(self.elapsed(), 3)}
-        with self._path.open("a") as file:
+        with writing(self._path), self._path.open("a") as file:
             file.write(json.dumps(entry) + "\n")
 
 

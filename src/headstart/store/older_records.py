@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.errors import CheckpointError, HeadstartError
 from headstart.manifest import Damage
+from headstart.store.damage import damage_of
 from headstart.store.json_records import current_values, read_record
 from headstart.store.layout import read_json
 from headstart.store.provenance import Provenance
@@ -40,7 +41,7 @@ def recorded_setting(experiment_json: Path) -> Recorded:
     except FileNotFoundError:
         return Recorded()
     except _UNREADABLE as error:
-        return Recorded(damage=Damage(experiment_json, _said(error, experiment_json)))
+        return Recorded(damage=damage_of(error, experiment_json))
 
 
 def names_of(experiment_json: Path) -> dict[str, str]:
@@ -57,10 +58,6 @@ def names_of(experiment_json: Path) -> dict[str, str]:
 def _experiment(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = current_values("StoredExperiment", read_json(path), path)["experiment"]
     return found
-
-
-def _said(error: Exception, path: Path) -> str:
-    return str(error).removeprefix(f"{path} is damaged: ") if isinstance(error, HeadstartError) else repr(error)
 
 
 def completed(record: RunRecord, recorded: Recorded, started_json: Path) -> RunRecord:

@@ -13,7 +13,7 @@ from typing import Any
 from headstart.errors import DamageError
 from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
 from headstart.store.json_records import dump
-from headstart.store.layout import RunFolder, json_text, write_text
+from headstart.store.layout import RunFolder, json_text, remove, write_text
 from headstart.store.metrics_log import METRICS_FILE
 
 PREDICTIONS, STARTED = "predictions.", "started.json"
@@ -55,13 +55,10 @@ def has_checksums(folder: RunFolder) -> bool:
     return (folder.folder / MANIFEST_FILE).exists()
 
 
-def damaged_for_reports(folder: RunFolder) -> list[Damage]:
-    """Return what is wrong with the files of a finished run that reports read beside its record: none are weights."""
-    try:
-        found = Manifest.read(folder.folder)
-    except DamageError as error:
-        return [Damage(error.path, error.what)]
-    return [] if found is None else list(found.damages(folder.folder, list(filter(_is_for_reports, found.files))))
+def damaged_for_reports(folder: RunFolder, manifest: Manifest | None) -> list[Damage]:
+    """Return what is wrong with the files of a run that reports read beside its record: none are weights."""
+    names = list(filter(_is_for_reports, manifest.files)) if manifest is not None else []
+    return list(manifest.damages(folder.folder, names)) if manifest is not None else []
 
 
 def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
@@ -70,8 +67,12 @@ def require_whole_files(folder: RunFolder, paths: Iterable[Path]) -> None:
     Raises:
         DamageError: names the files.
     """
-    remedy = f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again."
-    require_whole(folder.folder, _names(folder, paths), remedy=remedy)
+    require_whole(folder.folder, _names(folder, paths), remedy=done_again(folder))
+
+
+def done_again(folder: RunFolder) -> str:
+    """Return what to do about a damaged run that is finished."""
+    return f"  Remove {folder.folder} and call `headstart compare` as before: the run is done again."
 
 
 def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str], bool]) -> None:
@@ -86,6 +87,8 @@ def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str
     }
     coming = {path.relative_to(folder.folder).as_posix(): FileMark.of_bytes(text.encode())}
     Manifest(kept | new | coming).write(folder.folder)
+    if path.is_dir():
+        remove(path)
     write_text(path, text)
 
 
@@ -114,3 +117,19 @@ def _is_for_reports(name: str) -> bool:
 
 def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:
     return [path.relative_to(folder.folder).as_posix() for path in paths]
+
+
+def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
+    """Return the names of the files that are there for good: where a stage's record is missing, its files are not.
+
+    A call that was killed between the checksums and the record leaves a manifest that is ahead of the record.
+    """
+    record = folder.stage_json(0, "").name
+    unfinished = [
+        name.removesuffix(record)
+        for name in manifest.files
+        if name.endswith(f"/{record}") and not (folder.folder / name).exists()
+    ]
+    if unfinished:
+        unfinished.append(PREDICTIONS)
+    return [name for name in manifest.files if not name.startswith(tuple(unfinished))]

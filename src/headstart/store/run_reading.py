@@ -4,67 +4,85 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, NewerError, shortened
-from headstart.manifest import Damage
+from headstart.manifest import Damage, Manifest
 from headstart.metrics import ERRORS
+from headstart.store.damage import damage_of
 from headstart.store.json_records import read_record
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, RunRecord, RunStatus
-from headstart.store.run_manifest import damaged_files
+from headstart.store.run_manifest import damaged_for_reports
 
 LARGEST_SCORE = 1.0 + 1e-9
 """Of a score that is no error, either way; a correlation may be off by a rounding."""
 LARGEST_COUNT = 1 << 53
+GONE = "it is missing"
+"""It was removed, or a kill came between its checksum and itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunReading:
-    """What lies in a run's folder: a record, or why there is none, or neither of a run that has not ended."""
+    """What lies in a run's folder: a record, or why there is none, or neither of a run that has not ended.
+
+    Attributes:
+        beside: what is wrong with the files that reports read beside the record; looked at only when asked for.
+    """
 
     record: RunRecord | None = None
     damages: tuple[Damage, ...] = ()
+    beside: tuple[Damage, ...] = ()
 
 
-def read_run(folder: RunFolder, digest: str, seed: int) -> RunReading:
+def read_run(folder: RunFolder, digest: str, seed: int, *, looks_beside: bool = False) -> RunReading:
     """Return how the run of this experiment and seed ended; a failure counts only where no result was written.
 
     Raises:
         NewerError: if a newer headstart wrote the record.
     """
     path = _record_path(folder)
-    return RunReading() if path is None else _read(folder, path, digest, seed)
-
-
-def read_run_of_any_schema(folder: RunFolder, digest: str, seed: int) -> RunReading:
-    """Return the same; a record that a newer headstart wrote is named and does not count."""
     try:
-        return read_run(folder, digest, seed)
+        manifest = Manifest.read(folder.folder)
+        reading = _read(folder, manifest, path, digest, seed)
+    except CheckpointError as error:
+        damaged = error.path if isinstance(error, DamageError) else path or folder.run_json
+        # Without a record there is nothing yet that could be damaged.
+        return RunReading() if path is None else RunReading(damages=(damage_of(error, damaged),))
+    if reading.record is None or not looks_beside:
+        return reading
+    return replace(reading, beside=tuple(damaged_for_reports(folder, manifest)))
+
+
+def read_run_for_report(folder: RunFolder, digest: str, seed: int) -> RunReading:
+    """Return the same with what lies beside; a record that a newer headstart wrote is named and does not count."""
+    try:
+        return read_run(folder, digest, seed, looks_beside=True)
     except NewerError as error:
-        path = _record_path(folder) or folder.run_json
-        return RunReading(damages=(Damage(path, error.given.removeprefix(f"{path} ")),))
+        return RunReading(damages=(damage_of(error, _record_path(folder) or folder.run_json),))
 
 
 def _record_path(folder: RunFolder) -> Path | None:
     return next((path for path in (folder.run_json, folder.failed_json) if os.path.lexists(path)), None)
 
 
-def _read(folder: RunFolder, path: Path, digest: str, seed: int) -> RunReading:
+def _read(folder: RunFolder, manifest: Manifest | None, path: Path | None, digest: str, seed: int) -> RunReading:
+    result = folder.run_json
+    # The checksum of a record is written right before the record itself.
+    if path is None:
+        is_gone = manifest is not None and result.name in manifest.files
+        return RunReading(damages=(Damage(result, GONE),) if is_gone else ())
     # What a failure leaves is in no manifest: the run is going to be done again.
-    damages = damaged_files(folder, [path]) if path == folder.run_json else []
-    if damages:
-        return RunReading(damages=tuple(damages))
+    if path == result and manifest is not None:
+        damages = tuple(manifest.damages(folder.folder, [result.name]))
+        if damages:
+            return RunReading(damages=damages)
     try:
         record = read_record(RunRecord, path)
-    except DamageError as error:
-        return RunReading(damages=(Damage(path, error.what),))
-    except CheckpointError as error:
-        return RunReading(damages=(Damage(path, str(error).removeprefix(f"{path} is damaged: ")),))
-    except OSError as error:
-        return RunReading(damages=(Damage(path, f"it cannot be read: {error.strerror or error}"),))
-    wrong = [*_out_of_place(record, digest, seed, is_result=path == folder.run_json), *_implausible(record)]
+    except FileNotFoundError:
+        return RunReading(damages=(Damage(path, "it is a link to nothing"),))
+    wrong = [*_out_of_place(record, digest, seed, is_result=path == result), *_implausible(record)]
     return RunReading(damages=(Damage(path, "; ".join(wrong)),)) if wrong else RunReading(record)
 
 

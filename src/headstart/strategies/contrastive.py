@@ -104,9 +104,9 @@ class Contrastive(Strategy):
         """Return the contrastive stage and the fit, and fine-tuning where it is wanted.
 
         Raises:
-            UsageError: if the contrastive stage or the fit leaves no update for fine-tuning.
+            UsageError: if a fit leaves no update to train with, or the contrastive stage none for fine-tuning.
         """
-        budget = budget.after_fits(1 + self.refit) if self.finetune else budget
+        budget = budget.after_fits(1 + self.refit)
         num_rows = budget.num_steps * budget.batch_size
         num_steps = min(self.steps, max(1, (num_rows // 2 if self.finetune else num_rows) // self.rows))
         merged = Merged(1.0) if self.on == ADAPTER else Previous()

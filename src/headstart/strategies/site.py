@@ -22,6 +22,7 @@ class FinishedStage:
         head_digests: digests of the head that it ended with; `head` loads it.
         backbone_digests: digests of the backbone that it ended with; `backbone` loads it and gives None where it is the
             pretrained one.
+        batch_parts: in how many parts its batches had to be computed.
     """
 
     stage: Stage
@@ -30,6 +31,7 @@ class FinishedStage:
     backbone_digests: Digests
     head: Callable[[], Tensors]
     backbone: Callable[[], Tensors | None]
+    batch_parts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from safetensors.torch import load_file
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import read_adapter, write_adapter
@@ -19,20 +16,23 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
 from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, read_answers
-from headstart.experiments.stored_stage import ADAPTER_FOLDER, BACKBONE_FILE, HEAD_FILE, StoredStage, read_stored_stage
+from headstart.experiments.stored_stage import ADAPTER_FOLDER, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
+from headstart.manifest import refuse
 from headstart.models.classifier import Classifier
 from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.store.run_manifest import damaged_stage, done_again, require_whole_files
 from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
 from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
+from headstart.temporary import temporary_folder
 from headstart.training.arguments import check_fields
 from headstart.training.config import RunOptions
 
@@ -80,6 +80,7 @@ def write_run(
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
+        DamageError: if a file of the run is not as it was written.
         CheckpointError: if running again did not give the same head (another machine or other versions).
     """
     run = data.run
@@ -87,17 +88,18 @@ def write_run(
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
     folder = store.run_folder(run.experiment.digest, run.seed)
+    others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
+    for each in (folder, *others):
+        _require_whole_end(run, each)
     held_out = held_out or answers_of(run, store)
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
-        others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
         _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
     check_fields(run.experiment.training.overrides)  # of a store that somebody else may have made
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".headstart-export-", dir=out.parent) as temporary:
-        again = LocalStore(Path(temporary))
+    with temporary_folder(out) as temporary:
+        again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
         (record_again,) = executor.elsewhere(again, options).execute([run])
         if record_again.status is not RunStatus.FINISHED:
@@ -113,20 +115,28 @@ def export_adapter(run: Run, store: LocalStore, out: Path) -> None:
 
     Raises:
         UsageError: if the folder is not empty, or no stage trained an adapter.
+        DamageError: if a file of the stage is not as it was written.
     """
     folder = store.run_folder(run.experiment.digest, run.seed)
     plan = run.experiment.plan
-    trained = [folder.stage_folder(i, stage.name) for i, stage in enumerate(plan) if stage.adapter is not None]
+    trained = [index for index, stage in enumerate(plan) if stage.adapter is not None]
     if not trained:
         raise UsageError(f"{run} trained no adapter")
+    index, name = trained[-1], plan[trained[-1]].name
+    refuse(damaged_stage(folder, index, name, is_last=False), remedy=done_again(folder))
     with new_folder(out) as temporary:
-        write_adapter(read_adapter(trained[-1] / ADAPTER_FOLDER), temporary)
+        write_adapter(read_adapter(folder.stage_folder(index, name) / ADAPTER_FOLDER), temporary)
 
 
 def _start_of_adapters(run: Run, folder: RunFolder) -> Path | None:
     """Return where the run kept the saved adapter that its stages started from, if they did."""
     kept = (folder.stage_folder(i, stage.name) / START_FOLDER for i, stage in enumerate(run.experiment.plan))
     return next((path for path in kept if path.is_dir()), None)
+
+
+def _require_whole_end(run: Run, folder: RunFolder) -> None:
+    index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
+    refuse(damaged_stage(folder, index, name, is_last=True), remedy=done_again(folder))
 
 
 def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
@@ -143,15 +153,26 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
 
 
 def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
-    """Return what a finished run answered to the rows that it was scored on; None where there are none."""
+    """Return what a finished run answered to the rows that it was scored on; None where there are none.
+
+    Raises:
+        DamageError: if the file is not as it was written.
+    """
     split = run.experiment.evaluation.split
+    if split is None:
+        return None
     folder = store.run_folder(run.experiment.digest, run.seed)
-    return None if split is None else read_answers(folder.predictions(split))
+    path = folder.predictions(split)
+    require_whole_files(folder, [path])
+    return read_answers(path)
 
 
 def inner_answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     """Return what the inner folds of a finished run's fit answered to its training rows; None where it kept none."""
-    return read_answers(store.run_folder(run.experiment.digest, run.seed).predictions(INNER_FOLDS))
+    folder = store.run_folder(run.experiment.digest, run.seed)
+    path = folder.predictions(INNER_FOLDS)
+    require_whole_files(folder, [path])
+    return read_answers(path)
 
 
 def _write(
@@ -164,12 +185,14 @@ def _write(
     compares_bf16: bool,
 ) -> None:
     run, info = data.run, _model_info(data)
-    ends = [each.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name) for each in folders]
+    index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
+    ends = [each.stage_folder(index, name) for each in folders]
+    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
     last = ends[0]
     classifier = data.load_classifier()
-    classifier.load_head(mean_of([load_file(end / HEAD_FILE) for end in ends]))
-    if (last / BACKBONE_FILE).exists():
-        classifier.load_backbone(mean_of([load_file(end / BACKBONE_FILE) for end in ends]))
+    classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
+    if stages[0].backbone_stored:
+        classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
     to_raw_units(classifier, data.scale)
     info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
     adapter = run.experiment.plan[-1].adapter

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from headstart.adapters.stored_adapter import ADAPTER_RECORD_FILE
 from headstart.artifacts.model_folder import RUN_FILE
 from headstart.artifacts.new_folder import new_folder, require_empty
+from headstart.artifacts.working_store import remove_working_store, require_free, written_before
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
@@ -22,11 +23,6 @@ from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import answers_of, export_adapter, write_run
 from headstart.sweeps.final_test import tested
-
-
-def working_store(out: Path) -> Path:
-    """Return the folder beside `out` that is the store of an unfinished fit."""
-    return out.with_name(f"{out.name}.unfinished")
 
 
 def way_on(record: RunRecord, kept: Path) -> str:
@@ -46,10 +42,12 @@ def plan_fit(
         UsageError: for anything that cannot work, among it an `out` or `adapter_out` that is not empty, and an adapter
             that is wanted but not trained, or cannot be stored alone.
     """
-    require_empty(out)
+    require_free(out)
     experiment = plan_experiment(options, source, cache)
+    is_written = written_before(out, experiment.digest, seed) is not None
     if adapter_out is not None:
-        require_empty(adapter_out)
+        if not is_written:
+            require_empty(adapter_out)
         if experiment.adapter is None or all(stage.adapter is None for stage in experiment.plan):
             raise UsageError("`save_adapter` would have no effect: no stage here trains an adapter")
         require_storable(experiment.adapter, "save_adapter")
@@ -63,7 +61,7 @@ def fit_model(
 ) -> RunRecord:
     """Train, write the model folder and score its table's test rows; returns the record.
 
-    Of a run that failed, the record is returned too, and nothing is written.
+    Of a run that failed, the record is returned too, and nothing is written. What a killed call wrote stays as it is.
 
     Args:
         data: of the run.
@@ -72,17 +70,25 @@ def fit_model(
         executor: has the run done, and keeps its backbone.
         adapter_out: where the trained adapter alone is written too, for another run to start from.
     """
+    record = written_before(out, data.run.experiment.digest, data.run.seed) or _write(data, store, out, executor)
+    if record.status is RunStatus.FINISHED:
+        if adapter_out is not None and not (adapter_out / ADAPTER_RECORD_FILE).exists():
+            export_adapter(data.run, store, adapter_out)
+        remove_working_store(store.root)
+    return record
+
+
+def _write(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
+    """Train and write the folder; return the record with the scores of the table's test rows."""
     out.parent.mkdir(parents=True, exist_ok=True)
     (record,) = executor.execute([data.run])
-    if record.status is RunStatus.FINISHED:
-        with new_folder(out) as temporary:
-            write_run(data, store, temporary, executor)
-            found = tested(data, temporary)
-            if found is not None:
-                record = replace(record, test=found.result)
-                write_record(temporary / RUN_FILE, record)
-            write_card(temporary, data, record, answers_of(data.run, store), found)
-        if adapter_out is not None:
-            export_adapter(data.run, store, adapter_out)
-        shutil.rmtree(store.root)
+    if record.status is not RunStatus.FINISHED:
+        return record
+    with new_folder(out) as temporary:
+        write_run(data, store, temporary, executor)
+        found = tested(data, temporary)
+        if found is not None:
+            record = replace(record, test=found.result)
+            write_record(temporary / RUN_FILE, record)
+        write_card(temporary, data, record, answers_of(data.run, store), found)
     return record

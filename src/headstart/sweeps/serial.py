@@ -16,6 +16,7 @@ from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.witness import Witnesses
 from headstart.hardware import gpu_name
+from headstart.machine import error_number, is_out_of_memory, keeps_from_writing, machine_error
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
@@ -55,6 +56,7 @@ class SerialExecutor:
 
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
+        self.store.tidy((run.experiment.digest, run.seed) for run in runs)
         for run in {run.experiment.digest: run for run in runs}.values():
             self._write_experiment(run)
             if run.varied is not None:
@@ -71,12 +73,13 @@ class SerialExecutor:
 
     def _write_experiment(self, run: Run) -> None:
         """Store what the experiment is; what is stored under its digest and is another is damaged."""
-        digest, path = run.experiment.digest, self.store.experiment_json(run.experiment.digest)
-        self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+        digest, stored = run.experiment.digest, StoredExperiment.of(run.experiment, run.source.at(0))
+        self.store.write_experiment(digest, stored)
         if not is_in_place(self.store, digest):
-            _log.warning("%s describes another experiment than its folder is named after; it is written again", path)
+            path = self.store.experiment_json(digest)
+            _log.warning("%s is not what its runs were made by; it is written again", path)
             path.unlink()
-            self.store.write_experiment(digest, StoredExperiment(experiment=run.experiment, source=run.source.at(0)))
+            self.store.write_experiment(digest, stored)
 
     def _try(self, run: Run) -> RunRecord | None:
         """Return the run's record, or None while another process has it."""
@@ -132,6 +135,8 @@ class SerialExecutor:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
         except Exception as error:
+            if keeps_from_writing(error):  # the next run would end like this one
+                raise
             return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
 
     def _witnesses(self) -> Witnesses:
@@ -151,4 +156,6 @@ def _in_words(error: Exception) -> str:
             "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the GPU.\n"
             "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps or gradient_checkpointing=true."
         )
+    if is_out_of_memory(error) or error_number(error) is not None:
+        return str(machine_error(error))
     return str(error) if isinstance(error, HeadstartError) else traceback.format_exc()

@@ -30,6 +30,7 @@ from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import export_run
 from headstart.sweeps.stored_runs import find_run
+from headstart.temporary import temporary_folder
 
 FILL_REMEDY = "  Train models for them, or give `fill_missing` for the best constant answer to the training rows."
 CHOICE_REMEDY = "  Name one with `strategy`, `adapter` or `run` <digest>/<seed>."
@@ -162,9 +163,9 @@ def write_submission(
     for same_run in by_run.values():
         run = same_run[0].run
         assert run is not None
-        with tempfile.TemporaryDirectory(prefix="headstart-submit-") as folder:
-            export_run(RunData.of(run, cache), store, Path(folder) / "model", executor)
-            saved = load_saved_model(Path(folder) / "model")
+        with temporary_folder(Path(tempfile.gettempdir()) / "headstart") as folder:
+            export_run(RunData.of(run, cache), store, folder / "model", executor)
+            saved = load_saved_model(folder / "model")
             computed = prediction_precision(precision, saved.info, resolve_device())
             for part in same_run:
                 announce(part)

@@ -28,3 +28,7 @@ class Objective:
         """
         per_example = self.kind.example_logits(logits.float(), targets.get("num_sequences"))
         return self.kind.loss(per_example, targets["labels"], self.config, targets.get("weights"))
+
+    def divisor(self, targets: Mapping[str, torch.Tensor]) -> float:
+        """Return what the sum of the examples' losses is divided by, up to a factor that all batches share."""
+        return self.kind.loss_divisor(targets["labels"], self.config)

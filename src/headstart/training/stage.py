@@ -81,6 +81,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         checks_seconds=checks_seconds,
         num_examples_seen=updates.num_examples_seen,
         num_tokens_seen=updates.num_tokens_seen,
+        batch_parts=updates.batch_parts,
     )
 
 

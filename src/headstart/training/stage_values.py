@@ -48,6 +48,7 @@ class StageInputs:
         run_name: what a tracker calls the stage.
         mechanism: how the stage is made private; None trains without. A private stage starts anew when called again.
         folder: for metrics and checkpoints; a checkpoint found there is resumed.
+        batch_parts: in how many parts batches are computed from the start, as those of an earlier stage had to be.
     """
 
     stage: Stage
@@ -65,6 +66,7 @@ class StageInputs:
     mechanism: Mechanism | None = None
     run_name: str | None = None
     listener: ProgressListener | None = None
+    batch_parts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class StageOutcome:
     checks_seconds: float = 0.0
     num_examples_seen: int = 0
     num_tokens_seen: int = 0
+    batch_parts: int = 1
 
     def head_tensors(self) -> Tensors:
         """Return the head under the plain model's names."""
@@ -114,6 +117,7 @@ class StageOutcome:
             checks_seconds=self.checks_seconds,
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
+            batch_parts=self.batch_parts,
             dtypes=self.dtypes,
             own_batch_size=stage.own_batch_size,
             passes_per_update=build_regulariser(stage.regulariser).num_passes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,18 +21,26 @@ from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
+from headstart.machine import is_out_of_memory, writing
+from headstart.training.batch_parts import BatchParts, Pass, Share, free_after_failure, num_rows
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.like_lengths import in_like_lengths
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, release_memory
-from headstart.training.regularisers.regulariser import BatchLoss, ForwardPass, RegularisedStage
+from headstart.training.regularisers.regulariser import ForwardPass, RegularisedStage
 from headstart.training.stage_length import Seen, StageLength
 from headstart.training.stage_values import StageRows
 
+SMALLER = (
+    "stage {stage}: memory does not suffice for whole batches; from update {step} on each is computed in {parts} "
+    "parts: the same updates, with more passes"
+)
 TRAINABLE_FILE = "trainable.safetensors"
 FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
 """Updates between looks at the loss: a look makes a GPU wait."""
+
+_log = logging.getLogger(__name__)
 
 
 class RunningAccuracy:
@@ -68,6 +77,7 @@ class StageTrainer(Trainer):
     the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
     is the objective's, computed from the model's logits, and the model's own where there is no objective; a regulariser
     may stand in for weights, add to the loss, and change gradients and updated weights. The log has the task's loss.
+    Where memory does not suffice for a batch, it and all later ones are computed in parts.
     """
 
     def __init__(
@@ -86,20 +96,25 @@ class StageTrainer(Trainer):
         length: StageLength,
         hooks: UpdateHooks,
         callbacks: Sequence[TrainerCallback],
+        parts: BatchParts,
     ) -> None:
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
         self._gradients, self._regularised, self._length, self._hooks = gradients, regularised, length, hooks
-        self._remembering: dict[str, RegularisedStage | StageLength] = {
+        self._remembering: dict[str, RegularisedStage | StageLength | BatchParts] = {
             "regulariser.safetensors": regularised,
             "length.safetensors": length,
+            "batch_parts.safetensors": parts,
         }
+        self._parts = parts
+        self._batches_of_update: list[dict[str, Any]] = []
+        self._passes: list[Pass] = []
+        self._share: Share | None = None
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
         kind = objective.kind if isinstance(objective, Objective) else None
         self._answers, self._answers_of_update = RunningAccuracy(kind), RunningAccuracy(kind)
         self._losses_of_update: list[torch.Tensor] = []
-        self._latest_loss: BatchLoss | None = None
         self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
         super().__init__(
@@ -144,7 +159,10 @@ class StageTrainer(Trainer):
         """Return the mean loss of a batch."""
         self._batches.look(inputs)
         if self._objective is None:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            if self._share is None:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            own, outputs = super().compute_loss(model, inputs, return_outputs=True)
+            return (own * self._share.rows, outputs) if return_outputs else own * self._share.rows
         objective, inputs_of_model = self._objective, {k: v for k, v in inputs.items() if k not in NOT_INPUTS}
 
         def forward() -> Any:
@@ -160,11 +178,11 @@ class StageTrainer(Trainer):
             return ForwardPass(logits=per_example, loss=loss, kind=objective.kind, weights=weights)
 
         outputs = forward()
-        self._answers.add(outputs.logits, inputs)
-        if self._length.is_watched:
-            self._answers_of_update.add(outputs.logits, inputs)
-        self._latest_loss = self._regularised.loss(judged(outputs.logits), lambda: judged(forward().logits))
-        return (self._latest_loss.total, outputs) if return_outputs else self._latest_loss.total
+        loss = self._regularised.loss(judged(outputs.logits), lambda: judged(forward().logits))
+        loss = loss if self._share is None else self._share.of(loss)
+        targets = {name: inputs[name] for name in NOT_INPUTS if name in inputs}
+        self._passes.append(Pass(logits=outputs.logits.detach(), targets=targets, loss=loss.detached()))
+        return (loss.total, outputs) if return_outputs else loss.total
 
     def _goes_in_parts(self, inputs: Mapping[str, torch.Tensor]) -> bool:
         """Whether a batch is better passed through the model in parts of like length.
@@ -183,7 +201,11 @@ class StageTrainer(Trainer):
             DivergedError: if a loss is not finite.
             InvariantError: if a declared tensor never had a gradient.
         """
-        loss = super().training_step(model, inputs, num_items_in_batch)
+        loss = self._within_memory(model, inputs, num_items_in_batch)
+        for each in self._passes:
+            self._answers.add(each.logits, each.targets)
+            if self._length.is_watched:
+                self._answers_of_update.add(each.logits, each.targets)
         if self.accelerator.sync_gradients:
             self._gradients.look(self._model, self.state.global_step)
             self._regularised.on_gradients(self.state.global_step)
@@ -198,6 +220,48 @@ class StageTrainer(Trainer):
             self._watch(loss)
         return loss
 
+    def _within_memory(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        """Do the passes of a batch; where memory does not suffice, those of its whole update again in smaller parts."""
+        self._batches_of_update.append(inputs)
+        batches = [inputs]
+        while True:
+            try:
+                for batch in batches:
+                    loss = self._passes_of(model, batch, num_items)
+                break
+            except Exception as error:
+                if not is_out_of_memory(error) or not self._parts.double(inputs):
+                    raise
+            # A pass that failed may have left half of its gradients.
+            self._model.zero_grad(set_to_none=True)
+            self._passes.clear()
+            free_after_failure()
+            batches = list(self._batches_of_update)
+            _log.warning(SMALLER.format(stage=self._stage, parts=self._parts.number, step=self.state.global_step + 1))
+        if self.accelerator.sync_gradients:
+            self._batches_of_update.clear()
+        return loss
+
+    def _passes_of(
+        self, model: torch.nn.Module, batch: dict[str, Any], num_items: torch.Tensor | int | None
+    ) -> torch.Tensor:
+        """Do the passes of a batch, one for each of its parts; return the loss of the batch."""
+        self._passes.clear()
+        losses = []
+        parts = self._parts.of(batch)
+        for part in parts:
+            self._share = None if len(parts) == 1 else self._share_of(part, batch)
+            losses.append(super().training_step(model, part, num_items))
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+    def _share_of(self, part: Mapping[str, Any], batch: Mapping[str, Any]) -> Share:
+        rows = num_rows(part) / num_rows(batch)
+        if not isinstance(self._objective, Objective):
+            return Share(rows=rows, loss=rows)
+        return Share(rows=rows, loss=self._objective.divisor(part) / self._objective.divisor(batch))
+
     def _watch(self, loss: torch.Tensor) -> None:
         """Pass on what an update showed, once all its batches are through."""
         self._losses_of_update.append(loss.detach())
@@ -209,11 +273,13 @@ class StageTrainer(Trainer):
 
     def _task_loss(self, loss: torch.Tensor) -> torch.Tensor:
         """Return the task's part of the last batch's loss, and keep what a regulariser added for the log."""
-        latest, self._latest_loss = self._latest_loss, None
-        if latest is None or latest.penalty is None:
+        losses = [each.loss for each in self._passes]
+        self._passes.clear()
+        penalties = [each.penalty for each in losses if each.penalty is not None]
+        if not penalties:
             return loss
-        self._recent_penalties.append(latest.penalty.detach())
-        return latest.task.detach() / self.current_gradient_accumulation_steps
+        self._recent_penalties.append(torch.stack(penalties).sum())
+        return torch.stack([each.task for each in losses]).sum() / self.current_gradient_accumulation_steps
 
     def check_finite(self) -> None:
         """Look at the losses since the last look.
@@ -254,6 +320,10 @@ class StageTrainer(Trainer):
         if self.optimizer is not None:
             self.optimizer.state.clear()
         release_memory()
+
+    def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with writing(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*arguments, **options)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))

@@ -15,6 +15,7 @@ from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
 from headstart.training.arguments import build_arguments, overrides_for
+from headstart.training.batch_parts import BatchParts
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
     AfterRegularisedUpdate,
@@ -46,13 +47,17 @@ from headstart.training.trainer import StageTrainer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updates:
-    """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens."""
+    """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens.
+
+    `batch_parts` is in how many parts each batch was computed at the end: 1 unless memory did not suffice.
+    """
 
     num_steps: int
     seconds: float
     checks_seconds: float
     num_examples_seen: int
     num_tokens_seen: int
+    batch_parts: int = 1
 
 
 def run_updates(
@@ -73,7 +78,8 @@ def run_updates(
         _with_stage_loss(inputs) as inputs,
         _regularised(inputs, trainables) as regularised,
     ):
-        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log)
+        parts = BatchParts(inputs.batch_parts, may_split=not isinstance(inputs.objective, ContrastiveObjective))
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -91,6 +97,7 @@ def run_updates(
         checks_seconds=trainer.checks_seconds,
         num_examples_seen=len(rows_seen),
         num_tokens_seen=sum(inputs.rows.lengths[row] for row in rows_seen),
+        batch_parts=parts.number,
     )
 
 
@@ -192,6 +199,7 @@ def _build_trainer(
     regularised: RegularisedStage,
     hooks: UpdateHooks | None,
     log: MetricsLog,
+    parts: BatchParts,
 ) -> StageTrainer:
     stage, optimizer = inputs.stage, inputs.stage.optimizer
     values: dict[str, Any] = {
@@ -237,6 +245,7 @@ def _build_trainer(
         regularised=regularised,
         length=length,
         hooks=hooks or UpdateHooks(),
+        parts=parts,
         callbacks=[
             DropoutStream(inputs.seed, stage.role),
             AfterRegularisedUpdate(regularised),

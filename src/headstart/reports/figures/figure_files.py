@@ -11,7 +11,7 @@ from headstart.comparison.report import Report
 from headstart.errors import UsageError
 from headstart.reports.figures.drawing import Element, Figure, Series, element, group, marker, path, text
 from headstart.reports.figures.gallery import all_figures
-from headstart.store.layout import atomic_path
+from headstart.store.layout import output_path
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LINE_HEIGHT, GAP, SWATCH_WIDTH, CHARACTER_WIDTH = 20.0, 22.0, 38.0, 6.7
@@ -43,7 +43,7 @@ def write_figures(figures: Iterable[Figure], folder: Path) -> tuple[Path, ...]:
         svg = standalone_svg(figure)
         for suffix, content in ((".svg", svg.encode()), (".pdf", convert(svg))):
             target = folder / f"{figure.name}{suffix}"
-            with atomic_path(target) as temporary:
+            with output_path(target) as temporary:
                 temporary.write_bytes(content)
             written.append(target)
     return tuple(written)

@@ -10,12 +10,12 @@ from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.page import MOST_CLASSES, build_fit_page
 from headstart.reports.fit.words import sentence
 from headstart.reports.html import environment
-from headstart.store.layout import write_text
+from headstart.store.layout import write_output
 
 
 def write_fit_report(facts: FitFacts, path: Path) -> None:
     """Write the page to `path`, whole or not at all; a page that is there is replaced."""
-    write_text(path, render_fit_report(facts))
+    write_output(path, render_fit_report(facts))
 
 
 def render_fit_report(facts: FitFacts) -> str:

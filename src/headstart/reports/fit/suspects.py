@@ -12,7 +12,7 @@ from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import AnsweredRows, FitFacts
 from headstart.reports.fit.words import written_label
 from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
-from headstart.store.layout import atomic_path
+from headstart.store.layout import output_path
 
 LEAST_ROWS = 10
 """With fewer training rows no label is called wrong."""
@@ -72,7 +72,7 @@ def write_suspects(facts: FitFacts, path: Path) -> int:
     `label`, `suggested_label` and `quality`.
     """
     found, columns = suspects(facts), (*facts.text_columns, *(facts.answer_names if facts.kind.has_choices else ()))
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with output_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["row", *columns, "label", "suggested_label", "quality"])
         for each in found:

@@ -69,6 +69,10 @@ class BatchLoss:
         """The sum of both."""
         return self.task if self.penalty is None else self.task + self.penalty
 
+    def detached(self) -> BatchLoss:
+        """Return the same numbers without their gradients."""
+        return BatchLoss(task=self.task.detach(), penalty=None if self.penalty is None else self.penalty.detach())
+
 
 class Regulariser:
     """Hooks around an update; these do nothing.

@@ -1,0 +1,85 @@
+"""The store beside a model folder that a fit works in: there until everything is written, and removed last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from headstart.artifacts.new_folder import require_empty
+from headstart.errors import CheckpointError
+from headstart.store.json_records import read_record
+from headstart.store.layout import read_json, write_json
+from headstart.store.local import MARKER
+from headstart.store.record import RunRecord
+from headstart.temporary import discard, remove_abandoned, remove_quietly
+
+RUN_FILE, END_FILE = "run.json", "end.json"
+"""The record of a folder's run; and what says of a working store that all is written, and by which call."""
+
+
+def working_store(out: Path) -> Path:
+    """Return the folder beside `out` that is the store of an unfinished fit."""
+    return out.with_name(f"{out.name}.unfinished")
+
+
+def require_free(out: Path, *, beside: Sequence[Path] = ()) -> None:
+    """Refuse to write into what is there, unless a fit wrote it that was killed before its working store was removed.
+
+    What dead processes left beside `out` is removed.
+
+    Raises:
+        UsageError: if `out`, or a folder that is written beside it, is a file or a folder that is not empty.
+    """
+    remove_abandoned(out.parent)
+    if not _is_left_behind(out):
+        for folder in (out, *beside):
+            require_empty(folder)
+
+
+def written_before(out: Path, digest: str, seed: int) -> RunRecord | None:
+    """Return the record of a model folder that a killed fit of this run wrote; None where there is nothing at `out`.
+
+    Raises:
+        UsageError: if something else is there.
+    """
+    if _is_left_behind(out):
+        record = read_record(RunRecord, out / RUN_FILE)
+        if (record.experiment_digest, record.seed) == (digest, seed):
+            return record
+    require_empty(out)
+    return None
+
+
+def say_all_is_written(store: Path, call: str) -> None:
+    """Note in a working store that nothing is left to do for `call`, whatever says which it was."""
+    write_json(store / END_FILE, {"call": call})
+
+
+def record_of_the_end(out: Path, call: str) -> RunRecord | None:
+    """Return the record of the folder at `out` where `call` wrote everything and was killed while it tidied up.
+
+    Raises:
+        UsageError: if another call wrote it.
+    """
+    store = working_store(out)
+    try:
+        same = read_json(store / END_FILE).get("call") == call
+    except (FileNotFoundError, CheckpointError):
+        return None
+    if same and (out / RUN_FILE).is_file():
+        return read_record(RunRecord, out / RUN_FILE)
+    require_empty(out)
+    remove_working_store(store)  # half of it may be gone, and so is the folder
+    return None
+
+
+def remove_working_store(store: Path) -> None:
+    """Remove a working store; what says that all is written goes last, so that half a store is never gone on from."""
+    for path in store.iterdir():
+        if path.name not in (MARKER, END_FILE):
+            remove_quietly(path)
+    discard(store)
+
+
+def _is_left_behind(out: Path) -> bool:
+    return working_store(out).is_dir() and (out / RUN_FILE).is_file()

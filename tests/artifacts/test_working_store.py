@@ -1,0 +1,79 @@
+"""A call that was killed while it tidied up ends well when it is made again; another call is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headstart.artifacts.working_store import (
+    END_FILE,
+    RUN_FILE,
+    record_of_the_end,
+    remove_working_store,
+    require_free,
+    say_all_is_written,
+    working_store,
+    written_before,
+)
+from headstart.errors import UsageError
+from headstart.store.json_records import write_record
+from headstart.store.local import LocalStore
+from tests.support.records import run_record
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A model folder that is written, and its working store that is not yet removed."""
+    out = tmp_path / "model"
+    LocalStore(working_store(out)).mark()
+    (working_store(out) / "abc").mkdir()
+    write_record(out / RUN_FILE, run_record("abc", 0))
+    return out
+
+
+def test_what_was_written_counts_for_the_same_run_alone(out: Path) -> None:
+    require_free(out)
+    assert written_before(out, "abc", 0) == run_record("abc", 0)
+    with pytest.raises(UsageError, match="there already"):
+        written_before(out, "abc", 1)
+
+
+def test_without_a_working_store_nothing_is_left_behind(out: Path) -> None:
+    remove_working_store(working_store(out))
+    assert [path.name for path in out.parent.iterdir()] == ["model"]
+    with pytest.raises(UsageError, match="there already"):
+        require_free(out)
+    with pytest.raises(UsageError, match="there already"):
+        written_before(out, "abc", 0)
+    assert written_before(out.with_name("new"), "abc", 0) is None
+
+
+def test_the_end_of_a_call_is_that_call_s(out: Path) -> None:
+    assert record_of_the_end(out, "a call") is None, "something is still to be written"
+    say_all_is_written(working_store(out), "a call")
+    assert record_of_the_end(out, "a call") == run_record("abc", 0)
+    with pytest.raises(UsageError, match="there already"):
+        record_of_the_end(out, "another call")
+
+
+def test_half_a_store_is_not_gone_on_from(out: Path) -> None:
+    say_all_is_written(working_store(out), "a call")
+    (out / RUN_FILE).unlink()
+    out.rmdir()
+    assert record_of_the_end(out, "a call") is None
+    assert not working_store(out).exists()
+
+
+def test_what_says_that_all_is_written_goes_last(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say_all_is_written(working_store(out), "a call")
+
+    def kill(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("headstart.artifacts.working_store.discard", kill)
+        with pytest.raises(KeyboardInterrupt):
+            remove_working_store(working_store(out))
+    assert sorted(path.name for path in working_store(out).iterdir()) == [END_FILE, "store.json"]
+    assert record_of_the_end(out, "a call") is not None
