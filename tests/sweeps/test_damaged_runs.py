@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -14,6 +15,7 @@ import pytest
 from headstart.errors import DamageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.stage_run import StageRun
+from headstart.manifest import FileMark, Manifest
 from headstart.store.layout import remove
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
@@ -52,6 +54,15 @@ def folder_instead(path: Path) -> None:
 def pipe_instead(path: Path) -> None:
     remove(path)
     os.mkfifo(path)
+
+
+def vouched_for(path: Path) -> None:
+    """Make it another experiment that says itself which digest it has, with checksums that fit."""
+    values = json.loads(path.read_text())
+    values["experiment"]["training"]["batch_size"] += 1
+    values["experiment"]["recorded_digest"] = path.parent.name
+    path.write_text(json.dumps(values))
+    Manifest({path.name: FileMark.of(path)}).write(path.parent)
 
 
 def foreign_log(path: Path) -> None:
@@ -160,6 +171,7 @@ def test_so_are_stages_without_checksums_that_do_not_go_together(
     [
         lambda path: path.write_text(path.read_text().replace('"learning_rate": ', '"learning_rate": 1', 1)),
         lambda path: path.write_text(path.read_text().replace('"draw": 0', '"draw": 1', 1)),
+        vouched_for,
         cut,
         folder_instead,
         pipe_instead,

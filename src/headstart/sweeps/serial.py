@@ -75,7 +75,7 @@ class SerialExecutor:
         """Store what the experiment is; what is stored under its digest and is another is damaged."""
         digest, stored = run.experiment.digest, StoredExperiment.of(run.experiment, run.source.at(0))
         self.store.write_experiment(digest, stored)
-        if not is_in_place(self.store, digest):
+        if not run.experiment.recorded_digest and not is_in_place(self.store, digest):
             path = self.store.experiment_json(digest)
             _log.warning("%s is not what its runs were made by; it is written again", path)
             path.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
@@ -50,10 +51,12 @@ def _is_experiment(folder: Path) -> bool:
 def is_in_place(store: LocalStore, digest: str) -> bool:
     """Return whether a stored experiment is the one that its folder is named after, and its source as it was written.
 
-    One of an older schema had another digest, and recorded less: it is believed.
+    One of an older schema had another digest, and recorded less: it is believed. In one of today's a recorded digest,
+    which would stand for what the experiment says, does not count.
     """
     stored = store.read_experiment(StoredExperiment, digest)
     values = read_json(store.experiment_json(digest))
     if stored.source_checksum and stored.source_checksum != source_checksum(values):
         return False
-    return stored.experiment.digest == digest or schema_of(values) != SCHEMA_VERSION
+    own = replace(stored.experiment, recorded_digest="")
+    return own.digest == digest or schema_of(values) != SCHEMA_VERSION
