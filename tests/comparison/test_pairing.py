@@ -120,7 +120,7 @@ def heads(label: str, scores: Iterable[float], declared: tuple[str, ...] = HEADS
     records: list[RunRecord] = []
     varied = {}
     for head, score in zip(declared, scores, strict=True):
-        digest = f"{label}-{head}"
+        digest = f"{label}-{head}".replace("(", "_").replace(")", "_")
         records += runs(label, digest, replace(SETTING, head=head), score)
         varied[digest] = (DeclaredAxis(axis="head", value=head, values=declared),)
     return records, varied

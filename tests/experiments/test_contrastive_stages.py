@@ -36,7 +36,7 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
 
 def test_the_features_train_and_the_head_is_fitted_after_them(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     checkpoint = tiny_checkpoint("bert")
-    _, record = do_run(choices(checkpoint, STRATEGY), tmp_path)
+    _, record = do_run(choices(checkpoint, STRATEGY, steps=10), tmp_path)
     contrastive, fit = record.stages
     assert (contrastive.role, contrastive.num_steps, fit.role, fit.num_steps) == ("contrastive", 4, "fit", 0)
     assert (contrastive.moved["head"], contrastive.trained["head"]) == (0, 0)
@@ -107,7 +107,7 @@ def test_a_stopped_stage_goes_on_bit_for_bit(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The order of all batches is drawn at once: what was seen before the stop is not seen again."""
-    wanted = choices(tiny_checkpoint("bert"), STRATEGY)
+    wanted = choices(tiny_checkpoint("bert"), STRATEGY, steps=10)
     do_run(wanted, tmp_path / "whole")
     save = TimedCheckpoints.on_save
 

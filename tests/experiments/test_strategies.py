@@ -43,7 +43,9 @@ def test_every_strategy_runs_and_keeps_the_invariants(
         _, record = do_run(tiny_choices(tiny_checkpoint("bert"), strategy, stage1_fraction=fraction, steps=20), folder)
         scores.append(record.scores)
     assert scores[0] == scores[1]
-    assert sum(stage.num_steps * (stage.own_batch_size or 4) for stage in record.stages) == 20 * 4
+    # A fit's pass over 24 rows costs two updates.
+    num_fits = sum(stage.role == "fit" for stage in record.stages)
+    assert sum(stage.num_steps * (stage.own_batch_size or 4) for stage in record.stages) == (20 - 2 * num_fits) * 4
     last = f"{len(record.stages)}-{record.stages[-1].name}"
     first, second = (stage_tensors(tmp_path / run, last, "head.safetensors") for run in ("a", "b"))
     assert all(torch.equal(first[key], second[key]) for key in first)

@@ -186,7 +186,7 @@ def test_a_broken_list_of_files_is_no_traceback(index: str, tiny_checkpoint: Che
     folder = copy_bert(tiny_checkpoint, tmp_path)
     (folder / "model.safetensors").rename(folder / "model-1.safetensors")
     (folder / "model.safetensors.index.json").write_text(index)
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match=r"cannot be read|is damaged: "):
         load(resolve_model(str(folder)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +74,7 @@ def make_record(
     stages = (finetune,) if stage1 is None else (make_stage("first", stage1_role, stage1, 20), finetune)
     record = RunRecord(
         status=RunStatus.FINISHED,
-        experiment_digest=experiment or f"{task.replace('/', '_')}-{label.replace('(', '_').strip(')')}",
+        experiment_digest=re.sub(r"[^\w.+=-]", "_", experiment or f"{task}-{label.strip(')')}"),
         seed=seed,
         task=task,
         model="embedded:minilm-l6",

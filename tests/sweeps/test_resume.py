@@ -145,7 +145,7 @@ def test_an_error_is_recorded_and_tried_again(
         patch.setattr("headstart.training.trainer.StageTrainer.training_step", out_of_memory)
         failed = SerialExecutor(store, listener=events.append).execute(runs)
     assert [record.status for record in failed] == [RunStatus.ERROR] * 2
-    assert "no memory left" in failed[0].error
+    assert "too little memory" in failed[0].error
     mended = SerialExecutor(store, listener=events.append).execute(runs)
     assert [record.status for record in mended] == [RunStatus.FINISHED] * 2
     assert not list((tmp_path / "store").rglob("failed.json"))

@@ -85,7 +85,8 @@ def kind_of(path: Path) -> str:
         return MODEL
     raise UsageError(
         f"{path} is neither a store nor a run nor a model folder" if path.exists() else f"no such folder: {path}",
-        allowed="  A store is what `compare` writes, a run is a folder seed-N in it, and `fit` writes a model folder.",
+        allowed="  A store is what `headstart compare` writes, a run is a folder seed-N in it; `headstart fit` writes "
+        "a model folder.",
     )
 
 

@@ -322,7 +322,7 @@ def test_pairs_of_private_runs_are_void(tiny_checkpoint: CheckpointMaker, tmp_pa
     assert row.words[0] == "not compared: private training draws outside the seeds, so they pair nothing"
     assert any("private training spent epsilon 8 at delta 1e-05" in word for word in row.words)
     without = [
-        replace(record, privacy=None, experiment_digest=f"public {record.experiment_digest}") for record in records
+        replace(record, privacy=None, experiment_digest=f"public-{record.experiment_digest}") for record in records
     ]
     public = Frame.from_records([*records, *without])
     compared = {row.label: row for row in build_comparison(public).rows}
