@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from headstart.costs import PASS_COST, STEP_COST
+from headstart.costs import updates_of_passes
 from headstart.kinds.kind import Kind
 from headstart.registry import Spec
 from headstart.search.trials import Candidate
@@ -107,7 +107,7 @@ def _contrastive(setting: Setting) -> Iterator[Candidate]:
             name="contrastive, fitted head",
             strategy=Spec("contrastive"),
             head=setting.head,
-            epochs=CONTRASTIVE_ROWS / setting.num_rows + PASS_COST / STEP_COST["finetune"],  # the fit's pass on top
+            epochs=CONTRASTIVE_ROWS / setting.num_rows + updates_of_passes(1, 1),  # the fit's pass on top
             averages=True,
         )
 

@@ -124,6 +124,16 @@ class RunFolder:
     folder: Path
 
     @property
+    def digest(self) -> str:
+        """Of the run's experiment."""
+        return self.folder.parent.name
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return int(self.folder.name.removeprefix("seed-"))
+
+    @property
     def started_json(self) -> Path:
         """Provenance, written when the run begins."""
         return self.folder / "started.json"

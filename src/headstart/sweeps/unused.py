@@ -51,7 +51,7 @@ def remove_unused(store: LocalStore, unused: list[Unused]) -> list[Unused]:
         if each.run is None:
             remove_quietly(each.path)
         else:
-            with store.claim(each.run.folder.parent.name, _seed(each.run)) as claimed:
+            with store.claim(each.run.digest, each.run.seed) as claimed:
                 if claimed and (each.why != UNFINISHED or not _has_ended(each.run)):
                     remove_quietly(each.path)
         if not os.path.lexists(each.path):
@@ -113,10 +113,6 @@ def _of_no_experiment(store: LocalStore) -> Iterator[Unused]:
 
 def _has_ended(run: RunFolder) -> bool:
     return run.run_json.exists() or run.failed_json.exists()
-
-
-def _seed(run: RunFolder) -> int:
-    return int(run.folder.name.removeprefix("seed-"))
 
 
 def _unused(path: Path, why: str, run: RunFolder | None = None) -> Unused:

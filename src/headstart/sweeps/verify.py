@@ -9,7 +9,7 @@ from pathlib import Path
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
 from headstart.store.layout import RunFolder, read_json
-from headstart.store.local import LocalStore
+from headstart.store.local import MARKER, LocalStore
 from headstart.store.run_manifest import finished_names
 from headstart.store.run_reading import read_run_for_report
 from headstart.sweeps.stored_runs import is_in_place
@@ -77,7 +77,7 @@ def kind_of(path: Path) -> str:
     Raises:
         UsageError: if it is nothing that has checksums.
     """
-    if (path / "store.json").is_file():
+    if (path / MARKER).is_file():
         return STORE
     if path.name.startswith("seed-") and path.is_dir():
         return RUN
