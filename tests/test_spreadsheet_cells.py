@@ -52,8 +52,10 @@ def test_formulas_become_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "a=1", " =1", "'=1", '"=1"', "-1.5", "+2", "-.5", "-1.", "-1e-05", "5", -1.5, -7, True, None]
-    + [Decimal("-1.50"), datetime.date(2020, 1, 2)],
+    [
+        *("", "a=1", " =1", "'=1", '"=1"', "-1.5", "+2", "-.5", "-1.", "-1e-05", "5"),
+        *(-1.5, -7, True, None, Decimal("-1.50"), datetime.date(2020, 1, 2)),
+    ],
 )
 def test_all_else_stays(value: object) -> None:
     assert text_cell(value) is value
