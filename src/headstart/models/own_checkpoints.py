@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from transformers import PretrainedConfig
+from transformers.utils import CONFIG_NAME
 
+from headstart.errors import DamageError
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
+from headstart.safe_files import read_json_value
 
 
 def own_config(source: ModelSource) -> HeadstartConfig | None:
-    """Return the configuration of a checkpoint with one of our heads; None for any other."""
-    values, _ = PretrainedConfig.get_config_dict(source.path, local_files_only=True)
+    """Return the configuration of a checkpoint with one of our heads; None for any other.
+
+    Raises:
+        DamageError: if the file is no JSON object.
+    """
+    path = source.path / CONFIG_NAME
+    values = read_json_value(path)
+    if not isinstance(values, dict):
+        raise DamageError(path, "it should hold a JSON object")
     return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
 
 
