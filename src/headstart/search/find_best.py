@@ -139,6 +139,8 @@ class Search:
     def _fits(self) -> tuple[Fit, ...]:
         path = self.store.root / FITS_FILE
         if not path.exists():
+            # A model that cannot be read is refused before anything is written; below, it would only be left out.
+            self.trials.cache.tokenizer(self.trials.asked.model.model)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
             write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
