@@ -100,7 +100,7 @@ def autointent(texts: Texts, labels: list[str], options: argparse.Namespace) -> 
     from autointent.configs import SentenceTransformerEmbeddingConfig
 
     names = sorted(set(labels))
-    pipeline = Pipeline.from_preset("classic-light", seed=options.seed)
+    pipeline = Pipeline.from_preset("classic-light", seed=options.seed + 1)  # It takes no 0.
     pipeline.set_config(SentenceTransformerEmbeddingConfig(model_name=options.model))
     utterances = [
         {"utterance": text, "label": names.index(label)} for text, label in zip(_joined(texts), labels, strict=True)
