@@ -40,12 +40,12 @@ def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None 
     try:
         # Without O_NONBLOCK opening a pipe waits until somebody writes into it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            _require_small_file(path, os.fstat(descriptor), most_bytes)
+        except DamageError:
+            os.close(descriptor)
+            raise
         with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
-            if status.st_size > most_bytes:
-                raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
             content = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise
@@ -123,6 +123,13 @@ def refuse_links(folder: Path, root: Path) -> None:
         if path.is_symlink():
             remedy = "  Remove the link, or put what it leads to in its place."
             raise DamageError(path, "it is a link, through which nothing is written", remedy=remedy)
+
+
+def _require_small_file(path: Path, status: os.stat_result, most_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
+    if status.st_size > most_bytes:
+        raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
 
 
 def _kind(mode: int) -> str:

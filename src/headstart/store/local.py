@@ -228,7 +228,10 @@ class LocalStore:
             path.parent, [path.name], remedy="  Call `headstart compare` as before: it writes the file again."
         )
         if os.path.lexists(path):
-            return read_record(kind, path)
+            try:
+                return read_record(kind, path)
+            except FileNotFoundError as error:
+                raise DamageError(path, "it is a link to nothing") from error
         if any(path.parent.glob("seed-*")):
             raise DamageError(path, "it is missing")
         raise UsageError(

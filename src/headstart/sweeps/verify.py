@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
+from headstart.store.damage import damage_of
 from headstart.store.layout import RunFolder, read_json
 from headstart.store.local import MARKER, LocalStore
 from headstart.store.run_manifest import finished_names
@@ -146,12 +148,14 @@ def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Dama
         if folder.name.startswith("seed-") and seed.isdecimal():
             yield from read_run_for_report(RunFolder(folder), digest, int(seed)).damages
     if kind == STORE:
-        for experiment in sorted(path.glob("*/experiment.json")):
+        store = LocalStore(path)
+        experiments = (store.experiment_json(folder.name) for folder in sorted(path.iterdir()))
+        for experiment in filter(os.path.lexists, experiments):
             try:
-                if not is_in_place(LocalStore(path), experiment.parent.name):
+                if not is_in_place(store, experiment.parent.name):
                     yield Damage(experiment, "it describes another experiment than its folder is named after")
             except (CheckpointError, OSError) as error:
-                yield Damage(experiment, _words(error, experiment))
+                yield damage_of(error, experiment)
 
 
 def _half_a_folder(path: Path) -> Iterator[Damage]:
@@ -162,8 +166,4 @@ def _half_a_folder(path: Path) -> Iterator[Damage]:
             if read_json(info).get("has_checksums"):
                 yield Damage(path / MANIFEST_FILE, "it is missing: the folder is being written, or only half of it is")
         except CheckpointError as error:
-            yield Damage(info, _words(error, info))
-
-
-def _words(error: Exception, path: Path) -> str:
-    return str(error).removeprefix(f"{path} is damaged: ").splitlines()[0]
+            yield damage_of(error, info)
