@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -87,6 +88,19 @@ def test_deep_nesting_is_a_fault_of_its_line(opening: str, tmp_path: Path) -> No
     table = read_table(path)
     assert list(table.columns["text"]) == ["a", "b"]
     assert [(fault.line, fault.message) for fault in table.faults] == [(2, "is nested too deeply")]
+
+
+def test_a_pipe_is_waited_for_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("text,label\na,x\nb,y\n",))
+    writer.start()
+    table = read_table(path)
+    writer.join()
+    assert (table.num_rows, table.faults) == (2, ())
+    monkeypatch.setattr(bounded_bytes, "PIPE_SECONDS", 0)
+    (fault,) = read_table(path).faults
+    assert fault.message == "cannot be read: it is a pipe into which nobody wrote for 0 seconds; give a file"
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".xlsx", ".ods", ".sav", ".dta", ".unknown"])
