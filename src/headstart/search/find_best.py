@@ -12,11 +12,11 @@ from headstart.hardware import torch_threads
 from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
+from headstart.search.decisions import read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
 from headstart.search.plan import gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
-from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
@@ -120,8 +120,8 @@ class Search:
         if not path.exists():
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
-            write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
-        return read_record(Fits, path).fits
+            write_decision(path, Fits(fits=choose_fit(self.trials, self._only_head)))
+        return read_decision(Fits, path).fits
 
     @property
     def _only_head(self) -> Spec | None:
@@ -162,8 +162,8 @@ class Search:
         if not path.exists():
             first = self._first_run(fits[0]) if fits else None
             first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
-            write_record(path, plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit))
-        plan = read_record(RacePlan, path)
+            write_decision(path, plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit))
+        plan = read_decision(RacePlan, path)
         for sentence in plan.sentences():
             self.say(sentence)
         return plan
