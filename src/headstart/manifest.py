@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +12,13 @@ from typing import Any
 
 import xxhash
 
-from headstart.errors import DamageError
-from headstart.machine import writing
-from headstart.temporary import remove_quietly, temporary_path
+from headstart.atomic_files import remove, write_text
+from headstart.errors import CheckpointError, DamageError
+from headstart.safe_files import read_json_value
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
 SCHEMA_VERSION = 1
-MOST_BYTES = 1 << 26
-"""Of a manifest: more than a hundred thousand files."""
 COPY_AGAIN = (
     "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`.\n"
     "  If the change is yours, call `headstart verify` with `renew`: it takes the folder as it is."
@@ -135,20 +132,10 @@ class Manifest:
         """Write it into the folder, whole or not at all."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / MANIFEST_FILE
-        temporary = temporary_path(path)
-        with writing(path):
-            try:
-                with temporary.open("wb") as file:
-                    file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                os.replace(temporary, path)
-            finally:
-                remove_quietly(temporary)
+        if path.is_dir():
+            remove(path)
+        write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -161,12 +148,12 @@ class Manifest:
         if not os.path.lexists(path):
             return None
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-                raise DamageError(path, "it should be a small file")
-            return cls._from_json(json.loads(path.read_bytes().decode()))
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise DamageError(path, str(error) or "it is not what headstart writes") from error
+            return cls._from_json(read_json_value(path))
+        except DamageError:
+            raise
+        except (CheckpointError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            what = str(error).removeprefix(f"{path} ")
+            raise DamageError(path, what or "it is not what headstart writes") from error
 
     @classmethod
     def _from_json(cls, values: Any) -> Manifest:

@@ -97,6 +97,29 @@ def json_value(content: bytes, path: Path) -> Any:
         raise DamageError(path, str(error)) from error
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamageError: if it is no small regular file, or holds no JSON object.
+        CheckpointError: if it cannot be read.
+    """
+    return json_object(read_bytes(path), path)
+
+
+def json_object(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the JSON object that is a file's content.
+
+    Raises:
+        DamageError: if it is none.
+    """
+    values = json_value(content, path)
+    if not isinstance(values, dict):
+        raise DamageError(path, "it should hold a JSON object")
+    return values
+
+
 def require_inside(path: Path, folder: Path) -> None:
     """Refuse a path that leads out of a folder by a link or by its name.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import write_manifest
-from headstart.store.layout import read_json, write_json
+from headstart.safe_files import read_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.schema import SCHEMA_VERSION

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, DamageError
 from headstart.experiments.experiment import Experiment, StoredExperiment, TaskSource
 from headstart.registry import Spec
 from headstart.store.json_records import dump, load, read_record
-from headstart.store.layout import write_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy

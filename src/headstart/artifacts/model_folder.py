@@ -28,6 +28,7 @@ from headstart.artifacts.head_file import (
 )
 from headstart.artifacts.new_folder import new_folder
 from headstart.artifacts.temperature import Temperature
+from headstart.atomic_files import write_text
 from headstart.errors import CheckpointError, InvariantError, UsageError
 from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
@@ -38,7 +39,6 @@ from headstart.models.source import ModelSource, resolve_model
 from headstart.models.without_code import leftovers, read_config, read_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record, write_record
-from headstart.store.layout import write_text
 from headstart.store.record import RunRecord
 from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.artifacts.new_folder import require_empty
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError
+from headstart.safe_files import read_json
 from headstart.store.json_records import read_record
-from headstart.store.layout import read_json, write_json
 from headstart.store.local import MARKER
 from headstart.store.record import RunRecord
 from headstart.temporary import discard, remove_abandoned, remove_quietly

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, DamageError, HeadstartError, NewerError
-from headstart.safe_files import read_bytes
-from headstart.store.layout import json_object, write_json
+from headstart.safe_files import json_object, read_bytes
 from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
 
 T = TypeVar("T")

@@ -12,12 +12,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from headstart.atomic_files import json_text, remove, write_json, write_text
 from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
 from headstart.manifest import Damage, FileMark, Manifest, require_whole
-from headstart.safe_files import refuse_links
+from headstart.safe_files import read_json, refuse_links
 from headstart.store.damage import DamagedRun, StoreDamage
 from headstart.store.json_records import T, dump, read_record, write_record
-from headstart.store.layout import RunFolder, json_text, read_json, remove, write_json, write_text
+from headstart.store.layout import RunFolder
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import finish_run

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from headstart.atomic_files import json_text, remove, write_text
 from headstart.errors import DamageError
 from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
 from headstart.store.json_records import dump
-from headstart.store.layout import RunFolder, json_text, remove, write_text
+from headstart.store.layout import RunFolder
 from headstart.store.metrics_log import METRICS_FILE
 
 PREDICTIONS, STARTED = "predictions.", "started.json"

@@ -8,11 +8,11 @@ from pathlib import Path
 from headstart.artifacts.card_facts import CardFacts, CardScore
 from headstart.artifacts.model_card import model_card
 from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.atomic_files import write_text
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.models.published import published
 from headstart.stats.score_interval import intervals_of_rows
-from headstart.store.layout import write_text
 from headstart.store.record import RunRecord
 from headstart.sweeps.final_test import Tested
 

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from headstart.atomic_files import remove
 from headstart.errors import CheckpointError, DivergedError, HeadstartError, InvariantError
 from headstart.experiments.evaluation import evaluated, evaluated_at_the_end
 from headstart.experiments.experiment import Run, StoredExperiment
@@ -20,7 +21,6 @@ from headstart.machine import error_number, is_out_of_memory, keeps_from_writing
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
-from headstart.store.layout import remove
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus

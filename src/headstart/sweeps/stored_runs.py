@@ -9,8 +9,8 @@ from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.experiments.experiment import Run, StoredExperiment, source_checksum
+from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
-from headstart.store.layout import read_json
 from headstart.store.local import LocalStore
 from headstart.store.schema import SCHEMA_VERSION, schema_of
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
-from headstart.store.layout import RunFolder, read_json
+from headstart.safe_files import read_json
+from headstart.store.layout import RunFolder
 from headstart.store.local import MARKER, LocalStore
 from headstart.store.run_manifest import finished_names
 from headstart.store.run_reading import read_run_for_report
