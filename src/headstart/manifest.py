@@ -111,6 +111,12 @@ class Manifest:
         """Of all files."""
         return sum(mark.size for mark in self.files.values())
 
+    @property
+    def checksum(self) -> str:
+        """Of its own content, so that a changed bit in it is not taken for a file's."""
+        lines = (f"{name}\n{mark.size}\n{mark.checksum}\n" for name, mark in sorted(self.files.items()))
+        return bytes_checksum("".join(lines).encode())
+
     def damages(
         self, folder: Path, names: Collection[str] | None = None, listener: Listener | None = None
     ) -> Iterator[Damage]:
@@ -131,7 +137,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write it into the folder, whole or not at all."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
-        values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
+        values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self.checksum, "files": files}
         path = folder / MANIFEST_FILE
         if path.is_dir():
             remove(path)
@@ -160,14 +166,9 @@ class Manifest:
         if values["kind"] != KIND or values["schema_version"] > SCHEMA_VERSION:
             raise ValueError("it is not a manifest that this headstart reads")
         found = cls({_inside(name): FileMark(int(size), str(mark)) for name, (size, mark) in values["files"].items()})
-        if found._checksum() != values["checksum"]:
+        if found.checksum != values["checksum"]:
             raise ValueError("its own checksum differs")
         return found
-
-    def _checksum(self) -> str:
-        """Return the checksum of the manifest's own content, so that a changed bit in it is not taken for a file's."""
-        lines = (f"{name}\n{mark.size}\n{mark.checksum}\n" for name, mark in sorted(self.files.items()))
-        return bytes_checksum("".join(lines).encode())
 
 
 def write_manifest(folder: Path) -> None:

@@ -10,7 +10,7 @@ from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError
 from headstart.safe_files import read_json
 from headstart.store.json_records import read_record
-from headstart.store.local import MARKER
+from headstart.store.marker import MARKER
 from headstart.store.record import RunRecord
 from headstart.temporary import discard, remove_abandoned, remove_quietly
 

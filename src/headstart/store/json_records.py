@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, DamageError, HeadstartError, NewerError
 from headstart.safe_files import json_object, read_bytes
-from headstart.store.schema import SCHEMA_VERSION, schema_of, upgraded
+from headstart.store.schema import RETIRED, SCHEMA_VERSION, schema_of, upgraded
 
 T = TypeVar("T")
 _THIS_SCHEMA = re.compile(rb'\A\{\s*"schema_version":\s*%d,' % SCHEMA_VERSION)
@@ -68,7 +68,7 @@ def read_record(kind: type[T], path: Path) -> T:
     """
     content = read_bytes(path)
     current, is_current = _THIS_SCHEMA.subn(b"{", content, count=1)
-    if is_current:  # One pass over the file instead of three.
+    if is_current and kind.__name__ not in RETIRED:  # One pass over the file instead of three.
         return _validated(kind, current, path)
     return load(kind, json_object(content, path), path)
 

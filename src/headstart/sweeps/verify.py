@@ -9,11 +9,13 @@ from pathlib import Path
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
 from headstart.safe_files import read_json
+from headstart.store.damage import damage_of
 from headstart.store.layout import RunFolder
-from headstart.store.local import MARKER, LocalStore
+from headstart.store.local import LocalStore
+from headstart.store.marker import is_store
 from headstart.store.run_manifest import finished_names
 from headstart.store.run_reading import read_run_for_report
-from headstart.sweeps.stored_runs import is_in_place
+from headstart.sweeps.stored_runs import read_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
 
@@ -78,7 +80,7 @@ def kind_of(path: Path) -> str:
     Raises:
         UsageError: if it is nothing that has checksums.
     """
-    if (path / MARKER).is_file():
+    if is_store(path):
         return STORE
     if path.name.startswith("seed-") and path.is_dir():
         return RUN
@@ -149,10 +151,9 @@ def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Dama
     if kind == STORE:
         for experiment in sorted(path.glob("*/experiment.json")):
             try:
-                if not is_in_place(LocalStore(path), experiment.parent.name):
-                    yield Damage(experiment, "it describes another experiment than its folder is named after")
+                read_in_place(LocalStore(path), experiment.parent.name)
             except (CheckpointError, OSError) as error:
-                yield Damage(experiment, _words(error, experiment))
+                yield damage_of(error, experiment)
 
 
 def _half_a_folder(path: Path) -> Iterator[Damage]:
@@ -163,8 +164,4 @@ def _half_a_folder(path: Path) -> Iterator[Damage]:
             if read_json(info).get("has_checksums"):
                 yield Damage(path / MANIFEST_FILE, "it is missing: the folder is being written, or only half of it is")
         except CheckpointError as error:
-            yield Damage(info, _words(error, info))
-
-
-def _words(error: Exception, path: Path) -> str:
-    return str(error).removeprefix(f"{path} is damaged: ").splitlines()[0]
+            yield damage_of(error, info)
