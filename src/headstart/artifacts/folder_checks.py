@@ -7,7 +7,8 @@ from pathlib import Path
 from headstart.errors import DamageError
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 
-NOT_READ = ("README.md", "run.json")
+INFO_FILE, RUN_FILE, CARD_FILE = "headstart.json", "run.json", "README.md"
+NOT_READ = (CARD_FILE, RUN_FILE)
 """What stands beside a model for people and reports: a person may well edit the card."""
 WEIGHTS = ".safetensors"
 

@@ -16,11 +16,12 @@ from headstart.data.examples import Span, Split, TaskData
 from headstart.errors import CheckpointError
 from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
 from headstart.safe_files import read_json
+from headstart.store.layout import ROWS_FOLDER, TASK_FILE
 from headstart.store.local import LocalStore
 from headstart.tasks.task import Task
 from headstart.temporary import remove_abandoned
 
-ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
+TEXTS = "texts"
 
 
 def write_rows(store: LocalStore, data: TaskData) -> Path:

@@ -11,14 +11,9 @@ import torch
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import StoredAdapter, write_adapter
 from headstart.artifacts.head_file import read_head
-from headstart.artifacts.model_folder import (
-    SavedModel,
-    load_adapter_base,
-    load_model_folder,
-    read_info,
-    save_adapter_folder,
-    save_model_folder,
-)
+from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
+from headstart.artifacts.model_info import read_info
+from headstart.artifacts.saved_model import SavedModel, load_adapter_base, load_model_folder
 from headstart.store.record import RunRecord
 
 

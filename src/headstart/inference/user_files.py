@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
+from headstart.artifacts.model_info import ModelInfo, read_info
+from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import labelled_rows

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+ROWS_FOLDER, TASK_FILE = "rows", "task.json"
+"""Where rows lie that were given in memory, and the file in the folder of each that says what they are."""
+
 
 def file_part(name: str) -> str:
     """Return the name of a task or of rows as a part of a file's name."""

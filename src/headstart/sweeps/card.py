@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headstart.artifacts.card_facts import CardFacts, CardScore
+from headstart.artifacts.folder_checks import CARD_FILE
 from headstart.artifacts.model_card import model_card
-from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.artifacts.model_info import read_info
 from headstart.atomic_files import write_text
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers
