@@ -18,6 +18,9 @@ from headstart.errors import CheckpointError, DamageError
 
 MOST_BYTES = 1 << 26
 """Of a small file, by default: 64 MiB, more than any vocabulary or record that we know."""
+_BLOCK_BYTES = 1 << 16
+_WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Otherwise opening a pipe waits until somebody writes into it."""
 _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors that say nothing about the file: they pass on as they are."""
 
@@ -38,24 +41,27 @@ def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None 
     if inside is not None:
         require_inside(path, inside)
     try:
-        # Without O_NONBLOCK opening a pipe waits until somebody writes into it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
-            if status.st_size > most_bytes:
-                raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
-            content = file.read(most_bytes + 1)
+        descriptor = descriptor_of(path)
+        try:
+            content = _content(descriptor, path, most_bytes)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
         if error.errno in _OF_THE_MACHINE:
             raise
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > most_bytes:
-        raise DamageError(path, f"it grows while it is read; at most {most_bytes:,} bytes are read")
     return content
+
+
+def descriptor_of(path: Path) -> int:
+    """Open whatever is at a path for reading, without waiting; return its descriptor, which the caller closes.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    return os.open(path, _WITHOUT_WAITING)
 
 
 def read_text(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> str:
@@ -146,6 +152,20 @@ def refuse_links(folder: Path, root: Path) -> None:
         if path.is_symlink():
             remedy = "  Remove the link, or put what it leads to in its place."
             raise DamageError(path, "it is a link, through which nothing is written", remedy=remedy)
+
+
+def _content(descriptor: int, path: Path, most_bytes: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
+    if status.st_size > most_bytes:
+        raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
+    content = b""
+    while block := os.read(descriptor, max(status.st_size - len(content), _BLOCK_BYTES)):
+        content += block
+        if len(content) > most_bytes:
+            raise DamageError(path, f"it grows while it is read; at most {most_bytes:,} bytes are read")
+    return content
 
 
 def _kind(mode: int) -> str:

@@ -66,7 +66,11 @@ def read_record(kind: type[T], path: Path) -> T:
         NewerError: if a newer headstart wrote it.
         CheckpointError: if it is damaged.
     """
-    content = read_bytes(path)
+    return record_of(kind, read_bytes(path), path)
+
+
+def record_of(kind: type[T], content: bytes, path: Path) -> T:
+    """Return what the content of a file that `write_record` wrote says, as `read_record` does."""
     current, is_current = _THIS_SCHEMA.subn(b"{", content, count=1)
     if is_current and kind.__name__ not in RETIRED:  # One pass over the file instead of three.
         return _validated(kind, current, path)
