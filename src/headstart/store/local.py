@@ -132,7 +132,7 @@ class LocalStore:
     def records_of(self, digest: str) -> list[RunRecord]:
         """Return the records of an experiment's ended runs by seed; damaged ones are left out."""
         begun = [(each, seed) for each, seed in self._begun(digest) if each == digest]
-        found = (read_run_for_report(self.run_folder(*each), *each).record for each in begun)
+        found = (read_run_for_report(self.run_folder(*each), *each, looks_beside=False).record for each in begun)
         return [record for record in found if record is not None]
 
     def damaged_beside(self, records: Iterable[RunRecord]) -> tuple[Damage, ...]:

@@ -56,10 +56,10 @@ def read_run(folder: RunFolder, digest: str, seed: int, *, looks_beside: bool = 
     return replace(reading, beside=tuple(damaged_for_reports(folder, manifest)))
 
 
-def read_run_for_report(folder: RunFolder, digest: str, seed: int) -> RunReading:
-    """Return the same with what lies beside; a record that a newer headstart wrote is named and does not count."""
+def read_run_for_report(folder: RunFolder, digest: str, seed: int, *, looks_beside: bool = True) -> RunReading:
+    """Return the same; a record that a newer headstart wrote is named and does not count."""
     try:
-        return read_run(folder, digest, seed, looks_beside=True)
+        return read_run(folder, digest, seed, looks_beside=looks_beside)
     except NewerError as error:
         return RunReading(damages=(damage_of(error, _record_path(folder) or folder.run_json),))
 

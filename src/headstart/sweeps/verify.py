@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.artifacts.folder_checks import INFO_FILE, RUN_FILE
+from headstart.artifacts.folder_checks import INFO_FILE, RUN_FILE, require_checksums
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
 from headstart.safe_files import read_json
@@ -172,7 +172,7 @@ def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[
     for folder in folders:
         digest, seed = folder.absolute().parent.name, folder.name.removeprefix("seed-")
         if folder.name.startswith("seed-") and seed.isdecimal():
-            yield from read_run_for_report(RunFolder(folder), digest, int(seed)).damages
+            yield from read_run_for_report(RunFolder(folder), digest, int(seed), looks_beside=False).damages
     if kind == STORE:
         for experiment in sorted(path.glob("*/experiment.json")):
             try:
@@ -184,9 +184,8 @@ def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[
 def _half_a_folder(path: Path) -> Iterator[Damage]:
     """Yield the manifest of a model folder that says that it has one and has none."""
     info = path / INFO_FILE
-    if info.is_file() and not (path / MANIFEST_FILE).exists():
-        try:
-            if read_json(info).get("has_checksums"):
-                yield Damage(path / MANIFEST_FILE, "it is missing: the folder is being written, or only half of it is")
-        except CheckpointError as error:
-            yield damage_of(error, info)
+    try:
+        if info.is_file() and read_json(info).get("has_checksums"):
+            require_checksums(path)
+    except CheckpointError as error:
+        yield damage_of(error, error.path if isinstance(error, DamageError) else info)
