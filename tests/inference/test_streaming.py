@@ -114,7 +114,7 @@ def test_pieces_do_not_change_what_a_row_gets(model: Path, given: str, tmp_path:
 def test_what_is_answered_is_not_answered_again(
     model: Path, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(path: Path, schema: pa.Schema) -> None:
+    def interrupt(path: Path, schema: pa.Schema, *, spreadsheet_safe: bool) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

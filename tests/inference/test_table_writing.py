@@ -15,7 +15,7 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.inference.table_writing import (
-    WRITERS,
+    SUFFIXES,
     as_schema,
     joint_schema,
     require_new_columns,
@@ -70,7 +70,7 @@ def test_delimited_text_comes_back_as_text(tmp_path: Path, name: str) -> None:
     assert rows[1]["ok"] == ""
 
 
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_equal_rows_give_equal_bytes(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = in_pieces(tmp_path / f"first{suffix}").read_bytes()
     monkeypatch.setattr(time, "time", lambda: 2e9)

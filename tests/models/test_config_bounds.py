@@ -72,3 +72,31 @@ def test_nested_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"a":' * 100_000)
     with pytest.raises(HeadstartError, match="nested too deeply"):
         read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"quant_method": "bitsandbytes", "load_in_8bit": True},
+        {"load_in_4bit": True},
+        {"quant_method": "gptq", "bits": 4},
+        {"quant_method": "a method of nobody"},
+        {"quant_method": ["gptq"]},
+        {"quant_method": "torchao", "quant_type": "os.system"},
+        *({}, [], "4bit", 4, False),
+    ],
+)
+@pytest.mark.parametrize("where", ["quantization_config", "compression_config", "text_config"])
+def test_quantised_weights_are_refused_by_whatever_method_however_written(
+    value: object, where: str, tmp_path: Path
+) -> None:
+    named = {where: value} if where != "text_config" else {where: {"quantization_config": value}}
+    (tmp_path / "config.json").write_text(json.dumps(BERT | named))
+    with pytest.raises(UsageError, match="are quantised") as error:
+        read_config(tmp_path)
+    assert "\n  Give the model that was quantised." in str(error.value)
+
+
+def test_a_quantisation_of_null_is_none(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(BERT | {"quantization_config": None}))
+    assert not hasattr(read_config(tmp_path), "quantization_config")

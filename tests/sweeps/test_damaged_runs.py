@@ -23,6 +23,7 @@ from headstart.sweeps.executor import Event, SweepEvent
 from headstart.sweeps.fitting import way_on
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
+from headstart.sweeps.verify import verify
 from headstart.training.config import RunOptions
 from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
 from tests.support.stores import fail, make_record
@@ -175,19 +176,28 @@ def test_so_are_stages_without_checksums_that_do_not_go_together(
         cut,
         folder_instead,
         pipe_instead,
+        lambda path: (path.unlink(), path.symlink_to("nowhere")),
+        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+        lambda path: (path.unlink(), path.symlink_to(path.name)),
         remove,
     ],
 )
+@pytest.mark.parametrize("has_checksums", [True, False])
 def test_an_experiment_that_is_not_its_folders_is_neither_exported_nor_kept(
-    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], None]
+    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], None], has_checksums: bool
 ) -> None:
+    """Also where no checksums stand beside it, as in a store of an older headstart or of a stranger."""
     store = LocalStore(tmp_path / "runs")
     shutil.copytree(whole.root, store.root)
     path = store.experiment_json(run.experiment.digest)
     before = path.read_text()
     damage(path)
-    with pytest.raises(DamageError, match=r"experiment\.json is damaged: "):
+    if not has_checksums:
+        (path.parent / "checksums.json").unlink(missing_ok=True)
+    with pytest.raises(DamageError, match=r"experiment\.json is damaged: (it|\d+ bytes|Expecting|Unterminated|`|its)"):
         find_run(store, f"{run.experiment.digest}/0")
+    is_known = has_checksums or os.path.lexists(path)
+    assert [damage.file for damage in verify(store.root).damages] == [path] * is_known
     SerialExecutor(store, OPTIONS).execute([run])
     assert path.read_text() == before
 

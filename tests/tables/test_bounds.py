@@ -53,3 +53,27 @@ def test_a_table_of_ordinary_lines_is_read_as_before(tmp_path: Path) -> None:
 def test_a_device_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("/dev/zero")
     assert [fault.message for fault in read_table(tmp_path / "a.csv").faults][:1] == ["cannot be read: it is no file"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize("pattern", ['{{"key {}": 1}}', '{{"text": {{"key {}": 1}}}}'])
+def test_keys_that_are_values_make_no_giant_of_missing_cells(
+    suffix: str, pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_bytes, "FREE_BYTES", 1 << 20)
+    rows = [pattern.format(number) for number in range(20_000)]
+    path = tmp_path / f"a{suffix}"
+    path.write_text("\n".join(rows) if suffix == ".jsonl" else f"[{','.join(rows)}]")
+    tracemalloc.start()
+    messages = [fault.message for fault in read_table(path).faults]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "of these cells: are its keys values?" in messages[0]
+    assert peak < 32 << 20
+
+
+def test_rows_with_many_keys_of_their_own_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(f'{{"text": "a", "key {number % 300}": 1}}' for number in range(3000)))
+    table = read_table(path)
+    assert (table.num_rows, len(table.columns), table.faults) == (3000, 301, ())

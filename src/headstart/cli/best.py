@@ -56,6 +56,7 @@ def run_search(
     cache: RunDataCache,
     *,
     suspects: Path | None,
+    spreadsheet_safe: bool,
     quiet: bool,
     json: bool,
 ) -> None:
@@ -68,7 +69,7 @@ def run_search(
     require_free(out)
     silent = quiet or json
     page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
-    call = hashlib.sha256(repr((options, asked, source, seed, suspects)).encode()).hexdigest()
+    call = hashlib.sha256(repr((options, asked, source, seed, suspects, spreadsheet_safe)).encode()).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
         remove_working_store(working_store(out))
         _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
@@ -106,7 +107,9 @@ def run_search(
         facts = facts_of(search, best, record, out)
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
-        num_suspects = write_suspects(facts, suspects) if suspects is not None and not unjudged else None
+        num_suspects = None
+        if suspects is not None and not unjudged:
+            num_suspects = write_suspects(facts, suspects, spreadsheet_safe=spreadsheet_safe)
         say_all_is_written(store.root, call)
         remove_working_store(store.root)
     if suspects is not None and unjudged:

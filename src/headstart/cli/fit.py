@@ -9,8 +9,10 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.groups import Only
+from headstart.errors import UsageError
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
 from headstart.search.options import SearchOptions, check_no_search, check_search
+from headstart.spreadsheet_cells import MEANING as SPREADSHEET_SAFE
 from headstart.strategies.catalogue import AUTO
 from headstart.tables.file_options import CUTTING, FileOptions
 
@@ -39,6 +41,10 @@ def fit(
             help="File for the training rows whose label looks wrong, as a CSV table.", rich_help_panel=options.TRAINING
         ),
     ] = None,
+    spreadsheet_safe: Annotated[
+        bool,
+        typer.Option("--spreadsheet-safe", help=f"In --suspects: {SPREADSHEET_SAFE}", rich_help_panel=options.TRAINING),
+    ] = False,
     diagnostics: Annotated[
         bool,
         typer.Option(
@@ -61,6 +67,11 @@ def fit(
     from headstart.cli.session import open_session, sources
     from headstart.experiments.methods import check_method
 
+    if spreadsheet_safe and suspects is None:
+        raise UsageError(
+            "`spreadsheet_safe` would have no effect: it is for the table of `suspects`",
+            remedy="  Give `suspects`, too, or leave it out.",
+        )
     require_free(out, beside=(save_adapter,) if save_adapter is not None else ())
     asked = Options(model=model, method=method, training=training)
     is_search = method.strategy == AUTO
@@ -74,7 +85,18 @@ def fit(
     if is_search:
         from headstart.cli.best import run_search
 
-        run_search(asked, search, source, seed, out, session, suspects=suspects, quiet=quiet, json=as_json)
+        run_search(
+            asked,
+            search,
+            source,
+            seed,
+            out,
+            session,
+            suspects=suspects,
+            spreadsheet_safe=spreadsheet_safe,
+            quiet=quiet,
+            json=as_json,
+        )
         return
     from headstart.cli.fitting import run_fit
 

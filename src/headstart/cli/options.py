@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from headstart.spreadsheet_cells import MEANING as SPREADSHEET_SAFE
+
 MODEL_HELP = "A hub id, a local folder, embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base."
 FILE_HELP = (
     "A table of your own: CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; a folder of texts or of the "
@@ -42,5 +44,6 @@ ReadsAnew = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+SpreadsheetSafe = Annotated[bool, typer.Option("--spreadsheet-safe", help=SPREADSHEET_SAFE)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel="Output")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]

@@ -38,6 +38,7 @@ def predict(
     no_probabilities: Annotated[
         bool, typer.Option("--no-probabilities", help="Write the decisions without any probability.")
     ] = False,
+    spreadsheet_safe: options.SpreadsheetSafe = False,
     reads_anew: options.ReadsAnew = False,
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "auto",
@@ -57,7 +58,7 @@ def predict(
 
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
-    from headstart.inference.table_writing import require_writable
+    from headstart.inference.table_writing import require_cells, require_writable
     from headstart.tables.paths import local_path
     from headstart.tables.reading import require_table
 
@@ -66,6 +67,8 @@ def predict(
 
         remove_if_done(out)
     require_writable(out)
+    if spreadsheet_safe:
+        require_cells(out)
     require_table(local_path(file))
     from headstart.cli.display import row_display
     from headstart.cli.interruption import says_what_is_kept
@@ -85,6 +88,7 @@ def predict(
             options=reading,
             reads_anew=reads_anew,
             wanted=WantedColumns(prefix=prefix, top=top, no_probabilities=no_probabilities),
+            spreadsheet_safe=spreadsheet_safe,
             batch_size=batch_size,
             precision=precision,
             device=device,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,7 @@ def report(
             "--match-compute", help="Compare with fine-tuning at EH-FT's compute instead of at equal updates."
         ),
     ] = False,
+    spreadsheet_safe: options.SpreadsheetSafe = False,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="A folder to write every figure to, as SVG and PDF for a paper.")
     ] = None,
@@ -73,6 +75,12 @@ def report(
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)
+    if spreadsheet_safe and chosen is not Format.CSV:
+        raise UsageError(
+            f"`spreadsheet_safe` would have no effect on a report as {chosen}",
+            allowed="  It is for CSV.",
+            remedy="  Leave it out, or give --format csv.",
+        )
     existing_store(store)  # Before the numbers' packages are imported.
     from headstart.comparison.report import read_report
 
@@ -83,7 +91,7 @@ def report(
         out = out or Path("report.html")
         write_html(found, out)
     else:
-        text = _rendered(found, chosen)
+        text = _rendered(found, chosen, spreadsheet_safe=spreadsheet_safe)
         if out is not None:
             write_output(out, text)
         elif chosen is Format.JSON:
@@ -113,7 +121,7 @@ def _format_of(out: Path | None) -> Format:
     return SUFFIXES[out.suffix.lower()]
 
 
-def _rendered(found: Report, format_: Format) -> str:
+def _rendered(found: Report, format_: Format, *, spreadsheet_safe: bool) -> str:
     from headstart.reports.latex import as_latex
     from headstart.reports.renderings import as_markdown, as_text
     from headstart.reports.values import as_csv, as_json
@@ -121,7 +129,7 @@ def _rendered(found: Report, format_: Format) -> str:
     write = {
         Format.MARKDOWN: as_markdown,
         Format.LATEX: as_latex,
-        Format.CSV: as_csv,
+        Format.CSV: partial(as_csv, spreadsheet_safe=spreadsheet_safe),
         Format.JSON: as_json,
         Format.TEXT: as_text,
     }

@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from headstart.errors import UsageError
+from headstart.spreadsheet_cells import written_rows
 
 Write = Callable[[pa.Table], None]
 """Takes the next rows, whose columns are the schema's."""
@@ -30,10 +30,24 @@ def require_writable(path: Path) -> None:
     if format_suffix(path) is None:
         raise UsageError(
             f"cannot write {path}: the suffix {path.suffix!r} names no known format",
-            allowed=f"  Known: {', '.join(WRITERS)}.",
+            allowed=f"  Known: {', '.join(SUFFIXES)}.",
         )
     if path.exists():
         raise UsageError(f"{path} is there already", remedy="  Name another file, or remove this one.")
+
+
+def require_cells(path: Path) -> None:
+    """Refuse `spreadsheet_safe` for a table whose format knows texts from formulas.
+
+    Raises:
+        UsageError: if it is neither CSV nor TSV.
+    """
+    if format_suffix(path) not in DELIMITED:
+        raise UsageError(
+            f"`spreadsheet_safe` would have no effect on {path}: no spreadsheet takes a text in it for a formula",
+            allowed=f"  It is for {', '.join(DELIMITED)}.",
+            remedy="  Leave it out.",
+        )
 
 
 def require_new_columns(taken: Iterable[str], names: Iterable[str]) -> None:
@@ -52,12 +66,19 @@ def require_new_columns(taken: Iterable[str], names: Iterable[str]) -> None:
 
 
 @contextmanager
-def table_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """Open a file for rows in the format of its suffix; the block calls what it gets once per piece."""
+def table_writer(path: Path, schema: pa.Schema, *, spreadsheet_safe: bool = False) -> Iterator[Write]:
+    """Open a file for rows in the format of its suffix; the block calls what it gets once per piece.
+
+    With `spreadsheet_safe` CSV and TSV hold no cell that a spreadsheet would take for a formula.
+    """
     suffix = format_suffix(path)
     if suffix is None:
         raise ValueError(f"{path} names no known format")
-    with WRITERS[suffix](path, schema) as write:
+    if suffix in DELIMITED:
+        writer = _delimited_writer(path, schema, DELIMITED[suffix], spreadsheet_safe=spreadsheet_safe)
+    else:
+        writer = OTHER_WRITERS[suffix](path, schema)
+    with writer as write:
         yield write
 
 
@@ -111,7 +132,7 @@ def _nulls(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 def format_suffix(path: Path) -> str | None:
     """Return the suffix that says how a file is written, such as `.csv.gz`; None for an unknown one."""
-    return next((suffix for suffix in WRITERS if path.name.lower().endswith(suffix)), None)
+    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), None)
 
 
 @contextmanager
@@ -130,14 +151,15 @@ def _text_file(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _csv_writer(path: Path, schema: pa.Schema, delimiter: str = ",") -> Iterator[Write]:
+def _delimited_writer(path: Path, schema: pa.Schema, delimiter: str, *, spreadsheet_safe: bool) -> Iterator[Write]:
     with _text_file(path) as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(schema.names)
+        writer.writerows(written_rows([schema.names], spreadsheet_safe=spreadsheet_safe))
 
         def write(table: pa.Table) -> None:
             for batch in table.to_batches():
-                writer.writerows(zip(*map(_cells, batch.columns), strict=True))
+                rows = zip(*map(_cells, batch.columns), strict=True)
+                writer.writerows(written_rows(rows, spreadsheet_safe=spreadsheet_safe))
 
         yield write
 
@@ -177,14 +199,12 @@ def _arrow_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
         yield writer.write_table
 
 
-_tsv_writer = partial(_csv_writer, delimiter="\t")
-WRITERS: Mapping[str, Callable[[Path, pa.Schema], AbstractContextManager[Write]]] = {
-    ".csv": _csv_writer,
-    ".csv.gz": _csv_writer,
-    ".tsv": _tsv_writer,
-    ".tsv.gz": _tsv_writer,
+DELIMITED: Mapping[str, str] = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+"""Formats whose cells are bare text, with what stands between these."""
+OTHER_WRITERS: Mapping[str, Callable[[Path, pa.Schema], AbstractContextManager[Write]]] = {
     ".jsonl": _json_lines_writer,
     ".jsonl.gz": _json_lines_writer,
     ".parquet": _parquet_writer,
     ".arrow": _arrow_writer,
 }
+SUFFIXES = (*DELIMITED, *OTHER_WRITERS)

@@ -34,6 +34,7 @@ from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
     format_suffix,
+    require_cells,
     require_new_columns,
     require_writable,
     table_writer,
@@ -80,6 +81,7 @@ def predict_file(
     options: FileOptions = AS_GUESSED,
     reads_anew: bool = False,
     wanted: WantedColumns = EVERY_PROBABILITY,
+    spreadsheet_safe: bool = False,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "auto",
     device: str | None = None,
@@ -100,6 +102,7 @@ def predict_file(
         options: how the file is read; columns that are not named are those that the model was trained on.
         reads_anew: whether what `options` do not say is guessed, and not taken from how the model's table was read.
         wanted: the new columns.
+        spreadsheet_safe: whether cells of CSV and TSV that a spreadsheet would take for a formula become text.
         batch_size: sequences per forward pass.
         precision: "fp32", "bf16" or "auto": see `prediction_precision`.
         device: "cpu" or "cuda"; None takes a GPU where there is one.
@@ -113,6 +116,8 @@ def predict_file(
     """
     remove_if_done(out)
     require_writable(out)
+    if spreadsheet_safe:
+        require_cells(out)
     file = located(file)
     _, info = read_info(folder)
     task = with_columns(info.task, options)
@@ -124,7 +129,7 @@ def predict_file(
     checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
     added = prediction_schema(task, wanted, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
-    # Answers that are kept have no prefix, so that a call may go on with another one.
+    # Answers that are kept have no prefix and are no cells yet: a call may go on with other ones.
     kept = replace(wanted, prefix="")
     key = AnswerKey(
         input=input_digest(file),
@@ -138,7 +143,7 @@ def predict_file(
     )
     with partial_folder(out, key) as partial:
         num_resumed = _answer(folder, rows, checked, kept, key, partial, progress)
-        num_truncated, num_without_label = _write(rows, checked, partial, added, out)
+        num_truncated, num_without_label = _write(rows, checked, partial, added, out, spreadsheet_safe=spreadsheet_safe)
     return Written(
         num_rows=checked.num_rows,
         num_resumed=num_resumed,
@@ -274,12 +279,17 @@ def _answer(
     return num_resumed
 
 
-def _write(rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path) -> tuple[int, int]:
+def _write(
+    rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path, *, spreadsheet_safe: bool
+) -> tuple[int, int]:
     """Write all rows with their answers; return how many were truncated, and how many got no label."""
     num_truncated = num_without_label = 0
     whole = partial.whole(format_suffix(out) or "")
     schema = pa.schema([*checked.schema, *added], metadata=checked.schema.metadata)
-    with atomic_path(whole) as temporary, table_writer(temporary, schema) as write:
+    with (
+        atomic_path(whole) as temporary,
+        table_writer(temporary, schema, spreadsheet_safe=spreadsheet_safe) as write,
+    ):
         for number, read in enumerate(rows.chunks()):
             piece = partial.read(number, read.columns.num_rows)
             if piece is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from headstart.errors import UsageError
+from headstart.errors import UsageError, shortened
 from headstart.safe_files import read_json_value
 from headstart.stored_names import require_part
 
@@ -18,6 +18,8 @@ MOST_LAYERS, MOST_LABELS, MOST_SIZE = 1_000, 1_000_000, 1 << 27
 """Layers of a model, its classes, and any other size that a configuration names."""
 FREE_SCALARS, SCALARS_PER_BYTE = 1 << 28, 4
 """A matrix that a configuration asks for may have so many scalars, and so many more for each byte of the weights."""
+QUANTISED = ("quantization_config", "compression_config")
+"""What says that weights are not plain numbers; null says that they are."""
 INDICES = "*.safetensors.index.json"
 _LAYERS = re.compile(r"(^|_)(layers|n_layer|num_layer|depth|num_experts|n_head|num_heads|num_attention_heads)$")
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "embedding_size")
@@ -27,6 +29,9 @@ _SIZES = re.compile(r"(_size|_dim|_positions|_position_embeddings)$|^(d_model|d_
 
 def require_bounded(folder: Path, config: Mapping[str, Any]) -> None:
     """Refuse a configuration that asks for more than its folder's weights can fill, or for code by its name.
+
+    Quantised weights are refused, too: reading them is the business of a package for each method, and what is trained
+    and compared here is in fp32.
 
     Raises:
         UsageError: naming the field of `config.json`.
@@ -38,6 +43,8 @@ def require_bounded(folder: Path, config: Mapping[str, Any]) -> None:
                 raise _refusal(folder, f"{name} is {value!r}, code on the hub", "It may name one of transformers' own.")
             if isinstance(value, int) and value > (most := _most(name)):
                 raise _refusal(folder, f"{name} is {value:,}", f"At most {most:,} is read.")
+            if name in QUANTISED and value is not None:
+                raise _quantised(folder, name, value)
         _require_filled(folder, values, num_bytes)
 
 
@@ -91,6 +98,17 @@ def _require_filled(folder: Path, values: Mapping[str, Any], num_bytes: int) -> 
                     f"{width} is {sizes[width]:,} and {height} is {sizes[height]:,}",
                     f"Its weights have {num_bytes:,} bytes, which fill no such matrix.",
                 )
+
+
+def _quantised(folder: Path, name: str, value: object) -> UsageError:
+    method = value.get("quant_method") if isinstance(value, Mapping) else None
+    by = f" by {shortened(method)}" if isinstance(method, str) else ""
+    return UsageError(
+        f"the weights of the model in {folder} are quantised{by}: its config.json has a {name}",
+        allowed="  headstart reads weights in fp32, fp16 and bf16.",
+        remedy="  Give the model that was quantised. Where that is gone: load this one with transformers where its "
+        "method runs, call its `dequantize` and `save_pretrained`, and give the new folder.",
+    )
 
 
 def _refusal(folder: Path, said: str, allowed: str) -> UsageError:

@@ -29,6 +29,7 @@ from headstart.safe_files import read_text
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
 ADAPTER_CONFIG = "adapter_config.json"
+QUANTISATION = "quantization_config"
 NO_ADAPTER = {"subfolder": "no-adapter"}
 """Where transformers looks for an adapter to put onto a whole model: a folder that is not there."""
 
@@ -135,8 +136,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _forget_code(config: PretrainedConfig) -> None:
-    """Take the names of code off a configuration and all that lie in it: models are built from both."""
+    """Take the names of code off a configuration and all that lie in it: models are built from both.
+
+    A quantisation of null goes with them: transformers looks whether there is one before it looks at its value.
+    """
     vars(config).pop("auto_map", None)
+    if vars(config).get(QUANTISATION, "") is None:
+        del vars(config)[QUANTISATION]
     for value in vars(config).values():
         if isinstance(value, PretrainedConfig):
             _forget_code(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.comparison.examples import ExampleEvidence
 from headstart.comparison.left_out import LeftOut
 from headstart.comparison.report import Report
+from headstart.spreadsheet_cells import written_rows
 from headstart.stats.evidence import Evidence
 
 SCHEMA_VERSION = 4
@@ -20,10 +21,17 @@ SCHEMA_VERSION = 4
 row's `finding` and `cautions` for `words`, its `setting`, and what keeps it from being compared."""
 
 
-def as_csv(report: Report) -> str:
-    """Return a heading and one line per row; a value that is missing is empty."""
+def as_csv(report: Report, *, spreadsheet_safe: bool = False) -> str:
+    """Return a heading and one line per row; a value that is missing is empty.
+
+    With `spreadsheet_safe` no cell is one that a spreadsheet would take for a formula.
+    """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    csv.writer(text, lineterminator="\n").writerows(written_rows(_lines(report), spreadsheet_safe=spreadsheet_safe))
+    return text.getvalue()
+
+
+def _lines(report: Report) -> Iterator[Sequence[object]]:
     headings = (
         *_ROW_COLUMNS,
         "adjusted_p_value",
@@ -32,17 +40,16 @@ def as_csv(report: Report) -> str:
         "cautions",
         "experiment_digest",
     )
-    writer.writerow(headings)
+    yield headings
     for row in report.table.rows:
         found, examples = report.evidence.by_row.get(row.key), report.evidence.examples.get(row.key)
         values = [write(row) for write in _ROW_COLUMNS.values()]
         values.append(report.evidence.adjusted.get(row.key) if found else None)
         values += [write(found) if found else None for write in _EVIDENCE_COLUMNS.values()]
         values += [write(examples) if examples else None for write in _EXAMPLE_COLUMNS.values()]
-        writer.writerow([*values, "; ".join(row.cautions), row.experiment_digest])
+        yield [*values, "; ".join(row.cautions), row.experiment_digest]
     for group in report.table.groups:
-        writer.writerows(_left_out(group, each, headings) for each in group.left_out)
-    return text.getvalue()
+        yield from (_left_out(group, each, headings) for each in group.left_out)
 
 
 def _left_out(group: ComparisonGroup, each: LeftOut, headings: Sequence[str]) -> list[object]:

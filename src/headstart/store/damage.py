@@ -81,7 +81,8 @@ def damage_of(error: Exception, path: Path) -> Damage:
     if isinstance(error, NewerError):
         return Damage(path, f"{error.given.removeprefix(f'{path} ')}: {error.remedy.strip()}".rstrip("."))
     said = str(error) if isinstance(error, HeadstartError) else f"it cannot be read: {error!r}"
-    return Damage(path, said.removeprefix(f"{path} is damaged: ").removeprefix(f"{path} "))
+    said = said.removeprefix(f"{path} is damaged: ")
+    return Damage(path, f"it {said.removeprefix(f'{path} ')}" if said.startswith(f"{path} ") else said)
 
 
 def seeds_in_words(seeds: Iterable[int]) -> str:

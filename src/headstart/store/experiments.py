@@ -34,7 +34,10 @@ def read_experiment(store: LocalStore, kind: type[T], digest: str) -> T:
     path = store.experiment_json(digest)
     require_whole(path.parent, [path.name], remedy=REMEDY)
     if os.path.lexists(path):
-        return read_record(kind, path)
+        try:
+            return read_record(kind, path)
+        except FileNotFoundError as error:
+            raise DamageError(path, "it is a link to nothing", remedy=REMEDY) from error
     if any(path.parent.glob("seed-*")):
         raise DamageError(path, "it is missing", remedy=REMEDY)
     raise UsageError(f"no experiment {digest!r} in {store.root}", remedy="  `headstart runs` lists what a store holds.")

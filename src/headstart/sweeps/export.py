@@ -37,6 +37,7 @@ from headstart.tables.stored_reading import StoredReading
 from headstart.temporary import temporary_folder
 from headstart.training.arguments import check_fields
 from headstart.training.config import RunOptions
+from headstart.training.stored_config import require_plain
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +99,8 @@ def write_run(
     if stored is not None and (stored.backbone_stored or stored.restored):
         _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
         return record
-    check_fields(run.experiment.training.overrides)  # of a store that somebody else may have made
+    require_plain(run.experiment.training)  # of a store that somebody else may have made
+    check_fields(run.experiment.training.overrides)
     data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +175,11 @@ def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[
         if folder.name.startswith("seed-") and seed.isdecimal():
             yield from read_run_for_report(RunFolder(folder), digest, int(seed), looks_beside=False).damages
     if kind == STORE:
-        for experiment in sorted(path.glob("*/experiment.json")):
+        store = LocalStore(path)
+        experiments = (store.experiment_json(folder.name) for folder in sorted(path.iterdir()))
+        for experiment in filter(os.path.lexists, experiments):
             try:
-                read_in_place(LocalStore(path), experiment.parent.name)
+                read_in_place(store, experiment.parent.name)
             except (CheckpointError, OSError) as error:
                 yield damage_of(error, experiment)
 

@@ -12,9 +12,11 @@ from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 from headstart.errors import DataFault, UsageError, shortened
+from headstart.tables.bounded_bytes import BoundError
 from headstart.tables.file_options import FileOptions
 from headstart.tables.header import NumberedRow, header_of
 from headstart.tables.table import Table, unreadable
+from headstart.tables.workbook_bounds import require_bounded_workbook
 from headstart.tables.workbook_files import CellStates, cell_states
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             remedy='  pip install "headstart[tables]", or save the sheet as CSV (UTF-8).',
         ) from error
     try:
+        require_bounded_workbook(path)
         # By its content: pandas, given a path that is no string, writes .xlsx into a file called .ods.
         with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as workbook:
             name, note = _chosen_sheet(workbook, options.sheet)
@@ -57,6 +60,8 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             yield from _tables(known, _rows(workbook.get_sheet_by_name(name)), options, chunk_rows)
     except PasswordError:
         yield unreadable(path, "is protected by a password; save it without one")
+    except BoundError as error:
+        yield unreadable(path, str(error))
     except (CalamineError, *DAMAGED) as error:
         yield unreadable(path, f"cannot be read as a spreadsheet: {error}")
 

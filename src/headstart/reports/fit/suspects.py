@@ -12,6 +12,7 @@ from headstart.atomic_files import output_path
 from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import AnsweredRows, FitFacts
 from headstart.reports.fit.words import written_label
+from headstart.spreadsheet_cells import written_rows
 from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
 
 LEAST_ROWS = 10
@@ -65,21 +66,24 @@ def why_unjudged(facts: FitFacts) -> str:
     return f"there are fewer than {LEAST_ROWS} training rows, or no head can be fitted to a part of them"
 
 
-def write_suspects(facts: FitFacts, path: Path) -> int:
+def write_suspects(facts: FitFacts, path: Path, *, spreadsheet_safe: bool = False) -> int:
     """Write the suspects as a CSV table, whole or not at all, and return how many there are.
 
     Columns: `row` (its number in the table, from 1), the texts by their names, and for multiple choice the choices;
-    `label`, `suggested_label` and `quality`.
+    `label`, `suggested_label` and `quality`. With `spreadsheet_safe` no cell is one that a spreadsheet would take for a
+    formula.
     """
     found, columns = suspects(facts), (*facts.text_columns, *(facts.answer_names if facts.kind.has_choices else ()))
     with output_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["row", *columns, "label", "suggested_label", "quality"])
-        for each in found:
-            missing = [""] * (len(columns) - len(each.texts))  # rows may have fewer choices than others
-            values = [each.label, each.suggested, f"{each.quality:.4f}"]
-            writer.writerow([each.number + 1, *each.texts, *missing, *values])
+        rows = [["row", *columns, "label", "suggested_label", "quality"], *(_row(each, len(columns)) for each in found)]
+        csv.writer(file, lineterminator="\n").writerows(written_rows(rows, spreadsheet_safe=spreadsheet_safe))
     return len(found)
+
+
+def _row(suspect: Suspect, num_columns: int) -> list[object]:
+    missing = [""] * (num_columns - len(suspect.texts))  # rows may have fewer choices than others
+    values = [suspect.label, suspect.suggested, f"{suspect.quality:.4f}"]
+    return [suspect.number + 1, *suspect.texts, *missing, *values]
 
 
 def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
