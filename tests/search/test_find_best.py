@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.artifacts.folder_checks import CARD_FILE
+from headstart.artifacts.model_info import read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference import precision
