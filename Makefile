@@ -40,7 +40,7 @@ test-all: $(STAMP) ## Run the test suite with the slow tests
 	$(PYTEST) -m "not faults"
 
 test-faults: $(STAMP) ## Kill, damage and attack every verb: every file operation, every file
-	$(PYTEST) -m faults tests/faults
+	$(if $(FIFTH),FIFTH=$(FIFTH) )$(PYTEST) -m faults tests/faults
 
 check: $(STAMP) ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .

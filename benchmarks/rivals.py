@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -71,19 +72,19 @@ def setfit(texts: Texts, labels: list[str], options: argparse.Namespace) -> Pred
     names = sorted(set(labels))
     model = SetFitModel.from_pretrained(options.model, labels=names)
     rows = Dataset.from_dict({"text": _joined(texts), "label": [names.index(label) for label in labels]})
-    arguments = TrainingArguments(num_iterations=PAIRS_A_ROW, num_epochs=1, seed=options.seed, report_to="none")
+    arguments = TrainingArguments(
+        options.work, num_iterations=PAIRS_A_ROW, num_epochs=1, seed=options.seed, report_to="none"
+    )
     Trainer(model=model, args=arguments, train_dataset=rows).train()
     return lambda rows: [str(answer) for answer in model.predict(_joined(rows))]
 
 
 def autogluon(texts: Texts, labels: list[str], options: argparse.Namespace) -> Predict:
     """AutoGluon's multimodal predictor with the encoder as its checkpoint; it keeps to the limit by itself."""
-    import tempfile
-
     import pandas
     from autogluon.multimodal import MultiModalPredictor
 
-    predictor = MultiModalPredictor(label="label", path=tempfile.mkdtemp(), verbosity=0)
+    predictor = MultiModalPredictor(label="label", path=f"{options.work}/model", verbosity=0)
     predictor.fit(
         _frame(pandas, texts).assign(label=labels),
         hyperparameters={"model.hf_text.checkpoint_name": options.model},
@@ -99,7 +100,7 @@ def autointent(texts: Texts, labels: list[str], options: argparse.Namespace) -> 
     from autointent.configs import SentenceTransformerEmbeddingConfig
 
     names = sorted(set(labels))
-    pipeline = Pipeline.from_preset("classic-light", seed=options.seed)
+    pipeline = Pipeline.from_preset("classic-light", seed=options.seed + 1)  # It takes no 0.
     pipeline.set_config(SentenceTransformerEmbeddingConfig(model_name=options.model))
     utterances = [
         {"utterance": text, "label": names.index(label)} for text, label in zip(_joined(texts), labels, strict=True)
@@ -123,6 +124,11 @@ def main() -> None:
     parser.add_argument("--began", type=float, required=True)
     parser.add_argument("--limit", type=float)
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as options.work:
+        _fit_and_answer(options)
+
+
+def _fit_and_answer(options: argparse.Namespace) -> None:
     texts, labels = read(options.train)
     predict = RIVALS[options.rival](texts, labels, options)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

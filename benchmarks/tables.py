@@ -1,13 +1,17 @@
 """`fit --strategy auto` beside single strategies and rivals: small tables, the same encoder, accuracy against cost.
 
-    python -m benchmarks.tables [--data-root ../shared/data] [--out runs/tables] [--tables SST-2-250 CB] [--draws 5]
-        [--only auto-3m lp_ft:fit tfidf] [--python setfit=/venv/bin/python autogluon=...] [--limit 180] [--page FOLDER]
+    python -m benchmarks.tables [--data-root ../shared/data] [--out runs/tables] [--tables SST-2-250 CB]
+        [--tools auto-3m lp_ft:fit tfidf] [--limits none 180] [--seeds 0 1 2] [--cores 1] [--note "beside other work"]
+        [--python setfit=/venv/bin/python autogluon=...] [--page FOLDER]
 
-Each contender fits each draw of each table in a process of its own; wall and CPU seconds are counted from its start
-until the model is fitted, imports included, and the test rows are answered afterwards. Rivals that need an environment
-of their own run where `--python` names one, and are left out otherwise. `--limit` stops every contender after so many
-seconds (a second pass under another `--out`); what has no model by then has no answer. Finished ones are not repeated.
-Contenders run one after another, each on all cores that it takes: costs are measured on a quiet machine or not at all.
+Each tool fits each draw of each table in a process of its own; wall and CPU seconds are counted from its start until
+the model is fitted, imports included, and the test rows are answered afterwards. Rivals that need an environment of
+their own run where `--python` names one, and are left out otherwise. Under `--limits 180` a tool is stopped after so
+many seconds, and what has no model by then has no answer; `auto` keeps a limit of its own and is not run under
+another. What is chosen runs in the order given, the first seed of all tables before the second, one after another on
+all cores that it takes, or on `--cores`: wall time is measured on a quiet machine, or `--note` says what was beside it.
+
+Each finished cell (tool, table, seed, limit) is recorded at once and never repeated: a killed call goes on.
 
 Draws of SST-2, Banking77, RTE and CoLA are random rows of each class; the test rows are always all of the published
 validation (Banking77: test) rows. CB has 250 rows: its draws are the same rows with other seeds. A single strategy
@@ -17,8 +21,11 @@ trains on all rows of its draw: it is given the first rows of the test table to 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import itertools
 import json
+import math
 import os
 import resource
 import shutil
@@ -26,19 +33,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.rivals import RIVALS, read
 from benchmarks.tables_page import Result, write_tables
+from headstart.atomic_files import output_path, write_json
 from headstart.data.examples import Split, TaskData
 from headstart.data.few_rows import with_rows_per_class
 from headstart.data.loading import load_task
 from headstart.data.user_rows import load_file
 from headstart.models.source import resolve_model
-from headstart.store.layout import write_json
 from headstart.tables.file_options import FileOptions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,8 +61,8 @@ SINGLE = (
     "adapter",
     "contrastive",
 )
-CONTENDERS = (*AUTO, *SINGLE, *RIVALS)
-USUAL_CONTENDERS = tuple(name for name in CONTENDERS if name not in ("auto-2m", "auto-15m"))
+TOOLS = (*AUTO, *SINGLE, *RIVALS)
+USUAL_TOOLS = tuple(name for name in TOOLS if name not in ("auto-2m", "auto-15m"))
 LOOK = 50
 """Rows that a single strategy reports on while it trains."""
 OWN_ENVIRONMENT = ("setfit", "autogluon", "autointent")
@@ -95,6 +102,7 @@ class Job:
     look: Path
     limit: float | None
     python: str
+    note: str = ""
 
     def command(self, began: float) -> list[str]:
         """Return the process that fits, and for rivals answers too."""
@@ -134,23 +142,43 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "tables")
     parser.add_argument("--page", type=Path, help="Folder for page and figures. (Default: --out.)")
-    parser.add_argument("--tables", nargs="*", default=USUAL_TABLES, choices=[table.name for table in TABLES])
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=USUAL_CONTENDERS, choices=CONTENDERS)
+    names = [table.name for table in TABLES]
+    parser.add_argument("--tables", nargs="*", default=USUAL_TABLES, choices=names)
+    parser.add_argument("--tools", nargs="*", default=USUAL_TOOLS, choices=TOOLS)
+    parser.add_argument("--limits", nargs="*", default=[None], type=seconds, help='Seconds, or "none".')
+    parser.add_argument("--seeds", nargs="*", type=int, default=range(5))
+    parser.add_argument("--cores", nargs="*", type=int, help="Run on these alone, with as many threads.")
+    parser.add_argument("--note", default="", help="What else the machine did.")
     parser.add_argument("--python", nargs="*", default=[], help="NAME=PATH of a rival's own Python.")
-    parser.add_argument("--limit", type=float, help="Seconds after which a contender is stopped.")
     parser.add_argument("--only-page", action="store_true")
     given = parser.parse_args()
-    pythons = dict(each.split("=", 1) for each in given.python)
-    contenders = [each for each in given.only if each not in OWN_ENVIRONMENT or each in pythons]
-    for table in TABLES:
-        for draw in range(given.draws if table.name in given.tables and not given.only_page else 0):
-            paths = write_draw(table, draw, given.data_root, given.out / "rows")
-            for contender in contenders:
-                folder = given.out / "runs" / f"{table.name}-{draw}-{contender.replace(':', '-')}"
-                python = pythons.get(contender, sys.executable)
-                run(Job(contender, table, draw, folder, *paths, given.limit, python))
+    if given.cores:
+        os.sched_setaffinity(0, given.cores)
+        os.environ["OMP_NUM_THREADS"] = str(len(given.cores))
+    # A call that is told to end takes the process with it that it waits for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    for job in [] if given.only_page else jobs(given):
+        run(job)
     write_tables(given.page or given.out, read_results(given.out))
+
+
+def seconds(text: str) -> float | None:
+    """Return a limit as it is given."""
+    return None if text == "none" else float(text)
+
+
+def jobs(given: argparse.Namespace) -> Iterator[Job]:
+    """Yield the chosen cells in their order; the rows of each are written."""
+    pythons = dict(each.split("=", 1) for each in given.python)
+    tables = {table.name: table for table in TABLES}
+    cells = itertools.product(given.seeds, given.tables, given.tools, given.limits)
+    for draw, name, tool, limit in cells:
+        if (tool in OWN_ENVIRONMENT and tool not in pythons) or (tool in AUTO and limit is not None):
+            continue
+        paths = write_draw(tables[name], draw, given.data_root, given.out / "rows")
+        end = "" if limit is None else f"-{limit:g}s"
+        folder = given.out / "runs" / f"{name}-{draw}-{tool.replace(':', '-')}{end}"
+        yield Job(tool, tables[name], draw, folder, *paths, limit, pythons.get(tool, sys.executable), given.note)
 
 
 def write_draw(table: TableOfRows, draw: int, data_root: Path, folder: Path) -> tuple[Path, Path, Path]:
@@ -178,7 +206,7 @@ def _whole(table: TableOfRows, data_root: Path) -> TaskData:
 
 def _write_rows(path: Path, split: Split, names: Sequence[str]) -> None:
     columns = ("text", "text_pair")[: len(split.texts[0])]
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with output_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow((*columns, "label"))
         for texts, label in zip(split.texts, split.labels or (), strict=True):
@@ -206,21 +234,28 @@ def run(job: Job) -> None:
         cost = {name: answers[name] for name in cost}
     score = None if answers is None else _score(job, answers["answers"])
     name = {"table": job.table.name, "metric": job.table.metric, "contender": job.contender, "draw": job.draw}
-    values = name | cost | {"limit": job.limit, "score": score, "error": error, "load": os.getloadavg()[0]}
+    machine = {"cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0], "note": job.note}
+    values = name | cost | machine | {"limit": job.limit, "score": score, "error": error}
     write_json(record, values)
-    print(f"{job.table.name} {job.draw} {job.contender}: {score} in {cost['cpu']:.0f} CPU s {error}", flush=True)
+    print(f"{job.folder.name}: {score} in {cost['cpu']:.0f} CPU s {error}", flush=True)
 
 
 def _finish(job: Job, command: list[str], limit: float | None) -> str:
     """Run a process to its end or the limit; return why it brought nothing, or ""."""
+    offline = os.environ | {"HF_HUB_OFFLINE": "1"}
     with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
-        child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(
+            command, cwd=ROOT, env=offline, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             code = child.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
             return f"no model after {limit:g} s"
+        finally:
+            # Its children too, however it or this call ended.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
     if not code:
         return ""
     lines = (job.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -254,9 +289,12 @@ def _score(job: Job, answers: Sequence[str]) -> float:
 def read_results(out: Path) -> list[Result]:
     """Return all that was recorded, tables and contenders in their own order."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").glob("*/record.json")]
-    results = [Result(**{name: each[name] for name in Result.__slots__}) for each in found]
+    results = [Result(**{name: each[name] for name in Result.__slots__ if name in each}) for each in found]
     order = [table.name for table in TABLES]
-    return sorted(results, key=lambda each: (order.index(each.table), CONTENDERS.index(each.contender), each.draw))
+    return sorted(
+        results,
+        key=lambda each: (order.index(each.table), TOOLS.index(each.contender), each.limit or math.inf, each.draw),
+    )
 
 
 def _header(path: Path) -> list[str]:

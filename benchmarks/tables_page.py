@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.figure_pages import Section, as_markdown, write_figure_page
+from headstart.atomic_files import write_text
 from headstart.comparison.formats import MINUS
 from headstart.reports.figures.drawing import DataTable, Element, Figure, Series, group, line, marker, text
 from headstart.reports.figures.figure_files import standalone_svg
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, around, draw_y_ticks, draw_y_title
 from headstart.stats.comparisons import compare_paired
-from headstart.store.layout import write_text
 
 TITLE = "The best model of a small table: accuracy against time"
 AUTO, SETFIT = "auto-3m", "setfit"
@@ -42,6 +42,14 @@ class Result:
     wall: float
     cpu: float
     error: str
+    limit: float | None = None
+    cores: int = 0
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """The contender, with the limit under which it was stopped."""
+        return self.contender if self.limit is None else f"{self.contender}, {self.limit:g} s"
 
 
 Cell = dict[int, Result]
@@ -50,9 +58,10 @@ Cell = dict[int, Result]
 def write_tables(folder: Path, results: Sequence[Result]) -> None:
     """Write tables.html, tables.md and a figure for each table."""
     cells = cells_of(results)
-    series = {name: number for number, name in enumerate(dict.fromkeys(each.contender for each in results))}
+    series = {name: number for number, name in enumerate(dict.fromkeys(each.label for each in results))}
     figures = [cost_figure(table, cells[table], series) for table in cells]
-    scores, failures, held = score_table(cells), failure_table(results), claims(cells)
+    unlimited = cells_of(each for each in results if each.limit is None)
+    scores, failures, held = score_table(cells), failure_table(results), claims(unlimited)
     sections = [
         Section(title="Score against CPU time", paragraphs=READING, figures=figures),
         Section(title="All contenders", table=scores),
@@ -68,11 +77,11 @@ def write_tables(folder: Path, results: Sequence[Result]) -> None:
 
 
 def cells_of(results: Iterable[Result]) -> dict[str, dict[str, Cell]]:
-    """Return finished results by table, contender and draw."""
+    """Return finished results by table, label and draw."""
     cells: defaultdict[str, defaultdict[str, Cell]] = defaultdict(lambda: defaultdict(dict))
     for each in results:
         if each.score is not None:
-            cells[each.table][each.contender][each.draw] = each
+            cells[each.table][each.label][each.draw] = each
     return {table: dict(contenders) for table, contenders in cells.items()}
 
 
@@ -87,17 +96,29 @@ def claims(cells: dict[str, dict[str, Cell]]) -> list[str]:
 
 
 def _mean_claim(cells: dict[str, dict[str, Cell]]) -> str:
-    everywhere = set.intersection(*(set(cell) for cell in cells.values()))
-    means = {name: fmean(_score(cell[name]) for cell in cells.values()) for name in everywhere}
-    others = {name: mean for name, mean in means.items() if name not in AUTOS}
-    if not others:
+    everywhere = set.intersection(*(set(cell) for cell in cells.values())) - set(AUTOS)
+    pairs = {name: [_both(cell[AUTO], cell[name]) for cell in cells.values()] for name in everywhere}
+    means = {
+        name: (fmean(_score(ours) for ours, _ in both), fmean(_score(theirs) for _, theirs in both))
+        for name, both in pairs.items()
+        if all(ours for ours, _ in both)
+    }
+    if not means:
         return "No other contender has a model of every table."
-    best = max(others, key=lambda name: others[name])
+    best = min(sorted(means), key=lambda name: means[name][0] - means[name][1])
+    ours, theirs = means[best]
+    others = {name for cell in cells.values() for name in cell} - set(AUTOS) - set(means)
     return (
-        f"Mean of {len(cells)} tables: {AUTO} {_points(means[AUTO])}, the best other with a model of each, {best}, "
-        f"{_points(others[best])}: "
-        f"{'held' if means[AUTO] >= others[best] else 'not held'} (at least as accurate)."
-    )
+        f"Mean of {len(cells)} tables: {AUTO} {_points(ours)}, the best other with a model of each, {best}, "
+        f"{_points(theirs)}: {'held' if ours >= theirs else 'not held'} (at least as accurate, without a limit, on the "
+        f"draws that both have)."
+    ) + (f" Not on every table, and left out: {', '.join(sorted(others))}." if others else "")
+
+
+def _both(first: Cell, second: Cell) -> tuple[Cell, Cell]:
+    """Return two cells, of the draws that both have."""
+    draws = [draw for draw in first if draw in second]
+    return {draw: first[draw] for draw in draws}, {draw: second[draw] for draw in draws}
 
 
 def _single_claim(table: str, cell: dict[str, Cell]) -> list[str]:
@@ -129,8 +150,11 @@ def _gains_over_frozen(table: str, cell: dict[str, Cell]) -> list[str]:
 
 
 def _cost_claim(cells: dict[str, dict[str, Cell]]) -> str:
-    both = [cell for cell in cells.values() if SETFIT in cell and AUTO in cell]
-    ours, theirs = (sum(fmean(each.cpu for each in cell[name].values()) for cell in both) for name in (AUTO, SETFIT))
+    pairs = [_both(cell[AUTO], cell[SETFIT]) for cell in cells.values() if SETFIT in cell and AUTO in cell]
+    both = [pair for pair in pairs if pair[0]]
+    if not both:
+        return f"{AUTO} and SetFit have no draw in common."
+    ours, theirs = (sum(fmean(each.cpu for each in pair[place].values()) for pair in both) for place in (0, 1))
     is_held = ours <= SHARE_OF_SETFIT * theirs
     return (
         f"CPU seconds on {len(both)} tables: {AUTO} {ours:,.0f}, SetFit {theirs:,.0f}, a share of {ours / theirs:.3f}: "
@@ -141,7 +165,7 @@ def _cost_claim(cells: dict[str, dict[str, Cell]]) -> str:
 def score_table(cells: dict[str, dict[str, Cell]]) -> DataTable:
     """Return every contender's mean score and cost on each table."""
     return DataTable(
-        headings=("contender", "table", "score", "spread", "wall s", "CPU s", "draws"),
+        headings=("contender", "table", "score", "spread", "wall s", "CPU s", "draws", "cores", "beside it"),
         rows=tuple(
             (
                 name,
@@ -151,6 +175,8 @@ def score_table(cells: dict[str, dict[str, Cell]]) -> DataTable:
                 f"{fmean(each.wall for each in draws.values()):,.0f}",
                 f"{fmean(each.cpu for each in draws.values()):,.0f}",
                 str(len(draws)),
+                ", ".join(sorted({str(each.cores or "not noted") for each in draws.values()})),
+                "; ".join(sorted({each.note for each in draws.values()} - {""})),
             )
             for table, contenders in cells.items()
             for name, draws in contenders.items()
@@ -160,7 +186,7 @@ def score_table(cells: dict[str, dict[str, Cell]]) -> DataTable:
 
 def failure_table(results: Iterable[Result]) -> DataTable:
     """Return who had no model, and why."""
-    rows = ((each.contender, each.table, str(each.draw), each.error) for each in results if each.score is None)
+    rows = ((each.label, each.table, str(each.draw), each.error) for each in results if each.score is None)
     return DataTable(headings=("contender", "table", "draw", "why"), rows=tuple(rows))
 
 

@@ -6,6 +6,8 @@ import csv
 import json
 import sys
 import time
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,28 @@ def test_what_has_no_model_is_recorded_with_its_reason_and_not_repeated(
     assert slow.error == "no model after 0.2 s"
 
 
+def test_a_cell_is_a_tool_a_table_a_seed_and_a_limit_and_the_first_seed_of_all_comes_first(tmp_path: Path) -> None:
+    given = Namespace(
+        seeds=[0, 2],
+        tables=["CB", "SST-2-250"],
+        tools=["auto-3m", "setfit", "autogluon", "tfidf"],
+        limits=[None, 180.0],
+        python=["setfit=/venv/python"],
+        data_root=tmp_path,
+        out=tmp_path,
+        note="beside other work",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "write_draw", lambda table, draw, *_: (Path("a"), Path("b"), Path("c")))
+        found = list(tables.jobs(given))
+    of_one = ["auto-3m", "setfit", "setfit-180s", "tfidf", "tfidf-180s"]
+    folders = [f"{table}-{seed}-{tool}" for seed in (0, 2) for table in ("CB", "SST-2-250") for tool in of_one]
+    assert [job.folder.name for job in found] == folders
+    assert {job.python for job in found if job.contender == "setfit"} == {"/venv/python"}
+    assert {job.note for job in found} == {"beside other work"}
+    assert [tables.seconds("none"), tables.seconds("180")] == [None, 180.0]
+
+
 def result(table: str, contender: str, draw: int, score: float, cpu: float = 10.0) -> Result:
     return Result(
         table=table, metric="accuracy", contender=contender, draw=draw, score=score, wall=cpu, cpu=cpu, error=""
@@ -97,6 +121,13 @@ def test_claims_are_checked_on_all_tables(tmp_path: Path) -> None:
     assert "0.033: held" in cost
     worse = [result("A", "lp_ft", draw, 0.85 + draw / 90) for draw in range(3)]
     assert any(claim.startswith("A:") and "not held" in claim for claim in claims(cells_of([*results, *worse])))
+    # Stopped contenders, and draws that auto has not, are shown but not held against it.
+    stopped, extra = replace(worse[0], limit=180.0, score=1.0), result("A", "setfit", 7, 1.0)
+    assert stopped.label == "lp_ft, 180 s"
+    write_tables(tmp_path, [*results, stopped, extra])
+    page = (tmp_path / "tables.md").read_text()
+    assert "lp_ft, 180 s" in page
+    assert mean in page
     failed = Result(
         table="A", metric="accuracy", contender="x<y", draw=0, score=None, wall=1, cpu=1, error="no <model>"
     )

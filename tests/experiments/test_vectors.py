@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification
 
 from headstart.errors import UsageError
@@ -19,13 +20,14 @@ from tests.matrix.cells import checkpoint
 from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
-FIRST, MEAN, BOTH, LAYERS, NATIVE = map(
+FIRST, MEAN, BOTH, LAYERS, BELOW, NATIVE = map(
     Spec.parse,
     (
         "linear:pooling=first",
         "linear:pooling=mean",
         "mlp:pooling=mean+max",
         "linear:pooling=mean+last:layers=2",
+        "linear:pooling=mean:skip_last=1",
         "native",
     ),
 )
@@ -67,19 +69,20 @@ def test_vectors_are_what_transformers_says_of_each_text_alone(
 ) -> None:
     folder = tiny_checkpoint("bert")
     data = data_on(folder)
-    found = data.vectors((FIRST, MEAN, BOTH, LAYERS), which)
+    found = data.vectors((FIRST, MEAN, BOTH, LAYERS, BELOW), which)
     alone = one_by_one(data, folder, which)
     by_hand = {
         FIRST: [text[0] for _, text in alone],
         MEAN: [text.mean(dim=0) for _, text in alone],
         BOTH: [torch.cat([text.mean(dim=0), text.max(dim=0).values]) for _, text in alone],
+        BELOW: [below.mean(dim=0) for below, _ in alone],
         LAYERS: [torch.cat([below.mean(dim=0), below[-1], text.mean(dim=0), text[-1]]) for below, text in alone],
     }
     assert set(found) == set(by_hand)
     for head, expected in by_hand.items():
         np.testing.assert_allclose(found[head], torch.stack(expected).numpy(), rtol=1e-4, atol=1e-5)
         assert found[head].dtype == np.float32
-    assert passes == [4]
+    assert passes == [5]
 
 
 def test_the_native_head_s_vector_is_what_comes_into_its_linear_map(
@@ -138,7 +141,9 @@ def test_what_is_known_needs_no_pass(tiny_checkpoint: CheckpointMaker, passes: l
     assert np.array_equal(alone.vectors((MEAN,), "train")[MEAN], together[MEAN])
 
 
-@pytest.mark.parametrize("head", ["linear:pooling=weighted_mean:layers=2", "mlp:pooling=first+max"])
+@pytest.mark.parametrize(
+    "head", ["linear:pooling=weighted_mean:layers=2", "mlp:pooling=first+max", "linear:skip_last=1"]
+)
 def test_a_probe_and_a_fine_tuning_of_any_reading_run(
     head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
@@ -149,10 +154,26 @@ def test_a_probe_and_a_fine_tuning_of_any_reading_run(
         assert record.status == "finished"
 
 
+@pytest.mark.parametrize("strategy", ["finetune", "eh_ft", "top_k:layers=1", "layerwise_decay"])
+def test_layers_above_what_is_read_stay_as_they_were(
+    strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = tiny_checkpoint("bert")
+    options = tiny_choices(folder, strategy, head=Spec.parse("linear:skip_last=1"), steps=6)
+    _, record = do_run(options, tmp_path / "run")
+    assert record.status == "finished"
+    (weights,) = (tmp_path / "run").rglob("backbone.safetensors")
+    after, before = load_file(weights), AutoModel.from_pretrained(folder).state_dict()
+    same = {name for name in after if torch.equal(after[name], before[name.removeprefix("backbone.")])}
+    assert {name for name in same if ".layer.1." in name} == {name for name in after if ".layer.1." in name}
+    assert not any(".layer.0." in name for name in same)
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ("linear:layers=9", "Use layers=2 or fewer"),
+        ("linear:layers=9", "together are 2 or fewer"),
+        ("linear:layers=2:skip_last=1", "below the last 1"),
         ("linear:layers=0", "at least 1"),
         ("linear:pooling=mean+mean", "each once"),
         ("linear:pair=apart", "whose rows have one text each"),

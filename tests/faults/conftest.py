@@ -12,7 +12,8 @@ from tests.conftest import CheckpointMaker
 from tests.support.commands import call
 from tests.support.runs import tiny_rows
 
-SHORT = ("--epochs", 1, "--batch-size", 4, "--max-length", 24, "--precision", "fp32", "-q")
+SMALL = ("--batch-size", 4, "--max-length", 24, "--precision", "fp32", "-q")
+SHORT = ("--epochs", 1, *SMALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Made:
     def fit(self) -> tuple[object, ...]:
         """The call that makes a model `m`."""
         return ("fit", self.table, "--model", self.base, "--out", "m", "--strategy", "finetune", *SHORT)
+
+    @property
+    def auto(self) -> tuple[object, ...]:
+        """The call that searches for the best model `m`, within a time in which every machine tries the same."""
+        return ("fit", self.table, "--model", self.base, "--out", "m", "--time-limit", "1s", *SMALL)
 
     @property
     def compare(self) -> tuple[object, ...]:

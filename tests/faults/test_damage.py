@@ -17,10 +17,17 @@ STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify st
 SAMPLE = (
     ("predict", "model.safetensors", "flip"),
     ("predict", "head.safetensors", "flip"),
+    ("predict", "config.json", "link"),
+    ("predict", "checksums.json", "truncate"),
     ("predict", "tokenizer.json", "fifo"),
     ("evaluate", "headstart.json", "flip"),
+    ("evaluate", "run.json", "remove"),
     ("report", "run.json", "flip"),
     ("report", "run.json", "fifo"),
+    ("report", "checksums.json", "empty"),
+    ("report", "predictions.validation.parquet", "folder"),
+    ("verify store", "1-adapter/adapter/adapter.safetensors", "truncate"),
+    ("verify store", "1-adapter/stage.json", "link"),
 )
 """What is tried at every change: the verb, the file, the damage."""
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.metrics import log_loss
@@ -13,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
 from headstart.errors import UsageError
-from headstart.fitted.fit import fit_head
+from headstart.fitted.fit import WAYS, fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
 from headstart.fitted.names import method_for, methods_for
 from headstart.kinds.kind import KINDS
@@ -107,9 +108,8 @@ def test_the_strength_has_the_lowest_held_out_log_loss(method: str) -> None:
     chosen = fit_head(raw, targets, CLASSES, method)
     assert chosen.held_out is not None
     assert chosen.loss == pytest.approx(log_loss(targets, answers_of(chosen)))
-    if method == "logistic":  # The others' scale is chosen, too, and a given strength leaves it at 1.
-        others = [fit_head(raw, targets, CLASSES, method, strength=strength).loss for strength in (10, 0.001)]
-        assert chosen.loss <= min(others)
+    others = [fit_head(raw, targets, CLASSES, method, strength=strength).loss for strength in WAYS[method].strengths]
+    assert chosen.loss <= min(others)
 
 
 def answers_of(head: FittedHead) -> np.ndarray:
@@ -126,6 +126,31 @@ def test_no_held_out_row_was_seen_by_its_map() -> None:
     assert head.held_out is not None
     assert (head.held_out.argmax(1) == targets).mean() < 0.8
     assert (head.logits(raw).argmax(1) == targets).mean() > 0.9
+
+
+def test_strengths_are_judged_apart_from_the_size_of_their_logits() -> None:
+    """Few rows of many numbers: a strong penalty errs least, and its small logits alone would have the larger loss."""
+    from scipy.optimize import minimize_scalar
+    from sklearn.model_selection import StratifiedKFold
+
+    generator = np.random.default_rng(5)
+    targets = np.repeat(np.arange(12), 6)
+    latent = generator.normal(size=(12, 4))[targets] + 0.35 * generator.normal(size=(len(targets), 4))
+    raw = latent @ generator.normal(size=(4, 60)) + generator.normal(size=(len(targets), 60))
+    found = fit_head(raw, targets, CLASSES, "logistic")
+
+    def held_out_losses(strength: float) -> tuple[float, float]:
+        logits = np.zeros((len(targets), 12))
+        for train, test in StratifiedKFold(3, shuffle=True, random_state=0).split(raw, targets):
+            head = fit_head(raw[train], targets[train], CLASSES, "logistic", strength=strength)
+            logits[test] = head.logits(raw[test])
+        scaled = lambda scale: log_loss(targets, softmax(scale * logits, axis=1))  # noqa: E731
+        return scaled(1), minimize_scalar(scaled, bounds=(0.1, 30), method="bounded").fun
+
+    raws, scaled = zip(*(held_out_losses(strength) for strength in WAYS["logistic"].strengths), strict=True)
+    assert found.strength == WAYS["logistic"].strengths[int(np.argmin(scaled))]
+    assert found.strength > 100 * WAYS["logistic"].strengths[int(np.argmin(raws))]
+    assert found.scale > 1
 
 
 def test_ridge_gets_a_scale_that_makes_probabilities_of_its_answers() -> None:

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.artifacts.folder_checks import CARD_FILE
+from headstart.artifacts.model_info import read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference import precision
@@ -19,10 +20,11 @@ from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
-from headstart.search.find_best import PLAN_FILE, Search
+from headstart.search.decisions import write_decision
+from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
-from headstart.store.json_records import read_record, write_record
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
@@ -44,7 +46,7 @@ def table(tmp_path: Path) -> TaskSource:
 
 def with_plan(search: Search, plan: RacePlan = PLAN) -> Search:
     search.store.mark()
-    write_record(search.store.root / PLAN_FILE, plan)
+    write_decision(search.store.root / plan_file(1), plan)
     return search
 
 
@@ -91,6 +93,32 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert all((first[name] == tensor).all() for name, tensor in second.items())
+
+
+@pytest.mark.parametrize("limit", [60.0, 0.01])
+def test_a_race_that_left_most_of_the_time_is_planned_again(
+    limit: float, tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = replace(
+        PLAN, seconds=limit, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),), left_out=(TUNED.name,)
+    )
+    planned = []
+
+    def plan_again(*arguments: object, **options: object) -> RacePlan:
+        planned.append(arguments)
+        return PLAN
+
+    monkeypatch.setattr("headstart.search.find_best.plan_for", plan_again)
+    said: list[str] = []
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), narrow)
+    best = replace(search, say=said.append).find()
+    is_wider = limit == 60.0
+    assert len(planned) == is_wider
+    assert best.plan == (PLAN if is_wider else narrow)
+    assert [each.name for each in best.result.tried] == [each.name for each in best.plan.candidates]
+    assert ("with more in it" in "\n".join(said)) == is_wider
+    monkeypatch.setattr("headstart.search.find_best.plan_for", None)
+    assert search.find().plan == best.plan, "what was decided is read"
 
 
 def test_trainings_have_the_threads_that_the_plan_says(
@@ -220,6 +248,6 @@ def test_every_candidate_for_a_plain_folder_has_the_models_own_head(
 ) -> None:
     search = search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished")
     search = replace(search, only_native=True, limit=10_000.0)
-    plan = search._plan(search._fits(), Clock(search.limit))
+    plan = search._plan(search._fits(), Clock(search.limit), 1)
     assert len(plan.candidates) > 3
     assert {each.head.name for each in plan.candidates} == {"native"}

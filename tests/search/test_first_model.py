@@ -36,5 +36,5 @@ def test_class_weights_reach_the_choice(
     monkeypatch.setattr(first_model, "fit_head", watched)
     trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
     training = replace(trials.asked.training, class_weights=str(tmp_path / "weights.json"))
-    assert len(choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)) == 3
+    assert len(choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)) == 6
     assert seen == {(0, 1.0), (1, 7.0)}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
+
+from transformers import conversion_mapping
 
 import headstart
 
@@ -16,6 +19,10 @@ OTHERS = (
     "pyarrow.parquet",
     "pyarrow.csv",
     "peft",
+    "peft.utils.transformers_weight_conversion",
+    "sklearn.feature_extraction.text",
+    "torch.profiler._cupti_monitor",
+    "typer._adapters",
 )
 NEED_AN_EXTRA = ("headstart.auto", "headstart.__main__", "headstart.training.private", "headstart.reports.pdf")
 
@@ -24,3 +31,9 @@ for module in pkgutil.walk_packages(headstart.__path__, "headstart."):
         importlib.import_module(module.name)
 for name in OTHERS:
     importlib.import_module(name)
+
+# What transformers compiles once in a process, before it loads its first model.
+conversion_mapping.get_checkpoint_conversion_mapping("bert")
+# Nothing of this is ever garbage: a collection in a forked process then neither visits nor copies it.
+gc.collect()
+gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import struct
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
+from headstart.tables import bounded_bytes
 from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import read_table, scan_table
 from headstart.tables.table import Table
@@ -145,3 +147,52 @@ def test_a_file_of_stata_that_is_cut_off_is_refused(tmp_path: Path) -> None:
         (tmp_path / "t.dta").write_bytes(whole[:length])
         (fault,) = read_table(tmp_path / "t.dta").faults
         assert fault.message == "is cut off: its end is missing"
+
+
+def test_a_stata_file_that_declares_more_rows_than_it_has_bytes_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "t.dta"
+    pyreadstat.write_dta(pd.DataFrame({"text": TEXTS, "label": [1, 2, 1, 2]}), str(path))
+    count = b"<N>" + struct.pack("<Q", len(TEXTS))
+    assert count in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(count, b"<N>" + struct.pack("<Q", 2_000_000_000)))
+    (fault,) = read_table(path).faults
+    assert fault.message.startswith("is cut off: its 2,000,000,000 rows have")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_packed_spss_file_that_means_a_giant_is_refused(
+    declared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_bytes, "FREE_BYTES", 1 << 20)
+    path = tmp_path / "t.zsav"
+    pyreadstat.write_sav(pd.DataFrame({"text": ["a" * 20_000] * 5000}), str(path), compress=True)
+    assert path.stat().st_size < 1 << 20
+    monkeypatch.setattr(bounded_bytes, "MOST_PACKED_RATIO", 10)
+    if not declared:
+        content = path.read_bytes()
+        path.write_bytes(content[:80] + struct.pack("<i", -1) + content[84:])
+    (fault,) = read_table(path).faults
+    assert "unpacks to" in fault.message
+    assert "save it as CSV" in fault.message
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_wide_texts_that_are_mostly_short_are_read(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_bytes, "FREE_BYTES", 1 << 20)
+    texts = ["a" * 2000, *(f"text {number}" for number in range(1, 2000))]
+    write = pyreadstat.write_dta if suffix == ".dta" else pyreadstat.write_sav
+    write(
+        pd.DataFrame({"text": texts}), str(tmp_path / f"t{suffix}"), **({"compress": True} if suffix == ".zsav" else {})
+    )
+    table = read_table(tmp_path / f"t{suffix}")
+    assert table.faults == ()
+    assert list(table.columns["text"]) == texts
+
+
+def test_a_long_text_of_stata_is_read_for_each_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.dta"
+    pd.DataFrame({"text": ["a" * 5000] * 200}).to_stata(path, write_index=False, convert_strl=["text"], version=118)
+    assert path.stat().st_size < 20_000
+    assert [len(text) for text in read_table(path).columns["text"]] == [5000] * 200

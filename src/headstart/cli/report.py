@@ -71,7 +71,7 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
-    from headstart.store.layout import write_output
+    from headstart.atomic_files import write_output
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)

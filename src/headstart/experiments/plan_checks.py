@@ -29,14 +29,15 @@ def check_plan_fits(
             the head cannot be calibrated; if an adapter or gradient checkpointing does not work on this architecture,
             or one with a stage's regulariser; if a stage's own loss does not go with the task or the head.
     """
-    num_layers = len(Layers.of(classifier.backbone_tensors()))
+    backbone = [name for name in classifier.backbone_tensors() if name not in classifier.unread]
+    num_layers = len(Layers.of(backbone))
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)
     for stage in plan:
         if stage.loss is not None:
             contrastive.check_classifier(classifier)
         _check_layers(stage, num_layers, model)
-        _check_steps(stage, list(classifier.backbone_tensors()))
+        _check_steps(stage, backbone)
         _check_regulariser(stage, classifier, model)
         if stage.until is not None:
             _check_until(stage, build_until(stage.until), classifier)

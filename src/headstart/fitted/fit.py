@@ -21,7 +21,6 @@ from headstart.fitted.present_classes import prepared
 from headstart.fitted.ridge import Ridge
 from headstart.kinds.kind import Kind, Values
 
-Floats = NDArray[np.float64]
 LEAST_SPREAD = 1e-6
 """Of a number's standard deviation beside the largest of all: below it there is nothing but fp32's rounding."""
 WAYS: dict[str, Method] = {way.name: way for way in (Logistic(), Ridge(), Lda())}
@@ -53,7 +52,7 @@ def fit_head(
         weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
         seed: of the folds that choose the strength.
         strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
-            logits of `ridge` and `lda`. With a given strength the scale is 1.
+            logits of classes. With a given strength the scale is 1.
 
     Raises:
         UsageError: if the method does not suit the kind.
@@ -88,9 +87,9 @@ def _fitted(
     rows = Rows((exact - mean) / size, targets, each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)
-    choice = choose(kind, way, rows, tried, seed)
+    choice = choose(kind, way, rows, tried, seed, scaled=strength is None)
     chosen = choice.strength if choice else tried[len(tried) // 2]
-    scale = choice.scale if choice and strength is None else 1.0
+    scale = choice.scale if choice else 1.0
     found = prepared(way, rows)(chosen)
     weight = scale * found.weight / size
     return FittedHead(

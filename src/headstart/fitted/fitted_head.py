@@ -24,8 +24,8 @@ class FittedHead:
         weight: [k, d], one row per class, or one in all where answers are numbers.
         bias: [k].
         strength: of the penalty, as the method's module says.
-        scale: what the logits of `ridge` and `lda`, which are no log-probabilities, were multiplied by; 1 for
-            `logistic` and for numbers.
+        scale: what the logits of classes were multiplied by, so that their probabilities are right on held-out rows; 1
+            for numbers, and with a given strength.
         loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers.
             NaN where the rows are too few to hold any out.
         held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None

@@ -37,11 +37,13 @@ class Choice:
     held_out: NDArray[np.float64]
 
 
-def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...], seed: int) -> Choice | None:
+def choose(
+    kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...], seed: int, *, scaled: bool = True
+) -> Choice | None:
     """Return the strength with the lowest held-out log loss; None where the rows are too few to hold any out.
 
-    From the strongest penalty on, until the loss has risen twice in a row. Where logits need a scale, each strength is
-    judged at its best one.
+    From the strongest penalty on, until the loss has risen twice in a row. Each strength is judged at its best scale: a
+    strong penalty also makes logits small, and their loss alone would speak for a weak one.
 
     Args:
         kind: what the logits mean.
@@ -49,6 +51,7 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
         rows: all rows.
         strengths: to try, the strongest penalty first.
         seed: of the folds.
+        scaled: whether logits may be multiplied by a number; those of numbers never are.
     """
     strata = rows.targets if rows.num_classes else None
     folds = deal_folds(len(rows.targets), NUM_FOLDS, strata=strata, seed=seed, stream="fit_folds")
@@ -62,7 +65,7 @@ def choose(kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...],
         logits = np.zeros((len(folds), _num_logits(rows)))
         for is_out, fit in fits:
             logits[is_out] = fit(strength)(rows.vectors[is_out])
-        scale = 1.0 if method.gives_log_odds or not kind.has_classes else _best_scale(kind, logits, rows, counted)
+        scale = _best_scale(kind, logits, rows, counted) if scaled and kind.has_classes else 1.0
         losses = row_losses(kind, scale * logits, rows.targets)
         loss = float(np.average(losses, weights=rows.weights * counted))
         if best is None or loss < best.loss:

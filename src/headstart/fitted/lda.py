@@ -22,7 +22,6 @@ class Lda(Method):
 
     name: ClassVar[str] = LDA
     strengths: ClassVar[tuple[float, ...]] = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01)
-    gives_log_odds: ClassVar[bool] = False
 
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
         """Return what fits at a strength."""

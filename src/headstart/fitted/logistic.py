@@ -32,7 +32,7 @@ class Logistic(Method):
 
     Source: Tomihari and Sato (NeurIPS 2024), arXiv 2405.16747, section 5, who fit LP-FT's head so. As in their code,
     the one row w of two classes becomes -w/2 and w/2. They choose C by accuracy, which leaves the norm arbitrary;
-    here the held-out log loss chooses.
+    here the held-out log loss chooses C and, apart from it, the scale of the logits: `held_out.choose`.
     """
 
     name: ClassVar[str] = LOGISTIC

@@ -57,12 +57,10 @@ class Method(ABC):
     Attributes:
         name: in options and records.
         strengths: that are tried, the strongest penalty first.
-        gives_log_odds: its logits are log-probabilities up to a constant, so that they need no scale.
     """
 
     name: ClassVar[str]
     strengths: ClassVar[tuple[float, ...]]
-    gives_log_odds: ClassVar[bool] = True
 
     @abstractmethod
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:

@@ -21,7 +21,6 @@ class Ridge(Method):
 
     name: ClassVar[str] = RIDGE
     strengths: ClassVar[tuple[float, ...]] = (1000, 300, 100, 30, 10, 3, 1, 0.3, 0.1, 0.03, 0.01)
-    gives_log_odds: ClassVar[bool] = False
 
     def prepared(self, rows: Rows, *, is_rough: bool) -> Fit:
         """Return what fits at a strength."""

@@ -17,6 +17,7 @@ from headstart.kinds.catalogue import DEFAULT_KIND, kind_named
 from headstart.kinds.kind import Kind
 from headstart.losses import PLAIN
 from headstart.models.heads import INITIALISED
+from headstart.models.layers import Layers
 from headstart.models.own_heads import MlpHead, OwnHead, own_head
 from headstart.models.pairs import PairCut
 from headstart.models.parameters import own_tensors
@@ -254,6 +255,14 @@ class Classifier:
         """Return all other tensors by name; they are the model's own, not copies."""
         head = set(self.head_names)
         return {name: tensor for name, tensor in own_tensors(self.model).items() if name not in head}
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Names of the backbone's tensors above all that the head reads: no training moves them."""
+        num_above = self.model.reading.skip_last if isinstance(self.model, HeadstartForSequenceClassification) else 0
+        layers = Layers.of(self.backbone_tensors())
+        # Of layers that share their tensors there are fewer than the model runs through.
+        return layers.top(num_above) | layers.above if 0 < num_above < len(layers) else frozenset()
 
     def load_head(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put a head onto the model.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from transformers.utils import CONFIG_NAME
 
-from headstart.errors import DamageError
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
-from headstart.safe_files import read_json_value
+from headstart.safe_files import read_json
 
 
 def own_config(source: ModelSource) -> HeadstartConfig | None:
@@ -18,10 +17,7 @@ def own_config(source: ModelSource) -> HeadstartConfig | None:
     Raises:
         DamageError: if the file is no JSON object.
     """
-    path = source.path / CONFIG_NAME
-    values = read_json_value(path)
-    if not isinstance(values, dict):
-        raise DamageError(path, "it should hold a JSON object")
+    values = read_json(source.path / CONFIG_NAME)
     return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
 
 

@@ -49,12 +49,14 @@ class OwnHead(ABC):
         pooling: which vector stands for a text, by a name of `Pooling`; several are joined by "+", as in "mean+max";
             "auto" leaves it to the architecture.
         layers: the vectors of the last so many layers are joined, the final one last; at least 1.
+        skip_last: the last so many layers are left out, and the others read as if they were all; at least 0.
         pair: "joint" reads a pair of texts as one sequence; "apart" reads each text as a sequence of its own, u and v,
             and joins (u, v, |u - v|, u * v); "apart_unit" divides u and v by their lengths before.
     """
 
     pooling: Annotated[str, POOLINGS] = BY_ARCHITECTURE
     layers: Annotated[int, at_least(1)] = 1
+    skip_last: Annotated[int, at_least(0)] = 0
     pair: Annotated[str, one_of(PAIRS)] = JOINT
 
     name: ClassVar[str]
@@ -78,10 +80,11 @@ class OwnHead(ABC):
             UsageError: if the vector that was asked for does not stand for the text there, or there are fewer layers.
         """
         num_layers = getattr(text_config(config), "num_hidden_layers", None)
-        if num_layers is not None and self.layers > num_layers:
+        if num_layers is not None and self.layers + self.skip_last > num_layers:
+            left_out = f" below the last {self.skip_last}" if self.skip_last else ""
             raise UsageError(
-                f"layers={self.layers} was asked of a model that has {num_layers}",
-                remedy=f"  Use layers={num_layers} or fewer.",
+                f"layers={self.layers}{left_out} was asked of a model that has {num_layers}",
+                remedy=f"  layers and skip_last together are {num_layers} or fewer.",
             )
         if self.pooling == BY_ARCHITECTURE:
             return dataclasses.replace(self, pooling=default_pooling(config).value)
@@ -99,6 +102,7 @@ class OwnHead(ABC):
         return Reading(
             poolings=read_poolings(self.pooling),
             num_layers=self.layers,
+            skip_last=self.skip_last,
             reads_spans=reads_spans,
             cut=cut,
             has_unit_length=self.pair == APART_UNIT,

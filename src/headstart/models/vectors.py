@@ -55,21 +55,28 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a head reads of a text: each of the last layers pooled in each way, all joined.
+    """What a head reads of a text: each of some layers pooled in each way, all joined.
 
     Attributes:
         poolings: ways to make one vector of a layer's; joined in this order inside each layer.
-        num_layers: the last so many layers are read, the final one last.
-        reads_spans: behind that stands the comparison of two places in the final layer.
+        num_layers: so many layers are read, the highest one last.
+        skip_last: so many layers lie above them.
+        reads_spans: behind that stands the comparison of two places in the highest of these layers.
         cut: how a pair becomes two sequences, whose vectors are joined; None reads it as one sequence.
         has_unit_length: whether the vectors of these sequences are divided by their lengths.
     """
 
     poolings: tuple[Pooling, ...]
     num_layers: int = 1
+    skip_last: int = 0
     reads_spans: bool = False
     cut: PairCut | None = None
     has_unit_length: bool = False
+
+    @property
+    def depth(self) -> int:
+        """How many of the backbone's last layers are needed."""
+        return self.num_layers + self.skip_last
 
     def size(self, hidden_size: int) -> int:
         """Return d."""
@@ -84,7 +91,8 @@ class Reading:
         """
         if (said.spans is not None) != self.reads_spans:
             raise ValueError(f"this head reads {'spans: pass them' if said.spans is None else 'no spans'}")
-        layers = said.layers[-self.num_layers :]
+        begin = len(said.layers) - self.depth
+        layers = said.layers[begin : begin + self.num_layers]
         parts = [pool(layer, said.attention_mask, pooling) for layer in layers for pooling in self.poolings]
         if said.spans is not None:
             parts.append(compare_spans(layers[-1], said.spans))
@@ -112,8 +120,8 @@ def ask_for(
     """Return what a backbone says that readings are made of: of the batch as it is, and of pairs cut in two."""
     said = {}
     for cut in dict.fromkeys(reading.cut for reading in readings):
-        num_layers = max(reading.num_layers for reading in readings if reading.cut == cut)
-        said[cut] = ask(backbone, apart(tokens, cut), num_layers, spans)
+        depth = max(reading.depth for reading in readings if reading.cut == cut)
+        said[cut] = ask(backbone, apart(tokens, cut), depth, spans)
     return said
 
 

@@ -12,16 +12,23 @@ from headstart.hardware import torch_threads
 from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
+from headstart.search.decisions import read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
 from headstart.search.plan import gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
-from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
 
-FITS_FILE, PLAN_FILE, FIRST_MODEL = "fits.json", "plan.json", "first-model"
+FITS_FILE, FIRST_MODEL = "fits.json", "first-model"
+SHARE_TO_PLAN_AGAIN = 0.5
+"""With more of the time left after a race than this, what there was no time for is planned once more."""
+
+
+def plan_file(number: int) -> str:
+    """Return the name of the file of a search's plans, from 1."""
+    return f"plan-{number}.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +90,33 @@ class Search:
     def find(self) -> Best:
         """Return the best model that the time allows.
 
-        All that the clock decides is stored before the first trial, and a call that goes on reads it: the same plan
-        gives the same bits.
+        All that the clock decides is stored before the trials that follow from it, and a call that goes on reads it:
+        the same plans give the same bits. A race is planned again where it took much less time than it might have: the
+        machine was busy while it was measured.
         """
         clock = Clock(self.limit)
         fits = self._fits()
         if fits:
             self._train_first_model(fits[0])
-        plan = self._plan(fits, clock)
+        plan, number = self._plan(fits, clock, 1), 1
+        result = self._raced(plan)
+        while plan.left_out:
+            number += 1
+            wider = self._plan(fits, clock, number, before=plan)
+            if wider.num_trials <= plan.num_trials:
+                break
+            self.say("the race took less time than was thought, so there is one with more in it")
+            plan, result = wider, self._raced(wider)
         with torch_threads(plan.threads):
-            return self._raced(fits, plan)
+            return self._trained_to_the_end(fits, plan, result)
 
-    def _raced(self, fits: tuple[Fit, ...], plan: RacePlan) -> Best:
-        result = run_race(plan, self.trials, self.store, self.executor_for)
+    def _raced(self, plan: RacePlan) -> RaceResult:
+        for sentence in plan.sentences():
+            self.say(sentence)
+        with torch_threads(plan.threads):
+            return run_race(plan, self.trials, self.store, self.executor_for)
+
+    def _trained_to_the_end(self, fits: tuple[Fit, ...], plan: RacePlan, result: RaceResult) -> Best:
         has_rows = self.trials.has_scored_rows
         scored_run = self.trials.run(result.taken, Use.SCORE, self.trials.seed) if has_rows else None
         if scored_run is not None:
@@ -122,8 +143,8 @@ class Search:
             self.trials.cache.tokenizer(self.trials.asked.model.model)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
-            write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
-        return read_record(Fits, path).fits
+            write_decision(path, Fits(fits=choose_fit(self.trials, self._only_head)))
+        return read_decision(Fits, path).fits
 
     @property
     def _only_head(self) -> Spec | None:
@@ -159,16 +180,19 @@ class Search:
         """The folder of the first model."""
         return self.store.root / FIRST_MODEL
 
-    def _plan(self, fits: Sequence[Fit], clock: Clock) -> RacePlan:
-        path = self.store.root / PLAN_FILE
+    def _plan(self, fits: Sequence[Fit], clock: Clock, number: int, before: RacePlan | None = None) -> RacePlan:
+        """Return the plan of this number, from 1; after a race the plan `before` again, unless much time is left."""
+        path = self.store.root / plan_file(number)
         if not path.exists():
-            first = self._first_run(fits[0]) if fits else None
-            first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
-            write_record(path, plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit))
-        plan = read_record(RacePlan, path)
-        for sentence in plan.sentences():
-            self.say(sentence)
-        return plan
+            time_is_left = before is None or before.seconds - clock.spent > SHARE_TO_PLAN_AGAIN * before.seconds
+            write_decision(path, self._new_plan(fits, clock, before) if time_is_left else before)
+        return read_decision(RacePlan, path)
+
+    def _new_plan(self, fits: Sequence[Fit], clock: Clock, before: RacePlan | None) -> RacePlan:
+        first = self._first_run(fits[0]) if fits else None
+        first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
+        clock = clock if before is None else replace(clock, limit=before.seconds)
+        return plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit)
 
     def _candidates(self, fits: Sequence[Fit]) -> tuple[Candidate, ...]:
         task = self.trials.data.task

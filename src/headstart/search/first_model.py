@@ -9,16 +9,17 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.experiments.model_facts import model_facts
 from headstart.experiments.run_data import RunData
-from headstart.experiments.scoring import score
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
 from headstart.losses import LossConfig
+from headstart.models.loading import load_config
+from headstart.models.text_config import text_config
 from headstart.registry import Spec
 from headstart.search.candidates import MANY_CLASSES, NATIVE
 from headstart.search.trials import Candidate, Trials, Use
@@ -28,11 +29,15 @@ from headstart.training.fitted_head import counted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """A vector and a way to fit a head on it; `score` is the main metric on inner folds, None where not tried."""
+    """A vector and a way to fit a head on it.
+
+    Attributes:
+        loss: on inner folds, as `FittedHead.loss`; None where not tried, or rows are too few for folds.
+    """
 
     head: Spec
     method: str
-    score: float | None = None
+    loss: float | None = None
 
     @property
     def candidate(self) -> Candidate:
@@ -43,8 +48,9 @@ class Fit:
 def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     """Return vectors with ways to fit a head on them, the best on inner folds of the training rows first.
 
-    Ties stay in the order of `heads_to_try` and `methods_to_try`. Empty where no head can be fitted to this kind of
-    answer. A single one is not tried.
+    The lowest log loss is the best: with few rows it tells more than answers that are right or wrong. Ties stay in the
+    order of `heads_to_try` and `methods_to_try`. Empty where no head can be fitted to this kind of answer. A single one
+    is not tried.
 
     Args:
         trials: make the runs.
@@ -52,15 +58,21 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     """
     data = trials.data
     task, train = data.task, data.training
-    heads = [head for head in heads_to_try(task, asked) if _can_be_fitted(trials, head)]
+    heads = [head for head in heads_to_try(task, asked, _num_layers(trials)) if _can_be_fitted(trials, head)]
     fits = [Fit(head=head, method=method) for head in heads for method in methods_to_try(task)]
     if len(fits) < 2:
         return tuple(fits)
     # The rows of the last training hold the training rows first: the one pass over them serves for both.
     last = _run_data(trials, heads[0])
     vectors, loss = last.vectors(heads, "train"), last.run.experiment.training.loss
-    scored = [replace(fit, score=_inner_score(task, train, vectors[fit.head], fit.method, loss)) for fit in fits]
-    return tuple(sorted(scored, key=lambda fit: -math.inf if fit.score is None else fit.score, reverse=True))
+    tried = [replace(fit, loss=_inner_loss(task, train, vectors[fit.head], fit.method, loss)) for fit in fits]
+    return tuple(sorted(tried, key=lambda fit: math.inf if fit.loss is None else fit.loss))
+
+
+def _num_layers(trials: Trials) -> int:
+    """Return how many layers the model has; 1 where its configuration does not say."""
+    config = text_config(load_config(model_facts(trials.asked, trials.data.task).source))
+    return getattr(config, "num_hidden_layers", 1)
 
 
 def usual_fit(trials: Trials) -> Fit | None:
@@ -69,10 +81,13 @@ def usual_fit(trials: Trials) -> Fit | None:
     return fit if _can_be_fitted(trials, fit.head) else None
 
 
-def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
+def heads_to_try(task: Task, asked: Spec | None, num_layers: int) -> tuple[Spec, ...]:
     """Return heads that read different vectors, first what the checkpoint says.
 
-    With many classes it is this one alone: there a longer vector costs time and brings nothing.
+    With many classes it is this one alone: there a longer vector costs time and brings nothing. The middle layer knows
+    what the last ones of a sentence encoder were trained to forget, word order for one.
+
+    Source: Tenney et al. (ACL 2019), "BERT Rediscovers the Classical NLP Pipeline"; Liu et al. (NAACL 2019).
     """
     if asked is not None:
         return (asked,)
@@ -80,7 +95,9 @@ def heads_to_try(task: Task, asked: Spec | None) -> tuple[Spec, ...]:
         return (Spec("linear"),)
     joined = Spec("linear", (("layers", 4), ("pooling", "mean")))
     apart = Spec("linear", (("pair", "apart_unit"), ("pooling", "mean")))
-    return (Spec("linear"), joined, *([apart] if len(task.text_columns) == 2 else []))
+    middle = Spec("linear", (("pooling", "mean"), ("skip_last", num_layers // 2)))
+    heads = [Spec("linear"), joined, *([middle] if num_layers > 1 else [])]
+    return (*heads, *([apart] if len(task.text_columns) == 2 else []))
 
 
 def methods_to_try(task: Task) -> tuple[str, ...]:
@@ -106,16 +123,13 @@ def _run_data(trials: Trials, head: Spec) -> RunData:
     return RunData.of(trials.run(fit.candidate, Use.FINAL, trials.seed), trials.cache)
 
 
-def _inner_score(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> float | None:
-    """Return the main metric on the rows outside of the folds that chose the strength; None with too few for folds.
+def _inner_loss(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> float | None:
+    """Return the loss on the rows outside of the folds that chose the strength; None with too few for folds.
 
     `vectors` are those of the rows, and maybe of more behind them.
     """
-    held_out = fit_on(task, rows, vectors[: len(rows)], method, loss).held_out
-    if held_out is None:
-        return None
-    found = score(task, torch.from_numpy(held_out), rows.labels or (), rows.groups)
-    return found.scores[task.main_metric]
+    found = fit_on(task, rows, vectors[: len(rows)], method, loss).loss
+    return None if math.isnan(found) else found
 
 
 def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> FittedHead:

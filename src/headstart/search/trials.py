@@ -107,6 +107,11 @@ class RacePlan:
         return next(each for each in self.candidates if each.name == name)
 
     @property
+    def num_trials(self) -> int:
+        """How many runs the race has."""
+        return sum(rung.num_candidates * len(rung.folds) for rung in self.rungs)
+
+    @property
     def out_of_time(self) -> str:
         """Which candidates were left out, as a sentence; "" for none."""
         return f"no time for: {'; '.join(self.left_out)}" if self.left_out else ""

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from headstart.errors import DataFault
+from headstart.tables.arrow_bounds import arrow_batches, parquet_batches
+from headstart.tables.bounded_bytes import BoundError
 from headstart.tables.datasets_features import METADATA_KEY, Feature, features_of, wants_names
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.json_rows import flat
@@ -28,12 +30,13 @@ def scan_parquet(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[
     """Yield a Parquet file piece by piece."""
     first_row = 0
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=chunk_rows):
-                yield table_of(path, pa.Table.from_batches([batch]), options, first_row)
-                first_row += batch.num_rows
-            if first_row == 0:
-                yield Table(path=path, columns=dict.fromkeys(file.schema_arrow.names, ()))
+        for batch in parquet_batches(path, chunk_rows):
+            yield table_of(path, pa.Table.from_batches([batch]), options, first_row)
+            first_row += batch.num_rows
+        if first_row == 0:
+            yield Table(path=path, columns=dict.fromkeys(pyarrow.parquet.read_schema(path).names, ()))
+    except BoundError as error:
+        yield unreadable(path, str(error))
     except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Parquet: {error}")
 
@@ -42,14 +45,13 @@ def scan_arrow(path: Path, options: FileOptions, chunk_rows: int) -> Iterator[Ta
     """Yield an Arrow file or stream piece by piece, batch by batch as it was written."""
     first_row = 0
     try:
-        with pa.memory_map(str(path)) as source:
-            for batch in _batches(source):
-                # Without it the offsets of a damaged file lead anywhere in memory.
-                batch.validate(full=True)
-                for begin in range(0, batch.num_rows, chunk_rows):
-                    piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
-                    yield table_of(path, piece, options, first_row)
-                    first_row += piece.num_rows
+        for batch in arrow_batches(path):
+            for begin in range(0, batch.num_rows, chunk_rows):
+                piece = pa.Table.from_batches([batch.slice(begin, chunk_rows)])
+                yield table_of(path, piece, options, first_row)
+                first_row += piece.num_rows
+    except BoundError as error:
+        yield unreadable(path, str(error))
     except (pa.ArrowException, ValueError) as error:
         yield unreadable(path, f"cannot be read as Arrow: {error}")
 
@@ -158,14 +160,3 @@ def _num_pandas_categories(schema: pa.Schema, name: str) -> int | None:
         return next(int(each["metadata"]["num_categories"]) for each in described if each["name"] == name)
     except (ValueError, LookupError, TypeError, StopIteration):
         return None
-
-
-def _batches(source: pa.NativeFile) -> Iterator[pa.RecordBatch]:
-    try:
-        reader = pa.ipc.open_file(source)
-    except pa.ArrowInvalid:
-        source.seek(0)
-        yield from pa.ipc.open_stream(source)
-        return
-    for number in range(reader.num_record_batches):
-        yield reader.get_batch(number)

@@ -1,9 +1,11 @@
-"""The bytes of a text file, plain or gzipped, with bounds that no text needs and a bomb exceeds."""
+"""Bounds of a table in memory, which no table needs and a bomb exceeds, and the bytes of a text file held to them."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import os
+import select
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +18,38 @@ MOST_DOCUMENT_BYTES = 1 << 29
 """Of one line of JSON, which may be a whole document."""
 MOST_PACKED_RATIO, FREE_BYTES = 200, 1 << 28
 """Unpacked to packed bytes, looked at beyond so many unpacked ones: texts come to about 20."""
+VALUE_BYTES = 8
+"""What a value in memory counts at least, where a file says nothing of it but that it is there."""
+PIPE_SECONDS = 10
+"""How long the first byte of a pipe is waited for: one may lie in a folder, and nobody ever writes into it."""
 _BLOCK_BYTES = 1 << 18
 
 
 class BoundError(ValueError):
     """A file that asks for more memory than a table of its size can need."""
+
+
+def most_bytes(packed: int) -> int:
+    """Return the most bytes that a file of so many may unpack to."""
+    return max(FREE_BYTES, MOST_PACKED_RATIO * packed)
+
+
+def require_bytes(unpacked: int, packed: int, way_on: str) -> None:
+    """Refuse what unpacks to more than a table of its size can need.
+
+    Args:
+        unpacked: bytes that are about to be taken.
+        packed: bytes of the file.
+        way_on: a clause that says what to do where it is to be so.
+
+    Raises:
+        BoundError: with all three.
+    """
+    if unpacked > most_bytes(packed):
+        raise BoundError(
+            f"has {packed:,} bytes and unpacks to {unpacked:,} or more, of which {most_bytes(packed):,} are read "
+            f"({MOST_PACKED_RATIO} times its size, at least {FREE_BYTES >> 20} MiB); {way_on}"
+        )
 
 
 class _Bounded(io.RawIOBase):
@@ -54,15 +83,27 @@ def bounded_bytes(path: Path, most_line_bytes: int = MOST_LINE_BYTES) -> Iterato
     """Open a file, unpacked where its suffix says so; reading on raises a `BoundError` where a bound is exceeded.
 
     Raises:
-        OSError: if it cannot be opened, or is a device.
+        OSError: if it cannot be opened, is a device, or a pipe into which nobody writes.
     """
     status = path.stat()
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
         raise OSError(0, "it is no file")
-    with path.open("rb") as plain:
+    with _opened_pipe(path) if stat.S_ISFIFO(status.st_mode) else path.open("rb") as plain:
         if path.suffix.lower() == ".gz":
-            most_bytes = max(FREE_BYTES, MOST_PACKED_RATIO * status.st_size)
             with gzip.open(plain) as unpacked:
-                yield io.BufferedReader(_Bounded(unpacked, most_line_bytes, most_bytes), _BLOCK_BYTES)
+                bounded = _Bounded(unpacked, most_line_bytes, most_bytes(status.st_size))
+                yield io.BufferedReader(bounded, _BLOCK_BYTES)
         else:
             yield io.BufferedReader(_Bounded(plain, most_line_bytes, None), _BLOCK_BYTES)
+
+
+def _opened_pipe(path: Path) -> io.BufferedReader:
+    """Open a pipe once there is something in it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(1000 * PIPE_SECONDS):
+        os.close(descriptor)
+        raise OSError(0, f"it is a pipe into which nobody wrote for {PIPE_SECONDS} seconds; give a file")
+    os.set_blocking(descriptor, True)
+    return open(descriptor, "rb")

@@ -50,8 +50,14 @@ def saved_tables(folder: str, options: FileOptions) -> dict[str, Table]:
         UsageError: if it cannot be read, or has no training split.
     """
     import datasets
+    import pyarrow as pa
+
+    from headstart.tables.arrow_messages import require_unpacked
 
     with _said_for_people(folder, "  Write it again with datasets' save_to_disk, or to_parquet."):
+        for path in sorted(Path(folder).rglob("*.arrow")):
+            with pa.memory_map(str(path)) as source:
+                require_unpacked(source, f"it is {path}")
         found = datasets.load_from_disk(folder)
     return _tables(folder, found, options)
 
@@ -113,6 +119,7 @@ def _joined(folder: Path, split: str, files: Sequence[Path], options: FileOption
 def _tables(name: str, found: datasets.Dataset | datasets.DatasetDict, options: FileOptions) -> dict[str, Table]:
     import datasets
 
+    from headstart.tables.arrow_bounds import LaidOut
     from headstart.tables.arrow_tables import table_of
 
     splits: Mapping[str, datasets.Dataset] = {"train": found} if isinstance(found, datasets.Dataset) else found
@@ -122,6 +129,8 @@ def _tables(name: str, found: datasets.Dataset | datasets.DatasetDict, options: 
         rows = splits[called]
         arrow = rows.with_format("arrow")[:].replace_schema_metadata(rows.features.arrow_schema.metadata)
         path = Path(name) if rows is found else Path(name) / called
+        with _said_for_people(str(path), "  Where it is to be so, save it as CSV and give that file."):
+            LaidOut(arrow.nbytes).add(arrow)
         tables[split] = table_of(path, arrow, options)
     return tables | {"train": with_notes(tables["train"], notes)}
 

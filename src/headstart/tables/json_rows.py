@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from headstart.tables.bounded_bytes import VALUE_BYTES, BoundError, most_bytes
+
 SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a character: JSON can escape one alone, no encoding can write it."""
 HEADER_WORDS = ("text", "label", "labels", "sentence", "class", "category", "review", "comment", "sentiment", "intent")
@@ -87,9 +89,27 @@ def flat(columns: Mapping[str, Sequence[object]]) -> dict[str, Sequence[object]]
 
 
 def columns_of(rows: Sequence[JsonObject]) -> dict[str, tuple[object, ...]]:
-    """Return rows by column; where a row lacks one its value is None."""
+    """Return rows by column; where a row lacks one its value is None.
+
+    Raises:
+        BoundError: if hardly any row has what the others have.
+    """
     names = dict.fromkeys(name for row in rows for name in row)
+    require_filled(len(rows), len(names), sum(map(len, rows)))
     return {name: tuple(row.get(name) for row in rows) for name in names}
+
+
+def require_filled(num_rows: int, num_columns: int, num_filled: int) -> None:
+    """Refuse a table of which nearly all cells would be missing, before there are any.
+
+    Raises:
+        BoundError: with its size.
+    """
+    if VALUE_BYTES * num_rows * num_columns > most_bytes(VALUE_BYTES * num_filled):
+        raise BoundError(
+            f"has {num_columns:,} columns in {num_rows:,} rows, and only {num_filled:,} of these cells: are its keys "
+            "values? Give each row the same keys"
+        )
 
 
 def holds_half_a_character(row: object) -> bool:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.errors import DataFault
-from headstart.tables.bounded_bytes import MOST_DOCUMENT_BYTES
+from headstart.tables.bounded_bytes import MOST_DOCUMENT_BYTES, BoundError
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
-from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character
+from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character, require_filled
 from headstart.tables.json_shapes import find_rows
 from headstart.tables.table import Table, unreadable
 from headstart.tables.text_lines import TextLines, text_lines
@@ -148,6 +148,9 @@ class _Tables:
 
     def __init__(self, path: Path, reader: RowReader, *, as_written: bool) -> None:
         self.path, self._reader, self._as_written = path, reader, as_written
+        self._names: set[str] = set()
+        self._num_rows = self._num_filled = 0
+        self._is_over = False
 
     def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
@@ -157,7 +160,7 @@ class _Tables:
             faults = lines.pop_faults()
             if piece or faults:
                 yield self.table(Values.of_lines(piece), faults)
-            if len(piece) < chunk_rows:
+            if len(piece) < chunk_rows or self._is_over:
                 return
 
     def document(self, document: Value, faults: Sequence[DataFault], *, is_line: bool) -> Table:
@@ -184,12 +187,11 @@ class _Tables:
             rows, numbers = exported.rows, [numbers[place] for place in exported.places]
         if exported is not None and exported.problem:
             return unreadable(self.path, exported.problem)
-        columns: Mapping[str, Sequence[object]] = columns_of(rows)
-        if not self._as_written:
-            try:
-                columns = flat(columns)
-            except ValueError as error:
-                return unreadable(self.path, str(error))
+        try:
+            columns = self._columns(rows)
+        except ValueError as error:
+            self._is_over = isinstance(error, BoundError)
+            return unreadable(self.path, str(error))
         places = tuple(values.places[number] for number in numbers)
         said = (note, self._reader.note, exported.note if exported else "")
         return Table(
@@ -202,6 +204,21 @@ class _Tables:
             dropped=exported.dropped if exported else {},
             split_column=column,
         )
+
+    def _columns(self, rows: Sequence[JsonObject]) -> Mapping[str, Sequence[object]]:
+        """Return rows by column.
+
+        Raises:
+            ValueError: if two come to one name, or hardly any row so far has what the others have.
+        """
+        columns: Mapping[str, Sequence[object]] = columns_of(rows)
+        if not self._as_written:
+            columns = flat(columns)
+        self._names |= columns.keys()
+        self._num_rows += len(rows)
+        self._num_filled += sum(map(len, rows))
+        require_filled(self._num_rows, len(self._names), self._num_filled)
+        return columns
 
     def _objects(self, values: Values, wrong: list[DataFault]) -> tuple[Sequence[JsonObject], Sequence[int]]:
         """Return the rows as objects, and the numbers of the values that they come from."""

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import UsageError, shortened
+from headstart.tables.bounded_bytes import VALUE_BYTES, BoundError, most_bytes, require_bytes
 from headstart.tables.datasets_features import wants_names
 from headstart.tables.file_options import FileOptions
 from headstart.tables.table import Table, unreadable
 
 Code = float | int | str
+BLANKS = 8
+"""Blanks of a text that SPSS writes as one byte."""
+WAY_ON = "where it is to be so, save it as CSV and give that file"
 STATA_BEGIN, STATA_END = b"<stata_dta>", b"</stata_dta>"
 
 
@@ -52,7 +56,17 @@ def scan_statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> I
         return
     read = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
     try:
-        stored, about = read(str(path), user_missing=True, output_format="dict", encoding=options.encoding)
+        _, about = read(str(path), metadataonly=True, encoding=options.encoding)
+        most_rows = _most_rows(path, about)
+        # A file may say nothing of its rows, or too little.
+        stored, about = read(
+            str(path), user_missing=True, output_format="dict", encoding=options.encoding, row_limit=most_rows + 1
+        )
+        if any(len(values) > most_rows for values in stored.values()):
+            raise BoundError(f"unpacks to more than {most_rows:,} rows; {WAY_ON}")
+    except BoundError as error:
+        yield unreadable(path, str(error))
+        return
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, ValueError, OverflowError) as error:
         yield unreadable(path, f"cannot be read: {error}")
         return
@@ -70,6 +84,30 @@ def scan_statistics_file(path: Path, options: FileOptions, chunk_rows: int) -> I
             notes=_notes(variables) if begin == 0 else (),
             declared=declared,
         )
+
+
+def _most_rows(path: Path, about: Any) -> int:
+    """Return how many rows of such columns are read.
+
+    Raises:
+        BoundError: if the file declares more.
+    """
+    size = path.stat().st_size
+    widths = [max(VALUE_BYTES, width) for width in about.variable_storage_width.values()]
+    width = max(1, sum(widths))
+    if path.suffix.lower() == ".dta":
+        # It packs nothing. Widths of texts count an end that is not stored; of long texts, 0, each row has the place.
+        kinds = about.readstat_variable_types
+        stored = sum(
+            (width or VALUE_BYTES + 1) - (kinds[name] == "string")
+            for name, width in about.variable_storage_width.items()
+        )
+        if int(about.number_rows or 0) * stored > size:
+            raise BoundError(f"is cut off: its {about.number_rows:,} rows have {stored:,} bytes each, it has {size:,}")
+        return int(about.number_rows or 0)
+    # SPSS packs eight blanks into one byte before it packs anything else, and widths are those of the longest text.
+    require_bytes(int(about.number_rows or 0) * width // BLANKS, size, WAY_ON)
+    return BLANKS * most_bytes(size) // width
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from headstart.errors import shortened
 from headstart.option import options_of
+from headstart.tables.bounded_bytes import BoundError, bounded_bytes
 from headstart.tables.file_options import AS_GUESSED, LABELLED, READING, FileOptions
 from headstart.tables.paths import HUB_PREFIX
 from headstart.tables.reading import scan_table
@@ -90,11 +90,11 @@ def is_utf_8(path: Path) -> bool:
     """Return whether a file that can be read, packed or not, holds UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        with bounded_bytes(path) as file:
             while block := file.read(BLOCK_BYTES):
                 decoder.decode(block)
             decoder.decode(b"", final=True)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+    except (OSError, EOFError, zlib.error, BoundError, UnicodeDecodeError):
         return False
     return True
 

@@ -14,14 +14,17 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from headstart.adapters.adapter import UpdateHooks
+from headstart.atomic_files import remove, write_json
 from headstart.errors import CheckpointError, InvariantError
+from headstart.safe_files import read_json
 from headstart.seeding import derive_seed, seed_torch
-from headstart.store.layout import read_json, remove, write_json
 from headstart.store.metrics_log import MetricsLog
 from headstart.training.regularisers.regulariser import RegularisedStage
 from headstart.training.stage_length import StageLength
 
 CHECKPOINT_FILE = "checkpoint.json"
+TIMES_THEIR_COST = 50
+"""After a checkpoint: for how many times as long as it took the next one can wait."""
 _CHECKPOINT_NAME = re.compile(r"checkpoint-\d+")
 
 
@@ -132,19 +135,24 @@ class LogMetrics(TrainerCallback):
 
 
 class TimedCheckpoints(TrainerCallback):
-    """Save a checkpoint whenever `seconds` have passed, record its hashes, and keep only the newest.
+    """Save a checkpoint whenever it is time, record its hashes, and keep only the newest.
+
+    At most `seconds` lie between two. Less do where they are written quickly, so that a killed run loses little: they
+    may take a fiftieth of the time. The first, after a tenth of `seconds`, shows how long one takes.
 
     Trainer's optimiser and random-state files are the one pickle format here. They are read back only when their
     SHA-256 is the one recorded in `checkpoint.json`, written last: a half-written or foreign checkpoint is ignored.
     """
 
     def __init__(self, folder: Path, seconds: float) -> None:
-        self._folder, self._seconds = folder, seconds
-        self._last = time.monotonic()
+        self._folder, self._most = folder, seconds
+        self._pause = seconds / 10
+        self._began = self._last = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time, but not at the end, where the stage itself is stored."""
-        due = time.monotonic() - self._last >= self._seconds
+        self._began = time.monotonic()
+        due = self._began - self._last >= self._pause
         if due and state.global_step < state.max_steps and not control.should_training_stop:
             control.should_save = True
 
@@ -156,6 +164,7 @@ class TimedCheckpoints(TrainerCallback):
             if other != checkpoint:
                 remove(other)
         self._last = time.monotonic()
+        self._pause = min(self._most, TIMES_THEIR_COST * (self._last - self._began))
 
 
 def trusted_checkpoint(folder: Path) -> Path | None:

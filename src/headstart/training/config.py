@@ -87,7 +87,7 @@ class RunOptions:
     """What a run may do differently without a different result.
 
     Attributes:
-        checkpoint_seconds: time between two checkpoints inside a stage; a killed run redoes at most this much.
+        checkpoint_seconds: the most time between two checkpoints inside a stage; a killed run redoes at most this much.
         keep_backbone: store the final backbone, so that the model can be exported without running again.
         diagnostics: measure what stages do to features, weights and probabilities.
         evaluates_each_stage: score the end of every stage, and not of the last one alone; diagnostics always do.

@@ -10,6 +10,7 @@ from pathlib import Path
 from headstart.adapters.adapter import Adapter, AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.errors import InvariantError
+from headstart.models.layers import layer_of
 from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
@@ -97,10 +98,13 @@ def _check_start(inputs: StageInputs) -> None:
 def _without_gradient(inputs: StageInputs, trainables: Trainables, adapter: Adapter | None) -> frozenset[str]:
     """Return the trainable parameters that need not ever get a gradient.
 
-    The architecture and the adapter say what. What is added to the one logit of every choice cancels in the softmax.
+    The architecture and the adapter say what. An adapter of a layer that the head does not read gets none. What is
+    added to the one logit of every choice cancels in the softmax.
     """
     names = _matching(trainables.names, NEVER_A_GRADIENT)
     names |= _matching(trainables.adapter, adapter.without_gradient if adapter else None)
+    unread = {path for name in inputs.classifier.unread if (path := layer_of(name)) is not None}
+    names |= {name for name in trainables.adapter if any(f"{path}." in name for path in unread)}
     if inputs.objective is not None and inputs.objective.kind.shift_cancels:
         tensors = trainables.tensors()
         names |= {name for name in trainables.head if tensors[name].shape == (1,)}

@@ -91,7 +91,9 @@ def declare(stage: Stage, classifier: Classifier, attached: AttachedAdapter | No
     parameters = [name for name, _ in model.named_parameters()]
     head = frozenset(attached.head_names if attached else classifier.head_names) & set(parameters)
     adapter = frozenset(attached.adapter_names) if attached else frozenset()
-    backbone = stage.trainable.free([name for name in parameters if name not in head | adapter])
+    own = [name for name in parameters if name not in head | adapter]
+    unread = classifier.unread
+    backbone = stage.trainable.free([name for name in own if name not in unread])
     trained_head = head if stage.trains_head else frozenset[str]()
     trainables = Trainables(model=model, head=trained_head, adapter=adapter, backbone=backbone)
     set_trainable(model, trainables.names)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy
 
+from headstart.atomic_files import output_path
 from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import AnsweredRows, FitFacts
 from headstart.reports.fit.words import written_label
 from headstart.spreadsheet_cells import written_rows
 from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbers, wrong_sets
-from headstart.store.layout import output_path
 
 LEAST_ROWS = 10
 """With fewer training rows no label is called wrong."""
