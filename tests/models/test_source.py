@@ -13,7 +13,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from headstart.errors import UsageError
+from headstart.errors import DamageError, UsageError
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
 
@@ -127,3 +127,14 @@ def test_what_the_hub_cannot_give_is_said_in_words(
     monkeypatch.setattr("huggingface_hub.snapshot_download", _Hub(answer))
     with pytest.raises(UsageError, match=message):
         resolve_model("someone/bert", revision="v9")
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "nowhere"])
+def test_what_is_no_file_is_named_and_never_opened(
+    target: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
+    (folder / "tokenizer_config.json").unlink()
+    (folder / "tokenizer_config.json").symlink_to(target)
+    with pytest.raises(DamageError, match=r"tokenizer_config\.json is damaged"):
+        resolve_model(str(folder))

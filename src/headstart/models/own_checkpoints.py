@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from transformers import PretrainedConfig
+from transformers.utils import CONFIG_NAME
 
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
+from headstart.safe_files import read_json
 
 
 def own_config(source: ModelSource) -> HeadstartConfig | None:
-    """Return the configuration of a checkpoint with one of our heads; None for any other."""
-    values, _ = PretrainedConfig.get_config_dict(source.path, local_files_only=True)
+    """Return the configuration of a checkpoint with one of our heads; None for any other.
+
+    Raises:
+        DamageError: if the file is no JSON object.
+    """
+    values = read_json(source.path / CONFIG_NAME)
     return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
 
 

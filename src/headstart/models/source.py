@@ -13,6 +13,7 @@ from headstart.errors import UsageError, unknown_name
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
+from headstart.safe_files import require_file
 
 HUB_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken"),
@@ -72,12 +73,16 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _from_folder(name: str, folder: Path) -> ModelSource:
     require_model(name, folder)
-    stamps = tuple(
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+    files = [
+        path
         for path in sorted(folder.iterdir())
         if path.suffix in (".safetensors", ".json", ".txt", ".model")
         and path.name not in ("run.json", "head.json", MANIFEST_FILE)
-    )
+        and not path.is_dir()
+    ]
+    for path in files:
+        require_file(path)
+    stamps = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
     return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps))
 
 
