@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy
 
+from headstart.atomic_files import atomic_path
 from headstart.stats.coverage import TABLE_FILE, Method, Shape
 from headstart.stats.limits import Values, bca_limits, percentile_limits, t_limits
-from headstart.store.layout import atomic_path
 
 NUMBERS_OF_VALUES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30)
 PRINTED_NUMBERS = (3, 5, 10, 20)

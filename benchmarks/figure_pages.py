@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.atomic_files import write_text
 from headstart.reports.figures.drawing import DataTable, Figure, swatch
 from headstart.reports.html import environment
-from headstart.store.layout import write_text
 
 TEMPLATE = """\
 {% import "figures.html.j2" as figures %}

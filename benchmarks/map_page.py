@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.figure_pages import Section, as_markdown, write_figure_page
+from headstart.atomic_files import write_json, write_text
 from headstart.comparison.comparison_table import ComparisonRow
 from headstart.comparison.formats import MINUS, points
 from headstart.comparison.report import read_report
@@ -16,7 +17,6 @@ from headstart.reports.figures.figure_files import standalone_svg
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, around, draw_y_ticks, draw_y_title
 from headstart.stats.comparisons import PairedDifference, compare_paired
 from headstart.store.json_records import dump
-from headstart.store.layout import write_json, write_text
 
 TITLE = "When does a head start help?"
 READING = (

@@ -30,7 +30,8 @@ import torch
 import transformers
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.model_folder import ModelInfo, save_model_folder
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.model_info import ModelInfo
 from headstart.cli.session import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.hardware import computes_bf16

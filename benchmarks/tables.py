@@ -40,12 +40,12 @@ from typing import Any
 
 from benchmarks.rivals import RIVALS, read
 from benchmarks.tables_page import Result, write_tables
+from headstart.atomic_files import output_path, write_json
 from headstart.data.examples import Split, TaskData
 from headstart.data.few_rows import with_rows_per_class
 from headstart.data.loading import load_task
 from headstart.data.user_rows import load_file
 from headstart.models.source import resolve_model
-from headstart.store.layout import output_path, write_json
 from headstart.tables.file_options import FileOptions
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.figure_pages import Section, as_markdown, write_figure_page
+from headstart.atomic_files import write_text
 from headstart.comparison.formats import MINUS
 from headstart.reports.figures.drawing import DataTable, Element, Figure, Series, group, line, marker, text
 from headstart.reports.figures.figure_files import standalone_svg
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, around, draw_y_ticks, draw_y_title
 from headstart.stats.comparisons import compare_paired
-from headstart.store.layout import write_text
 
 TITLE = "The best model of a small table: accuracy against time"
 AUTO, SETFIT = "auto-3m", "setfit"

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy
 from scipy import special
 
+from headstart.atomic_files import atomic_path
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT, SIGNIFICANCE_LEVEL
 from headstart.stats.limits import Values
 from headstart.stats.power import (
@@ -35,7 +36,6 @@ from headstart.stats.power import (
     num_patterns,
     smallest_effect,
 )
-from headstart.store.layout import atomic_path
 
 STEP = 1.25
 """Between the numbers of sign patterns that are simulated."""

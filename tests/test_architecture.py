@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("process_state", "temporary"),
     ("machine",),
+    ("atomic_files", "safe_files"),
     (
         "registry",
         "seeding",
@@ -31,7 +32,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "hardware",
         "cache",
         "manifest",
-        "safe_files",
         "stored_names",
         "spreadsheet_cells",
     ),
@@ -66,6 +66,7 @@ NO_TORCH_PARTS = (
         "metrics",
         "cache",
         "manifest",
+        "atomic_files",
         "machine",
         "temporary",
         "safe_files",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.errors import UsageError
 from headstart.estimators.estimators import HeadstartClassifier, HeadstartRegressor
 from headstart.estimators.rows import Place, rows_of_task

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import xxhash
 
-from headstart.errors import DamageError
-from headstart.machine import writing
-from headstart.temporary import remove_quietly, temporary_path
+from headstart.atomic_files import remove, write_text
+from headstart.errors import CheckpointError, DamageError
+from headstart.safe_files import descriptor_of, read_json_value
 
 MANIFEST_FILE = "checksums.json"
 KIND = "headstart manifest"
 SCHEMA_VERSION = 1
-MOST_BYTES = 1 << 26
-"""Of a manifest: more than a hundred thousand files."""
 COPY_AGAIN = (
     "  Copy the folder anew from where it is whole, or write it again with `headstart fit` or `headstart export`.\n"
     "  If the change is yours, call `headstart verify` with `renew`: it takes the folder as it is."
 )
 """What to do about a damaged model folder."""
-_BLOCK_BYTES = 1 << 20
+CHANGED, NOT_THERE_BEFORE = "its bytes changed", "it was not there when the folder was finished"
+_BLOCK_BYTES = 1 << 18
 
 Listener = Callable[[int], None]
 """Is told how many bytes were checked since the last call."""
@@ -44,15 +42,11 @@ def file_checksum(path: Path, listener: Listener | None = None) -> str:
     Raises:
         OSError: if the file cannot be read.
     """
-    whole = xxhash.xxh3_128()
-    with path.open("rb", buffering=0) as file:
-        # A store has many files of a few kilobytes, for which a whole block takes longer to make than to read.
-        block = memoryview(bytearray(max(1, min(_BLOCK_BYTES, os.fstat(file.fileno()).st_size))))
-        while num_bytes := file.readinto(block):
-            whole.update(block[:num_bytes])
-            if listener is not None:
-                listener(num_bytes)
-    return whole.hexdigest()
+    descriptor = descriptor_of(path)
+    try:
+        return _checksum(descriptor, listener)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +80,29 @@ class FileMark:
     def damage(self, path: Path, listener: Listener | None = None) -> str:
         """Return what is wrong with a file that should have this mark; "" where nothing is."""
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                return "it is no file any more"
-            if status.st_size != self.size:
-                return f"{status.st_size} bytes instead of {self.size}"
-            return "" if file_checksum(path, listener) == self.checksum else "its bytes changed"
+            descriptor = descriptor_of(path)
+            try:
+                return self._damage(descriptor, listener)
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return "it is missing"
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
+
+    def _damage(self, descriptor: int, listener: Listener | None) -> str:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return "it is no file any more"
+        if status.st_size != self.size:
+            return f"{status.st_size} bytes instead of {self.size}"
+        return "" if _checksum(descriptor, listener) == self.checksum else CHANGED
+
+    def damage_of(self, content: bytes) -> str:
+        """Return what is wrong with the content of a file that should have this mark; "" where nothing is."""
+        if len(content) != self.size:
+            return f"{len(content)} bytes instead of {self.size}"
+        return "" if bytes_checksum(content) == self.checksum else CHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,12 @@ class Manifest:
         """Of all files."""
         return sum(mark.size for mark in self.files.values())
 
+    @property
+    def checksum(self) -> str:
+        """Of its own content, so that a changed bit in it is not taken for a file's."""
+        lines = (f"{name}\n{mark.size}\n{mark.checksum}\n" for name, mark in sorted(self.files.items()))
+        return bytes_checksum("".join(lines).encode())
+
     def damages(
         self, folder: Path, names: Collection[str] | None = None, listener: Listener | None = None
     ) -> Iterator[Damage]:
@@ -123,9 +136,14 @@ class Manifest:
         """
         for name in self.files if names is None else names:
             mark, path = self.files.get(name), folder / name
-            what = mark.damage(path, listener) if mark else "it was not there when the folder was finished"
+            what = mark.damage(path, listener) if mark else NOT_THERE_BEFORE
             if what and (mark or os.path.lexists(path)):
                 yield Damage(path, what)
+
+    def damage_of(self, name: str, content: bytes) -> str:
+        """Return what is wrong with the content of a file of the folder; "" where nothing is."""
+        mark = self.files.get(name)
+        return mark.damage_of(content) if mark else NOT_THERE_BEFORE
 
     def present(self, folder: Path) -> Manifest:
         """Return it without the files that the folder does not have."""
@@ -134,21 +152,11 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write it into the folder, whole or not at all."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
-        values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self._checksum(), "files": files}
-        folder.mkdir(parents=True, exist_ok=True)
+        values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self.checksum, "files": files}
         path = folder / MANIFEST_FILE
-        temporary = temporary_path(path)
-        with writing(path):
-            try:
-                with temporary.open("wb") as file:
-                    file.write((json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                os.replace(temporary, path)
-            finally:
-                remove_quietly(temporary)
+        if path.is_dir():
+            remove(path)
+        write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -158,29 +166,26 @@ class Manifest:
             DamageError: if the manifest itself is damaged.
         """
         path = folder / MANIFEST_FILE
-        if not os.path.lexists(path):
-            return None
         try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-                raise DamageError(path, "it should be a small file")
-            return cls._from_json(json.loads(path.read_bytes().decode()))
-        except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise DamageError(path, str(error) or "it is not what headstart writes") from error
+            return cls._from_json(read_json_value(path))
+        except FileNotFoundError as error:
+            if path.is_symlink():
+                raise DamageError(path, "it is a link to nothing") from error
+            return None
+        except DamageError:
+            raise
+        except (CheckpointError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            what = str(error).removeprefix(f"{path} ")
+            raise DamageError(path, what or "it is not what headstart writes") from error
 
     @classmethod
     def _from_json(cls, values: Any) -> Manifest:
         if values["kind"] != KIND or values["schema_version"] > SCHEMA_VERSION:
             raise ValueError("it is not a manifest that this headstart reads")
         found = cls({_inside(name): FileMark(int(size), str(mark)) for name, (size, mark) in values["files"].items()})
-        if found._checksum() != values["checksum"]:
+        if found.checksum != values["checksum"]:
             raise ValueError("its own checksum differs")
         return found
-
-    def _checksum(self) -> str:
-        """Return the checksum of the manifest's own content, so that a changed bit in it is not taken for a file's."""
-        lines = (f"{name}\n{mark.size}\n{mark.checksum}\n" for name, mark in sorted(self.files.items()))
-        return bytes_checksum("".join(lines).encode())
 
 
 def write_manifest(folder: Path) -> None:
@@ -235,13 +240,22 @@ def file_names(folder: Path) -> Iterator[str]:
                 yield inside
 
 
+def _checksum(descriptor: int, listener: Listener | None) -> str:
+    whole = xxhash.xxh3_128()
+    while block := os.read(descriptor, _BLOCK_BYTES):
+        whole.update(block)
+        if listener is not None:
+            listener(len(block))
+    return whole.hexdigest()
+
+
 def _inside(name: str) -> str:
     """Return a name that stays in its folder.
 
     Raises:
         ValueError: if it leads out.
     """
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name:
+    parts = name.split("/")
+    if not all(parts) or ".." in parts or "\0" in name or "\\" in name:
         raise ValueError(f"it names {name!r}, which is not in its folder")
     return name

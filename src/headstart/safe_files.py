@@ -18,6 +18,9 @@ from headstart.errors import CheckpointError, DamageError
 
 MOST_BYTES = 1 << 26
 """Of a small file, by default: 64 MiB, more than any vocabulary or record that we know."""
+_BLOCK_BYTES = 1 << 16
+_WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Otherwise opening a pipe waits until somebody writes into it."""
 _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors that say nothing about the file: they pass on as they are."""
 
@@ -38,24 +41,27 @@ def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None 
     if inside is not None:
         require_inside(path, inside)
     try:
-        # Without O_NONBLOCK opening a pipe waits until somebody writes into it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = descriptor_of(path)
         try:
-            _require_small_file(path, os.fstat(descriptor), most_bytes)
-        except DamageError:
+            content = _content(descriptor, path, most_bytes)
+        finally:
             os.close(descriptor)
-            raise
-        with open(descriptor, "rb") as file:
-            content = file.read(most_bytes + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
         if error.errno in _OF_THE_MACHINE:
             raise
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(content) > most_bytes:
-        raise DamageError(path, f"it grows while it is read; at most {most_bytes:,} bytes are read")
     return content
+
+
+def descriptor_of(path: Path) -> int:
+    """Open whatever is at a path for reading, without waiting; return its descriptor, which the caller closes.
+
+    Raises:
+        OSError: if it cannot be opened.
+    """
+    return os.open(path, _WITHOUT_WAITING)
 
 
 def read_text(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> str:
@@ -97,6 +103,29 @@ def json_value(content: bytes, path: Path) -> Any:
         raise DamageError(path, str(error)) from error
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamageError: if it is no small regular file, or holds no JSON object.
+        CheckpointError: if it cannot be read.
+    """
+    return json_object(read_bytes(path), path)
+
+
+def json_object(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the JSON object that is a file's content.
+
+    Raises:
+        DamageError: if it is none.
+    """
+    values = json_value(content, path)
+    if not isinstance(values, dict):
+        raise DamageError(path, "it should hold a JSON object")
+    return values
+
+
 def require_inside(path: Path, folder: Path) -> None:
     """Refuse a path that leads out of a folder by a link or by its name.
 
@@ -125,11 +154,18 @@ def refuse_links(folder: Path, root: Path) -> None:
             raise DamageError(path, "it is a link, through which nothing is written", remedy=remedy)
 
 
-def _require_small_file(path: Path, status: os.stat_result, most_bytes: int) -> None:
+def _content(descriptor: int, path: Path, most_bytes: int) -> bytes:
+    status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise DamageError(path, f"it should be a file, and is {_kind(status.st_mode)}")
     if status.st_size > most_bytes:
         raise DamageError(path, f"it has {status.st_size:,} bytes; at most {most_bytes:,} are read")
+    content = b""
+    while block := os.read(descriptor, max(status.st_size - len(content), _BLOCK_BYTES)):
+        content += block
+        if len(content) > most_bytes:
+            raise DamageError(path, f"it grows while it is read; at most {most_bytes:,} bytes are read")
+    return content
 
 
 def _kind(mode: int) -> str:

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from transformers import pipeline
 
 import headstart as hs
-from headstart.artifacts.model_folder import CARD_FILE
+from headstart.artifacts.folder_checks import CARD_FILE
 from headstart.store.json_records import read_record
 from headstart.store.record import RunRecord
 from tests.support.runs import tiny_rows

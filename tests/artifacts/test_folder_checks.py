@@ -10,15 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from headstart.artifacts.model_folder import (
-    CARD_FILE,
-    INFO_FILE,
-    RUN_FILE,
-    load_model_folder,
-    read_info,
-    save_model_folder,
-)
+from headstart.artifacts.folder_checks import CARD_FILE, INFO_FILE, RUN_FILE
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.model_info import read_info
 from headstart.artifacts.new_folder import new_folder
+from headstart.artifacts.saved_model import load_model_folder
 from headstart.errors import DamageError
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, check_manifest

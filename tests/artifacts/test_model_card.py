@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 
 from headstart.artifacts.card_facts import CardFacts, CardScore
 from headstart.artifacts.model_card import model_card
-from headstart.artifacts.model_folder import ModelInfo
+from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.temperature import NO_ROWS, Temperature
 from headstart.models.published import Published
 from headstart.registry import Spec

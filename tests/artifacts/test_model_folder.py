@@ -11,15 +11,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerBase, pipeline
 
-from headstart.artifacts.model_folder import (
-    INFO_FILE,
-    RUN_FILE,
-    ModelInfo,
-    load_adapter_base,
-    load_model_folder,
-    read_info,
-    save_model_folder,
-)
+from headstart.artifacts.folder_checks import INFO_FILE, RUN_FILE
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.model_info import ModelInfo, read_info
+from headstart.artifacts.saved_model import load_adapter_base, load_model_folder
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import write_manifest
 from headstart.store.json_records import read_record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headstart.store import layout
+from headstart import atomic_files
 from tests.cli.conftest import Cli
 from tests.support.stores import make_record, write_store
 
@@ -29,7 +29,7 @@ def test_a_report_that_cannot_be_written(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str, out: str
 ) -> None:
     write_store(tmp_path / "runs", [make_record()])
-    monkeypatch.setattr(layout.os, "fsync", _fails(number))
+    monkeypatch.setattr(atomic_files.os, "fsync", _fails(number))
     code, _, err = cli("report", "runs", "--out", out)
     assert code == 1
     assert f"headstart: cannot write {out}: " in err

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from headstart.api import load
+from headstart.artifacts.folder_checks import RUN_FILE
 from headstart.artifacts.head_file import read_head
-from headstart.artifacts.model_folder import RUN_FILE
 from headstart.store.declared import DeclaredLooks, read_looks
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore

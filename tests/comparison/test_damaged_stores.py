@@ -28,6 +28,7 @@ from headstart.reports.values import as_csv, as_json
 from headstart.stats.comparisons import Verdict
 from headstart.store.damage import MOST_NAMED
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, with_declared
+from headstart.store.experiments import write_experiment
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
@@ -60,9 +61,10 @@ def store(tmp_path: Path) -> LocalStore:
     made = LocalStore(tmp_path / "runs")
     for label, gain in (("finetune", 0.0), ("eh_ft(lora)", 0.05), ("lp_ft", 0.02)):
         for record in runs_of(label, gain):
-            made.write_experiment(
+            write_experiment(
+                made,
                 record.experiment_digest,
-                StoredExperiment.of(experiment_of(label), TaskSource(name="demo")),
+                StoredExperiment(experiment=experiment_of(label), source=TaskSource(name="demo")),
             )
             made.finish(record)
     return made

@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from headstart.artifacts.model_folder import load_model_folder
+from headstart.artifacts.saved_model import load_model_folder
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import constant_scores_of

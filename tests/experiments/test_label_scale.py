@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 import torch
 
-from headstart.artifacts.model_folder import load_model_folder
+from headstart.artifacts.saved_model import load_model_folder
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.label_scale import scale_of

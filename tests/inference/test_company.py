@@ -10,7 +10,8 @@ import torch
 from transformers import pipeline
 
 import headstart.auto  # noqa: F401 - so that transformers' pipelines know our heads
-from headstart.artifacts.model_folder import SavedModel, save_model_folder
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model

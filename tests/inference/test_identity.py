@@ -9,6 +9,7 @@ import pytest
 
 from headstart.errors import DataError
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
+from headstart.manifest import write_manifest
 
 
 def test_the_digest_is_of_the_bytes_alone(tmp_path: Path) -> None:
@@ -31,6 +32,20 @@ def test_a_folder_is_its_names_and_bytes(tmp_path: Path) -> None:
 
     assert digest(a="1", b="2") == digest(b="2", a="1")
     assert len({digest(a="1", b="2"), digest(a="2", b="1"), digest(a="12", b=""), digest(a="1"), digest(c="1")}) == 5
+
+
+def test_a_finished_folder_is_its_checksums(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("1")
+    unfinished = folder_digest(tmp_path)
+    write_manifest(tmp_path)
+    assert folder_digest(tmp_path) == unfinished
+    (tmp_path / "model.safetensors").write_text("2")
+    assert folder_digest(tmp_path) == unfinished, "whoever reads it is told that it is damaged"
+    write_manifest(tmp_path)
+    assert folder_digest(tmp_path) != unfinished
+    finished = folder_digest(tmp_path)
+    (tmp_path / "added_tokens.json").write_text("{}")
+    assert folder_digest(tmp_path) != finished
 
 
 @pytest.mark.parametrize("change", ["longer", "rewritten", "gone"])

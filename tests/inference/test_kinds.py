@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from headstart.artifacts.model_folder import SavedModel, save_model_folder
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Span, Split
 from headstart.errors import CheckpointError
 from headstart.inference.evaluate import evaluate

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.errors import UsageError
 from headstart.inference import precision as precision_module

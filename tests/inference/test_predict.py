@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.artifacts.model_folder import SavedModel, save_model_folder
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.inference.evaluate import evaluate
 from headstart.inference.predict import predict

@@ -10,7 +10,9 @@ import torch
 
 from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
-from headstart.artifacts.model_folder import INFO_FILE, load_model_folder, save_adapter_folder
+from headstart.artifacts.folder_checks import INFO_FILE
+from headstart.artifacts.model_folder import save_adapter_folder
+from headstart.artifacts.saved_model import load_model_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import write_manifest

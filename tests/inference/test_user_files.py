@@ -14,7 +14,9 @@ import pyarrow.parquet
 import pytest
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.model_folder import INFO_FILE, FolderInfo, read_info, save_model_folder
+from headstart.artifacts.folder_checks import INFO_FILE
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.model_info import FolderInfo, read_info
 from headstart.data.examples import Split
 from headstart.errors import DataError, UsageError
 from headstart.inference import precision as precision_module

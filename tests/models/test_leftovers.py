@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from headstart.artifacts.model_folder import load_model_folder, save_model_folder
+from headstart.artifacts.model_folder import save_model_folder
+from headstart.artifacts.saved_model import load_model_folder
 from headstart.inspection.doctor import inspect_model
 from headstart.models.loading import checkpoint_notes, load_classifier, load_tokenizer
 from headstart.models.source import resolve_model

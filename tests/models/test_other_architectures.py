@@ -14,7 +14,7 @@ import transformers
 from headstart.adapters.bitfit import BitFit, bitfit_names
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.lora import Lora
-from headstart.artifacts.model_folder import load_folder_tokenizer
+from headstart.artifacts.saved_model import load_folder_tokenizer
 from headstart.errors import CheckpointError, UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.artifacts.folder_checks import CARD_FILE
+from headstart.artifacts.model_info import read_info
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference import precision
@@ -19,10 +20,11 @@ from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
+from headstart.search.decisions import write_decision
 from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
-from headstart.store.json_records import read_record, write_record
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
@@ -44,7 +46,7 @@ def table(tmp_path: Path) -> TaskSource:
 
 def with_plan(search: Search, plan: RacePlan = PLAN) -> Search:
     search.store.mark()
-    write_record(search.store.root / plan_file(1), plan)
+    write_decision(search.store.root / plan_file(1), plan)
     return search
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, HeadstartError, NewerError
+from headstart.safe_files import read_json
 from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
 from headstart.store.json_records import dump, load, read_record, write_record
-from headstart.store.layout import read_json, write_json
 from headstart.store.privacy import RunPrivacy
 from headstart.store.record import OtherResult, RunRecord
 from headstart.store.schema import SCHEMA_VERSION

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import write_manifest
-from headstart.store.layout import read_json, write_json
+from headstart.safe_files import read_json
 from headstart.store.local import LocalStore
-from headstart.store.record import RunRecord, RunStatus
+from headstart.store.record import RunStatus
 from headstart.store.schema import SCHEMA_VERSION
 from headstart.temporary import PREFIX
 from tests.support.paths import REPOSITORY
@@ -90,17 +91,6 @@ class TestRecords:
             assert [record.seed for record in store.records()] == [0]
         assert str(path) in caplog.text
         assert not store.is_finished("abc", 1)
-
-
-class TestExperiments:
-    def test_an_experiment_is_written_once(self, store: LocalStore) -> None:
-        store.write_experiment("abc", run_record(seed=1))
-        store.write_experiment("abc", run_record(seed=2))
-        assert store.read_experiment(RunRecord, "abc") == run_record(seed=1)
-
-    def test_an_unknown_one_is_a_mistake(self, store: LocalStore) -> None:
-        with pytest.raises(UsageError, match="no experiment 'abc'"):
-            store.read_experiment(RunRecord, "abc")
 
 
 class TestOpening:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, DamageError
 from headstart.experiments.experiment import Experiment, StoredExperiment, TaskSource
 from headstart.registry import Spec
 from headstart.store.json_records import dump, load, read_record
-from headstart.store.layout import write_json
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy
@@ -122,3 +122,8 @@ def test_a_record_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     with pytest.raises(CheckpointError, match="a pipe"):
         read_record(RunRecord, tmp_path / "run.json")
+
+
+def test_a_field_that_is_read_no_more_keeps_no_experiment_from_being_read(tmp_path: Path) -> None:
+    write_json(tmp_path / "experiment.json", dump(stored_experiment()) | {"source_checksum": "0" * 32})
+    assert read_record(StoredExperiment, tmp_path / "experiment.json") == stored_experiment()

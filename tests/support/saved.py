@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from headstart.artifacts.model_folder import ModelInfo
+from headstart.artifacts.model_info import ModelInfo
 from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize

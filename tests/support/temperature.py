@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.losses import Scale
 from headstart.models.output_units import to_raw_units
 

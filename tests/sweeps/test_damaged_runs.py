@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from headstart.atomic_files import remove
 from headstart.errors import DamageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.stage_run import StageRun
 from headstart.manifest import FileMark, Manifest
-from headstart.store.layout import remove
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps.executor import Event, SweepEvent

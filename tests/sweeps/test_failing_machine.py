@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart import atomic_files
 from headstart.errors import MachineError
 from headstart.experiments.experiment import Run
-from headstart.store import layout
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps import serial
@@ -36,7 +36,7 @@ def test_a_full_disk_is_no_result(
 ) -> None:
     store, events = LocalStore(tmp_path / "runs"), list[SweepEvent]()
     executor = SerialExecutor(store, RunOptions(keep_backbone=True), events.append)
-    flush, open_ = layout.flush_to_disk, Path.open
+    flush, open_ = atomic_files.flush_to_disk, Path.open
 
     def full(path: Path) -> None:
         if path.name.endswith(full_at):
@@ -49,7 +49,7 @@ def test_a_full_disk_is_no_result(
         return open_(path, mode, **options)  # type: ignore[call-overload]
 
     with monkeypatch.context() as patched:
-        patched.setattr(layout, "flush_to_disk", full)
+        patched.setattr(atomic_files, "flush_to_disk", full)
         patched.setattr(Path, "open", opened)
         with pytest.raises(MachineError, match=f"{full_at}: the disk is full") as raised:
             executor.execute(runs)

@@ -15,8 +15,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score
 
 from headstart.artifacts import working_store as ending
+from headstart.artifacts.folder_checks import CARD_FILE
 from headstart.artifacts.model_card import model_card
-from headstart.artifacts.model_folder import CARD_FILE
 from headstart.artifacts.working_store import working_store
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource

@@ -33,10 +33,12 @@ from tests.support.temperature import softened, take_up_temperature
 
 CheckpointMaker = Callable[..., Path]
 
+STEPS = 24
+
 
 def do_four_runs(model: Path, store: Path) -> None:
     runs = [
-        Run(tiny_experiment(tiny_choices(model, strategy, steps=40)), seed, SOURCE)
+        Run(tiny_experiment(tiny_choices(model, strategy, steps=STEPS)), seed, SOURCE)
         for seed in (0, 1)
         for strategy in ("lp_ft", "eh_ft")
     ]
@@ -58,12 +60,24 @@ def contents(store: Path) -> dict[str, object]:
     return found
 
 
-def test_kill_9_at_random_moments_changes_nothing(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    """Killed again and again, then let finish: the same tensors and predictions as one that was left alone."""
+@pytest.fixture(scope="module")
+def shared(tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Return a store that two processes filled together, which nobody disturbed, and what they said."""
+    folder = tmp_path_factory.mktemp("shared")
+    model, files = tiny_checkpoint("bert"), [folder / f"output-{number}.txt" for number in range(2)]
+    processes = [start(do_four_runs, model, folder / "store", output=file) for file in files]
+    exit_codes = [ended(process) for process in processes]
+    outputs = [file.read_text() for file in files]
+    assert exit_codes == [0, 0], outputs
+    return folder / "store", outputs
+
+
+def test_kill_9_at_random_moments_changes_nothing(
+    shared: tuple[Path, list[str]], tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Killed again and again, then let finish: the same tensors and predictions as where nobody was killed."""
     model = tiny_checkpoint("bert")
     output = tmp_path / "output.txt"
-    undisturbed = start(do_four_runs, model, tmp_path / "undisturbed", output=output)
-    assert ended(undisturbed) == 0, output.read_text()
     finished: dict[str, float] = {}
     num_kills = 0
     for wait_until in (0.15, 0.45, 0.8):
@@ -78,7 +92,7 @@ def test_kill_9_at_random_moments_changes_nothing(tiny_checkpoint: CheckpointMak
     assert ended(last) == 0, output.read_text()
     assert num_kills >= 2
     assert all(Path(path).stat().st_mtime == written for path, written in finished.items())
-    expected = contents(tmp_path / "undisturbed")
+    expected = contents(shared[0])
     assert sum(name.endswith("run.json") for name in expected) == 4
     assert contents(tmp_path / "killed") == expected
     assert not list((tmp_path / "killed").rglob("checkpoint*"))
@@ -90,17 +104,13 @@ def _wait_for_progress(store: Path, share: float, process: ForkServerProcess) ->
     while time.monotonic() < deadline and process.is_alive():
         # Never into a stage's folder: its checkpoints come and go while we look.
         logged = sum(path.read_text().count("\n") for path in store.glob("*/seed-*/*/metrics.jsonl"))
-        if logged >= share * 4 * 40:
+        if logged >= share * 4 * STEPS:
             return
         time.sleep(0.01)
 
 
-def test_two_processes_share_the_work(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
-    model, files = tiny_checkpoint("bert"), [tmp_path / f"output-{number}.txt" for number in range(2)]
-    processes = [start(do_four_runs, model, tmp_path / "store", output=file) for file in files]
-    exit_codes = [ended(process) for process in processes]
-    outputs = [file.read_text() for file in files]
-    assert exit_codes == [0, 0], outputs
+def test_two_processes_share_the_work(shared: tuple[Path, list[str]]) -> None:
+    _, outputs = shared
     started = [line for output in outputs for line in output.splitlines() if line.startswith("started")]
     assert len(started) == len(set(started)) == 4
     assert all(output.count("started") + output.count("skipped") == 4 for output in outputs)

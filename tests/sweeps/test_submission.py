@@ -15,6 +15,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.submissions import SUITES, SubmissionFile, Suite, tab_separated
 from headstart.registry import Spec
+from headstart.store.experiments import read_experiment, write_experiment
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import Purpose, RunRecord
@@ -112,7 +113,7 @@ def test_trials_and_failed_runs_do_not_answer(made: Made, tmp_path: Path) -> Non
     store = LocalStore(tmp_path / "store")
     record = made.store.record(digest, 1)
     assert record is not None
-    store.write_experiment(digest, made.store.read_experiment(StoredExperiment, digest))
+    write_experiment(store, digest, read_experiment(made.store, StoredExperiment, digest))
     store.finish(replace(record, purpose=Purpose.SELECTION))
     assert choose_runs(store, SUITE, RunChoice()) == {}
     store.finish(record)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from headstart.atomic_files import write_json, write_text
 from headstart.store.json_records import write_record
-from headstart.store.layout import RunFolder, write_json, write_text
+from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.run_manifest import finish_run
 from headstart.sweeps.unused import UNFINISHED, find_unused, remove_unused

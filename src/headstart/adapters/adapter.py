@@ -92,8 +92,8 @@ class AttachedAdapter:
         """Write the adapter alone into a folder; neither head nor backbone is in it."""
         write_adapter(StoredAdapter(spec=self.spec, tensors=self._from_backbone_on()), folder)
 
-    def load(self, folder: Path) -> None:
-        """Put what `save` wrote onto this adapter; the model around it may have another head.
+    def load(self, folder: Path) -> StoredAdapter:
+        """Put what `save` wrote onto this adapter, and return it; the model around it may have another head.
 
         Raises:
             UsageError: if the folder holds no adapter, or one of another kind or with other options.
@@ -109,6 +109,7 @@ class AttachedAdapter:
         with torch.no_grad():
             for name, tensor in stored.tensors.items():
                 own[name].copy_(tensor)
+        return stored
 
     def _from_backbone_on(self) -> Tensors:
         """Return the adapter's own tensors by names that do not say what the model around the backbone calls it."""

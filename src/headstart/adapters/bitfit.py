@@ -28,7 +28,7 @@ LAST_OUTPUT_NORM = re.compile(r"(?<!attention\.)(output\.LayerNorm|output_layer_
 class BitFit(Adapter):
     """Train the biases of every layer's attention, feed-forward maps and normalisations.
 
-    Source: Ben Zaken et al. (ACL 2022); the exact set is that of Yang et al.'s code (PAPER.md section 3): the
+    Source: Ben Zaken et al. (ACL 2022); the exact set is that of Yang et al.'s code: the
     embeddings' LayerNorm bias is in, the last layer's output LayerNorm bias is out (where a layer ends with one, as
     RoBERTa's do). Biases of a pooler stay out.
     """

@@ -11,12 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from headstart.atomic_files import atomic_path, write_json
 from headstart.errors import CheckpointError, UsageError
 from headstart.manifest import COPY_AGAIN, require_whole
 from headstart.models.foreign_files import merge_remedy, peft_adapter
 from headstart.models.parameters import digests
 from headstart.registry import Spec
-from headstart.store.layout import atomic_path, read_json, write_json
+from headstart.safe_files import read_json
 
 ADAPTER_FILE, ADAPTER_RECORD_FILE = "adapter.safetensors", "adapter.json"
 ADAPTER_SCHEMA_VERSION = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from headstart.artifacts.model_folder import ModelInfo
+from headstart.artifacts.model_info import ModelInfo
 from headstart.models.published import Published
 from headstart.stats.intervals import Interval
 from headstart.store.record import RunRecord

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from headstart.errors import DamageError
-from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
+from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, refuse
 
-NOT_READ = ("README.md", "run.json")
+INFO_FILE, RUN_FILE, CARD_FILE = "headstart.json", "run.json", "README.md"
+NOT_READ = (CARD_FILE, RUN_FILE)
 """What stands beside a model for people and reports: a person may well edit the card."""
 WEIGHTS = ".safetensors"
 
 
-def require_whole_model(folder: Path, *, weights: bool) -> Manifest | None:
-    """Refuse a model folder whose files are not as they were written, and return its manifest.
-
-    A folder of an older headstart has none: then this is None, and nothing is checked.
+def require_whole_model(folder: Path, *, weights: bool) -> None:
+    """Refuse a model folder whose files are not as they were written; one of an older headstart has no checksums.
 
     Args:
         folder: its own files are looked at, not those of folders in it.
@@ -31,8 +30,7 @@ def require_whole_model(folder: Path, *, weights: bool) -> Manifest | None:
     if found is not None:
         names = [name for name in found.files if "/" not in name and name not in NOT_READ]
         read = [name for name in names if weights or not name.endswith(WEIGHTS)]
-        require_whole(folder, read, remedy=COPY_AGAIN)
-    return found
+        refuse(list(found.damages(folder, read)), remedy=COPY_AGAIN)
 
 
 def require_checksums(folder: Path) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headstart.atomic_files import flush_to_disk
 from headstart.errors import UsageError
 from headstart.machine import writing
 from headstart.manifest import write_manifest
-from headstart.store.layout import flush_to_disk
 from headstart.temporary import remove_abandoned, remove_quietly, temporary_path
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from headstart.artifacts.folder_checks import RUN_FILE
 from headstart.artifacts.new_folder import require_empty
+from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError
+from headstart.safe_files import read_json
 from headstart.store.json_records import read_record
-from headstart.store.layout import read_json, write_json
-from headstart.store.local import MARKER
+from headstart.store.marker import MARKER
 from headstart.store.record import RunRecord
 from headstart.temporary import discard, remove_abandoned, remove_quietly
 
-RUN_FILE, END_FILE = "run.json", "end.json"
-"""The record of a folder's run; and what says of a working store that all is written, and by which call."""
+END_FILE = "end.json"
+"""What says of a working store that all is written, and by which call."""
 
 
 def working_store(out: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from headstart.artifacts.model_folder import read_info
+from headstart.artifacts.model_info import read_info
 from headstart.artifacts.working_store import working_store
 from headstart.cli.comparing import announce
 from headstart.cli.console import TextConsole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,7 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
-    from headstart.store.layout import write_output
+    from headstart.atomic_files import write_output
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)
@@ -126,7 +127,7 @@ def _rendered(found: Report, format_: Format, *, spreadsheet_safe: bool) -> str:
     from headstart.reports.renderings import as_markdown, as_text
     from headstart.reports.values import as_csv, as_json
 
-    write = {
+    write: Mapping[Format, Callable[[Report], str]] = {
         Format.MARKDOWN: as_markdown,
         Format.LATEX: as_latex,
         Format.CSV: partial(as_csv, spreadsheet_safe=spreadsheet_safe),

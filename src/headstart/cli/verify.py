@@ -37,16 +37,14 @@ def verify(
     Checksums are written with the files. They find accidents of disks and copies, not forgeries: whoever can change a
     file can change its checksum, too.
     """
-    from headstart.sweeps.verify import renew_checksums
-    from headstart.sweeps.verify import verify as verified
+    from headstart.cli.display import byte_display
+    from headstart.sweeps.verify import Checksums, renew_checksums
 
     if renew:
         renew_checksums(path)
-    from headstart.cli.display import byte_display
-    from headstart.sweeps.verify import num_bytes_of
-
-    with byte_display("checking", num_bytes_of(path), quiet=quiet or as_json) as listener:
-        found = verified(path, listener)
+    checksums = Checksums.read(path)
+    with byte_display("checking", checksums.num_bytes, quiet=quiet or as_json) as listener:
+        found = checksums.verify(listener)
     if as_json:
         print(json.dumps(_json(found), indent=2))
     else:

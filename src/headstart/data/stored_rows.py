@@ -11,15 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from headstart.atomic_files import atomic_path, json_text, write_text
 from headstart.data.examples import Span, Split, TaskData
 from headstart.errors import CheckpointError
 from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
-from headstart.store.layout import atomic_path, json_text, read_json, write_text
+from headstart.safe_files import read_json
+from headstart.store.layout import ROWS_FOLDER, TASK_FILE
 from headstart.store.local import LocalStore
 from headstart.tasks.task import Task
 from headstart.temporary import remove_abandoned
 
-ROWS_FOLDER, TASK_FILE, TEXTS = "rows", "task.json", "texts"
+TEXTS = "texts"
 
 
 def write_rows(store: LocalStore, data: TaskData) -> Path:

@@ -22,12 +22,12 @@ import xxhash
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from headstart.atomic_files import atomic_path
 from headstart.cache import cache_folder
 from headstart.data.examples import Split
 from headstart.data.token_spans import TokenSpans
 from headstart.data.tokenisation import TokenizedSplit, Truncation, tokenize
 from headstart.errors import MachineError
-from headstart.store.layout import atomic_path
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.artifacts.working_store import working_store
 from headstart.data.examples import Split, TaskData
 from headstart.data.loading import fingerprint

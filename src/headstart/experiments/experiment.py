@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 from headstart.losses import RAW
-from headstart.manifest import bytes_checksum
 from headstart.registry import Spec
 from headstart.store.declared import DeclaredAxis
 from headstart.store.json_records import dump
@@ -174,21 +173,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredExperiment:
-    """The content of an `experiment.json`: an experiment, and where the rows of its first fold were found.
-
-    Attributes:
-        source_checksum: of the source as it was written, since no digest has it; "" where it was not recorded.
-    """
+    """The content of an `experiment.json`: an experiment, and where the rows of its first fold were found."""
 
     experiment: Experiment
     source: TaskSource
-    source_checksum: str = ""
-
-    @classmethod
-    def of(cls, experiment: Experiment, source: TaskSource) -> StoredExperiment:
-        """Return what is stored of an experiment on these rows."""
-        stored = cls(experiment=experiment, source=source)
-        return replace(stored, source_checksum=source_checksum(dump(stored)))
 
     def run(self, digest: str, seed: int) -> Run:
         """Return the run with this seed; `digest` is what the experiment is stored under."""
@@ -202,11 +190,6 @@ LATER_IN_EVALUATION: Mapping[str, Any] = {"trains_on_validation": False, "rows_p
 LATER_IN_STAGE: Mapping[str, Any] = {"loss": None, "until": None}
 """Fields that came after digests were first stored, with the value at which they change nothing: there they are left
 out, and the digest is as before there was such a field."""
-
-
-def source_checksum(values: Mapping[str, Any]) -> str:
-    """Return the checksum of the source in the values of an `experiment.json`."""
-    return bytes_checksum(json.dumps(values["source"], sort_keys=True).encode())
 
 
 def _leave_out(later: Mapping[str, Any], values: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ PAPER_EPOCHS = {
     "glue/cola": 20,
     "glue/stsb": 20,
 }
-"""Total epochs of the official code (PAPER.md section 3)."""
+"""Total epochs of the official code of Yang et al. (2022)."""
 
 PAPER_MAX_LENGTH = {"super_glue/copa": 256}
 """Where the official code cuts earlier than everywhere else."""

@@ -16,9 +16,9 @@ import pyarrow.parquet
 import torch
 
 from headstart import metrics
+from headstart.atomic_files import atomic_path
 from headstart.data.examples import Split
 from headstart.kinds.kind import Label
-from headstart.store.layout import atomic_path
 from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from headstart.atomic_files import remove, write_json
 from headstart.data.batching import TokenizedDataset
 from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
@@ -27,7 +28,7 @@ from headstart.fitted.fitted_head import FittedHead
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.damage import damage_of
-from headstart.store.layout import RunFolder, remove, write_json
+from headstart.store.layout import RunFolder
 from headstart.store.run_manifest import damaged_stage, finish_stage
 from headstart.strategies.site import FinishedStage, FittedTensors, Site
 from headstart.strategies.strategy import Stage

@@ -8,10 +8,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from headstart.atomic_files import atomic_path
 from headstart.errors import DamageError
 from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.json_records import read_record
-from headstart.store.layout import atomic_path
 from headstart.store.record import StageRecord
 from headstart.strategies.site import FinishedStage
 from headstart.strategies.strategy import Stage

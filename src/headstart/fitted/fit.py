@@ -21,7 +21,6 @@ from headstart.fitted.present_classes import prepared
 from headstart.fitted.ridge import Ridge
 from headstart.kinds.kind import Kind, Values
 
-Floats = NDArray[np.float64]
 LEAST_SPREAD = 1e-6
 """Of a number's standard deviation beside the largest of all: below it there is nothing but fp32's rounding."""
 WAYS: dict[str, Method] = {way.name: way for way in (Logistic(), Ridge(), Lda())}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart import metrics
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.data.row_weights import with_mean_one
 from headstart.inference.forward import Progress

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import xxhash
-
 from headstart.errors import DataError, DataFault
+from headstart.manifest import FileMark, Manifest, file_checksum, file_names
 
-BLOCK_BYTES = 1 << 20
 LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow")
 
 
@@ -51,25 +48,22 @@ class InputState:
 
 def input_digest(file: str) -> str:
     """Return a digest of a file's bytes."""
-    return _digest([Path(file)], names=[""])
+    return file_checksum(Path(file))
 
 
 def folder_digest(folder: Path) -> str:
-    """Return a digest of names and bytes of all files in a folder."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return _digest(paths, names=[path.relative_to(folder).as_posix() for path in paths])
+    """Return a digest of names and bytes of all files in a folder.
+
+    Files that have a checksum in the folder count by that: they are held to it when they are read.
+
+    Raises:
+        DamageError: if the folder's checksums are damaged.
+    """
+    known = Manifest.read(folder) or Manifest({})
+    new = {name: FileMark.of(folder / name) for name in file_names(folder) if name not in known.files}
+    return Manifest({**known.files, **new}).checksum
 
 
 def library_versions() -> str:
     """Return the versions of the libraries on which answers depend."""
     return ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-
-
-def _digest(paths: Iterable[Path], names: Iterable[str]) -> str:
-    whole = xxhash.xxh3_128()
-    for path, name in zip(paths, names, strict=True):
-        whole.update(f"{name}\n{path.stat().st_size}\n".encode())
-        with path.open("rb") as file:
-            while block := file.read(BLOCK_BYTES):
-                whole.update(block)
-    return whole.hexdigest()

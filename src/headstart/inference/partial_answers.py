@@ -13,10 +13,11 @@ import pyarrow.compute
 import pyarrow.parquet
 from filelock import FileLock, Timeout
 
+from headstart.atomic_files import atomic_path, json_text, remove, write_json
 from headstart.errors import CheckpointError, UsageError
 from headstart.machine import writing
 from headstart.manifest import bytes_checksum
-from headstart.store.layout import atomic_path, json_text, read_json, remove, write_json
+from headstart.safe_files import read_json
 from headstart.temporary import PREFIX, discard, remove_abandoned, remove_quietly
 
 SUFFIX = ".partial"

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.model_folder import ModelInfo, SavedModel
+from headstart.artifacts.model_info import ModelInfo
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.errors import CheckpointError
 from headstart.hardware import check_precision, computes_bf16

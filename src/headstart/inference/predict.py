@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from headstart.artifacts.model_folder import SavedModel
+from headstart.artifacts.saved_model import SavedModel
 from headstart.data.batching import PaddingCollator, prediction_multiple
 from headstart.data.examples import Split
 from headstart.data.token_checks import check_tokens

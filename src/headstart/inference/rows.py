@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from headstart.artifacts.model_folder import ModelInfo
+from headstart.artifacts.model_info import ModelInfo
 from headstart.data.examples import Split
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize

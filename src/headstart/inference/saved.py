@@ -9,16 +9,11 @@ from pathlib import Path
 import torch
 
 from headstart.adapters.catalogue import build_adapter
-from headstart.adapters.stored_adapter import StoredAdapter, read_adapter, write_adapter
+from headstart.adapters.stored_adapter import StoredAdapter, write_adapter
 from headstart.artifacts.head_file import read_head
-from headstart.artifacts.model_folder import (
-    SavedModel,
-    load_adapter_base,
-    load_model_folder,
-    read_info,
-    save_adapter_folder,
-    save_model_folder,
-)
+from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
+from headstart.artifacts.model_info import read_info
+from headstart.artifacts.saved_model import SavedModel, load_adapter_base, load_model_folder
 from headstart.store.record import RunRecord
 
 
@@ -50,8 +45,7 @@ def load_saved_model(folder: Path) -> SavedModel:
         return load_model_folder(folder)
     base = load_adapter_base(folder)
     attached = build_adapter(info.adapter).attach(base.classifier, seed=info.seed)
-    attached.load(folder)
-    unmerged = LoadedAdapter(adapter=read_adapter(folder), head=read_head(folder))
+    unmerged = LoadedAdapter(adapter=attached.load(folder), head=read_head(folder))
     return replace(base, model=attached.model.eval(), unmerged=unmerged)
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.atomic_files import output_path
 from headstart.data.examples import Split
 from headstart.data.formats import read_split
 from headstart.data.loading import load_table
 from headstart.errors import DataError, UsageError
 from headstart.registry import Registry
-from headstart.store.layout import output_path
 from headstart.tasks import constants
 from headstart.tasks.published import GLUE, SUPER_GLUE
 from headstart.tasks.task import Task

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_folder import ModelInfo, folder_limits, load_folder_tokenizer, read_info
+from headstart.artifacts.model_info import ModelInfo, read_info
+from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
+from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import labelled_rows
 from headstart.errors import CheckpointError
@@ -38,7 +40,6 @@ from headstart.inference.table_writing import (
     table_writer,
 )
 from headstart.machine import writing
-from headstart.store.layout import atomic_path
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
 from headstart.tables.sources import table_to_score

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.atomic_files import write_output
 from headstart.inspection.data import Bin, DataReport
 from headstart.reports.html import environment
-from headstart.store.layout import write_output
 
 WIDTH, HEIGHT, AXIS = 460.0, 180.0, 22.0
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from headstart.atomic_files import output_path
 from headstart.comparison.report import Report
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.page import build_page
-from headstart.store.layout import output_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 

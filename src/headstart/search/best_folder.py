@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from headstart.artifacts.model_folder import RUN_FILE
+from headstart.artifacts.folder_checks import RUN_FILE
 from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers

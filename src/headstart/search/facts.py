@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from headstart.artifacts.model_folder import read_info
+from headstart.artifacts.model_info import read_info
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.errors import UsageError

@@ -13,7 +13,7 @@ from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
-FILE_NAME = "looks.json"
+LOOKS_FILE = "looks.json"
 AXES_FILE = "varied.json"
 AXES = ("head", "pooling", "max_length", "long", "loss", "class_weights", "precision", "preset")
 """Options that a comparison may vary beside strategy and adapter."""
@@ -118,7 +118,7 @@ def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
             remedy=remedy,
         )
     if before is None and recorded_looks(store, digest) - {looks.checksum}:
-        path = store.root / digest / FILE_NAME
+        path = store.root / digest / LOOKS_FILE
         raise UsageError(
             f"this comparison was declared otherwise when it began, and {path} does not say how any more; now it is "
             f"{_describe(looks)}",
@@ -127,7 +127,7 @@ def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
         )
     if before is None:
         store.mark()
-        write_record(store.root / digest / FILE_NAME, looks)
+        write_record(store.root / digest / LOOKS_FILE, looks)
 
 
 def recorded_looks(store: LocalStore, digest: str) -> set[str]:
@@ -142,7 +142,7 @@ def read_looks(store: LocalStore, digest: str) -> DeclaredLooks | None:
         CheckpointError: if the file is damaged.
     """
     try:
-        return read_record(DeclaredLooks, store.root / digest / FILE_NAME)
+        return read_record(DeclaredLooks, store.root / digest / LOOKS_FILE)
     except FileNotFoundError:
         return None
 
@@ -194,9 +194,9 @@ def _lost(runs: Iterable[RunRecord], looks: DeclaredLooks | None, axes: tuple[De
     """Say what was declared of runs by their own records and is not any more; "" where nothing is lost."""
     for run in runs:
         if run.looks and looks is None:
-            return f"{FILE_NAME}, which declares when the comparison looks, is missing"
+            return f"{LOOKS_FILE}, which declares when the comparison looks, is missing"
         if run.looks and looks is not None and run.looks != looks.checksum:
-            return f"{FILE_NAME} does not declare the looks that its runs were made under"
+            return f"{LOOKS_FILE} does not declare the looks that its runs were made under"
         if run.varied and run.varied not in map(str, axes):
             return f"{AXES_FILE}, which declares that {run.varied.partition('=')[0]} varies, is missing or changed"
     return ""

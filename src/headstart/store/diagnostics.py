@@ -32,7 +32,7 @@ class StageDiagnostics:
     Attributes:
         num_sample_rows: examples in the sample.
         feature_change: sum over sequences of the L2 distance between pretrained features and those at the stage's end
-            (PAPER.md, the paper's Figure 1); `feature_change_mean`: the same, per sequence.
+            (Yang et al. 2022, Figure 1); `feature_change_mean`: the same, per sequence.
         feature_similarity: linear CKA of the two, 0 to 1.
         head_norm_start, head_norm_end: L2 norm over all of the head's tensors.
         head_distance: L2 distance between the two heads; `head_angle`: in degrees.

@@ -1,33 +1,29 @@
-"""A store on this machine's disk: who works on which run, and what is finished."""
+"""The runs of a store on this machine's disk: who works on which one, and what is finished."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from headstart.errors import CheckpointError, DamageError, NewerError, UsageError
-from headstart.manifest import Damage, FileMark, Manifest, require_whole
+from headstart.atomic_files import remove
+from headstart.errors import UsageError
+from headstart.manifest import Damage
 from headstart.safe_files import refuse_links
 from headstart.store.damage import DamagedRun, StoreDamage
-from headstart.store.json_records import T, dump, read_record, write_record
-from headstart.store.layout import RunFolder, json_text, read_json, remove, write_json, write_text
+from headstart.store.json_records import write_record
+from headstart.store.layout import RunFolder
+from headstart.store.marker import is_store, require_store, write_marker
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import finish_run
 from headstart.store.run_reading import read_run, read_run_for_report
-from headstart.store.schema import SCHEMA_VERSION
 from headstart.temporary import PREFIX, remove_abandoned, remove_quietly
 
-KIND = "headstart store"
-MARKER = "store.json"
-"""The file that makes a folder a store."""
 FILES_OF_A_RUN = (".json", ".parquet")
 MOST_DIGITS = 20
 """Of a seed in the name of a folder."""
@@ -49,25 +45,16 @@ class LocalStore:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root))
-        _require_store(self.root)
+        require_store(self.root)
 
     @property
     def exists(self) -> bool:
         """Whether anything was written yet."""
-        return self._marker.is_file()
+        return is_store(self.root)
 
     def mark(self) -> None:
         """Make the folder a store of this schema, so that an older headstart does not take new runs for damaged."""
-        schema = _schema_of(self._marker) if self.exists else None
-        if schema == SCHEMA_VERSION:
-            return
-        if schema is not None:
-            _log.warning(
-                "%s holds runs of an older headstart (schema %s): reports show them, new runs do not reuse them",
-                self.root,
-                schema,
-            )
-        write_json(self._marker, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+        write_marker(self.root)
 
     def run_folder(self, digest: str, seed: int) -> RunFolder:
         """Return the folder of a run, which need not exist."""
@@ -145,7 +132,7 @@ class LocalStore:
     def records_of(self, digest: str) -> list[RunRecord]:
         """Return the records of an experiment's ended runs by seed; damaged ones are left out."""
         begun = [(each, seed) for each, seed in self._begun(digest) if each == digest]
-        found = (read_run_for_report(self.run_folder(*each), *each).record for each in begun)
+        found = (read_run_for_report(self.run_folder(*each), *each, looks_beside=False).record for each in begun)
         return [record for record in found if record is not None]
 
     def damaged_beside(self, records: Iterable[RunRecord]) -> tuple[Damage, ...]:
@@ -202,46 +189,6 @@ class LocalStore:
         """Return the file that says what an experiment is."""
         return self.root / digest / "experiment.json"
 
-    def write_experiment(self, digest: str, experiment: Any) -> None:
-        """Store what an experiment is, a dataclass; what is there and whole stays: equal digests mean equal results."""
-        path = self.experiment_json(digest)
-        try:
-            require_whole(path.parent, [path.name])
-            read_record(type(experiment), path)
-        except (FileNotFoundError, CheckpointError):
-            self.mark()
-            remove(path)
-            text = json_text(dump(experiment))
-            Manifest({path.name: FileMark.of_bytes(text.encode())}).write(path.parent)
-            write_text(path, text)
-
-    def read_experiment(self, kind: type[T], digest: str) -> T:
-        """Return what `write_experiment` stored, of the type `kind`.
-
-        Raises:
-            UsageError: if the store knows no such experiment.
-            NewerError: if a newer headstart wrote the file.
-            CheckpointError: if the file is damaged.
-        """
-        path = self.experiment_json(digest)
-        require_whole(
-            path.parent, [path.name], remedy="  Call `headstart compare` as before: it writes the file again."
-        )
-        if os.path.lexists(path):
-            try:
-                return read_record(kind, path)
-            except FileNotFoundError as error:
-                raise DamageError(path, "it is a link to nothing") from error
-        if any(path.parent.glob("seed-*")):
-            raise DamageError(path, "it is missing")
-        raise UsageError(
-            f"no experiment {digest!r} in {self.root}", remedy="  `headstart runs` lists what a store holds."
-        )
-
-    @property
-    def _marker(self) -> Path:
-        return self.root / MARKER
-
 
 def existing_store(root: Path) -> LocalStore:
     """Return the store in a folder that is there.
@@ -254,31 +201,6 @@ def existing_store(root: Path) -> LocalStore:
             f"no such store: {root}", remedy="  Give the folder that `headstart compare` wrote its runs to."
         )
     return LocalStore(root)
-
-
-def _require_store(root: Path) -> None:
-    marker = root / MARKER
-    if marker.is_file():
-        _schema_of(marker)
-    elif root.exists() and not root.is_dir():
-        raise UsageError(f"{root} is a file, not a store", remedy="  Give a folder that is new, empty or a store.")
-    # A store that another process is just making holds only names that start with a dot.
-    elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()) and not marker.is_file():
-        raise UsageError(
-            f"{root} holds files but is not a headstart store: it has no store.json",
-            remedy="  Give a folder that is new, empty or a store.",
-        )
-
-
-def _schema_of(marker: Path) -> int:
-    """Return the schema of a store, which is one that we read."""
-    values = read_json(marker)
-    schema = values.get("schema_version")
-    if values.get("kind") != KIND or not isinstance(schema, int):
-        raise UsageError(f"{marker} is not from headstart", remedy="  Give a folder that is new, empty or a store.")
-    if schema > SCHEMA_VERSION:
-        raise NewerError(marker.parent, schema, SCHEMA_VERSION)
-    return schema
 
 
 def _seed(folder: Path) -> int | None:

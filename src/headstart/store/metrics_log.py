@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from headstart.atomic_files import remove
 from headstart.machine import writing
-from headstart.store.layout import remove
 
 METRICS_FILE = "metrics.jsonl"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from headstart.errors import CheckpointError, HeadstartError
 from headstart.manifest import Damage
+from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
 from headstart.store.json_records import current_values, read_record
-from headstart.store.layout import read_json
 from headstart.store.provenance import Provenance
 from headstart.store.record import RunRecord
 from headstart.store.setting import Setting, other_rows_of, setting_of, spec_text

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from headstart.atomic_files import json_text, remove, write_text
 from headstart.errors import DamageError
-from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, check_manifest, file_names, require_whole
+from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, file_names, require_whole
 from headstart.store.json_records import dump
-from headstart.store.layout import RunFolder, json_text, remove, write_text
+from headstart.store.layout import RunFolder
 from headstart.store.metrics_log import METRICS_FILE
 
 PREDICTIONS, STARTED = "predictions.", "started.json"
@@ -43,11 +44,6 @@ def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) ->
     except DamageError as error:
         return [Damage(error.path, error.what)]
     return [] if found is None else list(found.damages(folder.folder, list(filter(is_mine, found.files))))
-
-
-def damaged_files(folder: RunFolder, paths: Iterable[Path]) -> list[Damage]:
-    """Return what is wrong with some files of a finished run; one of an older headstart has no checksums."""
-    return check_manifest(folder.folder, _names(folder, paths))
 
 
 def has_checksums(folder: RunFolder) -> bool:

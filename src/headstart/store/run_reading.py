@@ -10,8 +10,9 @@ from pathlib import Path
 from headstart.errors import CheckpointError, DamageError, NewerError, shortened
 from headstart.manifest import Damage, Manifest
 from headstart.metrics import ERRORS
+from headstart.safe_files import read_bytes
 from headstart.store.damage import damage_of
-from headstart.store.json_records import read_record
+from headstart.store.json_records import record_of
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, RunRecord, RunStatus
 from headstart.store.run_manifest import damaged_for_reports
@@ -55,10 +56,10 @@ def read_run(folder: RunFolder, digest: str, seed: int, *, looks_beside: bool = 
     return replace(reading, beside=tuple(damaged_for_reports(folder, manifest)))
 
 
-def read_run_for_report(folder: RunFolder, digest: str, seed: int) -> RunReading:
-    """Return the same with what lies beside; a record that a newer headstart wrote is named and does not count."""
+def read_run_for_report(folder: RunFolder, digest: str, seed: int, *, looks_beside: bool = True) -> RunReading:
+    """Return the same; a record that a newer headstart wrote is named and does not count."""
     try:
-        return read_run(folder, digest, seed, looks_beside=True)
+        return read_run(folder, digest, seed, looks_beside=looks_beside)
     except NewerError as error:
         return RunReading(damages=(damage_of(error, _record_path(folder) or folder.run_json),))
 
@@ -73,15 +74,14 @@ def _read(folder: RunFolder, manifest: Manifest | None, path: Path | None, diges
     if path is None:
         is_gone = manifest is not None and result.name in manifest.files
         return RunReading(damages=(Damage(result, GONE),) if is_gone else ())
-    # What a failure leaves is in no manifest: the run is going to be done again.
-    if path == result and manifest is not None:
-        damages = tuple(manifest.damages(folder.folder, [result.name]))
-        if damages:
-            return RunReading(damages=damages)
     try:
-        record = read_record(RunRecord, path)
+        content = read_bytes(path)
     except FileNotFoundError:
         return RunReading(damages=(Damage(path, "it is a link to nothing"),))
+    # What a failure leaves is in no manifest: the run is going to be done again.
+    if path == result and manifest is not None and (what := manifest.damage_of(result.name, content)):
+        return RunReading(damages=(Damage(path, what),))
+    record = record_of(RunRecord, content, path)
     wrong = [*_out_of_place(record, digest, seed, is_result=path == result), *_implausible(record)]
     return RunReading(damages=(Damage(path, "; ".join(wrong)),)) if wrong else RunReading(record)
 

@@ -32,7 +32,8 @@ def upgraded(name: str, values: Values, schema: int) -> Values:
     for step in range(schema, SCHEMA_VERSION):
         upgrade = UPGRADES.get((name, step))
         values = upgrade(values) if upgrade else values
-    return {key: value for key, value in values.items() if key != "schema_version"}
+    left_out = {"schema_version", *RETIRED.get(name, ())}
+    return {key: value for key, value in values.items() if key not in left_out}
 
 
 def _experiment_from_1(values: Values) -> Values:
@@ -80,3 +81,5 @@ UPGRADES: dict[tuple[str, int], Callable[[Values], Values]] = {
     ("RunRecord", 3): _run_from_3,
 }
 """By the type that a file holds and the schema that it has; each returns the values in the next schema."""
+RETIRED: dict[str, tuple[str, ...]] = {"StoredExperiment": ("source_checksum",)}
+"""By the type that a file holds, fields that files of every schema may still have and that nothing reads any more."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headstart.artifacts.card_facts import CardFacts, CardScore
+from headstart.artifacts.folder_checks import CARD_FILE
 from headstart.artifacts.model_card import model_card
-from headstart.artifacts.model_folder import CARD_FILE, read_info
+from headstart.artifacts.model_info import read_info
+from headstart.atomic_files import write_text
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.models.published import published
 from headstart.stats.score_interval import intervals_of_rows
-from headstart.store.layout import write_text
 from headstart.store.record import RunRecord
 from headstart.sweeps.final_test import Tested
 

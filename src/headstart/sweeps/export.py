@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import read_adapter, write_adapter
-from headstart.artifacts.model_folder import ModelInfo, SavedModel, save_adapter_folder, save_model_folder
+from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
+from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.new_folder import new_folder
+from headstart.artifacts.saved_model import SavedModel
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.adapters.stored_adapter import ADAPTER_RECORD_FILE
-from headstart.artifacts.model_folder import RUN_FILE
+from headstart.artifacts.folder_checks import RUN_FILE
 from headstart.artifacts.new_folder import new_folder, require_empty
 from headstart.artifacts.working_store import remove_working_store, require_free, written_before
 from headstart.errors import UsageError

@@ -1,7 +1,7 @@
 """Choosing learning rates: per strategy, with equal numbers of trials, on held-out training rows and other seeds.
 
-Source: DESIGN.md section 7. The held-out rows are part of the training split, so nothing is chosen on what is
-reported; the trials' seeds are never reported either.
+The held-out rows are part of the training split, so nothing is chosen on what is reported; the trials' seeds are never
+reported either.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from headstart.atomic_files import remove
 from headstart.errors import CheckpointError, DivergedError, HeadstartError, InvariantError
 from headstart.experiments.evaluation import evaluated, evaluated_at_the_end
-from headstart.experiments.experiment import Run, StoredExperiment
+from headstart.experiments.experiment import Run
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -20,13 +21,12 @@ from headstart.machine import error_number, is_out_of_memory, keeps_from_writing
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
-from headstart.store.layout import remove
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import has_checksums
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
-from headstart.sweeps.stored_runs import is_in_place
+from headstart.sweeps.stored_runs import require_stored
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 
@@ -49,6 +49,7 @@ class SerialExecutor:
     options: RunOptions = field(default_factory=RunOptions)
     listener: SweepListener = lambda event: None
     cache: RunDataCache = field(default_factory=RunDataCache)
+    _stored: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def elsewhere(self, store: LocalStore, options: RunOptions) -> SerialExecutor:
         """Return an executor with the same listener and cache that keeps its runs in another store."""
@@ -58,9 +59,7 @@ class SerialExecutor:
         """Have all runs finished, as `Executor.execute` says."""
         self.store.tidy((run.experiment.digest, run.seed) for run in runs)
         for run in {run.experiment.digest: run for run in runs}.values():
-            self._write_experiment(run)
-            if run.varied is not None:
-                declare_axis(self.store, run.experiment.digest, run.varied)
+            self._declare(run)
         records: dict[int, RunRecord] = {}
         while len(records) < len(runs):
             num_before = len(records)
@@ -71,15 +70,13 @@ class SerialExecutor:
                 time.sleep(POLL_SECONDS)
         return [records[index] for index in range(len(runs))]
 
-    def _write_experiment(self, run: Run) -> None:
-        """Store what the experiment is; what is stored under its digest and is another is damaged."""
-        digest, stored = run.experiment.digest, StoredExperiment.of(run.experiment, run.source.at(0))
-        self.store.write_experiment(digest, stored)
-        if not run.experiment.recorded_digest and not is_in_place(self.store, digest):
-            path = self.store.experiment_json(digest)
-            _log.warning("%s is not what its runs were made by; it is written again", path)
-            path.unlink()
-            self.store.write_experiment(digest, stored)
+    def _declare(self, run: Run) -> None:
+        """Have the store say what a run's experiment is, and what its comparison varies."""
+        if run.experiment.digest not in self._stored:
+            require_stored(self.store, run)
+            self._stored.add(run.experiment.digest)
+        if run.varied is not None:
+            declare_axis(self.store, run.experiment.digest, run.varied)
 
     def _try(self, run: Run) -> RunRecord | None:
         """Return the run's record, or None while another process has it."""

@@ -151,7 +151,7 @@ def write_submission(
     and `announce` is called with each part before its rows are answered.
 
     Raises:
-        UsageError: if the disk is full or the folder may not be written.
+        MachineError: if the disk is full or the folder may not be written.
     """
     texts: dict[str, str] = {}
     by_run: dict[str, list[Part]] = {}

@@ -17,7 +17,7 @@ from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.run_data import RunDataCache
 from headstart.stats.comparisons import MIN_SEEDS_FOR_VERDICT
 from headstart.stats.sequential import SequentialDesign
-from headstart.store.declared import FILE_NAME, DeclaredLooks, declare_looks, recorded_looks
+from headstart.store.declared import LOOKS_FILE, DeclaredLooks, declare_looks, recorded_looks
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import Executor
@@ -84,7 +84,7 @@ def run_until_decided(
 
 def _refuse_seen(store: LocalStore, digest: str, rule: StoppingRule) -> None:
     """Refuse to declare looks after a verdict could be seen: what is chosen after looking keeps no error rate."""
-    if (store.root / digest / FILE_NAME).exists() or recorded_looks(store, digest):
+    if (store.root / digest / LOOKS_FILE).exists() or recorded_looks(store, digest):
         return  # `declare_looks` holds them to what was declared.
     num_seen = sum(store.is_finished(digest, seed) for seed in range(rule.max_seeds))
     if num_seen >= MIN_SEEDS_FOR_VERDICT:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.data.stored_rows import ROWS_FOLDER
 from headstart.errors import DamageError, HeadstartError
 from headstart.manifest import MANIFEST_FILE, Manifest
-from headstart.store.layout import RunFolder, read_json
+from headstart.safe_files import read_json
+from headstart.store.layout import ROWS_FOLDER, RunFolder
 from headstart.store.local import LocalStore
 from headstart.temporary import is_abandoned, is_quiet, is_temporary, remove_quietly
 

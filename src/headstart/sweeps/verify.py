@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.artifacts.folder_checks import INFO_FILE, RUN_FILE, require_checksums
 from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
+from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
-from headstart.store.layout import RunFolder, read_json
-from headstart.store.local import MARKER, LocalStore
+from headstart.store.layout import ROWS_FOLDER, TASK_FILE, RunFolder
+from headstart.store.local import LocalStore
+from headstart.store.marker import is_store
 from headstart.store.run_manifest import finished_names
 from headstart.store.run_reading import read_run_for_report
-from headstart.sweeps.stored_runs import is_in_place
+from headstart.sweeps.stored_runs import read_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
+ADAPTER_FILE = "adapter.json"
+"""As `headstart.adapters.stored_adapter` has it, which takes torch to import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,40 +42,74 @@ class Verification:
     without_checksums: tuple[Path, ...]
 
 
-def verify(path: str | Path, listener: Listener | None = None) -> Verification:
-    """Check every byte of a store, a run or a model folder that has a checksum; nothing is changed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksums:
+    """What a store, a run or a model folder says that its files are.
 
-    Args:
-        path: the folder.
-        listener: is told how many bytes were checked since its last call.
+    Attributes:
+        kind: "store", "run" or "model folder"; `path` is where it lies.
+        folders: those that have checksums of their own; `manifests` are theirs.
+        damages: of the checksums themselves.
+    """
+
+    kind: str
+    path: Path
+    folders: tuple[Path, ...]
+    manifests: Mapping[Path, Manifest]
+    damages: tuple[Damage, ...]
+
+    @classmethod
+    def read(cls, path: str | Path) -> Checksums:
+        """Return those of a folder.
+
+        Raises:
+            UsageError: if it is nothing that has checksums.
+            NewerError: if a newer headstart wrote it.
+        """
+        path = Path(path)
+        kind = kind_of(path)
+        folders = _folders(kind, path)
+        manifests, damages = dict[Path, Manifest](), list[Damage]()
+        for folder in folders:
+            try:
+                found = Manifest.read(folder)
+            except DamageError as error:
+                damages.append(Damage(error.path, error.what))
+            else:
+                if found is not None:
+                    manifests[folder] = found
+        return cls(kind=kind, path=path, folders=folders, manifests=manifests, damages=tuple(damages))
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all files that have a checksum."""
+        return sum(manifest.num_bytes for manifest in self.manifests.values())
+
+    def verify(self, listener: Listener | None = None) -> Verification:
+        """Check every byte; nothing is changed. `listener` is told how many were checked since its last call."""
+        damages = list(self.damages)
+        for folder, manifest in self.manifests.items():
+            damages += manifest.damages(folder, _names(folder, manifest), listener)
+        named = {damage.file for damage in damages}
+        contradictions = _contradictions(self.kind, self.path, self.folders)
+        damages += [damage for damage in contradictions if damage.file not in named]
+        return Verification(
+            kind=self.kind,
+            num_files=sum(len(manifest.files) for manifest in self.manifests.values()),
+            num_bytes=self.num_bytes,
+            damages=tuple(sorted(damages, key=lambda damage: damage.file)),
+            without_checksums=tuple(each for each in self.folders if each not in self.manifests and _is_finished(each)),
+        )
+
+
+def verify(path: str | Path, listener: Listener | None = None) -> Verification:
+    """Check every byte of a store, a run or a model folder that has a checksum, as `Checksums` does.
 
     Raises:
         UsageError: if the folder is none of these.
         NewerError: if a newer headstart wrote it.
     """
-    path = Path(path)
-    kind = kind_of(path)
-    folders = _folders(kind, path)
-    manifests, damages = dict[Path, Manifest](), list[Damage]()
-    for folder in folders:
-        try:
-            found = Manifest.read(folder)
-        except DamageError as error:
-            damages.append(Damage(error.path, error.what))
-        else:
-            if found is not None:
-                manifests[folder] = found
-    for folder, manifest in manifests.items():
-        damages += manifest.damages(folder, _names(folder, manifest), listener)
-    named = {damage.file for damage in damages}
-    damages += [damage for damage in _contradictions(kind, path, folders) if damage.file not in named]
-    return Verification(
-        kind=kind,
-        num_files=sum(len(manifest.files) for manifest in manifests.values()),
-        num_bytes=sum(manifest.num_bytes for manifest in manifests.values()),
-        damages=tuple(sorted(damages, key=lambda damage: damage.file)),
-        without_checksums=tuple(each for each in folders if each not in manifests and _is_finished(each)),
-    )
+    return Checksums.read(path).verify(listener)
 
 
 def kind_of(path: Path) -> str:
@@ -79,11 +118,11 @@ def kind_of(path: Path) -> str:
     Raises:
         UsageError: if it is nothing that has checksums.
     """
-    if (path / MARKER).is_file():
+    if is_store(path):
         return STORE
     if path.name.startswith("seed-") and path.is_dir():
         return RUN
-    if any((path / name).is_file() for name in (MANIFEST_FILE, "headstart.json", "adapter.json")):
+    if any((path / name).is_file() for name in (MANIFEST_FILE, INFO_FILE, ADAPTER_FILE)):
         return MODEL
     raise UsageError(
         f"{path} is neither a store nor a run nor a model folder" if path.exists() else f"no such folder: {path}",
@@ -107,26 +146,15 @@ def renew_checksums(path: Path) -> None:
     write_manifest(path)
 
 
-def num_bytes_of(path: Path) -> int:
-    """Return how many bytes `verify` is going to check, as far as it can be told."""
-    total = 0
-    for folder in _folders(kind_of(path), path):
-        try:
-            found = Manifest.read(folder)
-        except DamageError:
-            continue
-        total += found.num_bytes if found else 0
-    return total
-
-
-def _folders(kind: str, path: Path) -> list[Path]:
+def _folders(kind: str, path: Path) -> tuple[Path, ...]:
     """Return the folders that have checksums of their own."""
     if kind != STORE:
-        return [path]
+        return (path,)
     store = LocalStore(path)
-    rows = sorted(each for each in (path / "rows").glob("*") if (each / "task.json").is_file())
+    rows = sorted(each for each in (path / ROWS_FOLDER).glob("*") if (each / TASK_FILE).is_file())
     experiments = sorted({each.parent for each in path.glob("*/seed-*")})
-    return [*experiments, *(run.folder for run in store.run_folders()), *rows]
+    decisions = (path,) if (path / MANIFEST_FILE).exists() else ()  # of a search
+    return (*decisions, *experiments, *(run.folder for run in store.run_folders()), *rows)
 
 
 def _names(folder: Path, manifest: Manifest) -> list[str] | None:
@@ -135,10 +163,10 @@ def _names(folder: Path, manifest: Manifest) -> list[str] | None:
 
 def _is_finished(folder: Path) -> bool:
     """Return whether what a folder holds is there to be read, rather than being written."""
-    return any((folder / name).exists() for name in ("run.json", "headstart.json", "adapter.json", "task.json"))
+    return any((folder / name).exists() for name in (RUN_FILE, INFO_FILE, ADAPTER_FILE, TASK_FILE))
 
 
-def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Damage]:
+def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[Damage]:
     """Yield records that cannot be read, or are not of the place where they lie."""
     if kind == MODEL:
         yield from _half_a_folder(path)
@@ -146,24 +174,22 @@ def _contradictions(kind: str, path: Path, folders: list[Path]) -> Iterator[Dama
     for folder in folders:
         digest, seed = folder.absolute().parent.name, folder.name.removeprefix("seed-")
         if folder.name.startswith("seed-") and seed.isdecimal():
-            yield from read_run_for_report(RunFolder(folder), digest, int(seed)).damages
+            yield from read_run_for_report(RunFolder(folder), digest, int(seed), looks_beside=False).damages
     if kind == STORE:
         store = LocalStore(path)
         experiments = (store.experiment_json(folder.name) for folder in sorted(path.iterdir()))
         for experiment in filter(os.path.lexists, experiments):
             try:
-                if not is_in_place(store, experiment.parent.name):
-                    yield Damage(experiment, "it describes another experiment than its folder is named after")
+                read_in_place(store, experiment.parent.name)
             except (CheckpointError, OSError) as error:
                 yield damage_of(error, experiment)
 
 
 def _half_a_folder(path: Path) -> Iterator[Damage]:
     """Yield the manifest of a model folder that says that it has one and has none."""
-    info = path / "headstart.json"
-    if info.is_file() and not (path / MANIFEST_FILE).exists():
-        try:
-            if read_json(info).get("has_checksums"):
-                yield Damage(path / MANIFEST_FILE, "it is missing: the folder is being written, or only half of it is")
-        except CheckpointError as error:
-            yield damage_of(error, info)
+    info = path / INFO_FILE
+    try:
+        if info.is_file() and read_json(info).get("has_checksums"):
+            require_checksums(path)
+    except CheckpointError as error:
+        yield damage_of(error, error.path if isinstance(error, DamageError) else info)

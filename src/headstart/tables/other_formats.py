@@ -11,7 +11,6 @@ UNPACK = "unpack it and give the file in it"
 DATABASE = "in Python: pandas.read_sql('SELECT ...', connection).to_csv('table.csv', index=False)"
 EXTRACT = "save its text as a table, one row for each document"
 WORDS = "it labels words, and headstart whole texts; a table has one row for each text"
-NUMBERS = "it holds numbers and no texts; give the texts that they were made from"
 WAYS_ON = {
     **dict.fromkeys((".rds",), R),
     **dict.fromkeys((".rda", ".rdata"), "in R: load({name!r}), then write.csv(TABLE, 'table.csv', row.names = FALSE)"),

@@ -14,9 +14,10 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from headstart.adapters.adapter import UpdateHooks
+from headstart.atomic_files import remove, write_json
 from headstart.errors import CheckpointError, InvariantError
+from headstart.safe_files import read_json
 from headstart.seeding import derive_seed, seed_torch
-from headstart.store.layout import read_json, remove, write_json
 from headstart.store.metrics_log import MetricsLog
 from headstart.training.regularisers.regulariser import RegularisedStage
 from headstart.training.stage_length import StageLength

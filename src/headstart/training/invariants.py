@@ -1,4 +1,4 @@
-"""The checks around a stage, always on (DESIGN.md section 4): what it starts from, and what it may change.
+"""The checks around a stage, always on: what it starts from, and what it may change.
 
 Digests are integer checksums per tensor (xxh3, 128 bits): exact equality for less than one percent of a run's time.
 """

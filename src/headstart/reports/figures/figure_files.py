@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from headstart.atomic_files import output_path
 from headstart.comparison.report import Report
 from headstart.errors import UsageError
 from headstart.reports.figures.drawing import Element, Figure, Series, element, group, marker, path, text
 from headstart.reports.figures.gallery import all_figures
-from headstart.store.layout import output_path
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LINE_HEIGHT, GAP, SWATCH_WIDTH, CHARACTER_WIDTH = 20.0, 22.0, 38.0, 6.7

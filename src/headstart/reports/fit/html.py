@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headstart.atomic_files import write_output
 from headstart.comparison.formats import plural, points
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.page import MOST_CLASSES, build_fit_page
 from headstart.reports.fit.words import sentence
 from headstart.reports.html import environment
-from headstart.store.layout import write_output
 
 
 def write_fit_report(facts: FitFacts, path: Path) -> None:

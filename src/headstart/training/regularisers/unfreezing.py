@@ -9,8 +9,9 @@ from typing import ClassVar, final
 
 import torch
 
+from headstart.atomic_files import write_json
 from headstart.models.layers import Layers, layer_of
-from headstart.store.layout import read_json, write_json
+from headstart.safe_files import read_json
 from headstart.training.regularisers.regulariser import RegularisedStage, Regulariser, StageView
 
 ORDER_FILE = "unfreezing.json"

@@ -1,0 +1,90 @@
+"""`headstart.json`: all that prediction needs beside the weights of a model folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from headstart.artifacts.bf16_check import Bf16Check
+from headstart.artifacts.folder_checks import INFO_FILE, require_checksums, require_whole_model
+from headstart.artifacts.temperature import Temperature
+from headstart.errors import UsageError
+from headstart.registry import Spec
+from headstart.store.json_records import read_record
+from headstart.tables.stored_reading import StoredReading
+from headstart.tasks.task import Task
+
+FolderKind = Literal["model", "adapter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """How a model came about and how it wants its inputs.
+
+    Attributes:
+        task: what it was trained on; its text and label columns are the defaults for prediction and evaluation.
+        head: with its options, as the option `head` takes it.
+        model: name of the pretrained model; `model_revision` pins its files.
+        strategy: with its options; `adapter`: with its options, None for strategies without one.
+        seed: the run's root seed.
+        max_length: tokens per example, special tokens included.
+        truncation: what happens to longer ones, in the words of `headstart.data.tokenisation`.
+        stride: tokens that two neighbouring windows share.
+        precision: of training, "fp32" or "bf16"; the weights are fp32.
+        attention: implementation inside transformers.
+        bf16: what answering in bf16 changes; None where it was not measured.
+        temperature: that the head has taken up, or why it has none; None where answers are no probabilities, and for
+            models of an older headstart.
+        reading: how the table of the training rows was read; None where there was no table.
+    """
+
+    task: Task
+    head: Spec
+    model: str
+    model_revision: str
+    strategy: str
+    adapter: Spec | None = None
+    seed: int
+    max_length: int
+    truncation: Literal["longest_first", "only_first", "head_tail", "window"] = "longest_first"
+    stride: int = 0
+    precision: str = "fp32"
+    attention: str | None = None
+    bf16: Bf16Check | None = None
+    temperature: Temperature | None = None
+    reading: StoredReading | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderInfo:
+    """The content of `headstart.json`: a whole model or an adapter, and how it came about.
+
+    Attributes:
+        has_checksums: of all files, written last; folders of an older headstart have none.
+    """
+
+    kind: FolderKind
+    info: ModelInfo
+    has_checksums: bool = False
+
+
+def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
+    """Return what `headstart.json` says: whole model or adapter, and how it came about.
+
+    Raises:
+        UsageError: if the folder is not a model that headstart wrote.
+        NewerError: if a newer headstart wrote it.
+        CheckpointError: if it or another file of the folder is damaged, weights aside, or the folder is unfinished.
+    """
+    require_whole_model(folder, weights=False)
+    path = folder / INFO_FILE
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} is not a model folder of headstart: it has no {INFO_FILE}",
+            remedy="  Give a folder that `headstart fit` or `headstart export` wrote.",
+        )
+    found = read_record(FolderInfo, path)
+    if found.has_checksums:
+        require_checksums(folder)
+    return found.kind, found.info

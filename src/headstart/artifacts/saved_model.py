@@ -1,0 +1,165 @@
+"""A model folder read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+
+from headstart.artifacts.folder_checks import CARD_FILE, require_whole_model
+from headstart.artifacts.head_file import (
+    read_head,
+    read_head_record,
+)
+from headstart.artifacts.model_folder import UnmergedAdapter
+from headstart.artifacts.model_info import ModelInfo, read_info
+from headstart.errors import CheckpointError, UsageError
+from headstart.models.agreement import agree, follow_tokenizer, say_once
+from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
+from headstart.models.input_limits import InputLimits, input_limits
+from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
+from headstart.models.parameters import own_memory
+from headstart.models.source import ModelSource, resolve_model
+from headstart.models.without_code import leftovers, read_config, read_model
+
+PORTABLE_ATTENTION = ("eager", "sdpa")
+"""Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedModel:
+    """A model read back, ready to predict.
+
+    Attributes:
+        model: what computes logits: the classifier's own model, or one with an adapter around it.
+        classifier: says what the logits mean.
+        card: the text of the folder's README.md; "" where it has none.
+        unmerged: the adapter and the head of a folder that holds no backbone; None for a whole model.
+    """
+
+    info: ModelInfo
+    classifier: Classifier
+    model: torch.nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    card: str = ""
+    unmerged: UnmergedAdapter | None = None
+
+    def __getstate__(self) -> list[Any]:
+        """Leave the GPU before being pickled: where it is read again there may be none."""
+        self.model.to("cpu")
+        return [getattr(self, each.name) for each in fields(self)]
+
+
+def load_model_folder(folder: Path) -> SavedModel:
+    """Read a whole model back: the same logits, bit for bit, on the same machine.
+
+    Raises:
+        UsageError: if the folder is not a whole model that headstart wrote.
+        CheckpointError: if it is damaged or not complete.
+    """
+    kind, info = read_info(folder)
+    if kind != "model":
+        raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
+    require_whole_model(folder, weights=True)
+    tokenizer = load_folder_tokenizer(folder)
+    with quiet_loading():
+        model = _load_whole(folder, info, tokenizer)
+    note = leftovers(folder, str(folder))
+    if note is not None:
+        say_once(note)
+    classifier = Classifier(
+        model=model.eval(),
+        head_names=read_head_record(folder).tensor_names,
+        labels=info.task.labels,
+        kind=info.task.kind,
+    )
+    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=tokenizer, card=_card(folder))
+
+
+def load_adapter_base(folder: Path) -> SavedModel:
+    """Read an adapter's folder up to the adapter: the pretrained backbone with the folder's head.
+
+    Raises:
+        UsageError: if the folder holds no adapter, or its pretrained model cannot be found.
+        CheckpointError: if the pretrained model is not the one that the adapter was trained on, or a file is damaged.
+    """
+    kind, info = read_info(folder)
+    if kind != "adapter":
+        raise UsageError(f"{folder} holds a whole model, no adapter")
+    require_whole_model(folder, weights=True)
+    source = _pretrained_source(info)
+    classifier = load_classifier(
+        source,
+        kind=info.task.kind,
+        labels=info.task.labels,
+        head=info.head,
+        reads_spans=info.task.has_spans,
+        seed=info.seed,
+        attention=_attention(info),
+    )
+    classifier.load_head(read_head(folder))
+    tokenizer = load_folder_tokenizer(folder)
+    for note in agree(tokenizer, load_config(source), str(folder)):
+        say_once(note)
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=tokenizer, card=_card(folder))
+
+
+def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a model folder.
+
+    Raises:
+        UsageError: if the folder holds none.
+    """
+    return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""), as_saved=True)
+
+
+def folder_limits(folder: Path) -> InputLimits:
+    """Return what the model of a folder can read, without its weights.
+
+    Raises:
+        UsageError: if the folder is not a model that headstart wrote.
+    """
+    kind, info = read_info(folder)
+    if kind == "adapter":
+        return input_limits(load_config(_pretrained_source(info)), info.head)
+    return input_limits(read_config(folder, AutoConfig if info.head == NATIVE else HeadstartConfig), info.head)
+
+
+def _card(folder: Path) -> str:
+    path = folder / CARD_FILE
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    is_native = info.head == NATIVE
+    model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
+    try:
+        config = read_config(folder, AutoConfig if is_native else HeadstartConfig)
+        if is_native:
+            follow_tokenizer(config, tokenizer)
+        model, report = read_model(model_class, folder, config, attn_implementation=_attention(info))
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error
+    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})
+    if wrong:
+        raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
+    own_memory(model)
+    return model
+
+
+def _attention(info: ModelInfo) -> str | None:
+    return info.attention if info.attention in PORTABLE_ATTENTION else None
+
+
+def _pretrained_source(info: ModelInfo) -> ModelSource:
+    is_commit = ":" not in info.model_revision
+    source = resolve_model(info.model, revision=info.model_revision if is_commit else None)
+    if source.revision != info.model_revision:
+        raise CheckpointError(
+            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}"
+        )
+    return source

@@ -1,0 +1,62 @@
+"""The file that makes a folder a store, and says in which schema."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from headstart.atomic_files import write_json
+from headstart.errors import NewerError, UsageError
+from headstart.safe_files import read_json
+from headstart.store.schema import SCHEMA_VERSION
+
+MARKER = "store.json"
+KIND = "headstart store"
+ANOTHER_FOLDER = "  Give a folder that is new, empty or a store."
+_log = logging.getLogger(__name__)
+
+
+def is_store(root: Path) -> bool:
+    """Return whether a folder is a store; one that nothing was written to yet is none."""
+    return (root / MARKER).is_file()
+
+
+def require_store(root: Path) -> None:
+    """Refuse a folder that is neither a store nor can become one.
+
+    Raises:
+        UsageError: if it is something else.
+        NewerError: if a newer headstart wrote it.
+    """
+    if is_store(root):
+        _schema_of(root)
+    elif root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is a file, not a store", remedy=ANOTHER_FOLDER)
+    # A store that another process is just making holds only names that start with a dot.
+    elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()) and not is_store(root):
+        raise UsageError(f"{root} holds files but is not a headstart store: it has no {MARKER}", remedy=ANOTHER_FOLDER)
+
+
+def write_marker(root: Path) -> None:
+    """Make a folder a store of this schema; one of an older schema becomes one of this, which is logged."""
+    schema = _schema_of(root) if is_store(root) else None
+    if schema == SCHEMA_VERSION:
+        return
+    if schema is not None:
+        _log.warning(
+            "%s holds runs of an older headstart (schema %s): reports show them, new runs do not reuse them",
+            root,
+            schema,
+        )
+    write_json(root / MARKER, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+
+
+def _schema_of(root: Path) -> int:
+    """Return the schema of a store, which is one that we read."""
+    values = read_json(root / MARKER)
+    schema = values.get("schema_version")
+    if values.get("kind") != KIND or not isinstance(schema, int):
+        raise UsageError(f"{root / MARKER} is not from headstart", remedy=ANOTHER_FOLDER)
+    if schema > SCHEMA_VERSION:
+        raise NewerError(root, schema, SCHEMA_VERSION)
+    return schema
