@@ -26,6 +26,9 @@ BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidd
         ("_attn_implementation", "somebody/kernel", "code on the hub"),
         ("attn_implementation", "somebody/kernel:run", "code on the hub"),
         ("text_config", {"n_layer": 5_000}, "n_layer is 5,000"),
+        ("num_hidden_layers", -1, "num_hidden_layers is -1"),
+        ("dtype", "os.system", "dtype is 'os.system'"),
+        ("torch_dtype", "load", "torch_dtype is 'load'"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
@@ -43,6 +46,8 @@ def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
         {"hidden_size": 4096, "vocab_size": 32_000, "intermediate_size": 14_336, "num_hidden_layers": 32},
         {"d_model": 1024, "d_ff": 4096, "vocab_size": 250_112, "num_layers": 24, "_attn_implementation": "sdpa"},
         {"hidden_size": 768, "max_position_embeddings": 131_072, "rope_theta": 10_000_000, "bos_token_id": 2**40},
+        {"hidden_size": 64, "dtype": "bfloat16", "sliding_window": -1, "pad_token_id": -1},
+        {"hidden_size": 64, "torch_dtype": "torch.float8_e4m3fn", "dtype": None},
     ],
 )
 def test_published_sizes_are_taken(config: dict[str, object], tmp_path: Path) -> None:
