@@ -9,6 +9,8 @@ import pytest
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.models.loading import load_config
+from headstart.models.source import ModelSource
 from headstart.models.without_code import read_config
 
 BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidden_layers": 12, "num_labels": 3}
@@ -77,6 +79,8 @@ def test_nested_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"a":' * 100_000)
     with pytest.raises(HeadstartError, match="nested too deeply"):
         read_config(tmp_path)
+    with pytest.raises(HeadstartError, match="nested too deeply"):
+        load_config(ModelSource(name="m", path=tmp_path, revision="0"))
 
 
 @pytest.mark.parametrize(
