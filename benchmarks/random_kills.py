@@ -1,6 +1,6 @@
 """Kill every verb at random moments, call it again until it ends, and hold what it leaves to an undisturbed call.
 
-    python -m benchmarks.random_kills [--kills 1000] [--seed 0] [--out docs/results/random-kills]
+    python -m benchmarks.random_kills [--kills 1000] [--seed 0] [--jobs 2]
 
 A round is one verb in a new folder: killed some times (the moment is drawn between its start and 1.1 times what an
 undisturbed call takes), then let finish. Every round is a line of `rounds.tsv`, and `README.md` has their sums.
@@ -14,18 +14,18 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import platform
 import random
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
-from datetime import date
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
+from benchmarks.random_kills_page import FAULTS, Round, Sums, page
 from tests.support.commands import Outcome, call
 from tests.support.contents import contents, differences, left_behind, repeated
 from tests.support.runs import tiny_rows
@@ -34,7 +34,6 @@ from tests.support.tiny import make_checkpoint
 SMALL = ("--batch-size", 8, "--max-length", 24, "--precision", "fp32", "-q")
 SHORT = ("--epochs", 2, *SMALL)
 COLUMNS = ("round", "verb", "kills", "seconds", "again", "lost", "twice", "different", "left", "said")
-FAULTS = ("again", "lost", "twice", "different", "left")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +94,6 @@ class Undisturbed:
         return cls(wanted, seconds, repeated(*found[1:]), frozenset(_names(work)))
 
 
-@dataclass(slots=True)
-class Round:
-    """What came of one verb that was killed some times."""
-
-    kills: int = 0
-    seconds: float = 0.0
-    again: int = 0
-    lost: int = 0
-    twice: int = 0
-    different: int = 0
-    left: int = 0
-    said: str = ""
-
-
-@dataclass(slots=True)
-class Sums:
-    """The sums of all rounds of one verb."""
-
-    rounds: int = 0
-    kills: int = 0
-    faults: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FAULTS, 0))
-
-    def add(self, found: Round) -> None:
-        """Add a round."""
-        self.rounds += 1
-        self.kills += found.kills
-        for name in FAULTS:
-            self.faults[name] += getattr(found, name)
-
-
 def play(undisturbed: Undisturbed, work: Path, most_kills: int, draw: random.Random) -> Round:
     """Kill a call until it got through or was killed often enough, then make it once more and look."""
     wanted = undisturbed.call
@@ -151,6 +120,7 @@ def play(undisturbed: Undisturbed, work: Path, most_kills: int, draw: random.Ran
     found.different, found.left = len(different), len(left)
     if found.again or different or left:
         found.said = " | ".join([*different[:3], *sorted(left)[:3], *last.said.strip()[-300:].splitlines()])
+    shutil.rmtree(work)
     return found
 
 
@@ -160,6 +130,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=5, help="kills in one round")
+    parser.add_argument("--jobs", type=int, default=2, help="rounds at once")
     parser.add_argument("--out", type=Path, default=Path("docs/results/random-kills"))
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -167,55 +138,37 @@ def main() -> None:
         os.environ["HEADSTART_CACHE"] = f"{name}/cache"
         work = Path(name) / "work"
         calls = {verb: Undisturbed.of(wanted, work) for verb, wanted in _calls(Path(name)).items()}
-        sums = _all_rounds(calls, work, chosen)
-    (chosen.out / "README.md").write_text(_page(sums, chosen))
+        sums = _all_rounds(calls, Path(name), chosen)
+    (chosen.out / "README.md").write_text(page(sums, chosen.kills, chosen.seed, chosen.most))
     total = sum(each.kills for each in sums.values())
     faults = {name: sum(each.faults[name] for each in sums.values()) for name in FAULTS}
     print(f"{total} kills: {', '.join(f'{count} {name}' for name, count in faults.items())}")
     sys.exit(int(any(faults.values())))
 
 
-def _all_rounds(calls: dict[str, Undisturbed], work: Path, chosen: argparse.Namespace) -> dict[str, Sums]:
-    draw, number = random.Random(chosen.seed), 0
-    sums = {verb: Sums() for verb in calls}
-    with (chosen.out / "rounds.tsv").open("w", newline="") as log:
+def _all_rounds(calls: dict[str, Undisturbed], folder: Path, chosen: argparse.Namespace) -> dict[str, Sums]:
+    """Play one verb after the other, each round with moments of its own, until there are enough kills."""
+    sums, verbs = {verb: Sums() for verb in calls}, list(calls)
+    with (
+        (chosen.out / "rounds.tsv").open("w", newline="") as log,
+        ProcessPoolExecutor(chosen.jobs, mp_context=get_context("spawn")) as pool,
+    ):
         writer = csv.writer(log, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
+        numbers = range(0, 0)
         while sum(each.kills for each in sums.values()) < chosen.kills:
-            verb = list(calls)[number % len(calls)]
-            found = play(calls[verb], work, chosen.most, draw)
-            values = [getattr(found, column) for column in COLUMNS[2:]]
-            writer.writerow([number, verb, *(round(each, 1) if isinstance(each, float) else each for each in values)])
-            log.flush()
-            sums[verb].add(found)
-            number += 1
+            numbers = range(numbers.stop, numbers.stop + len(verbs) * chosen.jobs)
+            called = [calls[verbs[number % len(verbs)]] for number in numbers]
+            works = [folder / f"work-{number}" for number in numbers]
+            draws = [random.Random(f"{chosen.seed} {number}") for number in numbers]
+            played = pool.map(play, called, works, [chosen.most] * len(numbers), draws)
+            for number, found in zip(numbers, played, strict=True):
+                verb = verbs[number % len(verbs)]
+                values = [getattr(found, column) for column in COLUMNS[2:]]
+                writer.writerow([number, verb, *(round(each, 1) if type(each) is float else each for each in values)])
+                log.flush()
+                sums[verb].add(found)
     return sums
-
-
-def _page(sums: dict[str, Sums], chosen: argparse.Namespace) -> str:
-    """Return the sums as a page."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    total = Sums()
-    for each in sums.values():
-        total.rounds, total.kills = total.rounds + each.rounds, total.kills + each.kills
-        for name in FAULTS:
-            total.faults[name] += each.faults[name]
-    rows = [
-        f"| {verb} | {each.rounds} | {each.kills} | {' | '.join(str(each.faults[name]) for name in FAULTS)} |"
-        for verb, each in (*sums.items(), ("**all**", total))
-    ]
-    return f"""# Random kills
-
-`python -m benchmarks.random_kills --kills {chosen.kills} --seed {chosen.seed} --most {chosen.most}`, {date.today()},
-commit {commit}, {os.cpu_count()} cores of a shared {platform.machine()} machine, CPU only.
-
-A round is one call in a new folder: killed one to {chosen.most} times by `kill -9` at random moments, then let finish,
-and held to what undisturbed calls leave. `rounds.tsv` has every round.
-
-| verb | rounds | kills | did not end well | lost | done twice | other values | left lying |
-|---|---|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
 
 
 def _calls(folder: Path) -> dict[str, Call]:

@@ -74,3 +74,10 @@ def test_rows_are_made_safe_only_where_this_is_asked_for() -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(written_rows(rows, spreadsheet_safe=True))
     assert text.getvalue() == "'=a,b\n-1,'@c\n"
+
+
+def test_a_spreadsheet_that_splits_at_another_sign_finds_other_cells() -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(written_rows([("a;=cmd()", "b")], spreadsheet_safe=True))
+    assert next(csv.reader(io.StringIO(text.getvalue()))) == ["a;=cmd()", "b"]
+    assert next(csv.reader(io.StringIO(text.getvalue()), delimiter=";")) == ["a", "=cmd(),b"]

@@ -16,6 +16,7 @@ from headstart.errors import UsageError
 from tests.cli.conftest import Cli
 from tests.support.runs import tiny_rows
 from tests.support.saved import make_example
+from tests.support.trap import copy_of, edit
 
 CheckpointMaker = Callable[..., Path]
 
@@ -78,3 +79,16 @@ def test_quantised_weights_end_every_verb_in_a_sentence(
     with pytest.raises(UsageError, match="are quantised by 'strange'"):
         headstart.load(model)
     assert {path.name for path in tmp_path.iterdir()} == {"model", "rows.csv"}
+
+
+def test_an_expression_without_an_end_ends_in_a_sentence(
+    cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """The library that looks for it gives up after ten million steps, with what is no `Exception` in Python."""
+    model = copy_of(tiny_checkpoint("bert"), tmp_path / "model")
+    endless = {"type": "Split", "pattern": {"Regex": "(.|.|.|.|.)+\0"}, "behavior": "Isolated", "invert": False}
+    edit(model / "tokenizer.json", pre_tokenizer=endless)
+    code, _, err = cli("doctor", "model")
+    assert code == 2, err
+    assert "retry-limit-in-match" in err
+    assert "Take the model" in err

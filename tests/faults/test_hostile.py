@@ -16,6 +16,7 @@ from tests.support.hostile_models import MODELS
 from tests.support.hostile_stores import STORES
 
 SECONDS = 40.0
+"""Of processor time that a call may take; `tests.support.guard.MEMORY` is what it may take of memory."""
 MAY_ASK_THE_HUB = ("model of the hub", "adapter on the hub")
 """A base that is named may be looked for; the network is denied, and nothing may go wrong with that."""
 STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
@@ -84,12 +85,22 @@ def harm(
         found.append(f"did not end within {SECONDS} s of work")
     elif outcome.crashed:
         found.append(f"crashed: {outcome.said[-600:]}")
+    elif outcome.code not in (0, 1, 2):
+        found.append(f"ended with the code {outcome.code}: {outcome.said[-600:]}")
+    elif outcome.code and not any(name in outcome.said for name in names_in(work, table)):
+        found.append(f"says nothing of the file: {outcome.said[-600:]}")
     if escapes and any(sign in outcome.said for sign in ("\x1b]", "\x1b[31m<", "\x07")):
         found.append("control characters reach the terminal")
     if "<script>owned" in "".join(path.read_text() for path in work.glob("out*.html")):
         found.append("the page has its script")
     shutil.rmtree(folder)
     return found
+
+
+def names_in(work: Path, table: Path) -> set[str]:
+    """Return the names of a stranger's files, of which a refusal says one."""
+    names = {path.name for path in work.rglob("*")} | {table.name, "'m'", "'s'", "model in m"}
+    return names - {"s", "m", "out"}
 
 
 def all_harm(verbs: tuple[str, ...], made: Made, folder: Path, make: Callable[[Path, Path], Path | None]) -> list[str]:

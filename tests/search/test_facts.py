@@ -16,10 +16,10 @@ from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.html import render_fit_report
 from headstart.reports.fit.suspects import suspects, write_suspects
 from headstart.search.best_folder import write_best
+from headstart.search.decisions import write_decision
 from headstart.search.facts import facts_of
 from headstart.search.find_best import plan_file
 from headstart.search.trials import Rung
-from headstart.store.json_records import write_record
 from headstart.tables.file_options import FileOptions
 from headstart.tasks.task import Task
 from tests.search.support import FITTED, PLAN, search_of, trials_of
@@ -39,7 +39,7 @@ def facts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> FitFacts:
     source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(drop_incomplete=True))
     search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
     search.store.mark()
-    write_record(search.store.root / plan_file(1), PLAN)
+    write_decision(search.store.root / plan_file(1), PLAN)
     best = search.find()
     record = write_best(search, best, tmp_path / "m")
     return facts_of(search, best, record, tmp_path / "m")
@@ -55,7 +55,7 @@ def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judg
     search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
     search.store.mark()
     plan = replace(PLAN, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
-    write_record(search.store.root / plan_file(1), plan)
+    write_decision(search.store.root / plan_file(1), plan)
     best = search.find()
     assert best.scored is None
     record = write_best(search, best, tmp_path / "m")

@@ -20,10 +20,11 @@ from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
+from headstart.search.decisions import write_decision
 from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
-from headstart.store.json_records import read_record, write_record
+from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
@@ -45,7 +46,7 @@ def table(tmp_path: Path) -> TaskSource:
 
 def with_plan(search: Search, plan: RacePlan = PLAN) -> Search:
     search.store.mark()
-    write_record(search.store.root / plan_file(1), plan)
+    write_decision(search.store.root / plan_file(1), plan)
     return search
 
 

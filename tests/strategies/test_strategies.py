@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 
 from headstart.errors import UsageError
-from headstart.registry import Spec
+from headstart.registry import Registry, Spec
+from headstart.strategies import catalogue
 from headstart.strategies.catalogue import STRATEGIES, build_strategy
+from headstart.strategies.finetune import Finetune
 from headstart.strategies.head_origins import (
     FirstHead,
     FittedHead,
@@ -20,7 +22,7 @@ from headstart.strategies.head_origins import (
 )
 from headstart.strategies.selections import AdapterAndHead, All, Head, Nothing
 from headstart.strategies.starts import AnyStart, GreedySoup, Merged, Pretrained, Previous, Reinitialised
-from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers
+from headstart.strategies.strategy import Budget, Optimizer, Stage, StageOptimizers, Strategy
 
 OPTIMIZERS = StageOptimizers(
     finetune=Optimizer(learning_rate=1e-5),
@@ -281,3 +283,12 @@ def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
 def test_options_out_of_range_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build_strategy(Spec.parse(text))
+
+
+def test_what_is_registered_is_built_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    strategies: Registry[type[Strategy]] = Registry("strategy")
+    monkeypatch.setattr(catalogue, "STRATEGIES", strategies)
+    with pytest.raises(UsageError, match="'mine'"):
+        build_strategy(Spec("mine"))
+    mine = strategies.add("mine", type("Mine", (Finetune,), {}))
+    assert type(build_strategy(Spec("mine"))) is mine

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.support.hostile_stores import ESCAPES
 
@@ -32,6 +33,56 @@ def _bomb(path: Path) -> None:
         for _ in range(768):
             file.write(b"a" * (1 << 20))
         file.write(b",good\n")
+
+
+def _far_cell(path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["B1"], book.active["XFD1048576"] = "text", "label", "good"
+    book.save(path)
+
+
+def _repeated_rows(path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame({"text": ["a", "b"], "label": ["good", "bad"]}).to_excel(str(path), index=False)
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    row = b"<table:table-row"
+    contents["content.xml"] = contents["content.xml"].replace(row, row + b' table:number-rows-repeated="90000000"')
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+
+
+def _one_text_in_all_rows() -> Any:
+    import pyarrow as pa
+
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), ["a" * (1 << 20)])
+    return pa.table({"text": column, "label": ["good", "bad"] * 10_000})
+
+
+def _parquet_bomb(path: Path) -> None:
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(_one_text_in_all_rows(), path, compression="zstd", store_schema=False)
+
+
+def _arrow_bomb(path: Path) -> None:
+    import pyarrow as pa
+
+    table = _one_text_in_all_rows()
+    with pa.ipc.new_file(str(path), table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+
+
+def _many_rows(path: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame({"text": ["a", "b"], "label": [0, 1]}).to_stata(path, version=118)
+    rows = b"<N>" + (2).to_bytes(8, "little")
+    path.write_bytes(path.read_bytes().replace(rows, b"<N>" + (2 * 10**9).to_bytes(8, "little")))
 
 
 def _sheet_bomb(path: Path) -> None:
@@ -59,8 +110,16 @@ RECIPES: dict[str, Make] = {
 TABLES: dict[str, tuple[str, Make]] = {
     "bomb": (".csv.gz", _bomb),
     "bomb in a spreadsheet": (".xlsx", _sheet_bomb),
+    "far cell": (".xlsx", _far_cell),
+    "repeated rows": (".ods", _repeated_rows),
+    "one text in all rows": (".parquet", _parquet_bomb),
+    "one category in all rows": (".arrow", _arrow_bomb),
+    "many rows": (".dta", _many_rows),
+    "keys are values": (".jsonl", text("".join(f'{{"key {number}": 1}}\n' for number in range(40_000)))),
     "nested": (".jsonl", text('{"text": ' + "[" * 100_000 + "]" * 100_000 + ', "label": 1}\n')),
     "fifo": (".csv", os.mkfifo),
+    "fifo of Parquet": (".parquet", os.mkfifo),
+    "endless spreadsheet": (".xlsx", lambda path: path.symlink_to("/dev/zero")),
     "endless": (".csv", lambda path: path.symlink_to("/dev/zero")),
     "endless lines": (".jsonl", lambda path: path.symlink_to("/dev/zero")),
     "nul": (".csv", text(b"text,label\n" + b"\0" * 10_000)),

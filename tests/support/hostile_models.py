@@ -73,6 +73,11 @@ def _edit(name: str, change: Callable[[dict[str, Any]], object]) -> Change:
     return make
 
 
+def tokenizer(**values: Any) -> Change:
+    """Change values of `tokenizer.json`."""
+    return _edit("tokenizer.json", lambda found: found.update(values))
+
+
 def _pickled(name: str) -> Change:
     def make(folder: Path, outside: Path) -> None:
         (folder / "model.safetensors").unlink()
@@ -125,6 +130,11 @@ def _adapter_of(model: str) -> Change:
 HEADER = {"classifier.weight": {"dtype": "F32", "shape": [1 << 20, 1 << 20], "data_offsets": [0, 1 << 42]}}
 HUGE_TENSOR = len(json.dumps(HEADER)).to_bytes(8, "little") + json.dumps(HEADER).encode()
 
+DOUBLE = {"type": "Replace", "pattern": {"Regex": "[a-z]"}, "content": "aa"}
+PADDING = {"direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+TOKEN = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized", "special"), False)
+ENDLESS = {"type": "Split", "pattern": {"Regex": "(.|.|.|.|.)+\0"}, "behavior": "Isolated", "invert": False}
+
 MODELS: dict[str, Change] = {
     "code in the configuration": _trap(in_config=True),
     "code in the tokenizer": _trap(in_tokenizer=True),
@@ -144,6 +154,10 @@ MODELS: dict[str, Change] = {
     "kernel of the hub": config(attn_implementation="stranger/kernel", _attn_implementation="stranger/kernel"),
     "nested configuration": text("config.json", NESTED),
     "nested tokenizer": text("tokenizer.json", NESTED),
+    "tokenizer that doubles": tokenizer(normalizer={"type": "Sequence", "normalizers": [DOUBLE] * 40}),
+    "tokenizer that pads": tokenizer(padding={**PADDING, "strategy": {"Fixed": 10**10}}),
+    "tokenizer of many tokens": tokenizer(added_tokens=[{**TOKEN, "id": n, "content": f"<{n}>"} for n in range(10**6)]),
+    "tokenizer without end": tokenizer(pre_tokenizer=ENDLESS),
     "tokenizer without words": text("tokenizer.json", "{}"),
     "nested description": text("headstart.json", NESTED),
     "configuration is a fifo": instead("config.json", lambda path, _: os.mkfifo(path)),

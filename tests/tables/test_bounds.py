@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import threading
 import tracemalloc
 from pathlib import Path
 
@@ -77,3 +79,34 @@ def test_rows_with_many_keys_of_their_own_are_read(tmp_path: Path) -> None:
     path.write_text("\n".join(f'{{"text": "a", "key {number % 300}": 1}}' for number in range(3000)))
     table = read_table(path)
     assert (table.num_rows, len(table.columns), table.faults) == (3000, 301, ())
+
+
+@pytest.mark.parametrize("opening", ['{"text":', "["])
+def test_deep_nesting_is_a_fault_of_its_line(opening: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": ' + opening * 100_000 + "\n" + '{"text": "b"}\n')
+    table = read_table(path)
+    assert list(table.columns["text"]) == ["a", "b"]
+    assert [(fault.line, fault.message) for fault in table.faults] == [(2, "is nested too deeply")]
+
+
+def test_a_pipe_is_waited_for_and_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("text,label\na,x\nb,y\n",))
+    writer.start()
+    table = read_table(path)
+    writer.join()
+    assert (table.num_rows, table.faults) == (2, ())
+    monkeypatch.setattr(bounded_bytes, "PIPE_SECONDS", 0)
+    (fault,) = read_table(path).faults
+    assert fault.message == "cannot be read: it is a pipe into which nobody wrote for 0 seconds; give a file"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".xlsx", ".ods", ".sav", ".dta", ".unknown"])
+def test_only_text_is_read_from_a_pipe_and_nothing_waits_for_the_others(suffix: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        (fault,) = read_table(tmp_path / f"{name}{suffix}").faults
+        assert fault.message == "is no file, but a pipe or a device"

@@ -66,3 +66,14 @@ def test_a_known_format_that_is_not_read_names_its_way_on(tmp_path: Path, suffix
     path.write_bytes(b"\x00")
     (fault,) = read_table(path).faults
     assert str(fault).startswith(f"{path}: {suffix} is not read; ")
+
+
+def test_a_link_to_a_file_that_is_called_by_its_content_keeps_its_name(tmp_path: Path) -> None:
+    """As caches, git-annex and DVC keep files."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "3f2a").write_text("text,label\na,b\n")
+    (tmp_path / "train.csv").symlink_to("blobs/3f2a")
+    (tmp_path / "folder").symlink_to("blobs")
+    assert absolute(str(tmp_path / "train.csv")) == str(tmp_path.resolve() / "train.csv")
+    assert absolute(str(tmp_path / "folder" / "3f2a")) == str(tmp_path.resolve() / "blobs" / "3f2a")
+    assert read_table(absolute(str(tmp_path / "train.csv"))).num_rows == 1

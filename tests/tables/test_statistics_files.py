@@ -189,3 +189,10 @@ def test_wide_texts_that_are_mostly_short_are_read(
     table = read_table(tmp_path / f"t{suffix}")
     assert table.faults == ()
     assert list(table.columns["text"]) == texts
+
+
+def test_a_long_text_of_stata_is_read_for_each_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.dta"
+    pd.DataFrame({"text": ["a" * 5000] * 200}).to_stata(path, write_index=False, convert_strl=["text"], version=118)
+    assert path.stat().st_size < 20_000
+    assert [len(text) for text in read_table(path).columns["text"]] == [5000] * 200

@@ -126,3 +126,11 @@ def test_a_format_on_an_empty_far_cell_is_no_giant(tmp_path: Path) -> None:
     table = read_table(path)
     assert table.faults == ()
     assert table.num_rows == 20
+
+
+def test_old_workbooks_which_a_reader_would_unpack_at_once_are_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(5000))
+    assert said(path) == "is an old Office file (.xls, .doc); save it as .xlsx or CSV"
+    path.write_bytes(path.read_bytes() + "EncryptedPackage".encode("utf-16-le"))
+    assert said(path) == "is protected by a password; save it without one"

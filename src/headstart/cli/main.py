@@ -30,11 +30,13 @@ from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
 from headstart.cli.verify import verify
-from headstart.errors import HeadstartError
+from headstart.errors import HeadstartError, UsageError
 from headstart.machine import machine_error
 
 INTERRUPTED = 130
 """How typer ends on control-C."""
+PANIC = "PanicException"
+"""What libraries in Rust raise where they cannot go on, such as on an expression that never ends: no `Exception`."""
 
 
 class Verbs(typer.core.TyperGroup):
@@ -56,6 +58,12 @@ class Verbs(typer.core.TyperGroup):
             if failed is None:
                 raise
             self._end(context, failed)
+        except BaseException as error:
+            if type(error).__name__ != PANIC:
+                raise
+            said = f"a library gave up on a file or a text: {error}"
+            remedy = "  Take the model or the table from another place, or write it again."
+            self._end(context, UsageError(said, remedy=remedy))
 
     def _end(self, context: Any, error: HeadstartError) -> NoReturn:
         verb = self.get_command(context, context.invoked_subcommand or "")

@@ -10,13 +10,12 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-from headstart.errors import UsageError
+from headstart.errors import HeadstartError, UsageError
 from headstart.models.agreement import FEW_TOKENS, num_vectors
 from headstart.models.source import ModelSource
+from headstart.models.tokenizer_bounds import VOCABULARIES, WHOLE
 from headstart.models.without_code import read_tokenizer
 
-WHOLE = "tokenizer.json"
-VOCABULARIES = (WHOLE, "vocab.*", "merges.txt", "*.model", "tekken.json")
 READERS = {
     "vocab.txt": "BertTokenizer",
     "vocab.json": "GPT2Tokenizer",
@@ -62,7 +61,7 @@ def tokenizer_from_files(
     try:
         tokenizer = read_tokenizer(source.path, **options)
         tokenizer(*PROBES[0])  # Some are made of anything, and fail at the first text.
-    except UsageError:
+    except HeadstartError:
         raise
     except Exception as error:  # Whatever a tokenizer's class makes of files that are not its own.
         raise _not_made(source, found, error) from error

@@ -25,6 +25,7 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, 
 
 from headstart.errors import DamageError, UsageError
 from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.models.tokenizer_bounds import require_bounded_tokenizer
 from headstart.safe_files import read_text
 
 CONFIG, TOKENIZER_CONFIG = "config.json", "tokenizer_config.json"
@@ -50,9 +51,10 @@ def read_tokenizer(folder: Path, **options: object) -> PreTrainedTokenizerBase:
     """Return a folder's tokenizer, without its references to code.
 
     Raises:
-        UsageError: if only the folder's code could make it.
+        UsageError: if only the folder's code could make it, or its files ask for too much.
     """
     _refuse_needed_code(folder)
+    require_bounded_tokenizer(folder)
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, **options
     )

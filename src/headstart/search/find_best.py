@@ -12,11 +12,11 @@ from headstart.hardware import torch_threads
 from headstart.registry import Spec
 from headstart.search.candidates import NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
+from headstart.search.decisions import read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
 from headstart.search.plan import gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
-from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
@@ -143,8 +143,8 @@ class Search:
             self.trials.cache.tokenizer(self.trials.asked.model.model)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
-            write_record(path, Fits(fits=choose_fit(self.trials, self._only_head)))
-        return read_record(Fits, path).fits
+            write_decision(path, Fits(fits=choose_fit(self.trials, self._only_head)))
+        return read_decision(Fits, path).fits
 
     @property
     def _only_head(self) -> Spec | None:
@@ -185,8 +185,8 @@ class Search:
         path = self.store.root / plan_file(number)
         if not path.exists():
             time_is_left = before is None or before.seconds - clock.spent > SHARE_TO_PLAN_AGAIN * before.seconds
-            write_record(path, self._new_plan(fits, clock, before) if time_is_left else before)
-        return read_record(RacePlan, path)
+            write_decision(path, self._new_plan(fits, clock, before) if time_is_left else before)
+        return read_decision(RacePlan, path)
 
     def _new_plan(self, fits: Sequence[Fit], clock: Clock, before: RacePlan | None) -> RacePlan:
         first = self._first_run(fits[0]) if fits else None

@@ -153,7 +153,8 @@ def _folders(kind: str, path: Path) -> tuple[Path, ...]:
     store = LocalStore(path)
     rows = sorted(each for each in (path / ROWS_FOLDER).glob("*") if (each / TASK_FILE).is_file())
     experiments = sorted({each.parent for each in path.glob("*/seed-*")})
-    return (*experiments, *(run.folder for run in store.run_folders()), *rows)
+    decisions = (path,) if (path / MANIFEST_FILE).exists() else ()  # of a search
+    return (*decisions, *experiments, *(run.folder for run in store.run_folders()), *rows)
 
 
 def _names(folder: Path, manifest: Manifest) -> list[str] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headstart.errors import DataFault
-from headstart.tables.bounded_bytes import MOST_DOCUMENT_BYTES
+from headstart.tables.bounded_bytes import MOST_DOCUMENT_BYTES, BoundError
 from headstart.tables.exports import from_export
 from headstart.tables.file_options import FileOptions
 from headstart.tables.json_rows import JsonObject, RowReader, columns_of, flat, holds_half_a_character, require_filled
@@ -150,6 +150,7 @@ class _Tables:
         self.path, self._reader, self._as_written = path, reader, as_written
         self._names: set[str] = set()
         self._num_rows = self._num_filled = 0
+        self._is_over = False
 
     def pieces(self, lines: TextLines, texts: Iterable[tuple[int, str]], chunk_rows: int) -> Iterator[Table]:
         """Yield tables of values that stand on lines of their own; a line that cannot be read is a fault."""
@@ -159,7 +160,7 @@ class _Tables:
             faults = lines.pop_faults()
             if piece or faults:
                 yield self.table(Values.of_lines(piece), faults)
-            if len(piece) < chunk_rows:
+            if len(piece) < chunk_rows or self._is_over:
                 return
 
     def document(self, document: Value, faults: Sequence[DataFault], *, is_line: bool) -> Table:
@@ -189,6 +190,7 @@ class _Tables:
         try:
             columns = self._columns(rows)
         except ValueError as error:
+            self._is_over = isinstance(error, BoundError)
             return unreadable(self.path, str(error))
         places = tuple(values.places[number] for number in numbers)
         said = (note, self._reader.note, exported.note if exported else "")

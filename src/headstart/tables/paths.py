@@ -47,10 +47,16 @@ def located(file: str) -> str:
 def absolute(file: str) -> str:
     """Return a file's whole path; a data set on the hub as it is.
 
+    A file that is a link keeps its own name, which says its format: what it leads to may be called by its content.
+
     Raises:
         UsageError: if it is an address.
     """
-    return file if file.startswith(HUB_PREFIX) else str(local_path(file).resolve())
+    if file.startswith(HUB_PREFIX):
+        return file
+    path = local_path(file)
+    is_linked_file = path.is_symlink() and not path.is_dir()
+    return str(path.parent.resolve() / path.name if is_linked_file else path.resolve())
 
 
 def _from_home(path: Path) -> Path:

@@ -155,6 +155,8 @@ def _problem(path: Path) -> str:
         )
     if not path.exists():
         return "the file does not exist"
+    if not path.is_file() and _suffix(path) not in TEXT_SCANS:
+        return "is no file, but a pipe or a device"
     if _suffix(path) in SCANS:
         return ""
     if said := way_on(path):

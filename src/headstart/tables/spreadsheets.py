@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import mmap
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from headstart.errors import DataFault, UsageError, shortened
 from headstart.tables.bounded_bytes import BoundError
 from headstart.tables.file_options import FileOptions
 from headstart.tables.header import NumberedRow, header_of
+from headstart.tables.magic import HEAD_BYTES, MAGIC
 from headstart.tables.table import Table, unreadable
 from headstart.tables.workbook_bounds import require_bounded_workbook
 from headstart.tables.workbook_files import CellStates, cell_states
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 DAMAGED = (BadZipFile, ParseError, zlib.error, EOFError, KeyError, ValueError, RuntimeError)
 """What reading a damaged archive of XML raises."""
+PROTECTED = "is protected by a password; save it without one"
+OLD_OFFICE, ENCRYPTED = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "EncryptedPackage".encode("utf-16-le")
+"""How a file of old Office begins, and what is in it where it is a workbook with a password."""
 TITLES = "a title above the header"
 LARGEST_WHOLE = 10**15
 """Whole numbers under it are exact in a spreadsheet."""
@@ -42,6 +47,9 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             f"{path} is a spreadsheet, and python-calamine, which reads it, is not installed",
             remedy='  pip install "headstart[tables]", or save the sheet as CSV (UTF-8).',
         ) from error
+    if said := _why_no_workbook(path):
+        yield unreadable(path, said)
+        return
     try:
         require_bounded_workbook(path)
         # By its content: pandas, given a path that is no string, writes .xlsx into a file called .ods.
@@ -59,11 +67,20 @@ def scan_spreadsheet(path: Path, options: FileOptions, chunk_rows: int) -> Itera
             )
             yield from _tables(known, _rows(workbook.get_sheet_by_name(name)), options, chunk_rows)
     except PasswordError:
-        yield unreadable(path, "is protected by a password; save it without one")
+        yield unreadable(path, PROTECTED)
     except BoundError as error:
         yield unreadable(path, str(error))
     except (CalamineError, *DAMAGED) as error:
         yield unreadable(path, f"cannot be read as a spreadsheet: {error}")
+
+
+def _why_no_workbook(path: Path) -> str:
+    """Return what a file is in place of a workbook of today, which is an archive; "" for one."""
+    with path.open("rb") as file:
+        if not file.read(HEAD_BYTES).startswith(OLD_OFFICE):
+            return ""
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return PROTECTED if content.find(ENCRYPTED) >= 0 else f"is {MAGIC[OLD_OFFICE]}"
 
 
 def as_written(value: object) -> str:
