@@ -81,35 +81,6 @@ def _from_folder(name: str, folder: Path) -> ModelSource:
     for path in files:
         require_file(path)
     stamps = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return ModelSource(name=name, path=folder, revision=commit)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """Return the files of a model's own weights, by name.
-
-    An adapter that lies beside them is none of it, nor is the copy of the head in a folder of ours.
-    """
-    left_out = (ADAPTER_PREFIX, OWN_HEAD_FILE) if (folder / OWN_INFO_FILE).exists() else ADAPTER_PREFIX
-    return [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith(left_out)]
-
-
-def _from_folder(name: str, folder: Path) -> ModelSource:
-    require_model(name, folder)
-    files = [
-        path
-        for path in sorted(folder.iterdir())
-<<<<<<< HEAD
-        if path.suffix in (".safetensors", ".json", ".txt", ".model")
-        and path.name not in ("run.json", "head.json", MANIFEST_FILE)
-        and not path.is_dir()
-    ]
-    for path in files:
-        require_file(path)
-    stamps = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-=======
-        if _decides(path.name)
-    )
->>>>>>> wt/C
     return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps))
 
 
