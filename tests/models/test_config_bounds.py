@@ -9,6 +9,8 @@ import pytest
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.models.loading import load_config
+from headstart.models.source import ModelSource
 from headstart.models.without_code import read_config
 
 BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidden_layers": 12, "num_labels": 3}
@@ -28,6 +30,9 @@ BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidd
         ("_attn_implementation", "somebody/kernel", "code on the hub"),
         ("attn_implementation", "somebody/kernel:run", "code on the hub"),
         ("text_config", {"n_layer": 5_000}, "n_layer is 5,000"),
+        ("num_hidden_layers", -1, "num_hidden_layers is -1"),
+        ("dtype", "os.system", "dtype is 'os.system'"),
+        ("torch_dtype", "load", "torch_dtype is 'load'"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
@@ -46,6 +51,8 @@ def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
         {"d_model": 1024, "d_ff": 4096, "vocab_size": 250_112, "num_layers": 24, "_attn_implementation": "sdpa"},
         {"hidden_size": 768, "max_position_embeddings": 131_072, "rope_theta": 10_000_000, "bos_token_id": 2**40},
         {"hidden_size": 768, "max_relative_positions": -1, "max_position_embeddings": -1, "num_hidden_layers": 0},
+        {"hidden_size": 64, "dtype": "bfloat16", "sliding_window": -1, "pad_token_id": -1},
+        {"hidden_size": 64, "torch_dtype": "torch.float8_e4m3fn", "dtype": None},
     ],
 )
 def test_published_sizes_are_taken(config: dict[str, object], tmp_path: Path) -> None:
@@ -77,6 +84,8 @@ def test_nested_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"a":' * 100_000)
     with pytest.raises(HeadstartError, match="nested too deeply"):
         read_config(tmp_path)
+    with pytest.raises(HeadstartError, match="nested too deeply"):
+        load_config(ModelSource(name="m", path=tmp_path, revision="0"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -126,7 +127,7 @@ def _rendered(found: Report, format_: Format, *, spreadsheet_safe: bool) -> str:
     from headstart.reports.renderings import as_markdown, as_text
     from headstart.reports.values import as_csv, as_json
 
-    write = {
+    write: Mapping[Format, Callable[[Report], str]] = {
         Format.MARKDOWN: as_markdown,
         Format.LATEX: as_latex,
         Format.CSV: partial(as_csv, spreadsheet_safe=spreadsheet_safe),

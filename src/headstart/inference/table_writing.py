@@ -74,6 +74,7 @@ def table_writer(path: Path, schema: pa.Schema, *, spreadsheet_safe: bool = Fals
     suffix = format_suffix(path)
     if suffix is None:
         raise ValueError(f"{path} names no known format")
+    writer: AbstractContextManager[Write]
     if suffix in DELIMITED:
         writer = _delimited_writer(path, schema, DELIMITED[suffix], spreadsheet_safe=spreadsheet_safe)
     else:

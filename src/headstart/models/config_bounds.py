@@ -22,6 +22,8 @@ QUANTISED = ("quantization_config", "compression_config")
 """What says that weights are not plain numbers; null says that they are."""
 INDICES = "*.safetensors.index.json"
 _LAYERS = re.compile(r"(^|_)(layers|n_layer|num_layer|depth|num_experts|n_head|num_heads|num_attention_heads)$")
+_NUMBER_TYPES = ("dtype", "torch_dtype")
+_NUMBER_TYPE = re.compile(r"(torch\.)?(auto|bool|half|double|long|short|(b?float|u?int|complex)[0-9a-z_]*)")
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "embedding_size")
 _HEIGHTS = (*_WIDTHS, "vocab_size", "intermediate_size", "d_ff", "hidden_dim", "ffn_dim", "max_position_embeddings")
 _NEVER_NEGATIVE = (*_WIDTHS, "vocab_size", "intermediate_size", "d_ff", "num_labels", "_num_labels")
@@ -43,6 +45,10 @@ def require_bounded(folder: Path, config: Mapping[str, Any]) -> None:
         for name, value in values.items():
             if name.endswith("attn_implementation") and isinstance(value, str) and not re.fullmatch(r"\w+", value):
                 raise _refusal(folder, f"{name} is {value!r}, code on the hub", "It may name one of transformers' own.")
+            if name in _NUMBER_TYPES and isinstance(value, str) and not _NUMBER_TYPE.fullmatch(value):
+                raise _refusal(folder, f"{name} is {value!r}", "It may name one of torch's types of numbers.")
+            if _LAYERS.search(name) and isinstance(value, int) and value < 0:
+                raise _refusal(folder, f"{name} is {value:,}", "It is 0 or more.")
             if isinstance(value, int) and value > (most := _most(name)):
                 raise _refusal(folder, f"{name} is {value:,}", f"At most {most:,} is read.")
             if isinstance(value, int) and value < 0 and (_LAYERS.search(name) or name in _NEVER_NEGATIVE):

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from transformers.utils import CONFIG_NAME
-
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
-from headstart.safe_files import read_json
+from headstart.models.without_code import read_config_values
 
 
 def own_config(source: ModelSource) -> HeadstartConfig | None:
     """Return the configuration of a checkpoint with one of our heads; None for any other.
 
     Raises:
-        DamageError: if the file is no JSON object.
+        UsageError: if it asks for too much.
+        CheckpointError: if it is no small regular file, or nested too deeply.
     """
-    values = read_json(source.path / CONFIG_NAME)
+    values = read_config_values(source.path)
     return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from headstart.atomic_files import json_text, write_text
 from headstart.errors import DamageError
 from headstart.manifest import FileMark, Manifest, require_whole
 from headstart.store.json_records import dump, read_record
-from headstart.store.layout import json_text, write_text
 
 T = TypeVar("T")
 

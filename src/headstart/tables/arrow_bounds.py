@@ -110,7 +110,7 @@ def laid_out_bytes(array: pa.Array) -> int:
         return own + int(views[array.offset : array.offset + len(array)].sum(dtype=np.int64))
     if _is_text(kind):
         return own + (pc.sum(pc.binary_length(array)).as_py() or 0)
-    return max(own, array.nbytes)
+    return max(own, int(array.nbytes))
 
 
 def _sum_taken(values: pa.Array, indices: pa.Array) -> int:

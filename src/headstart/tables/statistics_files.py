@@ -107,7 +107,7 @@ def _most_rows(path: Path, about: Any) -> int:
         return int(about.number_rows or 0)
     # SPSS packs eight blanks into one byte before it packs anything else, and widths are those of the longest text.
     require_bytes(int(about.number_rows or 0) * width // BLANKS, size, WAY_ON)
-    return BLANKS * most_bytes(size) // width
+    return int(BLANKS * most_bytes(size) // width)
 
 
 def _is_cut_off(path: Path) -> bool:

@@ -75,7 +75,8 @@ def write_suspects(facts: FitFacts, path: Path, *, spreadsheet_safe: bool = Fals
     """
     found, columns = suspects(facts), (*facts.text_columns, *(facts.answer_names if facts.kind.has_choices else ()))
     with output_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        rows = [["row", *columns, "label", "suggested_label", "quality"], *(_row(each, len(columns)) for each in found)]
+        headings: list[object] = ["row", *columns, "label", "suggested_label", "quality"]
+        rows = [headings, *(_row(each, len(columns)) for each in found)]
         csv.writer(file, lineterminator="\n").writerows(written_rows(rows, spreadsheet_safe=spreadsheet_safe))
     return len(found)
 
