@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,7 +85,7 @@ def test_runs_leave_the_same_bytes(tiny_checkpoint: CheckpointMaker, tmp_path: P
     """Of strategies that name layers, average weights, start from several places and drop gradients."""
     rows = "".join(f"{text},{('bad', 'good')[label]}\n" for text, label in tiny_rows(40))
     short = ["--steps", "4", "--batch-size", "4", "--max-length", "24", "--precision", "fp32", "-q"]
-    strategies = "eh_ft,soup,gradual_unfreezing,layerwise_decay,child_tuning,reinit,linear_probe"
+    strategies = "eh_ft,soup,gradual_unfreezing,layerwise_decay,child_tuning,reinit"
     table = ["rows.csv", "--model", str(tiny_checkpoint("bert"))]
     calls = [
         ["compare", *table, "--strategies", strategies, "--seeds", "1", "--store", "runs", *short],
@@ -93,10 +94,11 @@ def test_runs_leave_the_same_bytes(tiny_checkpoint: CheckpointMaker, tmp_path: P
     ]
     found = []
     for hash_seed in (1, 2):
-        folder = tmp_path / str(hash_seed) / "work"
-        folder.mkdir(parents=True)
+        folder = tmp_path / "work"  # Records name where rows lie.
+        folder.mkdir()
         (folder / "rows.csv").write_text(f"text,label\n{rows}")
         said(calls, folder, hash_seed)
         found.append(recorded(folder))
+        shutil.rmtree(folder)
     assert found[0].keys() == found[1].keys()
     assert [name for name, content in found[0].items() if content != found[1][name]] == []
