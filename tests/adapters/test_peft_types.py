@@ -361,6 +361,6 @@ def test_boft_starts_no_compiler(sources: dict[str, ModelSource], monkeypatch: p
     monkeypatch.setattr("torch.utils.cpp_extension.load", lambda **options: started.append(options))
     monkeypatch.setattr("peft.tuners.boft.layer._FBD_CUDA", None)
     adapter = build_adapter(Spec.parse("boft"))
-    assert adapter.unsupported(load(sources["bert"])) is None
+    assert adapter.refusal(load(sources["bert"])) is None
     adapter.attach(load(sources["bert"]), seed=0)
     assert not started
