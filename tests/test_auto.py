@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,8 @@ from headstart.models.parameters import digests, own_memory
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
-from tests.support.paths import REPOSITORY
+from tests.support.auto_classes import load_before_and_after_the_import
+from tests.support.processes import ended, start
 from tests.support.tiny import ARCHITECTURES
 
 HEADS = ("linear:pooling=mean", "mlp:hidden_size=24", "fourier_kan:grid_size=3")
@@ -78,18 +77,5 @@ def test_without_the_import_the_auto_classes_know_nothing_of_our_heads(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     saved(tiny_checkpoint("bert"), tmp_path, "linear", ("no", "yes"), kind_named("classification"))
-    code = f"""
-import sys
-sys.path.insert(0, {str(REPOSITORY / "src")!r})
-from transformers import AutoModelForSequenceClassification
-try:
-    AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})
-except ValueError as error:
-    assert "model type `headstart`" in str(error), error
-else:
-    raise SystemExit("the model was loaded without the import")
-import headstart.auto
-print(type(AutoModelForSequenceClassification.from_pretrained({str(tmp_path)!r})).__name__)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "HeadstartForSequenceClassification", done.stderr
+    output = tmp_path / "output.txt"
+    assert ended(start(load_before_and_after_the_import, tmp_path, output=output)) == 0, output.read_text()

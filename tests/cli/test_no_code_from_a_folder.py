@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from headstart.models.loading import load_tokenizer
 from headstart.models.source import resolve_model
 from tests.conftest import CheckpointMaker
 from tests.inference.test_saved import save, trained
+from tests.support.commands import call
 from tests.support.runs import tiny_rows
 from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
 from tests.support.trap import copy_of, edit, name_code_without_need, set_trap, trapped_checkpoint
@@ -220,15 +222,30 @@ def test_pretrain_head_loads_nothing(tiny_checkpoint: CheckpointMaker, tmp_path:
     assert not mark.exists()
 
 
-COMMAND = (sys.executable, "-m", "headstart", "doctor")
+def yes_on_standard_input() -> None:
+    """Have somebody who has already answered yes, again and again, on this process's standard input."""
+    reader, writer = os.pipe()
+    os.write(writer, b"y\n" * 9)
+    os.close(writer)
+    os.dup2(reader, 0)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
+
+
+def on_terminal(name: str) -> None:
+    """Put this process on a terminal."""
+    os.setsid()
+    terminal = os.open(name, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(terminal, descriptor)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False))
 
 
 def test_a_yes_on_standard_input_changes_nothing(tmp_path: Path) -> None:
     folder, mark = trapped_checkpoint(tmp_path / "trap", in_config=True)
-    done = subprocess.run((*COMMAND, folder), input="y\n" * 9, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2, done.stderr
-    assert OUR_WORDS in done.stderr
-    assert "[y/N]" not in done.stdout + done.stderr
+    done = call(("doctor", folder), tmp_path, before=yes_on_standard_input)
+    assert done.code == 2, done.said
+    assert OUR_WORDS in " ".join(done.said.split())
+    assert "[y/N]" not in done.said
     assert not mark.exists()
 
 
@@ -236,10 +253,10 @@ def test_a_terminal_is_not_asked(tmp_path: Path) -> None:
     folder, mark = trapped_checkpoint(tmp_path / "trap", in_config=True, in_tokenizer=True)
     ours, theirs = pty.openpty()
     os.write(ours, b"y\n" * 9)
-    child = subprocess.Popen((*COMMAND, folder), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    done = call(("doctor", folder), tmp_path, before=partial(on_terminal, os.ttyname(theirs)))
     os.close(theirs)
     shown = read_terminal(ours)
-    assert child.wait(timeout=120) == 2, shown
+    assert done.code == 2, shown
     assert OUR_WORDS in " ".join(shown.split())
     assert "[y/N]" not in shown
     assert not mark.exists()

@@ -14,9 +14,10 @@ import pytest
 
 from headstart.comparison.report import read_report
 from headstart.errors import UsageError
-from headstart.reports.html import render_html, write_html
+from headstart.reports.html import write_html
 from headstart.store.provenance import Provenance
 from headstart.store.record import OtherResult, RunRecord, RunStatus
+from tests.support.pages import render_html
 from tests.support.stores import SETTING, fail, make_record, write_store
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -10,9 +10,9 @@ from headstart.comparison.formats import NOTHING
 from headstart.comparison.frame import Frame
 from headstart.comparison.measurements import values_of
 from headstart.comparison.report import read_report
-from headstart.reports.html import render_html
 from headstart.reports.measurement_table import measurement_table
 from headstart.store.record import RunRecord
+from tests.support.pages import render_html
 from tests.support.stores import fail, make_record, measured, write_store
 
 

@@ -17,7 +17,6 @@ from headstart.comparison.report import Report, read_report
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
-from headstart.reports.html import render_html
 from headstart.reports.latex import as_latex
 from headstart.reports.renderings import as_markdown, as_text
 from headstart.reports.values import as_csv, as_json
@@ -27,6 +26,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from tests.support import tiny
+from tests.support.pages import render_html
 from tests.support.runs import tiny_choices, tiny_experiment, tiny_rows
 
 SCATTER = (0.000, 0.004, 0.001, 0.005, 0.002, 0.003)

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -167,24 +168,27 @@ def test_so_are_stages_without_checksums_that_do_not_go_together(
     assert contents(store.root) == contents(whole.root)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_text(path.read_text().replace('"learning_rate": ', '"learning_rate": 1', 1)),
-        lambda path: path.write_text(path.read_text().replace('"draw": 0', '"draw": 1', 1)),
-        vouched_for,
-        cut,
-        folder_instead,
-        pipe_instead,
-        lambda path: (path.unlink(), path.symlink_to("nowhere")),
-        lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
-        lambda path: (path.unlink(), path.symlink_to(path.name)),
-        remove,
-    ],
+def other_source(path: Path) -> None:
+    """Change where the rows come from, which is in no experiment's digest."""
+    path.write_text(path.read_text().replace('"draw": 0', '"draw": 1', 1))
+
+
+DAMAGES: tuple[Callable[[Path], object], ...] = (
+    lambda path: path.write_text(path.read_text().replace('"learning_rate": ', '"learning_rate": 1', 1)),
+    vouched_for,
+    cut,
+    folder_instead,
+    pipe_instead,
+    lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+    lambda path: (path.unlink(), path.symlink_to(path.name)),
+    remove,
 )
-@pytest.mark.parametrize("has_checksums", [True, False])
+
+
+@pytest.mark.parametrize(("damage", "has_checksums"), [*product(DAMAGES, (True, False)), (other_source, True)])
 def test_an_experiment_that_is_not_its_folders_is_neither_exported_nor_kept(
-    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], None], has_checksums: bool
+    run: Run, whole: LocalStore, tmp_path: Path, damage: Callable[[Path], object], has_checksums: bool
 ) -> None:
     """Also where no checksums stand beside it, as in a store of an older headstart or of a stranger."""
     store = LocalStore(tmp_path / "runs")

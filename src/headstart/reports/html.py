@@ -23,14 +23,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_html(report: Report, out: Path) -> None:
-    """Write a report's page to `out`, whole or not at all; a page that is there is replaced."""
+    """Write a report's page to `out`, whole or not at all; equal for equal stores of one name.
+
+    A page that is there is replaced.
+    """
     with output_path(out) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(_parts(report))
-
-
-def render_html(report: Report) -> str:
-    """Return a report's page; equal for equal stores of one name."""
-    return "".join(_parts(report))
 
 
 def _parts(report: Report) -> Iterator[str]:

@@ -89,5 +89,7 @@ def bounded_bytes(path: Path, most_line_bytes: int = MOST_LINE_BYTES) -> Iterato
             with gzip.open(plain) as unpacked:
                 bounded = _Bounded(unpacked, most_line_bytes, most_bytes(status.st_size))
                 yield io.BufferedReader(bounded, _BLOCK_BYTES)
+        elif stat.S_ISREG(status.st_mode) and status.st_size <= most_line_bytes:
+            yield plain  # No line of it can be too long, and lines of a file as it is are read most quickly.
         else:
             yield io.BufferedReader(_Bounded(plain, most_line_bytes, None), _BLOCK_BYTES)
