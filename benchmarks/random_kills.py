@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.random_kills_page import FAULTS, Round, Sums, page
+from benchmarks.random_kills_page import FAULTS, Round, Sums, commit_now, page
 from tests.support.commands import Outcome, call
 from tests.support.contents import contents, differences, left_behind, repeated
 from tests.support.runs import tiny_rows
@@ -134,12 +134,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/random-kills"))
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
+    command, commit = " ".join(("python -m benchmarks.random_kills", *sys.argv[1:])), commit_now()
     with tempfile.TemporaryDirectory() as name:
         os.environ["HEADSTART_CACHE"] = f"{name}/cache"
         work = Path(name) / "work"
         calls = {verb: Undisturbed.of(wanted, work) for verb, wanted in _calls(Path(name)).items()}
         sums = _all_rounds(calls, Path(name), chosen)
-    (chosen.out / "README.md").write_text(page(sums, chosen.kills, chosen.seed, chosen.most))
+    (chosen.out / "README.md").write_text(page(sums, command, commit, chosen.most))
     total = sum(each.kills for each in sums.values())
     faults = {name: sum(each.faults[name] for each in sums.values()) for name in FAULTS}
     print(f"{total} kills: {', '.join(f'{count} {name}' for name, count in faults.items())}")

@@ -41,16 +41,20 @@ class Sums:
             self.faults[name] += getattr(found, name)
 
 
-def page(sums: dict[str, Sums], kills: int, seed: int, most: int) -> str:
+def commit_now() -> str:
+    """Return the commit that this is run from."""
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+
+
+def page(sums: dict[str, Sums], command: str, commit: str, most: int) -> str:
     """Return the sums of every verb as a page.
 
     Args:
         sums: by verb.
-        kills: at least so many were asked for.
-        seed: of the moments.
+        command: that made them.
+        commit: of the code.
         most: kills in one round.
     """
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     total = Sums(sum(each.rounds for each in sums.values()), sum(each.kills for each in sums.values()))
     total.faults = {name: sum(each.faults[name] for each in sums.values()) for name in FAULTS}
     rows = [
@@ -59,8 +63,7 @@ def page(sums: dict[str, Sums], kills: int, seed: int, most: int) -> str:
     ]
     return f"""# Random kills
 
-`python -m benchmarks.random_kills --kills {kills} --seed {seed} --most {most}`, {date.today()},
-commit {commit}, {os.cpu_count()} cores of a shared {platform.machine()} machine, CPU only.
+`{command}`, {date.today()}, commit {commit}, {os.cpu_count()} cores of a shared {platform.machine()} machine, CPU only.
 
 A round is one call in a new folder: killed one to {most} times by `kill -9` at random moments, then let finish,
 and held to what undisturbed calls leave. `rounds.tsv` has every round.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.errors import CheckpointError, DamageError
-from headstart.safe_files import read_bytes, read_json_value, read_text, require_inside
+from headstart.safe_files import read_bytes, read_json_value, read_text, require_file, require_inside
 
 DEEP = 200_000
 
@@ -75,3 +75,15 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").chmod(0)
     with pytest.raises(CheckpointError, match=r"a cannot be read: Permission denied"):
         read_text(tmp_path / "a")
+
+
+def test_what_is_no_file_is_refused_without_opening_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    require_file(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    for name, target in (("device", "/dev/zero"), ("nothing", "nowhere"), ("round", "round"), ("linked", "pipe")):
+        (tmp_path / name).symlink_to(target)
+    said = {"pipe": "is a pipe", "linked": "is a pipe", "device": "is a device", "round": "links", "nothing": "No such"}
+    for name, words in said.items():
+        with pytest.raises(DamageError, match=f"{name} is damaged: it .*{words}"):
+            require_file(tmp_path / name)

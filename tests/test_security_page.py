@@ -8,6 +8,10 @@ from functools import cache
 
 import pytest
 
+from headstart import safe_files
+from headstart.cli import recipe
+from headstart.models import tokenizer_bounds
+from headstart.tables import bounded_bytes
 from tests.support.paths import REPOSITORY
 
 PAGE = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
@@ -67,6 +71,22 @@ def test_all_of_them_are_collected(request: pytest.FixtureRequest) -> None:
     if not is_whole or request.config.option.keyword:
         pytest.skip("only where all files that the page names are collected")
     assert named <= collected
+
+
+def test_its_numbers_are_those_of_the_code() -> None:
+    for said in (
+        f"at most {bounded_bytes.MOST_PACKED_RATIO} times its size",
+        f"more than {bounded_bytes.FREE_BYTES >> 20} MiB",
+        f"A line of a table has at most {bounded_bytes.MOST_LINE_BYTES >> 20} MiB",
+        f"a document of JSON {bounded_bytes.MOST_DOCUMENT_BYTES >> 20} MiB",
+        f"waited for {bounded_bytes.PIPE_SECONDS} seconds",
+        f"They have at most {safe_files.MOST_BYTES >> 20} MiB",
+        f"A file of a tokenizer has at most {tokenizer_bounds.MOST_FILE_BYTES >> 20} MiB",
+        f"at most {round(tokenizer_bounds.MOST_TOKENS / 1e6)} million words",
+        f"and {tokenizer_bounds.MOST_ADDED_TOKENS:,} added tokens",
+        f"A recipe has at most {recipe.MOST_BYTES >> 20} MiB and {recipe.MOST_VALUES:,} values",
+    ):
+        assert said in PAGE, said
 
 
 def test_no_sentence_stands_twice() -> None:

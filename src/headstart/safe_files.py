@@ -103,6 +103,22 @@ def json_value(content: bytes, path: Path) -> Any:
         raise DamageError(path, str(error)) from error
 
 
+def require_file(path: Path) -> None:
+    """Refuse what is no regular file, without opening it: a pipe would be waited for, and a device has no end.
+
+    Raises:
+        DamageError: if it is none, or a link that leads to nothing.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            raise
+        raise DamageError(path, f"it cannot be read: {error.strerror or error}") from error
+    if not stat.S_ISREG(mode):
+        raise DamageError(path, f"it should be a file, and is {_kind(mode)}")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 

@@ -161,6 +161,7 @@ def test_the_names_of_flags_and_a_single_trainer_field_are_read(
         ("stratgies: finetune", "unknown option in"),
         ("vary: {head: [native, linear], long: [truncate, window]}", "of one axis to its values"),
         ("dp: {epsilon: 8}", "Only --vary has a mapping"),
+        ("trainer: {push_to_hub: true}", "--trainer has a list: [weight_decay=0.1]"),
         ("- finetune", "holds no options"),
     ],
 )

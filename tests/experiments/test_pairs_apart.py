@@ -19,7 +19,7 @@ from tests.support.runs import data_of, do_run, stage_tensors, stored, tiny_choi
 
 CheckpointMaker = Callable[..., Path]
 APART, JOINT = Spec.parse("linear:pair=apart:pooling=mean"), Spec.parse("linear:pooling=mean")
-UNIT = Spec.parse("linear:pair=apart_unit:pooling=mean")
+UNIT = Spec.parse("linear:pair=apart:pooling=mean:unit")
 
 
 @pytest.fixture(scope="module")

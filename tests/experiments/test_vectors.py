@@ -20,7 +20,7 @@ from tests.matrix.cells import checkpoint
 from tests.support.runs import data_of, do_run, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
-FIRST, MEAN, BOTH, LAYERS, BELOW, NATIVE = map(
+FIRST, MEAN, BOTH, LAYERS, BELOW, UNIT, NATIVE = map(
     Spec.parse,
     (
         "linear:pooling=first",
@@ -28,6 +28,7 @@ FIRST, MEAN, BOTH, LAYERS, BELOW, NATIVE = map(
         "mlp:pooling=mean+max",
         "linear:pooling=mean+last:layers=2",
         "linear:pooling=mean:skip_last=1",
+        "linear:pooling=mean:unit",
         "native",
     ),
 )
@@ -69,20 +70,21 @@ def test_vectors_are_what_transformers_says_of_each_text_alone(
 ) -> None:
     folder = tiny_checkpoint("bert")
     data = data_on(folder)
-    found = data.vectors((FIRST, MEAN, BOTH, LAYERS, BELOW), which)
+    found = data.vectors((FIRST, MEAN, BOTH, LAYERS, BELOW, UNIT), which)
     alone = one_by_one(data, folder, which)
     by_hand = {
         FIRST: [text[0] for _, text in alone],
         MEAN: [text.mean(dim=0) for _, text in alone],
         BOTH: [torch.cat([text.mean(dim=0), text.max(dim=0).values]) for _, text in alone],
         BELOW: [below.mean(dim=0) for below, _ in alone],
+        UNIT: [text.mean(dim=0) / text.mean(dim=0).norm() for _, text in alone],
         LAYERS: [torch.cat([below.mean(dim=0), below[-1], text.mean(dim=0), text[-1]]) for below, text in alone],
     }
     assert set(found) == set(by_hand)
     for head, expected in by_hand.items():
         np.testing.assert_allclose(found[head], torch.stack(expected).numpy(), rtol=1e-4, atol=1e-5)
         assert found[head].dtype == np.float32
-    assert passes == [5]
+    assert passes == [6]
 
 
 def test_the_native_head_s_vector_is_what_comes_into_its_linear_map(
@@ -142,7 +144,7 @@ def test_what_is_known_needs_no_pass(tiny_checkpoint: CheckpointMaker, passes: l
 
 
 @pytest.mark.parametrize(
-    "head", ["linear:pooling=weighted_mean:layers=2", "mlp:pooling=first+max", "linear:skip_last=1"]
+    "head", ["linear:pooling=weighted_mean:layers=2", "mlp:pooling=first+max", "linear:skip_last=1:unit"]
 )
 def test_a_probe_and_a_fine_tuning_of_any_reading_run(
     head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path

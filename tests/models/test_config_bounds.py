@@ -9,6 +9,8 @@ import pytest
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.models.config_bounds import require_bounded, require_own_shards
+from headstart.models.loading import load_config
+from headstart.models.source import ModelSource
 from headstart.models.without_code import read_config
 
 BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidden_layers": 12, "num_labels": 3}
@@ -21,11 +23,16 @@ BERT = {"model_type": "bert", "hidden_size": 768, "vocab_size": 30522, "num_hidd
         ("vocab_size", 2_000_000_000, "vocab_size is 2,000,000,000"),
         ("num_labels", 2_000_000_000, "num_labels is 2,000,000,000"),
         ("vocab_size", 100_000_000, "hidden_size is 768 and vocab_size is 100,000,000"),
+        ("num_attention_heads", -4, "num_attention_heads is -4"),
+        ("vocab_size", -1, "vocab_size is -1"),
         ("hidden_size", 40_000, "hidden_size is 40,000"),
         ("max_position_embeddings", 100_000_000, "max_position_embeddings is 100,000,000"),
         ("_attn_implementation", "somebody/kernel", "code on the hub"),
         ("attn_implementation", "somebody/kernel:run", "code on the hub"),
         ("text_config", {"n_layer": 5_000}, "n_layer is 5,000"),
+        ("num_hidden_layers", -1, "num_hidden_layers is -1"),
+        ("dtype", "os.system", "dtype is 'os.system'"),
+        ("torch_dtype", "load", "torch_dtype is 'load'"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
@@ -43,6 +50,9 @@ def test_a_configuration_out_of_bounds_is_refused_before_anything_is_built(
         {"hidden_size": 4096, "vocab_size": 32_000, "intermediate_size": 14_336, "num_hidden_layers": 32},
         {"d_model": 1024, "d_ff": 4096, "vocab_size": 250_112, "num_layers": 24, "_attn_implementation": "sdpa"},
         {"hidden_size": 768, "max_position_embeddings": 131_072, "rope_theta": 10_000_000, "bos_token_id": 2**40},
+        {"hidden_size": 768, "max_relative_positions": -1, "max_position_embeddings": -1, "num_hidden_layers": 0},
+        {"hidden_size": 64, "dtype": "bfloat16", "sliding_window": -1, "pad_token_id": -1},
+        {"hidden_size": 64, "torch_dtype": "torch.float8_e4m3fn", "dtype": None},
     ],
 )
 def test_published_sizes_are_taken(config: dict[str, object], tmp_path: Path) -> None:
@@ -58,7 +68,9 @@ def test_larger_weights_allow_larger_matrices(tmp_path: Path) -> None:
     require_bounded(tmp_path, config)
 
 
-@pytest.mark.parametrize("name", ["../x/pytorch_model.bin", "/etc/passwd", "pytorch_model.bin", "../x.safetensors", 7])
+@pytest.mark.parametrize(
+    "name", ["../x/pytorch_model.bin", "/etc/passwd", "pytorch_model.bin", "../x.safetensors", 7, ["x"]]
+)
 def test_an_index_names_shards_of_its_own_folder(name: object, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}}))
@@ -72,6 +84,8 @@ def test_nested_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"a":' * 100_000)
     with pytest.raises(HeadstartError, match="nested too deeply"):
         read_config(tmp_path)
+    with pytest.raises(HeadstartError, match="nested too deeply"):
+        load_config(ModelSource(name="m", path=tmp_path, revision="0"))
 
 
 @pytest.mark.parametrize(

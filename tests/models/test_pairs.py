@@ -92,49 +92,49 @@ def test_a_model_that_reads_padding_is_refused(tmp_path: Path) -> None:
         )
 
 
-def by_hand(folder: Path, tokenizer: PreTrainedTokenizerBase, layers: int, *, pair: str) -> torch.Tensor:
+def by_hand(folder: Path, tokenizer: PreTrainedTokenizerBase, layers: int, *, unit: bool) -> torch.Tensor:
     """Return the joined means of each pair's two texts, each of which goes through the encoder alone."""
     encoder = AutoModel.from_pretrained(folder).eval()
 
     def mean(text: str) -> torch.Tensor:
         said = encoder(**tokenizer(text, return_tensors="pt"), output_hidden_states=True)
         vector = torch.cat([layer[0].mean(dim=0) for layer in said.hidden_states[-layers:]])
-        return vector / vector.norm() if pair == "apart_unit" else vector
+        return vector / vector.norm() if unit else vector
 
     with torch.no_grad():
         pairs = [(mean(first), mean(second)) for first, second in PAIRS]
     return torch.stack([torch.cat([u, v, (u - v).abs(), u * v]) for u, v in pairs])
 
 
-@pytest.mark.parametrize("pair", ["apart", "apart_unit"])
+@pytest.mark.parametrize("unit", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("architecture", ["bert", "roberta"])
 def test_the_head_reads_each_text_as_the_encoder_says_it_alone(
-    architecture: str, layers: int, pair: str, tiny_checkpoint: CheckpointMaker
+    architecture: str, layers: int, unit: bool, tiny_checkpoint: CheckpointMaker
 ) -> None:
     source = resolve_model(str(tiny_checkpoint(architecture)))
-    head = Spec.parse(f"linear:pair={pair}:pooling=mean:layers={layers}")
+    head = Spec.parse(f"linear:pair=apart:pooling=mean:layers={layers}{':unit' if unit else ''}")
     classifier = load_classifier(source, labels=("no", "yes"), head=head, seed=0)
     tokenizer = load_tokenizer(source)
     batch = tokenizer([first for first, _ in PAIRS], [second for _, second in PAIRS], padding=True, return_tensors="pt")
     with torch.no_grad():
         found = classifier.model.vectors(**batch)
         logits = classifier.model(**batch).logits
-    expected = by_hand(source.path, tokenizer, layers, pair=pair)
+    expected = by_hand(source.path, tokenizer, layers, unit=unit)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(logits, classifier.model.head(found))
 
 
-@pytest.mark.parametrize("pair", ["apart", "apart_unit"])
-def test_a_saved_model_reads_pairs_apart_again(pair: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["linear:pair=apart", "linear:pair=apart:unit"])
+def test_a_saved_model_reads_pairs_apart_again(head: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     """With the tokenizer that transformers loads: nothing but the folder is needed."""
     from transformers import AutoModelForSequenceClassification, pipeline
 
     import headstart.auto  # noqa: F401, registers the class
 
     source = resolve_model(str(tiny_checkpoint("bert")))
-    head = Spec.parse(f"linear:pair={pair}:pooling=mean")
-    classifier = load_classifier(source, labels=("no", "yes"), head=head, seed=0)
+    spec = Spec.parse(f"{head}:pooling=mean")
+    classifier = load_classifier(source, labels=("no", "yes"), head=spec, seed=0)
     classifier.model.save_pretrained(tmp_path)
     load_tokenizer(source).save_pretrained(tmp_path)
     again, tokenizer = (

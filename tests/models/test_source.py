@@ -13,9 +13,11 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from headstart.errors import UsageError
-from headstart.models.source import resolve_model
+from headstart.errors import DamageError, UsageError
+from headstart.manifest import write_manifest
+from headstart.models.source import resolve_model, weight_files
 from tests.conftest import CheckpointMaker
+from tests.support.damage import DAMAGE
 
 
 def test_a_folder_is_pinned_by_its_content_not_by_its_place(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -43,6 +45,20 @@ def test_what_the_model_does_not_read_is_no_part_of_its_revision(
     (folder / "run.json").write_text("{}")
     (folder / "README.md").write_text("a card")
     assert resolve_model(str(folder)).revision == before
+
+
+@pytest.mark.parametrize("change", ["flip", "remove"])
+def test_a_folder_of_ours_is_held_to_its_checksums(
+    change: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
+    (folder / "headstart.json").write_text("{}")
+    shutil.copyfile(folder / "model.safetensors", folder / "head.safetensors")
+    write_manifest(folder)
+    assert [path.name for path in weight_files(resolve_model(str(folder)).path)] == ["model.safetensors"]
+    DAMAGE[change](folder / "head.safetensors")
+    with pytest.raises(DamageError, match=r"head\.safetensors is damaged: it(s bytes changed| is missing)"):
+        resolve_model(str(folder))
 
 
 def test_pickled_weights_are_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
@@ -127,3 +143,14 @@ def test_what_the_hub_cannot_give_is_said_in_words(
     monkeypatch.setattr("huggingface_hub.snapshot_download", _Hub(answer))
     with pytest.raises(UsageError, match=message):
         resolve_model("someone/bert", revision="v9")
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "nowhere"])
+def test_what_is_no_file_is_named_and_never_opened(
+    target: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
+    (folder / "tokenizer_config.json").unlink()
+    (folder / "tokenizer_config.json").symlink_to(target)
+    with pytest.raises(DamageError, match=r"tokenizer_config\.json is damaged"):
+        resolve_model(str(folder))

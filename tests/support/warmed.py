@@ -11,6 +11,10 @@ from transformers import conversion_mapping
 import headstart
 
 OTHERS = (
+    "pytest",
+    "tests.support.commands",
+    "tests.support.guard",
+    "tests.support.rights",
     "tests.support.runs",
     "transformers.models.bert.modeling_bert",
     "transformers.trainer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headstart.tasks.columns import Columns, choose_columns, sorted_labels
+from headstart.tasks.columns import Columns, choose_columns, column_problems, sorted_labels
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,10 @@ def test_classes_that_a_file_declares_come_first_in_its_order() -> None:
 def test_a_column_is_not_guessed_where_two_could_be_it() -> None:
     assert choose_columns(["text", "note", "code"]).columns is None
     assert choose_columns(["text", "label", "category"]).columns is None
+
+
+def test_a_message_lists_a_screen_of_columns_and_not_a_hundred_thousand() -> None:
+    names = [f"word {number}" for number in range(100_000)]
+    (said,) = column_problems(names, {"text": "text"})
+    assert said.endswith("'word 48', 'word 49' and 99,950 more")
+    assert len(column_problems(["x" * 10_000], {"text": "text"})[0]) < 200

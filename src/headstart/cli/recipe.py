@@ -40,7 +40,7 @@ def recipe_defaults(context: typer.Context, value: str | None) -> str | None:
     context.meta[EXPECTED] = values.pop("expected", {})
     options = _placed(path.parent, _in_own_names(path, values, names))
     file = options.pop(FILE, None)
-    context.default_map = {name: _as_text(name, written) for name, written in options.items()}
+    context.default_map = {name: _as_text(path, name, written) for name, written in options.items()}
     return None if file is None else str(file)
 
 
@@ -154,18 +154,19 @@ def _placed(folder: Path, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: placed(name, _as_lists(name, value)) for name, value in options.items()}
 
 
-def _as_text(name: str, value: Any) -> Any:
+def _as_text(path: Path, name: str, value: Any) -> Any:
     """Return a value as the command line has it: lists stand for what is separated by commas there."""
-    if name == TRAINER:
+    if name == TRAINER and not isinstance(value, dict):
         return [value] if isinstance(value, str) else value
     if isinstance(value, dict):
         if name != VARY or len(value) != 1:
             raise UsageError(
-                f"`{name}` was given as {value} in a recipe",
-                allowed="  Only `vary` has a mapping, of one axis to its values: {head: [native, linear]}.",
+                f"`{name}` was given as {value} in the recipe {path}",
+                allowed="  Only `vary` has a mapping, of one axis to its values: {head: [native, linear]}.\n"
+                "  `trainer` has a list: [weight_decay=0.1].",
             )
         ((axis, values),) = value.items()
-        return f"{axis}={_as_text(axis, values)}"
+        return f"{axis}={_as_text(path, axis, values)}"
     return ",".join(str(part) for part in value) if isinstance(value, list) else value
 
 

@@ -22,8 +22,12 @@ QUANTISED = ("quantization_config", "compression_config")
 """What says that weights are not plain numbers; null says that they are."""
 INDICES = "*.safetensors.index.json"
 _LAYERS = re.compile(r"(^|_)(layers|n_layer|num_layer|depth|num_experts|n_head|num_heads|num_attention_heads)$")
+_NUMBER_TYPES = ("dtype", "torch_dtype")
+_NUMBER_TYPE = re.compile(r"(torch\.)?(auto|bool|half|double|long|short|(b?float|u?int|complex)[0-9a-z_]*)")
 _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "embedding_size")
 _HEIGHTS = (*_WIDTHS, "vocab_size", "intermediate_size", "d_ff", "hidden_dim", "ffn_dim", "max_position_embeddings")
+_NEVER_NEGATIVE = (*_WIDTHS, "vocab_size", "intermediate_size", "d_ff", "num_labels", "_num_labels")
+"""Of other sizes -1 may say that there is no bound."""
 _SIZES = re.compile(r"(_size|_dim|_positions|_position_embeddings)$|^(d_model|d_ff|n_embd|n_positions|dim)$")
 
 
@@ -41,8 +45,14 @@ def require_bounded(folder: Path, config: Mapping[str, Any]) -> None:
         for name, value in values.items():
             if name.endswith("attn_implementation") and isinstance(value, str) and not re.fullmatch(r"\w+", value):
                 raise _refusal(folder, f"{name} is {value!r}, code on the hub", "It may name one of transformers' own.")
+            if name in _NUMBER_TYPES and isinstance(value, str) and not _NUMBER_TYPE.fullmatch(value):
+                raise _refusal(folder, f"{name} is {value!r}", "It may name one of torch's types of numbers.")
+            if _LAYERS.search(name) and isinstance(value, int) and value < 0:
+                raise _refusal(folder, f"{name} is {value:,}", "It is 0 or more.")
             if isinstance(value, int) and value > (most := _most(name)):
                 raise _refusal(folder, f"{name} is {value:,}", f"At most {most:,} is read.")
+            if isinstance(value, int) and value < 0 and (_LAYERS.search(name) or name in _NEVER_NEGATIVE):
+                raise _refusal(folder, f"{name} is {value:,}", "It is 0 or more.")
             if name in QUANTISED and value is not None:
                 raise _quantised(folder, name, value)
         _require_filled(folder, values, num_bytes)
@@ -58,9 +68,9 @@ def require_own_shards(folder: Path) -> None:
     for path in sorted(folder.glob(INDICES)):
         values = read_json_value(path)
         named = values.get("weight_map") if isinstance(values, dict) else None
-        for name in set(named.values()) if isinstance(named, dict) else ():
+        for name in dict.fromkeys(map(str, named.values())) if isinstance(named, dict) else ():
             try:
-                is_own = require_part("a shard's name", str(name)).endswith(".safetensors")
+                is_own = require_part("a shard's name", name).endswith(".safetensors")
             except ValueError:
                 is_own = False
             if not is_own:

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import (
     AutoModel,
@@ -21,9 +20,10 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, HeadstartError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
+from headstart.machine import is_out_of_memory
 from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
 from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
@@ -172,7 +172,8 @@ def load_config(source: ModelSource) -> PretrainedConfig:
     """Return the model's configuration; the backbone's, where the model has one of our heads.
 
     Raises:
-        UsageError: if transformers does not know the architecture.
+        UsageError: if transformers does not know the architecture, or makes no configuration of what the file says.
+        DamageError: if the file is no JSON object.
     """
     try:
         with quiet_loading():
@@ -180,7 +181,11 @@ def load_config(source: ModelSource) -> PretrainedConfig:
             if own is not None:
                 return configuration_of_backbone(own)
             return read_config(source.path)
-    except (OSError, ValueError, KeyError, StrictDataclassError) as error:
+    except HeadstartError:
+        raise
+    except Exception as error:  # A value of another type than its field's fails in as many ways as there are fields.
+        if is_out_of_memory(error):
+            raise
         raise UsageError(f"transformers cannot read the configuration of {source.name!r}: {error}") from error
 
 
@@ -336,7 +341,11 @@ def _from_pretrained(
         )
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"the weights of {source.name!r} cannot be read: {error}") from error
-    except ValueError as error:
+    except HeadstartError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         if "Unrecognized configuration class" in str(error):
             raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error

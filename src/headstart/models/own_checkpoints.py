@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from transformers import PretrainedConfig
-
 from headstart.kinds.kind import Kind
 from headstart.models.classifier import HeadstartConfig, design_of
 from headstart.models.own_heads import OwnHead
 from headstart.models.source import ModelSource
+from headstart.models.without_code import read_config_values
 
 
 def own_config(source: ModelSource) -> HeadstartConfig | None:
-    """Return the configuration of a checkpoint with one of our heads; None for any other."""
-    values, _ = PretrainedConfig.get_config_dict(source.path, local_files_only=True)
+    """Return the configuration of a checkpoint with one of our heads; None for any other.
+
+    Raises:
+        UsageError: if it asks for too much.
+        CheckpointError: if it is no small regular file, or nested too deeply.
+    """
+    values = read_config_values(source.path)
     return HeadstartConfig(**values) if values.get("model_type") == HeadstartConfig.model_type else None
 
 

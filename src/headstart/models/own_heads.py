@@ -23,8 +23,8 @@ from headstart.models.vectors import Reading
 from headstart.registry import Allowed, Registry, Scalar, Spec, at_least, build_from, one_of
 
 BY_ARCHITECTURE = "auto"
-JOINT, APART, APART_UNIT = "joint", "apart", "apart_unit"
-PAIRS = (JOINT, APART, APART_UNIT)
+JOINT, APART = "joint", "apart"
+PAIRS = (JOINT, APART)
 """How a pair of texts is read."""
 
 
@@ -51,13 +51,15 @@ class OwnHead(ABC):
         layers: the vectors of the last so many layers are joined, the final one last; at least 1.
         skip_last: the last so many layers are left out, and the others read as if they were all; at least 0.
         pair: "joint" reads a pair of texts as one sequence; "apart" reads each text as a sequence of its own, u and v,
-            and joins (u, v, |u - v|, u * v); "apart_unit" divides u and v by their lengths before.
+            and joins (u, v, |u - v|, u * v).
+        unit: the vector of a text, or of each of two that are read apart, is divided by its length.
     """
 
     pooling: Annotated[str, POOLINGS] = BY_ARCHITECTURE
     layers: Annotated[int, at_least(1)] = 1
     skip_last: Annotated[int, at_least(0)] = 0
     pair: Annotated[str, one_of(PAIRS)] = JOINT
+    unit: bool = False
 
     name: ClassVar[str]
 
@@ -105,7 +107,7 @@ class OwnHead(ABC):
             skip_last=self.skip_last,
             reads_spans=reads_spans,
             cut=cut,
-            has_unit_length=self.pair == APART_UNIT,
+            has_unit_length=self.unit,
         )
 
     def options(self) -> dict[str, Scalar]:

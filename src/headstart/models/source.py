@@ -13,6 +13,7 @@ from headstart.errors import UsageError, unknown_name
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
+from headstart.safe_files import require_file
 
 HUB_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken"),
@@ -20,8 +21,8 @@ HUB_FILES = (
 )
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
-OWN_INFO_FILE = "headstart.json"
-"""Only beside it is a manifest one of ours."""
+OWN_INFO_FILE, OWN_HEAD_FILE = "headstart.json", "head.safetensors"
+"""Only beside the first is a manifest one of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +67,27 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Return the files of a model's own weights, by name; adapters that lie beside them are none of it."""
-    return [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith(ADAPTER_PREFIX)]
+    """Return the files of a model's own weights, by name.
+
+    An adapter that lies beside them is none of it, nor is the copy of the head in a folder of ours.
+    """
+    left_out = (ADAPTER_PREFIX, OWN_HEAD_FILE) if (folder / OWN_INFO_FILE).exists() else ADAPTER_PREFIX
+    return [path for path in sorted(folder.glob("*.safetensors")) if not path.name.startswith(left_out)]
 
 
 def _from_folder(name: str, folder: Path) -> ModelSource:
     require_model(name, folder)
-    stamps = tuple(
-        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".safetensors", ".json", ".txt", ".model")
-        and path.name not in ("run.json", "head.json", MANIFEST_FILE)
-    )
+    files = [path for path in sorted(folder.iterdir()) if _decides(path.name) and not path.is_dir()]
+    for path in files:
+        require_file(path)
+    stamps = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
     return ModelSource(name=name, path=folder, revision=_checksum(folder, stamps))
+
+
+def _decides(name: str) -> bool:
+    """Whether what a model computes can depend on a file of its folder."""
+    is_beside = "/" in name or name in ("run.json", "head.json", MANIFEST_FILE)
+    return name.endswith((".safetensors", ".json", ".txt", ".model")) and not is_beside
 
 
 @cache
@@ -86,7 +95,7 @@ def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
     """Return the checksum of the files; sizes and times in `stamps` make a changed file a new question."""
     names = [name for name, _, _ in stamps]
     if OWN_INFO_FILE in names and (manifest := Manifest.read(folder)) is not None:
-        require_whole(folder, [name for name in names if name in manifest.files], remedy=COPY_AGAIN)
+        require_whole(folder, [name for name in manifest.files if _decides(name)], remedy=COPY_AGAIN)
     whole = xxhash.xxh3_128()
     for name in names:
         whole.update(name.encode())

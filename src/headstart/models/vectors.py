@@ -63,7 +63,7 @@ class Reading:
         skip_last: so many layers lie above them.
         reads_spans: behind that stands the comparison of two places in the highest of these layers.
         cut: how a pair becomes two sequences, whose vectors are joined; None reads it as one sequence.
-        has_unit_length: whether the vectors of these sequences are divided by their lengths.
+        has_unit_length: whether the vector of each sequence is divided by its length.
     """
 
     poolings: tuple[Pooling, ...]

@@ -47,6 +47,18 @@ def read_config(folder: Path, config_class: Any = AutoConfig) -> PretrainedConfi
     return config
 
 
+def read_config_values(folder: Path) -> dict[str, Any]:
+    """Return what a folder's configuration says, held to bounds; nothing where there is none that can be read.
+
+    Raises:
+        UsageError: if it asks for too much.
+        CheckpointError: if it is no small regular file, or nested too deeply.
+    """
+    values = _json(folder / CONFIG)
+    require_bounded(folder, values)
+    return values
+
+
 def read_tokenizer(folder: Path, **options: object) -> PreTrainedTokenizerBase:
     """Return a folder's tokenizer, without its references to code.
 

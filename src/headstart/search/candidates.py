@@ -20,7 +20,7 @@ SHORT_EPOCHS = 4.0
 CONTRASTIVE_ROWS = 4_000
 """Rows that a contrastive stage sees at most, one more than once where there are fewer: more do harm."""
 LORA = Spec("lora")
-NATIVE = Spec("native")
+NATIVE, LINEAR = Spec("native"), Spec("linear")
 FITTED_START, REFITTED_START = Spec("lp_ft", (("fit", True),)), Spec("eh_ft", (("refit", True),))
 CONTRASTIVE_TUNED = Spec("contrastive", (("finetune", True), ("refit", True)))
 LORA_START = Spec("eh_ft")

@@ -10,7 +10,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
-from headstart.search.candidates import NATIVE, Setting, candidates_for
+from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
@@ -203,7 +203,7 @@ class Search:
                 num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
                 gentle_rate=gentle_rate(self.trials),
-                head=self._only_head or Spec("linear"),
+                head=self._only_head or _trained_for(fits),
                 fitted=fits[0].candidate if fits else None,
                 fits_native=self._only_head is None and fits_native(self.trials),
                 only_native=self.only_native,
@@ -213,6 +213,12 @@ class Search:
     def _execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         with self.executor_for(runs) as executor:
             return executor.execute(runs)
+
+
+def _trained_for(fits: Sequence[Fit]) -> Spec:
+    """Return the head that reads what the checkpoint was trained for, at unit length where inner folds say so."""
+    best = fits[0].head if fits else LINEAR
+    return best if {name for name, _ in best.options} <= {"unit"} else LINEAR
 
 
 def with_reported_score(final: RunRecord, scored: RunRecord | None, test: OtherResult | None) -> RunRecord:

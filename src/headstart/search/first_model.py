@@ -21,7 +21,7 @@ from headstart.losses import LossConfig
 from headstart.models.loading import load_config
 from headstart.models.text_config import text_config
 from headstart.registry import Spec
-from headstart.search.candidates import MANY_CLASSES, NATIVE
+from headstart.search.candidates import LINEAR, MANY_CLASSES, NATIVE
 from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
 from headstart.training.fitted_head import counted
@@ -77,27 +77,29 @@ def _num_layers(trials: Trials) -> int:
 
 def usual_fit(trials: Trials) -> Fit | None:
     """Return the usual way to fit a head on the vector that the checkpoint says to read; None where none can be."""
-    fit = Fit(head=Spec("linear"), method=methods_to_try(trials.data.task)[0])
+    fit = Fit(head=LINEAR, method=methods_to_try(trials.data.task)[0])
     return fit if _can_be_fitted(trials, fit.head) else None
 
 
 def heads_to_try(task: Task, asked: Spec | None, num_layers: int) -> tuple[Spec, ...]:
     """Return heads that read different vectors, first what the checkpoint says.
 
-    With many classes it is this one alone: there a longer vector costs time and brings nothing. The middle layer knows
-    what the last ones of a sentence encoder were trained to forget, word order for one.
+    With many classes it is this one, and at unit length: there a longer vector costs time and brings nothing. The
+    middle layer knows what the last ones of a sentence encoder were trained to forget, word order for one.
 
     Source: Tenney et al. (ACL 2019), "BERT Rediscovers the Classical NLP Pipeline"; Liu et al. (NAACL 2019).
     """
     if asked is not None:
         return (asked,)
+    heads = [LINEAR, Spec("linear", (("unit", True),))]
     if task.num_labels > MANY_CLASSES:
-        return (Spec("linear"),)
-    joined = Spec("linear", (("layers", 4), ("pooling", "mean")))
-    apart = Spec("linear", (("pair", "apart_unit"), ("pooling", "mean")))
-    middle = Spec("linear", (("pooling", "mean"), ("skip_last", num_layers // 2)))
-    heads = [Spec("linear"), joined, *([middle] if num_layers > 1 else [])]
-    return (*heads, *([apart] if len(task.text_columns) == 2 else []))
+        return tuple(heads)
+    heads.append(Spec("linear", (("layers", 4), ("pooling", "mean"))))
+    if num_layers > 1:
+        heads.append(Spec("linear", (("pooling", "mean"), ("skip_last", num_layers // 2))))
+    if len(task.text_columns) == 2:
+        heads.append(Spec("linear", (("pair", "apart"), ("pooling", "mean"), ("unit", True))))
+    return tuple(heads)
 
 
 def methods_to_try(task: Task) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from headstart.errors import shortened
 from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
 
@@ -35,6 +36,8 @@ TEXT_NAMES = (
     "tweet",
 )
 """Column names, in any case, that say what they are. Two candidates for one place are not guessed."""
+MOST_LISTED = 50
+"""Of a table's columns, in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,12 +210,13 @@ def _unknown(what: str, option: str, names: Sequence[str]) -> str:
 
 
 def _hint(given: str, names: Sequence[str]) -> str:
-    guesses = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    guesses = difflib.get_close_matches(given, names[:MOST_LISTED], n=1, cutoff=0.5)
     return f": did you mean {guesses[0]!r}?" if guesses else ""
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names)
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(map(shortened, names[:MOST_LISTED])) + more
 
 
 def _natural(label: str) -> tuple[list[tuple[int, int, str]], str]:
