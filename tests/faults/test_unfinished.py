@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Made
+from tests.faults.conftest import Made, no_fault
 from tests.faults.test_kills import call_of
 from tests.support.commands import call
 from tests.support.contents import contents, differences
@@ -46,4 +46,4 @@ def bad(verb: str, watched: Killed, state: Path, damage: str) -> list[str]:
 @pytest.mark.parametrize("verb", PLACE)
 def test_every_damaged_file_of_unfinished_work(verb: str, damage: str, made: Made, tmp_path: Path) -> None:
     watched = killed(call_of(verb, made), tmp_path)
-    assert not bad(verb, watched, fullest(verb, watched), damage)
+    no_fault(bad(verb, watched, fullest(verb, watched), damage))
