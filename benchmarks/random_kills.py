@@ -60,7 +60,7 @@ class Call:
 
     def found(self, outcome: Outcome, work: Path) -> dict[str, object]:
         """Return every value of the files that are there, and each line that was printed, without times."""
-        lines = re.sub(r"[0-9.]+ (s|MB)\b", "...", outcome.said).splitlines() if self.says else []
+        lines = re.sub(r"[0-9.]+\s+(s|MB)\b", "...", outcome.said).splitlines() if self.says else []
         return {**contents(work), **{f"line {number}": line for number, line in enumerate(lines)}}
 
 

@@ -79,7 +79,6 @@ def test_its_numbers_are_those_of_the_code() -> None:
         f"more than {bounded_bytes.FREE_BYTES >> 20} MiB",
         f"A line of a table has at most {bounded_bytes.MOST_LINE_BYTES >> 20} MiB",
         f"a document of JSON {bounded_bytes.MOST_DOCUMENT_BYTES >> 20} MiB",
-        f"waited for {bounded_bytes.PIPE_SECONDS} seconds",
         f"They have at most {safe_files.MOST_BYTES >> 20} MiB",
         f"A file of a tokenizer has at most {tokenizer_bounds.MOST_FILE_BYTES >> 20} MiB",
         f"at most {round(tokenizer_bounds.MOST_TOKENS / 1e6)} million words",

@@ -354,3 +354,13 @@ def test_an_adapter_s_own_spec_builds_it_again(spec: str) -> None:
     assert type(again) is type(adapter)
     assert again.spec == adapter.spec
     assert "(" in adapter.source
+
+
+def test_boft_starts_no_compiler(sources: dict[str, ModelSource], monkeypatch: pytest.MonkeyPatch) -> None:
+    started = list[object]()
+    monkeypatch.setattr("torch.utils.cpp_extension.load", lambda **options: started.append(options))
+    monkeypatch.setattr("peft.tuners.boft.layer._FBD_CUDA", None)
+    adapter = build_adapter(Spec.parse("boft"))
+    assert adapter.refusal(load(sources["bert"])) is None
+    adapter.attach(load(sources["bert"]), seed=0)
+    assert not started

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from headstart.artifacts.folder_checks import CARD_FILE, INFO_FILE, RUN_FILE
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.artifacts.model_info import read_info
 from headstart.artifacts.new_folder import new_folder
-from headstart.artifacts.saved_model import load_model_folder
+from headstart.artifacts.saved_model import folder_limits, load_model_folder
 from headstart.errors import DamageError
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, check_manifest
@@ -111,3 +112,25 @@ def test_a_folder_gets_its_checksums_when_all_else_is_written(tmp_path: Path) ->
         (temporary / "inner" / "a.txt").write_text("a")
         assert not (temporary / MANIFEST_FILE).exists()
     assert Manifest.read(tmp_path / "model") == Manifest.of(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda info: info["task"].update(labels=[str(number) for number in range(100_000)]), "has 3 classes, and"),
+        (lambda info: info["task"].update(labels=["good", "bad"]), "has 3 classes, and headstart.json says 2"),
+        (lambda info: info.update(head={"name": "mlp", "options": []}), "has no head of headstart, and headstart.json"),
+        (lambda info: info.update(head={"name": "os:system", "options": []}), "has no head of headstart"),
+    ],
+)
+def test_what_the_folder_says_fits_its_configuration(
+    change: Callable[[dict[str, Any]], None], said: str, folder: Path
+) -> None:
+    """Checksums fit, as a stranger's would."""
+    values = json.loads((folder / INFO_FILE).read_text())
+    change(values["info"])
+    (folder / INFO_FILE).write_text(json.dumps(values))
+    Manifest.of(folder).write(folder)
+    for read in (load_saved_model, folder_limits):
+        with pytest.raises(DamageError, match=rf"config\.json is damaged: it {said}"):
+            read(folder)

@@ -86,10 +86,8 @@ def test_an_expression_without_an_end_ends_in_a_sentence(
 ) -> None:
     """The library that looks for it gives up after ten million steps, with what is no `Exception` in Python."""
     model = copy_of(tiny_checkpoint("bert"), tmp_path / "model")
-    endless = {"type": "Split", "pattern": {"Regex": "(.|.|.|.|.)+\0"}, "behavior": "Isolated", "invert": False}
+    endless = {"type": "Split", "pattern": {"Regex": r"(.|.|.|.|.)+[^\s\S]"}, "behavior": "Isolated", "invert": False}
     edit(model / "tokenizer.json", pre_tokenizer=endless)
-    # Other classes make their own expressions.
-    edit(model / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast")
     code, _, err = cli("doctor", "model")
     assert code == 2, err
     assert "retry-limit-in-match" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,12 @@ class Made:
         """The call that makes the store `s`."""
         strategies = ("--strategies", "finetune,eh_ft", "--seeds", 1)
         return ("compare", self.table, "--model", self.base, "--store", "s", *strategies, *SHORT)
+
+
+def no_fault(found: Iterable[str]) -> None:
+    """Fail with all of what was found; an assertion would show its beginning alone."""
+    if faults := list(found):
+        pytest.fail("\n".join(faults), pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,15 @@ def harm(
 
 def names_in(work: Path, table: Path) -> set[str]:
     """Return the names of a stranger's files, of which a refusal says one."""
-    names = {path.name for path in work.rglob("*")} | {table.name, "'m'", "'s'", "model in m"}
+    names = {path.name for path in work.rglob("*")} | {
+        table.name,
+        str(work),
+        "'m'",
+        "'s'",
+        "model in m",
+        "in s begins",
+        "'stranger/model'",
+    }
     return names - {"s", "m", "out"}
 
 

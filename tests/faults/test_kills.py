@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Made
+from tests.faults.conftest import Made, no_fault
 from tests.support.kills import killed, spread
 
 FIFTH = int(os.environ.get("FIFTH", datetime.date.today().toordinal() % 5))
@@ -33,20 +33,20 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
 def test_killed_at_some_operations(verb: str, made: Made, tmp_path: Path) -> None:
     before = {"fit": made.model, "compare": made.store}.get(verb)
     watched = killed(call_of(verb, made), tmp_path, before)
-    assert not list(watched.faults(spread(watched.states, 2)))
+    no_fault(watched.faults(spread(watched.states, 2)))
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("verb", ["fit", "predict", "export", "report", "figures"])
 def test_killed_at_every_operation(verb: str, made: Made, tmp_path: Path) -> None:
-    assert not list(killed(call_of(verb, made), tmp_path).faults())
+    no_fault(killed(call_of(verb, made), tmp_path).faults())
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_search_killed_at_every_operation(part: int, made: Made, tmp_path: Path) -> None:
     watched = killed(made.auto, tmp_path)
-    assert not list(watched.faults(watched.states[part::PARTS]))
+    no_fault(watched.faults(watched.states[part::PARTS]))
 
 
 @pytest.mark.faults
@@ -54,4 +54,4 @@ def test_a_search_killed_at_every_operation(part: int, made: Made, tmp_path: Pat
 def test_compare_killed_at_a_fifth_of_its_operations(fifth: int, made: Made, tmp_path: Path) -> None:
     """The name of the test says which fifth it was; `make test-faults FIFTH=3` tries that one."""
     watched = killed(made.compare, tmp_path)
-    assert not list(watched.faults(watched.states[fifth::5]))
+    no_fault(watched.faults(watched.states[fifth::5]))

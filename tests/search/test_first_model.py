@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,5 +37,9 @@ def test_class_weights_reach_the_choice(
     monkeypatch.setattr(first_model, "fit_head", watched)
     trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
     training = replace(trials.asked.training, class_weights=str(tmp_path / "weights.json"))
-    assert len(choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)) == 6
+    fits = choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)
+    heads = {"linear", "linear:unit", "linear:pooling=mean:skip_last=1"}
+    assert {(str(fit.head), fit.method) for fit in fits} == set(product(heads, ("logistic", "ridge", "lda")))
+    losses = [fit.loss for fit in fits]
+    assert losses == sorted(losses, key=lambda loss: loss or 0)
     assert seen == {(0, 1.0), (1, 7.0)}

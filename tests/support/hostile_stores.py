@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.manifest import write_manifest
+from headstart.manifest import FileMark, Manifest, write_manifest
 from tests.support.tiny import make_checkpoint
 from tests.support.trap import set_trap
 
@@ -28,7 +28,7 @@ def run_folder(store: Path) -> Path:
 
 
 def in_experiment(change: Callable[[dict[str, Any]], Any]) -> Change:
-    """Change the stored experiment; whoever reads it finds the digest that its folder has."""
+    """Change the stored experiment and write its checksum anew; it says the digest that its folder has."""
 
     def make(store: Path, _: Path) -> None:
         path = run_folder(store).parent / "experiment.json"
@@ -36,6 +36,7 @@ def in_experiment(change: Callable[[dict[str, Any]], Any]) -> Change:
         change(values)
         values["experiment"]["recorded_digest"] = path.parent.name
         path.write_text(json.dumps(values))
+        Manifest({path.name: FileMark.of(path)}).write(path.parent)
 
     return make
 

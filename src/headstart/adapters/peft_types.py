@@ -14,6 +14,7 @@ from typing import Any, ClassVar, cast
 import torch
 from peft import PeftConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING, PEFT_TYPE_TO_TUNER_MAPPING
+from peft.tuners.boft import layer as boft_layers
 from peft.utils import PeftType
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -156,6 +157,9 @@ class PeftAdapter(Adapter):
         # Conv1D, of GPT-2's kind, keeps its weight transposed.
         is_transposed = isinstance(model.get_submodule(targets.modules[0]), Conv1D)
         config = self._config(targets, is_transposed=is_transposed)
+        # peft would start a compiler, for a kernel that is faster on some GPUs and writes into a person's home.
+        boft: Any = boft_layers
+        boft._FBD_CUDA = False
         with _quiet():
             return PEFT_TYPE_TO_TUNER_MAPPING[PeftType(self.kind.type)](model, config, adapter_name="default")
 

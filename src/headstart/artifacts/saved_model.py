@@ -8,23 +8,29 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
-from headstart.artifacts.folder_checks import CARD_FILE, require_whole_model
+from headstart.artifacts.folder_checks import CARD_FILE, INFO_FILE, require_whole_model
 from headstart.artifacts.head_file import (
     read_head,
     read_head_record,
 )
 from headstart.artifacts.model_folder import UnmergedAdapter
 from headstart.artifacts.model_info import ModelInfo, read_info
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, resolve_model
-from headstart.models.without_code import leftovers, read_config, read_model
+from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
 
 PORTABLE_ATTENTION = ("eager", "sdpa")
 """Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
@@ -126,7 +132,7 @@ def folder_limits(folder: Path) -> InputLimits:
     kind, info = read_info(folder)
     if kind == "adapter":
         return input_limits(load_config(_pretrained_source(info)), info.head)
-    return input_limits(read_config(folder, AutoConfig if info.head == NATIVE else HeadstartConfig), info.head)
+    return input_limits(_config(folder, info), info.head)
 
 
 def _card(folder: Path) -> str:
@@ -138,7 +144,7 @@ def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBas
     is_native = info.head == NATIVE
     model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
     try:
-        config = read_config(folder, AutoConfig if is_native else HeadstartConfig)
+        config = _config(folder, info)
         if is_native:
             follow_tokenizer(config, tokenizer)
         model, report = read_model(model_class, folder, config, attn_implementation=_attention(info))
@@ -149,6 +155,17 @@ def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBas
         raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
     own_memory(model)
     return model
+
+
+def _config(folder: Path, info: ModelInfo) -> PretrainedConfig:
+    """Return a whole model's configuration, which fits what the folder says of its head and its classes."""
+    config = read_config(folder, AutoConfig if info.head == NATIVE else HeadstartConfig)
+    said = f"and {INFO_FILE} says"
+    if isinstance(config, HeadstartConfig) and not config.backbone_config:
+        raise DamageError(folder / CONFIG, f"it has no head of headstart, {said} {str(info.head)!r}")
+    if info.task.kind.has_classes and config.num_labels != info.task.num_labels:
+        raise DamageError(folder / CONFIG, f"it has {config.num_labels} classes, {said} {info.task.num_labels}")
+    return config
 
 
 def _attention(info: ModelInfo) -> str | None:

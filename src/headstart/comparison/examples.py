@@ -120,7 +120,10 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
     if not path.is_file():  # A pipe would be read for ever.
         return None
     try:
-        table = pyarrow.parquet.ParquetFile(path).read(["label", "predicted"], use_threads=False)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows != num_examples:
+                return None
+            table = file.read(["label", "predicted"], use_threads=False)
         label, predicted = (_numbers(table.column(name)) for name in ("label", "predicted"))
     except (OSError, KeyError, TypeError, ValueError):  # a damaged file, or multi-label answers
         return None

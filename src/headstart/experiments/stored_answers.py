@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from headstart.errors import DamageError
 from headstart.kinds.kind import Values
+from headstart.tables.arrow_bounds import parquet_batches
 
+CHUNK_ROWS = 1 << 16
 INNER_FOLDS = "inner_folds"
 """Names the answers to training rows by heads that were fitted without them; see `fitted.held_out`."""
 
@@ -38,12 +42,19 @@ class StoredAnswers:
 
 
 def read_answers(path: Path) -> StoredAnswers | None:
-    """Return what `write_predictions` wrote; None where there is no such file."""
+    """Return what `write_predictions` wrote; None where there is no such file.
+
+    Raises:
+        DamageError: if it holds something else, or asks for more memory than answers of its size can need.
+    """
     if not path.is_file():
         return None
-    table = pyarrow.parquet.read_table(path)
-    columns = [table[name].to_numpy() for name in table.column_names if name.startswith("probability_")]
-    labels, decisions = (np.array(table[name].to_pylist()) for name in ("label", "predicted"))
+    try:
+        table = pa.Table.from_batches(parquet_batches(path, CHUNK_ROWS), pyarrow.parquet.read_schema(path))
+        columns = [table[name].to_numpy() for name in table.column_names if name.startswith("probability_")]
+        labels, decisions = (np.array(table[name].to_pylist()) for name in ("label", "predicted"))
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise DamageError(path, f"it holds no answers: {error}") from error
     return StoredAnswers(
         labels=labels,
         decisions=decisions,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
-import select
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +18,6 @@ MOST_PACKED_RATIO, FREE_BYTES = 200, 1 << 28
 """Unpacked to packed bytes, looked at beyond so many unpacked ones: texts come to about 20."""
 VALUE_BYTES = 8
 """What a value in memory counts at least, where a file says nothing of it but that it is there."""
-PIPE_SECONDS = 10
-"""How long the first byte of a pipe is waited for: one may lie in a folder, and nobody ever writes into it."""
 _BLOCK_BYTES = 1 << 18
 
 
@@ -83,12 +79,12 @@ def bounded_bytes(path: Path, most_line_bytes: int = MOST_LINE_BYTES) -> Iterato
     """Open a file, unpacked where its suffix says so; reading on raises a `BoundError` where a bound is exceeded.
 
     Raises:
-        OSError: if it cannot be opened, is a device, or a pipe into which nobody writes.
+        OSError: if it cannot be opened, or is a pipe or a device.
     """
     status = path.stat()
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
-        raise OSError(0, "it is no file")
-    with _opened_pipe(path) if stat.S_ISFIFO(status.st_mode) else path.open("rb") as plain:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is no file, but a pipe or a device")
+    with path.open("rb") as plain:
         if path.suffix.lower() == ".gz":
             with gzip.open(plain) as unpacked:
                 bounded = _Bounded(unpacked, most_line_bytes, most_bytes(status.st_size))
@@ -97,15 +93,3 @@ def bounded_bytes(path: Path, most_line_bytes: int = MOST_LINE_BYTES) -> Iterato
             yield plain  # No line of it can be too long, and lines of a file as it is are read most quickly.
         else:
             yield io.BufferedReader(_Bounded(plain, most_line_bytes, None), _BLOCK_BYTES)
-
-
-def _opened_pipe(path: Path) -> io.BufferedReader:
-    """Open a pipe once there is something in it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
-    if not waiting.poll(1000 * PIPE_SECONDS):
-        os.close(descriptor)
-        raise OSError(0, f"it is a pipe into which nobody wrote for {PIPE_SECONDS} seconds; give a file")
-    os.set_blocking(descriptor, True)
-    return open(descriptor, "rb")

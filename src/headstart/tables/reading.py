@@ -155,7 +155,7 @@ def _problem(path: Path) -> str:
         )
     if not path.exists():
         return "the file does not exist"
-    if not path.is_file() and _suffix(path) not in TEXT_SCANS:
+    if not path.is_file():
         return "is no file, but a pipe or a device"
     if _suffix(path) in SCANS:
         return ""

@@ -1,0 +1,56 @@
+"""Answers that a run left are read back, and a file of something else is refused before it takes memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from headstart.errors import DamageError
+from headstart.experiments.stored_answers import read_answers
+
+
+def write(path: Path, **columns: object) -> Path:
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    return path
+
+
+def test_labels_decisions_and_probabilities_come_back(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.parquet",
+        label=[0, 1, 1],
+        predicted=[0, 0, 1],
+        probability_0=[1, 0.5, 0.25],
+        probability_1=[0, 0.5, 0.75],
+    )
+    answers = read_answers(path)
+    assert answers is not None
+    assert len(answers) == 3
+    assert answers.labels.tolist() == [0, 1, 1]
+    assert answers.decisions.tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(answers.probabilities, [[1, 0], [0.5, 0.5], [0.25, 0.75]])
+    assert read_answers(tmp_path / "none.parquet") is None
+
+
+def test_lists_of_labels_and_no_probabilities(tmp_path: Path) -> None:
+    answers = read_answers(write(tmp_path / "a.parquet", label=[[0, 1], [1, 1]], predicted=[[0, 0], [1, 0]]))
+    assert answers is not None
+    assert answers.probabilities is None
+    assert answers.labels.tolist() == [[0, 1], [1, 1]]
+
+
+def test_what_holds_no_answers_is_damage(tmp_path: Path) -> None:
+    with pytest.raises(DamageError, match=r"a\.parquet is damaged: it holds no answers: .*label"):
+        read_answers(write(tmp_path / "a.parquet", row=[1, 2]))
+    with pytest.raises(
+        DamageError, match=r"b\.parquet is damaged: it holds no answers: has .* and unpacks to 960,000,000"
+    ):
+        read_answers(
+            write(tmp_path / "b.parquet", label=pa.nulls(60_000_000, pa.int64()), predicted=pa.nulls(60_000_000))
+        )
+    (tmp_path / "c.parquet").write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(DamageError, match=r"c\.parquet is damaged"):
+        read_answers(tmp_path / "c.parquet")
