@@ -26,10 +26,17 @@ CARRIES = {
 }
 DEFAULT_MLP = ("roberta",)
 """Where the paper's head is tried in the default run; the others come with the slow tests."""
+LIKE_BERT = ("electra",)
+"""Their encoders have BERT's modules under BERT's names: they come with the slow tests."""
+
+
+def is_slow(architecture: str, head: str) -> bool:
+    """Return whether a case waits for the slow tests."""
+    return architecture in LIKE_BERT or (head == "mlp" and architecture not in DEFAULT_MLP)
+
+
 CASES = [
-    pytest.param(
-        name, architecture, head, marks=pytest.mark.slow if head == "mlp" and architecture not in DEFAULT_MLP else ()
-    )
+    pytest.param(name, architecture, head, marks=pytest.mark.slow if is_slow(architecture, head) else ())
     for (name, architecture), works in CARRIES.items()
     if works
     for head in ("native", "mlp")

@@ -9,6 +9,7 @@ import os
 import pty
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -253,9 +254,11 @@ def test_a_terminal_is_not_asked(tmp_path: Path) -> None:
     folder, mark = trapped_checkpoint(tmp_path / "trap", in_config=True, in_tokenizer=True)
     ours, theirs = pty.openpty()
     os.write(ours, b"y\n" * 9)
-    done = call(("doctor", folder), tmp_path, before=partial(on_terminal, os.ttyname(theirs)))
-    os.close(theirs)
-    shown = read_terminal(ours)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read_terminal, ours)
+        done = call(("doctor", folder), tmp_path, before=partial(on_terminal, os.ttyname(theirs)))
+        os.close(theirs)
+    shown = reading.result()
     assert done.code == 2, shown
     assert OUR_WORDS in " ".join(shown.split())
     assert "[y/N]" not in shown

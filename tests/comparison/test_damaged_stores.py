@@ -16,17 +16,19 @@ from typing import Any
 import pytest
 
 from headstart.comparison.frame import Frame
+from headstart.comparison.left_out import damage_in_a_sentence
 from headstart.comparison.planning import plan_seeds
 from headstart.comparison.report import Report, read_report
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, StoredExperiment, TaskSource
+from headstart.manifest import Damage
 from headstart.registry import Spec
 from headstart.reports.html import write_html
 from headstart.reports.latex import as_latex
 from headstart.reports.renderings import as_markdown, as_text
 from headstart.reports.values import as_csv, as_json
 from headstart.stats.comparisons import Verdict
-from headstart.store.damage import MOST_NAMED
+from headstart.store.damage import MOST_NAMED, DamagedRun, StoreDamage
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, with_declared
 from headstart.store.experiments import write_experiment
 from headstart.store.json_records import dump
@@ -307,3 +309,17 @@ class TestADeclaredDesign:
         (store.root / LP_FT / "varied.json").unlink()
         finding = row_of(read_report(store.root), LP_FT).finding
         assert finding == "no verdict: varied.json, which declares that head varies, is missing or changed"
+
+
+def test_each_damage_has_the_remedy_that_mends_it(tmp_path: Path) -> None:
+    damage = Damage(tmp_path / "run.json", "its bytes changed")
+    run = DamagedRun(digest="d" * 32, seed=0, damages=(damage,))
+    redone, kept = "called as before, does them again", "remove the folder of its run first"
+    for found, remedies in (
+        (StoreDamage(runs=(run,)), (True, False)),
+        (StoreDamage(files=(damage,)), (False, True)),
+        (StoreDamage(designs={"d" * 32: "looks.json is missing"}), (True, False)),
+        (StoreDamage(runs=(run,), files=(damage,)), (True, True)),
+    ):
+        said = damage_in_a_sentence(found)
+        assert (redone in said, kept in said) == remedies

@@ -1,9 +1,9 @@
-"""The mechanics that a faithful implementation must show (PAPER.md section 5), exactly, on six architectures."""
+"""The mechanics that a faithful implementation must show (Yang et al. 2022), exactly, on six architectures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from headstart.experiments.run_data import RunData
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.store.local import LocalStore
+from headstart.store.record import RunRecord
 from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
@@ -40,7 +41,7 @@ from tests.support.temperature import softened
 
 CheckpointMaker = Callable[..., Path]
 EH_FT = [
-    pytest.param(architecture, adapter, id=f"{architecture}-{adapter}")
+    pytest.param((architecture, adapter), id=f"{architecture}-{adapter}")
     for architecture in ARCHITECTURES
     for adapter in ("lora", "bitfit", "prefix", "bottleneck")
     if (architecture, adapter) not in {("modernbert", "bitfit")}
@@ -69,18 +70,37 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     return spying
 
 
-@pytest.mark.parametrize(("architecture", "adapter"), EH_FT)
-def test_stage_2_starts_on_the_pretrained_backbone_with_stage_1s_head(
-    architecture: str, adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy
-) -> None:
+@dataclass(frozen=True, slots=True)
+class SeenRun:
+    """A run of EH-FT, whoever saw its stages, and where it lies."""
+
+    spy: Spy
+    record: RunRecord
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=EH_FT)
+def seen(
+    request: pytest.FixtureRequest, tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFactory
+) -> SeenRun:
+    """Return a run of EH-FT on one architecture with one adapter, done once for all tests of it."""
+    architecture, adapter = request.param
+    spying, folder = Spy(), tmp_path_factory.mktemp("seen")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(stage_run, "train_stage", spying)
+        _, record = do_run(tiny_choices(tiny_checkpoint(architecture), "eh_ft", adapter), folder)
+    return SeenRun(spying, record, folder)
+
+
+def test_stage_2_starts_on_the_pretrained_backbone_with_stage_1s_head(seen: SeenRun) -> None:
     """T1: backbone bit-identical to the checkpoint, head weights and biases Stage 1's end, no adapter left."""
-    do_run(tiny_choices(tiny_checkpoint(architecture), "eh_ft", adapter), tmp_path)
+    spy = seen.spy
     first, second = spy.starts
     head = set(spy.heads[1])
     assert second.keys() == first.keys()
     for name in second.keys() - head:
         assert torch.equal(second[name].cpu(), first[name].cpu()), name
-    trained = stage_tensors(tmp_path, "1-adapter", "head.safetensors")
+    trained = stage_tensors(seen.folder, "1-adapter", "head.safetensors")
     assert trained.keys() == head
     assert any(name.endswith("bias") for name in head)
     for name in head:
@@ -88,13 +108,9 @@ def test_stage_2_starts_on_the_pretrained_backbone_with_stage_1s_head(
         assert not torch.equal(second[name].cpu(), first[name].cpu()), f"{name} did not train in Stage 1"
 
 
-@pytest.mark.parametrize(("architecture", "adapter"), EH_FT)
-def test_stage_1_moves_head_and_adapter_only(
-    architecture: str, adapter: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, spy: Spy
-) -> None:
+def test_stage_1_moves_head_and_adapter_only(seen: SeenRun) -> None:
     """T2: all tensors of head and adapter move, no other does."""
-    _, record = do_run(tiny_choices(tiny_checkpoint(architecture), "eh_ft", adapter), tmp_path)
-    stage = record.stages[0]
+    spy, stage = seen.spy, seen.record.stages[0]
     assert stage.moved["head"] == len(spy.heads[0])
     assert stage.moved["adapter"] > 0
     assert stage.moved["backbone"] == 0

@@ -20,7 +20,7 @@ SECONDS = 40.0
 MAY_ASK_THE_HUB = ("model of the hub", "adapter on the hub")
 """A base that is named may be looked for; the network is denied, and nothing may go wrong with that."""
 STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
-MODEL_VERBS = ("predict", "evaluate", "doctor", "verify model", "fit from")
+MODEL_VERBS = ("predict", "evaluate", "doctor", "inspect with", "verify model", "fit from")
 TABLE_VERBS = ("fit", "inspect", "predict", "evaluate")
 
 
@@ -30,6 +30,7 @@ def call_of(verb: str, made: Made, table: Path) -> tuple[object, ...]:
         "predict": ("predict", "m", table, "--out", "out.csv", "-q"),
         "evaluate": ("evaluate", "m", table, "-q"),
         "doctor": ("doctor", "m"),
+        "inspect with": ("inspect", table, "--model", "m"),
         "verify model": ("verify", "m"),
         "fit from": ("fit", table, "--model", "m", "--out", "out", "--strategy", "finetune", *SHORT),
         "fit": ("fit", table, "--model", made.base, "--out", "out", "--strategy", "finetune", *SHORT),

@@ -23,17 +23,15 @@ def contents(folder: Path) -> dict[str, object]:
         name = str(path.relative_to(folder))
         if path.is_dir():
             found[name + "/"] = True
+        elif not path.is_file():
+            found[name] = "no file"
         elif path.name == CHECKSUMS:
             found[name] = True
-        elif path.suffix in (".json", ".jsonl"):
-            for number, line in enumerate(_documents(path)):
-                _leaves(f"{name}:{number}", line, found)
-        elif path.suffix == ".parquet":
-            import pyarrow.parquet
-
-            found[name] = repr(pyarrow.parquet.read_table(path).to_pydict())
         else:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            try:
+                _values(name, path, found)
+            except ValueError:  # Damaged.
+                found[name] = _digest(path)
     return found
 
 
@@ -50,6 +48,22 @@ def differences(expected: dict[str, object], found: dict[str, object]) -> list[s
 def left_behind(folder: Path) -> list[str]:
     """Return what lies in a folder although nobody works on it any more."""
     return sorted({str(path.relative_to(folder)) for pattern in LEFT_BEHIND for path in folder.rglob(pattern)})
+
+
+def _values(name: str, path: Path, found: dict[str, object]) -> None:
+    if path.suffix in (".json", ".jsonl"):
+        for number, line in enumerate(_documents(path)):
+            _leaves(f"{name}:{number}", line, found)
+    elif path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        found[name] = repr(pyarrow.parquet.read_table(path).to_pydict())
+    else:
+        found[name] = _digest(path)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _documents(path: Path) -> list[Any]:

@@ -12,6 +12,7 @@ from headstart.store.damage import DamagedRun, StoreDamage, seeds_in_words
 from headstart.store.record import ON_OTHER_ROWS
 
 REMEDY = "`headstart compare`, called as before, does them again."
+FILES_REMEDY = "To have such a file again, remove the folder of its run first: a run that counts is not done again."
 _DIGEST_SHOWN = 12
 
 
@@ -101,7 +102,8 @@ def damage_in_a_sentence(damage: StoreDamage) -> str:
         said.append(f"{plural(len(damage.files), 'file')} beside runs left out")
     if damage.designs:
         said.append(f"{plural(len(damage.designs), 'comparison')} without what was declared before the first run")
-    return f"{', '.join(said)}; the notes name each. {REMEDY}" if said else ""
+    remedies = (REMEDY if damage.runs or damage.designs else "", FILES_REMEDY if damage.files else "")
+    return " ".join([f"{', '.join(said)}; the notes name each.", *filter(None, remedies)]) if said else ""
 
 
 def _are_damaged(number: int, label: str = "") -> str:

@@ -1,8 +1,8 @@
 """What a run is trained with again when its experiment was read from a store, which may be somebody else's.
 
-Of a stored experiment is taken what torch and transformers compute by themselves. What starts a compiler, patches in
-kernels, imports a further package or sends something away is the business of whoever starts the training: it is
-obeyed from the command line, from a recipe and in Python, and refused from a store.
+Of the fields of `TrainingArguments` a store may set those that torch and transformers compute by themselves. What
+starts a compiler, patches in kernels, imports a further package or sends something away is the business of whoever
+starts the training: it is obeyed from the command line, from a recipe and in Python, and refused from a store.
 """
 
 from __future__ import annotations
