@@ -3,10 +3,10 @@
     python -m benchmarks.label_errors [--rows 8000] [--data /data] [--steps 5000] [--table sst2]
 
 Two tables: SST-2 (two classes) and Banking77 (77). `wrong_classes` ranks all rows by the probabilities of
-`out_of_fold`: heads fitted on frozen vectors of the encoder, with words where they help. With few classes two vectors
-are tried, the mean and the means of the last four layers joined, and the one with the lower out-of-fold log loss
-counts. No true label is looked at. It is compared with the loss that one model, fine-tuned on all rows by the usual
-recipe, has on these rows.
+`out_of_fold`: heads fitted on frozen vectors of the encoder, words and nearest rows, pooled. With few classes two
+vectors are tried, the mean and the means of the last four layers joined, and the one with the lower out-of-fold log
+loss counts. No true label is looked at. It is compared with the loss that one model, fine-tuned on all rows by the
+usual recipe, has on these rows.
 
 Prints a Markdown table: average precision of the ranking, recall among as many rows as were flipped, and precision and
 recall of the suspects. The bounds below are what we hold ourselves to.

@@ -57,7 +57,7 @@ def strategies_of_kinds() -> Iterator[Any]:
             yield pytest.param(kind, strategy, marks=() if is_quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("kind", "strategy"), strategies_of_kinds())
+@pytest.mark.parametrize(("kind", "strategy"), list(strategies_of_kinds()))
 def test_every_strategy_runs_on_every_kind(
     kind: str, strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:

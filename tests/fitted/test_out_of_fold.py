@@ -72,3 +72,13 @@ def test_few_rows_have_none_and_one_seed_gives_one_answer() -> None:
     assert first is not None
     assert again is not None
     assert (first == again).all()
+
+
+def test_neighbours_are_asked_where_a_linear_head_knows_nothing() -> None:
+    """The classes of a chequered field: no line parts them, each row's nearest rows are of its own class."""
+    corners = GENERATOR.integers(0, 2, (80, 2))
+    field = np.column_stack([np.where(corners == 0, -1.0, 1.0) + GENERATOR.normal(0.0, 0.1, (80, 2)), np.ones(80)])
+    targets = corners.sum(axis=1) % 2
+    answers = out_of_fold(field, [("",)] * 80, targets, CLASSIFICATION, num_labels=2)
+    assert answers is not None
+    assert (answers.argmax(axis=1) == targets).mean() > 0.95

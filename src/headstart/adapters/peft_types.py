@@ -158,7 +158,8 @@ class PeftAdapter(Adapter):
         is_transposed = isinstance(model.get_submodule(targets.modules[0]), Conv1D)
         config = self._config(targets, is_transposed=is_transposed)
         # peft would start a compiler, for a kernel that is faster on some GPUs and writes into a person's home.
-        boft_layers._FBD_CUDA = False
+        boft: Any = boft_layers
+        boft._FBD_CUDA = False
         with _quiet():
             return PEFT_TYPE_TO_TUNER_MAPPING[PeftType(self.kind.type)](model, config, adapter_name="default")
 

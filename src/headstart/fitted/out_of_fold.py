@@ -14,6 +14,7 @@ from headstart.fitted.fitted_head import answers_of
 from headstart.fitted.folds import deal_folds
 from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
+from headstart.fitted.opinion_pool import pooled
 from headstart.kinds.kind import Kind, Values
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ NUM_FOLDS = 5
 LEAST_ROWS = 2 * NUM_FOLDS
 WORDS_STRENGTH = 10.0
 """C of the logistic regression on words."""
+NUM_NEIGHBOURS = 15
 
 
 def out_of_fold(
@@ -38,8 +40,8 @@ def out_of_fold(
 ) -> NDArray[float64] | None:
     """Return answers to all rows, each by heads that were fitted without its fold: [n, k]; None below ten rows.
 
-    With one class a row, a logistic regression on the rows' words (TF-IDF, one and two words) is asked too, and the
-    mean of both counts where its log loss is lower: vectors and words err on different rows.
+    With one class a row, a logistic regression on the rows' words (TF-IDF, one and two words) and the classes of the
+    nearest other rows are asked too, and all are pooled: they err on different rows.
 
     Args:
         vectors: [n, d], of a frozen backbone.
@@ -61,8 +63,8 @@ def out_of_fold(
     if not kind.picks_one:
         return by_vectors
     by_words = _by_words([" ".join(each) for each in texts], targets, folds, num_labels)
-    both = by_vectors if by_words is None else (by_vectors + by_words) / 2
-    return min(by_vectors, both, key=lambda answers: _log_loss(answers, targets))
+    by_neighbours = _by_neighbours(vectors, targets, num_labels)
+    return pooled([by_vectors, by_neighbours, *([] if by_words is None else [by_words])], targets)
 
 
 def _by_vectors(
@@ -111,8 +113,13 @@ def _by_words(texts: Sequence[str], targets: Values, folds: NDArray[int64], num_
     return answers
 
 
-def _log_loss(answers: NDArray[float64], targets: Values) -> float:
+def _by_neighbours(vectors: NDArray[floating], targets: Values, num_labels: int) -> NDArray[float64]:
+    """Return the shares of the classes among the nearest other rows, one more vote spread over all classes."""
     import numpy as np
+    from sklearn.neighbors import NearestNeighbors
 
-    own = answers[np.arange(len(targets)), np.asarray(targets, dtype=np.int64)]
-    return float(-np.log(np.maximum(own, 1e-12)).mean())
+    number = min(NUM_NEIGHBOURS, len(vectors) - 1)
+    nearest = NearestNeighbors(n_neighbors=number, metric="cosine").fit(vectors).kneighbors(return_distance=False)
+    votes = np.eye(num_labels)[targets[nearest].astype(np.int64)].sum(axis=1)
+    shares: NDArray[float64] = (votes + 1 / num_labels) / (number + 1)
+    return shares
