@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -139,16 +140,19 @@ def main() -> None:
         os.environ["HEADSTART_CACHE"] = f"{name}/cache"
         work = Path(name) / "work"
         calls = {verb: Undisturbed.of(wanted, work) for verb, wanted in _calls(Path(name)).items()}
-        sums = _all_rounds(calls, Path(name), chosen)
-    (chosen.out / "README.md").write_text(page(sums, command, commit, chosen.most))
+        for sums in _rounds(calls, Path(name), chosen):
+            (chosen.out / "README.md").write_text(page(sums, command, commit, chosen.most))
     total = sum(each.kills for each in sums.values())
     faults = {name: sum(each.faults[name] for each in sums.values()) for name in FAULTS}
     print(f"{total} kills: {', '.join(f'{count} {name}' for name, count in faults.items())}")
     sys.exit(int(any(faults.values())))
 
 
-def _all_rounds(calls: dict[str, Undisturbed], folder: Path, chosen: argparse.Namespace) -> dict[str, Sums]:
-    """Play one verb after the other, each round with moments of its own, until there are enough kills."""
+def _rounds(calls: dict[str, Undisturbed], folder: Path, chosen: argparse.Namespace) -> Iterator[dict[str, Sums]]:
+    """Play one verb after the other, each round with moments of its own, until there are enough kills.
+
+    The sums so far come whenever every verb had its turn.
+    """
     sums, verbs = {verb: Sums() for verb in calls}, list(calls)
     with (
         (chosen.out / "rounds.tsv").open("w", newline="") as log,
@@ -169,7 +173,7 @@ def _all_rounds(calls: dict[str, Undisturbed], folder: Path, chosen: argparse.Na
                 writer.writerow([number, verb, *(round(each, 1) if type(each) is float else each for each in values)])
                 log.flush()
                 sums[verb].add(found)
-    return sums
+            yield sums
 
 
 def _calls(folder: Path) -> dict[str, Call]:

@@ -10,8 +10,8 @@ from typing import Any
 LEFT_BEHIND = (".tmp-*", ".headstart-*", "*.unfinished", "*.partial")
 """Names of what a call makes on its way and takes away at its end."""
 
-MEASURED = ("seconds", "memory", "joules", "started_at")
-"""In the names of values that differ from call to call, and are the same by chance."""
+MEASURED = ("seconds", "memory", "joules", "started_at", "num_cores")
+"""In the names of values that differ from call to call, and are the same by chance: times, what the machine lends."""
 CHECKSUMS = "checksums.json"
 """Has the checksums of files with such values; only that it is there is compared."""
 
