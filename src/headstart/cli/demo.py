@@ -26,7 +26,8 @@ TASKS = ("demo_requests", "demo")
 STRATEGIES = (Spec("finetune"), Spec("lp_ft", (("fit", True),)), Spec("eh_ft"))
 HEAD = Spec("linear", (("pooling", "mean"),))
 """It reads the vector that the encoder was trained for."""
-EPOCHS = 8.0
+EPOCHS = 4.0
+"""As many as `fit` gives the short fine-tuning that it tries: most of what a head start saves is saved there."""
 STAGE1_FRACTION = 0.3
 
 
