@@ -15,7 +15,9 @@ Each finished cell (tool, table, seed, limit) is recorded at once and never repe
 
 Draws of SST-2, Banking77, RTE and CoLA are random rows of each class; the test rows are always all of the published
 validation (Banking77: test) rows. CB has 250 rows: its draws are the same rows with other seeds. A single strategy
-trains on all rows of its draw: it is given the first rows of the test table to report on, and chooses nothing on them.
+trains on all rows of its draw: it is given a few rows of the test table to report on, and chooses nothing on them. Its
+head is the usual one, `native`, and with `+linear` (`lp_ft:fit+linear`) one that reads the vector that the encoder was
+trained for.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ SINGLE = (
     "adapter",
     "contrastive",
 )
-TOOLS = (*AUTO, *SINGLE, *RIVALS)
+LINEAR = "+linear"
+TOOLS = (*AUTO, *SINGLE, *(f"{name}{LINEAR}" for name in SINGLE), *RIVALS)
 USUAL_TOOLS = tuple(name for name in TOOLS if name not in ("auto-2m", "auto-15m"))
 LOOK = 50
 """Rows that a single strategy reports on while it trains."""
@@ -133,7 +136,8 @@ class Job:
     def _strategy(self) -> list[str]:
         if self.contender in AUTO:
             return ["--strategy", "auto", "--time-limit", AUTO[self.contender]]
-        return ["--strategy", self.contender, "--validation", str(self.look)]
+        head = ["--head", "linear"] if self.contender.endswith(LINEAR) else []
+        return ["--strategy", self.contender.removesuffix(LINEAR), *head, "--validation", str(self.look)]
 
 
 def main() -> None:
@@ -182,7 +186,7 @@ def jobs(given: argparse.Namespace) -> Iterator[Job]:
 
 
 def write_draw(table: TableOfRows, draw: int, data_root: Path, folder: Path) -> tuple[Path, Path, Path]:
-    """Write the rows of one draw: to train on, to test on, and the first of the latter; return the three tables."""
+    """Write the rows of one draw: to train on, to test on, and a few of the latter; return the three tables."""
     names = (f"{table.name}-{draw}-train.csv", f"{table.name}-test.csv", f"{table.name}-look.csv")
     paths = (folder / names[0], folder / names[1], folder / names[2])
     if not all(path.is_file() for path in paths):
@@ -190,7 +194,8 @@ def write_draw(table: TableOfRows, draw: int, data_root: Path, folder: Path) -> 
         if table.rows_per_class is not None:
             data = with_rows_per_class(data, table.rows_per_class, draw)
         folder.mkdir(parents=True, exist_ok=True)
-        look = data.evaluation.take(range(min(LOOK, len(data.evaluation))))
+        step = max(1, len(data.evaluation) // LOOK)
+        look = data.evaluation.take(range(0, len(data.evaluation), step)[:LOOK])
         for path, split in zip(paths, (data.training, data.evaluation, look), strict=True):
             _write_rows(path, split, data.task.labels)
     return paths

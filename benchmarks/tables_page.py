@@ -11,7 +11,7 @@ from statistics import fmean
 
 from benchmarks.figure_pages import Section, as_markdown, write_figure_page
 from headstart.atomic_files import write_text
-from headstart.comparison.formats import MINUS
+from headstart.comparison.formats import MINUS, plural
 from headstart.reports.figures.drawing import DataTable, Element, Figure, Series, group, line, marker, text
 from headstart.reports.figures.figure_files import standalone_svg
 from headstart.reports.figures.scales import BOTTOM, LEFT, RIGHT, TOP, Axis, around, draw_y_ticks, draw_y_title
@@ -132,7 +132,7 @@ def _single_claim(table: str, cell: dict[str, Cell]) -> list[str]:
     low, high = difference.interval.low, difference.interval.high
     return [
         f"{table}: {AUTO} minus the best single strategy, {best}: {_signed(difference.mean)} [{_signed(low)}, "
-        f"{_signed(high)}] over {difference.n} draws: {'not held' if high < LEAST else 'held'} (not below "
+        f"{_signed(high)}] over {plural(difference.n, 'draw')}: {'not held' if high < LEAST else 'held'} (not below "
         f"{_signed(LEAST)}). The best is chosen after the fact, which speaks against {AUTO}."
     ]
 
@@ -145,7 +145,9 @@ def _gains_over_frozen(table: str, cell: dict[str, Cell]) -> list[str]:
             compare_paired(_scores(cell[name]), _scores(cell["frozen"])) if {name, "frozen"} <= set(cell) else None
         )
         if difference is not None:
-            found.append(f"{table}: {name} minus frozen: {_signed(difference.mean)} over {difference.n} draws.")
+            found.append(
+                f"{table}: {name} minus frozen: {_signed(difference.mean)} over {plural(difference.n, 'draw')}."
+            )
     return found
 
 
