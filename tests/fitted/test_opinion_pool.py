@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from headstart.fitted.opinion_pool import pooled
 
+Floats = NDArray[np.float64]
 GENERATOR = np.random.default_rng(5)
 CLASSES = GENERATOR.integers(0, 2, 300)
 
 
-def source(strength: float, sureness: float, classes: int = 2, targets: np.ndarray = CLASSES) -> np.ndarray:
+def source(strength: float, sureness: float, classes: int = 2, targets: NDArray[np.int64] = CLASSES) -> Floats:
     signal = strength * np.eye(classes)[targets] + GENERATOR.normal(0.0, 1.0, (len(targets), classes))
-    return softmax(sureness * signal, axis=1)
+    found: Floats = softmax(sureness * signal, axis=1)
+    return found
 
 
 def test_two_classes_are_pooled_as_by_logistic_regression_on_their_log_odds() -> None:
