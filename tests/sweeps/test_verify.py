@@ -114,6 +114,19 @@ def test_a_record_that_is_gone_is_named(copy: Path) -> None:
     assert LocalStore(copy / "store").read()[1].runs[0].damages == (found,)
 
 
+def test_so_is_that_of_a_stage_of_a_finished_run(copy: Path) -> None:
+    gone = run_of(copy / "store") / "1-probe" / "stage.json"
+    gone.unlink()
+    (found,) = verify(copy / "store").damages
+    assert (found.file, found.what) == (gone, "it is missing")
+
+
+def test_lost_checksums_of_an_experiment_are_said(copy: Path) -> None:
+    experiment = run_of(copy / "store").parent
+    (experiment / MANIFEST_FILE).unlink()
+    assert verify(copy / "store").without_checksums == (experiment,)
+
+
 @pytest.mark.parametrize("kill", [leave_unfinished, leave_a_stage_unfinished])
 def test_an_unfinished_run_is_no_damage_but_its_finished_stages_are_checked(
     copy: Path, kill: Callable[[Path], None]

@@ -10,7 +10,7 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.plain_text import say
-from headstart.manifest import COPY_AGAIN
+from headstart.manifest import COPY_AGAIN, MANIFEST_FILE
 
 if TYPE_CHECKING:
     from headstart.sweeps.verify import Verification
@@ -75,7 +75,7 @@ def _print(found: Verification, path: Path, *, quiet: bool) -> None:
     elif not quiet:
         say(f"{path}: every byte is as it was written ({files})" if found.num_files else f"{path}: nothing to check")
     if found.without_checksums and not quiet:
-        say(f"no checksums were recorded by the headstart that wrote {_named(found.without_checksums)}")
+        say(f"no {MANIFEST_FILE} in {_named(found.without_checksums)}: an older headstart wrote none, or it is lost")
 
 
 def _named(folders: tuple[Path, ...]) -> str:

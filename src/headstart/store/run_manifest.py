@@ -118,8 +118,11 @@ def _names(folder: RunFolder, paths: Iterable[Path]) -> list[str]:
 def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
     """Return the names of the files that are there for good: where a stage's record is missing, its files are not.
 
-    A call that was killed between the checksums and the record leaves a manifest that is ahead of the record.
+    A call that was killed between the checksums and the record leaves a manifest that is ahead of the record. A run
+    that has its own record has those of all its stages.
     """
+    if folder.run_json.exists():
+        return list(manifest.files)
     record = folder.stage_json(0, "").name
     unfinished = [
         name.removesuffix(record)

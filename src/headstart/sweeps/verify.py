@@ -20,8 +20,8 @@ from headstart.store.run_reading import read_run_for_report
 from headstart.sweeps.stored_runs import read_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
-ADAPTER_FILE = "adapter.json"
-"""As `headstart.adapters.stored_adapter` has it, which takes torch to import."""
+EXPERIMENT_FILE, ADAPTER_FILE = "experiment.json", "adapter.json"
+"""The second as `headstart.adapters.stored_adapter` has it, which takes torch to import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Verification:
         kind: "store", "run" or "model folder".
         num_files: that have a checksum; `num_bytes` are theirs.
         damages: by file, what is not as it was written; empty where all is.
-        without_checksums: finished runs and model folders of an older headstart, which nothing can be said of.
+        without_checksums: what is finished and has none, as an older headstart wrote it, or they are lost.
     """
 
     kind: str
@@ -98,8 +98,13 @@ class Checksums:
             num_files=sum(len(manifest.files) for manifest in self.manifests.values()),
             num_bytes=self.num_bytes,
             damages=tuple(sorted(damages, key=lambda damage: damage.file)),
-            without_checksums=tuple(each for each in self.folders if each not in self.manifests and _is_finished(each)),
+            without_checksums=tuple(each for each in self.folders if each not in self.manifests and self._lacks(each)),
         )
+
+    def _lacks(self, folder: Path) -> bool:
+        """Return whether a folder should have checksums: an experiment where any of its runs has some."""
+        has_run = any(other.parent == folder for other in self.manifests)
+        return _is_finished(folder) or (has_run and (folder / EXPERIMENT_FILE).exists())
 
 
 def verify(path: str | Path, listener: Listener | None = None) -> Verification:
@@ -126,8 +131,8 @@ def kind_of(path: Path) -> str:
         return MODEL
     raise UsageError(
         f"{path} is neither a store nor a run nor a model folder" if path.exists() else f"no such folder: {path}",
-        allowed="  A store is what `headstart compare` writes, a run is a folder seed-N in it; `headstart fit` writes "
-        "a model folder.",
+        allowed="  A store is what `headstart compare` writes, with a store.json; a run is a folder "
+        "seed-N in it; `headstart fit` writes a model folder.",
     )
 
 
