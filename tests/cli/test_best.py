@@ -29,7 +29,7 @@ def test_a_search_says_what_it_leaves(cli: Cli, tiny_checkpoint: CheckpointMaker
     assert "taken: fitted head, the only one that there was time to try" in out
     assert "temperature of the probabilities: " in out
     assert out.splitlines()[-1].startswith("Next: headstart predict"), "what to do next comes last"
-    assert f"{len(found)} rows whose label looks wrong: suspects.csv" in out
+    assert f"{len(found)} row{'' if len(found) == 1 else 's'} whose label looks wrong: suspects.csv" in out
     assert (tmp_path / "model.report.html").is_file()
     assert not (tmp_path / "model.unfinished").exists()
 

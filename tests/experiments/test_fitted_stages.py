@@ -38,7 +38,8 @@ def test_a_fitted_probe_is_scikit_learns_regression_on_the_mean_vectors(
     head = stage_tensors(tmp_path, "1-fit", "head.safetensors")
     weight, bias = (next(tensor for name, tensor in head.items() if name.endswith(end)) for end in ("weight", "bias"))
     logits = vectors @ weight.numpy().T + bias.numpy()
-    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], model.decision_function(scaled), atol=1e-4)
+    expected = found["scale"] * model.decision_function(scaled)
+    np.testing.assert_allclose(logits[:, 1] - logits[:, 0], expected, atol=1e-4)
 
 
 def mean_vectors(data: RunData) -> np.ndarray:

@@ -20,6 +20,7 @@ from headstart.experiments import run_data
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.experiments.task_rows import TaskRows
+from headstart.fitted.logistic import TOLERANCE
 from headstart.training.config import RunOptions
 from tests.support.kinds import NUM_TRAIN, TASKS, kind_source
 from tests.support.runs import (
@@ -86,9 +87,10 @@ def test_a_fitted_head_weighs_rows_as_scikit_learn_does(tiny_checkpoint: Checkpo
     train, vectors = RunData.of(run).train, RunData.of(run).vectors([head], "train")[head].astype(np.float64)
     assert np.mean(train.weights or ()) == pytest.approx(1.0)
     scaled = StandardScaler().fit(vectors, sample_weight=train.weights).transform(vectors) / np.sqrt(vectors.shape[1])
-    strength = json.loads((tmp_path / "1-fit" / "fitted_head.json").read_text())["strength"]
-    model = LogisticRegression(C=1 / strength, tol=1e-10, max_iter=5000)
-    expected = model.fit(scaled, train.labels, sample_weight=train.weights).decision_function(scaled)
+    fitted = json.loads((tmp_path / "1-fit" / "fitted_head.json").read_text())
+    model = LogisticRegression(C=1 / fitted["strength"], tol=TOLERANCE, max_iter=5000)
+    model.fit(scaled, train.labels, sample_weight=train.weights)
+    expected = fitted["scale"] * model.decision_function(scaled)
     found = stage_tensors(tmp_path, "1-fit", "head.safetensors")
     weight, bias = (next(tensor for name, tensor in found.items() if name.endswith(end)) for end in ("weight", "bias"))
     logits = vectors @ weight.numpy().T + bias.numpy()

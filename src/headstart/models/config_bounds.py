@@ -117,7 +117,7 @@ def _quantised(folder: Path, name: str, value: object) -> UsageError:
         f"the weights of the model in {folder} are quantised{by}: its config.json has a {name}",
         allowed="  headstart reads weights in fp32, fp16 and bf16.",
         remedy="  Give the model that was quantised. Where that is gone: load this one with transformers where its "
-        "method runs, call its `dequantize` and `save_pretrained`, and give the new folder.",
+        "method runs, call its dequantize() and save_pretrained(), and give the new folder.",
     )
 
 
