@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,18 +48,25 @@ def test_what_the_model_does_not_read_is_no_part_of_its_revision(
     assert resolve_model(str(folder)).revision == before
 
 
-@pytest.mark.parametrize("change", ["flip", "remove"])
+@pytest.mark.parametrize("name", ["head.safetensors", "headstart.json"])
+@pytest.mark.parametrize("change", ["flip", "remove", "folder"])
 def test_a_folder_of_ours_is_held_to_its_checksums(
-    change: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+    change: str, name: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
     (folder / "headstart.json").write_text("{}")
     shutil.copyfile(folder / "model.safetensors", folder / "head.safetensors")
     write_manifest(folder)
     assert [path.name for path in weight_files(resolve_model(str(folder)).path)] == ["model.safetensors"]
-    DAMAGE[change](folder / "head.safetensors")
-    with pytest.raises(DamageError, match=r"head\.safetensors is damaged: it(s bytes changed| is missing)"):
+    DAMAGE[change](folder / name)
+    with pytest.raises(DamageError, match=f"{re.escape(name)} is damaged: it"):
         resolve_model(str(folder))
+
+
+def test_a_list_of_checksums_of_somebody_else_is_no_manifest(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
+    (folder / "checksums.json").write_text('{"model.safetensors": "0123"}')
+    resolve_model(str(folder))
 
 
 def test_pickled_weights_are_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

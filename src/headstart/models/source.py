@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import xxhash
 
-from headstart.errors import UsageError, unknown_name
+from headstart.errors import DamageError, UsageError, unknown_name
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
@@ -22,7 +23,7 @@ HUB_FILES = (
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
 OWN_INFO_FILE, OWN_HEAD_FILE = "headstart.json", "head.safetensors"
-"""Only beside the first is a manifest one of ours."""
+"""The first lies, or lay, in every folder of ours: its manifest names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ def _decides(name: str) -> bool:
 def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
     """Return the checksum of the files; sizes and times in `stamps` make a changed file a new question."""
     names = [name for name, _, _ in stamps]
-    if OWN_INFO_FILE in names and (manifest := Manifest.read(folder)) is not None:
+    if (manifest := _own_manifest(folder, names)) is not None:
         require_whole(folder, [name for name in manifest.files if _decides(name)], remedy=COPY_AGAIN)
     whole = xxhash.xxh3_128()
     for name in names:
@@ -103,6 +104,18 @@ def _checksum(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
             while block := file.read(1 << 22):
                 whole.update(block)
     return f"xxh3:{whole.hexdigest()}"
+
+
+def _own_manifest(folder: Path, names: Sequence[str]) -> Manifest | None:
+    """Return the manifest of a folder of ours; None for one of somebody else, whatever its checksums.json is."""
+    try:
+        manifest = Manifest.read(folder)
+    except DamageError:
+        if OWN_INFO_FILE in names:
+            raise
+        return None
+    is_ours = OWN_INFO_FILE in names or (manifest is not None and OWN_INFO_FILE in manifest.files)
+    return manifest if is_ours else None
 
 
 def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
