@@ -102,23 +102,21 @@ def test_a_race_that_left_most_of_the_time_is_planned_again(
     narrow = replace(
         PLAN, seconds=limit, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),), left_out=(TUNED.name,)
     )
-    planned = []
-
-    def plan_again(*arguments: object, **options: object) -> RacePlan:
-        planned.append(arguments)
-        return PLAN
-
-    monkeypatch.setattr("headstart.search.find_best.plan_for", plan_again)
+    plans = [narrow, PLAN]
+    monkeypatch.setattr("headstart.search.find_best.plan_for", lambda *arguments, **options: plans.pop(0))
     said: list[str] = []
-    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), narrow)
+    trials = trials_of(tiny_checkpoint("bert"), table)
+    search = search_of(trials, tmp_path / "m.unfinished")
     best = replace(search, say=said.append).find()
     is_wider = limit == 60.0
-    assert len(planned) == is_wider
+    assert plans == ([] if is_wider else [PLAN])
     assert best.plan == (PLAN if is_wider else narrow)
     assert [each.name for each in best.result.tried] == [each.name for each in best.plan.candidates]
     assert ("with more in it" in "\n".join(said)) == is_wider
     monkeypatch.setattr("headstart.search.find_best.plan_for", None)
     assert search.find().plan == best.plan, "what was decided is read"
+    cut = with_plan(search_of(trials, tmp_path / "cut.unfinished"), narrow)
+    assert cut.find().plan == narrow, "a call that goes on plans nothing"
 
 
 def test_trainings_have_the_threads_that_the_plan_says(

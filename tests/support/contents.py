@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ LEFT_BEHIND = (".tmp-*", ".headstart-*", "*.unfinished", "*.partial")
 
 MEASURED = ("seconds", "memory", "joules", "started_at", "num_cores")
 """In the names of values that differ from call to call, and are the same by chance: times, what the machine lends."""
+DURATION = re.compile(rb"\b\d+(\.\d+)? (s|min|h)\b")
+"""On pages."""
 CHECKSUMS = "checksums.json"
 """Has the checksums of files with such values; only that it is there is compared."""
 
@@ -63,7 +66,8 @@ def _values(name: str, path: Path, found: dict[str, object]) -> None:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = path.read_bytes()
+    return hashlib.sha256(DURATION.sub(b"", content) if path.suffix == ".html" else content).hexdigest()
 
 
 def _documents(path: Path) -> list[Any]:

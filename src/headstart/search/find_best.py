@@ -98,11 +98,12 @@ class Search:
         fits = self._fits()
         if fits:
             self._train_first_model(fits[0])
+        goes_on = (self.store.root / plan_file(1)).exists()
         plan, number = self._plan(fits, clock, 1), 1
         result = self._raced(plan)
         while plan.left_out:
             number += 1
-            wider = self._plan(fits, clock, number, before=plan)
+            wider = self._plan(fits, clock, number, before=plan, goes_on=goes_on)
             if wider.num_trials <= plan.num_trials:
                 break
             self.say("the race took less time than was thought, so there is one with more in it")
@@ -180,12 +181,23 @@ class Search:
         """The folder of the first model."""
         return self.store.root / FIRST_MODEL
 
-    def _plan(self, fits: Sequence[Fit], clock: Clock, number: int, before: RacePlan | None = None) -> RacePlan:
-        """Return the plan of this number, from 1; after a race the plan `before` again, unless much time is left."""
+    def _plan(
+        self,
+        fits: Sequence[Fit],
+        clock: Clock,
+        number: int,
+        *,
+        before: RacePlan | None = None,
+        goes_on: bool = False,
+    ) -> RacePlan:
+        """Return the plan of this number, from 1; after a race the plan `before` again, unless much time is left.
+
+        A call that goes on does not know how much time was left, and keeps to the plan that it found.
+        """
         path = self.store.root / plan_file(number)
         if not path.exists():
-            time_is_left = before is None or before.seconds - clock.spent > SHARE_TO_PLAN_AGAIN * before.seconds
-            write_decision(path, self._new_plan(fits, clock, before) if time_is_left else before)
+            is_new = before is None or (not goes_on and 1 - clock.spent / before.seconds > SHARE_TO_PLAN_AGAIN)
+            write_decision(path, self._new_plan(fits, clock, before) if is_new else before)
         return read_decision(RacePlan, path)
 
     def _new_plan(self, fits: Sequence[Fit], clock: Clock, before: RacePlan | None) -> RacePlan:
