@@ -29,7 +29,8 @@ def check_plan_fits(
             the head cannot be calibrated; if an adapter or gradient checkpointing does not work on this architecture,
             or one with a stage's regulariser; if a stage's own loss does not go with the task or the head.
     """
-    backbone = [name for name in classifier.backbone_tensors() if name not in classifier.unread]
+    unread = classifier.unread
+    backbone = [name for name in classifier.backbone_tensors() if name not in unread]
     num_layers = len(Layers.of(backbone))
     for spec in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
         check_adapter(spec, classifier, model)

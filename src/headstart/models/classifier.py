@@ -260,9 +260,11 @@ class Classifier:
     def unread(self) -> frozenset[str]:
         """Names of the backbone's tensors above all that the head reads: no training moves them."""
         num_above = self.model.reading.skip_last if isinstance(self.model, HeadstartForSequenceClassification) else 0
+        if num_above == 0:
+            return frozenset()
         layers = Layers.of(self.backbone_tensors())
         # Of layers that share their tensors there are fewer than the model runs through.
-        return layers.top(num_above) | layers.above if 0 < num_above < len(layers) else frozenset()
+        return layers.top(num_above) | layers.above if num_above < len(layers) else frozenset()
 
     def load_head(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Put a head onto the model.

@@ -12,9 +12,10 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element, iterparse
+from xml.etree.ElementTree import Element
 
 from headstart.tables.bounded_bytes import VALUE_BYTES, BoundError, most_bytes, require_bytes
+from headstart.tables.workbook_elements import elements, local_name
 
 WAY_ON = "delete what is empty or save the sheet as CSV, and give that file"
 _PLACE = rb"""r\s*=\s*["']\s*([A-Za-z]*)(\d+)\s*["']"""
@@ -102,8 +103,8 @@ def _tags(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
 def _require_bounded_ods(archive: zipfile.ZipFile, size: int) -> None:
     """Add up what repeated rows and cells come to, up to the last one that is filled, and the texts in them."""
     row = width = texts = 0
-    for element in _elements(archive, "content.xml", "table-row", "table"):
-        if _local(element) == "table":
+    for element in elements(archive, "content.xml", "table-row", "table"):
+        if local_name(element) == "table":
             row = width = 0
             continue
         times, column, filled = _repeated(element, "rows"), 0, 0
@@ -121,28 +122,15 @@ def _require_bounded_ods(archive: zipfile.ZipFile, size: int) -> None:
 def _require_bounded_texts(archive: zipfile.ZipFile, size: int) -> None:
     """Add up the texts that cells show, each as often as it is shown."""
     shared = [name for name in archive.namelist() if name.lower().endswith(_SHARED)]
-    lengths = [len("".join(each.itertext())) for name in shared for each in _elements(archive, name, "si")]
+    lengths = [len("".join(each.itertext())) for name in shared for each in elements(archive, name, "si")]
     total = 0
     for name in archive.namelist():
         if name.endswith(".xml") and name not in shared:
-            for cell in _elements(archive, name, "c"):
-                value = next((part.text for part in cell if _local(part) == "v"), None)
+            for cell in elements(archive, name, "c"):
+                value = next((part.text for part in cell if local_name(part) == "v"), None)
                 if cell.get("t") == "s" and value is not None:
                     total += lengths[int(value)] if int(value) < len(lengths) else 0
         require_bytes(total, size, WAY_ON)
-
-
-def _elements(archive: zipfile.ZipFile, member: str, *names: str) -> Iterator[Element]:
-    """Yield the elements of these names, each whole, and forget each when it was looked at."""
-    with archive.open(member) as file:
-        for _, element in iterparse(file):
-            if _local(element) in names:
-                yield element
-                element.clear()
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
 
 
 def _repeated(element: Element, what: str) -> int:

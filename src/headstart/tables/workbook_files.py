@@ -10,7 +10,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from xml.etree.ElementTree import Element, iterparse
+from xml.etree.ElementTree import Element
+
+from headstart.tables.workbook_elements import elements, local_name
 
 FORMULA_OR_ERROR = re.compile(rb"<(?:\w+:)?f[ />]|t=\"e\"|table:formula=|calcext:value-type=\"error\"")
 RECALCULATE = re.compile(rb"fullCalcOnLoad=\"(?:1|true)\"")
@@ -76,14 +78,14 @@ def _mentions(archive: zipfile.ZipFile, member: str) -> bool:
 
 def _xlsx_cells(archive: zipfile.ZipFile, member: str, *, recalculates: bool) -> Iterator[Cell]:
     row = column = 0
-    for element in _elements(archive, member, "c", "row"):
-        if _local(element) == "row":
+    for element in elements(archive, member, "c", "row"):
+        if local_name(element) == "row":
             column = 0
             continue
         reference = re.fullmatch(r"([A-Z]+)(\d+)", element.get("r", ""))
         column = _column_number(reference[1]) if reference else column + 1
         row = int(reference[2]) if reference else row
-        parts = {_local(part): part for part in element}
+        parts = {local_name(part): part for part in element}
         formula, value = parts.get("f"), parts.get("v")
         stored = "" if value is None else value.text or ""
         is_text = element.get("t") == "str" and value is not None
@@ -97,11 +99,11 @@ def _xlsx_cells(archive: zipfile.ZipFile, member: str, *, recalculates: bool) ->
 
 
 def _ods_cells(archive: zipfile.ZipFile, sheet: str) -> Iterator[Cell]:
-    for table in _elements(archive, "content.xml", "table"):
+    for table in elements(archive, "content.xml", "table"):
         if _attribute(table, "name") != sheet:
             continue
         row = 0
-        for line in (each for each in table.iter() if _local(each) == "table-row"):
+        for line in (each for each in table.iter() if local_name(each) == "table-row"):
             row += int(_attribute(line, "number-rows-repeated") or 1)
             column = 0
             for cell in line:
@@ -112,25 +114,12 @@ def _ods_cells(archive: zipfile.ZipFile, sheet: str) -> Iterator[Cell]:
                 yield row, column, None if has_value else formula, shown if is_error else None
 
 
-def _elements(archive: zipfile.ZipFile, member: str, *names: str) -> Iterator[Element]:
-    """Yield the elements of these names, each whole, and forget the first name's when it was looked at."""
-    with archive.open(member) as file:
-        for _, element in iterparse(file):
-            if _local(element) in names:
-                yield element
-                element.clear()
-
-
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
 def _attribute(element: Element, name: str) -> str | None:
     return next((value for key, value in element.items() if key.rpartition("}")[2] == name), None)
 
 
 def _relation_of(archive: zipfile.ZipFile, workbook: str, sheet: str) -> str:
-    for element in _elements(archive, workbook, "sheet"):
+    for element in elements(archive, workbook, "sheet"):
         if element.get("name") == sheet:
             return _attribute(element, "id") or ""
     raise KeyError(f"no sheet {sheet!r} in {workbook}")
@@ -138,7 +127,7 @@ def _relation_of(archive: zipfile.ZipFile, workbook: str, sheet: str) -> str:
 
 def _target(archive: zipfile.ZipFile, relations: str, wanted: str) -> str:
     """Return the file that a relation leads to, by its id or by the end of its type."""
-    for element in _elements(archive, relations, "Relationship"):
+    for element in elements(archive, relations, "Relationship"):
         if wanted in (element.get("Id"), element.get("Type", "").rpartition("/")[2]):
             target = element.get("Target", "")
             base = PurePosixPath(relations).parent.parent
