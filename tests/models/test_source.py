@@ -65,8 +65,9 @@ def test_a_folder_of_ours_is_held_to_its_checksums(
 
 def test_a_list_of_checksums_of_somebody_else_is_no_manifest(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "copy")
+    before = resolve_model(str(folder)).revision
     (folder / "checksums.json").write_text('{"model.safetensors": "0123"}')
-    resolve_model(str(folder))
+    assert resolve_model(str(folder)).revision == before
 
 
 def test_pickled_weights_are_refused(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
