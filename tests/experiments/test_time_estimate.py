@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from headstart.data.batching import LengthBucketSampler
 from headstart.experiments import time_estimate
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed, useful_speed
@@ -53,6 +55,17 @@ def test_trying_out_draws_nothing_and_changes_nothing(tiny_checkpoint: Checkpoin
     assert torch.equal(torch.rand(3), expected)
     after = run.load_classifier().backbone_tensors()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+def test_the_batch_that_is_timed_is_as_long_as_those_of_a_run() -> None:
+    """Few long rows make many long batches: the mean row says too little."""
+    lengths = np.random.default_rng(3).geometric(0.06, size=500) + 4
+    order = list(LengthBucketSampler(lengths.tolist(), 16, root_seed=8, role="finetune"))
+    padded = [lengths[order[begin : begin + 16]].max() for begin in range(0, 500, 16)]
+    timed = time_estimate._usual_batch(lengths.tolist(), 16)
+    assert len(set(timed)) == 16
+    assert np.mean(padded) > 1.15 * lengths.mean()
+    assert lengths[timed].max() == pytest.approx(np.mean(padded), rel=0.05)
 
 
 class Machine:

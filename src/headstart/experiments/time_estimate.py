@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from headstart.costs import STEP_COST
-from headstart.data.batching import NOT_INPUTS, TokenizedDataset
+from headstart.data.batching import NOT_INPUTS, LengthBucketSampler, TokenizedDataset
 from headstart.experiments.experiment import Experiment
 from headstart.experiments.run_data import RunData
 from headstart.inference.forward import autocast, evaluation_mode
@@ -107,7 +107,7 @@ def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: boo
     classifier = data.load_classifier()
     model, objective = classifier.model, data.objective(classifier)
     torch.nn.Module.to(model, training.device)
-    batch = data.collator([rows[row] for row in _of_mean_length(data.tokens("train").lengths, training.batch_size)])
+    batch = data.collator([rows[row] for row in _usual_batch(data.tokens("train").lengths, training.batch_size)])
     batch = {name: tensor.to(training.device) for name, tensor in batch.items()}
     inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
@@ -134,10 +134,16 @@ def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: boo
     )
 
 
-def _of_mean_length(lengths: Sequence[int], num_rows: int) -> list[int]:
-    """Return rows that stand together in an update, since their lengths are close: those nearest to the mean."""
-    mean = sum(lengths) / len(lengths)
-    return sorted(range(len(lengths)), key=lambda row: abs(lengths[row] - mean))[:num_rows]
+def _usual_batch(lengths: Sequence[int], batch_size: int) -> list[int]:
+    """Return the rows of the batch of an epoch that is padded to nearly the mean length of all its batches.
+
+    It is longer than the mean of the rows: each batch is as long as its longest row.
+    """
+    order = list(LengthBucketSampler(lengths, batch_size, root_seed=0, role="speed"))
+    batches = [order[begin : begin + batch_size] for begin in range(0, len(order), batch_size)]
+    padded = [max(lengths[row] for row in batch) for batch in batches]
+    mean = sum(padded) / len(padded)
+    return min(zip(padded, batches, strict=True), key=lambda each: (abs(each[0] - mean), -len(each[1])))[1]
 
 
 def _seconds(do: Callable[[], None], device: str) -> float:
