@@ -14,9 +14,12 @@ from sklearn.preprocessing import StandardScaler
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
 from headstart.errors import UsageError
-from headstart.fitted.fit import WAYS, fit_head
+from headstart.fitted.fit import WAYS, _mean_and_size, fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
+from headstart.fitted.folds import deal_folds
+from headstart.fitted.method import Rows
 from headstart.fitted.names import method_for, methods_for
+from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import KINDS
 
 CLASSES, SEVERAL, NUMBERS, CHOICES = (
@@ -126,6 +129,21 @@ def test_no_held_out_row_was_seen_by_its_map() -> None:
     assert head.held_out is not None
     assert (head.held_out.argmax(1) == targets).mean() < 0.8
     assert (head.logits(raw).argmax(1) == targets).mean() > 0.9
+
+
+def test_rows_that_are_always_in_are_in_every_inner_fit_and_are_not_judged() -> None:
+    raw, targets = vectors(63), classes(3, 63)
+    head = fit_head(raw, targets, CLASSES, "ridge", num_always_in=3)
+    assert head.held_out is not None
+    expected = np.empty((60, 3))
+    folds = deal_folds(60, 3, strata=targets[:60], seed=0, stream="fit_folds")
+    mean, size = _mean_and_size(raw, np.ones(63))
+    for fold in range(3):
+        seen = np.append(folds != fold, [True] * 3)
+        rows = Rows((raw[seen] - mean) / size, targets[seen], np.ones(seen.sum()), 3)
+        expected[folds == fold] = prepared(WAYS["ridge"], rows)(head.strength)((raw[:60][folds == fold] - mean) / size)
+    np.testing.assert_allclose(head.held_out, head.scale * expected, atol=1e-9)
+    assert head.loss == pytest.approx(log_loss(targets[:60], answers_of(head)))
 
 
 def test_strengths_are_judged_apart_from_the_size_of_their_logits() -> None:

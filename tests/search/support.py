@@ -11,6 +11,7 @@ from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import MethodOptions, Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.registry import Spec
+from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search
 from headstart.search.find_best import Search
 from headstart.search.trials import Candidate, RacePlan, Rung, Trials
@@ -49,4 +50,4 @@ def search_of(trials: Trials, folder: Path, listener: SweepListener = lambda eve
         return nullcontext(listener)
 
     executor_for = executor_of_search(trials.asked.training, store, trials.cache, display)
-    return Search(trials=trials, store=store, limit=60.0, executor_for=executor_for)
+    return Search(trials=trials, store=store, clock=Clock(60.0), executor_for=executor_for)

@@ -95,12 +95,26 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     assert all((first[name] == tensor).all() for name, tensor in second.items())
 
 
-@pytest.mark.parametrize("limit", [60.0, 0.01])
-def test_a_race_that_left_most_of_the_time_is_planned_again(
-    limit: float, tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("limit", "end", "is_wider"),
+    [(600.0, 60.0, True), (600.0, 400.0, False), (0.01, 0.0, False)],  # 400 s are nearly all of 0.8 x 600 s
+)
+def test_a_race_that_left_more_time_than_its_end_takes_is_planned_again(
+    limit: float,
+    end: float,
+    is_wider: bool,
+    tiny_checkpoint: CheckpointMaker,
+    table: TaskSource,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     narrow = replace(
-        PLAN, seconds=limit, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),), left_out=(TUNED.name,)
+        PLAN,
+        seconds=limit,
+        candidates=(FITTED,),
+        rungs=(Rung(num_candidates=1, folds=(0,)),),
+        left_out=(TUNED.name,),
+        end=end,
     )
     plans = [narrow, PLAN]
     monkeypatch.setattr("headstart.search.find_best.plan_for", lambda *arguments, **options: plans.pop(0))
@@ -108,7 +122,6 @@ def test_a_race_that_left_most_of_the_time_is_planned_again(
     trials = trials_of(tiny_checkpoint("bert"), table)
     search = search_of(trials, tmp_path / "m.unfinished")
     best = replace(search, say=said.append).find()
-    is_wider = limit == 60.0
     assert plans == ([] if is_wider else [PLAN])
     assert best.plan == (PLAN if is_wider else narrow)
     assert [each.name for each in best.result.tried] == [each.name for each in best.plan.candidates]
@@ -205,7 +218,7 @@ def test_the_winner_is_compared_with_itself_in_bf16_and_the_first_model_does_not
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "computes_bf16", lambda device: True)
-    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01)
+    search = replace(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), clock=Clock(0.01))
     write_best(search, search.find(), tmp_path / "m")
     first, winner = (read_info(folder)[1] for folder in (search.first_model, tmp_path / "m"))
     assert first.bf16 is None
@@ -220,7 +233,9 @@ def test_a_limit_that_leaves_no_time_leaves_the_first_model(
 ) -> None:
     said: list[str] = []
     search = replace(
-        search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), limit=0.01, say=said.append
+        search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"),
+        clock=Clock(0.01),
+        say=said.append,
     )
     best = search.find()
     found = [next(row for row, line in enumerate(said) if part in line) for part in SAID]
@@ -245,7 +260,7 @@ def test_every_candidate_for_a_plain_folder_has_the_models_own_head(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
 ) -> None:
     search = search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished")
-    search = replace(search, only_native=True, limit=10_000.0)
-    plan = search._plan(search._fits(), Clock(search.limit), 1)
+    search = replace(search, only_native=True, clock=Clock(10_000.0))
+    plan = search._plan(search._fits(), 1)
     assert len(plan.candidates) > 3
     assert {each.head.name for each in plan.candidates} == {"native"}

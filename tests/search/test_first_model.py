@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from headstart.experiments.experiment import TaskSource
+from headstart.experiments.run_data import RunData
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
 from headstart.search import first_model
 from headstart.search.first_model import choose_fit
+from headstart.search.trials import Use
 from tests.search.support import trials_of
-from tests.support.runs import tiny_rows
+from tests.support.runs import WORDS, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
 
@@ -43,3 +45,22 @@ def test_class_weights_reach_the_choice(
     losses = [fit.loss for fit in fits]
     assert losses == sorted(losses, key=lambda loss: loss or 0)
     assert seen == {(0, 1.0), (1, 7.0)}
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_names_are_rows_where_inner_folds_say_that_they_mean_something(
+    shift: int, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `shift` every class bears the name of the one after it."""
+    monkeypatch.setattr(first_model, "MANY_CLASSES", 5)
+    names = [WORDS[(index + shift) % len(WORDS)] for index in range(len(WORDS))]
+    pairs = [(word, name) for word, name in zip(WORDS, names, strict=True) for _ in range(4)]
+    texts = [(f"{word} {word} {WORDS[7 * row % len(WORDS)]}", name) for row, (word, name) in enumerate(pairs)]
+    (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(map(",".join, texts)) + "\n")
+    trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
+    fits = choose_fit(trials, None)
+    assert {(str(fit.head), fit.label_names) for fit in fits} == set(product(("linear", "linear:unit"), (True, False)))
+    assert fits[0].label_names == (shift == 0)
+    run = RunData.of(trials.run(fits[0].candidate, Use.FINAL, 0), trials.cache)
+    assert len(run.own_train) == len(texts)
+    assert run.train.texts[len(texts) :] == (tuple((name,) for name in sorted(names)) if shift == 0 else ())

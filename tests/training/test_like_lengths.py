@@ -38,5 +38,25 @@ def test_logits_and_gradients_are_those_of_one_batch(config: PretrainedConfig, s
     torch.testing.assert_close(parts, whole, rtol=1e-5, atol=1e-6)
     found = [p.grad for p in model.parameters() if p.grad is not None]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    assert [rows for rows, _ in widths] == [40, 16, 16, 8]
-    assert [width for _, width in widths[1:]] == [int(lengths.sort()[0][at]) for at in (15, 31, 39)]
+    assert [rows for rows, _ in widths[:4]] == [40, 16, 16, 8]
+    assert [width for _, width in widths[1:4]] == [int(lengths.sort()[0][at]) for at in (15, 31, 39)]
+    assert sorted(widths[4:]) == sorted(widths[1:3]), "all parts but the last are made again for their gradients"
+
+
+def test_a_part_that_is_made_again_drops_the_same_numbers() -> None:
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(BertConfig(**SIZES)).train()
+    inputs = {"input_ids": torch.randint(5, 20, (32, 9)), "attention_mask": torch.ones(32, 9, dtype=torch.long)}
+    gradients = []
+    for together in (lambda: in_like_lengths(lambda part: model(**part).logits, inputs), lambda: _kept(model, inputs)):
+        torch.manual_seed(1)
+        model.zero_grad()
+        together().pow(2).sum().backward()
+        gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
+    assert all(torch.equal(first, second) for first, second in zip(*gradients, strict=True))
+
+
+def _kept(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of two halves with all that their gradients need."""
+    halves = [{name: tensor[rows] for name, tensor in inputs.items()} for rows in (slice(16), slice(16, None))]
+    return torch.cat([model(**half).logits for half in halves])

@@ -34,6 +34,7 @@ from headstart.metrics import written
 from headstart.reports.fit.html import write_fit_report
 from headstart.reports.fit.suspects import why_unjudged, write_suspects
 from headstart.search.best_folder import write_best
+from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search
 from headstart.search.facts import facts_of
 from headstart.search.find_best import Best, Search
@@ -50,6 +51,7 @@ REPORT_SUFFIX = ".report.html"
 def run_search(
     options: Options,
     asked: SearchOptions,
+    clock: Clock,
     source: TaskSource,
     seed: int,
     out: Path,
@@ -60,7 +62,7 @@ def run_search(
     quiet: bool,
     json: bool,
 ) -> None:
-    """Find the best model, write the folder, print what was tried and the scores.
+    """Find the best model, write the folder, print what was tried and the scores; `clock` runs since the call began.
 
     Raises:
         UsageError: for anything that cannot work, before training.
@@ -87,7 +89,7 @@ def run_search(
     search = Search(
         trials=trials,
         store=store,
-        limit=asked.time_limit,
+        clock=clock,
         executor_for=executor_of_search(
             options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)
         ),

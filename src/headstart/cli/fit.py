@@ -66,7 +66,9 @@ def fit(
     from headstart.artifacts.working_store import require_free
     from headstart.cli.session import open_session, sources
     from headstart.experiments.methods import check_method
+    from headstart.search.clock import Clock
 
+    clock = Clock(search.time_limit)
     if spreadsheet_safe and suspects is None:
         raise UsageError(
             "`spreadsheet_safe` would have no effect: it is for the table of `suspects`",
@@ -88,6 +90,7 @@ def fit(
         run_search(
             asked,
             search,
+            clock,
             source,
             seed,
             out,

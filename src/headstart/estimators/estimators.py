@@ -33,6 +33,7 @@ from headstart.option import MEANING
 from headstart.process_state import process_state_kept
 from headstart.registry import Spec
 from headstart.search.best_folder import write_best
+from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search
 from headstart.search.find_best import Search
 from headstart.search.options import SearchOptions, check_search
@@ -278,7 +279,7 @@ def _search(
     search = Search(
         trials=Trials(options, source, cache, seed, cut_off=False),
         store=store,
-        limit=asked.time_limit,
+        clock=Clock(asked.time_limit),
         executor_for=executor_of_search(options.training, store, cache),
         asked_head=options.model.head,
         only_native=asked.plain_folder,

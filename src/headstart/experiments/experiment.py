@@ -84,6 +84,7 @@ class Evaluation:
         others: what the finished model is scored on beside the task's own split.
         trains_on_validation: the validation rows, which were cut off for an earlier score, are trained on as well.
         rows_per_class: training rows of each class, drawn anew for each seed; None for all rows.
+        label_names: the classes' names are training rows too.
     """
 
     split: str | None = "validation"
@@ -94,6 +95,7 @@ class Evaluation:
     others: tuple[OtherRows, ...] = ()
     trains_on_validation: bool = False
     rows_per_class: int | None = None
+    label_names: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,11 @@ class StoredExperiment:
 
 
 LATER_IN_LOSS: Mapping[str, Any] = {"scale": asdict(RAW)}
-LATER_IN_EVALUATION: Mapping[str, Any] = {"trains_on_validation": False, "rows_per_class": None}
+LATER_IN_EVALUATION: Mapping[str, Any] = {
+    "trains_on_validation": False,
+    "rows_per_class": None,
+    "label_names": False,
+}
 LATER_IN_STAGE: Mapping[str, Any] = {"loss": None, "until": None}
 """Fields that came after digests were first stored, with the value at which they change nothing: there they are left
 out, and the digest is as before there was such a field."""

@@ -159,6 +159,11 @@ class TrainingOptions:
         "Rows per update, or per batch where `trainer` sets gradient_accumulation_steps. "
         f"(Default: {DEFAULT.batch_size}; the paper's presets: {PAPER.batch_size}.)",
     )
+    label_names: bool = option(
+        False,
+        "Each class's name is one more training row: 'card_arrival' is the text \"card arrival\" of that class. Worth "
+        "it where classes have few rows and names say what they mean. (`strategy` auto finds out by itself.)",
+    )
     stage1_on_top: bool = option(
         False, "Add Stage 1's updates to the others: Stage 2 keeps all of `epochs` or `steps`."
     )

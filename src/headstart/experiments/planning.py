@@ -32,7 +32,9 @@ def plan_experiment(
     """
     options = replace(options, method=with_default_adapter(options.method))
     strategy = build_strategy(options.method.strategy)
-    table = table_facts(source, cache.rows, strategy, evaluation or default_evaluation(source, cache.rows))
+    evaluation = evaluation or default_evaluation(source, cache.rows)
+    evaluation = replace(evaluation, label_names=options.training.label_names)
+    table = table_facts(source, cache.rows, strategy, evaluation)
     check_fields(options.training.trainer)
     experiment = resolve(options, table, model_facts(options, table.task))
     data = RunData.of(Run(experiment, 0, source), cache)

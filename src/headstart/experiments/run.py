@@ -21,7 +21,7 @@ from headstart.store.setting import setting_of
 from headstart.strategies.site import FinishedStage
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
-from headstart.training.peak_memory import peak_memory
+from headstart.training.peak_memory import free_memory, peak_memory
 
 
 def run_one(
@@ -37,6 +37,7 @@ def run_one(
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
+    free_memory()
     finished: list[FinishedStage] = []
     records: list[StageRecord] = []
     for index, stage in enumerate(data.run.experiment.plan):

@@ -88,6 +88,17 @@ class RunData:
         return self._parts.train
 
     @property
+    def own_train(self) -> Split:
+        """The rows to train on that are the table's own: they stand before those made of the classes' names."""
+        rows = self.train
+        return rows.take(range(len(rows) - self.num_label_rows)) if self.num_label_rows else rows
+
+    @property
+    def num_label_rows(self) -> int:
+        """How many of the rows to train on are names of classes."""
+        return self.task.num_labels if self.run.experiment.evaluation.label_names else 0
+
+    @property
     def report(self) -> Split:
         """The rows to report on; possibly empty."""
         return self._parts.report

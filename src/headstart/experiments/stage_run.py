@@ -194,7 +194,7 @@ class StageRun:
         is_scored = self.run.experiment.evaluation.split is not None
         if not self.is_last or is_scored or head.held_out is None or head.kind.has_units:
             return
-        rows = self.data.train
+        rows = self.data.own_train
         found = score(self.data.task, torch.from_numpy(head.held_out), rows.labels or (), rows.groups)
         write_predictions(found, self.run_folder.predictions(INNER_FOLDS))
 
@@ -220,7 +220,15 @@ class StageRun:
             inputs = data.head_inputs(classifier, is_pretrained=is_pretrained)
             shared.append(max(0.0, inputs.seconds - (time.perf_counter() - begin)))
             loss = self.run.experiment.training.loss
-            head = fitted_on(classifier, inputs.vectors, data.tokens("train"), method, loss=loss, seed=self.run.seed)
+            head = fitted_on(
+                classifier,
+                inputs.vectors,
+                data.tokens("train"),
+                method,
+                loss=loss,
+                seed=self.run.seed,
+                num_label_rows=data.num_label_rows,
+            )
             if is_pretrained:
                 self._keep_inner_folds(head)
             found = {name: getattr(head, name) for name in ("method", "strength", "scale", "loss")}

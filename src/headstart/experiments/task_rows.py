@@ -9,6 +9,7 @@ from pathlib import Path
 from headstart.data.examples import Split, TaskData, joined
 from headstart.data.few_rows import with_rows_per_class
 from headstart.data.holdout import fold_of, hold_out
+from headstart.data.label_rows import with_label_rows
 from headstart.data.loading import fingerprint, load_task
 from headstart.data.row_weights import with_mean_one
 from headstart.data.user_rows import VALIDATION, UncutRows, read_file, read_labelled
@@ -107,6 +108,8 @@ def _parts(data: TaskData, source: TaskSource, evaluation: Evaluation) -> Parts:
     if evaluation.selection_fraction > 0:
         rest, choose = hold_out(rest, evaluation.selection_fraction, SELECTION_SEED)
     rest = with_mean_one(rest)
+    if evaluation.label_names:
+        rest = with_label_rows(rest, data.task)
     if evaluation.split is None:
         return Parts(train=rest, report=EMPTY, choose=choose)
     report = held_out if evaluation.split == "holdout" else data.splits[evaluation.split]

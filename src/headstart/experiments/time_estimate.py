@@ -22,6 +22,8 @@ FEWEST_TIMED, MOST_TIMED, ENOUGH_SECONDS = 3, 12, 2.0
 """Timed are so many at least, and at most, and no more once they took so many seconds together."""
 CLEARLY_LESS = 0.5
 """Of the time with all threads: what half of them must stay below to be taken instead."""
+MADE_AGAIN = 4 / 3
+"""Of an update whose forward pass is made twice, since what gradients need is not kept: a third more."""
 LEAST_UPDATES = 20
 """Of shorter runs no time is said: measuring it would take as long."""
 
@@ -99,6 +101,8 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
     size = experiment.training.batch_size
     passes = build_regulariser(stage.regulariser).num_passes
+    if stage.loss is not None and experiment.training.device == "cpu":
+        passes *= MADE_AGAIN
     return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
 
 

@@ -36,6 +36,7 @@ def fit_head(
     weights: Sequence[float] | NDArray[np.floating] | None = None,
     seed: int = 0,
     strength: float | None = None,
+    num_always_in: int = 0,
 ) -> FittedHead:
     """Return the head that a method fits to vectors, in float64.
 
@@ -53,6 +54,7 @@ def fit_head(
         seed: of the folds that choose the strength.
         strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
             logits of classes. With a given strength the scale is 1.
+        num_always_in: how many of the last rows no inner fold holds out, such as names of classes.
 
     Raises:
         UsageError: if the method does not suit the kind.
@@ -64,7 +66,15 @@ def fit_head(
     # digits would depend on how many there are.
     with threadpool_limits(limits=1, user_api="blas"):
         return _fitted(
-            vectors, targets, kind, way, num_labels=num_labels, weights=weights, seed=seed, strength=strength
+            vectors,
+            targets,
+            kind,
+            way,
+            num_labels=num_labels,
+            weights=weights,
+            seed=seed,
+            strength=strength,
+            num_always_in=num_always_in,
         )
 
 
@@ -78,6 +88,7 @@ def _fitted(
     weights: Sequence[float] | NDArray[np.floating] | None,
     seed: int,
     strength: float | None,
+    num_always_in: int,
 ) -> FittedHead:
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -87,7 +98,7 @@ def _fitted(
     rows = Rows((exact - mean) / size, targets, each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)
-    choice = choose(kind, way, rows, tried, seed, scaled=strength is None)
+    choice = choose(kind, way, rows, tried, seed, scaled=strength is None, num_always_in=num_always_in)
     chosen = choice.strength if choice else tried[len(tried) // 2]
     scale = choice.scale if choice else 1.0
     found = prepared(way, rows)(chosen)

@@ -29,7 +29,7 @@ class FittedHead:
         loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers.
             NaN where the rows are too few to hold any out.
         held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None
-            where the rows are too few. The strength was chosen on them.
+            where the rows are too few. The strength was chosen on them. Rows that are in every fit have none.
     """
 
     kind: Kind

@@ -18,6 +18,7 @@ from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
 
 NUM_FOLDS = 3
+IN_NO_FOLD = -1
 SCALES = (1e-3, 1e3)
 """Between these a scale is sought."""
 
@@ -28,7 +29,8 @@ class Choice:
 
     Attributes:
         loss: mean over the held-out rows: log loss in nats, or the squared error of numbers.
-        held_out: [n, k], each row's logits by the map that was fitted without its fold.
+        held_out: [n, k], each row's logits by the map that was fitted without its fold; n without rows that are in
+            every fit.
     """
 
     strength: float
@@ -38,7 +40,14 @@ class Choice:
 
 
 def choose(
-    kind: Kind, method: Method, rows: Rows, strengths: tuple[float, ...], seed: int, *, scaled: bool = True
+    kind: Kind,
+    method: Method,
+    rows: Rows,
+    strengths: tuple[float, ...],
+    seed: int,
+    *,
+    scaled: bool = True,
+    num_always_in: int = 0,
 ) -> Choice | None:
     """Return the strength with the lowest held-out log loss; None where the rows are too few to hold any out.
 
@@ -52,9 +61,12 @@ def choose(
         strengths: to try, the strongest penalty first.
         seed: of the folds.
         scaled: whether logits may be multiplied by a number; those of numbers never are.
+        num_always_in: how many of the last rows no fold holds out.
     """
-    strata = rows.targets if rows.num_classes else None
-    folds = deal_folds(len(rows.targets), NUM_FOLDS, strata=strata, seed=seed, stream="fit_folds")
+    num_dealt = len(rows.targets) - num_always_in
+    strata = rows.targets[:num_dealt] if rows.num_classes else None
+    dealt = deal_folds(num_dealt, NUM_FOLDS, strata=strata, seed=seed, stream="fit_folds")
+    folds = np.concatenate([dealt, np.full(num_always_in, IN_NO_FOLD)])
     counted = _counted(rows, folds)
     if not counted.any():
         return None
@@ -69,7 +81,7 @@ def choose(
         losses = row_losses(kind, scale * logits, rows.targets)
         loss = float(np.average(losses, weights=rows.weights * counted))
         if best is None or loss < best.loss:
-            best, num_worse = Choice(strength, scale, loss, scale * logits), 0
+            best, num_worse = Choice(strength, scale, loss, scale * logits[:num_dealt]), 0
         else:
             num_worse += 1
         if num_worse == 2:

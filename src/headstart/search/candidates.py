@@ -40,6 +40,7 @@ class Setting:
         fitted: the head that inner folds chose, with the way to fit it; None where no head can be fitted.
         fits_native: whether the architecture's own head can be fitted too.
         only_native: whether no other head may win.
+        label_names: whether the classes' names are training rows too: inner folds said so.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Setting:
     fitted: Candidate | None
     fits_native: bool
     only_native: bool = False
+    label_names: bool = False
 
     @property
     def has_many_classes(self) -> bool:
@@ -65,18 +67,19 @@ def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
     the checkpoint was trained for.
     """
     if setting.fitted is None:
-        return _ranked([_head_start(setting, LORA_START), *_plain(setting)])
+        return _ranked(setting, [_head_start(setting, LORA_START), *_plain(setting)])
     if setting.only_native:
-        return _ranked([_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
+        return _ranked(setting, [_short(setting, NATIVE), setting.fitted, *_long(setting), *_plain(setting)])
     short = _short(setting, setting.head)
     quick = [*_contrastive(setting), short] if setting.has_many_classes else [short, *_contrastive(setting)]
     native = [_short(setting, NATIVE, " (native)")] if setting.fits_native else []
-    ranked = _ranked([*quick, *_fitted(setting, setting.fitted), *native, *_long(setting), *_plain(setting)])
+    candidates = [*quick, *_fitted(setting, setting.fitted), *native, *_long(setting), *_plain(setting)]
+    ranked = _ranked(setting, candidates)
     return tuple(sorted(ranked, key=lambda each: each.head != NATIVE))
 
 
-def _ranked(candidates: list[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(replace(each, rank=rank) for rank, each in enumerate(candidates))
+def _ranked(setting: Setting, candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    return tuple(replace(each, rank=rank, label_names=setting.label_names) for rank, each in enumerate(candidates))
 
 
 def _short(setting: Setting, head: Spec, beside: str = "") -> Candidate:

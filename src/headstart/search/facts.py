@@ -59,7 +59,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         num_scored=0 if held_out is None else len(held_out),
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
-        num_training_rows=len(RunData.of(best.final[0], trials.cache).train),
+        num_training_rows=len(RunData.of(best.final[0], trials.cache).own_train),
         tried=tuple(_tried(each, best) for each in best.result.tried),
         reason=best.result.reason,
         curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
@@ -109,7 +109,7 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
     outside = data.vectors([fit.head], "report")[fit.head]
     for share in CURVE_SHARES:
         try:
-            rows = _share(data.train, share)
+            rows = _share(data.own_train, share)
         except UsageError:
             continue
         head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method, data.run.experiment.training.loss)
@@ -129,8 +129,8 @@ def _share(rows: Split, share: float) -> Split:
 
 def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows | None:
     """Return the training rows with the answers of heads that were fitted without them; None with too few for folds."""
-    rows, task = data.train, data.task
-    vectors = data.vectors([fit.head], "train")[fit.head]
+    rows, task = data.own_train, data.task
+    vectors = data.vectors([fit.head], "train")[fit.head][: len(rows)]
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
     answers = out_of_fold(vectors, rows.texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
     return None if answers is None else _answered(data, rows, answers)

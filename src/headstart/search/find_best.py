@@ -14,7 +14,7 @@ from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
-from headstart.search.plan import gentle_rate, plan_for, usual_epochs
+from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.local import LocalStore
@@ -22,8 +22,8 @@ from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
 
 FITS_FILE, FIRST_MODEL = "fits.json", "first-model"
-SHARE_TO_PLAN_AGAIN = 0.5
-"""With more of the time left after a race than this, what there was no time for is planned once more."""
+TIMES_THE_END = 1.3
+"""With so many times of what the last trainings take left after a race, what there was no time for is planned again."""
 
 
 def plan_file(number: int) -> str:
@@ -72,7 +72,7 @@ class Search:
     Attributes:
         trials: make the runs.
         store: keeps them, and with them all that was decided.
-        limit: seconds of wall time; None for a limit by the time of one fine-tuning.
+        clock: runs since the call began; where it has no limit, that is by the time of one fine-tuning.
         executor_for: gives an executor that shows its runs.
         say: is told in sentences what is found.
         asked_head: the one head to use; None for any.
@@ -81,7 +81,7 @@ class Search:
 
     trials: Trials
     store: LocalStore
-    limit: float | None
+    clock: Clock
     executor_for: ExecutorFor
     say: Callable[[str], None] = lambda sentence: None
     asked_head: Spec | None = None
@@ -94,16 +94,15 @@ class Search:
         the same plans give the same bits. A race is planned again where it took much less time than it might have: the
         machine was busy while it was measured.
         """
-        clock = Clock(self.limit)
         fits = self._fits()
         if fits:
             self._train_first_model(fits[0])
         goes_on = (self.store.root / plan_file(1)).exists()
-        plan, number = self._plan(fits, clock, 1), 1
+        plan, number = self._plan(fits, 1), 1
         result = self._raced(plan)
         while plan.left_out:
             number += 1
-            wider = self._plan(fits, clock, number, before=plan, goes_on=goes_on)
+            wider = self._plan(fits, number, before=plan, goes_on=goes_on)
             if wider.num_trials <= plan.num_trials:
                 break
             self.say("the race took less time than was thought, so there is one with more in it")
@@ -171,7 +170,8 @@ class Search:
                     compares_bf16=False,
                 )
         if folder.exists():
-            self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method})")
+            names = ", the classes' names as rows" if fit.label_names else ""
+            self.say(f"a first model is in {folder}: a head fitted on frozen vectors ({fit.head}, {fit.method}{names})")
 
     def _first_run(self, fit: Fit) -> Run:
         return self.trials.run(fit.candidate, Use.FINAL, self.trials.seed)
@@ -184,7 +184,6 @@ class Search:
     def _plan(
         self,
         fits: Sequence[Fit],
-        clock: Clock,
         number: int,
         *,
         before: RacePlan | None = None,
@@ -196,14 +195,18 @@ class Search:
         """
         path = self.store.root / plan_file(number)
         if not path.exists():
-            is_new = before is None or (not goes_on and 1 - clock.spent / before.seconds > SHARE_TO_PLAN_AGAIN)
-            write_decision(path, self._new_plan(fits, clock, before) if is_new else before)
+            is_new = before is None or (not goes_on and self._has_time_beside(before))
+            write_decision(path, self._new_plan(fits, before) if is_new else before)
         return read_decision(RacePlan, path)
 
-    def _new_plan(self, fits: Sequence[Fit], clock: Clock, before: RacePlan | None) -> RacePlan:
+    def _has_time_beside(self, plan: RacePlan) -> bool:
+        """Whether after the race of a plan more time is left than its last trainings are expected to take."""
+        return SHARE_FOR_RUNS * (plan.seconds - self.clock.spent) > TIMES_THE_END * plan.end
+
+    def _new_plan(self, fits: Sequence[Fit], before: RacePlan | None) -> RacePlan:
         first = self._first_run(fits[0]) if fits else None
         first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
-        clock = clock if before is None else replace(clock, limit=before.seconds)
+        clock = self.clock if before is None else replace(self.clock, limit=before.seconds)
         return plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit)
 
     def _candidates(self, fits: Sequence[Fit]) -> tuple[Candidate, ...]:
@@ -219,6 +222,7 @@ class Search:
                 fitted=fits[0].candidate if fits else None,
                 fits_native=self._only_head is None and fits_native(self.trials),
                 only_native=self.only_native,
+                label_names=bool(fits) and fits[0].label_names,
             )
         )
 

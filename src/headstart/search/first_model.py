@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.data.examples import Split
+from headstart.data.examples import Split, joined
+from headstart.data.label_rows import has_label_rows
 from headstart.errors import UsageError
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.run_data import RunData
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.losses import row_losses
+from headstart.kinds.kind import Values
 from headstart.losses import LossConfig
 from headstart.models.loading import load_config
 from headstart.models.text_config import text_config
@@ -32,17 +35,24 @@ class Fit:
     """A vector and a way to fit a head on it.
 
     Attributes:
-        loss: on inner folds, as `FittedHead.loss`; None where not tried, or rows are too few for folds.
+        label_names: whether the classes' names are rows too.
+        loss: of the table's rows on inner folds; None where not tried, or rows are too few for folds.
     """
 
     head: Spec
     method: str
+    label_names: bool = False
     loss: float | None = None
 
     @property
     def candidate(self) -> Candidate:
         """This, as something that can be trained."""
-        return Candidate(name="fitted head", strategy=Spec("linear_probe", (("fit", self.method),)), head=self.head)
+        return Candidate(
+            name="fitted head",
+            strategy=Spec("linear_probe", (("fit", self.method),)),
+            head=self.head,
+            label_names=self.label_names,
+        )
 
 
 def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
@@ -59,13 +69,20 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     data = trials.data
     task, train = data.task, data.training
     heads = [head for head in heads_to_try(task, asked, _num_layers(trials)) if _can_be_fitted(trials, head)]
-    fits = [Fit(head=head, method=method) for head in heads for method in methods_to_try(task)]
+    tries_names = task.num_labels > MANY_CLASSES and has_label_rows(task)
+    fits = [
+        Fit(head=head, method=method, label_names=names)
+        for names in ((True, False) if tries_names else (False,))
+        for head in heads
+        for method in methods_to_try(task)
+    ]
     if len(fits) < 2:
         return tuple(fits)
-    # The rows of the last training hold the training rows first: the one pass over them serves for both.
-    last = _run_data(trials, heads[0])
+    # The rows of the last training hold the training rows first, and names last: one pass over them serves for all.
+    last = _run_data(trials, heads[0], label_names=tries_names)
     vectors, loss = last.vectors(heads, "train"), last.run.experiment.training.loss
-    tried = [replace(fit, loss=_inner_loss(task, train, vectors[fit.head], fit.method, loss)) for fit in fits]
+    names = last.train.take(range(len(last.own_train), len(last.train)))
+    tried = [replace(fit, loss=_inner_loss(task, train, names, vectors[fit.head], fit, loss)) for fit in fits]
     return tuple(sorted(tried, key=lambda fit: math.inf if fit.loss is None else fit.loss))
 
 
@@ -120,25 +137,51 @@ def _can_be_fitted(trials: Trials, head: Spec) -> bool:
     return True
 
 
-def _run_data(trials: Trials, head: Spec) -> RunData:
-    fit = Fit(head=head, method=methods_to_try(trials.data.task)[0])
+def _run_data(trials: Trials, head: Spec, *, label_names: bool = False) -> RunData:
+    fit = Fit(head=head, method=methods_to_try(trials.data.task)[0], label_names=label_names)
     return RunData.of(trials.run(fit.candidate, Use.FINAL, trials.seed), trials.cache)
 
 
-def _inner_loss(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> float | None:
-    """Return the loss on the rows outside of the folds that chose the strength; None with too few for folds.
+def _inner_loss(
+    task: Task, rows: Split, names: Split, vectors: NDArray[np.float32], fit: Fit, loss: LossConfig
+) -> float | None:
+    """Return the loss on the table's rows by heads fitted without them; None with too few for folds.
 
-    `vectors` are those of the rows, and maybe of more behind them.
+    `vectors` are those of the rows, maybe of more behind them, and at the end of the names.
     """
-    found = fit_on(task, rows, vectors[: len(rows)], method, loss).loss
-    return None if math.isnan(found) else found
+    num_names = len(names) if fit.label_names else 0
+    trained_on = joined(rows, names) if num_names else rows
+    known = np.concatenate([vectors[: len(rows)], vectors[len(vectors) - num_names :]])
+    held_out = fit_on(task, trained_on, known, fit.method, loss, num_always_in=num_names).held_out
+    if held_out is None:
+        return None
+    targets, weights = _targets(task, rows, loss)
+    return float(np.average(row_losses(task.kind, held_out, targets), weights=weights))
 
 
-def fit_on(task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig) -> FittedHead:
-    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units, with the loss's class weights."""
+def fit_on(
+    task: Task, rows: Split, vectors: NDArray[np.float32], method: str, loss: LossConfig, *, num_always_in: int = 0
+) -> FittedHead:
+    """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units, with the loss's class weights.
+
+    The last `num_always_in` are in every inner fit.
+    """
+    targets, weights = _targets(task, rows, loss)
+    return fit_head(
+        vectors,
+        targets,
+        task.kind,
+        method,
+        num_labels=task.num_labels,
+        weights=weights,
+        num_always_in=num_always_in,
+    )
+
+
+def _targets(task: Task, rows: Split, loss: LossConfig) -> tuple[Values, NDArray[np.float64]]:
+    """Return the right answers of rows, and how much each row counts [n]."""
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
-    weights = counted(targets, rows.weights, loss)
-    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=weights)
+    return targets, counted(targets, rows.weights, loss)
 
 
 def fits_native(trials: Trials) -> bool:

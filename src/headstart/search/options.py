@@ -12,7 +12,16 @@ from headstart.option import given, named, option
 from headstart.registry import Spec
 from headstart.search.clock import parse_seconds
 
-CHOSEN = ("epochs", "steps", "budget_factor", "stage1_on_top", "adapter_from", "quantise_stage1", "trainer")
+CHOSEN = (
+    "epochs",
+    "steps",
+    "budget_factor",
+    "label_names",
+    "stage1_on_top",
+    "adapter_from",
+    "quantise_stage1",
+    "trainer",
+)
 """Options of a training that the search decides, or that only one strategy could use."""
 NOTHING: Mapping[str, bool] = MappingProxyType({})
 NATIVE = Spec("native")

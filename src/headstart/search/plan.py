@@ -27,6 +27,8 @@ SHARE_FOR_RUNS = 0.8
 """Of the time that is left is planned: measured updates are a little faster than those of a run."""
 FIXED_FACTOR = 3.0
 """A run loads the model, digests its tensors at both ends of each stage, and writes its head."""
+FITS_OF_REPORT = 3.0
+"""How often the report fits a head to as many rows as there are: for its curve, and for labels that look wrong."""
 FEWEST_FOLDS, MOST_FOLDS, MANY_ROWS = 3, 5, 2_000
 """Folds of many rows, of few, and from how many rows on they are many."""
 
@@ -57,7 +59,8 @@ def plan_for(
     limit = clock.limit
     if limit is None:
         limit = min(max(TIMES_FINE_TUNING * _fine_tuning_seconds(trials, speed, fixed), SHORTEST), LONGEST)
-    left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent)
+    report = FITS_OF_REPORT * speed.fit * len(trials.data.training)
+    left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent - report)
     plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds)
     return plan if speed.threads == torch.get_num_threads() else replace(plan, threads=speed.threads)
 

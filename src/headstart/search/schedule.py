@@ -74,8 +74,8 @@ def plan_race(
     costs = {name: cost.shortened(factor) for name, cost in costs.items()}
     taken = _first_round(candidates, costs, left)
     rungs = _rounds(taken, costs, left, num_folds)
-    unused = left - _end(taken, costs) - _seconds(taken, costs, rungs)
-    again = max(costs[each.name].again for each in taken)
+    end, again = _end(taken, costs), max(costs[each.name].again for each in taken)
+    unused = left - end - _seconds(taken, costs, rungs)
     return RacePlan(
         seconds=limit,
         num_folds=num_folds,
@@ -83,6 +83,7 @@ def plan_race(
         rungs=tuple(rungs),
         final_seeds=1 + min(MAX_AVERAGED - 1, int(max(0.0, unused) // again)) if again > 0 else 1,
         left_out=tuple(each.name for each in candidates if each not in taken),
+        end=end,
     )
 
 

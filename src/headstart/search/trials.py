@@ -38,6 +38,7 @@ class Candidate:
         learning_rate: of what trains the backbone; None for the usual one.
         rank: who is tried first where there is no time for all, from 0.
         averages: whether its seeds start from one head and backbone, so that their weights may be averaged.
+        label_names: whether the classes' names are training rows too.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Candidate:
     learning_rate: float | None = None
     rank: int = 0
     averages: bool = False
+    label_names: bool = False
 
     @property
     def words(self) -> str:
@@ -55,11 +57,14 @@ class Candidate:
         method = str(self.strategy) if self.adapter is None else f"{self.strategy}({self.adapter})"
         length = "" if self.epochs is None else f", {self.epochs:.3g} epochs"
         rate = "" if self.learning_rate is None else f", rate {self.learning_rate:g}"
-        return f"{method}, head {self.head}{length}{rate}"
+        names = ", the classes' names as rows" if self.label_names else ""
+        return f"{method}, head {self.head}{length}{rate}{names}"
 
     def options(self, asked: Options) -> Options:
         """Return what was asked for, with this way to train."""
-        training = replace(asked.training, epochs=self.epochs, steps=None, budget_factor=None)
+        training = replace(
+            asked.training, epochs=self.epochs, steps=None, budget_factor=None, label_names=self.label_names
+        )
         return replace(
             asked,
             model=replace(asked.model, head=self.head),
@@ -91,6 +96,7 @@ class RacePlan:
         candidates: in the order in which they are preferred where scores do not tell them apart.
         final_seeds: of a winner on all rows whose weights may be averaged.
         left_out: candidates for which there was no time, by name.
+        end: seconds that the trainings after the race are expected to take.
         threads: that torch trains with, where fewer than it has are faster on a busy machine; None for all.
     """
 
@@ -100,6 +106,7 @@ class RacePlan:
     rungs: tuple[Rung, ...]
     final_seeds: int = 1
     left_out: tuple[str, ...] = ()
+    end: float = 0.0
     threads: int | None = None
 
     def named(self, name: str) -> Candidate:

@@ -37,6 +37,7 @@ class Setting:
         holdout_fraction: share of the training split that is held out to report on.
         chosen_on: the split that learning rates were chosen on.
         rows_per_class: training rows of each class, drawn anew for each seed; None where all rows are trained on.
+        label_names: whether the classes' names are training rows too.
     """
 
     rows: str
@@ -62,6 +63,7 @@ class Setting:
     holdout_fraction: float
     chosen_on: str
     rows_per_class: int | None = None
+    label_names: bool = False
 
 
 def setting_of(experiment: Values) -> Setting:
@@ -95,6 +97,7 @@ def setting_of(experiment: Values) -> Setting:
         holdout_fraction=evaluation["holdout_fraction"],
         chosen_on=evaluation["chosen_on"],
         rows_per_class=evaluation.get("rows_per_class"),
+        label_names=evaluation.get("label_names", False),
     )
 
 

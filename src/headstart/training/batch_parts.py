@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import torch
 
 from headstart.data.batching import BESIDE_TOKENS
-from headstart.training.peak_memory import release_memory
 from headstart.training.regularisers.regulariser import BatchLoss
 
 STATE = "number"
@@ -76,14 +74,6 @@ class BatchParts:
 def num_rows(batch: Mapping[str, Any]) -> int:
     """Return the number of examples of a batch; 1 where it does not say."""
     return len(batch["labels"]) if "labels" in batch else 1
-
-
-def free_after_failure() -> None:
-    """Give memory back after a pass that failed for want of it. Nobody may hold the error, which holds the pass."""
-    gc.collect()
-    release_memory()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _split(batch: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:

@@ -138,15 +138,25 @@ def fitted_on(
     *,
     loss: LossConfig,
     seed: int,
+    num_label_rows: int = 0,
 ) -> FittedHead:
     """Fit a head on vectors of labelled rows, for the classifier's kind of answer and classes.
 
     The rows' own weights count; of the run's loss it takes the class weights, as weights of rows, and the units of
-    numbers.
+    numbers. The last `num_label_rows` are names of classes, which tell nothing about a strength.
     """
     kind, num_labels = classifier.kind, len(classifier.labels)
     targets = kind.label_array(tokens.labels or (), num_labels)
     weights = counted(targets, tokens.weights, loss)
     if kind.has_units:
         targets = np.asarray((targets - loss.scale.offset) / loss.scale.size, dtype=np.float64)
-    return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, seed=seed)
+    return fit_head(
+        vectors,
+        targets,
+        kind,
+        method,
+        num_labels=num_labels,
+        weights=weights,
+        seed=seed,
+        num_always_in=num_label_rows,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,14 @@ def release_memory() -> None:
     """Give freed memory back to the system; glibc keeps it for the process otherwise, other allocators do not."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
+
+
+def free_memory() -> None:
+    """Let go of what nobody uses, and give it back. A trainer and its model refer to each other, and stay otherwise."""
+    gc.collect()
+    release_memory()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 class LargeBatches:

@@ -22,12 +22,12 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.machine import is_out_of_memory, writing
-from headstart.training.batch_parts import BatchParts, Pass, Share, free_after_failure, num_rows
+from headstart.training.batch_parts import BatchParts, Pass, Share, num_rows
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.like_lengths import in_like_lengths
 from headstart.training.objective import Objective
-from headstart.training.peak_memory import LargeBatches, release_memory
+from headstart.training.peak_memory import LargeBatches, free_memory, release_memory
 from headstart.training.regularisers.regulariser import ForwardPass, RegularisedStage
 from headstart.training.stage_length import Seen, StageLength
 from headstart.training.stage_values import StageRows
@@ -237,7 +237,7 @@ class StageTrainer(Trainer):
             # A pass that failed may have left half of its gradients.
             self._model.zero_grad(set_to_none=True)
             self._passes.clear()
-            free_after_failure()
+            free_memory()
             batches = list(self._batches_of_update)
             _log.warning(SMALLER.format(stage=self._stage, parts=self._parts.number, step=self.state.global_step + 1))
         if self.accelerator.sync_gradients:

@@ -1,0 +1,44 @@
+"""The classes' names as rows to train on: with few rows of each class, the name is one more.
+
+Source: Schick and Schütze (EACL 2021), "Exploiting Cloze-Questions for Few-Shot Text Classification and Natural
+Language Inference", for what names of classes are worth; here they are plain rows, and need no cloze.
+"""
+
+from __future__ import annotations
+
+from headstart.data.examples import Split, joined
+from headstart.errors import UsageError
+from headstart.tasks.task import Task
+
+NO_ROW = -1
+"""Stands where other rows say which row of a table they are."""
+
+
+def with_label_rows(rows: Split, task: Task) -> Split:
+    """Return rows with one more behind them for each class: its name as text, with spaces for underscores.
+
+    Args:
+        rows: whose weights, where they have some, have the mean 1; so has a name.
+        task: whose rows are one text with one class each.
+
+    Raises:
+        UsageError: if the task has no such rows.
+    """
+    if not has_label_rows(task):
+        raise UsageError(
+            f"`label_names` would have no effect on {task.name}: names of classes can be rows where a row is one text "
+            f"with one class ({task.kind}, columns {', '.join(task.text_columns)})",
+            remedy="  Leave it out.",
+        )
+    names = Split.of(
+        tuple((label.replace("_", " "),) for label in task.labels),
+        labels=tuple(range(task.num_labels)),
+        weights=None if rows.weights is None else (1.0,) * task.num_labels,
+        numbers=None if rows.numbers is None else (NO_ROW,) * task.num_labels,
+    )
+    return joined(rows, names)
+
+
+def has_label_rows(task: Task) -> bool:
+    """Whether a class's name is a row like others: one text, and one class a row."""
+    return task.kind.picks_one and not task.choice_columns and not task.has_spans and len(task.text_columns) == 1
