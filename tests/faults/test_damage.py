@@ -88,8 +88,7 @@ class Answers:
         found = []
         for name in files_of(self.whole):
             verdict, said = self.verdict(name, damage)
-            # A store's marker says its schema alone, and has no checksum.
-            if verdict not in (GOOD if self.arguments[0] != "verify" or name == "store.json" else {NAMED}):
+            if verdict not in (GOOD if self.arguments[0] != "verify" else {NAMED}):
                 found.append(f"{name}: {verdict}: {said[-600:]}")
         return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from headstart.atomic_files import write_json
-from headstart.errors import CheckpointError, NewerError, UsageError
+from headstart.errors import CheckpointError, HeadstartError, NewerError, UsageError
 from headstart.manifest import write_manifest
 from headstart.safe_files import read_json
 from headstart.store.local import LocalStore
@@ -160,6 +160,19 @@ class TestOpening:
         write_json(tmp_path / "store.json", {"shop": "open"})
         with pytest.raises(UsageError, match="not from headstart"):
             LocalStore(tmp_path)
+
+    def test_any_changed_bit_of_store_json_is_named(self, store: LocalStore) -> None:
+        store.finish(run_record())
+        path = store.root / "store.json"
+        whole = path.read_bytes()
+        for bit in range(8 * len(whole)):
+            changed = bytearray(whole)
+            changed[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(changed)
+            with pytest.raises(HeadstartError, match=r"store\.json"):
+                LocalStore(store.root)
+        path.write_bytes(whole)
+        assert len(LocalStore(store.root).records()) == 1
 
     def test_a_damaged_store_json_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "store.json").write_text("{")

@@ -77,7 +77,7 @@ def tokenizer_from_files(
 
 
 def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """Return where a tokenizer does otherwise than its tokenizer.json says; None where it does not.
+    """Return where a tokenizer does otherwise than its tokenizer.json says, or why nobody can say; None where it obeys.
 
     transformers builds parts of a named class anew instead of reading them from the file.
     """
@@ -86,8 +86,8 @@ def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | 
         return None
     try:
         written = Tokenizer.from_file(str(path))
-    except Exception:  # The library raises nothing more precise.
-        return None
+    except Exception as error:  # The library raises nothing more precise.
+        return f"{source.name}: {WHOLE} is not read by the library tokenizers, so what it says was not held to: {error}"
     written.no_truncation()
     written.no_padding()
     for texts in PROBES:

@@ -29,6 +29,9 @@ from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
 from headstart.training.fitted_head import counted
 
+FEW_ROWS = 50
+"""With so many rows a class its name is one more among many, and trying it would take as long as the fit itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
@@ -69,7 +72,7 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
     data = trials.data
     task, train = data.task, data.training
     heads = [head for head in heads_to_try(task, asked, _num_layers(trials)) if _can_be_fitted(trials, head)]
-    tries_names = task.num_labels > MANY_CLASSES and has_label_rows(task)
+    tries_names = _tries_names(task, len(train))
     fits = [
         Fit(head=head, method=method, label_names=names)
         for names in ((True, False) if tries_names else (False,))
@@ -117,6 +120,11 @@ def heads_to_try(task: Task, asked: Spec | None, num_layers: int) -> tuple[Spec,
     if len(task.text_columns) == 2:
         heads.append(Spec("linear", (("pair", "apart"), ("pooling", "mean"), ("unit", True))))
     return tuple(heads)
+
+
+def _tries_names(task: Task, num_rows: int) -> bool:
+    """Whether the classes' names may be worth a row each: where there are many classes with few rows."""
+    return task.num_labels > MANY_CLASSES and num_rows < FEW_ROWS * task.num_labels and has_label_rows(task)
 
 
 def methods_to_try(task: Task) -> tuple[str, ...]:

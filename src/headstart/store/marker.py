@@ -6,12 +6,15 @@ import logging
 from pathlib import Path
 
 from headstart.atomic_files import write_json
-from headstart.errors import NewerError, UsageError
+from headstart.errors import DamageError, NewerError, UsageError
+from headstart.manifest import CHANGED, bytes_checksum
 from headstart.safe_files import read_json
 from headstart.store.schema import SCHEMA_VERSION
 
 MARKER = "store.json"
 KIND = "headstart store"
+FIELDS = {"kind", "schema_version", "checksum"}
+ALIKE = "  Its runs have checksums of their own. Copy this one file from any other store that your headstart made."
 ANOTHER_FOLDER = "  Give a folder that is new, empty or a store."
 _log = logging.getLogger(__name__)
 
@@ -48,15 +51,26 @@ def write_marker(root: Path) -> None:
             root,
             schema,
         )
-    write_json(root / MARKER, {"kind": KIND, "schema_version": SCHEMA_VERSION})
+    write_json(
+        root / MARKER, {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": _checksum_of(SCHEMA_VERSION)}
+    )
 
 
 def _schema_of(root: Path) -> int:
     """Return the schema of a store, which is one that we read."""
-    values = read_json(root / MARKER)
+    path = root / MARKER
+    values = read_json(path)
     schema = values.get("schema_version")
     if values.get("kind") != KIND or not isinstance(schema, int):
-        raise UsageError(f"{root / MARKER} is not from headstart", remedy=ANOTHER_FOLDER)
+        raise UsageError(f"{path} is not from headstart", remedy=ANOTHER_FOLDER)
+    is_ours = schema > SCHEMA_VERSION or values.keys() <= FIELDS
+    if not is_ours or values.get("checksum", _checksum_of(schema)) != _checksum_of(schema):  # older ones have none
+        raise DamageError(path, CHANGED, remedy=ALIKE)
     if schema > SCHEMA_VERSION:
         raise NewerError(root, schema, SCHEMA_VERSION)
     return schema
+
+
+def _checksum_of(schema: int) -> str:
+    """Return a checksum of a schema: with one changed bit a number is another one that might be right."""
+    return bytes_checksum(f"{KIND} {schema}".encode())
