@@ -162,3 +162,16 @@ def test_few_rows_of_a_fold_are_training_rows_of_that_fold(source: TaskSource) -
         whole, drawn = rows.of(source.at(seed)), rows.of(few.at(seed))
         assert set(drawn.training.texts) < set(whole.training.texts)
         assert drawn.evaluation == whole.evaluation
+
+
+def test_names_of_classes_are_in_every_training_and_in_no_report(source: TaskSource) -> None:
+    rows, whole = TaskRows(), replace(source, options=FileOptions(), inner_folds=5)
+    names = (("bad",), ("good",))
+    for fold in range(5):
+        plain, named = (
+            rows.parts(whole.at(fold), Evaluation(split="holdout", folds=5, label_names=label_names))
+            for label_names in (False, True)
+        )
+        assert named.report == plain.report
+        assert named.train.texts == plain.train.texts + names
+        assert named.train.labels == (*(plain.train.labels or ()), 0, 1)
