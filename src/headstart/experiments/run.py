@@ -37,10 +37,10 @@ def run_one(
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
-    free_memory()
     finished: list[FinishedStage] = []
     records: list[StageRecord] = []
     for index, stage in enumerate(data.run.experiment.plan):
+        free_memory()
         stage_run = StageRun(data, folder, options, index, tuple(finished))
         stored = stage_run.load() or stage_run.train(witnesses(data, folder), listener)
         finished.append(finished_stage(stage, stored, stage_run.folder))
