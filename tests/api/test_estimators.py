@@ -203,3 +203,12 @@ def test_a_regressor_answers_in_the_unit_of_y(tiny_checkpoint: CheckpointMaker) 
         )
         answers.append((model.fit(texts, offset + size * numbers).predict(texts) - offset) / size)
     np.testing.assert_allclose(answers[1], answers[0], atol=5e-3)
+
+
+def test_what_a_search_takes_is_refused_beside_a_named_strategy(classifier: Any) -> None:
+    for options in ({"time_limit": "10m"}, {"plain_folder": True}):
+        with pytest.raises(UsageError, match=f"`{next(iter(options))}` would have no effect"):
+            clone(classifier).set_params(**options).fit(TEXTS, LABELS)
+    for limit in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="`time_limit` was given as"):
+            clone(classifier).set_params(strategy="auto", adapter=None, steps=None, time_limit=limit).fit(TEXTS, LABELS)

@@ -6,6 +6,8 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli
 from tests.support.runs import tiny_rows
 
@@ -44,3 +46,19 @@ def test_labels_that_were_not_judged_are_not_called_right(
     assert "suspects.csv was not written: labels were not judged" in err
     assert "looks wrong" not in out
     assert not (tmp_path / "suspects.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "place", ["rows.csv", "other.csv", ".", "model/s.csv", "model.unfinished/s.csv", "model.report.html"]
+)
+def test_suspects_replace_nothing_that_is_read_or_written(
+    place: str, cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    rows, other = table(tmp_path / "rows.csv", 20), table(tmp_path / "other.csv", 8)
+    before = rows.read_bytes(), other.read_bytes()
+    call = ("fit", rows, "--validation", other, "--model", tiny_checkpoint("bert"), "--time-limit", "1s")
+    code, _, err = cli(*call, "--suspects", tmp_path / place, "--out", "model")
+    assert code == 2
+    assert f"--suspects was given as {tmp_path / place}" in " ".join(err.split())
+    assert (rows.read_bytes(), other.read_bytes()) == before
+    assert not list(tmp_path.glob("model*"))

@@ -38,3 +38,11 @@ def test_other_rows_have_no_names(task: Task) -> None:
     assert not has_label_rows(task)
     with pytest.raises(UsageError, match="`label_names` would have no effect on t"):
         with_label_rows(ROWS, task)
+
+
+@pytest.mark.parametrize("name", ["", " ", "_", "_ _"])
+def test_a_blank_name_is_no_row(name: str) -> None:
+    task = replace(TASK, labels=("lost card", name))
+    assert not has_label_rows(task)
+    with pytest.raises(UsageError, match="says nothing as a text"):
+        with_label_rows(ROWS, task)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.inference.forward import batched_logits, evaluation_mode, length_ordered_batches
+from headstart.training.diagnostics import Sample
 from tests.support.saved import MAX_LENGTH, PAIR_TASK, Example, make_example, texts
 from tests.support.tiny import make_checkpoint
 
@@ -113,3 +116,15 @@ def test_longest_rows_come_first() -> None:
         length_ordered_batches(torch.nn.Identity(), split, lambda rows: {"size": torch.tensor(len(rows))}, 2)
     )
     assert [rows for rows, _ in batches] == [[1, 2], [0]]
+
+
+def test_what_stands_beside_tokens_does_not_reach_the_model(example: Example, tokenized: TokenizedSplit) -> None:
+    """Labels and weights are no inputs; a row of two sequences has the mean of their logits."""
+    rows = len(tokenized)
+    beside = replace(tokenized, labels=[0] * rows, weights=[0.5 + row for row in range(rows)])
+    torch.testing.assert_close(logits(example, beside), logits(example, tokenized), rtol=0, atol=0)
+    paired = replace(beside, num_sequences=[2, *[1] * (rows - 2)], labels=[0] * (rows - 1), weights=[2.0] * (rows - 1))
+    means = torch.cat([logits(example, tokenized)[:2].mean(dim=0, keepdim=True), logits(example, tokenized)[2:]])
+    torch.testing.assert_close(logits(example, paired), means, rtol=0, atol=1e-6)
+    sample = Sample(tokens=paired, collate=PaddingCollator(example.tokenizer), precision="fp32", device="cpu")
+    torch.testing.assert_close(sample.snapshot(example.classifier.model).logits, means, rtol=0, atol=1e-5)

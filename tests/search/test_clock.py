@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.errors import UsageError
-from headstart.search.clock import parse_seconds
+from headstart.search.clock import parse_seconds, require_limit
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,13 @@ def test_a_time_is_read(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "0m", "ten", "10 minutes", "-5", "1d", "m"])
+@pytest.mark.parametrize("text", ["", "0", "0m", "ten", "10 minutes", "-5", "1d", "m", "9" * 400])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="`time_limit`"):
         parse_seconds(text)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0, float("inf"), float("nan")])
+def test_a_number_that_is_no_limit_is_refused(seconds: float) -> None:
+    with pytest.raises(UsageError, match="`time_limit` was given as"):
+        require_limit(seconds, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,11 +14,13 @@ from safetensors.torch import load_file
 import headstart as hs
 from headstart.artifacts.folder_checks import CARD_FILE
 from headstart.artifacts.model_info import read_info
+from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
+from headstart.search.asked import ASKED_FILE
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
 from headstart.search.decisions import write_decision
@@ -264,3 +267,28 @@ def test_every_candidate_for_a_plain_folder_has_the_models_own_head(
     plan = search._plan(search._fits(), 1)
     assert len(plan.candidates) > 3
     assert {each.head.name for each in plan.candidates} == {"native"}
+
+
+def test_a_search_does_not_go_on_with_what_was_decided_for_another(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    folder = tmp_path / "m.unfinished"
+
+    def begun(source: TaskSource = table, limit: float = 60.0, **options: Any) -> None:
+        trials = trials_of(tiny_checkpoint("bert"), source)
+        trials = replace(trials, asked=replace(trials.asked, training=replace(trials.asked.training, **options)))
+        replace(search_of(trials, folder), clock=Clock(limit))._fits()
+
+    begun()
+    other = tmp_path / "other.csv"
+    other.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in tiny_rows(44)))
+    with pytest.raises(UsageError, match="unfinished search, and since then changed: the rows\n") as caught:
+        begun(TaskSource(name="rows.csv", file=str(other)))
+    assert f"remove {folder}" in caught.value.remedy
+    with pytest.raises(UsageError, match="changed: `label_smoothing`, `time_limit`\n"):
+        begun(limit=600.0, label_smoothing=0.1)
+    table_moved = tmp_path / "moved.csv"
+    table_moved.write_bytes(Path(str(table.file)).read_bytes())
+    begun(TaskSource(name="rows.csv", file=str(table_moved)))
+    (folder / ASKED_FILE).unlink()
+    begun(TaskSource(name="rows.csv", file=str(other)))  # An older headstart noted nothing.

@@ -18,6 +18,7 @@ from headstart.fitted.fitted_head import FittedHead
 from headstart.search import first_model
 from headstart.search.first_model import choose_fit
 from headstart.search.trials import Use
+from headstart.tables.file_options import FileOptions
 from tests.search.support import trials_of
 from tests.support.runs import WORDS, tiny_rows
 
@@ -64,3 +65,21 @@ def test_names_are_rows_where_inner_folds_say_that_they_mean_something(
     run = RunData.of(trials.run(fits[0].candidate, Use.FINAL, 0), trials.cache)
     assert len(run.own_train) == len(texts)
     assert run.train.texts[len(texts) :] == (tuple((name,) for name in sorted(names)) if shift == 0 else ())
+
+
+def test_what_all_weights_are_multiplied_by_changes_no_choice(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of classes weigh as much as a mean row, and strengths mean the same, whatever the weights' unit."""
+    monkeypatch.setattr(first_model, "MANY_CLASSES", 5)
+    texts = [f"{word} {word} {WORDS[7 * row % len(WORDS)]}" for row, word in enumerate(sorted(WORDS * 3))]
+
+    def losses(unit: float) -> list[float]:
+        lines = [f"{text},{text.split()[0]},{unit * (1 + row % 3)}" for row, text in enumerate(texts)]
+        path = tmp_path / f"{unit}.csv"
+        path.write_text("text,label,weight\n" + "\n".join(lines) + "\n")
+        source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(weight="weight"))
+        fits = choose_fit(trials_of(tiny_checkpoint("bert"), source), None)
+        return [fit.loss or 0.0 for fit in sorted(fits, key=lambda fit: (str(fit.head), fit.label_names))]
+
+    assert losses(1000.0) == pytest.approx(losses(1.0), rel=1e-6)

@@ -80,7 +80,7 @@ def _scores(facts: CardFacts) -> Iterator[str]:
             lines.append(f"| {' | '.join(cells)} |")
         yield "\n".join(lines)
     if facts.scores:
-        yield "An interval says how far off the score may be because the rows are few, not what other rows would do."
+        yield "An interval says how far off the score may be because the rows are few, not how other texts fare."
     if facts.info.temperature is not None:
         taken = "" if facts.info.temperature.value is None else " The head has taken it up."
         yield f"Temperature of the probabilities: {facts.info.temperature}.{taken}"

@@ -27,6 +27,7 @@ from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.plain_text import say
 from headstart.comparison.formats import plural
+from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
@@ -69,8 +70,10 @@ def run_search(
         typer.Exit: with code 1 when the last training failed.
     """
     require_free(out)
-    silent = quiet or json
     page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
+    if suspects is not None:
+        _require_own_place(suspects, source, out, page)
+    silent = quiet or json
     call = hashlib.sha256(repr((options, asked, source, seed, suspects, spreadsheet_safe)).encode()).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
         remove_working_store(working_store(out))
@@ -120,6 +123,26 @@ def run_search(
         _print_tried(best, record.metric)
     found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
     _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
+
+
+def _require_own_place(suspects: Path, source: TaskSource, out: Path, page: Path) -> None:
+    """Refuse a file of suspects that would replace what the call reads or writes.
+
+    Raises:
+        UsageError: naming it.
+    """
+    sources = (source, *source.evaluate_on)
+    read = [name for each in sources for name in (each.file, each.options.validation, each.options.label_file) if name]
+    place = suspects.resolve()
+    taken = {page.resolve(): "the page of the report"} | {Path(name).resolve(): "a file of the rows" for name in read}
+    if place.is_dir():
+        what = "a folder"
+    elif {out.resolve(), working_store(out).resolve()} & {place, *place.parents}:
+        what = "in a folder that the call writes"
+    else:
+        what = taken.get(place, "")
+    if what:
+        raise UsageError(f"`suspects` was given as {suspects}, which is {what}", remedy="  Name another file.")
 
 
 def _print_end(record: RunRecord, out: Path, beside: Sequence[str], *, quiet: bool, json: bool) -> None:

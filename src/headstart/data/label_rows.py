@@ -22,16 +22,21 @@ def with_label_rows(rows: Split, task: Task) -> Split:
         task: whose rows are one text with one class each.
 
     Raises:
-        UsageError: if the task has no such rows.
+        UsageError: if the task has no such rows, or a name is blank.
     """
-    if not has_label_rows(task):
+    if not _has_single_texts(task):
         raise UsageError(
             f"`label_names` would have no effect on {task.name}: names of classes can be rows where a row is one text "
             f"with one class ({task.kind}, columns {', '.join(task.text_columns)})",
             remedy="  Leave it out.",
         )
+    if any(not name for name in _names_of(task)):
+        raise UsageError(
+            f"`label_names` cannot be used on {task.name}: the name of a class says nothing as a text",
+            remedy="  Leave it out, or give the class another name.",
+        )
     names = Split.of(
-        tuple((label.replace("_", " "),) for label in task.labels),
+        tuple((name,) for name in _names_of(task)),
         labels=tuple(range(task.num_labels)),
         weights=None if rows.weights is None else (1.0,) * task.num_labels,
         numbers=None if rows.numbers is None else (NO_ROW,) * task.num_labels,
@@ -41,4 +46,13 @@ def with_label_rows(rows: Split, task: Task) -> Split:
 
 def has_label_rows(task: Task) -> bool:
     """Whether a class's name is a row like others: one text, and one class a row."""
+    return _has_single_texts(task) and all(_names_of(task))
+
+
+def _names_of(task: Task) -> tuple[str, ...]:
+    """Return the classes' names as texts, "" for one of signs that stand for spaces alone."""
+    return tuple(label.replace("_", " ") if label.strip("_ ") else "" for label in task.labels)
+
+
+def _has_single_texts(task: Task) -> bool:
     return task.kind.picks_one and not task.choice_columns and not task.has_spans and len(task.text_columns) == 1

@@ -6,7 +6,7 @@ reads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
@@ -56,6 +56,11 @@ class TokenizedSplit:
 
     def __len__(self) -> int:
         return len(self.features["input_ids"] if self.num_sequences is None else self.num_sequences)
+
+    @property
+    def alone(self) -> TokenizedSplit:
+        """The sequences, each an example of its own, with what a model reads and nothing beside it."""
+        return replace(self, labels=None, num_sequences=None, weights=None)
 
     @property
     def num_sequences_in_all(self) -> int:

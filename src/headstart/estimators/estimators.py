@@ -36,7 +36,7 @@ from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search
 from headstart.search.find_best import Search
-from headstart.search.options import SearchOptions, check_search
+from headstart.search.options import SearchOptions, check_no_search, check_search
 from headstart.search.trials import Trials
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -259,6 +259,7 @@ def _train(
         if options.method.strategy == AUTO:
             record = _search(options, search, source, seed, store, cache, out)
         else:
+            check_no_search(search, str(options.method.strategy))
             record = _fit_one(options, source, seed, store, cache, out)
         if record.status is not RunStatus.FINISHED:
             remedy = f"\n  {way_on(record, store.root)}" if record.status is RunStatus.DIVERGED else ""

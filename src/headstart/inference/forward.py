@@ -72,7 +72,7 @@ def batched_logits(
     """
     if not len(tokenized):
         return torch.empty(0, 0)
-    sequences = replace(tokenized, labels=None, num_sequences=None)
+    sequences = tokenized.alone
     in_turn: list[int] = []
     parts: list[torch.Tensor] = []
     model.to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -29,12 +30,25 @@ def parse_seconds(text: str) -> float:
     """Return the seconds of a time that is written as `90`, `90s`, `10m`, `1h30m`.
 
     Raises:
-        UsageError: if it cannot be read, or is 0.
+        UsageError: if it cannot be read, or is no limit.
     """
     parts = _PART.findall(text.strip().lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip().lower():
         raise UsageError(f"`time_limit` was given as {text!r}", allowed="  Seconds, or 90s, 10m, 1h30m.")
     seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
-    if seconds <= 0:
-        raise UsageError(f"`time_limit` was given as {text!r}", allowed="  It is above 0.")
+    return require_limit(seconds, text)
+
+
+def require_limit(seconds: float, written: object) -> float:
+    """Return seconds that can be a limit.
+
+    Args:
+        seconds: of the limit.
+        written: as a person gave it.
+
+    Raises:
+        UsageError: if they are not above 0, or not finite.
+    """
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"`time_limit` was given as {written!r}", allowed="  It is above 0, and finite.")
     return seconds

@@ -22,6 +22,7 @@ from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on, usual_fit
 from headstart.search.race import Tried as TriedCandidate
 from headstart.search.race import stored_answers
+from headstart.search.trials import Candidate
 from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
 from headstart.store.record import RunRecord
@@ -29,6 +30,7 @@ from headstart.tasks.task import Task
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)
 CURVE_SEED = 3
+CURVE_OF = "heads fitted on frozen vectors"
 SCORED_ROWS = "rows cut off before anything was tried"
 GIVEN_ROWS = "validation rows that chose nothing"
 
@@ -63,11 +65,17 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         tried=tuple(_tried(each, best) for each in best.result.tried),
         reason=best.result.reason,
         curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
+        curve_of="" if fit is None or _is_fitted_so(best.result.taken, fit) else CURVE_OF,
         held_out=held_out,
         out_of_fold=None if fit is None else _out_of_fold(data, fit),
         temperature="" if info.temperature is None or info.temperature.value is None else str(info.temperature),
         notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
     )
+
+
+def _is_fitted_so(taken: Candidate, fit: Fit) -> bool:
+    """Whether the winner is the head that a curve is measured with."""
+    return (taken.strategy, taken.head, taken.label_names) == (fit.candidate.strategy, fit.candidate.head, False)
 
 
 def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:

@@ -10,6 +10,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
+from headstart.search.asked import Asked
 from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import read_decision, write_decision
@@ -137,14 +138,22 @@ class Search:
         )
 
     def _fits(self) -> tuple[Fit, ...]:
-        path = self.store.root / FITS_FILE
+        path, asked = self.store.root / FITS_FILE, self._asked
         if not path.exists():
             # A model that cannot be read is refused before anything is written; below, it would only be left out.
             self.trials.cache.tokenizer(self.trials.asked.model.model)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
-            write_decision(path, Fits(fits=choose_fit(self.trials, self._only_head)))
+            fits = Fits(fits=choose_fit(self.trials, self._only_head))
+            asked.write(self.store.root)
+            write_decision(path, fits)
+        asked.require_same(self.store.root)
         return read_decision(Fits, path).fits
+
+    @property
+    def _asked(self) -> Asked:
+        beside = {"seed": self.trials.seed, "time_limit": self.clock.limit, "plain_folder": self.only_native}
+        return Asked.of(self.trials, **beside)
 
     @property
     def _only_head(self) -> Spec | None:

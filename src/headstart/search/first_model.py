@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.data.examples import Split, joined
 from headstart.data.label_rows import has_label_rows
+from headstart.data.row_weights import with_mean_one
 from headstart.errors import UsageError
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.run_data import RunData
@@ -70,7 +71,7 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
         asked: the head to use; None for any.
     """
     data = trials.data
-    task, train = data.task, data.training
+    task, train = data.task, with_mean_one(data.training)  # as a run has them, and as names of classes weigh
     heads = [head for head in heads_to_try(task, asked, _num_layers(trials)) if _can_be_fitted(trials, head)]
     tries_names = _tries_names(task, len(train))
     fits = [

@@ -10,7 +10,7 @@ from headstart.errors import UsageError
 from headstart.experiments.options import Options
 from headstart.option import given, named, option
 from headstart.registry import Spec
-from headstart.search.clock import parse_seconds
+from headstart.search.clock import parse_seconds, require_limit
 
 CHOSEN = (
     "epochs",
@@ -66,6 +66,8 @@ def check_search(options: Options, search: SearchOptions, beside: Mapping[str, b
             "`strategy` auto cannot train with differential privacy: each trial would spend of the budget",
             remedy="  Name a `strategy`, such as eh_ft.",
         )
+    if search.time_limit is not None:
+        require_limit(search.time_limit, search.time_limit)
     head = options.model.head
     if search.plain_folder and head not in (None, NATIVE):
         raise UsageError(

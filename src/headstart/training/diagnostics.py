@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ class Sample:
 
         It is moved to the device; nothing else about it changes, and nothing random is drawn.
         """
-        sequences = replace(self.tokens, labels=None, num_sequences=None)
+        sequences = self.tokens.alone
         caught: list[torch.Tensor] = []
         handle, pooled = _listen(model, caught)
         in_turn: list[int] = []

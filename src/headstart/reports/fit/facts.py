@@ -122,6 +122,7 @@ class FitFacts:
         tried: every way to train that was tried, in the order of trial.
         reason: why the chosen one was chosen, a sentence.
         curve: score against the number of training rows, fewest rows first; empty where it was not measured.
+        curve_of: what was trained for it where that is another way than the chosen one, as a clause; "" for the same.
         held_out: rows that chose nothing, with the answers of a model that did not see them; the score is theirs.
         out_of_fold: training rows, each with the answers of a model that was not trained on it; None for none.
         temperature: that the saved head has taken up, which the answers here are without; "" for none.
@@ -143,6 +144,7 @@ class FitFacts:
     tried: tuple[Tried, ...]
     reason: str
     curve: tuple[CurvePoint, ...] = ()
+    curve_of: str = ""
     held_out: AnsweredRows | None = None
     out_of_fold: AnsweredRows | None = None
     temperature: str = ""

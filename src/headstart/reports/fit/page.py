@@ -56,6 +56,7 @@ class FitPage:
 
     Attributes:
         score: as text, with its interval in `sentence`.
+        tried_headings: above the cells of each of `tried`.
         constant: the score of the best constant answer to the same rows; "" where they are not there.
         others: every metric of the kind, with its best constant answer.
         suspects: those that are shown, of `num_suspects` among `num_judged` rows.
@@ -67,6 +68,7 @@ class FitPage:
     sentence: str
     constant: str
     others: DataTable | None
+    tried_headings: tuple[str, ...]
     tried: tuple[TriedView, ...]
     curve: Figure | None
     curve_sentence: str
@@ -94,7 +96,8 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         sentence=score_sentence(facts),
         constant=_constant(held_out, facts),
         others=_metrics_table(held_out, facts),
-        tried=tuple(_tried_view(each, facts.metric) for each in facts.tried),
+        tried_headings=_tried_headings(facts),
+        tried=tuple(_tried_view(each, facts.metric, has_intervals=_has_intervals(facts)) for each in facts.tried),
         curve=training_rows_figure("training-rows", facts.metric, facts.curve),
         curve_sentence=curve_sentence(facts.metric, facts.curve),
         classes=class_scores(held_out, facts.kind, names) if held_out is not None and facts.kind.has_classes else (),
@@ -109,12 +112,23 @@ def build_fit_page(facts: FitFacts) -> FitPage:
     )
 
 
-def _tried_view(each: Tried, metric: str) -> TriedView:
+def _has_intervals(facts: FitFacts) -> bool:
+    return any(each.interval is not None for each in facts.tried)
+
+
+def _tried_headings(facts: FitFacts) -> tuple[str, ...]:
+    """Return what stands above the cells of what was tried."""
+    intervals = ("95 % interval",) if _has_intervals(facts) else ()
+    return (facts.metric, *intervals, "rows", "updates", "time")
+
+
+def _tried_view(each: Tried, metric: str, *, has_intervals: bool) -> TriedView:
+    interval = range_of(metric, each.interval) if each.interval is not None else NOTHING
     return TriedView(
         label=each.label,
         cells=(
             written_score(metric, each.score) if each.score is not None else NOTHING,
-            range_of(metric, each.interval) if each.interval is not None else NOTHING,
+            *([interval] if has_intervals else []),
             f"{each.num_rows:,}",
             f"{each.num_updates:,}",
             duration(each.seconds),
