@@ -137,6 +137,8 @@ def _training(facts: CardFacts) -> str:
         ("seed", info.seed),
     ]
     if record is not None:
+        if record.setting is not None and record.setting.label_names:
+            rows.append(("names of classes", "one more training row each"))
         rows += [
             ("updates", f"{record.num_steps:,}"),
             *((f"learning rate of {name}", rate) for name, rate in record.learning_rates.items()),

@@ -81,3 +81,17 @@ def test_labels_that_nobody_judged_are_not_said_to_be_right() -> None:
     assert why_unjudged(make_facts()) == ""
     assert "fewer than 10 training rows" in why_unjudged(make_facts(out_of_fold=None))
     assert "fewer than 10 training rows" in why_unjudged(make_facts(out_of_fold=rows_of("classification", 9)))
+
+
+def test_no_label_of_a_class_with_few_rows_is_judged() -> None:
+    whole = rows_of("classification", 120, wrong=4)
+    few = [row for row in range(120) if whole.labels[row] == 2][:4]
+    kept = [row for row in range(120) if whole.labels[row] != 2 or row in few]
+    wrong = whole.answers.copy()
+    wrong[few] = [0.98, 0.01, 0.01]
+    rows = AnsweredRows(
+        numbers=kept, texts=[whole.texts[row] for row in kept], labels=whole.labels[kept], answers=wrong[kept]
+    )
+    found = {each.number for each in suspects(make_facts(out_of_fold=rows))}
+    assert found
+    assert not found & set(few)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
+from numpy.typing import NDArray
 
 from headstart.atomic_files import output_path
 from headstart.kinds.kind import Kind
@@ -17,6 +18,8 @@ from headstart.stats.label_errors import LabelErrors, wrong_classes, wrong_numbe
 
 LEAST_ROWS = 10
 """With fewer training rows no label is called wrong."""
+LEAST_OF_A_CLASS = 5
+"""Nor is one of a class with fewer: hardly any of its rows are left to learn from where one is held out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +44,12 @@ class Suspect:
 def suspects(facts: FitFacts) -> list[Suspect]:
     """Return the training rows whose label looks wrong, the most suspicious first.
 
-    There are none without out-of-fold answers, and none among fewer than ten rows.
+    There are none without out-of-fold answers, among fewer than ten rows, and in a class of fewer than five.
     """
     rows = facts.out_of_fold
     if rows is None or len(rows) < LEAST_ROWS:
         return []
-    found, names = _label_errors(facts.kind, rows), facts.answer_names
+    found, names, is_judged = _label_errors(facts.kind, rows), facts.answer_names, _judged(facts.kind, rows)
     return [
         Suspect(
             number=rows.numbers[row],
@@ -56,6 +59,7 @@ def suspects(facts: FitFacts) -> list[Suspect]:
             quality=float(found.quality[row]),
         )
         for row in found.ranking.tolist()
+        if is_judged[row]
     ]
 
 
@@ -85,6 +89,13 @@ def _row(suspect: Suspect, num_columns: int) -> list[object]:
     missing = [""] * (num_columns - len(suspect.texts))  # rows may have fewer choices than others
     values = [suspect.label, suspect.suggested, f"{suspect.quality:.4f}"]
     return [suspect.number + 1, *suspect.texts, *missing, *values]
+
+
+def _judged(kind: Kind, rows: AnsweredRows) -> NDArray[numpy.bool_]:
+    """Return whether each row [n] is of a class that has enough rows; true for answers of other kinds."""
+    if not kind.has_classes or kind.takes_several:
+        return numpy.ones(len(rows), dtype=numpy.bool_)
+    return numpy.bincount(rows.classes)[rows.classes] >= LEAST_OF_A_CLASS
 
 
 def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
