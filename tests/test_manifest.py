@@ -182,3 +182,10 @@ def test_files_that_were_left_behind_are_dropped_from_a_copy(folder: Path) -> No
     written.present(folder).write(folder)
     assert check_manifest(folder) == []
     assert Manifest.read(folder) == Manifest.of(folder)
+
+
+@pytest.mark.parametrize("size", ["Infinity", "NaN", "1e999", "null", '"many"', "[]"])
+def test_a_size_that_is_no_number_is_damage(folder: Path, size: str) -> None:
+    path = folder / MANIFEST_FILE
+    path.write_text(path.read_text().replace("2100000", size))
+    assert [each.file for each in check_manifest(folder)] == [path]

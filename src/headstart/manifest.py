@@ -174,7 +174,7 @@ class Manifest:
             return None
         except DamageError:
             raise
-        except (CheckpointError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        except (CheckpointError, OSError, ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
             what = str(error).removeprefix(f"{path} ")
             raise DamageError(path, what or "it is not what headstart writes") from error
 

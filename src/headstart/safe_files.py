@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from headstart.errors import CheckpointError, DamageError
 
@@ -64,8 +64,14 @@ def descriptor_of(path: Path) -> int:
     return os.open(path, _WITHOUT_WAITING)
 
 
-def read_text(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> str:
-    """Return the text of a small file in UTF-8, as `read_bytes` reads it.
+def read_text(
+    path: Path,
+    *,
+    most_bytes: int = MOST_BYTES,
+    inside: Path | None = None,
+    errors: Literal["strict", "replace"] = "strict",
+) -> str:
+    """Return the text of a small file in UTF-8, as `read_bytes` reads it; `errors` as Python decodes.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -73,7 +79,7 @@ def read_text(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None =
         CheckpointError: if it cannot be read.
     """
     try:
-        return read_bytes(path, most_bytes=most_bytes, inside=inside).decode("utf-8")
+        return read_bytes(path, most_bytes=most_bytes, inside=inside).decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise DamageError(path, f"it is no text in UTF-8: {error}") from error
 
@@ -156,18 +162,36 @@ def require_inside(path: Path, folder: Path) -> None:
         raise DamageError(path, f"it leads out of {folder}, to {found}", remedy="  Remove the link.")
 
 
-def refuse_links(folder: Path, root: Path) -> None:
-    """Refuse links on the way from a root to a folder in it, and in the folder: what is written would go elsewhere.
+def link_on_the_way(path: Path, root: Path) -> Path | None:
+    """Return the first link on the way from a root, which may be one, to a path in it, or that path; None for none."""
+    way = [each for each in (path, *path.parents) if each.is_relative_to(root) and each != root]
+    return next((each for each in reversed(way) if each.is_symlink()), None)
+
+
+def refuse_linked(path: Path, root: Path) -> None:
+    """Refuse links on the way from a root to a path in it: what is written would go elsewhere.
 
     Raises:
         DamageError: naming the first one.
     """
-    way = [folder, *(parent for parent in folder.parents if parent.is_relative_to(root) and parent != root)]
+    _refuse(link_on_the_way(path, root))
+
+
+def refuse_links(folder: Path, root: Path) -> None:
+    """Refuse links on the way from a root to a folder in it, and in the folder.
+
+    Raises:
+        DamageError: naming the first one.
+    """
+    refuse_linked(folder, root)
     inside = (Path(base) / name for base, folders, files in os.walk(folder) for name in (*folders, *files))
-    for path in (*reversed(way), *inside):
-        if path.is_symlink():
-            remedy = "  Remove the link, or put what it leads to in its place."
-            raise DamageError(path, "it is a link, through which nothing is written", remedy=remedy)
+    _refuse(next(filter(Path.is_symlink, inside), None))
+
+
+def _refuse(link: Path | None) -> None:
+    if link is not None:
+        remedy = "  Remove the link, or put what it leads to in its place."
+        raise DamageError(link, "it is a link, through which nothing is written", remedy=remedy)
 
 
 def _content(descriptor: int, path: Path, most_bytes: int) -> bytes:

@@ -131,7 +131,8 @@ def _started(pid: int) -> int | None:
 def is_quiet(path: Path) -> bool:
     """Whether nothing in a file or folder was written for a day."""
     try:
-        latest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+        inside = () if path.is_symlink() else path.rglob("*")  # What a link leads to lies elsewhere.
+        latest: float = max(each.lstat().st_mtime for each in (path, *inside))
     except OSError:
         return False
     return time.time() - latest > QUIET_SECONDS

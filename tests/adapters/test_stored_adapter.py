@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -47,18 +48,23 @@ def test_a_newer_one_is_refused(folder: Path) -> None:
         read_adapter(folder)
 
 
-@pytest.mark.parametrize("values", [{"adapter": None}, {"adapter": ""}, {"shapes": 3}, {"shapes": {}}])
+@pytest.mark.parametrize(
+    "values", [{"adapter": None}, {"adapter": ""}, {"shapes": 3}, {"shapes": {}}, {"schema_version": "1"}]
+)
 def test_a_damaged_record_is_named(folder: Path, values: dict[str, object]) -> None:
     change(folder, values)
     with pytest.raises(CheckpointError, match="adapter"):
         read_adapter(folder)
 
 
-@pytest.mark.parametrize("fault", ["missing", "torn", "of another shape"])
+@pytest.mark.parametrize("fault", ["missing", "torn", "of another shape", "a pipe"])
 def test_damaged_tensors_are_named(folder: Path, fault: str) -> None:
     path = folder / ADAPTER_FILE
     if fault == "missing":
         path.unlink()
+    elif fault == "a pipe":
+        path.unlink()
+        os.mkfifo(path)
     elif fault == "torn":
         path.write_bytes(path.read_bytes()[:40])
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,10 @@ def test_a_damaged_record_is_named(folder: Path, content: str) -> None:
     (folder / HEAD_RECORD_FILE).write_text(content)
     with pytest.raises(CheckpointError, match=HEAD_RECORD_FILE):
         read_head_record(folder)
+
+
+def test_a_pipe_in_its_place_does_not_hang(folder: Path) -> None:
+    (folder / HEAD_FILE).unlink()
+    os.mkfifo(folder / HEAD_FILE)
+    with pytest.raises(CheckpointError, match="should be a file, and is a pipe"):
+        read_head(folder)

@@ -16,7 +16,8 @@ from headstart.artifacts.working_store import (
     working_store,
     written_before,
 )
-from headstart.errors import UsageError
+from headstart.errors import DamageError, UsageError
+from headstart.manifest import write_manifest
 from headstart.store.json_records import write_record
 from headstart.store.local import LocalStore
 from tests.support.records import run_record
@@ -77,3 +78,13 @@ def test_what_says_that_all_is_written_goes_last(out: Path, monkeypatch: pytest.
             remove_working_store(working_store(out))
     assert sorted(path.name for path in working_store(out).iterdir()) == [END_FILE, "store.json"]
     assert record_of_the_end(out, "a call") is not None
+
+
+def test_a_record_that_changed_is_not_said_again(out: Path) -> None:
+    write_manifest(out)
+    say_all_is_written(working_store(out), "a call")
+    path = out / RUN_FILE
+    path.write_text(path.read_text().replace("0.75", "0.85"))
+    for read in (lambda: written_before(out, "abc", 0), lambda: record_of_the_end(out, "a call")):
+        with pytest.raises(DamageError, match=r"run\.json is damaged: its bytes changed\n  Remove .*model and give"):
+            read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from headstart.comparison.curves import MAX_POINTS_PER_STAGE, learning_curve, read_losses
 from headstart.comparison.frame import Frame
 from headstart.store.local import LocalStore
+from headstart.store.metrics_log import MOST_BYTES
 from tests.support.stores import fail, make_record, write_store
 
 
@@ -58,3 +60,20 @@ def test_losses_that_are_not_there_are_left_out(tmp_path: Path):
     path.write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": null}\n{"step": 3, "loss": NaN}\n[]\n{"st')
     assert read_losses(path) == {1: 0.5}
     assert read_losses(tmp_path / "none.jsonl") == {}
+
+
+@pytest.mark.parametrize("name", ["step", "loss", "seconds"])
+def test_numbers_that_no_machine_has_are_left_out(name: str, tmp_path: Path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "loss": 0.5}\n' + json.dumps({"step": 2, "loss": 0.5} | {name: 10**400}))
+    assert read_losses(path) == {1: 0.5}
+
+
+def test_a_log_without_end_is_not_read(tmp_path: Path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "loss": 0.5}\n')
+    os.truncate(path, MOST_BYTES + 1)
+    assert read_losses(path) == {}
+    path.unlink()
+    os.mkfifo(path)
+    assert read_losses(path) == {}

@@ -17,6 +17,7 @@ from headstart.comparison.examples import ExampleEvidence
 from headstart.comparison.frame import Frame
 from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
+from headstart.tables import bounded_bytes
 from tests.support.crossed import crossed_bootstrap
 from tests.support.stores import make_record, write_store
 
@@ -138,4 +139,12 @@ def test_numbers_are_neither_right_nor_wrong(tmp_path: Path):
 
 def test_rank_correlations_have_no_crossed_bootstrap(tmp_path: Path):
     write_runs(tmp_path / "runs", "spearman")
+    assert evidence_of(tmp_path / "runs") is None
+
+
+def test_predictions_that_mean_a_giant_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_runs(tmp_path / "runs")
+    assert evidence_of(tmp_path / "runs") is not None
+    monkeypatch.setattr(bounded_bytes, "FREE_BYTES", 2 * 8 * NUM_EXAMPLES - 1)
+    monkeypatch.setattr(bounded_bytes, "MOST_PACKED_RATIO", 0)
     assert evidence_of(tmp_path / "runs") is None

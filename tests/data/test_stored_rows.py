@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from headstart.data.loading import fingerprint
 from headstart.data.stored_rows import read_rows, write_rows
 from headstart.errors import CheckpointError, DamageError
 from headstart.kinds.catalogue import kind_named
+from headstart.manifest import MANIFEST_FILE
 from headstart.store.local import LocalStore
+from headstart.tables import bounded_bytes
 from headstart.tasks.catalogue import TASKS
 from headstart.tasks.task import Task
 
@@ -79,3 +82,18 @@ def test_rows_whose_writing_was_cut_off_are_written_again(tmp_path: Path) -> Non
     with pytest.raises(DamageError, match=r"train\.parquet is damaged: 4 bytes instead of"):
         read_rows(folder)
     assert read_rows(write_rows(store, data)) == data, "and what is damaged, too"
+
+
+def test_rows_of_a_stranger_are_regular_files_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_rows(LocalStore(tmp_path), data_of(CLASSES, train=Split.of((("a" * 1000,),) * 50, labels=(1,) * 50)))
+    (folder / MANIFEST_FILE).unlink()
+    assert len(read_rows(folder).splits["train"]) == 50
+    with monkeypatch.context() as patched:
+        patched.setattr(bounded_bytes, "FREE_BYTES", 1)
+        patched.setattr(bounded_bytes, "MOST_PACKED_RATIO", 10)
+        with pytest.raises(CheckpointError, match=r"missing or damaged: .* unpacks to"):
+            read_rows(folder)
+    (folder / "train.parquet").unlink()
+    os.mkfifo(folder / "train.parquet")
+    with pytest.raises(DamageError, match="should be a file, and is a pipe"):
+        read_rows(folder)

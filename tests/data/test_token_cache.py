@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -198,6 +199,11 @@ def write_tensors_without_a_word(path: Path) -> None:
     save_file({"input_ids.values": np.zeros(3, dtype=np.int32)}, path)
 
 
+def become_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 DAMAGES: tuple[Callable[[Path], None], ...] = (
     damage_nothing_but_the_end,
     empty,
@@ -207,6 +213,7 @@ DAMAGES: tuple[Callable[[Path], None], ...] = (
     overwrite_with_a_pickle,
     put_another_file_in_its_place,
     write_tensors_without_a_word,
+    become_a_pipe,
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, read_axes, read_looks
 from headstart.store.local import LocalStore
 
@@ -59,3 +60,18 @@ def test_values_of_an_axis_that_is_declared_again_come_after_those_of_before(tmp
 def test_an_axis_is_one_that_can_be_declared_and_holds_its_value(changes: dict[str, str]):
     with pytest.raises(ValueError, match="varies one of head, pooling"):
         replace(DeclaredAxis(axis="head", value="native", values=("native", "linear")), **changes)
+
+
+def test_a_changed_digit_of_an_axis_is_damage(tmp_path: Path) -> None:
+    """Another first value would be another baseline, or none."""
+    store = LocalStore(tmp_path / "runs")
+    declare_axis(store, "a", DeclaredAxis(axis="max_length", value="128", values=("64", "128")))
+    path = tmp_path / "runs" / "a" / "varied.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"64"', '"65"'))
+    with pytest.raises(DamageError, match=r"varied\.json is damaged: its bytes changed"):
+        read_axes(store, "a")
+    values = json.loads(whole)
+    del values["checksum"]
+    path.write_text(json.dumps(values))
+    assert len(read_axes(store, "a")) == 1, "an older headstart wrote no checksum"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,20 @@ from typing import Any
 import pytest
 
 from headstart.atomic_files import write_json
+from headstart.data.examples import Split, TaskData
+from headstart.data.stored_rows import write_rows
 from headstart.errors import CheckpointError, DamageError
 from headstart.experiments.experiment import Experiment, StoredExperiment, TaskSource
 from headstart.registry import Spec
+from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks
+from headstart.store.experiments import write_experiment
 from headstart.store.json_records import dump, load, read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Optimizer, StageOptimizers
+from headstart.tasks.task import Task
+from headstart.temporary import temporary_path
 from headstart.training.config import TrainerOverride, TrainingConfig
 from tests.support.records import run_record, stage_record
 
@@ -117,8 +124,6 @@ def test_a_store_behind_a_link_is_a_store(tmp_path: Path) -> None:
 
 
 def test_a_record_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
-    import os
-
     os.mkfifo(tmp_path / "run.json")
     with pytest.raises(CheckpointError, match="a pipe"):
         read_record(RunRecord, tmp_path / "run.json")
@@ -127,3 +132,39 @@ def test_a_record_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
 def test_a_field_that_is_read_no_more_keeps_no_experiment_from_being_read(tmp_path: Path) -> None:
     write_json(tmp_path / "experiment.json", dump(stored_experiment()) | {"source_checksum": "0" * 32})
     assert read_record(StoredExperiment, tmp_path / "experiment.json") == stored_experiment()
+
+
+@pytest.mark.parametrize("what", ["experiment", "looks", "axis", "rows"])
+def test_nothing_is_declared_through_a_link(what: str, tmp_path: Path) -> None:
+    store, outside = LocalStore(tmp_path / "store"), tmp_path / "outside"
+    store.mark()
+    outside.mkdir()
+    (outside / "experiment.json").write_text("mine")
+    link = store.root / ("rows" if what == "rows" else "digest")
+    link.symlink_to(outside)
+    split = Split.of((("a",), ("b",)), labels=(0, 1))
+    task = Task(name="t", text_columns=("text",), label_column="label", labels=("no", "yes"))
+    looks = DeclaredLooks(baseline_digest="b" * 32, looks=(6,), confidence=0.95, narrower_than=None)
+    write = {
+        "experiment": lambda: write_experiment(store, "digest", stored_experiment()),
+        "looks": lambda: declare_looks(store, "digest", looks),
+        "axis": lambda: declare_axis(store, "digest", DeclaredAxis(axis="head", value="native", values=("native",))),
+        "rows": lambda: write_rows(store, TaskData(task=task, splits={"train": split}, fingerprint="0", notes=())),
+    }[what]
+    with pytest.raises(DamageError, match=f"{link} is damaged: it is a link"):
+        write()
+    assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("experiment.json", "mine")]
+
+
+def test_nothing_behind_a_link_is_tidied(tmp_path: Path) -> None:
+    store, outside = LocalStore(tmp_path / "store"), tmp_path / "outside"
+    store.mark()
+    left = outside / temporary_path(outside).name.replace(str(os.getpid()), "1", 1)
+    left.mkdir(parents=True)
+    (store.root / "digest").symlink_to(outside)
+    store.tidy([("digest", 0)])
+    assert left.exists()
+    (store.root / "digest").unlink()
+    left.rename(store.root / left.name)
+    store.tidy([("digest", 0)])
+    assert not (store.root / left.name).exists()

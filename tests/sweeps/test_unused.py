@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from headstart.atomic_files import write_json, write_text
+from headstart.manifest import FileMark, Manifest
 from headstart.store.json_records import write_record
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -105,3 +107,38 @@ def test_unfinished_runs_are_kept_unless_they_are_meant(store: LocalStore) -> No
         assert begun.started_json.exists(), "a living process works on it"
     assert remove_unused(store, found) == found
     assert not begun.folder.exists()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_rows_stay_where_an_experiment_that_reads_them_is_damaged(store: LocalStore, lost: bool) -> None:
+    """A changed digit of the name of its rows is still a name: only its checksum tells."""
+    path = store.experiment_json("abc")
+    Manifest({path.name: FileMark.of(path)}).write(path.parent)
+    write_text(store.root / "rows" / "whose" / "task.json", "{}")
+    age(store.root)
+    assert listed(store) == {"rows/whose": "rows that no experiment reads"}
+    path.write_text(path.read_text().replace("rows/used", "rows/usee"))
+    if lost:
+        path.unlink()
+    age(store.root)
+    assert listed(store) == {}
+
+
+@pytest.mark.parametrize("where", ["rows", "rows/x", "linked", "linked/seed-0", "abc/seed-7", ".tmp-x"])
+def test_what_a_link_leads_to_is_not_the_stores(store: LocalStore, where: str, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    for name in ("task.json", "experiment.json", "run.json", "notes/notes.txt", "checkpoint-1/optimizer.pt"):
+        write_text(outside / name, "{}")
+    write_text(outside / "seed-0" / "notes.txt", "{}")
+    before = sorted(outside.rglob("*"))
+    if where == "rows":
+        shutil.rmtree(store.root / "rows")
+    link = store.root / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(outside)
+    age(outside)
+    os.utime(link, (0, 0), follow_symlinks=False)
+    found = find_unused(store, unfinished=True)
+    assert not [each for each in found if each.path != link]
+    remove_unused(store, found)
+    assert sorted(outside.rglob("*")) == before

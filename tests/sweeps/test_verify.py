@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.manifest import MANIFEST_FILE, Manifest, file_names
+from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, with_declared
 from headstart.store.local import LocalStore
 from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
@@ -213,3 +215,24 @@ def test_a_damaged_run_is_not_exported(copy: Path, tmp_path: Path, file: str, ha
         export_run(RunData.of(found, executor.cache), store, tmp_path / "out", executor)
     assert isinstance(caught.value, DamageError)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_declared_is_checked(copy: Path) -> None:
+    store, run = LocalStore(copy / "store"), run_of(copy / "store")
+    digest = run.parent.name
+    looks = DeclaredLooks(baseline_digest="b" * 32, looks=(6, 7), confidence=0.95, narrower_than=None)
+    declare_looks(store, digest, looks)
+    axis = DeclaredAxis(axis="max_length", value="64", values=("64", "128"))
+    declare_axis(store, digest, axis)
+    record = store.record(digest, 0)
+    assert record is not None
+    store.finish(replace(with_declared(store, record), varied=str(axis)))
+    assert verify(store.root).damages == ()
+    for name, old, new in (("looks.json", "0.95", "0.94"), ("varied.json", "128", "129"), ("varied.json", "{", "")):
+        path = run.parent / name
+        whole = path.read_text()
+        path.write_text(whole.replace(old, new, 1))
+        assert [damage.file for damage in verify(store.root).damages] == [path]
+        path.unlink()
+        assert [damage.file for damage in verify(store.root).damages] == [path]
+        path.write_text(whole)

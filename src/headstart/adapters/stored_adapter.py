@@ -12,12 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.atomic_files import atomic_path, write_json
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, NewerError, UsageError
 from headstart.manifest import COPY_AGAIN, require_whole
 from headstart.models.foreign_files import merge_remedy, peft_adapter
 from headstart.models.parameters import digests
 from headstart.registry import Spec
-from headstart.safe_files import read_json
+from headstart.safe_files import read_json, require_file
 
 ADAPTER_FILE, ADAPTER_RECORD_FILE = "adapter.safetensors", "adapter.json"
 ADAPTER_SCHEMA_VERSION = 1
@@ -72,11 +72,14 @@ def read_adapter(folder: Path) -> StoredAdapter:
         )
     require_whole(folder, [ADAPTER_FILE, ADAPTER_RECORD_FILE], remedy=COPY_AGAIN)
     record = read_json(path)
-    if record.get("schema_version", 0) > ADAPTER_SCHEMA_VERSION:
-        raise UsageError(f"{folder} was written by a newer headstart", remedy="  Upgrade headstart to read it.")
     try:
+        if record.get("schema_version", 0) > ADAPTER_SCHEMA_VERSION:
+            raise NewerError(folder, record["schema_version"], ADAPTER_SCHEMA_VERSION)
         spec, shapes = Spec.parse(record["adapter"]), dict(record["shapes"])
+        require_file(folder / ADAPTER_FILE)
         tensors = load_file(folder / ADAPTER_FILE)
+    except NewerError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise CheckpointError(f"{path} is not an adapter's record: {error}") from error
     except (FileNotFoundError, SafetensorError) as error:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from headstart.errors import CheckpointError
+from headstart.safe_files import require_file
 from headstart.store.json_records import read_record
 
 HEAD_FILE, HEAD_RECORD_FILE = "head.safetensors", "head.json"
@@ -70,6 +71,7 @@ def read_head(folder: Path) -> dict[str, torch.Tensor]:
     """
     record, path = read_head_record(folder), folder / HEAD_FILE
     try:
+        require_file(path)
         if _sha256(path) != record.sha256:
             raise CheckpointError(f"{path} is not the file that {HEAD_RECORD_FILE} describes: its SHA-256 differs")
         return load_file(path)

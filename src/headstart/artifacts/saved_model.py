@@ -31,6 +31,7 @@ from headstart.models.loading import NATIVE, load_classifier, load_config, load_
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource, resolve_model
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
+from headstart.safe_files import read_text
 
 PORTABLE_ATTENTION = ("eager", "sdpa")
 """Attention implementations that every machine has: loading restores them, so that logits come out bit for bit."""
@@ -137,7 +138,7 @@ def folder_limits(folder: Path) -> InputLimits:
 
 def _card(folder: Path) -> str:
     path = folder / CARD_FILE
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return read_text(path, errors="replace") if path.is_file() else ""
 
 
 def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

@@ -9,6 +9,7 @@ from headstart.artifacts.folder_checks import RUN_FILE
 from headstart.artifacts.new_folder import require_empty
 from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError
+from headstart.manifest import require_whole
 from headstart.safe_files import read_json
 from headstart.store.json_records import read_record
 from headstart.store.marker import MARKER
@@ -43,9 +44,10 @@ def written_before(out: Path, digest: str, seed: int) -> RunRecord | None:
 
     Raises:
         UsageError: if something else is there.
+        DamageError: if the record is not as it was written.
     """
     if _is_left_behind(out):
-        record = read_record(RunRecord, out / RUN_FILE)
+        record = _record(out)
         if (record.experiment_digest, record.seed) == (digest, seed):
             return record
     require_empty(out)
@@ -62,6 +64,7 @@ def record_of_the_end(out: Path, call: str) -> RunRecord | None:
 
     Raises:
         UsageError: if another call wrote it.
+        DamageError: if the record is not as it was written.
     """
     store = working_store(out)
     try:
@@ -69,7 +72,7 @@ def record_of_the_end(out: Path, call: str) -> RunRecord | None:
     except (FileNotFoundError, CheckpointError):
         return None
     if same and (out / RUN_FILE).is_file():
-        return read_record(RunRecord, out / RUN_FILE)
+        return _record(out)
     require_empty(out)
     remove_working_store(store)  # half of it may be gone, and so is the folder
     return None
@@ -81,6 +84,12 @@ def remove_working_store(store: Path) -> None:
         if path.name not in (MARKER, END_FILE):
             remove_quietly(path)
     discard(store)
+
+
+def _record(out: Path) -> RunRecord:
+    """Return the record of a folder that a killed call wrote: its scores are said again."""
+    require_whole(out, [RUN_FILE], remedy=f"  Remove {out} and give the same command again: it is written anew.")
+    return read_record(RunRecord, out / RUN_FILE)
 
 
 def _is_left_behind(out: Path) -> bool:

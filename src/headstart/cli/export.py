@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.cli.plain_text import say
 
 
 def export(
@@ -37,4 +38,7 @@ def export(
     with sweep_display([found], quiet=quiet or as_json) as listener:
         executor = SerialExecutor(opened, listener=listener, cache=cache)
         record = export_run(RunData.of(found, cache), opened, out, executor)
-    print(json.dumps(dump(record), indent=2) if as_json else f"model: {out}")
+    if as_json:
+        print(json.dumps(dump(record), indent=2))
+    else:
+        say(f"model: {out}")

@@ -6,6 +6,7 @@ import codecs
 import io
 import json
 import logging
+import os
 import shlex
 import shutil
 import sys
@@ -36,7 +37,14 @@ DRAWING, ESCAPING = "headstart.drawing", "headstart.escaping"
 
 
 def write_any_text() -> None:
-    """Have standard output and error write every text: what their encoding lacks is drawn or escaped."""
+    """Have standard output and error write every text: what their encoding lacks is drawn or escaped.
+
+    One that was closed before we began leads nowhere: otherwise the next file that is opened would take its number,
+    and what a library prints would go into it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open for as long as the process lives
     codecs.register_error(DRAWING, lambda error: _replaced(error, DRAWN))
     codecs.register_error(ESCAPING, lambda error: _replaced(error, {}))
     if logging.lastResort is not None:

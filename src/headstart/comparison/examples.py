@@ -22,6 +22,8 @@ from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
 from headstart.store.local import LocalStore
 from headstart.store.record import ON_OTHER_ROWS
+from headstart.tables.arrow_bounds import WAY_ON
+from headstart.tables.bounded_bytes import VALUE_BYTES, require_bytes
 
 NUM_RESAMPLES = 1_000
 OF_NUMBERS = ("pearson",)
@@ -121,20 +123,25 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
         return None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            if file.metadata.num_rows != num_examples:
+            columns = [file.schema_arrow.field(name).type for name in ("label", "predicted")]
+            if file.metadata.num_rows != num_examples or not all(map(_is_number, columns)):
                 return None
+            require_bytes(num_examples * VALUE_BYTES * len(columns), path.stat().st_size, WAY_ON)
             table = file.read(["label", "predicted"], use_threads=False)
         label, predicted = (_numbers(table.column(name)) for name in ("label", "predicted"))
-    except (OSError, KeyError, TypeError, ValueError):  # a damaged file, or multi-label answers
+    except (OSError, KeyError, TypeError, ValueError):  # a damaged or endless file, or multi-label answers
         return None
     return (label, predicted) if len(label) == num_examples else None
 
 
+def _is_number(kind: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+
+
 def _numbers(column: pyarrow.ChunkedArray) -> Values:
     """Return a column of numbers; Arrow's own conversion would import pandas, which takes a fifth of a second."""
-    is_number = pyarrow.types.is_integer(column.type) or pyarrow.types.is_floating(column.type)
-    if not is_number or column.null_count:
-        raise TypeError(f"no column of numbers: {column.type}")
+    if column.null_count:
+        raise TypeError("numbers are missing")
     dtype = column.type.to_pandas_dtype()
     parts = [
         numpy.frombuffer(each.buffers()[1], dtype, len(each), each.offset * dtype().nbytes) for each in column.chunks

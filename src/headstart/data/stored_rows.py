@@ -15,13 +15,15 @@ from headstart.atomic_files import atomic_path, json_text, write_text
 from headstart.data.examples import Span, Split, TaskData
 from headstart.errors import CheckpointError
 from headstart.manifest import FileMark, Manifest, check_manifest, require_whole
-from headstart.safe_files import read_json
+from headstart.safe_files import read_json, require_file
 from headstart.store.layout import ROWS_FOLDER, TASK_FILE
 from headstart.store.local import LocalStore
+from headstart.tables.arrow_bounds import parquet_batches
 from headstart.tasks.task import Task
 from headstart.temporary import remove_abandoned
 
 TEXTS = "texts"
+CHUNK_ROWS = 1 << 16
 
 
 def write_rows(store: LocalStore, data: TaskData) -> Path:
@@ -40,7 +42,7 @@ def write_rows(store: LocalStore, data: TaskData) -> Path:
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
     folder = store.root.absolute() / ROWS_FOLDER / digest
     if not (folder / TASK_FILE).is_file() or check_manifest(folder):
-        store.mark()
+        store.begin_writing(store.root / ROWS_FOLDER / digest)
         remove_abandoned(folder)
         for name, split in data.splits.items():
             with atomic_path(folder / f"{name}.parquet") as temporary:
@@ -57,7 +59,7 @@ def read_rows(folder: Path) -> TaskData:
     """Return what `write_rows` wrote to this folder.
 
     Raises:
-        CheckpointError: if the folder is missing or damaged.
+        CheckpointError: if the folder is missing or damaged, or asks for more memory than rows of its size can need.
     """
     from pydantic import TypeAdapter
 
@@ -66,7 +68,7 @@ def read_rows(folder: Path) -> TaskData:
         values = read_json(folder / TASK_FILE)
         return TaskData(
             task=TypeAdapter(Task).validate_python(values["task"]),
-            splits={name: _split(pyarrow.parquet.read_table(folder / f"{name}.parquet")) for name in values["splits"]},
+            splits={name: _split(_read(folder / f"{name}.parquet")) for name in values["splits"]},
             fingerprint=values["fingerprint"],
             notes=tuple(values["notes"]),
         )
@@ -77,6 +79,11 @@ def read_rows(folder: Path) -> TaskData:
 def _table(split: Split) -> pa.Table:
     columns = {name: pa.array([_plain(value) for value in column]) for name, column in split.columns.items()}
     return pa.table({TEXTS: pa.array(split.texts, pa.list_(pa.string())), **columns})
+
+
+def _read(path: Path) -> pa.Table:
+    require_file(path)
+    return pa.Table.from_batches(parquet_batches(path, CHUNK_ROWS), pyarrow.parquet.read_schema(path))
 
 
 def _split(table: pa.Table) -> Split:

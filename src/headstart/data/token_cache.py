@@ -103,6 +103,8 @@ def _write(path: Path, key: str, tokens: TokenizedSplit) -> None:
 
 def _read(path: Path, key: str, split: Split) -> TokenizedSplit | None:
     """Return a file's tokens, or None if it is missing, damaged, or another's."""
+    if not path.is_file():  # A pipe would be waited for.
+        return None
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})

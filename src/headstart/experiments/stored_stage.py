@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from headstart.atomic_files import atomic_path
 from headstart.errors import DamageError
 from headstart.models.parameters import Digests, Tensors, digests
+from headstart.safe_files import require_file
 from headstart.store.json_records import read_record
 from headstart.store.record import StageRecord
 from headstart.strategies.site import FinishedStage
@@ -88,6 +89,7 @@ def read_tensors(path: Path) -> Tensors:
         DamageError: if the file is missing or damaged.
     """
     try:
+        require_file(path)
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise DamageError(path, str(error)) from error

@@ -6,15 +6,19 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from headstart.errors import CheckpointError, HeadstartError, UsageError
-from headstart.manifest import bytes_checksum
+from headstart.errors import CheckpointError, DamageError, HeadstartError, UsageError
+from headstart.manifest import CHANGED, bytes_checksum
 from headstart.store.json_records import read_record, write_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 
 LOOKS_FILE = "looks.json"
 AXES_FILE = "varied.json"
+DECLARE_AGAIN = (
+    "  Remove it and call `headstart compare` as before, once for each option that it varied: it is written again."
+)
 AXES = ("head", "pooling", "max_length", "long", "loss", "class_weights", "precision", "preset")
 """Options that a comparison may vary beside strategy and adapter."""
 
@@ -38,7 +42,7 @@ class DeclaredLooks:
     @property
     def checksum(self) -> str:
         """What records of runs made under these looks hold."""
-        return bytes_checksum(json.dumps(asdict(self), sort_keys=True).encode())
+        return _checksum_of(asdict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +74,24 @@ class DeclaredAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredAxes:
-    """The content of a `varied.json`: every axis that an experiment stands on."""
+    """The content of a `varied.json`: every axis that an experiment stands on.
+
+    Attributes:
+        checksum: of the axes; "" where an older headstart wrote the file.
+    """
 
     axes: tuple[DeclaredAxis, ...]
+    checksum: str = ""
+
+    @classmethod
+    def of(cls, axes: tuple[DeclaredAxis, ...]) -> DeclaredAxes:
+        """Return what is written for these axes."""
+        return cls(axes=axes, checksum=_checksum_of([asdict(axis) for axis in axes]))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the axes are those that were written."""
+        return self.checksum in ("", self.of(self.axes).checksum)
 
 
 def declare_axis(store: LocalStore, digest: str, axis: DeclaredAxis) -> None:
@@ -82,9 +101,9 @@ def declare_axis(store: LocalStore, digest: str, axis: DeclaredAxis) -> None:
     if before is not None:
         axis = replace(before, values=tuple(dict.fromkeys((*before.values, *axis.values))))
     if axis != before:
-        store.mark()
+        store.begin_writing(store.root / digest)
         axes[axis.axis] = axis
-        write_record(store.root / digest / AXES_FILE, DeclaredAxes(axes=tuple(axes.values())))
+        write_record(store.root / digest / AXES_FILE, DeclaredAxes.of(tuple(axes.values())))
 
 
 def read_axes(store: LocalStore, digest: str) -> tuple[DeclaredAxis, ...]:
@@ -93,10 +112,14 @@ def read_axes(store: LocalStore, digest: str) -> tuple[DeclaredAxis, ...]:
     Raises:
         CheckpointError: if the file is damaged.
     """
+    path = store.root / digest / AXES_FILE
     try:
-        return read_record(DeclaredAxes, store.root / digest / AXES_FILE).axes
+        found = read_record(DeclaredAxes, path)
     except FileNotFoundError:
         return ()
+    if not found.is_whole:
+        raise DamageError(path, CHANGED, remedy=DECLARE_AGAIN)
+    return found.axes
 
 
 def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
@@ -126,7 +149,7 @@ def declare_looks(store: LocalStore, digest: str, looks: DeclaredLooks) -> None:
             remedy=remedy,
         )
     if before is None:
-        store.mark()
+        store.begin_writing(store.root / digest)
         write_record(store.root / digest / LOOKS_FILE, looks)
 
 
@@ -161,7 +184,8 @@ class Designs:
     """What was declared of some experiments, by their digests.
 
     Attributes:
-        lost: of those that were declared somehow, why it is not known any more how; nothing may be said of them.
+        lost: of those that were declared somehow, why it is not known any more how; nothing may be said of them. Each
+            begins with the name of the file.
     """
 
     looks: dict[str, DeclaredLooks] = field(default_factory=dict)
@@ -179,7 +203,7 @@ def read_designs(store: LocalStore, records: Iterable[RunRecord]) -> Designs:
         try:
             looks, axes = read_looks(store, digest), read_axes(store, digest)
         except HeadstartError as error:
-            found.lost[digest] = str(error).removeprefix(f"{store.root / digest}{os.sep}")
+            found.lost[digest] = str(error).removeprefix(f"{store.root / digest}{os.sep}").partition("\n")[0]
             continue
         if looks is not None:
             found.looks[digest] = looks
@@ -200,6 +224,10 @@ def _lost(runs: Iterable[RunRecord], looks: DeclaredLooks | None, axes: tuple[De
         if run.varied and run.varied not in map(str, axes):
             return f"{AXES_FILE}, which declares that {run.varied.partition('=')[0]} varies, is missing or changed"
     return ""
+
+
+def _checksum_of(declared: Any) -> str:
+    return bytes_checksum(json.dumps(declared, sort_keys=True).encode())
 
 
 def _describe(looks: DeclaredLooks) -> str:

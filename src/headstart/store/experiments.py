@@ -15,9 +15,13 @@ REMEDY = "  `headstart compare`, called as before, writes it again."
 
 
 def write_experiment(store: LocalStore, digest: str, experiment: Any) -> None:
-    """Store what an experiment is, a dataclass, in place of whatever was said under its digest."""
-    store.mark()
+    """Store what an experiment is, a dataclass, in place of whatever was said under its digest.
+
+    Raises:
+        DamageError: if a link in the store leads elsewhere.
+    """
     path, text = store.experiment_json(digest), json_text(dump(experiment))
+    store.begin_writing(path.parent)
     remove(path)
     Manifest({path.name: FileMark.of_bytes(text.encode())}).write(path.parent)
     write_text(path, text)

@@ -13,14 +13,13 @@ from filelock import FileLock, Timeout
 from headstart.atomic_files import remove
 from headstart.errors import UsageError
 from headstart.manifest import Damage
-from headstart.safe_files import refuse_links
+from headstart.safe_files import link_on_the_way, refuse_linked, refuse_links
 from headstart.store.damage import DamagedRun, StoreDamage
-from headstart.store.json_records import write_record
-from headstart.store.layout import RunFolder
+from headstart.store.layout import EXPERIMENT_FILE, RunFolder
 from headstart.store.marker import is_store, require_store, write_marker
 from headstart.store.older_records import Recorded, completed, names_of, recorded_setting
 from headstart.store.record import RunRecord, RunStatus
-from headstart.store.run_manifest import finish_run
+from headstart.store.run_manifest import fail_run, finish_run
 from headstart.store.run_reading import read_run, read_run_for_report
 from headstart.temporary import PREFIX, remove_abandoned, remove_quietly
 
@@ -56,6 +55,15 @@ class LocalStore:
         """Make the folder a store of this schema, so that an older headstart does not take new runs for damaged."""
         write_marker(self.root)
 
+    def begin_writing(self, folder: Path) -> None:
+        """Refuse to write into a folder that a link in the store leads elsewhere, then make the store one.
+
+        Raises:
+            DamageError: naming the link.
+        """
+        refuse_linked(folder, self.root)
+        self.mark()
+
     def run_folder(self, digest: str, seed: int) -> RunFolder:
         """Return the folder of a run, which need not exist."""
         return RunFolder(self.root / digest / f"seed-{seed}")
@@ -74,7 +82,8 @@ class LocalStore:
         """Remove what dead processes left in the store's root, and where some runs lie, by digest and seed."""
         folders = [self.run_folder(digest, seed).folder for digest, seed in runs]
         for folder in dict.fromkeys([self.root, *(each.parent for each in folders), *folders]):
-            remove_abandoned(folder)
+            if link_on_the_way(folder, self.root) is None:
+                remove_abandoned(folder)
 
     @contextmanager
     def claim(self, digest: str, seed: int) -> Iterator[bool]:
@@ -183,11 +192,11 @@ class LocalStore:
         if record.status is RunStatus.FINISHED:
             raise ValueError("the run finished")
         self.mark()
-        write_record(self.run_folder(record.experiment_digest, record.seed).failed_json, record)
+        fail_run(self.run_folder(record.experiment_digest, record.seed), record)
 
     def experiment_json(self, digest: str) -> Path:
         """Return the file that says what an experiment is."""
-        return self.root / digest / "experiment.json"
+        return self.root / digest / EXPERIMENT_FILE
 
 
 def existing_store(root: Path) -> LocalStore:

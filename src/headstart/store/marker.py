@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from headstart.atomic_files import write_json
 from headstart.errors import DamageError, NewerError, UsageError
 from headstart.manifest import CHANGED, bytes_checksum
 from headstart.safe_files import read_json
+from headstart.store.layout import EXPERIMENT_FILE
 from headstart.store.schema import SCHEMA_VERSION
 
 MARKER = "store.json"
@@ -24,18 +26,28 @@ def is_store(root: Path) -> bool:
     return (root / MARKER).is_file()
 
 
+def lost_its_marker(root: Path) -> bool:
+    """Return whether a folder holds runs as a store does, and lacks what makes it one."""
+    has_runs = any((path.parent / EXPERIMENT_FILE).exists() for path in root.glob("*/seed-*"))
+    return has_runs and not is_store(root)
+
+
 def require_store(root: Path) -> None:
     """Refuse a folder that is neither a store nor can become one.
 
     Raises:
         UsageError: if it is something else.
         NewerError: if a newer headstart wrote it.
+        DamageError: if it is a store whose marker changed or is lost.
     """
     if is_store(root):
         _schema_of(root)
     elif root.exists() and not root.is_dir():
         raise UsageError(f"{root} is a file, not a store", remedy=ANOTHER_FOLDER)
     # A store that another process is just making holds only names that start with a dot.
+    elif lost_its_marker(root):
+        is_there = os.path.lexists(root / MARKER)
+        raise DamageError(root / MARKER, "it is no file any more" if is_there else "it is missing", remedy=ALIKE)
     elif root.is_dir() and any(not path.name.startswith(".") for path in root.iterdir()) and not is_store(root):
         raise UsageError(f"{root} holds files but is not a headstart store: it has no {MARKER}", remedy=ANOTHER_FOLDER)
 
@@ -59,7 +71,10 @@ def write_marker(root: Path) -> None:
 def _schema_of(root: Path) -> int:
     """Return the schema of a store, which is one that we read."""
     path = root / MARKER
-    values = read_json(path)
+    try:
+        values = read_json(path)
+    except DamageError as error:
+        raise DamageError(path, error.what, remedy=ALIKE) from error
     schema = values.get("schema_version")
     if values.get("kind") != KIND or not isinstance(schema, int):
         raise UsageError(f"{path} is not from headstart", remedy=ANOTHER_FOLDER)

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from headstart.atomic_files import remove
+from headstart.errors import CheckpointError
 from headstart.machine import writing
+from headstart.safe_files import read_text
 
 METRICS_FILE = "metrics.jsonl"
+MOST_BYTES = 1 << 28
+"""Of a log: more than two million updates."""
+LARGEST_NUMBER = 1 << 53
 
 
 class MetricsLog:
@@ -42,10 +47,10 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the entries of a log; empty without the file, lines cut off by a kill or not ours are left out."""
+    """Return the entries of a log, none without a file or of one beyond bounds; lines that are cut off are left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    except OSError:
+        lines = read_text(path, most_bytes=MOST_BYTES, errors="replace").splitlines()
+    except (OSError, CheckpointError):
         return []
     try:
         entries = json.loads(f"[{','.join(lines)}]")  # All at once takes half the time.
@@ -57,7 +62,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 def _is_ours(entry: dict[str, Any]) -> bool:
     """Return whether an entry has a step, and numbers where numbers belong."""
     step, numbers = entry.get("step"), (entry.get("seconds", 0.0), entry.get("loss", 0.0))
-    return isinstance(step, int) and all(isinstance(each, int | float | None) for each in numbers)
+    return _is_count(step) and all(isinstance(each, float | None) or _is_count(each) for each in numbers)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and abs(value) <= LARGEST_NUMBER
 
 
 def _readable(line: str) -> list[Any]:

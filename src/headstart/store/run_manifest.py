@@ -1,7 +1,7 @@
 """The checksums of a run's files: of a stage once it is finished, of all else once the run is.
 
-They are written before the record that says "finished" (`stage.json`, `run.json`), and already have that record's own:
-whoever finds a record finds the checksums of all that it stands for.
+They are written before the record that says "finished" or "failed" (`stage.json`, `run.json`, `failed.json`), and
+already have that record's own: whoever finds a record finds the checksums of all that it stands for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from headstart.atomic_files import json_text, remove, write_text
 from headstart.errors import DamageError
-from headstart.manifest import MANIFEST_FILE, Damage, FileMark, Manifest, file_names, require_whole
+from headstart.manifest import Damage, FileMark, Manifest, file_names, require_whole
 from headstart.store.json_records import dump
 from headstart.store.layout import RunFolder
 from headstart.store.metrics_log import METRICS_FILE
@@ -36,6 +36,12 @@ def finish_run(folder: RunFolder, record: Any) -> None:
     folder.failed_json.unlink(missing_ok=True)
 
 
+def fail_run(folder: RunFolder, record: Any) -> None:
+    """Store the record of a run that failed, a dataclass, and before it its checksum beside those of the stages."""
+    remove(folder.failed_json)
+    _write(folder, folder.failed_json, json_text(dump(record)), _recorded(folder))
+
+
 def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) -> list[Damage]:
     """Return what is wrong with the files of a finished stage; one of an older headstart has no checksums."""
     is_mine = _of_stage(folder, index, name, is_last=is_last)
@@ -47,8 +53,12 @@ def damaged_stage(folder: RunFolder, index: int, name: str, *, is_last: bool) ->
 
 
 def has_checksums(folder: RunFolder) -> bool:
-    """Return whether checksums were recorded of a run, finished or not; older headstarts recorded none."""
-    return (folder.folder / MANIFEST_FILE).exists()
+    """Return whether checksums were recorded of a run's stages; older headstarts recorded none."""
+    try:
+        found = Manifest.read(folder.folder)
+    except DamageError:
+        return True
+    return found is not None and any(map(_is_of_a_stage, found.files))
 
 
 def damaged_for_reports(folder: RunFolder, manifest: Manifest | None) -> list[Damage]:
@@ -81,8 +91,13 @@ def _finish(folder: RunFolder, path: Path, record: Any, *, is_new: Callable[[str
         for name in file_names(folder.folder)
         if is_new(name) and name not in left_out
     }
+    _write(folder, path, text, kept | new)
+
+
+def _write(folder: RunFolder, path: Path, text: str, others: dict[str, FileMark]) -> None:
+    """Write the checksums of a record and of other files, then the record."""
     coming = {path.relative_to(folder.folder).as_posix(): FileMark.of_bytes(text.encode())}
-    Manifest(kept | new | coming).write(folder.folder)
+    Manifest(others | coming).write(folder.folder)
     if path.is_dir():
         remove(path)
     write_text(path, text)
@@ -131,4 +146,6 @@ def finished_names(folder: RunFolder, manifest: Manifest) -> list[str]:
     ]
     if unfinished:
         unfinished.append(PREDICTIONS)
+    if not folder.failed_json.exists():
+        unfinished.append(folder.failed_json.name)
     return [name for name in manifest.files if not name.startswith(tuple(unfinished))]

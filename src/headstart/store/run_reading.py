@@ -78,8 +78,9 @@ def _read(folder: RunFolder, manifest: Manifest | None, path: Path | None, diges
         content = read_bytes(path)
     except FileNotFoundError:
         return RunReading(damages=(Damage(path, "it is a link to nothing"),))
-    # What a failure leaves is in no manifest: the run is going to be done again.
-    if path == result and manifest is not None and (what := manifest.damage_of(result.name, content)):
+    # An older headstart recorded no checksum of a failure.
+    has_mark = manifest is not None and (path == result or path.name in manifest.files)
+    if manifest is not None and has_mark and (what := manifest.damage_of(path.name, content)):
         return RunReading(damages=(Damage(path, what),))
     record = record_of(RunRecord, content, path)
     wrong = [*_out_of_place(record, digest, seed, is_result=path == result), *_implausible(record)]

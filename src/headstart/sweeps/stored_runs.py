@@ -13,6 +13,7 @@ from headstart.experiments.experiment import Run, StoredExperiment
 from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
 from headstart.store.experiments import REMEDY, read_experiment, write_experiment
+from headstart.store.layout import EXPERIMENT_FILE
 from headstart.store.local import LocalStore
 from headstart.store.schema import SCHEMA_VERSION, schema_of
 
@@ -40,7 +41,7 @@ def find_run(store: LocalStore, name: str) -> Run:
 
 
 def _is_experiment(folder: Path) -> bool:
-    return os.path.lexists(folder / "experiment.json") or any(folder.glob("seed-*"))
+    return os.path.lexists(folder / EXPERIMENT_FILE) or any(folder.glob("seed-*"))
 
 
 def read_in_place(store: LocalStore, digest: str) -> StoredExperiment:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.errors import DamageError, HeadstartError
-from headstart.manifest import MANIFEST_FILE, Manifest
-from headstart.safe_files import read_json
-from headstart.store.layout import ROWS_FOLDER, RunFolder
+from headstart.manifest import MANIFEST_FILE, Manifest, require_whole
+from headstart.safe_files import link_on_the_way, read_json
+from headstart.store.layout import EXPERIMENT_FILE, ROWS_FOLDER, RunFolder
 from headstart.store.local import LocalStore
 from headstart.temporary import is_abandoned, is_quiet, is_temporary, remove_quietly
 
@@ -34,7 +34,7 @@ class Unused:
 
 
 def find_unused(store: LocalStore, *, unfinished: bool = False) -> list[Unused]:
-    """Return what no record of a store names, by path.
+    """Return what no record of a store names, by path. What links lead to is not the store's, and is not looked at.
 
     Args:
         store: is only read.
@@ -69,6 +69,8 @@ def _leftovers(root: Path) -> Iterator[Unused]:
 
 def _of_runs(store: LocalStore, *, unfinished: bool) -> Iterator[Unused]:
     for run in store.run_folders():
+        if link_on_the_way(run.folder, store.root) is not None:
+            continue
         if run.run_json.exists():
             yield from _of_finished(run)
         elif unfinished and not _has_ended(run):
@@ -94,21 +96,31 @@ def _of_finished(run: RunFolder) -> Iterator[Unused]:
 
 def _of_no_experiment(store: LocalStore) -> Iterator[Unused]:
     """Yield experiments without a run, and stored rows that no experiment reads; a day old, since runs may come."""
-    read: set[str] | None = set()
-    for path in sorted(store.root.glob("*/experiment.json")):
-        if not any(path.parent.glob("seed-*")) and is_quiet(path.parent):
+    read = _rows_in_use(store)
+    for path in sorted(store.root.glob(f"*/{EXPERIMENT_FILE}")):
+        if not path.parent.is_symlink() and not any(path.parent.glob("seed-*")) and is_quiet(path.parent):
             yield _unused(path.parent, "an experiment without a run")
-        try:
-            rows = read_json(path)["source"]["stored_rows"]
-            if read is not None and rows:
-                read.add(Path(rows).name)
-        except (HeadstartError, OSError, LookupError, TypeError):
-            read = None  # a damaged experiment may read any of them
-    if read is None:
+    rows = store.root / ROWS_FOLDER
+    if read is None or rows.is_symlink():
         return
-    for folder in sorted((store.root / ROWS_FOLDER).glob("*")):
-        if folder.name not in read and not is_temporary(folder.name) and is_quiet(folder):
+    for folder in sorted(rows.glob("*")):
+        is_read = folder.name in read or folder.is_symlink()
+        if not is_read and not is_temporary(folder.name) and is_quiet(folder):
             yield _unused(folder, "rows that no experiment reads")
+
+
+def _rows_in_use(store: LocalStore) -> set[str] | None:
+    """Return the names of the stored rows that experiments read; None where a damaged one may read any of them."""
+    read = set()
+    paths = (path for name in (EXPERIMENT_FILE, "seed-*") for path in store.root.glob(f"*/{name}"))
+    for path in {store.experiment_json(path.parent.name) for path in paths}:
+        try:
+            require_whole(path.parent, [path.name])
+            rows = read_json(path)["source"]["stored_rows"]
+            read |= {Path(rows).name} if rows else set()
+        except (HeadstartError, OSError, LookupError, TypeError):
+            return None
+    return read
 
 
 def _has_ended(run: RunFolder) -> bool:
@@ -116,5 +128,6 @@ def _has_ended(run: RunFolder) -> bool:
 
 
 def _unused(path: Path, why: str, run: RunFolder | None = None) -> Unused:
-    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    is_one = path.is_symlink() or path.is_file()
+    files = [path] if is_one else [each for each in path.rglob("*") if each.is_file()]
     return Unused(path=path, why=why, num_bytes=sum(each.lstat().st_size for each in files), run=run)

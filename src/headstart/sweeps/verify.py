@@ -12,16 +12,18 @@ from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_manifest
 from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
-from headstart.store.layout import ROWS_FOLDER, TASK_FILE, RunFolder
+from headstart.store.declared import AXES_FILE, LOOKS_FILE, read_designs
+from headstart.store.layout import EXPERIMENT_FILE, ROWS_FOLDER, TASK_FILE, RunFolder
 from headstart.store.local import LocalStore
-from headstart.store.marker import is_store
+from headstart.store.marker import is_store, lost_its_marker
+from headstart.store.record import RunRecord
 from headstart.store.run_manifest import finished_names
 from headstart.store.run_reading import read_run_for_report
 from headstart.sweeps.stored_runs import read_in_place
 
 STORE, RUN, MODEL = "store", "run", "model folder"
-EXPERIMENT_FILE, ADAPTER_FILE = "experiment.json", "adapter.json"
-"""The second as `headstart.adapters.stored_adapter` has it, which takes torch to import."""
+ADAPTER_FILE = "adapter.json"
+"""As `headstart.adapters.stored_adapter` has it, which takes torch to import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ def kind_of(path: Path) -> str:
     Raises:
         UsageError: if it is nothing that has checksums.
     """
-    if is_store(path):
+    if is_store(path) or lost_its_marker(path):
         return STORE
     if path.name.startswith("seed-") and path.is_dir():
         return RUN
@@ -176,10 +178,13 @@ def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[
     if kind == MODEL:
         yield from _half_a_folder(path)
         return
+    records = []
     for folder in folders:
         digest, seed = folder.absolute().parent.name, folder.name.removeprefix("seed-")
         if folder.name.startswith("seed-") and seed.isdecimal():
-            yield from read_run_for_report(RunFolder(folder), digest, int(seed), looks_beside=False).damages
+            found = read_run_for_report(RunFolder(folder), digest, int(seed), looks_beside=False)
+            records += [] if found.record is None else [found.record]
+            yield from found.damages
     if kind == STORE:
         store = LocalStore(path)
         experiments = (store.experiment_json(folder.name) for folder in sorted(path.iterdir()))
@@ -188,6 +193,14 @@ def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[
                 read_in_place(store, experiment.parent.name)
             except (CheckpointError, OSError) as error:
                 yield damage_of(error, experiment)
+        yield from _lost_designs(store, records)
+
+
+def _lost_designs(store: LocalStore, records: Iterable[RunRecord]) -> Iterator[Damage]:
+    """Yield what was declared before the first run of an experiment and does not go with its records any more."""
+    for digest, why in read_designs(store, records).lost.items():
+        name = AXES_FILE if why.startswith(AXES_FILE) else LOOKS_FILE
+        yield Damage(store.root / digest / name, why.removeprefix(f"{name} is damaged: "))
 
 
 def _half_a_folder(path: Path) -> Iterator[Damage]:

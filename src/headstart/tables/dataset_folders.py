@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headstart.errors import UsageError
+from headstart.safe_files import read_text
 from headstart.tables.file_options import FileOptions
 from headstart.tables.reading import has_known_suffix, read_table
 from headstart.tables.splits import split_called, used_splits, with_notes
@@ -37,7 +38,7 @@ def is_clone(folder: Path) -> bool:
     `data/train-00000-of-00002.parquet`.
     """
     card = folder / "README.md"
-    if card.is_file() and CARD_HEAD.match(card.read_text(encoding="utf-8", errors="replace")):
+    if card.is_file() and CARD_HEAD.match(read_text(card, errors="replace")):
         return True
     files = [path for place in (folder, folder / "data") if place.is_dir() for path in place.iterdir()]
     return any(has_known_suffix(path) and _split_of(path) == "train" for path in files)
