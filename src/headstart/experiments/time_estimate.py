@@ -100,7 +100,7 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
     batches = stage.num_steps * accumulated_batches(stage.kind, experiment.training.overrides)
     share = STEP_COST.get(stage.kind, STEP_COST["finetune"]) / STEP_COST["finetune"]
     size = experiment.training.batch_size
-    passes = build_regulariser(stage.regulariser).num_passes
+    passes = float(build_regulariser(stage.regulariser).num_passes)
     if stage.loss is not None and experiment.training.device == "cpu":
         passes *= MADE_AGAIN
     return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
