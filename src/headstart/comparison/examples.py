@@ -135,7 +135,7 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
 
 
 def _is_number(kind: pyarrow.DataType) -> bool:
-    return pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+    return bool(pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind))
 
 
 def _numbers(column: pyarrow.ChunkedArray) -> Values:
