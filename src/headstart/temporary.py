@@ -33,7 +33,7 @@ _MAKER = re.compile(r"\.tmp-([0-9a-f]{8})\.(\d+)\.(\d+)-[0-9a-f]{8}-")
 
 def temporary_path(path: Path) -> Path:
     """Return a path beside `path` for what is going to be renamed to it; the suffix is that of `path`."""
-    name = path.name.encode()[-MOST_BYTES:].decode(errors="ignore")
+    name = os.fsencode(path.name)[-MOST_BYTES:].decode(errors="ignore")
     pid = os.getpid()
     return path.with_name(f"{PREFIX}{_machine()}.{pid}.{_started(pid) or 0}-{secrets.token_hex(4)}-{name}")
 

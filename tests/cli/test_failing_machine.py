@@ -50,3 +50,16 @@ def test_gc_lists_and_removes_on_request(cli: Cli, tmp_path: Path) -> None:
     assert "1 item removed from runs" in cli("gc", "runs", "--delete")[1]
     assert not (checkpoint / "optimizer.pt").exists()
     assert "0 items unused in runs" in cli("gc", "runs")[1]
+
+
+def test_a_name_that_is_no_text_ends_in_a_sentence_or_is_written_as_it_is(cli: Cli, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff.csv")
+    for name in (odd, "rows.csv"):
+        (tmp_path / name).write_text("text,label\n" + "".join(f"a film {row},{row % 2}\n" for row in range(40)))
+    code, _, err = cli("inspect", odd, "--out", "page.html")
+    assert code == 2
+    assert "headstart: the name of a file or folder holds bytes that are no text in UTF-8: " in err
+    assert r"\udcff.csv" in err
+    assert not (tmp_path / "page.html").exists()
+    assert cli("inspect", "rows.csv", "--out", os.fsdecode(b"\xfe.html"))[0] == 0
+    assert sorted(os.listdir(os.fsencode(tmp_path))) == [b"rows.csv", b"\xfe.html", b"\xff.csv"]

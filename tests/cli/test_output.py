@@ -94,3 +94,12 @@ def test_the_next_command_can_be_pasted_into_a_shell() -> None:
         next_line("headstart", "report", Path("my runs"), "--out", "a.html")
         == "Next: headstart report 'my runs' --out a.html"
     )
+
+
+def test_an_output_that_is_closed_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    write_any_text()
+    for stream in (sys.stdout, sys.stderr):
+        assert (stream.name, stream.isatty()) == (os.devnull, False)
+        stream.close()

@@ -30,11 +30,13 @@ from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
 from headstart.cli.verify import verify
-from headstart.errors import HeadstartError, UsageError
+from headstart.errors import HeadstartError, UsageError, shortened
 from headstart.machine import machine_error
 
 INTERRUPTED = 130
 """How typer ends on control-C."""
+NEARBY = 20
+"""Characters that are shown on either side of one that no text holds."""
 PANIC = "PanicException"
 """What libraries in Rust raise where they cannot go on, such as on an expression that never ends: no `Exception`."""
 
@@ -51,6 +53,10 @@ class Verbs(typer.core.TyperGroup):
             return super().invoke(context)
         except HeadstartError as error:
             self._end(context, error)
+        except UnicodeEncodeError as error:
+            if not _is_of_a_name(error):
+                raise
+            self._end(context, _odd_name(error))
         except BrokenPipeError:  # whoever read our output has had enough
             raise
         except Exception as error:
@@ -70,6 +76,17 @@ class Verbs(typer.core.TyperGroup):
         said = f"headstart: {in_flags(str(error), flags_of(verb) if verb else {})}"
         say(fitted(said, sys.stderr), file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _is_of_a_name(error: UnicodeEncodeError) -> bool:
+    """Whether what cannot be written are bytes of a file's name that are no text: tables with such are refused."""
+    return all("\udc80" <= sign <= "\udcff" for sign in error.object[error.start : error.end])
+
+
+def _odd_name(error: UnicodeEncodeError) -> UsageError:
+    around = error.object[max(0, error.start - NEARBY) : error.end + NEARBY]
+    said = f"the name of a file or folder holds bytes that are no text in UTF-8: {shortened(around)}"
+    return UsageError(said, remedy="  Rename it.")
 
 
 app = typer.Typer(
