@@ -25,21 +25,18 @@ _OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 """Errors that say nothing about the file: they pass on as they are."""
 
 
-def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> bytes:
+def read_bytes(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
     """Return a small file's content.
 
     Args:
         path: of the file.
         most_bytes: a larger file is refused, before any of it is read.
-        inside: a folder that links must not lead out of; None lets them lead anywhere.
 
     Raises:
         FileNotFoundError: if there is none.
-        DamageError: if it is no regular file, too large, or linked to from inside to outside the folder.
+        DamageError: if it is no regular file, or too large.
         CheckpointError: if it cannot be read.
     """
-    if inside is not None:
-        require_inside(path, inside)
     try:
         descriptor = descriptor_of(path)
         try:
@@ -68,7 +65,6 @@ def read_text(
     path: Path,
     *,
     most_bytes: int = MOST_BYTES,
-    inside: Path | None = None,
     errors: Literal["strict", "replace"] = "strict",
 ) -> str:
     """Return the text of a small file in UTF-8, as `read_bytes` reads it; `errors` as Python decodes.
@@ -79,12 +75,12 @@ def read_text(
         CheckpointError: if it cannot be read.
     """
     try:
-        return read_bytes(path, most_bytes=most_bytes, inside=inside).decode("utf-8", errors)
+        return read_bytes(path, most_bytes=most_bytes).decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise DamageError(path, f"it is no text in UTF-8: {error}") from error
 
 
-def read_json_value(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | None = None) -> Any:
+def read_json_value(path: Path, *, most_bytes: int = MOST_BYTES) -> Any:
     """Return what a small JSON file holds, as `read_bytes` reads it.
 
     Raises:
@@ -92,7 +88,7 @@ def read_json_value(path: Path, *, most_bytes: int = MOST_BYTES, inside: Path | 
         DamageError: if it is no small regular file, or not JSON that can be read.
         CheckpointError: if it cannot be read.
     """
-    return json_value(read_bytes(path, most_bytes=most_bytes, inside=inside), path)
+    return json_value(read_bytes(path, most_bytes=most_bytes), path)
 
 
 def json_value(content: bytes, path: Path) -> Any:
@@ -146,20 +142,6 @@ def json_object(content: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DamageError(path, "it should hold a JSON object")
     return values
-
-
-def require_inside(path: Path, folder: Path) -> None:
-    """Refuse a path that leads out of a folder by a link or by its name.
-
-    Raises:
-        DamageError: if it does; links inside the folder are followed.
-    """
-    try:
-        found, wanted = path.resolve(), folder.resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DamageError(path, f"its links lead nowhere: {error}") from error
-    if not found.is_relative_to(wanted):
-        raise DamageError(path, f"it leads out of {folder}, to {found}", remedy="  Remove the link.")
 
 
 def link_on_the_way(path: Path, root: Path) -> Path | None:
