@@ -13,7 +13,7 @@ LEFT_BEHIND = (".tmp-*", ".headstart-*", "*.unfinished", "*.partial")
 
 MEASURED = ("seconds", "memory", "joules", "started_at", "num_cores")
 """In the names of values that differ from call to call, and are the same by chance: times, what the machine lends."""
-DURATION = re.compile(rb"\b\d+(\.\d+)? (s|min|h)\b")
+DURATION = re.compile(rb"\b\d+(\.\d+)?(?: |\xc2\xa0)(s|min|h)\b")
 """On pages."""
 CHECKSUMS = "checksums.json"
 """Has the checksums of files with such values; only that it is there is compared."""
