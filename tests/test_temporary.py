@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from headstart import temporary
+from headstart.errors import UsageError
 from headstart.temporary import (
     QUIET_SECONDS,
+    beside,
     is_abandoned,
     is_temporary,
     remove_abandoned,
@@ -119,3 +121,11 @@ def test_a_temporary_folder_is_there_for_the_block(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_has_nothing_to_remove(tmp_path: Path) -> None:
     remove_abandoned(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+def test_what_has_no_name_of_its_own_is_nothing_to_write_to(path: str) -> None:
+    for make in (temporary_path, lambda path: beside(path, ".unfinished")):
+        with pytest.raises(UsageError, match="has no name of its own"):
+            make(Path(path))
+    assert beside(Path("a/model.csv"), ".partial") == Path("a/model.csv.partial")

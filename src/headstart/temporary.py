@@ -20,6 +20,8 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from headstart.errors import UsageError
+
 PREFIX = ".tmp-"
 """Names that start so are unfinished: nobody reads them."""
 OLDER_PREFIX = ".headstart-export-"
@@ -31,8 +33,35 @@ MOST_BYTES = 200
 _MAKER = re.compile(r"\.tmp-([0-9a-f]{8})\.(\d+)\.(\d+)-[0-9a-f]{8}-")
 
 
+def require_name(path: Path) -> None:
+    """Refuse a path that something new cannot be renamed to.
+
+    Raises:
+        UsageError: if it has no name of its own, as `.` has none.
+    """
+    if path.name in ("", ".."):
+        raise UsageError(
+            f"{path} has no name of its own that something new can have", remedy="  Give it one: my-model."
+        )
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path in the same folder whose name is that of `path`, and then the suffix.
+
+    Raises:
+        UsageError: if `path` has no name of its own, as `.` has none.
+    """
+    require_name(path)
+    return path.with_name(path.name + suffix)
+
+
 def temporary_path(path: Path) -> Path:
-    """Return a path beside `path` for what is going to be renamed to it; the suffix is that of `path`."""
+    """Return a path beside `path` for what is going to be renamed to it; the suffix is that of `path`.
+
+    Raises:
+        UsageError: if `path` has no name of its own, as `.` has none.
+    """
+    require_name(path)
     name = os.fsencode(path.name)[-MOST_BYTES:].decode(errors="ignore")
     pid = os.getpid()
     return path.with_name(f"{PREFIX}{_machine()}.{pid}.{_started(pid) or 0}-{secrets.token_hex(4)}-{name}")

@@ -45,6 +45,7 @@ from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.fitting import way_on
+from headstart.temporary import beside
 
 REPORT_SUFFIX = ".report.html"
 
@@ -70,7 +71,7 @@ def run_search(
         typer.Exit: with code 1 when the last training failed.
     """
     require_free(out)
-    page = out.with_name(f"{out.name}{REPORT_SUFFIX}")
+    page = beside(out, REPORT_SUFFIX)
     if suspects is not None:
         _require_own_place(suspects, source, out, page)
     silent = quiet or json
