@@ -14,9 +14,9 @@ from headstart import temporary
 from headstart.errors import UsageError
 from headstart.temporary import (
     QUIET_SECONDS,
-    beside,
     is_abandoned,
     is_temporary,
+    path_beside,
     remove_abandoned,
     temporary_folder,
     temporary_path,
@@ -125,7 +125,7 @@ def test_a_folder_that_is_not_there_has_nothing_to_remove(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("path", [".", "..", "/"])
 def test_what_has_no_name_of_its_own_is_nothing_to_write_to(path: str) -> None:
-    for make in (temporary_path, lambda path: beside(path, ".unfinished")):
+    for make in (temporary_path, lambda path: path_beside(path, ".unfinished")):
         with pytest.raises(UsageError, match="has no name of its own"):
             make(Path(path))
-    assert beside(Path("a/model.csv"), ".partial") == Path("a/model.csv.partial")
+    assert path_beside(Path("a/model.csv"), ".partial") == Path("a/model.csv.partial")

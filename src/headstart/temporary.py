@@ -45,7 +45,7 @@ def require_name(path: Path) -> None:
         )
 
 
-def beside(path: Path, suffix: str) -> Path:
+def path_beside(path: Path, suffix: str) -> Path:
     """Return the path in the same folder whose name is that of `path`, and then the suffix.
 
     Raises:

@@ -14,7 +14,7 @@ from headstart.safe_files import read_json
 from headstart.store.json_records import read_record
 from headstart.store.marker import MARKER
 from headstart.store.record import RunRecord
-from headstart.temporary import beside, discard, remove_abandoned, remove_quietly
+from headstart.temporary import discard, path_beside, remove_abandoned, remove_quietly
 
 END_FILE = "end.json"
 """What says of a working store that all is written, and by which call."""
@@ -22,7 +22,7 @@ END_FILE = "end.json"
 
 def working_store(out: Path) -> Path:
     """Return the folder beside `out` that is the store of an unfinished fit."""
-    return beside(out, ".unfinished")
+    return path_beside(out, ".unfinished")
 
 
 def require_free(out: Path, *, beside: Sequence[Path] = ()) -> None:

@@ -45,7 +45,7 @@ from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.fitting import way_on
-from headstart.temporary import beside
+from headstart.temporary import path_beside
 
 REPORT_SUFFIX = ".report.html"
 
@@ -71,7 +71,7 @@ def run_search(
         typer.Exit: with code 1 when the last training failed.
     """
     require_free(out)
-    page = beside(out, REPORT_SUFFIX)
+    page = path_beside(out, REPORT_SUFFIX)
     if suspects is not None:
         _require_own_place(suspects, source, out, page)
     silent = quiet or json

@@ -76,11 +76,11 @@ def predict(
     from headstart.inference.partial_answers import SUFFIX
     from headstart.inference.prediction_columns import WantedColumns
     from headstart.inference.user_files import predict_file
-    from headstart.temporary import beside
+    from headstart.temporary import path_beside
 
     reading.require_names()
     quiet_transformers()
-    partial = beside(out, SUFFIX)
+    partial = path_beside(out, SUFFIX)
     with says_what_is_kept(partial), row_display("predicting", quiet=quiet or as_json) as progress:
         written = predict_file(
             folder,

@@ -18,7 +18,7 @@ from headstart.errors import CheckpointError, UsageError
 from headstart.machine import writing
 from headstart.manifest import bytes_checksum
 from headstart.safe_files import read_json
-from headstart.temporary import PREFIX, beside, discard, remove_abandoned, remove_quietly
+from headstart.temporary import PREFIX, discard, path_beside, remove_abandoned, remove_quietly
 
 SUFFIX = ".partial"
 KEY_FILE, LOCK_FILE, DONE_FILE = "key.json", ".lock", "done"
@@ -144,7 +144,7 @@ def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
         UsageError: if another process is at it, or the folder has another key.
         MachineError: if the disk is full, or the folder cannot be made for another such reason.
     """
-    partial = PartialFolder(beside(out, SUFFIX))
+    partial = PartialFolder(path_beside(out, SUFFIX))
     with writing(out):
         partial.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(partial.folder / LOCK_FILE)
@@ -167,7 +167,7 @@ def partial_folder(out: Path, key: AnswerKey) -> Iterator[PartialFolder]:
 def remove_if_done(out: Path) -> None:
     """Remove the pieces of an output that is there, which a call left that was killed at its very end."""
     remove_abandoned(out.parent)
-    folder = beside(out, SUFFIX)
+    folder = path_beside(out, SUFFIX)
     if out.exists() and (folder / DONE_FILE).exists():
         with suppress(OSError, Timeout), FileLock(folder / LOCK_FILE, blocking=False):
             discard(folder)
