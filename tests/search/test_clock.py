@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headstart.errors import UsageError
-from headstart.search.clock import parse_seconds, require_limit
+from headstart.search.clock import Clock, parse_seconds, require_limit
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,10 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_a_number_that_is_no_limit_is_refused(seconds: float) -> None:
     with pytest.raises(UsageError, match="`time_limit` was given as"):
         require_limit(seconds, seconds)
+
+
+def test_a_share_of_a_limit_is_past_once_it_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic", lambda: 125.0)
+    assert Clock(100.0, begin=100.0).is_past(0.2)
+    assert not Clock(100.0, begin=100.0).is_past(0.3)
+    assert not Clock(None, begin=0.0).is_past(0.0)

@@ -98,6 +98,42 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     assert all((first[name] == tensor).all() for name, tensor in second.items())
 
 
+def test_a_killed_search_goes_on_within_another_limit(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the clock decided is decided anew; trials that both plans have are not repeated."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill_in_the_last_training(event: SweepEvent) -> None:
+        if event.kind == "ended" and len(list((tmp_path / "m.unfinished").glob("*/seed-*/run.json"))) == 4:
+            raise Killed
+
+    def planned(*arguments: Any, **options: Any) -> RacePlan:
+        limit = arguments[2].limit
+        return (
+            PLAN
+            if limit > 60
+            else replace(PLAN, seconds=limit, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
+        )
+
+    trials = trials_of(tiny_checkpoint("bert"), table)
+    monkeypatch.setattr("headstart.search.find_best.plan_for", planned)
+    with pytest.raises(Killed):
+        search_of(trials, tmp_path / "m.unfinished", kill_in_the_last_training).find()
+    finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "m.unfinished").glob("*/seed-*/run.json")}
+    said: list[str] = []
+    again = replace(search_of(trials, tmp_path / "m.unfinished"), clock=Clock(600.0), say=said.append)
+    best = again.find()
+    assert "the limit is another one" in said[0]
+    assert (best.plan.seconds, best.plan.candidates) == (PLAN.seconds, PLAN.candidates)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert load_saved_model(again.first_model).info.strategy.startswith("linear_probe:fit")
+    monkeypatch.setattr("headstart.search.find_best.plan_for", None)
+    assert replace(again, clock=Clock(600.0)).find().plan == best.plan, "what was decided is read"
+
+
 @pytest.mark.parametrize(
     ("limit", "end", "is_wider"),
     [(600.0, 60.0, True), (600.0, 400.0, False), (0.01, 0.0, False)],  # 400 s are nearly all of 0.8 x 600 s
@@ -285,7 +321,7 @@ def test_a_search_does_not_go_on_with_what_was_decided_for_another(
     with pytest.raises(UsageError, match="unfinished search, and since then changed: the rows\n") as caught:
         begun(TaskSource(name="rows.csv", file=str(other)))
     assert f"remove {folder}" in caught.value.remedy
-    with pytest.raises(UsageError, match="changed: `label_smoothing`, `time_limit`\n"):
+    with pytest.raises(UsageError, match="changed: `label_smoothing`\n"):
         begun(limit=600.0, label_smoothing=0.1)
     table_moved = tmp_path / "moved.csv"
     table_moved.write_bytes(Path(str(table.file)).read_bytes())

@@ -16,6 +16,7 @@ from headstart.experiments.run_data import RunData
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
 from headstart.search import first_model
+from headstart.search.clock import Clock
 from headstart.search.first_model import choose_fit
 from headstart.search.trials import Use
 from headstart.tables.file_options import FileOptions
@@ -40,7 +41,7 @@ def test_class_weights_reach_the_choice(
     monkeypatch.setattr(first_model, "fit_head", watched)
     trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
     training = replace(trials.asked.training, class_weights=str(tmp_path / "weights.json"))
-    fits = choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None)
+    fits = choose_fit(replace(trials, asked=replace(trials.asked, training=training)), None, Clock(None))
     heads = {"linear", "linear:unit", "linear:pooling=mean:skip_last=1"}
     assert {(str(fit.head), fit.method) for fit in fits} == set(product(heads, ("logistic", "ridge", "lda")))
     losses = [fit.loss for fit in fits]
@@ -59,7 +60,7 @@ def test_names_are_rows_where_inner_folds_say_that_they_mean_something(
     texts = [(f"{word} {word} {WORDS[7 * row % len(WORDS)]}", name) for row, (word, name) in enumerate(pairs)]
     (tmp_path / "rows.csv").write_text("text,label\n" + "\n".join(map(",".join, texts)) + "\n")
     trials = trials_of(tiny_checkpoint("bert"), TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv")))
-    fits = choose_fit(trials, None)
+    fits = choose_fit(trials, None, Clock(None))
     assert {(str(fit.head), fit.label_names) for fit in fits} == set(product(("linear", "linear:unit"), (True, False)))
     assert fits[0].label_names == (shift == 0)
     run = RunData.of(trials.run(fits[0].candidate, Use.FINAL, 0), trials.cache)
@@ -79,7 +80,41 @@ def test_what_all_weights_are_multiplied_by_changes_no_choice(
         path = tmp_path / f"{unit}.csv"
         path.write_text("text,label,weight\n" + "\n".join(lines) + "\n")
         source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(weight="weight"))
-        fits = choose_fit(trials_of(tiny_checkpoint("bert"), source), None)
+        fits = choose_fit(trials_of(tiny_checkpoint("bert"), source), None, Clock(None))
         return [fit.loss or 0.0 for fit in sorted(fits, key=lambda fit: (str(fit.head), fit.label_names))]
 
     assert losses(1000.0) == pytest.approx(losses(1.0), rel=1e-6)
+
+
+def test_the_clock_ends_what_is_tried(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"{text},{text.split()[-1]},{label}" for text, label in tiny_rows(40)]
+    (tmp_path / "pairs.csv").write_text("premise,hypothesis,label\n" + "\n".join(lines) + "\n")
+    options = FileOptions(text="premise", text_pair="hypothesis")
+    source = TaskSource(name="pairs.csv", file=str(tmp_path / "pairs.csv"), options=options)
+    trials = trials_of(tiny_checkpoint("bert"), source)
+    complete = choose_fit(trials, None, Clock(None))
+    assert all(fit.loss is not None for fit in complete)
+
+    asked = iter(["pass together", "first", "second", "third"])
+    monkeypatch.setattr(Clock, "is_past", lambda clock, share: next(asked, None) is None)
+    fits = choose_fit(trials, None, Clock(60.0))
+    tried = [fit for fit in fits if fit.loss is not None]
+    assert {(str(fit.head), fit.method) for fit in tried} == {
+        ("linear", "logistic"),
+        ("linear", "ridge"),
+        ("linear", "lda"),
+    }
+    assert fits[: len(tried)] == tuple(tried)
+    losses = {(fit.head, fit.method): fit.loss for fit in complete}
+    assert [losses[fit.head, fit.method] for fit in tried] == [fit.loss for fit in tried]
+    assert {(fit.head, fit.method) for fit in fits} == losses.keys()
+
+    def untouched(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("rows were read without time for it")
+
+    monkeypatch.setattr(Clock, "is_past", lambda clock, share: True)
+    monkeypatch.setattr(RunData, "vectors", untouched)
+    fits = choose_fit(trials, None, Clock(60.0))
+    assert (str(fits[0].head), fits[0].method, fits[0].loss) == ("linear", "logistic", None)

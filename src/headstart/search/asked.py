@@ -13,6 +13,7 @@ from headstart.search.trials import Trials
 ASKED_FILE = "asked.json"
 FILES = ("validation", "label_file")
 """Options that name files: their rows count, and not where they are."""
+LIMIT = "time_limit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +47,38 @@ class Asked:
         write_decision(folder / ASKED_FILE, self)
 
     def require_same(self, folder: Path) -> None:
-        """Hold the search in a folder to be for this; an older headstart noted nothing.
+        """Hold the search in a folder to be for this, but for its limit; an older headstart noted nothing.
 
         Raises:
             UsageError: if it is for something else.
             DamageError: if what was noted is damaged.
         """
-        path = folder / ASKED_FILE
-        changed = self._changed(read_decision(Asked, path)) if path.exists() else []
+        before = _before(folder)
+        changed = self._changed(before) if before is not None else []
         if changed:
             raise UsageError(
                 f"{folder} holds an unfinished search, and since then changed: {', '.join(changed)}",
                 remedy=f"  Call again as before to finish it, or remove {folder} to begin anew.",
             )
 
+    def has_other_limit(self, folder: Path) -> bool:
+        """Whether the search in a folder had another time limit.
+
+        Raises:
+            DamageError: if what was noted is damaged.
+        """
+        before = _before(folder)
+        return before is not None and before.options.get(LIMIT) != self.options.get(LIMIT)
+
     def _changed(self, before: Asked) -> list[str]:
         """Return in words what is not as it was."""
         same = {"the rows": self.rows == before.rows, "the model": self.model == before.model}
-        names = sorted({*self.options, *before.options} - {"model"})
+        names = sorted({*self.options, *before.options} - {"model", LIMIT})
         options = [f"`{name}`" for name in names if self.options.get(name) != before.options.get(name)]
         return [*(what for what, is_same in same.items() if not is_same), *options]
+
+
+def _before(folder: Path) -> Asked | None:
+    """Return what the search in a folder was asked for; None where nothing is noted."""
+    path = folder / ASKED_FILE
+    return read_decision(Asked, path) if path.exists() else None

@@ -17,6 +17,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.card import write_card
 from headstart.sweeps.export import answers_of, write_run
 from headstart.sweeps.final_test import tested
+from headstart.sweeps.unused import find_unused, remove_unused
 from headstart.temporary import PREFIX
 
 RACE_FOLDER = "race"
@@ -47,6 +48,8 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
         record = with_reported_score(best.records[0], best.scored, found.result if found else None)
         write_record(temporary / RUN_FILE, record)
         write_card(temporary, data, record, held_out, found)
+        # A search that went on with another limit may have begun what its new plan does not ask for.
+        remove_unused(search.store, find_unused(search.store, unfinished=True))
         shutil.copytree(search.store.root, temporary / RACE_FOLDER, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
         _forget_what_is_left_behind(temporary / RACE_FOLDER)
     return record

@@ -25,6 +25,10 @@ class Clock:
         """Seconds since the beginning."""
         return time.monotonic() - self.begin
 
+    def is_past(self, share: float) -> bool:
+        """Whether more than this share of the limit is spent; without a limit never."""
+        return self.limit is not None and self.spent > share * self.limit
+
 
 def parse_seconds(text: str) -> float:
     """Return the seconds of a time that is written as `90`, `90s`, `10m`, `1h30m`.

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from headstart.atomic_files import json_text, write_text
 from headstart.errors import DamageError
-from headstart.manifest import FileMark, Manifest, require_whole
+from headstart.manifest import MANIFEST_FILE, FileMark, Manifest, require_whole
 from headstart.store.json_records import dump, read_record
 
 T = TypeVar("T")
@@ -38,6 +38,18 @@ def read_decision(kind: type[T], path: Path) -> T:
     """
     require_whole(path.parent, [path.name], remedy=_begin_anew(path))
     return read_record(kind, path)
+
+
+def forget_decisions(folder: Path, *, last: str) -> None:
+    """Remove all that `write_decision` wrote into a folder; a call that is killed leaves the `last` file.
+
+    Raises:
+        DamageError: if the checksums are damaged.
+    """
+    manifest = Manifest.read(folder)
+    names = set(manifest.files) if manifest is not None else set()
+    for name in (*(names - {last}), MANIFEST_FILE, last):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _begin_anew(path: Path) -> str:

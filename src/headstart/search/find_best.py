@@ -10,10 +10,10 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
-from headstart.search.asked import Asked
+from headstart.search.asked import ASKED_FILE, LIMIT, Asked
 from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
-from headstart.search.decisions import read_decision, write_decision
+from headstart.search.decisions import forget_decisions, read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
 from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
@@ -21,6 +21,7 @@ from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
+from headstart.temporary import discard
 
 FITS_FILE, FIRST_MODEL = "fits.json", "first-model"
 TIMES_THE_END = 1.3
@@ -139,20 +140,29 @@ class Search:
 
     def _fits(self) -> tuple[Fit, ...]:
         path, asked = self.store.root / FITS_FILE, self._asked
+        asked.require_same(self.store.root)
+        if asked.has_other_limit(self.store.root):
+            self.say("the limit is another one: vectors and candidates are chosen anew, and finished trials stay")
+            self._forget_decisions()
         if not path.exists():
             # A model that cannot be read is refused before anything is written; below, it would only be left out.
             self.trials.cache.tokenizer(self.trials.asked.model.model)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
-            fits = Fits(fits=choose_fit(self.trials, self._only_head))
+            fits = Fits(fits=choose_fit(self.trials, self._only_head, self.clock))
             asked.write(self.store.root)
             write_decision(path, fits)
-        asked.require_same(self.store.root)
         return read_decision(Fits, path).fits
+
+    def _forget_decisions(self) -> None:
+        """Remove what follows from the clock; runs that are asked for again are not repeated."""
+        if self.first_model.exists():
+            discard(self.first_model)
+        forget_decisions(self.store.root, last=ASKED_FILE)
 
     @property
     def _asked(self) -> Asked:
-        beside = {"seed": self.trials.seed, "time_limit": self.clock.limit, "plain_folder": self.only_native}
+        beside = {"seed": self.trials.seed, LIMIT: self.clock.limit, "plain_folder": self.only_native}
         return Asked.of(self.trials, **beside)
 
     @property

@@ -6,7 +6,9 @@ Which vector, and which way to fit, inner folds decide together. What is slower 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +25,17 @@ from headstart.fitted.losses import row_losses
 from headstart.kinds.kind import Values
 from headstart.losses import LossConfig
 from headstart.models.loading import load_config
+from headstart.models.own_heads import own_head
 from headstart.models.text_config import text_config
 from headstart.registry import Spec
 from headstart.search.candidates import LINEAR, MANY_CLASSES, NATIVE
+from headstart.search.clock import Clock
 from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
 from headstart.training.fitted_head import counted
 
+SHARE_FOR_CHOICE = 0.25
+"""Of the limit. Once it is spent no further vector and no further way to fit a head is tried."""
 FEW_ROWS = 50
 """With so many rows a class its name is one more among many, and trying it would take as long as the fit itself."""
 
@@ -59,16 +65,17 @@ class Fit:
         )
 
 
-def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
+def choose_fit(trials: Trials, asked: Spec | None, clock: Clock) -> tuple[Fit, ...]:
     """Return vectors with ways to fit a head on them, the best on inner folds of the training rows first.
 
     The lowest log loss is the best: with few rows it tells more than answers that are right or wrong. Ties stay in the
     order of `heads_to_try` and `methods_to_try`. Empty where no head can be fitted to this kind of answer. A single one
-    is not tried.
+    is not tried, nor what there is no time for; these come last.
 
     Args:
         trials: make the runs.
         asked: the head to use; None for any.
+        clock: of the call.
     """
     data = trials.data
     task, train = data.task, with_mean_one(data.training)  # as a run has them, and as names of classes weigh
@@ -84,10 +91,31 @@ def choose_fit(trials: Trials, asked: Spec | None) -> tuple[Fit, ...]:
         return tuple(fits)
     # The rows of the last training hold the training rows first, and names last: one pass over them serves for all.
     last = _run_data(trials, heads[0], label_names=tries_names)
-    vectors, loss = last.vectors(heads, "train"), last.run.experiment.training.loss
-    names = last.train.take(range(len(last.own_train), len(last.train)))
-    tried = [replace(fit, loss=_inner_loss(task, train, names, vectors[fit.head], fit, loss)) for fit in fits]
-    return tuple(sorted(tried, key=lambda fit: math.inf if fit.loss is None else fit.loss))
+    loss, names = last.run.experiment.training.loss, last.train.take(range(len(last.own_train), len(last.train)))
+    tried = []
+    for fit, vectors in _with_vectors(fits, last, clock):
+        tried.append(replace(fit, loss=_inner_loss(task, train, names, vectors, fit, loss)))
+    best = sorted(tried, key=lambda fit: math.inf if fit.loss is None else fit.loss)
+    return (*best, *fits[len(tried) :])
+
+
+def _with_vectors(fits: Sequence[Fit], data: RunData, clock: Clock) -> Iterator[tuple[Fit, NDArray[np.float32]]]:
+    """Give each fit with its vectors of the training rows [n, d], as long as there is time."""
+    for _, group in groupby(fits, lambda fit: _reads_apart(fit.head)):
+        in_one_pass = list(group)
+        if clock.is_past(SHARE_FOR_CHOICE):
+            return
+        vectors = data.vectors(list(dict.fromkeys(fit.head for fit in in_one_pass)), "train")
+        for fit in in_one_pass:
+            if clock.is_past(SHARE_FOR_CHOICE):
+                return
+            yield fit, vectors[fit.head]
+
+
+def _reads_apart(head: Spec) -> bool:
+    """Whether the two texts of a pair go through the model one by one: that is another pass over the rows."""
+    design = own_head(head)
+    return design is not None and design.reads_apart
 
 
 def _num_layers(trials: Trials) -> int:
