@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss
 from transformers import AutoModel, AutoTokenizer
 
-from headstart.cli.session import quiet_transformers
+from headstart.models.quiet import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.estimators.estimators import HeadstartClassifier
 from headstart.fitted.out_of_fold import out_of_fold

@@ -32,7 +32,7 @@ import transformers
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.artifacts.model_info import ModelInfo
-from headstart.cli.session import quiet_transformers
+from headstart.models.quiet import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.hardware import computes_bf16
 from headstart.inference.user_files import predict_file

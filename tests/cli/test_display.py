@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from headstart.cli.display import _Clock, sweep_display
+from headstart.cli.display import sweep_display
 from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.cli.sweep_clock import SweepClock
 from headstart.comparison.formats import MINUS, NOTHING, duration
 from headstart.experiments.experiment import Experiment, Run
 from headstart.store.record import Purpose, RunRecord, RunStatus
@@ -98,8 +99,8 @@ def test_failed_runs_are_counted_and_new_seeds_are_learned_of(runs: list[Run]):
 
 def test_times_count_what_is_done_beside_the_updates(runs: list[Run], monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
-    monkeypatch.setattr("headstart.cli.display.time.monotonic", lambda: now[0])
-    clock = _Clock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs[:2]})
+    monkeypatch.setattr("headstart.cli.sweep_clock.time.monotonic", lambda: now[0])
+    clock = SweepClock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs[:2]})
     first, second = runs[:2]
 
     def pass_through(run: Run) -> None:
@@ -126,7 +127,7 @@ def test_times_count_what_is_done_beside_the_updates(runs: list[Run], monkeypatc
 
 
 def test_nothing_is_called_done_while_the_evaluation_goes_on(runs: list[Run]):
-    clock = _Clock({(runs[0].experiment.digest, 0): runs[0].experiment.num_steps})
+    clock = SweepClock({(runs[0].experiment.digest, 0): runs[0].experiment.num_steps})
     for event in steps(runs[0], runs[0].experiment.num_steps):
         clock.note(event)
     assert clock.remaining() == "updates done; evaluating and writing"
@@ -178,3 +179,21 @@ def test_quiet_shows_nothing(runs: list[Run], capsys: pytest.CaptureFixture[str]
         listener(ended(runs[0]))
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_runs_that_go_on_at_once_share_what_is_left(tiny_checkpoint: CheckpointMaker, monkeypatch: pytest.MonkeyPatch):
+    """Two runs of 20 updates, of which every second is told; an update takes 2 seconds: 10 of each take 20 more."""
+    now = [0.0]
+    monkeypatch.setattr("headstart.cli.sweep_clock.time.monotonic", lambda: now[0])
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune", steps=20))
+    pair = [Run(experiment, seed, SOURCE) for seed in (0, 1)]
+    clock = SweepClock({run.key: run.experiment.num_steps for run in pair})
+    for run in pair:
+        clock.note(SweepEvent(kind=Event.STARTED, run=run))
+    for step in range(2, 11, 2):
+        now[0] += 4
+        for run in pair:
+            said = Progress(stage="finetune", step=step, num_steps=20, loss=None)
+            clock.note(SweepEvent(kind=Event.PROGRESS, run=run, progress=said))
+    assert clock.steps_done(pair[0]) == 10
+    assert clock.remaining() == f"{duration(20)} of updates left, then the evaluation"

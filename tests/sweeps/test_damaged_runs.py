@@ -15,7 +15,7 @@ import pytest
 
 from headstart.atomic_files import remove
 from headstart.errors import DamageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.stage_run import StageRun
 from headstart.manifest import FileMark, Manifest
 from headstart.store.local import LocalStore
@@ -26,7 +26,7 @@ from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
 from headstart.sweeps.verify import verify
 from headstart.training.config import RunOptions
-from tests.support.runs import SOURCE, tiny_choices, tiny_experiment
+from tests.support.runs import SOURCE, tiny_choices, tiny_experiment, tiny_rows
 from tests.support.stores import fail, make_record
 from tests.sweeps.test_resume import contents
 
@@ -238,3 +238,23 @@ def test_what_diverged_is_not_to_be_called_again(tmp_path: Path) -> None:
     )
     error = replace(diverged, status=RunStatus.ERROR)
     assert way_on(error, tmp_path) == f"What is finished of it is kept in {tmp_path}; call again to go on."
+
+
+@pytest.mark.parametrize("what", ["rows", "model"])
+def test_a_run_does_not_learn_from_what_was_changed_since_it_was_planned(
+    what: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    model = shutil.copytree(tiny_checkpoint("bert"), tmp_path / "model")
+    table = tmp_path / "rows.csv"
+    lines = [f"{text},{label}" for text, label in tiny_rows(40)]
+    table.write_text("text,label\n" + "\n".join(lines) + "\n")
+    source = TaskSource(name="rows.csv", file=str(table))
+    run = Run(tiny_experiment(tiny_choices(model, "linear_probe"), source), 0, source)
+    if what == "rows":
+        table.write_text("text,label\n" + "\n".join(reversed(lines)) + "\n")
+    else:
+        flip(model / "model.safetensors")
+    (record,) = SerialExecutor(LocalStore(tmp_path / "store"), OPTIONS).execute([run])
+    assert record.status is RunStatus.ERROR
+    assert "changed since this run was planned" in record.error
+    assert {"rows": "the rows of rows.csv", "model": f"the files of the model {model}"}[what] in record.error

@@ -17,6 +17,7 @@ from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOpt
 from headstart.experiments.varied import settings_of
 from headstart.option import split_list
 from headstart.registry import Spec
+from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.tables.file_options import FileOptions
 
 UNTIL_DECIDED = "Seeds until it is decided"
@@ -30,6 +31,7 @@ def compare(
     model: ModelOptions,
     columns: ComparedMethods,
     training: TrainingOptions,
+    executing: ExecutorOptions,
     file: Annotated[
         str | None,
         typer.Argument(
@@ -123,6 +125,15 @@ def compare(
         diagnostics=not no_diagnostics,
         is_smoke=smoke,
     )
-    run_comparison(sweep, session, store, quiet=quiet, json=as_json, until_decided=rule, expected=expected)
+    run_comparison(
+        sweep,
+        session,
+        store,
+        quiet=quiet,
+        json=as_json,
+        until_decided=rule,
+        expected=expected,
+        executing=executing,
+    )
     if not (quiet or as_json or smoke):
         say(next_line("headstart", "report", store, "--out", "report.html"))

@@ -34,8 +34,9 @@ from headstart.store.damage import StoreDamage
 from headstart.store.declared import read_designs
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
+from headstart.sweeps.executor_options import IN_THIS_PROCESS, ExecutorOptions
+from headstart.sweeps.executors import open_executor
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
-from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.arguments import accumulated_batches
@@ -52,6 +53,7 @@ def run_comparison(
     json: bool,
     until_decided: StoppingRule | None = None,
     expected: tuple[ExpectedScore, ...] = (),
+    executing: ExecutorOptions = IN_THIS_PROCESS,
 ) -> None:
     """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
 
@@ -71,7 +73,7 @@ def run_comparison(
     runs = check_sweep(sweep, cache)
     if not silent:
         announce(runs, cache)
-        open_runs = [run for run in runs if store.record(run.experiment.digest, run.seed, warns=False) is None]
+        open_runs = [run for run in runs if store.record(*run.key, warns=False) is None]
         if open_runs:
             say(plan_line(open_runs, cache, scores_each_stage=True), file=sys.stderr)
             say(f"writes every run to {store_path}, where finished ones are not repeated", file=sys.stderr)
@@ -79,11 +81,14 @@ def run_comparison(
     with says_what_is_kept(store_path), sweep_display(runs, quiet=silent, is_settled=is_settled) as listener:
         plans = [stage for run in runs for stage in run.experiment.plan]
         options = run_options(sweep.training, plans, keep_backbone=False, diagnostics=sweep.diagnostics)
-        executor = SerialExecutor(store, options, listener, cache)
-        if until_decided is None:
-            records = run_sweep(sweep, executor, cache)
-        else:
-            records = run_until_decided(sweep, until_decided, executor, store, cache)
+        device = runs[0].experiment.training.device
+        with open_executor(
+            executing, device=device, store=store, options=options, listener=listener, cache=cache
+        ) as executor:
+            if until_decided is None:
+                records = run_sweep(sweep, executor, cache)
+            else:
+                records = run_until_decided(sweep, until_decided, executor, store, cache)
     if sweep.is_smoke:
         _print_smoke(runs, records)
     else:

@@ -26,6 +26,7 @@ from rich.progress import (
 from headstart.cli.console import TextConsole
 from headstart.cli.flags import error_in_flags
 from headstart.cli.standings import Standings, standing_text, standings_table
+from headstart.cli.sweep_clock import SweepClock
 from headstart.comparison.formats import duration, last_line
 from headstart.metrics import written
 from headstart.store.record import RunRecord, RunStatus
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from headstart.experiments.experiment import Run
     from headstart.sweeps.executor import SweepEvent, SweepListener
 
-MIN_TIMED = 5
-"""Updates that are measured before a time is said."""
 PLAIN_SECONDS = 30.0
 """Between two lines about one run, where the output does not go to a terminal."""
 
@@ -50,7 +49,7 @@ def sweep_display(runs: Sequence[Run], *, quiet: bool, is_settled: bool = True) 
         yield lambda event: None
         return
     console = TextConsole(file=sys.stderr, highlight=False)
-    clock = _Clock({(run.experiment.digest, run.seed): run.experiment.num_steps for run in runs})
+    clock = SweepClock({run.key: run.experiment.num_steps for run in runs})
     standings = Standings(runs if is_settled else ())
     if not console.is_terminal:
         yield _PlainDisplay(console, clock, standings)
@@ -98,90 +97,13 @@ def byte_display(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[in
         yield lambda num_bytes: bars.advance(bar, num_bytes)
 
 
-class _Clock:
-    """Counts updates over all runs and says how long the rest takes at the speed seen so far.
-
-    What a run needs beside its updates (loading, evaluation, writing) is known once a run has ended here.
-    """
-
-    def __init__(self, steps: dict[tuple[str, int], int]) -> None:
-        self._steps = steps
-        self._done: dict[tuple[str, int], int] = {}
-        self._begin: dict[tuple[str, int], float] = {}
-        self._updating: dict[tuple[str, int], float] = {}
-        self._beside: list[float] = []
-        self._ended: set[tuple[str, int]] = set()
-        self._num_timed = 0
-        self._latest: tuple[tuple[str, int], str, float] | None = None
-
-    @property
-    def num_runs(self) -> int:
-        return len(self._steps)
-
-    @property
-    def num_steps(self) -> int:
-        return sum(self._steps.values())
-
-    @property
-    def num_steps_done(self) -> int:
-        return sum(min(done, self._steps[key]) for key, done in self._done.items() if key in self._steps)
-
-    def note(self, event: SweepEvent) -> None:
-        run = event.run
-        key = (run.experiment.digest, run.seed)
-        now = time.monotonic()
-        self._steps.setdefault(key, run.experiment.num_steps)
-        if event.kind == "started":
-            self._begin[key] = now
-        elif event.record is not None:
-            self._done[key] = self._steps[key]
-            self._ended.add(key)
-            if key in self._begin:
-                self._beside.append(now - self._begin[key] - self._updating.get(key, 0.0))
-        elif event.progress is not None:
-            names = [stage.name for stage in run.experiment.plan]
-            before = sum(stage.num_steps for stage in run.experiment.plan[: names.index(event.progress.stage)])
-            self._done[key] = before + event.progress.step
-            self._time(key, event.progress.stage, now)
-
-    def _time(self, key: tuple[str, int], stage: str, now: float) -> None:
-        """Count the time since the update before, where that was one of the same stage."""
-        if self._latest is not None and self._latest[:2] == (key, stage):
-            self._updating[key] = self._updating.get(key, 0.0) + now - self._latest[2]
-            self._num_timed += 1
-        self._latest = (key, stage, now)
-
-    def seconds(self, event: SweepEvent) -> float | None:
-        """Return the time that a run took from its start here to its end, with all that is done beside its updates."""
-        begin = self._begin.get((event.run.experiment.digest, event.run.seed))
-        return None if begin is None else time.monotonic() - begin
-
-    def progress(self) -> str:
-        """Say how many runs ended, and how long the others take where there are others."""
-        left = f", {self.remaining()}" if len(self._ended) < self.num_runs else ""
-        return f"{len(self._ended)} of {self.num_runs} runs{left}"
-
-    def remaining(self) -> str:
-        """Say how long all runs still take; before one has ended here, how long its updates do."""
-        num_left = self.num_steps - self.num_steps_done
-        if not num_left and not self._beside:
-            return "updates done; evaluating and writing"
-        if self._num_timed < MIN_TIMED:
-            return "time left: measuring"
-        updates = sum(self._updating.values()) / self._num_timed * num_left
-        if not self._beside:
-            return f"{duration(updates)} of updates left, then the evaluation"
-        beside = (self.num_runs - len(self._ended)) * sum(self._beside) / len(self._beside)
-        return f"{duration(updates + beside)} left"
-
-
 class _LiveDisplay:
-    """The table of what is done, bars for the sweep and for the run that goes on; a line for each run that ends."""
+    """The table of what is done, bars for the sweep and for each run that goes on; a line for each run that ends."""
 
-    def __init__(self, bars: Progress, clock: _Clock, standings: Standings) -> None:
+    def __init__(self, bars: Progress, clock: SweepClock, standings: Standings) -> None:
         self._bars, self._clock, self._standings = bars, clock, standings
         self._all: TaskID = bars.add_task("all runs", total=clock.num_steps, note="")
-        self._one: TaskID | None = None
+        self._going_on: dict[tuple[str, int], TaskID] = {}
 
     def __call__(self, event: SweepEvent) -> None:
         self._clock.note(event)
@@ -189,25 +111,26 @@ class _LiveDisplay:
         self._bars.update(
             self._all, completed=self._clock.num_steps_done, total=self._clock.num_steps, note=self._clock.remaining()
         )
+        key = event.run.key
         if event.kind == "started":
-            self._one = self._bars.add_task(
+            self._going_on[key] = self._bars.add_task(
                 escape(str(event.run)), total=event.run.experiment.num_steps, note="loading"
             )
-        elif event.progress is not None and self._one is not None:
+        elif event.progress is not None and key in self._going_on:
             progress = event.progress
             loss = "" if progress.loss is None else f", loss {progress.loss:.3f}"
-            self._bars.update(self._one, advance=1, note=f"{progress.stage} {progress.step}/{progress.num_steps}{loss}")
+            note = f"{progress.stage} {progress.step}/{progress.num_steps}{loss}"
+            self._bars.update(self._going_on[key], completed=self._clock.steps_done(event.run), note=note)
         elif event.record is not None:
-            if self._one is not None:
-                self._bars.remove_task(self._one)
-                self._one = None
+            if key in self._going_on:
+                self._bars.remove_task(self._going_on.pop(key))
             self._bars.console.print(outcome_line(event, self._clock.seconds(event)))
 
 
 class _PlainDisplay:
     """Lines for a log file: starts, ends with where the strategy stands, and now and then where a run is."""
 
-    def __init__(self, console: Console, clock: _Clock, standings: Standings) -> None:
+    def __init__(self, console: Console, clock: SweepClock, standings: Standings) -> None:
         self._console, self._clock, self._standings = console, clock, standings
         self._last = 0.0
 

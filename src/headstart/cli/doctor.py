@@ -19,8 +19,8 @@ def doctor(
     from dataclasses import asdict
 
     from headstart.cli.printing import print_model_report
-    from headstart.cli.session import quiet_transformers
     from headstart.inspection.doctor import inspect_model
+    from headstart.models.quiet import quiet_transformers
     from headstart.models.source import resolve_model
 
     quiet_transformers()

@@ -49,8 +49,9 @@ def evaluate(
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
     from headstart.cli.display import row_display
-    from headstart.cli.session import check_source, quiet_transformers
+    from headstart.cli.session import check_source
     from headstart.inference.user_files import evaluate_file, evaluate_task
+    from headstart.models.quiet import quiet_transformers
 
     check_source(reading, file, [task] if task is not None else [], data_root)
     quiet_transformers()

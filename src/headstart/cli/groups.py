@@ -15,7 +15,12 @@ from headstart.cli.flags import flag, in_flags
 from headstart.cli.usual import USUAL, HelpAll
 from headstart.option import MEANING, READER, options_of, read_options
 
-PANELS = {"FileOptions": "Data", "TaskOptions": "Data", "ModelOptions": "Model"}
+PANELS = {
+    "FileOptions": "Data",
+    "TaskOptions": "Data",
+    "ModelOptions": "Model",
+    "ExecutorOptions": "Several runs at once",
+}
 """Where the help lists the options of a group; all others are about training."""
 METAVARS = {"dp": "epsilon=E,delta=D", "trainer": "KEY=VALUE", "vary": "AXIS=VALUE,VALUE"}
 NAMES = {

@@ -61,8 +61,8 @@ def inspect(
 
 
 def _tokenizer(model: str) -> PreTrainedTokenizerBase:
-    from headstart.cli.session import quiet_transformers
     from headstart.models.loading import load_tokenizer
+    from headstart.models.quiet import quiet_transformers
     from headstart.models.source import resolve_model
 
     quiet_transformers()

@@ -72,10 +72,10 @@ def predict(
     require_table(local_path(file))
     from headstart.cli.display import row_display
     from headstart.cli.interruption import says_what_is_kept
-    from headstart.cli.session import quiet_transformers
     from headstart.inference.partial_answers import SUFFIX
     from headstart.inference.prediction_columns import WantedColumns
     from headstart.inference.user_files import predict_file
+    from headstart.models.quiet import quiet_transformers
     from headstart.temporary import path_beside
 
     reading.require_names()

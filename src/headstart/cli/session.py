@@ -1,4 +1,4 @@
-"""What the verbs share before they call the engine: where data comes from, and a quiet transformers."""
+"""What the verbs share before they call the engine: where data comes from, and how many seeds there are."""
 
 from __future__ import annotations
 
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 DEFAULT_NUM_SEEDS = 3
 
 
-def quiet_transformers() -> None:
-    """Turn off transformers' own progress bars and advice: headstart says what matters."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
 def open_session(trainings: Sequence[TrainingOptions] = (), sources: Sequence[TaskSource] = ()) -> RunDataCache:
     """Return what planning and the runs of one call share; what can be refused without torch is refused first.
 
@@ -52,6 +44,7 @@ def open_session(trainings: Sequence[TrainingOptions] = (), sources: Sequence[Ta
         for training in trainings:
             check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
+    from headstart.models.quiet import quiet_transformers
 
     quiet_transformers()
     return RunDataCache(rows)

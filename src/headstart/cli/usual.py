@@ -13,7 +13,7 @@ USUAL = {
         "batch_size", "max_length",
     ),
     "compare": (
-        "store", "seeds", "text", "label", "validation", "tasks", "model", "strategies", "adapters", "epochs",
+        "store", "seeds", "jobs", "text", "label", "validation", "tasks", "model", "strategies", "adapters", "epochs",
         "batch_size", "learning_rates",
     ),
     "inspect": ("out", "text", "label", "kind", "validation", "split_column", "model", "max_length"),

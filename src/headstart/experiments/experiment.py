@@ -160,6 +160,11 @@ class Run:
     """What its comparison varies beside strategy and adapter."""
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Return what a store knows it by: the digest of its experiment, and its seed."""
+        return self.experiment.digest, self.seed
+
+    @property
     def label(self) -> str:
         """Return the experiment's name in a table, with the value of the axis that varies."""
         return self.experiment.label if self.varied is None else f"{self.experiment.label} {self.varied}"

@@ -13,6 +13,9 @@ from headstart.store.record import RunRecord
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
 
+POLL_SECONDS = 2.0
+"""Between two looks at a run that another process has."""
+
 
 class Event(StrEnum):
     """What an executor tells its listener about a run."""

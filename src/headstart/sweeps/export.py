@@ -87,10 +87,10 @@ def write_run(
         CheckpointError: if running again did not give the same head (another machine or other versions).
     """
     run = data.run
-    record = store.record(run.experiment.digest, run.seed)
+    record = store.record(*run.key)
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
-    folder = store.run_folder(run.experiment.digest, run.seed)
+    folder = store.run_folder(*run.key)
     others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
     for each in (folder, *others):
         _require_whole_end(run, each)
@@ -108,7 +108,7 @@ def write_run(
         (record_again,) = executor.elsewhere(again, options).execute([run])
         if record_again.status is not RunStatus.FINISHED:
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
-        folder_again = again.run_folder(run.experiment.digest, run.seed)
+        folder_again = again.run_folder(*run.key)
         _require_same(run, folder, folder_again)
         _write(data, [folder_again], record, held_out, out, compares_bf16=compares_bf16)
     return record
@@ -121,7 +121,7 @@ def export_adapter(run: Run, store: LocalStore, out: Path) -> None:
         UsageError: if the folder is not empty, or no stage trained an adapter.
         DamageError: if a file of the stage is not as it was written.
     """
-    folder = store.run_folder(run.experiment.digest, run.seed)
+    folder = store.run_folder(*run.key)
     plan = run.experiment.plan
     trained = [index for index, stage in enumerate(plan) if stage.adapter is not None]
     if not trained:
@@ -165,7 +165,7 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     split = run.experiment.evaluation.split
     if split is None:
         return None
-    folder = store.run_folder(run.experiment.digest, run.seed)
+    folder = store.run_folder(*run.key)
     path = folder.predictions(split)
     require_whole_files(folder, [path])
     return read_answers(path)
@@ -173,7 +173,7 @@ def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
 
 def inner_answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     """Return what the inner folds of a finished run's fit answered to its training rows; None where it kept none."""
-    folder = store.run_folder(run.experiment.digest, run.seed)
+    folder = store.run_folder(*run.key)
     path = folder.predictions(INNER_FOLDS)
     require_whole_files(folder, [path])
     return read_answers(path)

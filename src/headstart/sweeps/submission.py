@@ -189,7 +189,7 @@ def _named_run(named: list[tuple[str, Run]], tasks: list[str], store: LocalStore
     if len(fitting) > 1:
         raise UsageError(f"`run` names two for {' or '.join(tasks)}: {', '.join(name for name, _ in fitting)}")
     for name, run in fitting:
-        if not store.is_finished(run.experiment.digest, run.seed):
+        if not store.is_finished(*run.key):
             raise UsageError(f"the run {name} is not finished in {store.root}")
         return run
     return None

@@ -1,0 +1,58 @@
+"""What each of several runs at once has of a machine: threads, and a GPU or a part of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from headstart.errors import UsageError
+from headstart.sweeps.workers import GPUS, THREADS
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shares(jobs: int, *, gpus_per_run: float, gpus: tuple[str, ...], cores: int) -> list[dict[str, str]]:
+    """Return the environment of each of `jobs` processes: cores and GPUs are shared out evenly.
+
+    Args:
+        jobs: runs at once, at least 1.
+        gpus_per_run: a part of a GPU, which several runs then share; or a whole number of them.
+        gpus: names of the GPUs that may be used; none where runs are on the CPU.
+        cores: that may be used.
+
+    Raises:
+        UsageError: if there are not so many GPUs, or a run cannot have so many.
+    """
+    threads = dict.fromkeys(THREADS, str(max(1, cores // jobs)))
+    if not gpus:
+        return [threads] * jobs
+    _check_gpus_per_run(gpus_per_run)
+    per_gpu = max(1, int(1 / gpus_per_run + 1e-9))
+    most = len(gpus) * per_gpu
+    if jobs > most:
+        raise UsageError(
+            f"`jobs` {jobs} at `gpus_per_run` {gpus_per_run:g} need more than the {len(gpus)} GPUs here",
+            allowed=f"  So many runs at once fit: {most}.",
+            remedy="  Give fewer `jobs`, or let several small runs share a GPU: `gpus_per_run` 0.5.",
+        )
+    return [threads | {GPUS: gpus[job % len(gpus)]} for job in range(jobs)]
+
+
+def _check_gpus_per_run(gpus_per_run: float) -> None:
+    if not 0 < gpus_per_run <= 1:
+        raise UsageError(
+            f"`gpus_per_run` was given as {gpus_per_run:g}",
+            allowed="  It is above 0 and at most 1: a run trains on one GPU.",
+        )
+
+
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the GPUs that this process may use, by the names that a process of its own may be given."""
+    import torch
+
+    number = torch.cuda.device_count()
+    named = [name.strip() for name in environment.get(GPUS, "").split(",") if name.strip()]
+    return tuple(named[:number]) if named else tuple(map(str, range(number)))
