@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup base-encoder demo test test-all test-faults check format map bench gpu clean
+.PHONY: help setup base-encoder demo test test-all test-cluster test-faults check format map bench gpu clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,11 @@ test: $(STAMP) ## Run the test suite
 	$(PYTEST)
 
 test-all: $(STAMP) ## Run the test suite with the slow tests
-	$(PYTEST) -m "not faults"
+	$(PYTEST) -m "not faults and not cluster"
+
+test-cluster: $(STAMP) ## Run sweeps on two nodes of Ray, and lose one of them (installs the extra 'ray')
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pytest -q -m cluster tests/cluster
 
 test-faults: $(STAMP) ## Kill, damage and attack every verb: every file operation, every file
 	$(if $(FIFTH),FIFTH=$(FIFTH) )$(PYTEST) -m faults tests/faults

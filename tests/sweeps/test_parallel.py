@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -231,9 +231,6 @@ def test_cores_and_gpus_are_shared_out() -> None:
     with pytest.raises(UsageError, match="`jobs` 3") as caught:
         shares(3, gpus_per_run=0.5, gpus=("0",), cores=2)
     assert "So many runs at once fit: 2" in str(caught.value)
-    for wrong in (0.0, -1.0, 2.0, float("nan")):
-        with pytest.raises(UsageError, match="`gpus_per_run`"):
-            shares(1, gpus_per_run=wrong, gpus=("0",), cores=2)
 
 
 def test_gpus_keep_the_names_that_this_process_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,9 +239,23 @@ def test_gpus_keep_the_names_that_this_process_was_given(monkeypatch: pytest.Mon
     assert visible_gpus({GPUS: "3, 7"}) == ("3", "7")
 
 
-def test_options_without_effect_are_refused() -> None:
-    with pytest.raises(UsageError, match="`jobs` was given as 0"):
-        ExecutorOptions(jobs=0)
-    with pytest.raises(UsageError, match="`gpus_per_run` would have no effect without `jobs`"):
-        ExecutorOptions(gpus_per_run=0.5)
-    assert replace(ExecutorOptions(jobs=2), gpus_per_run=0.5).gpus_per_run == 0.5
+def test_options_out_of_range_or_without_effect_are_refused() -> None:
+    for wrong in (0, -2):
+        with pytest.raises(UsageError, match=f"`jobs` was given as {wrong}"):
+            ExecutorOptions(jobs=wrong)
+    for share in (0.0, -1.0, 2.0, float("nan")):
+        with pytest.raises(UsageError, match="`gpus_per_run` was given as"):
+            ExecutorOptions(jobs=2, gpus_per_run=share)
+    unused: list[dict[str, Any]] = [
+        {"gpus_per_run": 0.5},
+        {"jobs": 1, "gpus_per_run": 0.5},
+        {"cores_per_run": 2, "jobs": 2},
+        {"ray_address": "auto"},
+        {"executor": "ray", "jobs": 2},
+    ]
+    for given in unused:
+        with pytest.raises(UsageError, match="would have no effect"):
+            ExecutorOptions(**given)
+    with pytest.raises(UsageError, match="executor"):
+        ExecutorOptions(executor="slurm")
+    assert ExecutorOptions(jobs=2, gpus_per_run=0.5).num_jobs == 2

@@ -47,12 +47,15 @@ Which = Literal["train", "report", "choose", "test", "sample_rows"]
 class RunDataCache:
     """What the runs of one process share, bounded: rows, models' files and tokenizers, and what runs keep in it."""
 
-    def __init__(self, rows: TaskRows | None = None) -> None:
+    def __init__(self, rows: TaskRows | None = None, given: ModelSource | None = None) -> None:
         self.rows = rows or TaskRows()
         self.kept = self.rows.kept  # One bound holds for rows and all else.
+        self._given = given
 
     def model(self, name: str) -> ModelSource:
         """Return where a model's files are, resolved once."""
+        if self._given is not None and self._given.name == name:
+            return self._given
         return self.kept.get(("model", name), lambda: resolve_model(name), lambda _: DIGEST_BYTES)
 
     def tokenizer(self, name: str) -> PreTrainedTokenizerBase:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,11 +41,39 @@ class Parts:
     choose: Split
 
 
-class TaskRows:
-    """Rows by their source. A file is read once, and all of its folds are cuts of the same rows."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRows:
+    """Rows of a run as they were read, so that another machine need not find them.
 
-    def __init__(self, kept: BoundedCache | None = None) -> None:
+    Attributes:
+        own: of its task; `source` is where they are from, whatever the fold.
+        others: of other tasks and files that the finished model is scored on.
+    """
+
+    source: TaskSource
+    own: TaskData | UncutRows
+    others: Mapping[TaskSource, TaskData]
+
+
+class TaskRows:
+    """Rows by their source. A file is read once, and all of its folds are cuts of the same rows.
+
+    Args:
+        kept: where rows are kept while there is room.
+        given: rows that need not be read.
+    """
+
+    def __init__(self, kept: BoundedCache | None = None, given: ReadRows | None = None) -> None:
         self.kept = kept if kept is not None else BoundedCache(MAX_BYTES)
+        self._given = given
+
+    def read(self, source: TaskSource) -> ReadRows:
+        """Return all rows that runs of a source read, uncut."""
+        whole = _uncut(source)
+        own = self.of(whole) if whole.file is None else self._read_file(whole)
+        return ReadRows(
+            source=whole, own=own, others={other: self.other(source, other) for other in source.evaluate_on}
+        )
 
     def of(self, source: TaskSource) -> TaskData:
         """Return a task's rows.
@@ -63,20 +91,27 @@ class TaskRows:
                 lambda data: _reference_bytes(data.splits.values()),
             )
         if source.file is None:
-            return self.kept.get(("rows", source), lambda: _read(source), _text_bytes)
+            return self.kept.get(("rows", source), lambda: self._read(source), _text_bytes)
         # Asked for every time: what cuts refer to is as much in use as they are.
-        uncut = self._uncut(source)
+        uncut = self._read_file(source)
         return self.kept.get(
             ("cut", source), lambda: uncut.cut(source.options), lambda data: _reference_bytes(data.splits.values())
         )
 
     def cuts_validation_off(self, source: TaskSource) -> bool:
         """Whether a person's data has no validation rows of its own, so that some training rows become these."""
-        return source.file is not None and VALIDATION not in self._uncut(source).splits
+        return source.file is not None and VALIDATION not in self._read_file(source).splits
 
-    def _uncut(self, source: TaskSource) -> UncutRows:
-        whole = replace(source.whole, evaluate_on=()).at(0)
+    def _read_file(self, source: TaskSource) -> UncutRows:
+        whole = _uncut(source)
+        if self._given is not None and self._given.source == whole and isinstance(self._given.own, UncutRows):
+            return self._given.own
         return self.kept.get(("uncut", whole), lambda: read_file(str(whole.file), whole.options), _text_bytes)
+
+    def _read(self, source: TaskSource) -> TaskData:
+        if self._given is not None and self._given.source == source and isinstance(self._given.own, TaskData):
+            return self._given.own
+        return _read(source)
 
     def other(self, source: TaskSource, other: TaskSource) -> TaskData:
         """Return the rows of another task or file that models of `source` are scored on.
@@ -84,6 +119,8 @@ class TaskRows:
         Raises:
             UsageError: if they cannot be found or are faulty, or their labels are not the task's.
         """
+        if self._given is not None and other in self._given.others:
+            return self._given.others[other]
         source = source.at(0)
         return self.kept.get(("other", source, other), lambda: _read_other(self.of(source).task, other), _text_bytes)
 
@@ -95,6 +132,11 @@ class TaskRows:
             lambda: _parts(data, source, evaluation),
             lambda parts: _reference_bytes((parts.train, parts.report, parts.choose)),
         )
+
+
+def _uncut(source: TaskSource) -> TaskSource:
+    """Return the source of all rows that cuts, draws and folds are from."""
+    return replace(source.whole, evaluate_on=()).at(0)
 
 
 def _parts(data: TaskData, source: TaskSource, evaluation: Evaluation) -> Parts:

@@ -95,10 +95,7 @@ class LocalStore:
         Raises:
             DamageError: if the run's folder is or holds a link: somebody else made it.
         """
-        folder = self.run_folder(digest, seed)
-        refuse_links(folder.folder, self.root)
-        self.mark()
-        folder.folder.mkdir(parents=True, exist_ok=True)
+        folder = self._prepared(digest, seed)
         lock = FileLock(folder.lock_file)
         try:
             lock.acquire(blocking=False)
@@ -106,10 +103,22 @@ class LocalStore:
             yield False
             return
         try:
-            _remove_leftovers(folder)
+            remove_leftovers(folder)
             yield True
         finally:
             lock.release()
+
+    def _prepared(self, digest: str, seed: int) -> RunFolder:
+        """Return the folder of a run, made where it was not there."""
+        folder = self.run_folder(digest, seed)
+        refuse_links(folder.folder, self.root)
+        self.mark()
+        folder.folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def is_lost(self, digest: str, seed: int) -> bool:
+        """Whether another process took over a run that was claimed here: an operating system's lock is never lost."""
+        return False
 
     def is_finished(self, digest: str, seed: int) -> bool:
         """Return whether a run has its result. A damaged result does not count: the run is done again.
@@ -218,7 +227,7 @@ def _seed(folder: Path) -> int | None:
     return int(text) if is_seed and folder.is_dir() else None
 
 
-def _remove_leftovers(folder: RunFolder) -> None:
+def remove_leftovers(folder: RunFolder) -> None:
     """Remove what a killed process was writing, and folders where files of ours belong.
 
     The caller holds the claim, so nobody else writes here.

@@ -20,6 +20,7 @@ from headstart.machine import error_number, is_out_of_memory, keeps_from_writing
 from headstart.process_state import process_state_kept
 from headstart.store.declared import declare_axis, with_declared
 from headstart.store.json_records import write_record
+from headstart.store.lease import ClaimLostError
 from headstart.store.local import LocalStore
 from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
@@ -79,7 +80,12 @@ class Attempts:
             if (done := self.ended(run)) is not None:
                 return done
             self.listener(SweepEvent(kind=Event.STARTED, run=run))
-            return self._record(run, self._run(run))
+            try:
+                return self._record(run, self._run(run))
+            except ClaimLostError as error:
+                _log.warning("%s: %s", run, error)
+                self.listener(SweepEvent(kind=Event.ELSEWHERE, run=run))
+                return None
 
     def give_up(self, run: Run, why: str) -> RunRecord:
         """Record that a run ended in an error, and return the record: another process did it, and is dead."""
@@ -102,6 +108,8 @@ class Attempts:
         data = RunData.of(run, self.cache)
 
         def listen(progress: Progress) -> None:
+            if self.store.is_lost(*run.key):
+                raise ClaimLostError("another process took it over, since this one gave no sign of life")
             self.listener(SweepEvent(kind=Event.PROGRESS, run=run, progress=progress))
 
         had_stages = any(folder.folder.glob("*/stage.json"))
@@ -121,6 +129,8 @@ class Attempts:
         except DivergedError as error:
             diverged = describe_run(data, RunStatus.DIVERGED)
             return replace(diverged, error=str(error), failed_stage=error.stage, failed_step=error.step)
+        except ClaimLostError:
+            raise
         except Exception as error:
             if keeps_from_writing(error):  # the next run would end like this one
                 raise

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
 
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
 from headstart.store.local import LocalStore
+from headstart.store.shared import SharedStore
 from headstart.sweeps.executor import Executor, SweepListener
 from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.sweeps.parallel import ParallelExecutor, working
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.shares import num_cores, shares, visible_gpus
 from headstart.training.config import RunOptions
+
+if TYPE_CHECKING:
+    from headstart.sweeps.ray_executor import Cluster
 
 
 @contextmanager
@@ -31,7 +36,15 @@ def open_executor(
     Raises:
         UsageError: if this machine does not have what was asked for.
     """
-    if asked.jobs == 1:
+    if asked.store_is_shared:
+        store = SharedStore(store.root)
+    if asked.executor == "ray":
+        with _connected(asked, device) as cluster:
+            from headstart.sweeps.ray_executor import RayExecutor
+
+            yield RayExecutor(cluster, store, options, listener, cache)
+        return
+    if asked.num_jobs == 1:
         yield SerialExecutor(store, options, listener, cache)
         return
     with working(_environments(asked, device)) as workers:
@@ -43,4 +56,15 @@ def _environments(asked: ExecutorOptions, device: str) -> list[dict[str, str]]:
     gpus = visible_gpus() if device == "cuda" else ()
     if asked.gpus_per_run is not None and not gpus:
         raise UsageError("`gpus_per_run` would have no effect: the runs are on the CPU", remedy="  Leave it out.")
-    return shares(asked.jobs, gpus_per_run=asked.gpus_per_run or 1.0, gpus=gpus, cores=num_cores())
+    return shares(asked.num_jobs, gpus_per_run=asked.gpus_per_run or 1.0, gpus=gpus, cores=num_cores())
+
+
+def _connected(asked: ExecutorOptions, device: str) -> AbstractContextManager[Cluster]:
+    try:
+        from headstart.sweeps.ray_executor import connected
+    except ImportError as error:
+        raise UsageError(
+            "`executor` ray needs the extra 'ray'", remedy="  pip install 'headstart[ray]', on all machines."
+        ) from error
+    gpus = (asked.gpus_per_run or 1.0) if device == "cuda" else 0.0
+    return connected(asked.ray_address, cores_per_run=asked.cores_per_run or 1, gpus_per_run=gpus)

@@ -163,7 +163,7 @@ class _Shift:
         while self._waiting and (worker := self._executor.workers.take()) is not None:
             run = self._waiting.popleft()
             self._doing[worker] = run
-            worker.send(Order(run=run, store=self._executor.store.root, options=self._executor.options))
+            worker.send(Order(run=run, store=self._executor.store, options=self._executor.options))
 
     def _receive(self) -> None:
         workers = {worker.connection: worker for worker in self._doing}

@@ -19,17 +19,16 @@ def shares(jobs: int, *, gpus_per_run: float, gpus: tuple[str, ...], cores: int)
 
     Args:
         jobs: runs at once, at least 1.
-        gpus_per_run: a part of a GPU, which several runs then share; or a whole number of them.
+        gpus_per_run: above 0 to 1: several runs share a GPU where it is less.
         gpus: names of the GPUs that may be used; none where runs are on the CPU.
         cores: that may be used.
 
     Raises:
-        UsageError: if there are not so many GPUs, or a run cannot have so many.
+        UsageError: if there are not so many GPUs.
     """
     threads = dict.fromkeys(THREADS, str(max(1, cores // jobs)))
     if not gpus:
         return [threads] * jobs
-    _check_gpus_per_run(gpus_per_run)
     per_gpu = max(1, int(1 / gpus_per_run + 1e-9))
     most = len(gpus) * per_gpu
     if jobs > most:
@@ -39,14 +38,6 @@ def shares(jobs: int, *, gpus_per_run: float, gpus: tuple[str, ...], cores: int)
             remedy="  Give fewer `jobs`, or let several small runs share a GPU: `gpus_per_run` 0.5.",
         )
     return [threads | {GPUS: gpus[job % len(gpus)]} for job in range(jobs)]
-
-
-def _check_gpus_per_run(gpus_per_run: float) -> None:
-    if not 0 < gpus_per_run <= 1:
-        raise UsageError(
-            f"`gpus_per_run` was given as {gpus_per_run:g}",
-            allowed="  It is above 0 and at most 1: a run trains on one GPU.",
-        )
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:

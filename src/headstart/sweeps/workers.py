@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.experiments.experiment import Run
+from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
 from headstart.training.config import RunOptions
@@ -41,10 +41,10 @@ SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A run to do; `store` is the folder of the store that keeps it."""
+    """A run to do, and the store that keeps it."""
 
     run: Run
-    store: Path
+    store: LocalStore
     options: RunOptions
 
 
@@ -149,11 +149,10 @@ def work(connection: Connection) -> None:
 
 
 def _answer(order: Order, cache: RunDataCache, listener: SweepListener) -> Done | Failed:
-    from headstart.store.local import LocalStore
     from headstart.sweeps.attempt import Attempts
 
     try:
-        return Done(Attempts(LocalStore(order.store), order.options, listener, cache).attempt(order.run))
+        return Done(Attempts(order.store, order.options, listener, cache).attempt(order.run))
     except Exception as error:
         return Failed(_that_travels(error))
 
