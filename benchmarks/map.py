@@ -3,7 +3,7 @@
     python -m benchmarks.map [--data-root ../shared/data] [--out runs/map] [--jobs 2] [--only sst2-8] [--page FOLDER]
 
 Each cell is an ordinary `headstart compare` with recipes/map.yaml, in a store of its own under `--out`; its recipe lies
-beside the store. Called again, finished runs are not repeated. `--jobs` cells run at a time, one thread each. At the
+beside the store. Called again, finished runs are not repeated. `--jobs` runs are done at once. At the
 end (and with `--only-page` without any run) the page, the figure and the numbers of all finished cells are written.
 
 The cells were chosen before any was run: SST-2 with 8, 32 and 128 rows a class shows the trend on single texts with two
@@ -14,10 +14,8 @@ is one of pairs. RTE has fewer updates and seeds, since its texts are four times
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,10 +82,9 @@ def main() -> int:
 
 
 def run_cells(cells: list[Cell], data_root: Path, out: Path, jobs: int) -> list[int]:
-    """Have all runs of the cells finished, several cells at a time; return their exit codes."""
+    """Have all runs of the cells finished, cell by cell; return their exit codes."""
     out.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        return list(pool.map(lambda cell: _run_cell(cell, data_root, out), cells))
+    return [_run_cell(cell, data_root, out, jobs) for cell in cells]
 
 
 def recipe_of(cell: Cell, data_root: Path, store: Path) -> dict[str, Any]:
@@ -107,14 +104,12 @@ def gains_of(out: Path) -> list[CellGains]:
     ]
 
 
-def _run_cell(cell: Cell, data_root: Path, out: Path) -> int:
+def _run_cell(cell: Cell, data_root: Path, out: Path, jobs: int) -> int:
     recipe = out / f"{cell.name}.yaml"
     recipe.write_text(yaml.safe_dump(recipe_of(cell, data_root, out / cell.name), sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "headstart", "compare", str(recipe)]
+    command = [sys.executable, "-m", "headstart", "compare", str(recipe), "--jobs", str(jobs)]
     with (out / f"{cell.name}.log").open("a", encoding="utf-8") as log:
-        done = subprocess.run(
-            command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=log, stderr=subprocess.STDOUT, check=False
-        )
+        done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
     print(f"{cell.name}: {'finished' if done.returncode == 0 else f'failed, see {log.name}'}", flush=True)
     return done.returncode
 

@@ -32,12 +32,12 @@ import transformers
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.artifacts.model_info import ModelInfo
-from headstart.models.quiet import quiet_transformers
 from headstart.data.loading import load_task
 from headstart.hardware import computes_bf16
 from headstart.inference.user_files import predict_file
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.quiet import quiet_transformers
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.tables.reading import read_table

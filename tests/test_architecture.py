@@ -30,6 +30,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "option",
         "costs",
         "hardware",
+        "shares",
+        "processes",
         "cache",
         "manifest",
         "stored_names",

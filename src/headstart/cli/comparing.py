@@ -83,7 +83,13 @@ def run_comparison(
         options = run_options(sweep.training, plans, keep_backbone=False, diagnostics=sweep.diagnostics)
         device = runs[0].experiment.training.device
         with open_executor(
-            executing, device=device, store=store, options=options, listener=listener, cache=cache
+            executing,
+            device=device,
+            store=store,
+            options=options,
+            listener=listener,
+            cache=cache,
+            say=lambda sentence: None if silent else say(sentence, file=sys.stderr),
         ) as executor:
             if until_decided is None:
                 records = run_sweep(sweep, executor, cache)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from headstart.comparison.formats import plural
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
+from headstart.shares import THREADS, num_cores, shares, visible_gpus
 from headstart.store.local import LocalStore
 from headstart.store.shared import SharedStore
 from headstart.sweeps.executor import Executor, SweepListener
 from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.sweeps.parallel import ParallelExecutor, working
 from headstart.sweeps.serial import SerialExecutor
-from headstart.sweeps.shares import num_cores, shares, visible_gpus
 from headstart.training.config import RunOptions
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def open_executor(
     options: RunOptions,
     listener: SweepListener,
     cache: RunDataCache,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[Executor]:
-    """Yield the executor that was asked for; its processes are gone after the block.
+    """Yield the executor that was asked for; its processes are gone after the block. `say` is told where runs are done.
 
     Raises:
         UsageError: if this machine does not have what was asked for.
@@ -39,15 +41,19 @@ def open_executor(
     if asked.store_is_shared:
         store = SharedStore(store.root)
     if asked.executor == "ray":
+        _require_travels(options, asked)
         with _connected(asked, device) as cluster:
             from headstart.sweeps.ray_executor import RayExecutor
 
+            say(cluster.sentence())
             yield RayExecutor(cluster, store, options, listener, cache)
         return
     if asked.num_jobs == 1:
         yield SerialExecutor(store, options, listener, cache)
         return
-    with working(_environments(asked, device)) as workers:
+    environments = _environments(asked, device)
+    say(f"{plural(asked.num_jobs, 'run')} at once, of {plural(int(environments[0][THREADS[0]]), 'thread')} each")
+    with working(environments) as workers:
         yield ParallelExecutor(workers, store, options, listener, cache)
 
 
@@ -57,6 +63,14 @@ def _environments(asked: ExecutorOptions, device: str) -> list[dict[str, str]]:
     if asked.gpus_per_run is not None and not gpus:
         raise UsageError("`gpus_per_run` would have no effect: the runs are on the CPU", remedy="  Leave it out.")
     return shares(asked.num_jobs, gpus_per_run=asked.gpus_per_run or 1.0, gpus=gpus, cores=num_cores())
+
+
+def _require_travels(options: RunOptions, asked: ExecutorOptions) -> None:
+    if options.adapter_from is not None and not asked.store_is_shared:
+        raise UsageError(
+            "`adapter_from` lies on this machine's disk, and runs of `executor` ray may be done on others",
+            remedy="  Put it and the store on a disk that all of them see, and give `store_is_shared`.",
+        )
 
 
 def _connected(asked: ExecutorOptions, device: str) -> AbstractContextManager[Cluster]:

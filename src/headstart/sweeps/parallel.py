@@ -5,7 +5,6 @@ A worker that dies is replaced, and its run is tried once more; where that one d
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,13 @@ from typing import cast
 
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunDataCache
+from headstart.processes import Worker
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.attempt import Attempts
 from headstart.sweeps.executor import POLL_SECONDS, SweepEvent, SweepListener
 from headstart.sweeps.run_length import longest_first
-from headstart.sweeps.workers import Done, Failed, Message, Order, Worker
+from headstart.sweeps.workers import Done, Failed, Message, Order, do_runs
 from headstart.training.config import RunOptions
 
 MOST_DEATHS = 2
@@ -46,7 +46,7 @@ class Workers:
             number = len(self.busy)
             if number == len(self.environments):
                 return None
-            self.idle.append(Worker(self._free_environment()))
+            self.idle.append(Worker(do_runs, self._free_environment()))
         worker = self.idle.pop()
         self.busy.append(worker)
         return worker
@@ -177,8 +177,6 @@ class _Shift:
                 self._died(self._doing.pop(worker), self._executor.workers.bury(worker))
             case SweepEvent():
                 self._executor.listener(said)
-            case logging.LogRecord():
-                logging.getLogger(said.name).handle(said)
             case Failed(error):
                 raise error
             case Done(record):

@@ -100,6 +100,14 @@ class Cluster:
         by_gpus = found.get("GPU", 0) / self.gpus_per_run if self.gpus_per_run else by_cores
         return max(1, int(min(by_cores, by_gpus)))
 
+    def sentence(self) -> str:
+        """Say what there is, and how a machine joins."""
+        found = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        nodes = sum(each["Alive"] for each in ray.nodes())  # type: ignore[no-untyped-call]
+        gpus = f", {found['GPU']:g} GPUs" if found.get("GPU") else ""
+        join = f"ray start --address={ray.get_runtime_context().gcs_address}"
+        return f"Ray: {nodes} nodes, {found.get('CPU', 0):g} cores{gpus}; another machine joins by: {join}"
+
 
 @contextmanager
 def connected(address: str | None, *, cores_per_run: int, gpus_per_run: float) -> Iterator[Cluster]:

@@ -1,4 +1,4 @@
-"""What each of several runs at once has of a machine: threads, and a GPU or a part of one."""
+"""What each of several processes at once has of a machine: threads, and a GPU or a part of one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping
 
 from headstart.errors import UsageError
-from headstart.sweeps.workers import GPUS, THREADS
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+"""Variables that libraries take their number of threads from, when they are loaded."""
+GPUS = "CUDA_VISIBLE_DEVICES"
 
 
 def num_cores() -> int:
