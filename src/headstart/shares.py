@@ -43,6 +43,18 @@ def shares(jobs: int, *, gpus_per_run: float, gpus: tuple[str, ...], cores: int)
     return [threads | {GPUS: gpus[job % len(gpus)]} for job in range(jobs)]
 
 
+def shares_of(jobs: int, device: str, *, gpus_per_run: float = 1.0) -> list[dict[str, str]]:
+    """Return the environment of each of `jobs` processes that compute on a device of this machine, "cpu" or "cuda".
+
+    Raises:
+        UsageError: if it is no number of processes, or there are not so many GPUs.
+    """
+    if jobs < 1:
+        raise UsageError(f"`jobs` was given as {jobs}", allowed="  It is at least 1.")
+    gpus = visible_gpus() if device == "cuda" else ()
+    return shares(jobs, gpus_per_run=gpus_per_run, gpus=gpus, cores=num_cores())
+
+
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the GPUs that this process may use, by the names that a process of its own may be given."""
     import torch

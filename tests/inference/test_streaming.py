@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import resource
@@ -17,7 +18,8 @@ import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, MachineError, UsageError
-from headstart.inference import user_files
+from headstart.hardware import torch_threads
+from headstart.inference import answering, user_files
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
 from tests.support.paths import REPOSITORY
@@ -121,7 +123,7 @@ def test_what_is_answered_is_not_answered_again(
         patched.setattr(user_files, "table_writer", interrupt)
         with pytest.raises(KeyboardInterrupt):
             predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
-    monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(answering, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
     written = predict_file(
         model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, wanted=WantedColumns(prefix="my_")
     )
@@ -154,9 +156,44 @@ def test_rows_that_change_meanwhile_are_an_error(model: Path, given: str, tmp_pa
         with Path(given).open("a") as file:
             file.write("99,late\n")
 
-    with pytest.raises(DataError, match="was changed while it was read"):
-        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, progress=progress)
+    for jobs in (1, 2):
+        with pytest.raises(DataError, match="was changed while it was read"):
+            predict_file(model, given, tmp_path / f"{jobs}.csv", chunk_rows=CHUNK_ROWS, jobs=jobs, progress=progress)
+        assert not (tmp_path / f"{jobs}.csv").exists()
+
+
+def test_two_processes_give_the_same_bytes_in_the_same_order(model: Path, given: str, tmp_path: Path) -> None:
+    seen: list[int] = []
+    with torch_threads(1):
+        predict_file(model, given, tmp_path / "one.csv", chunk_rows=CHUNK_ROWS)
+    written = predict_file(
+        model,
+        given,
+        tmp_path / "two.csv",
+        chunk_rows=CHUNK_ROWS,
+        jobs=2,
+        progress=lambda done, total: seen.append(done),
+    )
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    assert (written.num_rows, written.num_resumed) == (NUM_ROWS, 0)
+    assert seen[-1] == NUM_ROWS
+    assert seen == sorted(seen)
+
+
+def test_of_two_processes_one_dies_and_its_pieces_stay(model: Path, given: str, tmp_path: Path) -> None:
+    def kill_one(done: int, total: int) -> None:
+        if done >= 50:
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    with pytest.raises(MachineError, match=r"a process that answered rows died: .*SIGKILL(.|\n)*fewer `jobs`"):
+        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, jobs=2, progress=kill_one)
     assert not (tmp_path / "out.csv").exists()
+    assert not multiprocessing.active_children()
+    with torch_threads(1):
+        written = predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS)
+        predict_file(model, given, tmp_path / "whole.csv", chunk_rows=CHUNK_ROWS)
+    assert written.num_resumed >= 2 * CHUNK_ROWS
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 @contextmanager

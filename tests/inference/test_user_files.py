@@ -19,8 +19,8 @@ from headstart.artifacts.model_folder import save_model_folder
 from headstart.artifacts.model_info import FolderInfo, read_info
 from headstart.data.examples import Split
 from headstart.errors import DataError, UsageError
+from headstart.inference import answering
 from headstart.inference import precision as precision_module
-from headstart.inference import user_files
 from headstart.inference.predict import predict
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.saved import load_saved_model
@@ -135,7 +135,7 @@ def test_a_clash_names_the_prefix_before_the_model_is_loaded(
 ) -> None:
     rows = [row | {"predicted_label": "mine"} for row in user_rows()]
     given = write_rows(rows, tmp_path / "in.csv")
-    monkeypatch.setattr(user_files, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(answering, "load_saved_model", lambda folder: pytest.fail("the model was loaded"))
     with pytest.raises(UsageError, match=r"predicted_label(.|\n)*`prefix`"):
         predict_file(model, given, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
@@ -156,7 +156,7 @@ def test_nothing_is_left_when_prediction_breaks(model: Path, tmp_path: Path, mon
         raise RuntimeError("out of memory")
 
     given = write_rows(user_rows(), tmp_path / "in.csv")
-    monkeypatch.setattr(user_files, "predict", out_of_memory)
+    monkeypatch.setattr(answering, "predict", out_of_memory)
     with pytest.raises(RuntimeError, match="out of memory"):
         predict_file(model, given, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

@@ -43,6 +43,9 @@ def predict(
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "auto",
     device: options.Device = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Processes that answer at once, each with its share of the cores.")
+    ] = 1,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -94,6 +97,7 @@ def predict(
             precision=precision,
             device=device,
             progress=progress,
+            jobs=jobs,
         )
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}))

@@ -15,18 +15,18 @@ from headstart.data.loading import load_task
 from headstart.data.user_rows import labelled_rows
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
+from headstart.inference.answering import Answers, answer
 from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
-from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece, partial_folder, remove_if_done
+from headstart.inference.parallel_answers import answer_at_once
+from headstart.inference.partial_answers import AnswerKey, PartialFolder, partial_folder, remove_if_done
 from headstart.inference.precision import prediction_precision
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
+from headstart.inference.predict import PREDICTION_BATCH_SIZE
 from headstart.inference.prediction_columns import (
     EVERY_PROBABILITY,
     WantedColumns,
-    in_all_rows,
-    prediction_columns,
     prediction_schema,
 )
 from headstart.inference.rows import Checked, Rows, check_rows, with_columns
@@ -40,6 +40,7 @@ from headstart.inference.table_writing import (
     table_writer,
 )
 from headstart.machine import writing
+from headstart.shares import shares_of
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
 from headstart.tables.sources import table_to_score
@@ -87,6 +88,7 @@ def predict_file(
     device: str | None = None,
     progress: Progress | None = None,
     chunk_rows: int = CHUNK_ROWS,
+    jobs: int = 1,
 ) -> Written:
     """Write the user's rows, in their order, with the model's answers after their columns.
 
@@ -107,11 +109,13 @@ def predict_file(
         precision: "fp32", "bf16" or "auto": see `prediction_precision`.
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
-        chunk_rows: rows in memory at a time.
+        chunk_rows: rows in memory at a time, in each process.
+        jobs: processes that answer at once, each with its share of the cores.
 
     Raises:
-        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken, or
-            a call with other rows or options left an unfinished output of this name.
+        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken,
+            there are not so many GPUs, or a call with other rows or options left an unfinished output of this name.
+        MachineError: if a process dies; what is finished is kept.
         DataError: if rows cannot be read; all faults at once.
     """
     remove_if_done(out)
@@ -123,6 +127,7 @@ def predict_file(
     task = with_columns(info.task, options)
     wanted.require_sense(task)
     device = resolve_device(device)
+    environments = shares_of(jobs, device)
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=False)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
@@ -142,7 +147,8 @@ def predict_file(
         versions=library_versions(),
     )
     with partial_folder(out, key) as partial:
-        num_resumed = _answer(folder, rows, checked, kept, key, partial, progress)
+        answers = Answers(folder=folder, rows=rows, checked=checked, wanted=kept, key=key, partial=partial)
+        num_resumed = answer_at_once(answers, environments, progress) if jobs > 1 else answer(answers, progress)
         num_truncated, num_without_label = _write(rows, checked, partial, added, out, spreadsheet_safe=spreadsheet_safe)
     return Written(
         num_rows=checked.num_rows,
@@ -242,43 +248,6 @@ def _completed(
     return info.reading.completed(options, file, task.text_columns, labelled=labelled)
 
 
-def _answer(
-    folder: Path,
-    rows: Rows,
-    checked: Checked,
-    wanted: WantedColumns,
-    key: AnswerKey,
-    partial: PartialFolder,
-    progress: Progress | None,
-) -> int:
-    """Answer every chunk that is not answered yet; return the number of rows that were."""
-    schema = prediction_schema(rows.task, wanted, checked.num_choices)
-    num_done = num_resumed = 0
-    saved = None
-    for number, read in enumerate(rows.chunks()):
-        num_rows, split = read.columns.num_rows, read.split
-        if partial.read(number, num_rows) is not None:
-            num_resumed += num_rows
-        else:
-            saved = saved or load_saved_model(folder)
-            predictions = predict(
-                saved,
-                split,
-                batch_size=key.batch_size,
-                precision=key.precision,
-                device=key.device,
-                progress=_counted_on(progress, num_done, checked.num_rows),
-            )
-            num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
-            columns = prediction_columns(predictions, schema, wanted, num_choices)
-            whole = in_all_rows(columns, read.complete, num_rows)
-            partial.write(number, Piece(columns=whole, num_truncated=predictions.num_truncated))
-        num_done += num_rows
-        if progress is not None:
-            progress(num_done, checked.num_rows)
-    return num_resumed
-
-
 def _write(
     rows: Rows, checked: Checked, partial: PartialFolder, added: pa.Schema, out: Path, *, spreadsheet_safe: bool
 ) -> tuple[int, int]:
@@ -303,7 +272,3 @@ def _write(
         partial.say_done()
         os.replace(whole, out)
     return num_truncated, num_without_label
-
-
-def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:
-    return None if progress is None else lambda done, total: progress(num_before + done, num_rows)

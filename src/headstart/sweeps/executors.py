@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from headstart.comparison.formats import plural
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunDataCache
-from headstart.shares import THREADS, num_cores, shares, visible_gpus
+from headstart.shares import THREADS, shares_of
 from headstart.store.local import LocalStore
 from headstart.store.shared import SharedStore
 from headstart.sweeps.executor import Executor, SweepListener
@@ -59,10 +59,9 @@ def open_executor(
 
 def _environments(asked: ExecutorOptions, device: str) -> list[dict[str, str]]:
     """Return the environment of each process, whose runs are on a device, "cpu" or "cuda"."""
-    gpus = visible_gpus() if device == "cuda" else ()
-    if asked.gpus_per_run is not None and not gpus:
+    if asked.gpus_per_run is not None and device != "cuda":
         raise UsageError("`gpus_per_run` would have no effect: the runs are on the CPU", remedy="  Leave it out.")
-    return shares(asked.num_jobs, gpus_per_run=asked.gpus_per_run or 1.0, gpus=gpus, cores=num_cores())
+    return shares_of(asked.num_jobs, device, gpus_per_run=asked.gpus_per_run or 1.0)
 
 
 def _require_travels(options: RunOptions, asked: ExecutorOptions) -> None:
