@@ -17,6 +17,7 @@ from headstart.artifacts.model_info import read_info
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
+from headstart.hardware import torch_threads
 from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
@@ -24,13 +25,16 @@ from headstart.search.asked import ASKED_FILE
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
 from headstart.search.decisions import write_decision
+from headstart.search.executors import executor_of_search, show_nothing
 from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
+from headstart.shares import THREADS
 from headstart.store.json_records import read_record
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
+from headstart.sweeps.parallel import working
 from headstart.sweeps.verify import verify
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
 from tests.support.runs import tiny_rows
@@ -132,6 +136,24 @@ def test_a_killed_search_goes_on_within_another_limit(
     assert load_saved_model(again.first_model).info.strategy.startswith("linear_probe:fit")
     monkeypatch.setattr("headstart.search.find_best.plan_for", None)
     assert replace(again, clock=Clock(600.0)).find().plan == best.plan, "what was decided is read"
+
+
+@pytest.mark.slow
+def test_trials_at_once_end_with_the_same_bits(
+    tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
+) -> None:
+    trials = trials_of(tiny_checkpoint("bert"), table)
+    with torch_threads(1):
+        one = with_plan(search_of(trials, tmp_path / "one.unfinished"))
+        write_best(one, one.find(), tmp_path / "one")
+        with working([dict.fromkeys(THREADS, "1")] * 2) as workers:
+            two = search_of(trials, tmp_path / "two.unfinished")
+            executor_for = executor_of_search(trials.asked.training, two.store, trials.cache, show_nothing, workers)
+            two = with_plan(replace(two, executor_for=executor_for, jobs=2))
+            write_best(two, two.find(), tmp_path / "two")
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert first.keys() == second.keys()
+    assert all((first[name] == tensor).all() for name, tensor in second.items())
 
 
 @pytest.mark.parametrize(

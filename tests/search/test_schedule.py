@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,3 +98,40 @@ def test_an_expensive_candidate_is_left_out_without_those_behind_it() -> None:
     candidates = [candidate("cheap", 0), candidate("dear", 1), candidate("also cheap", 2)]
     costs = {"cheap": cost(1.0), "dear": cost(40.0), "also cheap": cost(1.0)}
     assert plan(candidates, costs, 200).left_out == ("dear",)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0.1, 50), min_size=1, max_size=7), st.floats(1, 2000), st.integers(2, 5), st.randoms())
+def test_trials_at_once_fit_the_time_in_whatever_order(
+    trials: list[float], left: float, jobs: int, order: Random
+) -> None:
+    candidates = [NO_UPDATES, *(candidate(str(rank), rank) for rank in range(len(trials)))]
+    costs = {"fitted": cost(0.0)} | {str(rank): cost(trial) for rank, trial in enumerate(trials)}
+    found = plan_race(candidates, costs, limit=2 * left, left=left, num_folds=5, jobs=jobs)
+    assert {each.name for each in found.candidates} >= {"fitted"}
+    seconds = {each.name: costs[each.name].shortened((each.epochs or 4.0) / 4.0) for each in found.candidates}
+    longest_trials = sorted((each.trial for each in seconds.values()), reverse=True)
+    spent = max(each.end for each in seconds.values())
+    for rung in found.rungs:
+        in_round = len(rung.folds) * longest_trials[: rung.num_candidates]
+        order.shuffle(in_round)
+        spent += makespan(in_round, jobs)
+    if any(each.epochs is not None for each in found.candidates):
+        assert spent <= left * (1 + 1e-9)
+
+
+def makespan(seconds: list[float], jobs: int) -> float:
+    """Return when the last trial ends, if each is begun once one of `jobs` places is free."""
+    free = [0.0] * jobs
+    for each in seconds:
+        heapq.heapreplace(free, free[0] + each)
+    return max(free)
+
+
+def test_trials_at_once_are_more_trials() -> None:
+    candidates = [candidate(str(rank), rank) for rank in range(6)]
+    costs = {each.name: cost(10.0) for each in candidates}
+    plans = [plan_race(candidates, costs, limit=900.0, left=600.0, num_folds=5, jobs=jobs) for jobs in (1, 2, 4)]
+    numbers = [found.num_trials for found in plans]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[2]

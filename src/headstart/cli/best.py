@@ -6,6 +6,7 @@ import hashlib
 import json as json_module
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import typer
@@ -28,7 +29,7 @@ from headstart.cli.interruption import says_what_is_kept
 from headstart.cli.plain_text import say
 from headstart.comparison.formats import plural
 from headstart.errors import UsageError
-from headstart.experiments.experiment import TaskSource
+from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.metrics import written
@@ -36,7 +37,7 @@ from headstart.reports.fit.html import write_fit_report
 from headstart.reports.fit.suspects import why_unjudged, write_suspects
 from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
-from headstart.search.executors import executor_of_search
+from headstart.search.executors import executor_of_search, trial_workers
 from headstart.search.facts import facts_of
 from headstart.search.find_best import Best, Search
 from headstart.search.options import SearchOptions
@@ -44,6 +45,7 @@ from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
+from headstart.sweeps.executor import SweepListener
 from headstart.sweeps.fitting import way_on
 from headstart.temporary import path_beside
 
@@ -59,6 +61,7 @@ def run_search(
     out: Path,
     cache: RunDataCache,
     *,
+    jobs: int,
     suspects: Path | None,
     spreadsheet_safe: bool,
     quiet: bool,
@@ -90,19 +93,23 @@ def run_search(
     if not silent:
         announce_rows(trials.data, TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
         announce(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
-    search = Search(
-        trials=trials,
-        store=store,
-        clock=clock,
-        executor_for=executor_of_search(
-            options.training, store, cache, lambda runs: sweep_display(runs, quiet=silent, is_settled=False)
-        ),
-        say=announce,
-        asked_head=options.model.head,
-        only_native=asked.plain_folder,
-    )
+
+    def display(runs: Sequence[Run]) -> AbstractContextManager[SweepListener]:
+        return sweep_display(runs, quiet=silent, is_settled=False)
+
     with says_what_is_kept(store.root):
-        best = search.find()
+        with trial_workers(jobs, options.training.device) as workers:
+            search = Search(
+                trials=trials,
+                store=store,
+                clock=clock,
+                executor_for=executor_of_search(options.training, store, cache, display, workers),
+                say=announce,
+                asked_head=options.model.head,
+                only_native=asked.plain_folder,
+                jobs=jobs,
+            )
+            best = search.find()
         if best.failed is not None:
             say(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
             say(error_in_flags(best.failed.error), file=sys.stderr)

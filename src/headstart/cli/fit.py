@@ -45,6 +45,15 @@ def fit(
         bool,
         typer.Option("--spreadsheet-safe", help=f"In --suspects: {SPREADSHEET_SAFE}", rich_help_panel=options.TRAINING),
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials of `strategy` auto at once, each in a process of its own with its share of the cores. "
+            "(Default: 1.)",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     diagnostics: Annotated[
         bool,
         typer.Option(
@@ -80,7 +89,9 @@ def fit(
     if is_search:
         check_search(asked, search, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
     else:
-        check_no_search(search, str(method.strategy), beside={"suspects": suspects is not None})
+        check_no_search(
+            search, str(method.strategy), beside={"suspects": suspects is not None, "jobs": jobs is not None}
+        )
         check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     session = open_session((training,), (source,))
@@ -95,6 +106,7 @@ def fit(
             seed,
             out,
             session,
+            jobs=jobs or 1,
             suspects=suspects,
             spreadsheet_safe=spreadsheet_safe,
             quiet=quiet,

@@ -79,6 +79,7 @@ class Search:
         say: is told in sentences what is found.
         asked_head: the one head to use; None for any.
         only_native: whether the folder has to load without headstart.
+        jobs: trials at once; `executor_for` gives an executor for so many.
     """
 
     trials: Trials
@@ -88,6 +89,7 @@ class Search:
     say: Callable[[str], None] = lambda sentence: None
     asked_head: Spec | None = None
     only_native: bool = False
+    jobs: int = 1
 
     def find(self) -> Best:
         """Return the best model that the time allows.
@@ -226,7 +228,7 @@ class Search:
         first = self._first_run(fits[0]) if fits else None
         first_fit = self.store.record(first.experiment.digest, first.seed) if first else None
         clock = self.clock if before is None else replace(self.clock, limit=before.seconds)
-        return plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit)
+        return plan_for(self.trials, self._candidates(fits), clock, first_fit=first_fit, jobs=self.jobs)
 
     def _candidates(self, fits: Sequence[Fit]) -> tuple[Candidate, ...]:
         task = self.trials.data.task

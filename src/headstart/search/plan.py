@@ -14,6 +14,7 @@ from headstart.experiments.model_facts import model_facts
 from headstart.experiments.recipes import get_preset, rates_for
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
+from headstart.hardware import torch_threads
 from headstart.inference.precision import COMPARED_ROWS
 from headstart.registry import Spec
 from headstart.search.clock import Clock
@@ -29,12 +30,21 @@ FIXED_FACTOR = 3.0
 """A run loads the model, digests its tensors at both ends of each stage, and writes its head."""
 FITS_OF_REPORT = 3.0
 """How often the report fits a head to as many rows as there are: for its curve, and for labels that look wrong."""
+CROWDED = 1.15
+"""Trials at once share a machine's memory, and are slower than one alone with as many threads."""
+WORKERS_START = 10.0
+"""Seconds until the processes of trials at once have loaded their libraries, the rows and the model."""
 FEWEST_FOLDS, MOST_FOLDS, MANY_ROWS = 3, 5, 2_000
 """Folds of many rows, of few, and from how many rows on they are many."""
 
 
 def plan_for(
-    trials: Trials, candidates: Sequence[Candidate], clock: Clock, *, first_fit: RunRecord | None = None
+    trials: Trials,
+    candidates: Sequence[Candidate],
+    clock: Clock,
+    *,
+    first_fit: RunRecord | None = None,
+    jobs: int = 1,
 ) -> RacePlan:
     """Return the plan of a race between candidates that can be trained here, in the time that the clock has left.
 
@@ -43,6 +53,7 @@ def plan_for(
         candidates: in the order of preference.
         clock: of the call.
         first_fit: the record of a head that was fitted to all rows; says how long other fits take.
+        jobs: trials at once, each with its share of torch's threads.
 
     Raises:
         UsageError: if none of them can be trained here.
@@ -56,12 +67,19 @@ def plan_for(
         stage = first_fit.stages[-1]
         speed = replace(speed, fit=stage.seconds / max(1, stage.num_examples_seen))
     costs = {each.name: cost_of(trials, each, run, speed, fixed) for each, run in runs}
+    if jobs > 1:
+        shared = replace(_shared_speed(trials, jobs), fit=CROWDED * speed.fit)
+        costs = {
+            each.name: replace(costs[each.name], trial=cost_of(trials, each, run, shared, CROWDED * fixed).trial)
+            for each, run in runs
+        }
     limit = clock.limit
     if limit is None:
         limit = min(max(TIMES_FINE_TUNING * _fine_tuning_seconds(trials, speed, fixed), SHORTEST), LONGEST)
     report = FITS_OF_REPORT * speed.fit * len(trials.data.training)
-    left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent - report)
-    plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds)
+    start = WORKERS_START if jobs > 1 else 0.0
+    left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent - report - start)
+    plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds, jobs=jobs)
     return plan if speed.threads == torch.get_num_threads() else replace(plan, threads=speed.threads)
 
 
@@ -104,6 +122,14 @@ def _measured(trials: Trials) -> tuple[Speed, float]:
     data.pretrained_digests(data.load_classifier())
     fixed = FIXED_FACTOR * (time.perf_counter() - begin)
     return measured_speed(data, takes_fewer_threads=True), fixed
+
+
+def _shared_speed(trials: Trials, jobs: int) -> Speed:
+    """Return the speed of each of several trials at once."""
+    data = RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
+    with torch_threads(max(1, torch.get_num_threads() // jobs)):
+        speed = measured_speed(data)
+    return replace(speed, update=CROWDED * speed.update, row=CROWDED * speed.row)
 
 
 def cost_of(trials: Trials, candidate: Candidate, run: Run, speed: Speed, fixed: float) -> Cost:

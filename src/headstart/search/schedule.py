@@ -51,7 +51,13 @@ class Cost:
 
 
 def plan_race(
-    candidates: Sequence[Candidate], costs: Mapping[str, Cost], *, limit: float, left: float, num_folds: int
+    candidates: Sequence[Candidate],
+    costs: Mapping[str, Cost],
+    *,
+    limit: float,
+    left: float,
+    num_folds: int,
+    jobs: int = 1,
 ) -> RacePlan:
     """Return the plan of a race.
 
@@ -65,6 +71,7 @@ def plan_race(
         limit: seconds of the whole call.
         left: of it for trials and the last training.
         num_folds: of the training rows.
+        jobs: trials at once; the last training is one.
 
     Source: Jamieson and Talwalkar (AISTATS 2016), "Non-stochastic Best Arm Identification", for successive halving; the
     resource here is folds, so that every trial learns from all other folds and every class is in each of them.
@@ -72,10 +79,10 @@ def plan_race(
     factor = _shortening(candidates, costs, left)
     candidates = [_shortened(candidate, factor) for candidate in candidates]
     costs = {name: cost.shortened(factor) for name, cost in costs.items()}
-    taken = _first_round(candidates, costs, left)
-    rungs = _rounds(taken, costs, left, num_folds)
+    taken = _first_round(candidates, costs, left, jobs)
+    rungs = _rounds(taken, costs, left, num_folds, jobs)
     end, again = _end(taken, costs), max(costs[each.name].again for each in taken)
-    unused = left - end - _seconds(taken, costs, rungs)
+    unused = left - end - _seconds(taken, costs, rungs, jobs)
     return RacePlan(
         seconds=limit,
         num_folds=num_folds,
@@ -102,7 +109,7 @@ def _shortened(candidate: Candidate, factor: float) -> Candidate:
     return candidate if candidate.epochs is None else replace(candidate, epochs=factor * candidate.epochs)
 
 
-def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left: float) -> list[Candidate]:
+def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left: float, jobs: int) -> list[Candidate]:
     """Return the candidates that are tried at all: those without updates, and what there is time for."""
     taken = [each for each in candidates if each.epochs is None]
     for candidate in sorted(candidates, key=lambda each: each.rank):
@@ -112,13 +119,15 @@ def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], lef
         room = left - _end(chosen, costs)
         is_only = not any(each.epochs is not None for each in taken)
         share = 1.0 if is_only else FIRST_ROUND_SHARE
-        fits = sum(costs[each.name].trial for each in chosen) <= share * room
+        fits = _at_once([costs[each.name].trial for each in chosen], jobs) <= share * room
         if fits and (is_only or costs[candidate.name].end <= FINAL_SHARE * left):
             taken = chosen
     return [each for each in candidates if each in taken]
 
 
-def _rounds(taken: Sequence[Candidate], costs: Mapping[str, Cost], left: float, num_folds: int) -> list[Rung]:
+def _rounds(
+    taken: Sequence[Candidate], costs: Mapping[str, Cost], left: float, num_folds: int, jobs: int
+) -> list[Rung]:
     """Return the rounds after which there is still time for the end, whoever gets that far."""
     rungs = [Rung(num_candidates=len(taken), folds=(0,))]
     num_left, next_fold = len(taken), 1
@@ -127,7 +136,7 @@ def _rounds(taken: Sequence[Candidate], costs: Mapping[str, Cost], left: float, 
         folds = (next_fold,) if num_left > 2 else tuple(range(next_fold, num_folds))
         while folds:
             wider = [*rungs, Rung(num_candidates=num_left, folds=folds)]
-            if _seconds(taken, costs, wider) + _end(taken, costs) <= left:
+            if _seconds(taken, costs, wider, jobs) + _end(taken, costs) <= left:
                 rungs = wider
                 break
             folds = folds[:-1]
@@ -137,10 +146,18 @@ def _rounds(taken: Sequence[Candidate], costs: Mapping[str, Cost], left: float, 
     return rungs
 
 
-def _seconds(taken: Sequence[Candidate], costs: Mapping[str, Cost], rungs: Sequence[Rung]) -> float:
+def _seconds(taken: Sequence[Candidate], costs: Mapping[str, Cost], rungs: Sequence[Rung], jobs: int) -> float:
     """Return what rounds take at most: where the most expensive candidates go on."""
     trials = sorted((costs[each.name].trial for each in taken), reverse=True)
-    return sum(len(rung.folds) * sum(trials[: rung.num_candidates]) for rung in rungs)
+    return sum(_at_once(len(rung.folds) * trials[: rung.num_candidates], jobs) for rung in rungs)
+
+
+def _at_once(seconds: Sequence[float], jobs: int) -> float:
+    """Return what trials take at most of which so many go on at once, in whatever order.
+
+    Source: Graham (1966), "Bounds for Certain Multiprocessing Anomalies".
+    """
+    return (sum(seconds) + (jobs - 1) * max(seconds, default=0.0)) / jobs
 
 
 def _end(taken: Sequence[Candidate], costs: Mapping[str, Cost]) -> float:
