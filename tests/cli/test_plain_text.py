@@ -10,15 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from headstart.cli.console import TextConsole
-from headstart.cli.plain_text import PlainFormatter, as_text, say
+from headstart.cli.plain_text import PlainFormatter, say
 
 HOSTILE = "a\x1b]0;title\x07b\x1b[2J\x9b31mc\u202ed\re\x00\x7f"
 SHOWN = r"a\x1b]0;title\x07b\x1b[2J\x9b31mc\u202ed\re\x00\x7f"
-
-
-def test_what_a_terminal_would_obey_is_written_out() -> None:
-    assert as_text(HOSTILE) == SHOWN
-    assert as_text("é 日本 😀\ttab\nline") == "é 日本 😀\ttab\nline"
 
 
 def test_lines_are_said_as_text(capsys: pytest.CaptureFixture[str]) -> None:

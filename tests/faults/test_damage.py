@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Made, no_fault
+from tests.faults.conftest import SHORT, Made, no_fault
 from tests.support.commands import Outcome, call
 from tests.support.contents import contents, differences, repeated
 from tests.support.damage import DAMAGE, GOOD, NAMED, files_of, judged
 
 MODEL_VERBS = ("predict", "evaluate", "doctor", "verify model")
+ADAPTER_VERBS = ("predict", "evaluate", "verify model")
+RACE_VERBS = ("report", "page", "runs", "plan", "gc", "verify store")
 STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
 SAMPLE = (
     ("predict", "model.safetensors", "flip"),
@@ -31,6 +33,14 @@ SAMPLE = (
     ("verify store", "1-adapter/stage.json", "link"),
 )
 """What is tried at every change: the verb, the file, the damage."""
+OTHER_FOLDERS = {"adapter": ADAPTER_VERBS, "race": RACE_VERBS}
+"""A folder with an adapter and no backbone, and what a search leaves beside its model: the verbs that read them."""
+OTHER_SAMPLE = (
+    ("adapter", "predict", "adapter.safetensors", "flip"),
+    ("adapter", "predict", "adapter.json", "link"),
+    ("race", "report", "predictions.holdout.parquet", "flip"),
+    ("race", "verify store", "asked.json", "truncate"),
+)
 
 
 def call_of(verb: str, made: Made) -> tuple[object, ...]:
@@ -45,8 +55,21 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
         "plan": ("plan", "s"),
         "compare": made.compare,
         "export": ("export", "s", made.run, "--out", "out"),
+        "gc": ("gc", "s"),
         "verify store": ("verify", "s"),
     }[verb]
+
+
+@pytest.fixture(scope="session")
+def other_folders(made: Made) -> dict[str, Path]:
+    """Make a folder with an adapter apart, and a search."""
+    folder = made.folder / "others"
+    folder.mkdir()
+    adapter = ("--strategy", "adapter", "--adapter", "prefix")
+    for arguments in (("fit", made.table, "--model", made.base, "--out", "a", *adapter, *SHORT), made.auto):
+        outcome = call(arguments, folder)
+        assert outcome.code == 0, outcome.said
+    return {"adapter": folder / "a", "race": folder / "m" / "race"}
 
 
 class Answers:
@@ -100,6 +123,26 @@ def test_some_damaged_files(verb: str, made: Made, tmp_path: Path) -> None:
     cases = [(run + name, damage) for tried, name, damage in SAMPLE if tried == verb]
     verdicts = {case: answers.verdict(*case) for case in cases}
     assert all(verdict in GOOD for verdict, _ in verdicts.values()), verdicts
+
+
+def test_some_damaged_files_of_other_folders(made: Made, other_folders: dict[str, Path], tmp_path: Path) -> None:
+    for kind, verb, name, damage in OTHER_SAMPLE:
+        answers = Answers(verb, made, tmp_path, other_folders[kind])
+        names = [each for each in files_of(answers.whole) if Path(each).name == name]
+        assert names
+        for each in names:
+            verdict, said = answers.verdict(each, damage)
+            assert verdict == NAMED, (each, said)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(("kind", "verb"), [(kind, verb) for kind, verbs in OTHER_FOLDERS.items() for verb in verbs])
+def test_every_damaged_file_of_other_folders(
+    kind: str, verb: str, damage: str, made: Made, other_folders: dict[str, Path], tmp_path: Path
+) -> None:
+    answers = Answers(verb, made, tmp_path, other_folders[kind])
+    no_fault(answers.bad(damage))
 
 
 @pytest.mark.faults

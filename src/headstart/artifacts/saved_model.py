@@ -178,6 +178,7 @@ def _pretrained_source(info: ModelInfo) -> ModelSource:
     source = resolve_model(info.model, revision=info.model_revision if is_commit else None)
     if source.revision != info.model_revision:
         raise CheckpointError(
-            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}"
+            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}\n"
+            "  Put its files there as they were then, or train the adapter again."
         )
     return source

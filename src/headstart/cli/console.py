@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from headstart.cli.plain_text import as_text
+from headstart.shown_text import as_text
 
 
 class TextConsole(Console):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
 from headstart.comparison.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
 from headstart.comparison.report import Report
+from headstart.shown_text import on_a_page
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod, RenderableType
@@ -155,6 +156,7 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
+    text = on_a_page(text)
     for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is not a link
         text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split("\n"))
