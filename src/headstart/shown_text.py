@@ -22,6 +22,11 @@ def as_text(text: str) -> str:
     return NOT_SHOWN.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
+def as_name(text: str) -> str:
+    """Return a name on one line, so that it passes for no second name: its line ends and tabs are written out too."""
+    return as_text(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def on_a_page(text: str) -> str:
     """Return the same for a page, which knows the line ends of all systems."""
     return as_text(text.replace("\r\n", "\n"))

@@ -63,8 +63,7 @@ def plan(
 
 
 def _table(planned: Plan, task: str) -> Table:
-    from rich.text import Text
-
+    from headstart.cli.console import shown
     from headstart.cli.printing import numbers_table
     from headstart.comparison.formats import points
     from headstart.comparison.planning import NUMBERS_OF_PAIRS
@@ -77,7 +76,7 @@ def _table(planned: Plan, task: str) -> Table:
             shown = [points(size) for _, size in row.smallest]
             needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
             cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
-            table.add_row(*map(Text, cells))
+            table.add_row(*map(shown, cells))
     return table
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NUM_NAMED = 5
 REMEDIES = {
     "store": "  Remove the folder of each damaged run and call `headstart compare` as before: it is done again.",
-    "search": "  Copy the folder anew from where it is whole. An unfinished search begins anew once its folder is removed.",
+    "search": "  Copy the folder anew from where it is whole. An unfinished search begins anew once it is removed.",
     "run": "  Remove the folder and call `headstart compare` as before: the run is done again.",
     "model folder": COPY_AGAIN.replace("`headstart verify` with `renew`", "`headstart verify --renew`"),
 }
