@@ -20,7 +20,7 @@ def shown(words: str) -> Text:
 class TextConsole(Console):
     """A console that colours and lays out, and shows control characters in what it is given as text."""
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **options: Any) -> Text:
         """Return a string laid out, with its control characters written out before they are left out or cut."""
         return super().render_str(as_text(text), **options)
 

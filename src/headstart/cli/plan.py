@@ -73,9 +73,9 @@ def _table(planned: Plan, task: str) -> Table:
     table.add_column(f"seeds for {points(planned.difference)}", justify="right")
     for row in planned.rows:
         if row.task == task:
-            shown = [points(size) for _, size in row.smallest]
+            smallest = [points(size) for _, size in row.smallest]
             needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
-            cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
+            cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *smallest, needed]
             table.add_row(*map(shown, cells))
     return table
 

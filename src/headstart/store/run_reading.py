@@ -106,7 +106,8 @@ def _implausible(record: RunRecord) -> Iterator[str]:
         for other in others:
             if other.metric not in other.scores:
                 yield f"it has no score of its metric on {shortened(other.name)}"
-    scores = [each for result in (record, *others) for each in _scores_of(result)]
+    results: list[RunRecord | OtherResult] = [record, *others]
+    scores = [each for result in results for each in _scores_of(result)]
     scores += [each for stage in record.stages for each in (stage.scores, *stage.other_scores.values())]
     for name, score in (pair for each in scores for pair in each.items()):
         if not _can_be(name, score):
@@ -116,7 +117,7 @@ def _implausible(record: RunRecord) -> Iterator[str]:
     counts += [record.num_trained_parameters, record.peak_memory_bytes]
     if any(not 0 <= count <= LARGEST_COUNT for count in counts):
         yield "it counts rows, updates, parameters or bytes that cannot be"
-    if any(each.seconds < 0 for each in (record, *record.stages)):
+    if min(record.seconds, *(stage.seconds for stage in record.stages), 0.0) < 0:
         yield "it took less than no time"
     if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
         yield f"its seeds go through {record.folds} folds"
