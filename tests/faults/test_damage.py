@@ -33,14 +33,6 @@ SAMPLE = (
     ("verify store", "1-adapter/stage.json", "link"),
 )
 """What is tried at every change: the verb, the file, the damage."""
-OTHER_FOLDERS = {"adapter": ADAPTER_VERBS, "race": RACE_VERBS}
-"""A folder with an adapter and no backbone, and what a search leaves beside its model: the verbs that read them."""
-OTHER_SAMPLE = (
-    ("adapter", "predict", "adapter.safetensors", "flip"),
-    ("adapter", "predict", "adapter.json", "link"),
-    ("race", "report", "predictions.holdout.parquet", "flip"),
-    ("race", "verify store", "asked.json", "truncate"),
-)
 
 
 def call_of(verb: str, made: Made) -> tuple[object, ...]:
@@ -61,27 +53,35 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="session")
-def other_folders(made: Made) -> dict[str, Path]:
-    """Make a folder with an adapter apart, and a search."""
-    folder = made.folder / "others"
+def adapter(made: Made) -> Path:
+    """Make a folder with an adapter and no backbone."""
+    options = ("--strategy", "adapter", "--adapter", "prefix", *SHORT)
+    outcome = call(("fit", made.table, "--model", made.base, "--out", "adapter", *options), made.folder)
+    assert outcome.code == 0, outcome.said
+    return made.folder / "adapter"
+
+
+@pytest.fixture(scope="session")
+def race(made: Made) -> Path:
+    """Make what a search leaves beside its model."""
+    folder = made.folder / "search"
     folder.mkdir()
-    adapter = ("--strategy", "adapter", "--adapter", "prefix")
-    for arguments in (("fit", made.table, "--model", made.base, "--out", "a", *adapter, *SHORT), made.auto):
-        outcome = call(arguments, folder)
-        assert outcome.code == 0, outcome.said
-    return {"adapter": folder / "a", "race": folder / "m" / "race"}
+    outcome = call(made.auto, folder)
+    assert outcome.code == 0, outcome.said
+    return folder / "m" / "race"
 
 
 class Answers:
     """Calls of one verb on copies of what was made.
 
     Attributes:
-        whole: where what is undamaged lies.
+        whole: where what is undamaged lies; by default the model or the store.
     """
 
-    def __init__(self, verb: str, made: Made, folder: Path) -> None:
+    def __init__(self, verb: str, made: Made, folder: Path, whole: Path | None = None) -> None:
         self.arguments, self.folder = call_of(verb, made), folder / "work"
-        self.whole = made.model if verb in MODEL_VERBS else made.store
+        self.name, usual = ("m", made.model) if verb in MODEL_VERBS else ("s", made.store)
+        self.whole = usual if whole is None else whole
         (outcome, first), (_, second) = self._call(None), self._call(None)
         assert outcome.code == 0, outcome.said
         self.said, self.undamaged = self._lines(outcome), repeated(first, second)
@@ -89,7 +89,7 @@ class Answers:
     def _call(self, damaged: tuple[str, str] | None) -> tuple[Outcome, dict[str, object]]:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        copy = shutil.copytree(self.whole, self.folder / self.whole.name)
+        copy = shutil.copytree(self.whole, self.folder / self.name)
         if damaged is not None:
             DAMAGE[damaged[1]](Path(copy) / damaged[0])
         outcome = call(self.arguments, self.folder, seconds=30)
@@ -125,24 +125,24 @@ def test_some_damaged_files(verb: str, made: Made, tmp_path: Path) -> None:
     assert all(verdict in GOOD for verdict, _ in verdicts.values()), verdicts
 
 
-def test_some_damaged_files_of_other_folders(made: Made, other_folders: dict[str, Path], tmp_path: Path) -> None:
-    for kind, verb, name, damage in OTHER_SAMPLE:
-        answers = Answers(verb, made, tmp_path, other_folders[kind])
-        names = [each for each in files_of(answers.whole) if Path(each).name == name]
-        assert names
-        for each in names:
-            verdict, said = answers.verdict(each, damage)
-            assert verdict == NAMED, (each, said)
+@pytest.mark.parametrize(("name", "damage"), [("adapter.safetensors", "flip"), ("adapter.json", "link")])
+def test_some_damaged_files_of_an_adapter(name: str, damage: str, made: Made, adapter: Path, tmp_path: Path) -> None:
+    verdict, said = Answers("predict", made, tmp_path, adapter).verdict(name, damage)
+    assert verdict == NAMED, said
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize(("kind", "verb"), [(kind, verb) for kind, verbs in OTHER_FOLDERS.items() for verb in verbs])
-def test_every_damaged_file_of_other_folders(
-    kind: str, verb: str, damage: str, made: Made, other_folders: dict[str, Path], tmp_path: Path
-) -> None:
-    answers = Answers(verb, made, tmp_path, other_folders[kind])
-    no_fault(answers.bad(damage))
+@pytest.mark.parametrize("verb", ADAPTER_VERBS)
+def test_every_damaged_file_of_an_adapter(verb: str, damage: str, made: Made, adapter: Path, tmp_path: Path) -> None:
+    no_fault(Answers(verb, made, tmp_path, adapter).bad(damage))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("verb", RACE_VERBS)
+def test_every_damaged_file_of_a_search(verb: str, damage: str, made: Made, race: Path, tmp_path: Path) -> None:
+    no_fault(Answers(verb, made, tmp_path, race).bad(damage))
 
 
 @pytest.mark.faults
