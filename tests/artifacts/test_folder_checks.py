@@ -140,6 +140,29 @@ def test_what_the_folder_says_fits_its_configuration(
 @pytest.mark.parametrize(
     ("values", "said"),
     [
+        ({"max_length": 0}, "`max_length` is 1 or more"),
+        ({"max_length": 10**400}, "`info.max_length` is larger"),
+        ({"stride": 3}, "`stride` is that of windows"),
+        ({"stride": -1, "truncation": "window"}, "`stride` is that of windows"),
+        ({"seed": -1}, "a seed is a whole number"),
+        ({"bf16": {"num_rows": 3, "num_changed": 4, "largest_difference": 0.0}}, "no rows can be answered so"),
+        ({"bf16": {"num_rows": 3, "num_changed": 0, "largest_difference": -1.0}}, "no rows can be answered so"),
+        ({"temperature": {"value": 0.0}}, "a temperature is above 0"),
+        ({"temperature": {"value": 1.5, "num_rows": -1}}, "a temperature is above 0"),
+    ],
+)
+def test_values_that_no_run_has_are_named_with_their_file(values: dict[str, Any], said: str, folder: Path) -> None:
+    found = json.loads((folder / INFO_FILE).read_text())
+    found["info"].update(values)
+    (folder / INFO_FILE).write_text(json.dumps(found))
+    Manifest.of(folder).write(folder)
+    with pytest.raises(CheckpointError, match=rf"headstart\.json is damaged: .*{said}"):
+        read_info(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
         ({"num_attention_heads": 0}, r"cannot be built as config\.json says"),
         ({"intermediate_size": 24}, r"config\.json is damaged: it does not fit the weights: bert\.encoder"),
         ({"hidden_dropout_prob": 7.5}, r"cannot be built as config\.json says"),

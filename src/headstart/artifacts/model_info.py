@@ -12,6 +12,7 @@ from headstart.artifacts.temperature import Temperature
 from headstart.errors import UsageError
 from headstart.registry import Spec
 from headstart.store.json_records import read_record
+from headstart.stored_names import require_seed
 from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
@@ -54,6 +55,13 @@ class ModelInfo:
     bf16: Bf16Check | None = None
     temperature: Temperature | None = None
     reading: StoredReading | None = None
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        if self.max_length < 1:
+            raise ValueError(f"`max_length` is 1 or more, got {self.max_length}")
+        if not 0 <= self.stride < self.max_length or (self.stride and self.truncation != "window"):
+            raise ValueError(f"`stride` is that of windows, and shorter than they are, got {self.stride}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,8 +117,9 @@ def _implausible(record: RunRecord) -> Iterator[str]:
     counts += [record.num_trained_parameters, record.peak_memory_bytes]
     if any(not 0 <= count <= LARGEST_COUNT for count in counts):
         yield "it counts rows, updates, parameters or bytes that cannot be"
-    if min(record.seconds, *(stage.seconds for stage in record.stages), 0.0) < 0:
-        yield "it took less than no time"
+    times = [record.seconds, *(stage.seconds for stage in record.stages)]
+    if any(not 0 <= seconds <= LARGEST_COUNT for seconds in times):
+        yield "it took a time that cannot be"
     if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
         yield f"its seeds go through {record.folds} folds"
 
