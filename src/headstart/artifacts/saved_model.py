@@ -179,6 +179,10 @@ def _config(folder: Path, info: ModelInfo) -> PretrainedConfig:
         raise DamageError(folder / CONFIG, f"it has no head of headstart, {said} {str(info.head)!r}")
     if info.task.kind.has_classes and config.num_labels != info.task.num_labels:
         raise DamageError(folder / CONFIG, f"it has {config.num_labels} classes, {said} {info.task.num_labels}")
+    is_ours, kind = isinstance(config, HeadstartConfig), info.task.kind
+    found, wanted = (config.kind, str(kind)) if is_ours else (config.problem_type, kind.problem_type)
+    if found not in (None, wanted):
+        raise DamageError(folder / CONFIG, f"its answers are {shortened(found)}, {said} {str(kind)!r}")
     for own, other in zip(label_names(config), info.task.labels if info.task.kind.has_classes else (), strict=False):
         if own != other:
             raise DamageError(folder / CONFIG, f"it has a class {shortened(own)}, {said} {shortened(other)}")
