@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "manifest",
         "stored_names",
         "spreadsheet_cells",
+        "shown_text",
     ),
     ("losses",),
     ("kinds", "metrics"),
@@ -74,6 +75,7 @@ NO_TORCH_PARTS = (
         "safe_files",
         "stored_names",
         "spreadsheet_cells",
+        "shown_text",
     ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
 )

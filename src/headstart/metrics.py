@@ -132,6 +132,8 @@ KNOWN.add("f1a", f1)
 BY_GROUP = ("exact_match", "gender_parity")
 """Metrics of groups of examples."""
 FOR_TWO_CLASSES = ("f1", "f1a")
+SHARES = ("accuracy", "f1", "f1a", "macro_f1", "micro_f1", "exact_match", "gender_parity")
+"""Metrics from 0 to 1; correlations begin at -1."""
 ERRORS = ("mae", "rmse")
 """Metrics that are the better the lower they are, and have the labels' unit; all others are shares or correlations."""
 

@@ -118,3 +118,11 @@ def test_names_stay_names(evil: str) -> None:
     assert not re.search(r"(?<!\\)\]\(", body)
     assert body.count("```") == model_card(facts()).count("```")
     assert len(re.findall(r"^#", body, flags=re.MULTILINE)) == 5
+
+
+def test_signs_that_a_terminal_would_obey_are_written_out() -> None:
+    task = replace(TEXT_TASK, name="a\x1b[2Jb.csv", labels=("c\x07d", "\u202ee|f"))
+    text = model_card(facts(task))
+    assert not any(sign in text for sign in "\x1b\x07\u202e")
+    assert r"one of 2 classes: c\\x07d, \\u202ee\|f." in text
+    assert ModelCard(text).data.eval_results[0].dataset_name == task.name

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 from headstart.artifacts.model_folder import save_model_folder
+from headstart.search.asked import Asked
+from headstart.search.decisions import write_decision
+from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
 from tests.cli.conftest import Cli
 from tests.conftest import CheckpointMaker
@@ -45,6 +48,18 @@ def test_damage_is_named_and_the_way_on_is_said(cli: Cli, tmp_path: Path) -> Non
     assert code == 1
     assert json.loads(out)["damages"] == [{"file": "runs/abc/seed-1/run.json", "what": "its bytes changed"}]
     assert json.loads(out)["without_checksums"] == ["runs/abc/seed-2"]
+
+
+def test_of_a_damaged_search_the_way_on_is_its_own(cli: Cli, tmp_path: Path) -> None:
+    store = write_store(tmp_path / "race")
+    asked = store.root / ASKED_FILE
+    write_decision(asked, Asked(rows="a", model="b", options={}))
+    asked.write_text(asked.read_text().replace('"a"', '"c"'))
+    code, out, _ = cli("verify", "race")
+    assert code == 1
+    assert "race/asked.json: its bytes changed" in out
+    assert "headstart compare" not in out
+    assert "Copy the folder anew" in out
 
 
 def test_every_verb_that_reads_a_model_refuses_a_damaged_one(

@@ -214,3 +214,9 @@ def test_a_label_beyond_its_own_choices_is_refused() -> None:
     row: dict[str, object] = {"text": "x", "a": "1", "b": "2", "c": None, "right": 2}
     with pytest.raises(DataError, match="the label is 2, and not one of 0 to 1"):
         read_split(CHOICES, table(row))
+
+
+def test_rows_without_places_are_no_rows_of_a_model_that_reads_them() -> None:
+    task = Task(name="tiny", text_columns=("text",), labels=("no", "yes"), has_spans=True)
+    with pytest.raises(DataError, match="it marks no two places"):
+        read_split(task, table({"text": "A word."}, {"text": "Another."}), labelled=False)

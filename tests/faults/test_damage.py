@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Made, no_fault
+from tests.faults.conftest import SHORT, Made, no_fault
 from tests.support.commands import Outcome, call
 from tests.support.contents import contents, differences, repeated
 from tests.support.damage import DAMAGE, GOOD, NAMED, files_of, judged
 
 MODEL_VERBS = ("predict", "evaluate", "doctor", "verify model")
+ADAPTER_VERBS = ("predict", "evaluate", "verify model")
+RACE_VERBS = ("report", "page", "runs", "plan", "gc", "verify store")
 STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
 SAMPLE = (
     ("predict", "model.safetensors", "flip"),
@@ -45,20 +47,41 @@ def call_of(verb: str, made: Made) -> tuple[object, ...]:
         "plan": ("plan", "s"),
         "compare": made.compare,
         "export": ("export", "s", made.run, "--out", "out"),
+        "gc": ("gc", "s"),
         "verify store": ("verify", "s"),
     }[verb]
+
+
+@pytest.fixture(scope="session")
+def adapter(made: Made) -> Path:
+    """Make a folder with an adapter and no backbone."""
+    options = ("--strategy", "adapter", "--adapter", "prefix", *SHORT)
+    outcome = call(("fit", made.table, "--model", made.base, "--out", "adapter", *options), made.folder)
+    assert outcome.code == 0, outcome.said
+    return made.folder / "adapter"
+
+
+@pytest.fixture(scope="session")
+def race(made: Made) -> Path:
+    """Make what a search leaves beside its model."""
+    folder = made.folder / "search"
+    folder.mkdir()
+    outcome = call(made.auto, folder)
+    assert outcome.code == 0, outcome.said
+    return folder / "m" / "race"
 
 
 class Answers:
     """Calls of one verb on copies of what was made.
 
     Attributes:
-        whole: where what is undamaged lies.
+        whole: where what is undamaged lies; by default the model or the store.
     """
 
-    def __init__(self, verb: str, made: Made, folder: Path) -> None:
+    def __init__(self, verb: str, made: Made, folder: Path, whole: Path | None = None) -> None:
         self.arguments, self.folder = call_of(verb, made), folder / "work"
-        self.whole = made.model if verb in MODEL_VERBS else made.store
+        self.name, usual = ("m", made.model) if verb in MODEL_VERBS else ("s", made.store)
+        self.whole = usual if whole is None else whole
         (outcome, first), (_, second) = self._call(None), self._call(None)
         assert outcome.code == 0, outcome.said
         self.said, self.undamaged = self._lines(outcome), repeated(first, second)
@@ -66,7 +89,7 @@ class Answers:
     def _call(self, damaged: tuple[str, str] | None) -> tuple[Outcome, dict[str, object]]:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-        copy = shutil.copytree(self.whole, self.folder / self.whole.name)
+        copy = shutil.copytree(self.whole, self.folder / self.name)
         if damaged is not None:
             DAMAGE[damaged[1]](Path(copy) / damaged[0])
         outcome = call(self.arguments, self.folder, seconds=30)
@@ -100,6 +123,26 @@ def test_some_damaged_files(verb: str, made: Made, tmp_path: Path) -> None:
     cases = [(run + name, damage) for tried, name, damage in SAMPLE if tried == verb]
     verdicts = {case: answers.verdict(*case) for case in cases}
     assert all(verdict in GOOD for verdict, _ in verdicts.values()), verdicts
+
+
+@pytest.mark.parametrize(("name", "damage"), [("adapter.safetensors", "flip"), ("adapter.json", "link")])
+def test_some_damaged_files_of_an_adapter(name: str, damage: str, made: Made, adapter: Path, tmp_path: Path) -> None:
+    verdict, said = Answers("predict", made, tmp_path, adapter).verdict(name, damage)
+    assert verdict == NAMED, said
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("verb", ADAPTER_VERBS)
+def test_every_damaged_file_of_an_adapter(verb: str, damage: str, made: Made, adapter: Path, tmp_path: Path) -> None:
+    no_fault(Answers(verb, made, tmp_path, adapter).bad(damage))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("verb", RACE_VERBS)
+def test_every_damaged_file_of_a_search(verb: str, damage: str, made: Made, race: Path, tmp_path: Path) -> None:
+    no_fault(Answers(verb, made, tmp_path, race).bad(damage))
 
 
 @pytest.mark.faults

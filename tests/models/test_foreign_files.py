@@ -13,12 +13,14 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification
 
 from headstart.adapters.stored_adapter import StoredAdapter, read_adapter, write_adapter
-from headstart.errors import CheckpointError, UsageError
+from headstart.errors import CheckpointError, DamageError, UsageError
+from headstart.manifest import write_manifest
 from headstart.models.loading import load_classifier
 from headstart.models.parameters import digests
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from tests.conftest import CheckpointMaker
+from tests.support.damage import DAMAGE
 from tests.support.tiny import make_model
 
 INPUT_IDS = torch.tensor([[2, 17, 33, 48, 3]])
@@ -72,6 +74,16 @@ def test_it_is_named_beside_a_configuration_and_where_an_adapter_is_wanted(
 def test_an_adapter_of_ours_is_named(tmp_path: Path) -> None:
     write_adapter(StoredAdapter(spec=Spec("lora"), tensors={"a": torch.zeros(1)}), tmp_path)
     with pytest.raises(UsageError, match=r"an adapter that headstart wrote.*\n.*`adapter_from`"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["remove", "folder", "fifo", "flip"])
+def test_a_damaged_adapter_of_ours_is_named_with_its_file(damage: str, tmp_path: Path) -> None:
+    write_adapter(StoredAdapter(spec=Spec("lora"), tensors={"a": torch.zeros(1)}), tmp_path)
+    (tmp_path / "headstart.json").write_text("{}")
+    write_manifest(tmp_path)
+    DAMAGE[damage](tmp_path / "adapter.json")
+    with pytest.raises(DamageError, match=r"adapter\.json"):
         resolve_model(str(tmp_path))
 
 

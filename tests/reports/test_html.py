@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from headstart.comparison.report import read_report
 from headstart.errors import UsageError
-from headstart.reports.html import write_html
+from headstart.reports.figures.drawing import element
+from headstart.reports.html import environment, write_html
 from headstart.store.provenance import Provenance
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from tests.support.pages import render_html
@@ -83,6 +85,13 @@ def test_the_page_is_well_formed_and_self_contained(store: Path):
     assert not re.search(r"https?://|@import|url\(", page)
     targets = [value[1:] for name, value in outline.attributes if name == "href" and value]
     assert set(targets) <= set(outline.ids)
+
+
+def test_signs_that_would_be_obeyed_are_written_out_on_a_page():
+    template = environment().from_string("{{ name }}<p title='{{ name }}'>{{ made }}{{ number }}{{ mark }}</p>")
+    page = template.render(name="a\x1b[2J\u202e<b>\r\n", made=Markup("<i>x</i>"), number=3, mark=element("g"))
+    name = "a\\x1b[2J\\u202e&lt;b&gt;\n"
+    assert page == f"{name}<p title='{name}'><i>x</i>3<g/></p>"
 
 
 def test_only_the_pages_own_script_may_run(store: Path):

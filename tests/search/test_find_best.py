@@ -21,7 +21,6 @@ from headstart.hardware import torch_threads
 from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
-from headstart.search.asked import ASKED_FILE
 from headstart.search.best_folder import RACE_FOLDER, write_best
 from headstart.search.clock import Clock
 from headstart.search.decisions import write_decision
@@ -31,6 +30,7 @@ from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
 from headstart.shares import THREADS
 from headstart.store.json_records import read_record
+from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent

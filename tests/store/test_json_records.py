@@ -57,6 +57,9 @@ def test_a_file_says_its_schema_first(tmp_path: Path) -> None:
         (changed(status="asleep"), r"`status`: .*'finished', 'diverged' or 'error'"),
         (changed(stages=[{"name": "probe"}]), r"`stages.0.role`: Field required"),
         (changed(stages=[dump(stage_record()) | {"mood": 1}]), r"`stages.0.mood`"),
+        (changed(num_steps=10**400), r"run.json is damaged: `num_steps` is larger than any number that is counted"),
+        (changed(num_steps=-(2**64) - 1), r"`num_steps` is larger"),
+        (changed(stages=[{"num_steps": 10**30}]), r"run.json is damaged"),
         (changed(schema_version="new"), r"`schema_version` is 'new'"),
         (changed(schema_version=0), r"`schema_version` is 0"),
     ],
@@ -64,6 +67,12 @@ def test_a_file_says_its_schema_first(tmp_path: Path) -> None:
 def test_damage_names_file_and_field(values: dict[str, Any], message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
         load(RunRecord, values, PATH)
+
+
+def test_digits_in_words_are_no_large_numbers() -> None:
+    digits = "12345678901234567890" * 4 + "e+300"
+    record = replace(run_record(), varied=digits, seconds=1e300, scores={"mae": 1.5e308, "accuracy": 2**-70})
+    assert as_stored(record) == record
 
 
 def test_a_newer_file_is_not_damaged() -> None:

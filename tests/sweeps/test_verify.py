@@ -15,7 +15,10 @@ from headstart.errors import CheckpointError, DamageError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.manifest import MANIFEST_FILE, Manifest, file_names
+from headstart.search.asked import Asked
+from headstart.search.decisions import write_decision
 from headstart.store.declared import DeclaredAxis, DeclaredLooks, declare_axis, declare_looks, with_declared
+from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
 from headstart.sweeps.export import export_run
 from headstart.sweeps.serial import SerialExecutor
@@ -127,6 +130,14 @@ def test_lost_checksums_of_an_experiment_are_said(copy: Path) -> None:
     experiment = run_of(copy / "store").parent
     (experiment / MANIFEST_FILE).unlink()
     assert verify(copy / "store").without_checksums == (experiment,)
+
+
+def test_lost_checksums_of_a_search_are_said(copy: Path) -> None:
+    write_decision(copy / "store" / ASKED_FILE, Asked(rows="a", model="b", options={}))
+    found = verify(copy / "store")
+    assert (found.damages, found.without_checksums) == ((), ())
+    (copy / "store" / MANIFEST_FILE).unlink()
+    assert verify(copy / "store").without_checksums == (copy / "store",)
 
 
 @pytest.mark.parametrize("kill", [leave_unfinished, leave_a_stage_unfinished])

@@ -21,6 +21,10 @@ class Bf16Check:
     num_changed: int
     largest_difference: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_changed <= self.num_rows or self.largest_difference < 0:
+            raise ValueError("no rows can be answered so in fp32 and in bf16")
+
     @property
     def is_close(self) -> bool:
         """Whether no decision changed, and no answer by more than 0.01."""

@@ -9,6 +9,7 @@ from headstart import __version__, metrics
 from headstart.artifacts.card_facts import CardFacts
 from headstart.artifacts.card_metadata import metadata
 from headstart.models.loading import NATIVE
+from headstart.shown_text import as_text
 
 CLASSES_SHOWN = 50
 PLACE = "path/to/this/folder"
@@ -152,6 +153,7 @@ def _training(facts: CardFacts) -> str:
 
 def _plain(text: str) -> str:
     """Return a text that Markdown shows as it is, on one line, without markup or links of its own."""
+    text = as_text(text)
     for mark in ("\\", "`", "*", "_", "|", "[", "]", "#", "~", "!"):
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())

@@ -9,12 +9,14 @@ from typing import Literal
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.folder_checks import INFO_FILE, require_checksums, require_whole_model
 from headstart.artifacts.temperature import Temperature
-from headstart.errors import UsageError
+from headstart.errors import UsageError, shortened
 from headstart.registry import Spec
 from headstart.store.json_records import read_record
+from headstart.stored_names import require_seed
 from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
+MOST_TEXTS = 2
 FolderKind = Literal["model", "adapter"]
 
 
@@ -54,6 +56,16 @@ class ModelInfo:
     bf16: Bf16Check | None = None
     temperature: Temperature | None = None
     reading: StoredReading | None = None
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        names = self.task.text_columns
+        if not 1 <= len(names) <= MOST_TEXTS or len(set(names)) < len(names):
+            raise ValueError(f"a model reads one text or two, got {shortened(names)}")
+        if self.max_length < 1:
+            raise ValueError(f"`max_length` is 1 or more, got {self.max_length}")
+        if not 0 <= self.stride < self.max_length or (self.stride and self.truncation != "window"):
+            raise ValueError(f"`stride` is that of windows, and shorter than they are, got {self.stride}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,10 @@ from headstart.artifacts.head_file import (
 )
 from headstart.artifacts.model_folder import UnmergedAdapter
 from headstart.artifacts.model_info import ModelInfo, read_info
-from headstart.errors import CheckpointError, DamageError, UsageError
+from headstart.errors import CheckpointError, DamageError, HeadstartError, UsageError, shortened
+from headstart.machine import is_out_of_memory
 from headstart.models.agreement import agree, follow_tokenizer, say_once
+from headstart.models.class_names import label_names
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
@@ -148,9 +150,20 @@ def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBas
         config = _config(folder, info)
         if is_native:
             follow_tokenizer(config, tokenizer)
-        model, report = read_model(model_class, folder, config, attn_implementation=_attention(info))
-    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+        attention = _attention(info)
+        model, report = read_model(
+            model_class, folder, config, attn_implementation=attention, ignore_mismatched_sizes=True
+        )
+    except HeadstartError:
+        raise
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"the model in {folder} cannot be loaded: {error}") from error
+    except Exception as error:  # A value that no model can have fails in as many ways as there are fields.
+        if is_out_of_memory(error):
+            raise
+        raise CheckpointError(f"the model in {folder} cannot be built as {CONFIG} says: {error}") from error
+    if unfit := sorted(key for key, *_ in report["mismatched_keys"]):
+        raise DamageError(folder / CONFIG, f"it does not fit the weights: {', '.join(unfit[:5])}")
     wrong = sorted({*report["missing_keys"], *report["unexpected_keys"]})
     if wrong:
         raise CheckpointError(f"the model in {folder} is damaged: missing or foreign tensors: {', '.join(wrong[:5])}")
@@ -166,6 +179,13 @@ def _config(folder: Path, info: ModelInfo) -> PretrainedConfig:
         raise DamageError(folder / CONFIG, f"it has no head of headstart, {said} {str(info.head)!r}")
     if info.task.kind.has_classes and config.num_labels != info.task.num_labels:
         raise DamageError(folder / CONFIG, f"it has {config.num_labels} classes, {said} {info.task.num_labels}")
+    is_ours, kind = isinstance(config, HeadstartConfig), info.task.kind
+    found, wanted = (config.kind, str(kind)) if is_ours else (config.problem_type, kind.problem_type)
+    if found not in (None, wanted):
+        raise DamageError(folder / CONFIG, f"its answers are {shortened(found)}, {said} {str(kind)!r}")
+    for own, other in zip(label_names(config), info.task.labels if info.task.kind.has_classes else (), strict=False):
+        if own != other:
+            raise DamageError(folder / CONFIG, f"it has a class {shortened(own)}, {said} {shortened(other)}")
     return config
 
 
@@ -178,6 +198,7 @@ def _pretrained_source(info: ModelInfo) -> ModelSource:
     source = resolve_model(info.model, revision=info.model_revision if is_commit else None)
     if source.revision != info.model_revision:
         raise CheckpointError(
-            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}"
+            f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}\n"
+            "  Put its files there as they were then, or train the adapter again."
         )
     return source

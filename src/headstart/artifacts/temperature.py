@@ -27,6 +27,10 @@ class Temperature:
     num_wrong: int = 0
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if (self.value is not None and self.value <= 0) or min(self.num_rows, self.num_wrong) < 0:
+            raise ValueError("a temperature is above 0, and its rows are counted from 0")
+
     def __str__(self) -> str:
         if self.value is None:
             return f"not fitted: {self.reason}"

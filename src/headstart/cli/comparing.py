@@ -7,9 +7,8 @@ from pathlib import Path
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from headstart.cli.console import TextConsole
+from headstart.cli.console import TextConsole, shown
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
@@ -121,9 +120,9 @@ def _print_results(
     console = TextConsole(highlight=False)
     console.print(as_rich(report.table))
     for sentence in answer_lines(report):
-        console.print(Text(sentence))
+        console.print(shown(sentence))
     for sentence in expected_lines(expected, report.table) if expected else ():
-        console.print(Text(sentence))
+        console.print(shown(sentence))
 
 
 def announce(runs: list[Run], cache: RunDataCache) -> None:

@@ -13,7 +13,8 @@ import sys
 import textwrap
 from typing import TextIO
 
-from headstart.cli.plain_text import NOT_SHOWN, PlainFormatter
+from headstart.cli.plain_text import PlainFormatter
+from headstart.shown_text import NOT_SHOWN
 
 DRAWN = {
     "\N{FULL BLOCK}": "#",

@@ -63,8 +63,7 @@ def plan(
 
 
 def _table(planned: Plan, task: str) -> Table:
-    from rich.text import Text
-
+    from headstart.cli.console import shown
     from headstart.cli.printing import numbers_table
     from headstart.comparison.formats import points
     from headstart.comparison.planning import NUMBERS_OF_PAIRS
@@ -74,10 +73,10 @@ def _table(planned: Plan, task: str) -> Table:
     table.add_column(f"seeds for {points(planned.difference)}", justify="right")
     for row in planned.rows:
         if row.task == task:
-            shown = [points(size) for _, size in row.smallest]
+            smallest = [points(size) for _, size in row.smallest]
             needed = f"{_count(row.needed)} [{_count(row.needed_if_narrow)}, {_count(row.needed_if_wide)}]"
-            cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *shown, needed]
-            table.add_row(*map(Text, cells))
+            cells = [row.label, str(row.num_pairs), points(row.standard_deviation), *smallest, needed]
+            table.add_row(*map(shown, cells))
     return table
 
 

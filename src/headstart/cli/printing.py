@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Column, Table
-from rich.text import Text
 
-from headstart.cli.console import TextConsole
+from headstart.cli.console import TextConsole, shown
 from headstart.cli.flags import in_flags
 from headstart.errors import shortened
+from headstart.shown_text import as_name
 
 if TYPE_CHECKING:
     from headstart.inspection.data import ClassCount, DataReport
@@ -45,7 +45,7 @@ def print_data_report(report: DataReport) -> None:
     columns = ", ".join((*report.text_columns, *report.choice_columns))
     console.print(f"{report.task}: {report.kind}{classes}; {columns} -> {report.label_column}", markup=False)
     for note in report.notes:
-        console.print(Padding(Text(in_flags(note)), (0, 0, 0, 2), expand=False))
+        console.print(Padding(shown(in_flags(note)), (0, 0, 0, 2), expand=False))
     console.print()
     tables = [_splits(report)]
     if any(split.lengths for split in report.splits):
@@ -103,7 +103,7 @@ def _classes(report: DataReport) -> Table:
     most = max((each.counts.get(names[0], 0) for each in report.classes), default=0)
     for each in shown:
         bar = "\N{FULL BLOCK}" * round(BAR_WIDTH * each.counts.get(names[0], 0) / max(1, most))
-        table.add_row(escape(each.name), *(f"{each.counts.get(name, 0):,}" for name in names), bar)
+        table.add_row(escape(as_name(each.name)), *(f"{each.counts.get(name, 0):,}" for name in names), bar)
     return table
 
 
@@ -121,7 +121,7 @@ def _conflicts(report: DataReport) -> Table:
     table = _table("Texts with several labels, those of the most rows", "text")
     table.add_column("rows by label", overflow="fold")
     for conflict in report.conflicts:
-        labels = ", ".join(f"{name} {count:,}" for name, count in conflict.labels.items())
+        labels = ", ".join(f"{as_name(name)} {count:,}" for name, count in conflict.labels.items())
         table.add_row(escape(shortened(" | ".join(conflict.texts))), escape(labels))
     return table
 

@@ -13,8 +13,9 @@ import typer
 
 from headstart.cli import options
 from headstart.cli.output import print_json
-from headstart.cli.plain_text import as_text, say
+from headstart.cli.plain_text import say
 from headstart.errors import UsageError
+from headstart.shown_text import as_text
 
 if TYPE_CHECKING:
     from headstart.comparison.report import Report

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from headstart.metrics import ERRORS, written
+from headstart.shown_text import as_name
 
 if TYPE_CHECKING:
     from headstart.stats.class_scores import ClassScores
@@ -41,5 +42,5 @@ def class_table(classes: Sequence[ClassScores]) -> Table:
         table.add_column(heading, justify="right")
     for each in shown:
         scores = (f"{100 * score:.1f}" for score in (each.precision, each.recall, each.f1))
-        table.add_row(each.name, *scores, str(each.num_rows), str(each.num_answered))
+        table.add_row(as_name(each.name), *scores, str(each.num_rows), str(each.num_answered))
     return table

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
-from rich.text import Text
 
+from headstart.cli.console import shown
 from headstart.comparison.formats import NOTHING, bracket, plural, points, signed_points
 from headstart.comparison.frame import Frame
 from headstart.comparison.standing import CellStanding, standing_of
@@ -96,8 +96,8 @@ def standings_table(standings: Sequence[Standing]) -> Table:
     for each in standings:
         so_far = each.so_far
         table.add_row(
-            Text(each.task),
-            Text(each.label),
+            shown(each.task),
+            shown(each.label),
             f"{each.num_done}/{each.num_runs}{_failures(each)}",
             points(so_far.mean if so_far else None),
             signed_points(so_far.difference if so_far else None),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NUM_NAMED = 5
 REMEDIES = {
     "store": "  Remove the folder of each damaged run and call `headstart compare` as before: it is done again.",
+    "search": "  Copy the folder anew from where it is whole. An unfinished search begins anew once it is removed.",
     "run": "  Remove the folder and call `headstart compare` as before: the run is done again.",
     "model folder": COPY_AGAIN.replace("`headstart verify` with `renew`", "`headstart verify --renew`"),
 }
@@ -65,13 +66,14 @@ def _json(found: Verification) -> dict[str, object]:
 
 def _print(found: Verification, path: Path, *, quiet: bool) -> None:
     from headstart.comparison.formats import plural
+    from headstart.sweeps.verify import STORE, is_search
 
     for damage in found.damages:
         say(damage)
     files = f"{plural(found.num_files, 'file')}, {found.num_bytes / 1e6:,.1f} MB"
     if found.damages:
         say(f"{plural(len(found.damages), 'file')} of {path} damaged ({files} have a checksum)")
-        say(REMEDIES[found.kind])
+        say(REMEDIES["search" if found.kind == STORE and is_search(path) else found.kind])
     elif not quiet:
         say(f"{path}: every byte is as it was written ({files})" if found.num_files else f"{path}: nothing to check")
     if found.without_checksums and not quiet:

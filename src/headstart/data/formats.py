@@ -76,6 +76,8 @@ def read_split(task: Task, table: Table, *, labelled: bool = True) -> Split:
                 _require_filled(row)
                 size = len(example.choices) if task.kind.has_choices else task.num_labels
                 labels.append(task.kind.indexed_label(row[task.label_column], size))
+            if task.has_spans and example.spans is None:
+                raise ValueError("it marks no two places, and the model reads them")
             examples.append(example)
         except ValueError as error:
             faults.append(table.fault(str(error), number))

@@ -24,6 +24,8 @@ HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
 OWN_INFO_FILE, OWN_HEAD_FILE = "headstart.json", "head.safetensors"
 """The first lies, or lay, in every folder of ours: its manifest names it."""
+SAYS_WHAT_IT_IS = ("config.json", "adapter.json")
+"""Of which a folder of ours has the first where it holds a whole model, and the second where it holds an adapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _from_folder(name: str, folder: Path) -> ModelSource:
+    if (folder / OWN_INFO_FILE).is_file():
+        require_whole(folder, SAYS_WHAT_IT_IS, remedy=COPY_AGAIN)
     require_model(name, folder)
     files = [path for path in sorted(folder.iterdir()) if _decides(path.name) and not path.is_dir()]
     for path in files:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,6 +19,7 @@ from headstart.atomic_files import output_path
 from headstart.comparison.report import Report
 from headstart.reports.figures.drawing import swatch
 from headstart.reports.page import build_page
+from headstart.shown_text import on_a_page
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -47,12 +49,18 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def environment() -> Environment:
-    """Return the template environment: everything that is written is escaped, and a missing name is an error."""
+    """Return the template environment: all that is written is escaped and seen, and a missing name is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _seen(value: Any) -> Any:
+    """Return what is written of a value; markup of ours stays as it is."""
+    return on_a_page(value) if type(value) is str else value

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
 from headstart.comparison.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
 from headstart.comparison.report import Report
+from headstart.shown_text import on_a_page
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 _COLUMNS = (
     ("strategy", False),
@@ -53,7 +55,7 @@ def as_rich(table: ComparisonTable) -> Group:
     numbers = {word: number for number, word in enumerate(_all_words(table), start=1)}
     parts: list[RenderableType] = []
     for group in table.groups:
-        parts += [Text(f"{group.title}  {group.model}", style="bold"), Text(group.caption, style="dim")]
+        parts += [_text(f"{group.title}  {group.model}", "bold"), _text(group.caption, "dim")]
         parts += [_rich_group(group, numbers), Text()]
     parts.append(_rich_notes(table, numbers))
     return Group(*parts)
@@ -62,11 +64,10 @@ def as_rich(table: ComparisonTable) -> Group:
 def as_text(report: Report) -> str:
     """Return the answers and the tables as plain text of at most 100 columns."""
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, highlight=False, legacy_windows=False)
     for sentence in answer_lines(report):
-        console.print(Text(sentence))
+        console.print(_text(sentence))
     console.print()
     console.print(as_rich(report.table))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -119,10 +120,16 @@ def _all_words(table: ComparisonTable) -> list[str]:
     return list(dict.fromkeys(word for row in table.rows for word in row.words))
 
 
+def _text(words: str, style: str = "") -> Text:
+    """Return words as rich lays them out: it would leave control characters out."""
+    from rich.text import Text
+
+    return Text(on_a_page(words), style=style)
+
+
 def _rich_group(group: ComparisonGroup, numbers: dict[str, int]) -> Table:
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     rendered = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     for heading, is_number in (*_COLUMNS, ("notes", False)):
@@ -133,20 +140,19 @@ def _rich_group(group: ComparisonGroup, numbers: dict[str, int]) -> Table:
         )
     for row in group.rows:
         notes = ",".join(str(numbers[word]) for word in row.words)
-        rendered.add_row(*map(Text, cells_of(row)), Text(notes), style="bold" if row.is_baseline else "")
+        rendered.add_row(*map(_text, cells_of(row)), _text(notes), style="bold" if row.is_baseline else "")
     return rendered
 
 
 def _rich_notes(table: ComparisonTable, numbers: dict[str, int]) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", style="bold")
     for word, number in numbers.items():
-        grid.add_row(str(number), Text(word))
+        grid.add_row(str(number), _text(word))
     for note in table.notes:
-        grid.add_row("", Text(note))
+        grid.add_row("", _text(note))
     return grid
 
 
@@ -155,6 +161,7 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def _escape_markdown(text: str) -> str:
+    text = on_a_page(text)
     for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is not a link
         text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split("\n"))

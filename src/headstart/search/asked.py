@@ -9,8 +9,8 @@ from headstart.errors import UsageError
 from headstart.option import given
 from headstart.search.decisions import read_decision, write_decision
 from headstart.search.trials import Trials
+from headstart.store.layout import ASKED_FILE
 
-ASKED_FILE = "asked.json"
 FILES = ("validation", "label_file")
 """Options that name files: their rows count, and not where they are."""
 LIMIT = "time_limit"

@@ -10,7 +10,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
-from headstart.search.asked import ASKED_FILE, LIMIT, Asked
+from headstart.search.asked import LIMIT, Asked
 from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import forget_decisions, read_decision, write_decision
@@ -18,6 +18,7 @@ from headstart.search.first_model import Fit, choose_fit, fits_native
 from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
+from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of

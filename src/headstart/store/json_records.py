@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 
 from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError, DamageError, HeadstartError, NewerError
-from headstart.safe_files import json_object, read_bytes
+from headstart.safe_files import json_object, json_value, read_bytes
 from headstart.store.schema import RETIRED, SCHEMA_VERSION, schema_of, upgraded
 
 T = TypeVar("T")
 _THIS_SCHEMA = re.compile(rb'\A\{\s*"schema_version":\s*%d,' % SCHEMA_VERSION)
 _ADAPTERS: dict[type, Any] = {}
+LARGEST_WHOLE = 1 << 64
+"""Beyond what any run counts; a whole number may be so large that it is no number of the machine's."""
+_MAY_BE_LARGE = re.compile(rb"\d{20}")
 
 
 def dump(value: Any) -> dict[str, Any]:
@@ -81,12 +84,27 @@ def _validated(kind: type[T], content: bytes, path: Path) -> T:
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_json(b"[" + content + b"]", strict=True)[0]  # type: ignore[no-any-return]
+        found: T = _adapter(kind).validate_json(b"[" + content + b"]", strict=True)[0]
     except HeadstartError as error:  # What a value of ours refuses, from whoever it comes.
         raise DamageError(path, str(error)) from error
     except ValidationError as error:
         faults = (f"`{'.'.join(map(str, fault['loc'][1:]))}`: {fault['msg']}" for fault in error.errors())
         raise CheckpointError(f"{path} is damaged: {'; '.join(faults)}") from error
+    # Few files have a digest that looks like one.
+    if _MAY_BE_LARGE.search(content) and (name := _large_number(json_value(content, path))) is not None:
+        raise DamageError(path, f"`{name}` is larger than any number that is counted")
+    return found
+
+
+def _large_number(value: Any) -> str | None:
+    """Return where a whole number out of bounds stands, as in "stages.0.num_steps"; None where there is none."""
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            found = _large_number(inner)
+            if found is not None:
+                return f"{name}.{found}".removesuffix(".")
+        return None
+    return "" if isinstance(value, int) and abs(value) > LARGEST_WHOLE else None
 
 
 def _adapter(kind: type) -> Any:

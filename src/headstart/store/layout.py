@@ -9,6 +9,8 @@ ROWS_FOLDER, TASK_FILE = "rows", "task.json"
 """Where rows lie that were given in memory, and the file in the folder of each that says what they are."""
 EXPERIMENT_FILE = "experiment.json"
 """Says what an experiment is, in the folder of its runs."""
+ASKED_FILE = "asked.json"
+"""Says what a search was asked for, in the folder of all its runs."""
 
 
 def file_part(name: str) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, NewerError, shortened
 from headstart.manifest import Damage, Manifest
-from headstart.metrics import ERRORS
+from headstart.metrics import ERRORS, SHARES
 from headstart.safe_files import read_bytes
 from headstart.store.damage import damage_of
 from headstart.store.json_records import record_of
 from headstart.store.layout import RunFolder
-from headstart.store.record import NOT_REPORTED, RunRecord, RunStatus
+from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus
 from headstart.store.run_manifest import damaged_for_reports
 
 LARGEST_SCORE = 1.0 + 1e-9
@@ -99,20 +99,36 @@ def _out_of_place(record: RunRecord, digest: str, seed: int, *, is_result: bool)
 
 def _implausible(record: RunRecord) -> Iterator[str]:
     """Yield what no run of ours records."""
+    others = [*record.others, *([record.test] if record.test else [])]
     if record.status is RunStatus.FINISHED:
         if record.reported_split != NOT_REPORTED and record.metric not in record.scores:
             yield f"it has no score of its metric, {shortened(record.metric)}"
-        for other in record.others:
+        for other in others:
             if other.metric not in other.scores:
                 yield f"it has no score of its metric on {shortened(other.name)}"
-    scores = [record.scores, {record.metric: record.constant_score}, *(stage.scores for stage in record.stages)]
-    scores += [other.scores for other in record.others]
+    results: list[RunRecord | OtherResult] = [record, *others]
+    scores = [each for result in results for each in _scores_of(result)]
+    scores += [each for stage in record.stages for each in (stage.scores, *stage.other_scores.values())]
     for name, score in (pair for each in scores for pair in each.items()):
-        if name not in ERRORS and not -LARGEST_SCORE <= score <= LARGEST_SCORE:
+        if not _can_be(name, score):
             yield f"its {shortened(name)} is {score:g}"
     counts = [record.num_evaluation_examples, record.num_steps, *(stage.num_steps for stage in record.stages)]
-    counts += [other.num_examples for other in record.others]
+    counts += [other.num_examples for other in others]
+    counts += [record.num_trained_parameters, record.peak_memory_bytes]
     if any(not 0 <= count <= LARGEST_COUNT for count in counts):
-        yield "it counts rows or updates that cannot be"
+        yield "it counts rows, updates, parameters or bytes that cannot be"
+    times = [record.seconds, *(stage.seconds for stage in record.stages)]
+    if any(not 0 <= seconds <= LARGEST_COUNT for seconds in times):
+        yield "it took a time that cannot be"
     if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
         yield f"its seeds go through {record.folds} folds"
+
+
+def _scores_of(result: RunRecord | OtherResult) -> tuple[Mapping[str, float], ...]:
+    return result.scores, result.constant_scores, {result.metric: result.constant_score}
+
+
+def _can_be(metric: str, score: float) -> bool:
+    """Return whether a metric can have a score; a correlation may be below 0, and a metric that is not ours."""
+    lowest = 0.0 if metric in (*SHARES, *ERRORS) else -LARGEST_SCORE
+    return lowest <= score and (metric in ERRORS or score <= LARGEST_SCORE)

@@ -13,7 +13,7 @@ from headstart.manifest import MANIFEST_FILE, Damage, Listener, Manifest, write_
 from headstart.safe_files import read_json
 from headstart.store.damage import damage_of
 from headstart.store.declared import AXES_FILE, LOOKS_FILE, read_designs
-from headstart.store.layout import EXPERIMENT_FILE, ROWS_FOLDER, TASK_FILE, RunFolder
+from headstart.store.layout import ASKED_FILE, EXPERIMENT_FILE, ROWS_FOLDER, TASK_FILE, RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.marker import is_store, lost_its_marker
 from headstart.store.record import RunRecord
@@ -138,6 +138,11 @@ def kind_of(path: Path) -> str:
     )
 
 
+def is_search(path: Path) -> bool:
+    """Return whether a store is that of a search, which keeps what it decided, and checksums of that."""
+    return any(os.path.lexists(path / name) for name in (MANIFEST_FILE, ASKED_FILE))
+
+
 def renew_checksums(path: Path) -> None:
     """Take a model folder as it is: what its owner changed in it is no damage.
 
@@ -160,7 +165,7 @@ def _folders(kind: str, path: Path) -> tuple[Path, ...]:
     store = LocalStore(path)
     rows = sorted(each for each in (path / ROWS_FOLDER).glob("*") if (each / TASK_FILE).is_file())
     experiments = sorted({each.parent for each in path.glob("*/seed-*")})
-    decisions = (path,) if (path / MANIFEST_FILE).exists() else ()  # of a search
+    decisions = (path,) if is_search(path) else ()
     return (*decisions, *experiments, *(run.folder for run in store.run_folders()), *rows)
 
 
@@ -170,7 +175,7 @@ def _names(folder: Path, manifest: Manifest) -> list[str] | None:
 
 def _is_finished(folder: Path) -> bool:
     """Return whether what a folder holds is there to be read, rather than being written."""
-    return any((folder / name).exists() for name in (RUN_FILE, INFO_FILE, ADAPTER_FILE, TASK_FILE))
+    return any((folder / name).exists() for name in (RUN_FILE, INFO_FILE, ADAPTER_FILE, TASK_FILE, ASKED_FILE))
 
 
 def _contradictions(kind: str, path: Path, folders: Iterable[Path]) -> Iterator[Damage]:

@@ -32,6 +32,12 @@ def test_everything_from_outside_is_escaped():
     assert attribute == evil
 
 
+def test_signs_that_no_xml_may_hold_are_written_out():
+    svg = element("g", element("text", "a\x07b\u202ec"), aria_label="d\x1be").__html__()
+    root = ElementTree.fromstring(svg)
+    assert (root[0].text, root.get("aria-label")) == (r"a\x07b\u202ec", r"d\x1be")
+
+
 def test_numbers_have_one_digit_and_no_negative_zero():
     assert [number(value) for value in (1.0, 2.25, -0.04, 1234.56)] == ["1", "2.2", "0", "1234.6"]
     assert polyline([(0, 0), (1.06, 2)], is_closed=True) == "M0,0L1.1,2Z"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
+from headstart.shown_text import on_a_page
+
 WIDTH, HEIGHT = 460.0, 300.0
 NUM_COLOURS, NUM_SERIES = 8, 16
 """Each series has its own dash pattern, and a marker that no other of its colour has; the baseline is the first."""
@@ -37,11 +39,15 @@ class Element:
 
     def __html__(self) -> str:
         """Return the element as SVG, everything escaped; a template writes this as it is."""
-        attributes = "".join(f' {name}="{escape(value)}"' for name, value in self.attributes)
+        attributes = "".join(f' {name}="{escape(on_a_page(value))}"' for name, value in self.attributes)
         if not self.children:
             return f"<{self.tag}{attributes}/>"
-        content = "".join(str(escape(child)) for child in self.children)
+        content = "".join(_written(child) for child in self.children)
         return f"<{self.tag}{attributes}>{content}</{self.tag}>"
+
+
+def _written(child: Element | str) -> str:
+    return str(escape(on_a_page(child) if isinstance(child, str) else child))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
