@@ -175,5 +175,6 @@ def _print_tried(best: Best, metric: str) -> None:
             str(len(tried.folds)),
             f"{tried.seconds:.0f}",
         )
-    TextConsole(highlight=False).print(table)
+    if found:
+        TextConsole(highlight=False).print(table)
     say(best.result.reason)

@@ -34,7 +34,7 @@ from headstart.search.trials import Candidate, Trials, Use
 from headstart.tasks.task import Task
 from headstart.training.fitted_head import counted
 
-SHARE_FOR_CHOICE = 0.25
+SHARE_FOR_CHOICE = 0.4
 """Of the limit. Once it is spent no further vector and no further way to fit a head is tried."""
 FEW_ROWS = 50
 """With so many rows a class its name is one more among many, and trying it would take as long as the fit itself."""
