@@ -175,6 +175,5 @@ def _print_tried(best: Best, metric: str) -> None:
             str(len(tried.folds)),
             f"{tried.seconds:.0f}",
         )
-    if found:
-        TextConsole(highlight=False).print(table)
+    TextConsole(highlight=False).print(table)
     say(best.result.reason)

@@ -79,15 +79,7 @@ def plan_for(
     report = FITS_OF_REPORT * speed.fit * len(trials.data.training)
     start = WORKERS_START if jobs > 1 else 0.0
     left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent - report - start)
-    plan = plan_race(
-        [each for each, _ in runs],
-        costs,
-        limit=limit,
-        left=left,
-        num_folds=num_folds,
-        jobs=jobs,
-        is_scored_anyway=trials.has_scored_rows,
-    )
+    plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds, jobs=jobs)
     return plan if speed.threads == torch.get_num_threads() else replace(plan, threads=speed.threads)
 
 

@@ -55,8 +55,6 @@ class RaceResult:
     @property
     def reason(self) -> str:
         """Why the winner was taken, as a sentence."""
-        if not self.tried:
-            return f"taken: {self.taken.name}, the only one that there was time for"
         if not self.standings:
             return f"taken: {self.taken.name}, untried: no trial came to its end"
         best = self.standings[0]
@@ -101,7 +99,7 @@ def run_race(plan: RacePlan, trials: Trials, store: LocalStore, executor_for: Ex
     taken = preferred(found, names) if found else names[0]
     return RaceResult(
         taken=plan.named(taken),
-        tried=tuple(_tried(name, records[name]) for name in names if records[name]),
+        tried=tuple(_tried(name, records[name]) for name in names),
         standings=tuple(found),
     )
 

@@ -58,7 +58,6 @@ def plan_race(
     left: float,
     num_folds: int,
     jobs: int = 1,
-    is_scored_anyway: bool = False,
 ) -> RacePlan:
     """Return the plan of a race.
 
@@ -73,7 +72,6 @@ def plan_race(
         left: of it for trials and the last training.
         num_folds: of the training rows.
         jobs: trials at once; the last training is one.
-        is_scored_anyway: whether there are rows for the score: one candidate alone then needs no trial.
 
     Source: Jamieson and Talwalkar (AISTATS 2016), "Non-stochastic Best Arm Identification", for successive halving; the
     resource here is folds, so that every trial learns from all other folds and every class is in each of them.
@@ -82,8 +80,7 @@ def plan_race(
     candidates = [_shortened(candidate, factor) for candidate in candidates]
     costs = {name: cost.shortened(factor) for name, cost in costs.items()}
     taken = _first_round(candidates, costs, left, jobs)
-    is_race = len(taken) > 1 or not is_scored_anyway
-    rungs = _rounds(taken, costs, left, num_folds, jobs) if is_race else []
+    rungs = _rounds(taken, costs, left, num_folds, jobs)
     end, again = _end(taken, costs), max(costs[each.name].again for each in taken)
     unused = left - end - _seconds(taken, costs, rungs, jobs)
     return RacePlan(

@@ -128,7 +128,7 @@ class RacePlan:
         rounds = "; ".join(
             f"{plural(rung.num_candidates, 'candidate')} on {plural(len(rung.folds), 'fold')}" for rung in self.rungs
         )
-        said = [f"race within {duration(self.seconds)}: {rounds or 'nobody to race with'}; then the winner on all rows"]
+        said = [f"race within {duration(self.seconds)}: {rounds}; then the winner on all rows"]
         said += [f"  {each.name}: {each.words}" for each in self.candidates]
         if self.left_out:
             said.append(self.out_of_time)
