@@ -14,7 +14,7 @@ from headstart.errors import MachineError
 from headstart.experiments.experiment import Run
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
-from headstart.sweeps import serial
+from headstart.sweeps import attempt
 from headstart.sweeps.executor import Event, SweepEvent
 from headstart.sweeps.serial import SerialExecutor
 from headstart.temporary import temporary_path
@@ -65,7 +65,7 @@ def test_too_little_memory_is_the_error_of_one_run_in_a_sentence(
     runs: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run may need less."""
-    monkeypatch.setattr(serial, "run_one", _fails)
+    monkeypatch.setattr(attempt, "run_one", _fails)
     records = SerialExecutor(LocalStore(tmp_path / "runs")).execute(runs)
     assert [record.status for record in records] == [RunStatus.ERROR] * 2
     assert all(record.error.startswith("there is too little memory\n") for record in records)
