@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
+LESS_MEMORY = "  Where memory is too little, give fewer `jobs` or a smaller `batch_size`."
+"""What to do about a process that died."""
 SECONDS_TO_END = 5.0
 """That a process has to end by itself, once nothing is to be done."""
 
@@ -29,6 +31,9 @@ class Worker:
     Args:
         work: what it does with its end of the pipe; in a module, so that the process finds it.
         environment: variables that say which share it has, such as a number of threads.
+
+    Attributes:
+        order: what it was sent last.
     """
 
     def __init__(self, work: Callable[[Pipe], None], environment: Mapping[str, str]) -> None:

@@ -148,6 +148,10 @@ class Experiment:
         return _digest(values)
 
 
+Key = tuple[str, int]
+"""The digest of an experiment, and a seed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One experiment at one seed: what is stored, skipped, resumed."""
@@ -160,7 +164,7 @@ class Run:
     """What its comparison varies beside strategy and adapter."""
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """Return what a store knows it by: the digest of its experiment, and its seed."""
         return self.experiment.digest, self.seed
 

@@ -10,7 +10,7 @@ from typing import cast
 from headstart.errors import MachineError
 from headstart.inference.answering import Answers, Share, answer
 from headstart.inference.forward import Progress
-from headstart.processes import Pipe, Worker, that_travels
+from headstart.processes import LESS_MEMORY, Pipe, Worker, that_travels
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,4 @@ def _collected(workers: Sequence[Worker], answers: Answers, progress: Progress |
 
 
 def _death(worker: Worker) -> MachineError:
-    return MachineError(
-        None,
-        f"a process that answered rows died: {worker.death()}",
-        remedy="  Where memory is too little, give fewer `jobs` or a smaller `batch_size`.",
-    )
+    return MachineError(None, f"a process that answered rows died: {worker.death()}", remedy=LESS_MEMORY)

@@ -115,10 +115,14 @@ def _fine_tuning(trials: Trials) -> Candidate:
     return Candidate(name="fine-tuning", strategy=Spec("finetune"), head=head, epochs=usual_epochs(trials))
 
 
+def _fine_tuning_data(trials: Trials) -> RunData:
+    return RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
+
+
 def _measured(trials: Trials) -> tuple[Speed, float]:
     """Return the speed of updates and answers, and the seconds of a run beside them."""
     begin = time.perf_counter()
-    data = RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
+    data = _fine_tuning_data(trials)
     data.pretrained_digests(data.load_classifier())
     fixed = FIXED_FACTOR * (time.perf_counter() - begin)
     return measured_speed(data, takes_fewer_threads=True), fixed
@@ -126,9 +130,8 @@ def _measured(trials: Trials) -> tuple[Speed, float]:
 
 def _shared_speed(trials: Trials, jobs: int) -> Speed:
     """Return the speed of each of several trials at once."""
-    data = RunData.of(trials.run(_fine_tuning(trials), Use.FINAL, trials.seed), trials.cache)
     with torch_threads(max(1, torch.get_num_threads() // jobs)):
-        speed = measured_speed(data)
+        speed = measured_speed(_fine_tuning_data(trials))
     return replace(speed, update=CROWDED * speed.update, row=CROWDED * speed.row)
 
 

@@ -15,6 +15,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from headstart.shares import num_cores
+
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy", "scikit-learn")
 """Packages whose version can change a result."""
 
@@ -60,7 +62,7 @@ def collect(gpu: str | None = None) -> Provenance:
         versions=dict(library_versions()),
         platform=platform.platform(),
         cpu=_cpu_name(),
-        num_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        num_cores=num_cores(),
         gpu=gpu,
     )
 

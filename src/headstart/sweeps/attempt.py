@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from headstart.atomic_files import remove
 from headstart.errors import CheckpointError, DivergedError, HeadstartError, InvariantError, UsageError
 from headstart.experiments.evaluation import evaluated, evaluated_at_the_end
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Key, Run
 from headstart.experiments.observer import observed
 from headstart.experiments.run import describe_run, run_one
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -56,6 +56,12 @@ class Attempts:
             require_stored(self.store, run)
             if run.varied is not None:
                 declare_axis(self.store, digest, run.varied)
+
+    def begin(self, runs: Sequence[Run]) -> tuple[dict[Key, RunRecord], list[Run]]:
+        """Prepare for runs; return the records of those that are finished, and the others, each once."""
+        self.prepare(runs)
+        records = {run.key: record for run in runs if (record := self.ended(run, warns=False)) is not None}
+        return records, list({run.key: run for run in runs if run.key not in records}.values())
 
     def ended(self, run: Run, *, warns: bool = True) -> RunRecord | None:
         """Return the record of a run that is not to be done again."""

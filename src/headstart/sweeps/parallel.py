@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection, wait
 from time import monotonic
 from typing import cast
 
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Key, Run
 from headstart.experiments.run_data import RunDataCache
-from headstart.processes import Worker
+from headstart.processes import LESS_MEMORY, Worker
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.attempt import Attempts
@@ -118,14 +118,9 @@ class ParallelExecutor:
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
         attempts = Attempts(self.store, self.options, self.listener, self.cache)
-        attempts.prepare(runs)
-        records = {run.key: record for run in runs if (record := attempts.ended(run, warns=False)) is not None}
-        missing = {run.key: run for run in runs if run.key not in records}
-        records |= _Shift(self, attempts, deque(longest_first(list(missing.values()), self.cache))).records()
+        records, missing = attempts.begin(runs)
+        records |= _Shift(self, attempts, deque(longest_first(missing, self.cache))).records()
         return [records[run.key] for run in runs]
-
-
-Key = tuple[str, int]
 
 
 class _Shift:
@@ -133,19 +128,19 @@ class _Shift:
 
     def __init__(self, executor: ParallelExecutor, attempts: Attempts, waiting: deque[Run]) -> None:
         self._executor, self._attempts, self._waiting = executor, attempts, waiting
-        self._doing: dict[Worker, Run] = {}
+        self._workers = executor.workers
         self._elsewhere: list[tuple[float, Run]] = []
         self._deaths: Counter[Key] = Counter()
         self._records: dict[Key, RunRecord] = {}
 
     def records(self) -> dict[Key, RunRecord]:
         try:
-            while self._waiting or self._doing or self._elsewhere:
+            while self._waiting or self._workers.busy or self._elsewhere:
                 self._look_again()
                 self._send()
                 self._receive()
         except BaseException:
-            self._executor.workers.end()
+            self._workers.end()
             raise
         return self._records
 
@@ -160,13 +155,12 @@ class _Shift:
         self._elsewhere = still
 
     def _send(self) -> None:
-        while self._waiting and (worker := self._executor.workers.take()) is not None:
-            run = self._waiting.popleft()
-            self._doing[worker] = run
-            worker.send(Order(run=run, store=self._executor.store, options=self._executor.options))
+        store, options = self._executor.store, self._executor.options
+        while self._waiting and (worker := self._workers.take()) is not None:
+            worker.send(Order(run=self._waiting.popleft(), store=store, options=options))
 
     def _receive(self) -> None:
-        workers = {worker.connection: worker for worker in self._doing}
+        workers = {worker.connection: worker for worker in self._workers.busy}
         for connection in wait(list(workers), timeout=POLL_SECONDS):
             worker = workers[cast(Connection, connection)]
             self._take(worker, worker.receive())
@@ -174,14 +168,14 @@ class _Shift:
     def _take(self, worker: Worker, said: Message | None) -> None:
         match said:
             case None:
-                self._died(self._doing.pop(worker), self._executor.workers.bury(worker))
+                self._died(worker.order.run, self._workers.bury(worker))
             case SweepEvent():
                 self._executor.listener(said)
             case Failed(error):
                 raise error
             case Done(record):
-                run = self._doing.pop(worker)
-                self._executor.workers.give_back(worker)
+                run = worker.order.run
+                self._workers.give_back(worker)
                 if record is None:
                     self._elsewhere.append((monotonic(), run))
                 else:
@@ -194,6 +188,5 @@ class _Shift:
             return
         self._records[run.key] = self._attempts.give_up(
             run,
-            f"the process that did it died twice: {how}.\n"
-            "  Where memory is too little, give fewer `jobs` or a smaller `batch_size`.",
+            f"the process that did it died twice: {how}.\n{LESS_MEMORY}",
         )

@@ -26,7 +26,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from headstart.errors import HeadstartError, UsageError
-from headstart.experiments.experiment import Run
+from headstart.experiments.experiment import Key, Run
 from headstart.experiments.run_data import RunDataCache
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -159,11 +159,9 @@ class RayExecutor:
     def execute(self, runs: Sequence[Run]) -> list[RunRecord]:
         """Have all runs finished, as `Executor.execute` says."""
         attempts = Attempts(self.store, self.options, self.listener, self.cache)
-        attempts.prepare(runs)
-        records = {run.key: record for run in runs if (record := attempts.ended(run, warns=False)) is not None}
-        missing = {run.key: run for run in runs if run.key not in records}
+        records, missing = attempts.begin(runs)
         if missing:
-            waiting = deque(longest_first(list(missing.values()), self.cache))
+            waiting = deque(longest_first(missing, self.cache))
             records |= _Journey(self, attempts, waiting).records()
         return [records[run.key] for run in runs]
 
@@ -185,11 +183,11 @@ class _Journey:
     waiting: deque[Run]
     _away: dict[Any, _Away] = field(default_factory=dict)
     _sent: dict[object, Any] = field(default_factory=dict)
-    _losses: Counter[tuple[str, int]] = field(default_factory=Counter)
-    _records: dict[tuple[str, int], RunRecord] = field(default_factory=dict)
+    _losses: Counter[Key] = field(default_factory=Counter)
+    _records: dict[Key, RunRecord] = field(default_factory=dict)
     _later: float = 0.0
 
-    def records(self) -> dict[tuple[str, int], RunRecord]:
+    def records(self) -> dict[Key, RunRecord]:
         """Return the records of all runs, once they are there."""
         mailbox = _Mailbox.options(num_cpus=0, resources=_here()).remote()  # type: ignore[attr-defined]
         try:
@@ -258,6 +256,9 @@ class _Journey:
         return self._sent[what]
 
     def _receive(self, mailbox: Any) -> None:
+        if not self._away:  # other processes have all that is left
+            time.sleep(LOOK_SECONDS)
+            return
         ended, _ = ray.wait(list(self._away), num_returns=1, timeout=LOOK_SECONDS, fetch_local=True)
         for letter in ray.get(mailbox.take.remote()):
             self._read(letter)
