@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -39,6 +40,7 @@ from headstart.sweeps.run_length import longest_first
 from headstart.sweeps.travel import Files, cache_of, files_of_run, sent_model, take_in, write_files
 from headstart.training.config import RunOptions
 
+CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 """Between two looks at what came back."""
 MOST_AWAY = 2
@@ -120,10 +122,11 @@ def connected(address: str | None, *, cores_per_run: int, gpus_per_run: float) -
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of each cluster otherwise.
     if not was_connected:
         try:
+            _require_listener(address)
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
             )
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(
                 f"`ray_address` {address}: there is no cluster ({error})",
                 remedy="  Start one: `ray start --head` on one machine, and on the others the line that it prints.",
@@ -133,6 +136,18 @@ def connected(address: str | None, *, cores_per_run: int, gpus_per_run: float) -
     finally:
         if not was_connected:
             ray.shutdown()
+
+
+def _require_listener(address: str | None) -> None:
+    """Hold that somebody listens at HOST:PORT: Ray itself tries for minutes, and says nothing meanwhile.
+
+    Raises:
+        OSError: if nobody does.
+        ValueError: if the port is no number.
+    """
+    host, has_port, port = (address or "").rpartition(":")
+    if has_port:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
 
 
 @dataclass(frozen=True, slots=True)
