@@ -97,15 +97,15 @@ class Cluster:
     @property
     def at_once(self) -> int:
         """How many runs there is room for now."""
-        found = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        found = ray.cluster_resources()
         by_cores = found.get("CPU", 0) / self.cores_per_run
         by_gpus = found.get("GPU", 0) / self.gpus_per_run if self.gpus_per_run else by_cores
         return max(1, int(min(by_cores, by_gpus)))
 
     def sentence(self) -> str:
         """Say what there is, and how a machine joins."""
-        found = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        nodes = sum(each["Alive"] for each in ray.nodes())  # type: ignore[no-untyped-call]
+        found = ray.cluster_resources()
+        nodes = sum(each["Alive"] for each in ray.nodes())
         gpus = f", {found['GPU']:g} GPUs" if found.get("GPU") else ""
         join = f"ray start --address={ray.get_runtime_context().gcs_address}"
         return f"Ray: {nodes} nodes, {found.get('CPU', 0):g} cores{gpus}; another machine joins by: {join}"
@@ -204,7 +204,7 @@ class _Journey:
 
     def records(self) -> dict[Key, RunRecord]:
         """Return the records of all runs, once they are there."""
-        mailbox = _Mailbox.options(num_cpus=0, resources=_here()).remote()  # type: ignore[attr-defined]
+        mailbox = ray.remote(_Mailbox).options(num_cpus=0, resources=_here()).remote()
         try:
             while self.waiting or self._away:
                 self._send(mailbox)
@@ -255,7 +255,7 @@ class _Journey:
             command=sys.argv,
             threads=cluster.cores_per_run,
         )
-        task = _do.options(num_cpus=cluster.cores_per_run, num_gpus=cluster.gpus_per_run, max_retries=0)
+        task = ray.remote(_do).options(num_cpus=cluster.cores_per_run, num_gpus=cluster.gpus_per_run, max_retries=0)
         rows, model = run.source.whole.at(0), run.experiment.model
         cache = self.executor.cache
         things = Things(
@@ -326,12 +326,11 @@ class _Journey:
 def _here() -> dict[str, float]:
     """Return a resource that only this machine has: what is asked for with it stays here."""
     node = ray.get_runtime_context().get_node_id()
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = ray.nodes()
     name = next(each["NodeManagerAddress"] for each in nodes if each["NodeID"] == node)
     return {f"node:{name}": 0.001}
 
 
-@ray.remote
 class _Mailbox:
     """What runs say on their way, until it is fetched."""
 
@@ -350,7 +349,6 @@ _CACHES: dict[Things, RunDataCache] = {}
 """What runs of one process share: Ray does one after another in it."""
 
 
-@ray.remote
 def _do(parcel: Parcel, things: Things, mailbox: Any) -> CameBack | HeadstartError:
     """Do a run where Ray has it done, and return what is stored of it."""
     import torch
