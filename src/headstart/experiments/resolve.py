@@ -72,14 +72,14 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
 
 
 def _ending_early(plan: tuple[Stage, ...], until: Spec | None) -> tuple[Stage, ...]:
-    """Return the plan with the rule `until` in each stage of a head or an adapter that a stage of all weights follows.
+    """Return the plan with the rule `until` in each stage of a head or an adapter that further updates follow.
 
     Raises:
         UsageError: if there is none.
     """
     if until is None:
         return plan
-    last = max((index for index, stage in enumerate(plan) if stage.trainable.trains_backbone), default=0)
+    last = max((index for index, stage in enumerate(plan) if stage.trainable.has_updates), default=0)
     is_first = [stage.trains_head and not stage.trainable.trains_backbone for stage in plan[:last]]
     if not any(is_first):
         raise UsageError(
