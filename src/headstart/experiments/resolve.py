@@ -15,7 +15,7 @@ from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
 from headstart.experiments.options import MIN_LENGTH, MethodOptions, Options, TrainingOptions
-from headstart.experiments.plan_checks import check_plan_fits
+from headstart.experiments.plan_checks import check_frozen_precision, check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
@@ -23,7 +23,7 @@ from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.training.arguments import CHECKPOINTING, split_neutral
-from headstart.training.config import TrainerOverride, TrainingConfig
+from headstart.training.config import STORED, TrainerOverride, TrainingConfig
 
 DEFAULT_STAGE1_FRACTION = 0.1
 STAGE_NAMES = ("probe", "adapter", "contrastive", "finetune")
@@ -147,6 +147,8 @@ def _with_backbones(plan: tuple[Stage, ...], options: Options, model: ModelFacts
             else stage
             for stage in plan
         )
+    if training.frozen_precision == STORED:
+        check_frozen_precision(plan, model.number_kinds, repr(model.source.name))
     if training.quantise_stage1 is not None:
         plan = with_quantised_backbone(plan, method.adapter, training.quantise_stage1, model.device)
     return plan

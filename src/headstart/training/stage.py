@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
@@ -15,6 +16,8 @@ from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.config import STORED
+from headstart.training.frozen_weights import frozen_in_16_bits
 from headstart.training.invariants import require_equal, require_unchanged
 from headstart.training.quantisation import quantise
 from headstart.training.regularisers.catalogue import build_regulariser
@@ -53,10 +56,13 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
         updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
     )
-    if inputs.mechanism is None:
-        updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
-    else:
-        updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
+    narrow = frozen_in_16_bits(inputs.classifier) if _is_narrow(inputs) else nullcontext()
+    with narrow:
+        dtypes = trainables.dtypes()
+        if inputs.mechanism is None:
+            updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
+        else:
+            updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
@@ -75,7 +81,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_steps=updates.num_steps,
         trained=trainables.counted({name: p.numel() for name, p in trainables.tensors().items()}),
         moved=trainables.counted(dict.fromkeys(moved, 1)),
-        dtypes=trainables.dtypes(),
+        dtypes=dtypes,
         start_loss=entries[0]["loss"] if entries else None,
         end_loss=entries[-1]["loss"] if entries else None,
         seconds=updates.seconds,
@@ -83,7 +89,14 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_examples_seen=updates.num_examples_seen,
         num_tokens_seen=updates.num_tokens_seen,
         batch_parts=updates.batch_parts,
+        gradient_checkpointing=updates.gradient_checkpointing,
     )
+
+
+def _is_narrow(inputs: StageInputs) -> bool:
+    """Whether the stage's frozen backbone is held in the checkpoint's 16 bits; a quantised one has fewer."""
+    tuned = inputs.stage.trainable.tuned
+    return inputs.options.frozen_precision == STORED and tuned is not None and tuned.width is None
 
 
 def _check_start(inputs: StageInputs) -> None:

@@ -95,6 +95,7 @@ class StageOutcome:
     num_examples_seen: int = 0
     num_tokens_seen: int = 0
     batch_parts: int = 1
+    gradient_checkpointing: bool = False
 
     def head_tensors(self) -> Tensors:
         """Return the head under the plain model's names."""
@@ -118,6 +119,7 @@ class StageOutcome:
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
             batch_parts=self.batch_parts,
+            gradient_checkpointing=self.gradient_checkpointing,
             dtypes=self.dtypes,
             own_batch_size=stage.own_batch_size,
             passes_per_update=build_regulariser(stage.regulariser).num_passes,

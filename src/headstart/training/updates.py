@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from headstart.data.batching import NOT_INPUTS
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import build_arguments, overrides_for
+from headstart.training.arguments import CHECKPOINTING, build_arguments, overrides_for
 from headstart.training.batch_parts import BatchParts
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
@@ -29,6 +30,7 @@ from headstart.training.callbacks import (
     trusted_checkpoint,
 )
 from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
+from headstart.training.fitting_passes import Passes, passes_of
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
@@ -50,6 +52,7 @@ class Updates:
     """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens.
 
     `batch_parts` is in how many parts each batch was computed at the end: 1 unless memory did not suffice.
+    `gradient_checkpointing` is whether activations were computed a second time in place of being kept.
     """
 
     num_steps: int
@@ -58,6 +61,7 @@ class Updates:
     num_examples_seen: int
     num_tokens_seen: int
     batch_parts: int = 1
+    gradient_checkpointing: bool = False
 
 
 def run_updates(
@@ -78,8 +82,9 @@ def run_updates(
         _with_stage_loss(inputs) as inputs,
         _regularised(inputs, trainables) as regularised,
     ):
-        parts = BatchParts(inputs.batch_parts, may_split=not isinstance(inputs.objective, ContrastiveObjective))
-        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts)
+        passes = passes_of(inputs, trainables.model, partial(_loss, inputs, trainables.model))
+        parts = BatchParts(passes.parts, may_split=not isinstance(inputs.objective, ContrastiveObjective))
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts, passes)
         checkpoint = trusted_checkpoint(inputs.folder)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -98,6 +103,7 @@ def run_updates(
         num_examples_seen=len(rows_seen),
         num_tokens_seen=sum(inputs.rows.lengths[row] for row in rows_seen),
         batch_parts=parts.number,
+        gradient_checkpointing=passes.recomputes,
     )
 
 
@@ -200,6 +206,7 @@ def _build_trainer(
     hooks: UpdateHooks | None,
     log: MetricsLog,
     parts: BatchParts,
+    passes: Passes,
 ) -> StageTrainer:
     stage, optimizer = inputs.stage, inputs.stage.optimizer
     values: dict[str, Any] = {
@@ -227,6 +234,8 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    if passes.recomputes:
+        values[CHECKPOINTING] = True
     until = build_until(stage.until) if stage.until is not None else None
     length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
     # No checkpoint holds what hooks remember.
