@@ -37,6 +37,7 @@ from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
 from headstart.training.features import Features, numbered
 from headstart.training.fitted_head import fitted_on, fitted_tensors
+from headstart.training.frozen_weights import holds_16_bits, narrow_frozen
 from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
@@ -113,11 +114,13 @@ class StageRun:
         is_pretrained = dict(backbone) == dict(pretrained)
         can_cache = is_pretrained and self.stage.trainable.features_are_fixed
         features = self.data.features(classifier) if can_cache else None
+        tuned = self.stage.trainable.tuned
         start = StageStart(
             stage=self.stage,
             classifier=classifier,
             is_pretrained=is_pretrained,
             is_resumed=trusted_checkpoint(self.folder) is not None,
+            stays_small=self._holds_16_bits or (tuned is not None and tuned.width is not None),
         )
         for witness in witnesses:
             witness.before(start)
@@ -152,6 +155,8 @@ class StageRun:
         end = End.of(self.run.experiment.plan, self.index, keeps_last=keeps_last)
         backbone = end.backbone(outcome)
         stored = end.store(self.stage, outcome, backbone, pretrained, self.folder)
+        if self._holds_16_bits:
+            narrow_frozen(outcome.classifier)
         seen = StageEnd(
             stage=self.stage,
             outcome=outcome,
@@ -173,7 +178,14 @@ class StageRun:
         merged = self.data.load_classifier()
         merged.load_head(outcome.head_tensors())
         merged.load_backbone(backbone)
+        if self._holds_16_bits:
+            merged.model.requires_grad_(False)
+            narrow_frozen(merged)
         return merged.model
+
+    @property
+    def _holds_16_bits(self) -> bool:
+        return holds_16_bits(self.stage, self.options)
 
     @property
     def _mechanisms(self) -> dict[str, Mechanism]:

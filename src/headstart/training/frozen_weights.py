@@ -15,20 +15,36 @@ from transformers.pytorch_utils import Conv1D
 
 from headstart.adapters.layer_modules import layer_linears
 from headstart.models.classifier import Classifier
+from headstart.strategies.strategy import Stage
+from headstart.training.config import STORED, RunOptions
 
 NARROW = (torch.bfloat16, torch.float16)
 
 
+def holds_16_bits(stage: Stage, options: RunOptions) -> bool:
+    """Whether a stage's frozen maps are held in the checkpoint's 16 bits; those of a quantised backbone have fewer."""
+    tuned = stage.trainable.tuned
+    return options.frozen_precision == STORED and tuned is not None and tuned.width is None
+
+
+def narrow_frozen(classifier: Classifier) -> list[Any]:
+    """Put the frozen linear maps of a model's layers into 16 bits, where that loses no bit of them; return these.
+
+    Under autocast their products are what they are from fp32: autocast rounds to 16 bits in any case. Outside of it a
+    map is widened for the time of its product, and again for its gradient. Biases, normalisations, embeddings and the
+    head stay in fp32, and so does what transformers computes in fp32 alone.
+    """
+    return [module for module in _frozen_maps(classifier) if _narrow(module)]
+
+
 @contextmanager
 def frozen_in_16_bits(classifier: Classifier) -> Iterator[None]:
-    """Hold the frozen linear maps of a model's layers in 16 bits inside the block, where that loses no bit of them.
+    """Hold the frozen linear maps of a model's layers in 16 bits inside the block, as `narrow_frozen` does.
 
     The model goes into the block on the CPU and comes out of it on the CPU, in fp32 as it was, so no device ever holds
-    the frozen maps in fp32. Under autocast their products are what they are from fp32: autocast rounds to 16 bits in
-    any case. Outside of it a map is widened for the time of its product, and again for its gradient. Biases,
-    normalisations, embeddings and the head stay in fp32, and so does what transformers computes in fp32 alone.
+    these maps in fp32.
     """
-    maps = [module for module in _frozen_maps(classifier) if _narrow(module)]
+    maps = narrow_frozen(classifier)
     try:
         yield
     finally:
@@ -52,8 +68,10 @@ def _kept_in_fp32(module: nn.Module) -> tuple[str, ...]:
 
 
 def _narrow(module: Any) -> bool:
-    """Put a module's weight into 16 bits; return False, and leave it, where these do not hold its numbers."""
+    """Put a module's weight into 16 bits; return False, and leave it, where they do not hold it or have it."""
     weight = module.weight.detach()
+    if weight.dtype != torch.float32:
+        return False
     narrow = next((each for dtype in NARROW if torch.equal((each := weight.to(dtype)).float(), weight)), None)
     if narrow is None:
         return False

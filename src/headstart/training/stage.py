@@ -16,8 +16,7 @@ from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
 from headstart.training.callbacks import GradientsArrive
-from headstart.training.config import STORED
-from headstart.training.frozen_weights import frozen_in_16_bits
+from headstart.training.frozen_weights import frozen_in_16_bits, holds_16_bits
 from headstart.training.invariants import require_equal, require_unchanged
 from headstart.training.quantisation import quantise
 from headstart.training.regularisers.catalogue import build_regulariser
@@ -56,7 +55,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
         updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
     )
-    narrow = frozen_in_16_bits(inputs.classifier) if _is_narrow(inputs) else nullcontext()
+    narrow = frozen_in_16_bits(inputs.classifier) if holds_16_bits(inputs.stage, inputs.options) else nullcontext()
     with narrow:
         dtypes = trainables.dtypes()
         if inputs.mechanism is None:
@@ -91,12 +90,6 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         batch_parts=updates.batch_parts,
         gradient_checkpointing=updates.gradient_checkpointing,
     )
-
-
-def _is_narrow(inputs: StageInputs) -> bool:
-    """Whether the stage's frozen backbone is held in the checkpoint's 16 bits; a quantised one has fewer."""
-    tuned = inputs.stage.trainable.tuned
-    return inputs.options.frozen_precision == STORED and tuned is not None and tuned.width is None
 
 
 def _check_start(inputs: StageInputs) -> None:
