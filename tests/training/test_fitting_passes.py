@@ -160,7 +160,7 @@ def batch_of_a_network(width: int, num_rows: int) -> LongestBatch:
 
 def test_what_a_row_keeps_is_counted() -> None:
     """The first map keeps its 8 inputs (a view of the batch: all 4 rows), tanh and the second map the same 16."""
-    assert batch_of_a_network(16, 4).kept_of_a_row(recomputes=False) == 4 * (4 * 8 + 16)
+    assert batch_of_a_network(16, 4).kept_of_a_row == 4 * (4 * 8 + 16)
 
 
 @pytest.mark.parametrize(("left", "parts"), [(10**6, 1), (16 * 178 + 2 * 576, 2), (16 * 178 + 576, 4), (0, 4)])

@@ -12,9 +12,10 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
 from headstart.experiments.planning import run_options
-from headstart.models.parameters import digests, own_tensors
+from headstart.models.parameters import digests, own_tensors, set_trainable
 from headstart.registry import Spec
 from headstart.training.config import STORED, RunOptions
+from headstart.training.fitting_passes import recomputing
 from headstart.training.frozen_weights import frozen_in_16_bits
 from tests.conftest import CheckpointMaker
 from tests.support.other_architectures import make_other_checkpoint
@@ -146,3 +147,23 @@ def test_the_option_reaches_the_runs_and_no_digest(decoder: DecoderMaker) -> Non
     assert run_options(narrow.training, plan, keep_backbone=False, diagnostics=False).frozen_precision == STORED
     with pytest.raises(UsageError, match="Known: checkpoint, fp32"):
         tiny_choices(decoder("llama"), "adapter", "lora", frozen_precision="bf16")
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3", "gpt2"])
+def test_gradients_with_checkpointing_are_those_without(architecture: str, decoder: DecoderMaker) -> None:
+    gradients = []
+    for recomputes in (False, True):
+        classifier = data_of(tiny_experiment(tiny_choices(decoder(architecture), "finetune"))).load_classifier()
+        attached = build_adapter(Spec("lora")).attach(classifier, seed=0)
+        set_trainable(attached.model, attached.adapter_names | attached.head_names)
+        with torch.no_grad():
+            for tensor in attached.adapter_tensors().values():
+                tensor.copy_(torch.linspace(-0.1, 0.1, tensor.numel()).view_as(tensor))
+        inputs = {"input_ids": torch.arange(24).view(3, 8) + 5, "labels": torch.tensor([0, 1, 0])}
+        with frozen_in_16_bits(classifier), recomputing(classifier.model.train(), recomputes):
+            torch.manual_seed(0)
+            attached.model(**inputs).loss.backward()
+        found = {name: p.grad for name, p in attached.model.named_parameters() if p.requires_grad}
+        assert all(gradient is not None and gradient.abs().max() > 0 for gradient in found.values())
+        gradients.append(found)
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-6)

@@ -179,7 +179,7 @@ def _in_words(error: Exception) -> str:
         return (
             f"the GPU's memory did not suffice: {first}\n"
             "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the GPU.\n"
-            "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps or gradient_checkpointing=true."
+            "  Give `batch_size` auto, `trainer` gradient_checkpointing=true, or a strategy that trains adapters alone."
         )
     if is_out_of_memory(error) or error_number(error) is not None:
         return str(machine_error(error))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -106,7 +107,7 @@ def _found(batch: LongestBatch, ways: tuple[bool, ...]) -> Passes:
     return next((each for each in candidates if fits(each)), candidates[-1])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LongestBatch:
     """A batch of a stage's longest rows: no other takes more memory.
 
@@ -150,7 +151,7 @@ class LongestBatch:
 
     def fits_when_tried(self, passes: Passes) -> bool:
         """Do all passes of an update, beside as much memory as the optimiser is going to hold, and throw them away."""
-        with _recomputing(self.model, passes.recomputes):
+        with recomputing(self.model, passes.recomputes):
             fits = self._suffices(passes)
         self.model.zero_grad(set_to_none=True)
         free_memory()
@@ -166,13 +167,21 @@ class LongestBatch:
 
     def bytes_of_a_row(self, passes: Passes) -> int:
         """Return what one row takes at most while its gradients are computed."""
-        of_all = self.kept_of_a_row(recomputes=False)
-        of_a_layer = of_all // self.num_layers
-        kept = self.kept_of_a_row(recomputes=True) + of_a_layer if passes.recomputes else of_all
+        of_a_layer = self.kept_of_a_row // self.num_layers
+        kept = self.kept_between_layers + of_a_layer if passes.recomputes else self.kept_of_a_row
         return kept + FOR_A_MOMENT * of_a_layer
 
-    def kept_of_a_row(self, *, recomputes: bool) -> int:
-        """Return the bytes that the forward pass of one row keeps for its backward pass, beside the model's own."""
+    @cached_property
+    def kept_of_a_row(self) -> int:
+        """The bytes that the forward pass of one row keeps for its backward pass, beside the model's own."""
+        return self._kept(recomputes=False)
+
+    @cached_property
+    def kept_between_layers(self) -> int:
+        """The same with gradient checkpointing."""
+        return self._kept(recomputes=True)
+
+    def _kept(self, *, recomputes: bool) -> int:
         own = {tensor.untyped_storage().data_ptr() for tensor in own_tensors(self.model).values()}
         kept: dict[int, int] = {}
 
@@ -183,7 +192,7 @@ class LongestBatch:
             return tensor
 
         row = next(iter(BatchParts(num_rows(self.rows)).of(self.rows)))
-        with _recomputing(self.model, recomputes), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        with recomputing(self.model, recomputes), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
             loss = self.loss(row)
         del loss
         return sum(kept.values())
@@ -202,8 +211,8 @@ class LongestBatch:
 
 
 @contextmanager
-def _recomputing(model: Any, is_on: bool) -> Iterator[None]:
-    """Switch gradient checkpointing on inside the block."""
+def recomputing(model: Any, is_on: bool) -> Iterator[None]:
+    """Switch a model's gradient checkpointing on inside the block, where `is_on`."""
     if not is_on:
         yield
         return
