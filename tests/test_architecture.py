@@ -38,8 +38,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "spreadsheet_cells",
         "shown_text",
     ),
-    ("losses",),
-    ("kinds", "metrics"),
+    ("losses", "executor_options"),
+    ("kinds", "metrics", "ray_cluster"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
     ("adapters", "data", "artifacts", "comparison"),
     ("reports",),
@@ -88,7 +88,7 @@ KINDS_FACE = tuple(f"headstart.kinds.{name}" for name in ("kind", "catalogue", "
 """What others may know of kinds; the rest is one kind each."""
 WALLS = {
     "peft": ("headstart.adapters",),
-    "ray": ("headstart.sweeps.ray_executor",),
+    "ray": ("headstart.ray_cluster", "headstart.sweeps.ray_executor", "headstart.inference.ray_answers"),
     "opacus": ("headstart.training.private",),
     "accelerate": ("headstart.training",),
     "transformers.Trainer": ("headstart.training",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +14,23 @@ import torch
 from safetensors.torch import load_file
 
 from headstart.errors import UsageError
+from headstart.executor_options import ExecutorOptions
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.planning import default_evaluation, plan_experiment
 from headstart.experiments.run_data import RunDataCache
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
-from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.sweeps.executors import open_executor
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
 from tests.support.runs import tiny_choices, tiny_rows
 
-ray: Any = pytest.importorskip("ray")
+pytest.importorskip("ray")
 pytestmark = pytest.mark.cluster
 CheckpointMaker = Callable[..., Path]
 OPTIONS = RunOptions(keep_backbone=True, checkpoint_seconds=0.0)
 NUM_RUNS = 40
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    ray.init(address=found.address, log_to_driver=False)
-    yield found
-    ray.shutdown()
-    found.shutdown()
 
 
 def sweep(model: Path, table: Path, cache: RunDataCache, *, steps: int = 8) -> list[Run]:

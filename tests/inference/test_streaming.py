@@ -18,6 +18,7 @@ import pytest
 
 from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, MachineError, UsageError
+from headstart.executor_options import ExecutorOptions
 from headstart.hardware import torch_threads
 from headstart.inference import answering, user_files
 from headstart.inference.prediction_columns import WantedColumns
@@ -158,7 +159,14 @@ def test_rows_that_change_meanwhile_are_an_error(model: Path, given: str, tmp_pa
 
     for jobs in (1, 2):
         with pytest.raises(DataError, match="was changed while it was read"):
-            predict_file(model, given, tmp_path / f"{jobs}.csv", chunk_rows=CHUNK_ROWS, jobs=jobs, progress=progress)
+            predict_file(
+                model,
+                given,
+                tmp_path / f"{jobs}.csv",
+                chunk_rows=CHUNK_ROWS,
+                executing=ExecutorOptions(jobs=jobs),
+                progress=progress,
+            )
         assert not (tmp_path / f"{jobs}.csv").exists()
 
 
@@ -171,7 +179,7 @@ def test_two_processes_give_the_same_bytes_in_the_same_order(model: Path, given:
         given,
         tmp_path / "two.csv",
         chunk_rows=CHUNK_ROWS,
-        jobs=2,
+        executing=ExecutorOptions(jobs=2),
         progress=lambda done, total: seen.append(done),
     )
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
@@ -186,7 +194,14 @@ def test_of_two_processes_one_dies_and_its_pieces_stay(model: Path, given: str, 
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
     with pytest.raises(MachineError, match=r"a process that answered rows died: .*SIGKILL(.|\n)*fewer `jobs`"):
-        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, jobs=2, progress=kill_one)
+        predict_file(
+            model,
+            given,
+            tmp_path / "out.csv",
+            chunk_rows=CHUNK_ROWS,
+            executing=ExecutorOptions(jobs=2),
+            progress=kill_one,
+        )
     assert not (tmp_path / "out.csv").exists()
     assert not multiprocessing.active_children()
     with torch_threads(1):

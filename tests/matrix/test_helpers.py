@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.matrix.cells import ADAPTERS, TEXTS, checkpoint
 from tests.support.runs import do_run, tiny_choices, tiny_experiment
 
 WITHOUT_CHECKPOINTING = ("albert", "mpnet", "xlnet")
-BY_DEFAULT = ("lora", "prefix", "bottleneck")
+BY_DEFAULT = (("bert", "prefix"), ("llama", "lora"))
 
 
 def run(folder: Path, out: Path, adapter: str, **options: Any) -> RunRecord:
@@ -26,9 +27,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("helpers")
 
 
-@pytest.mark.parametrize("architecture", ["bert", "llama"])
 @pytest.mark.parametrize(
-    "adapter", [pytest.param(name, marks=() if name in BY_DEFAULT else pytest.mark.slow) for name in ADAPTERS]
+    ("architecture", "adapter"),
+    [
+        pytest.param(*cell, marks=() if cell in BY_DEFAULT else pytest.mark.slow)
+        for cell in product(("bert", "llama"), ADAPTERS)
+    ],
 )
 def test_gradient_checkpointing_and_accumulation_with_every_adapter(
     architecture: str, adapter: str, folders: Path, tmp_path: Path

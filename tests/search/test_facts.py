@@ -29,20 +29,21 @@ CheckpointMaker = Callable[..., Path]
 ROWS = tiny_rows(50)
 
 
-@pytest.fixture
-def facts(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> FitFacts:
-    path = tmp_path / "rows.csv"
+@pytest.fixture(scope="module")
+def facts(tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFactory) -> FitFacts:
+    folder = tmp_path_factory.mktemp("facts")
+    path = folder / "rows.csv"
     # The third row has no text: rows are called by their places in the table all the same.
     lines = [f"{text},{label}" for text, label in ROWS]
     lines.insert(2, ",1")
     path.write_text("text,label\n" + "\n".join(lines) + "\n")
     source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(drop_incomplete=True))
-    search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
+    search = search_of(trials_of(tiny_checkpoint("bert"), source), folder / "m.unfinished")
     search.store.mark()
     write_decision(search.store.root / plan_file(1), PLAN)
     best = search.find()
-    record = write_best(search, best, tmp_path / "m")
-    return facts_of(search, best, record, tmp_path / "m")
+    record = write_best(search, best, folder / "m")
+    return facts_of(search, best, record, folder / "m")
 
 
 def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judged_all_the_same(

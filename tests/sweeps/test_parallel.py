@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import load_file
 
 from headstart.errors import DamageError, UsageError
+from headstart.executor_options import ExecutorOptions
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunDataCache
 from headstart.shares import GPUS, THREADS, shares, visible_gpus
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
-from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.sweeps.parallel import ParallelExecutor, Workers, working
 from headstart.sweeps.run_length import longest_first
 from headstart.sweeps.serial import SerialExecutor

@@ -22,9 +22,7 @@ from headstart.tables.table import Table
 
 TEXTS = ("nice film", "bad soup", "fine room", "cold tea", "warm bread", "loud chairs")
 WORDS = st.text(st.sampled_from("ab ,;|\"'\n\t1"), max_size=8)
-ANY = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None, derandomize=True
-)
+ANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
 
 
 def read(folder: Path, text: str | bytes, name: str = "t.csv", **options: object) -> Table:

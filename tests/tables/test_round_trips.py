@@ -91,7 +91,7 @@ def tables(draw: st.DrawFn) -> tuple[str, pandas.DataFrame]:
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables())
 def test_a_table_is_read_back(tmp_path: Path, writer: str, table: tuple[str, pandas.DataFrame]) -> None:
     kind, frame = table

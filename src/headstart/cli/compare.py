@@ -12,12 +12,12 @@ from headstart.cli import options
 from headstart.cli.output import next_line
 from headstart.cli.plain_text import say
 from headstart.cli.recipe import EXPECTED, recipe_defaults
+from headstart.executor_options import ExecutorOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
 from headstart.experiments.varied import settings_of
 from headstart.option import split_list
 from headstart.registry import Spec
-from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.tables.file_options import FileOptions
 
 UNTIL_DECIDED = "Seeds until it is decided"

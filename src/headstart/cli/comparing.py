@@ -22,6 +22,7 @@ from headstart.comparison.report import build_report
 from headstart.data.examples import TaskData
 from headstart.data.unknown_tokens import count_unknown, token_notes
 from headstart.errors import UsageError
+from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -33,7 +34,6 @@ from headstart.store.damage import StoreDamage
 from headstart.store.declared import read_designs
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
-from headstart.sweeps.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.sweeps.executors import open_executor
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
 from headstart.sweeps.stopping import StoppingRule

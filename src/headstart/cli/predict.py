@@ -14,6 +14,7 @@ from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
 from headstart.cli.plain_text import say
+from headstart.executor_options import IN_PREDICT, ExecutorOptions
 from headstart.tables.file_options import READING, FileOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def predict(
     reading: Annotated[FileOptions, Only(READING)],
+    executing: Annotated[ExecutorOptions, Only(IN_PREDICT)],
     folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
     file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
     out: Annotated[
@@ -43,9 +45,6 @@ def predict(
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "auto",
     device: options.Device = None,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Processes that answer at once, each with its share of the cores.")
-    ] = 1,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -97,7 +96,7 @@ def predict(
             precision=precision,
             device=device,
             progress=progress,
-            jobs=jobs,
+            executing=executing,
         )
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}))

@@ -17,7 +17,7 @@ from headstart.kinds.kind import Kind
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
-"""Batches are padded to a multiple of this many tokens, which a GPU multiplies faster."""
+"""On a GPU batches are padded to a multiple of this many tokens, which it multiplies faster."""
 
 NOT_INPUTS = ("labels", "num_sequences", "weights")
 """What stands in a batch beside a model's inputs."""
@@ -112,7 +112,7 @@ class PaddingCollator:
     tokenizer: PreTrainedTokenizerBase
     kind: Kind = DEFAULT_KIND
     num_labels: int = 0
-    pad_to_multiple_of: int = PADDING_MULTIPLE
+    pad_to_multiple_of: int = 1
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
@@ -141,11 +141,10 @@ class PaddingCollator:
         return batch
 
 
-def prediction_multiple(device: str) -> int:
-    """Return to a multiple of how many tokens batches are padded for prediction.
+def padding_multiple(device: str) -> int:
+    """Return to a multiple of how many tokens batches are padded on a device.
 
-    On a CPU to the longest row alone: a multiple of 8 costs short texts a sixth of the time. Training keeps to one
-    multiple on every device, since a width changes the last bits of its results.
+    On a CPU to the longest row alone: a multiple of 8 costs short texts a sixth of the time.
     """
     return 1 if device == "cpu" else PADDING_MULTIPLE
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.artifacts.saved_model import SavedModel
+from headstart.data.user_rows import UnlabelledRows
 from headstart.inference.forward import Progress
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, Piece
 from headstart.inference.predict import predict
@@ -56,34 +58,36 @@ def answer(answers: Answers, progress: Progress | None, share: Share = WHOLE) ->
 
     `progress` is told of the rows of the share that are done.
     """
-    rows, key, num_rows_in_all = answers.rows, answers.key, answers.checked.num_rows
-    schema = prediction_schema(rows.task, answers.wanted, answers.checked.num_choices)
+    num_rows_in_all = answers.checked.num_rows
     num_done = num_resumed = 0
     saved = None
-    for number, read in enumerate(rows.chunks()):
+    for number, chunk in enumerate(answers.rows.chunks()):
         if not share.has(number):
             continue
-        num_rows, split = read.columns.num_rows, read.split
+        num_rows = chunk.columns.num_rows
         if answers.partial.read(number, num_rows) is not None:
             num_resumed += num_rows
         else:
             saved = saved or load_saved_model(answers.folder)
-            predictions = predict(
-                saved,
-                split,
-                batch_size=key.batch_size,
-                precision=key.precision,
-                device=key.device,
-                progress=_counted_on(progress, num_done, num_rows_in_all),
-            )
-            num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
-            columns = prediction_columns(predictions, schema, answers.wanted, num_choices)
-            whole = in_all_rows(columns, read.complete, num_rows)
-            answers.partial.write(number, Piece(columns=whole, num_truncated=predictions.num_truncated))
+            piece = piece_of(answers, chunk, saved, _counted_on(progress, num_done, num_rows_in_all))
+            answers.partial.write(number, piece)
         num_done += num_rows
         if progress is not None:
             progress(num_done, num_rows_in_all)
     return num_resumed
+
+
+def piece_of(answers: Answers, chunk: UnlabelledRows, saved: SavedModel, progress: Progress | None = None) -> Piece:
+    """Return a model's answers to a chunk; `progress` is told of its rows."""
+    split, key = chunk.split, answers.key
+    predictions = predict(
+        saved, split, batch_size=key.batch_size, precision=key.precision, device=key.device, progress=progress
+    )
+    schema = prediction_schema(answers.rows.task, answers.wanted, answers.checked.num_choices)
+    num_choices = None if split.choices is None else [len(choices) for choices in split.choices]
+    columns = prediction_columns(predictions, schema, answers.wanted, num_choices)
+    whole = in_all_rows(columns, chunk.complete, chunk.columns.num_rows)
+    return Piece(columns=whole, num_truncated=predictions.num_truncated)
 
 
 def _counted_on(progress: Progress | None, num_before: int, num_rows: int) -> Progress | None:

@@ -14,13 +14,14 @@ from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import labelled_rows
 from headstart.errors import CheckpointError
+from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.hardware import resolve_device
-from headstart.inference.answering import Answers, answer
+from headstart.inference.answerers import open_answerer
+from headstart.inference.answering import Answers
 from headstart.inference.evaluate import Scores, evaluate
 from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
-from headstart.inference.parallel_answers import answer_at_once
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, partial_folder, remove_if_done
 from headstart.inference.precision import prediction_precision
 from headstart.inference.predict import PREDICTION_BATCH_SIZE
@@ -40,7 +41,6 @@ from headstart.inference.table_writing import (
     table_writer,
 )
 from headstart.machine import writing
-from headstart.shares import shares_of
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
 from headstart.tables.sources import table_to_score
@@ -88,7 +88,7 @@ def predict_file(
     device: str | None = None,
     progress: Progress | None = None,
     chunk_rows: int = CHUNK_ROWS,
-    jobs: int = 1,
+    executing: ExecutorOptions = IN_THIS_PROCESS,
 ) -> Written:
     """Write the user's rows, in their order, with the model's answers after their columns.
 
@@ -110,11 +110,12 @@ def predict_file(
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
         chunk_rows: rows in memory at a time, in each process.
-        jobs: processes that answer at once, each with its share of the cores.
+        executing: how many processes answer at once, and where.
 
     Raises:
-        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken,
-            there are not so many GPUs, or a call with other rows or options left an unfinished output of this name.
+        UsageError: if the folder does not hold a model, the output cannot be written, a new column's name is taken, the
+            machines that are asked for are not there, or a call with other rows or options left an unfinished output of
+            this name.
         MachineError: if a process dies; what is finished is kept.
         DataError: if rows cannot be read; all faults at once.
     """
@@ -127,7 +128,6 @@ def predict_file(
     task = with_columns(info.task, options)
     wanted.require_sense(task)
     device = resolve_device(device)
-    environments = shares_of(jobs, device)
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=False)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
@@ -146,9 +146,9 @@ def predict_file(
         chunk_rows=chunk_rows,
         versions=library_versions(),
     )
-    with partial_folder(out, key) as partial:
+    with open_answerer(executing, device) as answer, partial_folder(out, key) as partial:
         answers = Answers(folder=folder, rows=rows, checked=checked, wanted=kept, key=key, partial=partial)
-        num_resumed = answer_at_once(answers, environments, progress) if jobs > 1 else answer(answers, progress)
+        num_resumed = answer(answers, progress)
         num_truncated, num_without_label = _write(rows, checked, partial, added, out, spreadsheet_safe=spreadsheet_safe)
     return Written(
         num_rows=checked.num_rows,

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
 
 from headstart.comparison.formats import plural
 from headstart.errors import UsageError
+from headstart.executor_options import ExecutorOptions
 from headstart.experiments.run_data import RunDataCache
-from headstart.shares import THREADS, shares_of
+from headstart.ray_cluster import connected
+from headstart.shares import THREADS
 from headstart.store.local import LocalStore
 from headstart.store.shared import SharedStore
 from headstart.sweeps.executor import Executor, SweepListener
-from headstart.sweeps.executor_options import ExecutorOptions
 from headstart.sweeps.parallel import ParallelExecutor, working
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.config import RunOptions
-
-if TYPE_CHECKING:
-    from headstart.sweeps.ray_executor import Cluster
 
 
 @contextmanager
@@ -42,7 +39,7 @@ def open_executor(
         store = SharedStore(store.root)
     if asked.executor == "ray":
         _require_travels(options, asked)
-        with _connected(asked, device) as cluster:
+        with connected(asked, device) as cluster:
             from headstart.sweeps.ray_executor import RayExecutor
 
             say(cluster.sentence())
@@ -51,17 +48,10 @@ def open_executor(
     if asked.num_jobs == 1:
         yield SerialExecutor(store, options, listener, cache)
         return
-    environments = _environments(asked, device)
+    environments = asked.environments(device)
     say(f"{plural(asked.num_jobs, 'run')} at once, of {plural(int(environments[0][THREADS[0]]), 'thread')} each")
     with working(environments) as workers:
         yield ParallelExecutor(workers, store, options, listener, cache)
-
-
-def _environments(asked: ExecutorOptions, device: str) -> list[dict[str, str]]:
-    """Return the environment of each process, whose runs are on a device, "cpu" or "cuda"."""
-    if asked.gpus_per_run is not None and device != "cuda":
-        raise UsageError("`gpus_per_run` would have no effect: the runs are on the CPU", remedy="  Leave it out.")
-    return shares_of(asked.num_jobs, device, gpus_per_run=asked.gpus_per_run or 1.0)
 
 
 def _require_travels(options: RunOptions, asked: ExecutorOptions) -> None:
@@ -70,14 +60,3 @@ def _require_travels(options: RunOptions, asked: ExecutorOptions) -> None:
             "`adapter_from` lies on this machine's disk, and runs of `executor` ray may be done on others",
             remedy="  Put it and the store on a disk that all of them see, and give `store_is_shared`.",
         )
-
-
-def _connected(asked: ExecutorOptions, device: str) -> AbstractContextManager[Cluster]:
-    try:
-        from headstart.sweeps.ray_executor import connected
-    except ImportError as error:
-        raise UsageError(
-            "`executor` ray needs the extra 'ray'", remedy="  pip install 'headstart[ray]', on all machines."
-        ) from error
-    gpus = (asked.gpus_per_run or 1.0) if device == "cuda" else 0.0
-    return connected(asked.ray_address, cores_per_run=asked.cores_per_run or 1, gpus_per_run=gpus)

@@ -11,14 +11,12 @@ lost with its machine is sent again, with the last that came back of it.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import sys
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from ray.exceptions import RayError, RayTaskError
 from headstart.errors import HeadstartError, UsageError
 from headstart.experiments.experiment import Key, Run
 from headstart.experiments.run_data import RunDataCache
+from headstart.ray_cluster import Cluster, other_versions, this_machine
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.provenance import library_versions
@@ -40,11 +39,8 @@ from headstart.sweeps.run_length import longest_first
 from headstart.sweeps.travel import Files, cache_of, files_of_run, sent_model, take_in, write_files
 from headstart.training.config import RunOptions
 
-CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 """Between two looks at what came back."""
-MOST_AWAY = 2
-"""Runs that wait at Ray for each that it can do at once: enough that no machine waits."""
 MOST_LOSSES = 3
 """So many machines that are lost with a run are its own fault."""
 
@@ -80,74 +76,6 @@ class CameBack:
 
     run: Run
     files: Files
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Ray, connected.
-
-    Attributes:
-        cores_per_run: each run is one task with so many.
-        gpus_per_run: or a part of one; 0 on the CPU.
-    """
-
-    cores_per_run: int
-    gpus_per_run: float
-
-    @property
-    def at_once(self) -> int:
-        """How many runs there is room for now."""
-        found = ray.cluster_resources()
-        by_cores = found.get("CPU", 0) / self.cores_per_run
-        by_gpus = found.get("GPU", 0) / self.gpus_per_run if self.gpus_per_run else by_cores
-        return max(1, int(min(by_cores, by_gpus)))
-
-    def sentence(self) -> str:
-        """Say what there is, and how a machine joins."""
-        found = ray.cluster_resources()
-        nodes = sum(each["Alive"] for each in ray.nodes())
-        gpus = f", {found['GPU']:g} GPUs" if found.get("GPU") else ""
-        join = f"ray start --address={ray.get_runtime_context().gcs_address}"
-        return f"Ray: {nodes} nodes, {found.get('CPU', 0):g} cores{gpus}; another machine joins by: {join}"
-
-
-@contextmanager
-def connected(address: str | None, *, cores_per_run: int, gpus_per_run: float) -> Iterator[Cluster]:
-    """Yield a cluster: the one at an address, or this machine alone.
-
-    Raises:
-        UsageError: if there is no cluster at the address.
-    """
-    was_connected = ray.is_initialized()
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of each cluster otherwise.
-    if not was_connected:
-        try:
-            _require_listener(address)
-            ray.init(
-                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"`ray_address` {address}: there is no cluster ({error})",
-                remedy="  Start one: `ray start --head` on one machine, and on the others the line that it prints.",
-            ) from error
-    try:
-        yield Cluster(cores_per_run=cores_per_run, gpus_per_run=gpus_per_run)
-    finally:
-        if not was_connected:
-            ray.shutdown()
-
-
-def _require_listener(address: str | None) -> None:
-    """Hold that somebody listens at HOST:PORT: Ray itself tries for minutes, and says nothing meanwhile.
-
-    Raises:
-        OSError: if nobody does.
-        ValueError: if the port is no number.
-    """
-    host, has_port, port = (address or "").rpartition(":")
-    if has_port:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +132,7 @@ class _Journey:
 
     def records(self) -> dict[Key, RunRecord]:
         """Return the records of all runs, once they are there."""
-        mailbox = ray.remote(_Mailbox).options(num_cpus=0, resources=_here()).remote()
+        mailbox = ray.remote(_Mailbox).options(num_cpus=0, resources=this_machine()).remote()
         try:
             while self.waiting or self._away:
                 self._send(mailbox)
@@ -224,7 +152,7 @@ class _Journey:
 
     def _send(self, mailbox: Any) -> None:
         """Send runs while there is room, but for those that another process of this store has."""
-        room = MOST_AWAY * self.executor.cluster.at_once - len(self._away)
+        room = self.executor.cluster.room(len(self._away))
         if time.monotonic() < self._later:
             return
         for _ in range(min(room, len(self.waiting))):
@@ -255,7 +183,7 @@ class _Journey:
             command=sys.argv,
             threads=cluster.cores_per_run,
         )
-        task = ray.remote(_do).options(num_cpus=cluster.cores_per_run, num_gpus=cluster.gpus_per_run, max_retries=0)
+        task = cluster.task(_do, max_retries=0)
         rows, model = run.source.whole.at(0), run.experiment.model
         cache = self.executor.cache
         things = Things(
@@ -323,14 +251,6 @@ class _Journey:
         self._records[run.key] = self.attempts.give_up(run, why)
 
 
-def _here() -> dict[str, float]:
-    """Return a resource that only this machine has: what is asked for with it stays here."""
-    node = ray.get_runtime_context().get_node_id()
-    nodes = ray.nodes()
-    name = next(each["NodeManagerAddress"] for each in nodes if each["NodeID"] == node)
-    return {f"node:{name}": 0.001}
-
-
 class _Mailbox:
     """What runs say on their way, until it is fetched."""
 
@@ -356,9 +276,8 @@ def _do(parcel: Parcel, things: Things, mailbox: Any) -> CameBack | HeadstartErr
     from headstart.models.quiet import quiet_transformers
 
     quiet_transformers()
-    versions = dict(library_versions())
-    if versions != parcel.versions:
-        return _other_versions(versions, parcel.versions)
+    if (refused := other_versions(library_versions(), parcel.versions)) is not None:
+        return refused
     torch.set_num_threads(parcel.threads)  # a process keeps those of its first task
     sys.argv = list(parcel.command)
     if things not in _CACHES:
@@ -409,12 +328,3 @@ class _Speaker:
         if found != self._sent:
             self._sent = found
             self._mailbox.put.remote(CameBack(self._run, files_of_run(folder)))
-
-
-def _other_versions(here: Mapping[str, str], there: Mapping[str, str]) -> UsageError:
-    differ = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
-    said = ", ".join(f"{name} {here.get(name, 'missing')} and not {there.get(name, 'missing')}" for name in differ)
-    return UsageError(
-        f"a machine of the cluster has other versions: {said}",
-        remedy="  Install the same on all machines: scores of different versions are not compared.",
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headstart.errors import UsageError, unknown_name
 from headstart.option import option
+from headstart.shares import shares_of
 
 EXECUTORS = ("local", "ray")
 
@@ -21,10 +22,13 @@ class ExecutorOptions:
 
     jobs: int | None = option(
         None,
-        "Runs at once on this machine, each in a process of its own with its share of the cores. (Default: 1.)",
+        "So many runs, or parts of a file to predict, at once on this machine: each in a process of its own with its "
+        "share of the cores. (Default: 1.)",
     )
     executor: str = option(
-        "local", "local, or ray: each run is a task of Ray (extra 'ray'), on this machine or on a cluster."
+        "local",
+        "local, or ray: each run, or part of a file to predict, is a task of Ray (extra 'ray'), on this machine or on "
+        "a cluster.",
     )
     ray_address: str | None = option(
         None, "With `executor` ray: the cluster, auto or HOST:PORT. (Default: this machine alone.)"
@@ -71,5 +75,17 @@ class ExecutorOptions:
         """Runs at once on this machine."""
         return self.jobs or 1
 
+    def environments(self, device: str) -> list[dict[str, str]]:
+        """Return the environment of each process on this machine, for work on a device, "cpu" or "cuda".
 
+        Raises:
+            UsageError: if there are not so many GPUs, or a share of GPUs has no effect.
+        """
+        if self.gpus_per_run is not None and device != "cuda":
+            raise UsageError("`gpus_per_run` would have no effect: the runs are on the CPU", remedy="  Leave it out.")
+        return shares_of(self.num_jobs, device, gpus_per_run=self.gpus_per_run or 1.0)
+
+
+IN_PREDICT = ("jobs", "executor", "ray_address", "cores_per_run", "gpus_per_run")
+"""The options that have a meaning for predictions."""
 IN_THIS_PROCESS = ExecutorOptions()
