@@ -57,11 +57,11 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     )
     narrow = frozen_in_16_bits(inputs.classifier) if holds_16_bits(inputs.stage, inputs.options) else nullcontext()
     with narrow:
-        dtypes = trainables.dtypes()
         if inputs.mechanism is None:
             updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
         else:
             updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
+        dtypes = trainables.dtypes()
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
