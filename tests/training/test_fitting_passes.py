@@ -112,6 +112,7 @@ def test_activations_are_recomputed_where_no_single_row_fits_otherwise(
     torch.testing.assert_close(fitting, plain, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_killed_stage_goes_on_as_it_began_though_memory_is_there_now(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_killed_stage_goes_on_as_it_began_though_memory_is_there_now(
     assert all(torch.equal(one[name], killed[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_what_trainer_says_of_gradient_checkpointing_stays(
     value: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
@@ -188,6 +190,7 @@ def find_passes_under_a_limit() -> None:
     assert not batch.fits_when_tried(Passes())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what a process has")
 def test_what_is_estimated_to_fit_under_a_process_limit_fits(tmp_path: Path) -> None:
     process = start(find_passes_under_a_limit, output=tmp_path / "output.txt")

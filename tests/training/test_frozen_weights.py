@@ -69,7 +69,8 @@ def test_two_adapters_train_as_in_fp32(architecture: str, decoder: DecoderMaker,
     same_run(decoder(architecture), tmp_path, "lora", torch.bfloat16)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_under_autocast_too(dtype: torch.dtype, decoder: DecoderMaker, tmp_path: Path) -> None:
     same_run(decoder("gpt2", dtype), tmp_path, "lora", dtype, precision="bf16")
 
