@@ -77,7 +77,7 @@ def test_under_autocast_too(dtype: torch.dtype, decoder: DecoderMaker, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("adapter", [name for name in READING_OUTPUTS if name not in ("lora", "p_tuning")])
+@pytest.mark.parametrize("adapter", [name for name in READING_OUTPUTS if name != "lora"])
 @pytest.mark.parametrize("architecture", ["bert", "gpt2"])
 def test_every_adapter_that_reads_outputs(
     architecture: str,
@@ -87,7 +87,7 @@ def test_every_adapter_that_reads_outputs(
     tiny_checkpoint: CheckpointMaker,
     tmp_path: Path,
 ) -> None:
-    if (architecture, adapter) == ("gpt2", "prompt"):
+    if architecture == "gpt2" and adapter in ("prompt", "p_tuning"):
         pytest.skip("soft prompts do not work on decoders")
     model = tiny_checkpoint("bert", dtype=torch.bfloat16) if architecture == "bert" else decoder(architecture)
     same_run(model, tmp_path, adapter, torch.bfloat16, precision=precision)
