@@ -20,7 +20,7 @@ from headstart.cli.main import app
 from headstart.launcher import launched
 from tests.cli.conftest import Cli
 from tests.support.launching import torchrun
-from tests.support.runs import tiny_rows
+from tests.support.runs import rare_rows
 from tests.support.tiny import make_checkpoint
 
 OPTIONS = ("--label", "label", "--text", "text", "--device", "cpu", "--precision", "fp32", "--batch-size", 5)
@@ -32,7 +32,7 @@ SETTINGS = ("--strategy", "dropout", "--trainer", "optim=sgd", "--learning-rate"
 def folder(tmp_path: Path) -> Path:
     """Return a folder with a tiny model and a table whose rows have weights."""
     make_checkpoint(tmp_path / "bert", "bert")
-    rows = [f"{text},{('bad', 'good')[label]},{1 + index % 4}" for index, (text, label) in enumerate(tiny_rows(48))]
+    rows = [f"{text},{('bad', 'good')[label]},{1 + index % 4}" for index, (text, label) in enumerate(rare_rows(48))]
     (tmp_path / "table.csv").write_text("\n".join(["text,label,weight", *rows]))
     return tmp_path
 

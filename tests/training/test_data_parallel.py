@@ -23,7 +23,7 @@ from headstart.training.data_parallel import Ranks
 from tests.conftest import CheckpointMaker
 from tests.support.launching import start_together
 from tests.support.processes import ended, start
-from tests.support.runs import SOURCE, WHEN_TINY, tiny_choices, tiny_experiment
+from tests.support.runs import SOURCE, WHEN_TINY, rare_rows, tiny_choices, tiny_experiment, tiny_source
 from tests.training.test_batch_parts import memory_for
 
 Asked = tuple[str, str | None, dict[str, object]]
@@ -38,7 +38,6 @@ EVERY_WAY: tuple[Asked, ...] = (
     ("linear_probe", None, {}),
     ("lp_ft", None, {"stage1_until": "accuracy:target=0.5:window=3", "steps": 16}),
     ("adapter", "bitfit", {}),
-    ("eh_ft:head_calibration=true", "lora", {}),
     ("eh_ft", "adalora:tinit=1:tfinal=1", {"steps": 12}),
     ("child_tuning:variant=f", None, {}),
     ("child_tuning:variant=d", None, {}),
@@ -53,21 +52,17 @@ EVERY_WAY: tuple[Asked, ...] = (
     ("head_soup", None, {"steps": 12, "stage1_fraction": 0.2}),
     ("finetune", None, {"batch_size": 1, "steps": 4}),
 )
-"""24 rows in batches of 5: the last has fewer, and none divides by the processes."""
+"""On 24 rows in batches of 5: the last has fewer, and none divides by the processes. One row in four is of class 0."""
 
 
 def train(model: Path, store: Path, asked: tuple[Asked, ...], checkpoint_seconds: float = 1e9) -> None:
     """Train what is asked for, run after run."""
-    runs = [
-        Run(
-            tiny_experiment(
-                tiny_choices(model, strategy, adapter, **({"batch_size": 5, "trainer": (EPSILON,)} | options))
-            ),
-            0,
-            SOURCE,
-        )
+    source = tiny_source(rows_of=rare_rows)
+    choices = [
+        tiny_choices(model, strategy, adapter, **({"batch_size": 5, "trainer": (EPSILON,)} | options))
         for strategy, adapter, options in asked
     ]
+    runs = [Run(tiny_experiment(each, source), 0, source) for each in choices]
     options = RunOptions(checkpoint_seconds=checkpoint_seconds, keep_backbone=True)
     for record in SerialExecutor(LocalStore(store), options).execute(runs):
         assert record.status == "finished", record.error
@@ -91,8 +86,8 @@ def by_several(model: Path, store: Path, asked: tuple[Asked, ...], size: int, **
     return store
 
 
-def require_alike(one: Path, several: Path, size: int) -> None:
-    """Hold two stores to have the same weights to 1e-6, the same answers and the same stages."""
+def require_alike(one: Path, several: Path, size: int, *, tolerance: float = 1e-6) -> None:
+    """Hold two stores to have the same weights to a tolerance, the same answers and the same stages."""
     files, others_files = (
         {path.relative_to(store) for path in store.rglob("*") if path.suffix in (".safetensors", ".parquet", ".json")}
         for store in (one, several)
@@ -102,13 +97,12 @@ def require_alike(one: Path, several: Path, size: int) -> None:
         if file.suffix == ".safetensors":
             tensors, others = load_file(one / file), load_file(several / file)
             for name in tensors:
-                torch.testing.assert_close(others[name], tensors[name], rtol=0, atol=1e-6, msg=f"{file} {name}")
+                torch.testing.assert_close(others[name], tensors[name], rtol=0, atol=tolerance, msg=f"{file} {name}")
         elif file.suffix == ".parquet":
-            tables = (pyarrow.parquet.read_table(store / file).to_pydict() for store in (one, several))
-            answers, others = tables
+            answers, others = (pyarrow.parquet.read_table(store / file).to_pydict() for store in (one, several))
             assert answers.keys() == others.keys()
             for column, values in answers.items():
-                assert others[column] == pytest.approx(values, abs=1e-5), (file, column)
+                assert others[column] == pytest.approx(values, abs=10 * tolerance), (file, column)
         elif file.name == "run.json":
             own, other = (json.loads((store / file).read_text()) for store in (one, several))
             for stage, twin in zip(own["stages"], other["stages"], strict=True):
@@ -136,6 +130,14 @@ def test_every_strategy_makes_the_updates_of_one_process(model: Path, tmp_path: 
     require_alike(
         by_one(model, tmp_path / "one", EVERY_WAY), by_several(model, tmp_path / "all", EVERY_WAY, size), size
     )
+
+
+@pytest.mark.slow
+def test_a_calibrated_head_is_the_first_ones(model: Path, tmp_path: Path) -> None:
+    """L-BFGS ends where its step is small, which rounding moves; were the processes' ends two, the run would stop."""
+    asked: tuple[Asked, ...] = (("eh_ft:head_calibration=true", "lora", {}),)
+    several = by_several(model, tmp_path / "two", asked, 2)
+    require_alike(by_one(model, tmp_path / "one", asked), several, 2, tolerance=1e-4)
 
 
 @pytest.mark.slow
