@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from headstart.experiments.experiment import Experiment
 
 VERB = "fit"
-SECONDS_FOR_FIRST = 10.0
-"""How long a process that fails waits for the first one to fail alike, and to say it."""
 
 
 def run_launched(command: Callable[[], None]) -> None:
@@ -44,7 +42,7 @@ def run_launched(command: Callable[[], None]) -> None:
         except KeyboardInterrupt:  # The first one says it.
             sys.exit(1)
         except Exception as error:
-            if not ranks.first_ends(SECONDS_FOR_FIRST):
+            if not ranks.first_ends():
                 words = error_in_flags(in_words(error))
                 say(f"headstart: process {ranks.rank} of {ranks.size}: {words}", file=sys.stderr)
             sys.exit(1)

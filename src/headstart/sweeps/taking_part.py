@@ -31,6 +31,7 @@ def do_parts(ranks: Ranks) -> None:
         logging.disable(logging.WARNING)
         while (order := ranks.hear()) is not None:
             _do_part(order, cache, ranks)
+    ranks.first_ends()  # Who closes a connection before may cut off the first one's last word.
 
 
 def _do_part(order: Order, cache: RunDataCache, ranks: Ranks) -> None:

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 WAIT = timedelta(days=30)
 """For each other: the first scores and stores stages while the others wait. Who dies is noticed at once."""
+SECONDS_FOR_FIRST = 10.0
+"""How long a process that has come to its end, or fails, waits for the first one to end as well."""
 ENDED = "headstart/first-has-ended"
 CPU = torch.device("cpu")
 
@@ -154,10 +156,10 @@ class Ranks:
             self.are_in_step = False
             raise LostProcessError(str(error)) from error
 
-    def first_ends(self, seconds: float) -> bool:
-        """Wait for so long at most, and return whether the first process has come to its end."""
+    def first_ends(self) -> bool:
+        """Wait a little for the first process to come to its end, and return whether it has."""
         try:
-            self._store_of_all.wait([ENDED], timedelta(seconds=seconds))
+            self._store_of_all.wait([ENDED], timedelta(seconds=SECONDS_FOR_FIRST))
         except dist.DistError:
             return False
         return True
@@ -203,5 +205,4 @@ def together(launched: Launched) -> Iterator[Ranks]:
         if ranks.is_first:
             ranks.dismiss()
             ranks.say_end()
-        if ranks.are_in_step:
-            dist.destroy_process_group()
+        dist.destroy_process_group()
