@@ -30,7 +30,8 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     """Train one stage and hold it to its declaration.
 
     Raises:
-        InvariantError: if the start, the trainable set, the gradients or what changed is not as declared.
+        InvariantError: if the start, the trainable set, the gradients or what changed is not as declared, or processes
+            that train together do not have the same weights.
         DivergedError: if a loss is not finite.
     """
     clock = time.perf_counter()
@@ -42,6 +43,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     attached = None if adapter is None else _attach(inputs, adapter)
     trainables = declare(inputs.stage, inputs.classifier, attached)
     before_all = digests(own_tensors(trainables.model))
+    inputs.ranks.require_same(f"stage {inputs.stage.name}: the start", before_all)
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
@@ -65,6 +67,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
+    inputs.ranks.require_same(f"stage {inputs.stage.name}: the end", after_all)
     require_unchanged(f"stage {inputs.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
@@ -89,6 +92,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_tokens_seen=updates.num_tokens_seen,
         batch_parts=updates.batch_parts,
         gradient_checkpointing=updates.gradient_checkpointing,
+        num_processes=inputs.ranks.size,
     )
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from transformers import TrainerCallback
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
@@ -83,9 +84,10 @@ def run_updates(
         _regularised(inputs, trainables) as regularised,
     ):
         passes = passes_of(inputs, trainables.model, partial(_loss, inputs, trainables.model))
-        parts = BatchParts(passes.parts, may_split=not isinstance(inputs.objective, ContrastiveObjective))
+        may_split = not isinstance(inputs.objective, ContrastiveObjective)
+        parts = BatchParts(passes.parts, may_split=may_split, ranks=inputs.ranks)
         trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts, passes)
-        checkpoint = trusted_checkpoint(inputs.folder)
+        checkpoint = inputs.ranks.from_first(lambda: trusted_checkpoint(inputs.folder))
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
@@ -238,8 +240,11 @@ def _build_trainer(
         values[CHECKPOINTING] = True
     until = build_until(stage.until) if stage.until is not None else None
     length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
-    # No checkpoint holds what hooks remember.
-    timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
+    around: list[TrainerCallback] = []
+    if hooks is not None:  # No checkpoint holds what they remember.
+        around.append(AfterUpdate(hooks))
+    elif inputs.ranks.is_first:
+        around.append(TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds))
     progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
     return StageTrainer(
         model=trainables.model,
@@ -255,11 +260,12 @@ def _build_trainer(
         length=length,
         hooks=hooks or UpdateHooks(),
         parts=parts,
+        ranks=inputs.ranks,
         callbacks=[
-            DropoutStream(inputs.seed, stage.role),
+            DropoutStream(inputs.seed, stage.role, inputs.ranks.rank),
             AfterRegularisedUpdate(regularised),
             EndEarly(length),
-            timed,
+            *around,
             LogMetrics(log),
             *progress,
         ],
