@@ -127,27 +127,28 @@ def test_a_network_of_another_model_is_found_by_the_check(
 
 def test_eight_bits_answer_a_row_the_same_whatever_stands_beside_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
     texts = [text for (text,) in rows_of(TEXT_TASK, 60).texts]
+    in_fp32 = load(folders[1]).predict(texts)
     table = tmp_path / "rows.csv"
-    table.write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
+    rows = [f"{text},{label}\n" for text, label in zip(texts, in_fp32, strict=True)]
+    table.write_text("text,verdict\n" + "".join(rows), encoding="utf-8")
     out = tmp_path / "int8"
     found = export_onnx(
         folders[0], out, ExportOptions(format="onnx", quantise="int8", check_rows=str(table), max_loss=0.5)
     )
-    kept = sum(
-        first == second for first, second in zip(load(out).predict(texts), load(folders[1]).predict(texts), strict=True)
-    )
-    assert found.check.num_changed == len(texts) - kept
-    assert found.check.loss == found.check.num_changed / len(texts)
     model = load(out)
+    changed = sum(first != second for first, second in zip(model.predict(texts), in_fp32, strict=True))
+    assert found.check.num_changed == changed
+    assert found.check.loss == changed / len(texts)
+    # The labels are torch's own answers.
+    assert (found.check.metric, found.check.torch_score) == ("accuracy", 1.0)
+    assert found.check.onnx_score == pytest.approx(1 - changed / len(texts))
     together = model.predict_proba(texts)
     alone = np.concatenate([model.predict_proba([text]) for text in texts])
     assert np.array_equal(together, alone)
-    network = onnx.load(out / "model.onnx")
-    kinds = {each.data_type for each in network.graph.initializer if len(each.dims) == 2}
-    assert onnx.TensorProto.INT8 in kinds
-    # Everything else stays in fp32: the tables of vectors, too.
-    embeddings = [each for each in network.graph.initializer if "word_embeddings" in each.name]
-    assert [each.data_type for each in embeddings] == [onnx.TensorProto.FLOAT]
+    network = onnx.load(out / "model.onnx", load_external_data=False)
+    matrices = {each.data_type for each in network.graph.initializer if len(each.dims) == 2 and min(each.dims) > 2}
+    assert matrices <= {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    assert (out / "model.onnx.data").stat().st_size < (folders[1] / "model.onnx.data").stat().st_size / 3
 
 
 @pytest.mark.slow
@@ -172,6 +173,10 @@ def test_check_rows_are_spread_over_the_table_and_made_rows_are_of_all_lengths(
     numbers = [int(text.split()[1]) for (text,) in split.texts]
     assert numbers == list(range(0, 2_500, 5))
     assert len(numbers) <= MOST_ROWS
+    table.write_text("verdict,text\n" + "good,cat\nbad,dog\n" * 300, encoding="utf-8")
+    labelled = rows_of_file(str(table), saved.info, saved.tokenizer, limits)
+    assert labelled.labels == (2,) * 300
+    assert labelled.texts == (("cat",),) * 300
     made = made_rows(saved.info, saved.tokenizer, limits)
     assert made == made_rows(saved.info, saved.tokenizer, limits)
     lengths = tokenize(made, saved.tokenizer, max_length=10_000).lengths

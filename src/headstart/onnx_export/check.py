@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from headstart import metrics
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
@@ -19,6 +20,7 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
 from headstart.kinds.kind import Kind
+from headstart.tasks.task import Task
 from headstart_runtime.model import Model
 
 BATCH_SIZE = 32
@@ -36,8 +38,10 @@ class Check:
         largest_difference: between logits, over the largest logit where that is above 1.
         num_changed: rows that are answered otherwise, alone or in a batch.
         loss: the share of these rows, 0 to 1; for numbers, the largest difference over their standard deviation.
-        torch_rows_per_second: in batches of 32, on this machine, texts to logits aside from tokens.
+        torch_rows_per_second: in batches of 32, on this machine, tokens to logits.
         onnx_rows_per_second: in batches of 32, texts to logits.
+        metric: by which the answers to labelled rows are scored; "" where the rows have no labels.
+        torch_score: of torch's answers; `onnx_score`: of the network's, in batches; None without labels.
     """
 
     num_rows: int
@@ -47,6 +51,9 @@ class Check:
     loss: float
     torch_rows_per_second: float
     onnx_rows_per_second: float
+    metric: str = ""
+    torch_score: float | None = None
+    onnx_score: float | None = None
 
 
 def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model, *, rows_are_made: bool) -> Check:
@@ -74,6 +81,7 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
     if not all(np.isfinite(logits[np.isfinite(wanted)]).all() for logits in found) or np.isnan(wanted).any():
         raise CheckpointError("the model answers with NaN or infinity")
     changed = [_changed(kind, wanted, logits) for logits in found]
+    is_labelled = rows.labels is not None
     return Check(
         num_rows=len(rows),
         rows_are_made=rows_are_made,
@@ -82,6 +90,9 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
         loss=max(_loss(kind, wanted, logits) for logits in found),
         torch_rows_per_second=len(rows) / torch_seconds,
         onnx_rows_per_second=len(rows) / onnx_seconds,
+        metric=saved.info.task.main_metric if is_labelled else "",
+        torch_score=_score(saved.info.task, rows, wanted) if is_labelled else None,
+        onnx_score=_score(saved.info.task, rows, batched) if is_labelled else None,
     )
 
 
@@ -112,10 +123,15 @@ def require_little_loss(check: Check, most_loss: float) -> None:
 
 
 def loss_text(check: Check) -> str:
-    """Return in words what changes."""
+    """Return in words what changes: of the answers, and of the score where the rows have labels."""
     if check.num_changed or not check.loss:
-        return f"{check.num_changed} of {check.num_rows} rows are answered otherwise ({check.loss:.2%})"
-    return f"numbers differ by up to {check.loss:.2%} of their standard deviation"
+        changed = f"{check.num_changed} of {check.num_rows} rows are answered otherwise ({check.loss:.2%})"
+    else:
+        changed = f"numbers differ by up to {check.loss:.2%} of their standard deviation"
+    if check.torch_score is None or check.onnx_score is None:
+        return changed
+    found, wanted = (metrics.written(check.metric, score) for score in (check.onnx_score, check.torch_score))
+    return f"{changed}, {check.metric} {found} instead of {wanted}"
 
 
 def _logits(model: Model, rows: Split, batch_size: int) -> npt.NDArray[np.float32]:
@@ -131,9 +147,20 @@ def _difference(wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
+def _decisions(kind: Kind, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+    decided = kind.decisions(kind.answers(torch.from_numpy(logits))).numpy()
+    return decided.astype(np.float64) if decided.dtype.kind == "f" else decided
+
+
 def _changed(kind: Kind, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> int:
-    first, second = (kind.decisions(kind.answers(torch.from_numpy(each))).numpy() for each in (wanted, logits))
-    return kind.num_changed(first, second)
+    return kind.num_changed(_decisions(kind, wanted), _decisions(kind, logits))
+
+
+def _score(task: Task, rows: Split, logits: npt.NDArray[np.float32]) -> float:
+    """Return the main metric of the answers to labelled rows."""
+    right = task.kind.label_array(rows.labels or (), task.num_labels)
+    found = metrics.compute((task.main_metric,), right, _decisions(task.kind, logits), rows.groups, None)
+    return found[task.main_metric]
 
 
 def _loss(kind: Kind, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> float:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import reduce
+
 from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_info import ModelInfo
 from headstart.data.examples import Split, joined
+from headstart.data.user_rows import labelled_rows
 from headstart.inference.identity import InputState
 from headstart.inference.rows import Rows, check_rows
 from headstart.models.input_limits import InputLimits
 from headstart.seeding import numpy_generator
-from headstart.tables.file_options import AS_GUESSED
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
+from headstart.tables.reading import scan_table
+from headstart.tables.sources import table_to_score
 
 MOST_ROWS = 512
 NUM_MADE = 48
@@ -22,26 +28,39 @@ STREAM = "onnx_check"
 def rows_of_file(file: str, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Split:
     """Return up to 512 complete rows of a table, evenly spread over it; it is read as the model's own table was.
 
+    Where it has the model's column of labels, the rows are those that `headstart evaluate` scores, with their labels.
+
     Raises:
         UsageError: if the table cannot be found.
-        DataError: if rows cannot be read; all faults at once.
+        DataError: if rows cannot be read, or a label is none of the model's; all faults at once.
     """
-    file = located(file)
-    options = AS_GUESSED
-    if info.reading is not None:
-        options, _ = info.reading.completed(options, file, info.task.text_columns, labelled=False)
-    rows = Rows(file=file, options=options, task=info.task, state=InputState.of(file), chunk_rows=CHUNK_ROWS)
+    file, task = located(file), info.task
+    first = next(iter(scan_table(file, _reading(info, file, labelled=False), chunk_rows=1)))
+    if task.label_column in first.columns:
+        options = _reading(info, file, labelled=True)
+        table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
+        split = labelled_rows(table, task, options).split
+        return split.take(range(0, len(split), _step(len(split))))
+    options = _reading(info, file, labelled=False)
+    rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=CHUNK_ROWS)
     found = check_rows(rows, info, tokenizer, limits)
-    step = -(-(found.num_rows - found.num_incomplete) // MOST_ROWS)
+    step = _step(found.num_rows - found.num_incomplete)
     splits, num_before = [], 0
     for chunk in rows.chunks():
-        chosen = range(-num_before % step, len(chunk.split), step)
-        splits.append(chunk.split.take(chosen))
+        splits.append(chunk.split.take(range(-num_before % step, len(chunk.split), step)))
         num_before += len(chunk.split)
-    whole = splits[0]
-    for split in splits[1:]:
-        whole = joined(whole, split)
-    return whole
+    return reduce(joined, splits)
+
+
+def _reading(info: ModelInfo, file: str, *, labelled: bool) -> FileOptions:
+    if info.reading is None:
+        return AS_GUESSED
+    return info.reading.completed(AS_GUESSED, file, info.task.text_columns, labelled=labelled)[0]
+
+
+def _step(num_rows: int) -> int:
+    """Return the distance of the rows that are taken, so that there are at most 512 of them."""
+    return max(1, -(-num_rows // MOST_ROWS))
 
 
 def made_rows(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Split:

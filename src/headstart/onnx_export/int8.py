@@ -9,15 +9,16 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from headstart_runtime.folder import NETWORK_FILE
 
-LINEAR_MAPS = ("MatMul", "Gemm")
-"""Tables of vectors stay as they are: one scale for a whole table would cost digits of every token."""
+QUANTISED = ("MatMul", "Gemm", "Gather")
+"""Linear maps and tables of vectors; products inside the attention have no weights and stay in fp32."""
 
 
 def quantise(source: Path, folder: Path) -> None:
-    """Write the network of one folder to another with the weights of its linear maps in 8 bits.
+    """Write the network of one folder to another with its weights in 8 bits.
 
-    Each output of a map has a scale of its own. What goes into a map is brought to 8 bits as it is computed, with one
-    scale for a whole batch: so what stands beside a sequence in its batch would change its answer.
+    Each output of a linear map has a scale of its own, and uses 7 of the 8 bits: on processors without instructions for
+    such products sums of 8 bits overflow. What goes into a map is brought to 8 bits as it is computed, with one scale
+    for a whole batch: so what stands beside a sequence in its batch would change its answer.
     """
     root = logging.getLogger()
     level = root.level
@@ -26,8 +27,9 @@ def quantise(source: Path, folder: Path) -> None:
         quantize_dynamic(
             source / NETWORK_FILE,
             folder / NETWORK_FILE,
-            op_types_to_quantize=list(LINEAR_MAPS),
+            op_types_to_quantize=list(QUANTISED),
             per_channel=True,
+            reduce_range=True,
             weight_type=QuantType.QInt8,
             use_external_data_format=True,
         )

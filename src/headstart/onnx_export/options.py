@@ -30,9 +30,7 @@ class ExportOptions:
         "model: a run of a store as a model folder. onnx: a model folder for onnxruntime, without torch (extra "
         "'onnx').",
     )
-    quantise: str | None = option(
-        None, "With `format` onnx: int8 holds the weights of all linear maps in 8 bits. Needs `check_rows`."
-    )
+    quantise: str | None = option(None, "With `format` onnx: int8 holds the weights in 8 bits. Needs `check_rows`.")
     check_rows: str | None = option(
         None,
         "With `format` onnx: a table with the columns that the model reads; what is written is compared with torch on "

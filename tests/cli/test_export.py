@@ -1,0 +1,31 @@
+"""`headstart export`: what makes no sense together ends with a sentence that says the way on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Cli
+
+
+def test_a_run_is_first_written_as_a_model_folder(cli: Cli) -> None:
+    code, _, err = cli("export", "runs", "0123/0", "--format", "onnx", "--out", "o")
+    assert code == 2
+    assert "headstart export runs 0123/0 --out MODEL" in err
+    assert "headstart export MODEL --format onnx --out o" in err
+
+
+def test_options_of_the_other_format_are_refused_in_flags(cli: Cli) -> None:
+    code, _, err = cli("export", "runs", "0123/0", "--out", "o", "--quantise", "int8")
+    assert code == 2
+    assert "--quantise would have no effect here" in err
+    code, _, err = cli("export", "m", "--out", "o", "--format", "onnx", "--quantise", "int8")
+    assert code == 2
+    assert "--quantise needs --check-rows" in err
+
+
+def test_what_is_no_model_folder_is_refused_before_anything_is_written(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    code, _, err = cli("export", "m", "--out", "o", "--format", "onnx")
+    assert code == 2
+    assert "m is not a model folder of headstart" in err or "needs the extra 'onnx'" in err
+    assert not (tmp_path / "o").exists()
