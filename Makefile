@@ -12,7 +12,7 @@ TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup base-encoder demo test test-all test-cluster test-faults check format map bench gpu clean
+.PHONY: help setup base-encoder demo test test-all test-cluster test-faults check docs format map bench gpu clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,16 @@ test-cluster: $(STAMP) ## Run sweeps on two nodes of Ray, and lose one of them (
 test-faults: $(STAMP) ## Kill, damage and attack every verb: every file operation, every file
 	$(if $(FIFTH),FIFTH=$(FIFTH) )$(PYTEST) -m faults tests/faults
 
-check: $(STAMP) ## Check format, lint, types and layers
+check: $(STAMP) ## Check format, lint, types, layers and documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+	$(BIN)/zensical build --strict
+
+docs: $(STAMP) ## Build the documentation as a site, into build/site; warnings are errors
+	$(BIN)/zensical build --strict --clean
+	@echo "open build/site/index.html, or: $(BIN)/zensical serve"
 
 format: $(STAMP) ## Format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only .
@@ -68,5 +73,5 @@ gpu: ## On a CUDA machine, with its own Python and no network: the GPU's tests a
 	@$(PYTHON) -m benchmarks.gpu --minutes $(GPU_MINUTES)
 
 clean: ## Remove .venv and everything that tools leave
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src runtime tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,26 @@ def test_predict_reads_files_without_a_header_and_choices(cli: Cli, models: dict
     assert code == 0, err
     header = (tmp_path / "out.csv").read_text().splitlines()[0]
     assert header == "text,left,right,predicted_choice,probability_0,probability_1"
+
+
+def test_evaluate_by_group_says_the_worst_and_what_chance_does(
+    cli: Cli, models: dict[str, Path], tmp_path: Path
+) -> None:
+    lines = [f"the cat sits {row},good,{('en', 'de', '')[row % 3]}" for row in range(36)]
+    (tmp_path / "test.csv").write_text("\n".join(["text,verdict,language", *lines]) + "\n")
+    code, out, err = cli("evaluate", models["texts"], tmp_path / "test.csv", "--group-by", "language")
+    assert code == 0, err
+    assert re.search(r"^ group +accuracy +95 % interval +rows", out, re.MULTILINE)
+    assert re.search(r"^ \(missing\) +[\d.]+ +\[[\d.]+, [\d.]+\] +12", out, re.MULTILINE)
+    assert "with the groups' names shuffled over the rows" in " ".join(out.split())
+    code, out, _ = cli("evaluate", models["texts"], tmp_path / "test.csv", "--group-by", "language", "--json")
+    found = json.loads(out)["by_group"]
+    assert {each["name"]: each["num_rows"] for each in found["groups"]} == {"en": 12, "de": 12, "(missing)": 12}
+    code, _, err = cli("evaluate", models["texts"], tmp_path / "test.csv", "--group-by", "tongue")
+    assert code == 2
+    assert "'tongue'" in err
+    code, _, err = cli("evaluate", models["demo"], "--task", "demo", "--group-by", "language")
+    assert (code, "--group-by would have no effect" in err) == (2, True)
 
 
 def test_evaluate_on_a_task_by_name(cli: Cli, models: dict[str, Path]) -> None:

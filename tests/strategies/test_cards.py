@@ -1,4 +1,4 @@
-"""Every strategy has a method card, and the README lists it."""
+"""Every strategy has a method card, and the list of strategies has it."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_strategy_has_a_card_and_a_row(name: str) -> None:
     card = ROOT / "docs" / "strategies" / f"{name}.md"
     assert card.read_text().startswith(f"# `{name}`")
-    assert f"[`{name}`](docs/strategies/{name}.md)" in (ROOT / "README.md").read_text()
+    assert f"[`{name}`]({name}.md)" in (ROOT / "docs" / "strategies" / "index.md").read_text()

@@ -15,7 +15,8 @@ from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
 from headstart.cli.plain_text import say
-from headstart.cli.scores import class_table, constant_text
+from headstart.cli.scores import class_table, constant_text, gap_text, group_table
+from headstart.errors import UsageError
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
 
@@ -34,6 +35,13 @@ def evaluate(
         ),
     ] = None,
     data_root: options.DataRoot = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of groups, such as a language: the main metric of each, the worst one, and the gap.",
+            rich_help_panel=options.DATA,
+        ),
+    ] = None,
     reads_anew: options.ReadsAnew = False,
     batch_size: options.PredictionBatchSize = 32,
     precision: options.PredictionPrecision = "auto",
@@ -54,6 +62,8 @@ def evaluate(
     from headstart.models.quiet import quiet_transformers
 
     check_source(reading, file, [task] if task is not None else [], data_root)
+    if task is not None and group_by is not None:
+        raise UsageError("`group_by` would have no effect: it is a column of a file, and a task was given")
     quiet_transformers()
     with row_display("evaluating", quiet=quiet or as_json) as progress:
         found = (
@@ -72,6 +82,7 @@ def evaluate(
                 str(file),
                 options=reading,
                 reads_anew=reads_anew,
+                group_by=group_by,
                 batch_size=batch_size,
                 precision=precision,
                 device=device,
@@ -90,6 +101,9 @@ def _print(found: Scores, source: str) -> None:
     say(f"on {rows_text(found.num_rows)} of {source}; {constant_text(found.constant_scores)}")
     if found.classes:
         TextConsole(highlight=False, markup=False).print(class_table(found.classes))
+    if found.by_group is not None:
+        TextConsole(highlight=False, markup=False).print(group_table(found.by_group))
+        say(gap_text(found.by_group))
     for note in found.notes:
         say(in_flags(note))
     if found.num_truncated:

@@ -12,9 +12,14 @@ from headstart.shown_text import as_name
 
 if TYPE_CHECKING:
     from headstart.stats.class_scores import ClassScores
+    from headstart.stats.group_scores import GroupScores
 
 MOST_CLASSES = 20
 """Classes that are shown; of more of them those that a model does worst on."""
+
+
+LEVEL = 0.05
+"""Of p, under which a gap is called rare."""
 
 
 def scores_text(scores: Mapping[str, float]) -> str:
@@ -44,3 +49,33 @@ def class_table(classes: Sequence[ClassScores]) -> Table:
         scores = (f"{100 * score:.1f}" for score in (each.precision, each.recall, each.f1))
         table.add_row(as_name(each.name), *scores, str(each.num_rows), str(each.num_answered))
     return table
+
+
+def group_table(found: GroupScores) -> Table:
+    """Return how well a model does on each group, the worst first; of many groups the worst and the best one."""
+    groups = found.groups
+    shown = groups if len(groups) <= MOST_CLASSES else (*groups[: MOST_CLASSES - 1], groups[-1])
+    title = f"the worst {len(shown) - 1} of {len(groups)} groups, and the best" if len(shown) < len(groups) else None
+    table = Table("group", box=None, title=title, title_justify="left", title_style="")
+    for heading in (found.metric, "95 % interval", "rows"):
+        table.add_column(heading, justify="right")
+    for each in shown:
+        limits = [] if each.interval is None else [each.interval.low, each.interval.high]
+        interval = ", ".join(written(found.metric, limit) for limit in limits)
+        table.add_row(
+            as_name(each.name), written(found.metric, each.score), interval and f"[{interval}]", str(each.num_rows)
+        )
+    return table
+
+
+def gap_text(found: GroupScores) -> str:
+    """Return what lies between the best and the worst group, and how often chance does as much."""
+    gap = found.gap
+    if gap is None:
+        return "fewer than two groups have ten rows: nothing is said of what lies between them"
+    chance = "chance rarely does that" if gap.p < LEVEL else "chance does that, too"
+    return (
+        f"the worst group, {as_name(gap.worst)}, is {written(found.metric, gap.gap)} behind the best, "
+        f"{as_name(gap.best)}; with the groups' names shuffled over the rows {100 * gap.p:.2g} % of the gaps are as "
+        f"large: {chance}"
+    )

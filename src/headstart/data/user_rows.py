@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 TRAIN, VALIDATION = "train", "validation"
 
 
+MISSING = "(missing)"
+"""The group of rows that name none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """The rows of one split that are not at fault, with their labels as they are written.
@@ -69,6 +73,11 @@ class Rows:
             numbers=tuple(self.table.number(row) for row in self.numbers),
             weights=None if self.weights is None else tuple(self.weights[row] for row in self.numbers),
         )
+
+    def texts_of(self, column: str) -> tuple[str, ...]:
+        """Return what the rows have in a column, as text."""
+        values = self.table.columns[column]
+        return tuple(MISSING if values[row] in (None, "") else str(values[row]) for row in self.numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +231,15 @@ def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledRows:
-    """Rows of a known task, and sentences that say how they were read and how many were left out."""
+    """Rows of a known task, and sentences that say how they were read and how many were left out.
+
+    Attributes:
+        groups: what each row has in the column that was asked for; None where none was.
+    """
 
     split: Split
     notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
 
 
 def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> LabelledRows:
@@ -233,8 +247,10 @@ def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> L
     return labelled_rows(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
 
 
-def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -> LabelledRows:
-    """Return a table of labelled rows for a known task, its classes and columns.
+def labelled_rows(
+    table: Table, task: Task, options: FileOptions = AS_GUESSED, *, group_by: str | None = None
+) -> LabelledRows:
+    """Return a table of labelled rows for a known task, its classes and columns, and a column of groups beside them.
 
     A class is called by its name, or by what `labels` says is called so; never by its index.
 
@@ -243,13 +259,20 @@ def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -
         UsageError: if options come that have no effect on the task's kind of answer.
     """
     if task.row_format != "texts":
+        if group_by is not None:
+            raise UsageError(
+                "`group_by` would have no effect: these rows are not read as texts", remedy="  Leave it out."
+            )
         split = read_split(task, table.with_codes(task.label_column))
         return LabelledRows(split=split, notes=said_by(table))
     columns = Columns(text=task.text_columns, label=task.label_column, choices=task.choice_columns)
     faults = list(table.faults)
     table = with_label_sets(table, columns.label, faults)
     missing = _missing_of(table, columns)
-    missing += [table.fault(each) for each in column_problems(tuple(table.columns), {"weight": options.weight})]
+    missing += [
+        table.fault(each)
+        for each in column_problems(tuple(table.columns), {"weight": options.weight, "group_by": group_by})
+    ]
     if faults or missing:
         raise _data_error([*faults, *missing])
     reading = reading_for(table, columns, task.kind, task.labels, options)
@@ -266,7 +289,8 @@ def labelled_rows(table: Table, task: Task, options: FileOptions = AS_GUESSED) -
     split = without_equal_weights(rows.split(index))
     if options.weight is not None:
         notes += weight_notes(split, options.weight, "in these scores")
-    return LabelledRows(split=split, notes=tuple(dict.fromkeys(notes)))
+    groups = None if group_by is None else rows.texts_of(group_by)
+    return LabelledRows(split=split, notes=tuple(dict.fromkeys(notes)), groups=groups)
 
 
 def _labels_remedy(written: WrittenLabels, known: Mapping[str, int]) -> str:

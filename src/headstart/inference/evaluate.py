@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from headstart.data.row_weights import with_mean_one
 from headstart.inference.forward import Progress
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
 from headstart.stats.class_scores import ClassScores, class_scores
+from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
 
@@ -30,6 +32,7 @@ class Scores:
         is_degenerate: whether the model says the same of all examples, which makes every metric meaningless.
         precision: "fp32" or "bf16".
         notes: sentences that say what was recognised or decided.
+        by_group: how well it does on groups of rows, where a column of them was named.
     """
 
     scores: dict[str, float]
@@ -40,6 +43,7 @@ class Scores:
     is_degenerate: bool
     precision: str = "fp32"
     notes: tuple[str, ...] = ()
+    by_group: GroupScores | None = None
 
 
 def evaluate(
@@ -47,6 +51,7 @@ def evaluate(
     split: Split,
     *,
     metric_names: tuple[str, ...] | None = None,
+    groups: Sequence[str] | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "fp32",
     device: str | None = None,
@@ -58,6 +63,7 @@ def evaluate(
         saved: the model.
         split: labelled; labels are as the model's task has them.
         metric_names: None takes those of the model's own task.
+        groups: [n] names; the main metric is told for each of them, with equal weights of rows.
         batch_size: sequences per forward pass.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
@@ -70,7 +76,12 @@ def evaluate(
     if split.labels is None or not len(split):
         raise ValueError("evaluation needs labelled rows")
     predictions = predict(saved, split, batch_size=batch_size, precision=precision, device=device, progress=progress)
-    return scores_of(saved.info.task, split, predictions, metric_names=metric_names, precision=precision)
+    task = saved.info.task
+    found = scores_of(task, split, predictions, metric_names=metric_names, precision=precision)
+    if groups is None:
+        return found
+    right, metric = task.kind.label_array(split.labels, task.num_labels), next(iter(found.scores))
+    return replace(found, by_group=group_scores(metric, right, predictions.decisions, groups))
 
 
 def scores_of(

@@ -13,7 +13,7 @@ from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import labelled_rows
-from headstart.errors import CheckpointError
+from headstart.errors import CheckpointError, UsageError
 from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.hardware import resolve_device
 from headstart.inference.answerers import open_answerer
@@ -167,6 +167,7 @@ def evaluate_file(
     *,
     options: FileOptions = AS_GUESSED,
     reads_anew: bool = False,
+    group_by: str | None = None,
     batch_size: int = PREDICTION_BATCH_SIZE,
     precision: str = "auto",
     device: str | None = None,
@@ -176,12 +177,14 @@ def evaluate_file(
 
     Columns that `options` do not name are those that the model was trained on. With a column of splits the test rows
     are scored; without labelled ones among these, the validation rows. The rows are answered as by `evaluate`, and
-    `device`, `precision` and `reads_anew` are as in `predict_file`.
+    `device`, `precision` and `reads_anew` are as in `predict_file`. `group_by` is a column of groups to score apart.
 
     Raises:
-        UsageError: if the folder does not hold a model.
+        UsageError: if the folder does not hold a model, or `group_by` would have no effect or stands beside `weight`.
         DataError: if rows cannot be read or a label is unknown; all faults at once.
     """
+    if group_by is not None and options.weight is not None:
+        raise UsageError("`group_by` does not go with `weight`: groups are scored with equal rows")
     file = located(file)
     _, info = read_info(folder)
     task = with_columns(info.task, options)
@@ -189,10 +192,11 @@ def evaluate_file(
     computed = prediction_precision(precision, info, device)
     options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
     table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
-    labelled = labelled_rows(table, task, options)
+    labelled = labelled_rows(table, task, options, group_by=group_by)
     found = evaluate(
         load_saved_model(folder),
         labelled.split,
+        groups=labelled.groups,
         batch_size=batch_size,
         precision=computed.name,
         device=device,

@@ -131,3 +131,17 @@ MULTI_LABEL_SCORES: Mapping[str, ExampleScore] = {
     "macro_f1": ExampleScore(parts=_hits_of_each_class, score=_mean_f1),
 }
 """The same where an example has any number of classes: labels are 0 and 1 for each [e, c], answers [s, e, c]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreParts:
+    """What each row of one model adds to a score, [n, k], and the score of their means."""
+
+    by_row: Values
+    score: ScoreOfMeans
+
+
+def parts_of(metric: str, labels: Values, decisions: Values) -> ScoreParts | None:
+    """Return the parts of one model's score; None where the metric is no function of means over examples."""
+    found = (EXAMPLE_SCORES if labels.ndim == 1 else MULTI_LABEL_SCORES).get(metric)
+    return None if found is None else ScoreParts(found.parts(labels, decisions[None])[0], found.score)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy
 
 from headstart import metrics
-from headstart.stats.example_scores import EXAMPLE_SCORES, MULTI_LABEL_SCORES
+from headstart.stats.example_scores import parts_of
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
 
@@ -74,12 +74,11 @@ def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, s
     """Return the scores of resampled rows [num_resamples]."""
     generator = numpy.random.default_rng(seed)
     num_rows = len(labels)
-    score = (EXAMPLE_SCORES if labels.ndim == 1 else MULTI_LABEL_SCORES).get(metric)
-    if score is None:
+    parts = parts_of(metric, labels, decisions)
+    if parts is None:
         rows = (generator.integers(num_rows, size=num_rows) for _ in range(num_resamples))
         return numpy.array([metrics.compute((metric,), labels[row], decisions[row])[metric] for row in rows])
-    parts = score.parts(labels, decisions[None])[0]
     shares = numpy.full(num_rows, 1 / num_rows)
     sizes = [min(_NUM_AT_ONCE, num_resamples - done) for done in range(0, num_resamples, _NUM_AT_ONCE)]
-    draws = [score.score(generator.multinomial(num_rows, shares, size) @ parts / num_rows) for size in sizes]
+    draws = [parts.score(generator.multinomial(num_rows, shares, size) @ parts.by_row / num_rows) for size in sizes]
     return numpy.concatenate(draws)

@@ -1,0 +1,129 @@
+"""How well a model does on groups of rows: the worst of them, and whether they differ more than chance makes them.
+
+Letters: n rows, g groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headstart import metrics
+from headstart.kinds.kind import Values
+from headstart.stats.example_scores import ScoreParts, parts_of
+from headstart.stats.intervals import Interval
+from headstart.stats.score_interval import interval_of_rows
+
+NUM_SHUFFLES = 1_000
+ROUNDING = 1e-12
+FEW_ROWS = 10
+"""Groups with fewer rows are shown, and left out of the gap: chance alone makes them best or worst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupScore:
+    """One group.
+
+    Attributes:
+        name: what its rows have in the column.
+        score: of the main metric, as metrics are.
+        interval: for the score of rows like these; None with fewer than two rows.
+    """
+
+    name: str
+    score: float
+    interval: Interval | None
+    num_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupGap:
+    """What lies between the best and the worst group.
+
+    Attributes:
+        best: its name; `worst`: the other one's.
+        gap: between their scores, 0 or more.
+        p: the share of shuffles of the groups' names over the rows whose gap is at least as large, above 0 to 1.
+    """
+
+    best: str
+    worst: str
+    gap: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupScores:
+    """All groups, the worst first, and their gap.
+
+    It is None with fewer than two groups of ten rows, and for metrics that are no functions of means over rows.
+    """
+
+    metric: str
+    groups: tuple[GroupScore, ...]
+    gap: GroupGap | None
+
+
+def group_scores(
+    metric: str,
+    labels: Values,
+    decisions: Values,
+    groups: Sequence[str],
+    *,
+    num_shuffles: int = NUM_SHUFFLES,
+    seed: int = 0,
+) -> GroupScores:
+    """Return the scores of groups of rows.
+
+    The best of several equally good groups lies above the worst, always. So the gap stands beside those that the same
+    answers give when the names of the groups are dealt out anew: p counts the gap itself as one of them.
+
+    Args:
+        metric: a name of `headstart.metrics.KNOWN` that is not one of groups.
+        labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
+        decisions: what was answered, of the same shape.
+        groups: [n] names.
+        num_shuffles: of the names.
+        seed: of the shuffles.
+
+    Source: Phipson and Smyth (2010), "Permutation P-values Should Never Be Zero", for p.
+    """
+    names = sorted(set(groups))
+    members = np.array([names.index(group) for group in groups])
+    found = [_score(metric, labels, decisions, members == place, name) for place, name in enumerate(names)]
+    is_lower_better = metric in metrics.ERRORS
+    worst_first = tuple(sorted(found, key=lambda each: -each.score if is_lower_better else each.score))
+    parts = parts_of(metric, labels.astype(np.float64), decisions.astype(np.float64))
+    counted = np.array([each.num_rows >= FEW_ROWS for each in found])
+    if parts is None or counted.sum() < 2:
+        return GroupScores(metric=metric, groups=worst_first, gap=None)
+    generator = np.random.default_rng(seed)
+    own = _gap(parts, members, counted)
+    shuffled = [_gap(parts, generator.permutation(members), counted) for _ in range(num_shuffles)]
+    ends = [each.name for each in worst_first if each.num_rows >= FEW_ROWS]
+    at_least = sum(each >= own - ROUNDING for each in shuffled)
+    gap = GroupGap(best=ends[-1], worst=ends[0], gap=own, p=(1 + at_least) / (1 + num_shuffles))
+    return GroupScores(metric=metric, groups=worst_first, gap=gap)
+
+
+def _score(metric: str, labels: Values, decisions: Values, is_in: NDArray[np.bool_], name: str) -> GroupScore:
+    rights, answers = labels[is_in], decisions[is_in]
+    return GroupScore(
+        name=name,
+        score=metrics.compute((metric,), rights, answers)[metric],
+        interval=interval_of_rows(metric, rights, answers),
+        num_rows=len(rights),
+    )
+
+
+def _gap(parts: ScoreParts, members: NDArray[np.int64], counted: NDArray[np.bool_]) -> float:
+    """Return the largest minus the smallest score of the groups that count."""
+    order = np.argsort(members, kind="stable")
+    starts = np.searchsorted(members[order], np.arange(len(counted)))
+    sums = np.add.reduceat(parts.by_row[order], starts, axis=0)
+    means = sums / np.bincount(members, minlength=len(counted))[:, None]
+    scores = parts.score(means[counted])
+    return float(scores.max() - scores.min())

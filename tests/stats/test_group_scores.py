@@ -1,0 +1,68 @@
+"""Scores of groups: what scikit-learn says of each, and how often chance makes such a gap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import permutation_test
+from sklearn.metrics import accuracy_score, f1_score
+
+from headstart.stats.group_scores import group_scores
+
+RANDOM = np.random.default_rng(5)
+LABELS = RANDOM.integers(0, 2, 120)
+groups = np.array(["de"] * 40 + ["en"] * 60 + ["fr"] * 20)
+ANSWERS = np.where(RANDOM.random(120) < np.where(groups == "fr", 0.5, 0.9), LABELS, 1 - LABELS)
+
+
+def test_each_group_has_scikit_learns_score_and_the_worst_is_first() -> None:
+    found = group_scores("macro_f1", LABELS, ANSWERS, list(groups))
+    expected = {
+        name: f1_score(LABELS[groups == name], ANSWERS[groups == name], average="macro") for name in ("de", "en", "fr")
+    }
+    assert {each.name: each.score for each in found.groups} == pytest.approx(expected)
+    assert found.groups[0].name == "fr" == min(expected, key=expected.__getitem__)
+    assert [each.num_rows for each in found.groups if each.name == "en"] == [60]
+    assert found.gap is not None
+    assert found.gap.gap == pytest.approx(max(expected.values()) - min(expected.values()))
+
+
+def test_p_is_that_of_a_permutation_test() -> None:
+    right = (LABELS == ANSWERS).astype(float)
+
+    def gap(*parts: np.ndarray) -> float:
+        means = [part.mean() for part in parts]
+        return max(means) - min(means)
+
+    parts = [right[groups == name] for name in ("de", "en", "fr")]
+    expected = permutation_test(parts, gap, n_resamples=4000, alternative="greater", rng=1)
+    found = group_scores("accuracy", LABELS, ANSWERS, list(groups), num_shuffles=4000)
+    assert found.gap is not None
+    assert found.gap.gap == pytest.approx(expected.statistic)
+    assert found.gap.p == pytest.approx(expected.pvalue, abs=0.01)
+    worst = found.groups[0]
+    assert worst.score == accuracy_score(LABELS[groups == worst.name], ANSWERS[groups == worst.name])
+    assert worst.interval is not None
+    assert worst.interval.low < worst.score < worst.interval.high
+
+
+def test_groups_that_are_alike_are_called_chance() -> None:
+    rows = np.arange(300)
+    answers = np.where(rows % 10 == 0, 1 - rows % 2, rows % 2)
+    found = group_scores("accuracy", rows % 2, answers, [f"group {row % 3}" for row in rows])
+    assert found.gap is not None
+    assert found.gap.p > 0.9
+
+
+def test_a_few_rows_are_shown_and_decide_nothing() -> None:
+    found = group_scores("accuracy", LABELS, ANSWERS, ["rare" if row < 5 else "rest" for row in range(120)])
+    assert found.gap is None
+    assert {each.name: each.num_rows for each in found.groups} == {"rare": 5, "rest": 115}
+
+
+def test_of_errors_the_largest_is_the_worst() -> None:
+    values = np.arange(40.0)
+    halves = ["near"] * 20 + ["far"] * 20
+    found = group_scores("mae", values, values + np.repeat([1.0, 3.0], 20), halves)
+    assert [(each.name, each.score) for each in found.groups] == [("far", 3.0), ("near", 1.0)]
+    assert found.gap is None
