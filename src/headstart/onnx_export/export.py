@@ -20,7 +20,7 @@ from headstart.onnx_export.fitness import require_exportable
 from headstart.onnx_export.int8 import quantise
 from headstart.onnx_export.network import write_network
 from headstart.onnx_export.options import ExportOptions
-from headstart.safe_files import read_text
+from headstart.safe_files import read_bytes
 from headstart.temporary import temporary_folder
 from headstart_runtime.folder import DESCRIPTION_FILE, NETWORK_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from headstart_runtime.model import load
@@ -67,7 +67,7 @@ def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
         inputs = write_network(saved.classifier.model, tokens, collate, whole)
         if options.quantise is not None:
             quantise(in_fp32, temporary)
-        (temporary / TOKENIZER_FILE).write_text(read_text(folder / TOKENIZER_FILE), encoding="utf-8")
+        (temporary / TOKENIZER_FILE).write_bytes(read_bytes(folder / TOKENIZER_FILE))
         described = describe(saved, inputs, limits.num_ids, precision)
         write_json(temporary / DESCRIPTION_FILE, described.to_json())
         write_manifest(temporary)

@@ -18,6 +18,7 @@ from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import UsageError
 from headstart.inference.forward import evaluation_mode
+from headstart.machine import is_out_of_memory
 from headstart.models.loading import quiet_loading
 from headstart_runtime.description import INPUTS
 from headstart_runtime.folder import NETWORK_FILE
@@ -53,13 +54,15 @@ def write_network(
     try:
         with _quiet(), evaluation_mode(model):
             program, _ = OnnxExporter().export_program(model, dict(example), config)
-            OnnxExporter.save_program(program, folder / NETWORK_FILE)
-    except (RuntimeError, NotImplementedError, ValueError) as error:
+    except Exception as error:  # An operation that cannot be traced fails in as many ways as there are operations.
+        if is_out_of_memory(error):
+            raise
         what = str(error).strip().partition("\n")[0]
         raise UsageError(
             f"a model of the architecture {type(model).__name__} cannot be exported: {what}",
             remedy="  Predict with `headstart predict` or headstart.load.",
         ) from error
+    OnnxExporter.save_program(program, folder / NETWORK_FILE)
     return tuple(name for name in INPUTS if name in example)
 
 
