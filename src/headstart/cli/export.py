@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def export(
     exporting: ExportOptions,
-    source: Annotated[
+    store: Annotated[
         Path,
         typer.Argument(help=f"{options.STORE_HELP} With --format onnx: a model folder that fit or export left."),
     ],
@@ -46,9 +46,9 @@ def export(
 
     require_empty(out)
     if exporting.format == ONNX:
-        _export_onnx(source, run, out, exporting, quiet=quiet, as_json=as_json)
+        _export_onnx(store, run, out, exporting, quiet=quiet, as_json=as_json)
     else:
-        _export_run(source, run, out, quiet=quiet, as_json=as_json)
+        _export_run(store, run, out, quiet=quiet, as_json=as_json)
 
 
 def _export_run(store: Path, run: str | None, out: Path, *, quiet: bool, as_json: bool) -> None:
