@@ -19,12 +19,12 @@ help: ## Show what there is
 
 setup: $(STAMP) ## Make .venv and install headstart into it, pinned
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "headstart needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (the first time this fetches torch and takes a few minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ./runtime -e '.[demo,dev]'
 	@touch $@
 
 base-encoder: $(STAMP) ## Fetch the base-sized encoder embedded:mpnet-base (420 MB), held to its hashes
@@ -74,4 +74,4 @@ gpu: ## On a CUDA machine, with its own Python and no network: the GPU's tests a
 
 clean: ## Remove .venv and everything that tools leave
 	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src runtime tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -44,7 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("adapters", "data", "artifacts", "comparison"),
     ("reports",),
     ("strategies", "inference", "inspection"),
-    ("training",),
+    ("training", "onnx_export"),
     ("experiments",),
     ("sweeps", "pretraining"),
     ("search",),
@@ -96,6 +96,9 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
+    **dict.fromkeys(
+        ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
+    ),
 }
 """What may be imported only there."""
 FORBIDDEN_EDGES = (("strategies", "store"), ("strategies", "data"), ("models", "data"), ("tasks", "store"))

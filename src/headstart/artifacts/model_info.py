@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.folder_checks import INFO_FILE, require_checksums, require_whole_model
+from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_checksums, require_whole_model
 from headstart.artifacts.temperature import Temperature
 from headstart.errors import UsageError, shortened
 from headstart.registry import Spec
@@ -92,10 +92,10 @@ def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
     require_whole_model(folder, weights=False)
     path = folder / INFO_FILE
     if not path.is_file():
-        raise UsageError(
-            f"{folder} is not a model folder of headstart: it has no {INFO_FILE}",
-            remedy="  Give a folder that `headstart fit` or `headstart export` wrote.",
-        )
+        remedy = "  Give a folder that `headstart fit` or `headstart export` wrote."
+        if (folder / ONNX_INFO_FILE).is_file():
+            remedy = "  It holds a network for onnxruntime: read it with headstart_runtime.load."
+        raise UsageError(f"{folder} is not a model folder of headstart: it has no {INFO_FILE}", remedy=remedy)
     found = read_record(FolderInfo, path)
     if found.has_checksums:
         require_checksums(folder)

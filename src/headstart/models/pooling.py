@@ -101,7 +101,7 @@ def pool(hidden: torch.Tensor, attention_mask: torch.Tensor | None, pooling: Poo
         return _over_all(hidden, torch.ones_like(hidden[..., 0]) if attention_mask is None else attention_mask, pooling)
     if attention_mask is None:
         return hidden[:, 0] if pooling is Pooling.FIRST else hidden[:, -1]
-    rows = torch.arange(len(hidden), device=hidden.device)
+    rows = torch.arange(hidden.shape[0], device=hidden.device)
     if pooling is Pooling.FIRST:
         return hidden[rows, attention_mask.argmax(dim=1)]
     return hidden[rows, attention_mask.shape[1] - 1 - attention_mask.flip(1).argmax(dim=1)]

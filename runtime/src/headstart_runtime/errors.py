@@ -1,0 +1,15 @@
+"""What can go wrong: a folder that cannot be used, or rows that the model cannot read."""
+
+from __future__ import annotations
+
+
+class RuntimeFault(Exception):  # noqa: N818 - the base of all errors
+    """Base of every error that this package raises on purpose."""
+
+
+class FolderError(RuntimeFault):
+    """A folder is not what `headstart export --format onnx` wrote, or a file in it has changed."""
+
+
+class InputError(RuntimeFault, ValueError):
+    """Rows are not what the model reads."""

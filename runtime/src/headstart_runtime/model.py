@@ -1,0 +1,118 @@
+"""A model from an exported folder: texts in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from headstart_runtime.answers import answers_of, decisions_of, row_logits
+from headstart_runtime.description import Description, read_description
+from headstart_runtime.errors import FolderError, InputError
+from headstart_runtime.folder import open_folder
+from headstart_runtime.network import Network
+from headstart_runtime.reader import Reader
+from headstart_runtime.rows import Choices, Row, read_rows
+
+BATCH_SIZE = 32
+
+
+class Model:
+    """A model that was read from its folder; several threads may use it at once.
+
+    Letters: n rows, k logits, c classes, m choices of the row that has the most.
+
+    Attributes:
+        description: what it answers, and how it wants its texts.
+    """
+
+    def __init__(self, description: Description, reader: Reader, network: Network) -> None:
+        self.description = description
+        self._reader, self._network = reader, network
+
+    def predict(
+        self,
+        texts: Sequence[Row],
+        *,
+        choices: Sequence[Choices] | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> list[Any]:
+        """Return the answer to each row: a class, a list of classes, a number, or the number of a choice from 0.
+
+        Args:
+            texts: n texts, or n pairs of texts.
+            choices: for multiple choice, those of each row, two at least; rows may have different numbers of them.
+            batch_size: sequences that are computed at once; does not change answers.
+
+        Raises:
+            InputError: if rows are not what the model reads.
+        """
+        return decisions_of(self._answers(texts, choices, batch_size), self.description)
+
+    def predict_proba(
+        self,
+        texts: Sequence[Row],
+        *,
+        choices: Sequence[Choices] | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> npt.NDArray[np.float32]:
+        """Return probabilities of classes [n, c], in the order of `description.labels`, or of choices [n, m].
+
+        Rows add up to 1 but for multi-label answers; a choice that a row lacks has 0. Arguments are those of `predict`.
+
+        Raises:
+            InputError: if rows are not what the model reads, or it answers with numbers, which have no probability.
+        """
+        if self.description.answers == "regression":
+            raise InputError("the model answers with numbers, which have no probabilities: call predict")
+        return self._answers(texts, choices, batch_size)
+
+    def logits(
+        self,
+        texts: Sequence[Row],
+        *,
+        choices: Sequence[Choices] | None = None,
+        batch_size: int = BATCH_SIZE,
+    ) -> npt.NDArray[np.float32]:
+        """Return logits [n, k], or [n, m] with minus infinity where a row has fewer choices than m.
+
+        Arguments and errors are those of `predict`.
+        """
+        if batch_size < 1:
+            raise InputError(f"batch_size is 1 or more, got {batch_size}")
+        sequences = read_rows(texts, choices, self.description)
+        if not sequences.columns:
+            return np.empty((0, max(1, len(self.description.labels))), np.float32)
+        tokens, num_windows = self._reader.read(sequences.columns)
+        counts = num_windows if sequences.num_choices is None else sequences.num_choices
+        logits = self._network.logits(tokens, batch_size)
+        if logits.ndim != 2 or logits.shape[1] != max(1, len(self.description.labels)):
+            raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
+        return row_logits(logits, counts, has_choices=self.description.has_choices)
+
+    def _answers(
+        self, texts: Sequence[Row], choices: Sequence[Choices] | None, batch_size: int
+    ) -> npt.NDArray[np.float32]:
+        answers = answers_of(self.logits(texts, choices=choices, batch_size=batch_size), self.description)
+        if not np.isfinite(answers).all():
+            raise FolderError("the network answers with NaN or infinity")
+        return answers
+
+
+def load(folder: str | Path, *, num_threads: int | None = None) -> Model:
+    """Read a folder that `headstart export --format onnx` wrote.
+
+    Args:
+        folder: its path.
+        num_threads: that compute; None takes all cores.
+
+    Raises:
+        FolderError: if it is no such folder, or a file in it has changed.
+    """
+    opened = open_folder(Path(folder))
+    description = read_description(opened.description)
+    reader = Reader(opened.tokenizer, description)
+    return Model(description, reader, Network(opened.network, description, num_threads))

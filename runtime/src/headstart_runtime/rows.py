@@ -1,0 +1,72 @@
+"""Rows as a model reads them: one text or two, and for multiple choice the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headstart_runtime.description import Description
+from headstart_runtime.errors import InputError
+
+Row = str | list[str] | tuple[str, ...]
+"""A text, or the two texts of a pair."""
+Choices = list[str] | tuple[str, ...]
+"""The choices of a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """The texts of n rows, a sequence of the model's each, or one for each choice.
+
+    Attributes:
+        columns: one list of texts per place in the sequence, one or two.
+        num_choices: of each row; None where rows have no choices.
+    """
+
+    columns: tuple[list[str], ...]
+    num_choices: list[int] | None
+
+
+def read_rows(texts: Sequence[Row], choices: Sequence[Choices] | None, description: Description) -> Sequences:
+    """Return rows as sequences.
+
+    Raises:
+        InputError: if a row does not hold as many texts as the model reads, or something that is no text; or if there
+            are choices that the model does not read, or none where it reads them.
+    """
+    if isinstance(texts, str):
+        raise InputError("texts must be a list of texts or of pairs of texts")
+    rows = [_row(row, number, description.num_texts) for number, row in enumerate(texts)]
+    if description.has_choices != (choices is not None):
+        said = (
+            "reads choices, and none are given" if description.has_choices else "does not read choices: leave them out"
+        )
+        raise InputError(f"the model {said}")
+    if choices is None:
+        return Sequences(tuple(map(list, zip(*rows, strict=True))), None)
+    if len(choices) != len(rows):
+        raise InputError(f"there are {len(rows)} texts and choices for {len(choices)}")
+    each = [_choices(row, number) for number, row in enumerate(choices)]
+    sequences = [(*row, choice) for row, some in zip(rows, each, strict=True) for choice in some]
+    return Sequences(tuple(map(list, zip(*sequences, strict=True))), [len(some) for some in each])
+
+
+def _row(row: object, number: int, num_texts: int) -> tuple[str, ...]:
+    texts = tuple(row) if isinstance(row, list | tuple) else (row,)
+    if len(texts) != num_texts:
+        raise InputError(f"texts[{number}] holds {len(texts)} texts, and the model reads {num_texts}")
+    return tuple(_checked(text, f"texts[{number}]") for text in texts)
+
+
+def _choices(row: object, number: int) -> tuple[str, ...]:
+    if not isinstance(row, list | tuple) or len(row) < 2:
+        raise InputError(f"choices[{number}] must be a list of two texts or more")
+    return tuple(_checked(choice, f"choices[{number}]") for choice in row)
+
+
+def _checked(text: object, where: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where} must hold texts that are not empty, found {text!r:.80}")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise InputError(f"{where} holds half of a character: {text!a:.80}")
+    return text

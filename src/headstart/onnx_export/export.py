@@ -1,0 +1,80 @@
+"""A model folder as a folder for onnxruntime: network, tokenizer and description, checked against torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.artifacts.new_folder import new_folder
+from headstart.atomic_files import write_json
+from headstart.data.batching import PaddingCollator
+from headstart.data.token_checks import check_tokens
+from headstart.data.tokenisation import tokenize
+from headstart.inference.saved import load_saved_model
+from headstart.manifest import write_manifest
+from headstart.models.input_limits import input_limits
+from headstart.onnx_export.check import Check, compare, require_equal, require_little_loss
+from headstart.onnx_export.check_rows import made_rows, rows_of_file
+from headstart.onnx_export.describe import describe
+from headstart.onnx_export.fitness import require_exportable
+from headstart.onnx_export.int8 import quantise
+from headstart.onnx_export.network import write_network
+from headstart.onnx_export.options import ExportOptions
+from headstart.safe_files import read_bytes
+from headstart.temporary import temporary_folder
+from headstart_runtime.folder import DESCRIPTION_FILE, NETWORK_FILE, TOKENIZER_FILE, WEIGHTS_FILE
+from headstart_runtime.model import load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        precision: "fp32" or "int8".
+        num_bytes: of the network and its weights.
+        check: how it compares with torch.
+    """
+
+    precision: str
+    num_bytes: int
+    check: Check
+
+
+def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
+    """Write a model folder to `out`, a new or empty folder, for `headstart_runtime.load`, whole or not at all.
+
+    Raises:
+        UsageError: if the folder is not a model of headstart, its model cannot be exported, `out` is not empty, or 8
+            bits change more answers than `options` allow.
+        DataError: if rows to check with cannot be read.
+        CheckpointError: if the folder is damaged, or the exported network does not answer as the model does.
+    """
+    saved = load_saved_model(folder)
+    require_exportable(saved)
+    info = saved.info
+    limits = input_limits(saved.classifier.model.config, info.head)
+    if options.check_rows is None:
+        rows = made_rows(info, saved.tokenizer, limits)
+    else:
+        rows = rows_of_file(options.check_rows, info, saved.tokenizer, limits)
+    tokens = tokenize(rows, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
+    check_tokens(tokens, rows, saved.tokenizer, limits)
+    precision = options.quantise or "fp32"
+    with new_folder(out) as temporary, temporary_folder(out) as in_fp32:
+        collate = PaddingCollator(saved.tokenizer, kind=info.task.kind)
+        whole = temporary if options.quantise is None else in_fp32
+        inputs = write_network(saved.classifier.model, tokens, collate, whole)
+        if options.quantise is not None:
+            quantise(in_fp32, temporary)
+        (temporary / TOKENIZER_FILE).write_bytes(read_bytes(folder / TOKENIZER_FILE))
+        described = describe(saved, inputs, limits.num_ids, precision)
+        write_json(temporary / DESCRIPTION_FILE, described.to_json())
+        write_manifest(temporary)
+        check = compare(saved, tokens, rows, load(temporary), rows_are_made=options.check_rows is None)
+        if options.quantise is None:
+            require_equal(check)
+        else:
+            require_little_loss(check, options.most_loss)
+        num_bytes = sum((temporary / name).stat().st_size for name in (NETWORK_FILE, WEIGHTS_FILE))
+    return Exported(precision=precision, num_bytes=num_bytes, check=check)

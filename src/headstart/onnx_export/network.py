@@ -1,0 +1,89 @@
+"""A classifier as an ONNX network, through transformers' own exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+from transformers.exporters.configs import OnnxConfig
+from transformers.exporters.exporter_onnx import OnnxExporter
+
+from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.tokenisation import TokenizedSplit
+from headstart.errors import UsageError
+from headstart.inference.forward import evaluation_mode
+from headstart.machine import is_out_of_memory
+from headstart.models.loading import quiet_loading
+from headstart_runtime.description import INPUTS
+from headstart_runtime.folder import NETWORK_FILE
+
+LOUD = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "root")
+"""Loggers that tell of the exporter's own workings."""
+
+
+def write_network(
+    model: PreTrainedModel, tokens: TokenizedSplit, collate: PaddingCollator, folder: Path
+) -> tuple[str, ...]:
+    """Write `model.onnx`, and its weights beside it in `model.onnx.data`; return the names of its inputs.
+
+    It takes any number of sequences of any length, and gives `logits`.
+
+    Args:
+        model: on the CPU.
+        tokens: sequences that the model reads, of which the longest and the shortest are traced.
+        collate: pads them.
+        folder: is there already.
+
+    Raises:
+        UsageError: if the architecture cannot be exported.
+    """
+    example = _example(tokens, collate)
+    if unknown := sorted(set(example) - set(INPUTS)):
+        raise UsageError(
+            f"the model reads {', '.join(unknown)} beside tokens, which ONNX is not written for",
+            remedy="  Predict with `headstart predict` or headstart.load.",
+        )
+    every_size = dict.fromkeys(range(2), torch.export.Dim.DYNAMIC)
+    config = OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(example, every_size))
+    try:
+        with _quiet(), evaluation_mode(model):
+            program, _ = OnnxExporter().export_program(model, dict(example), config)
+    except Exception as error:  # An operation that cannot be traced fails in as many ways as there are operations.
+        if is_out_of_memory(error):
+            raise
+        what = str(error).strip().partition("\n")[0]
+        raise UsageError(
+            f"a model of the architecture {type(model).__name__} cannot be exported: {what}",
+            remedy="  Predict with `headstart predict` or headstart.load.",
+        ) from error
+    OnnxExporter.save_program(program, folder / NETWORK_FILE)
+    return tuple(name for name in INPUTS if name in example)
+
+
+def _example(tokens: TokenizedSplit, collate: PaddingCollator) -> Mapping[str, torch.Tensor]:
+    """Return a batch of three sequences: with one row or one token alone these sizes would be fixed in the network."""
+    sequences = tokens.alone
+    rows = TokenizedDataset(sequences)
+    order = sorted(range(len(sequences)), key=sequences.lengths.__getitem__)
+    return collate([rows[order[-1]], rows[order[-1]], rows[order[0]]])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress and advice from whoever reads the results."""
+    levels = {name: logging.getLogger(name).level for name in LOUD}
+    for name in LOUD:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with quiet_loading(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

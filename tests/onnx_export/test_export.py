@@ -1,0 +1,372 @@
+"""An exported folder answers as the model does, without torch, and a network that does not is not written."""
+
+# ruff: noqa: E402 - without the extra these tests are skipped, which is said before it is imported
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.exported import LACKING, asked, make_folder, rows_of, torch_logits
+from tests.support.kinds import TASKS
+from tests.support.paths import REPOSITORY
+from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example
+from tests.support.tiny import ARCHITECTURES, make_checkpoint
+
+for _package in ("onnx", "onnxscript", "onnxruntime", "headstart_runtime"):
+    pytest.importorskip(_package, reason=LACKING)
+
+import onnx
+
+from headstart.artifacts.saved_model import load_model_folder
+from headstart.data.tokenisation import tokenize
+from headstart.errors import CheckpointError, UsageError
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
+from headstart.manifest import write_manifest
+from headstart.models.input_limits import input_limits
+from headstart.onnx_export.check import MOST_DIFFERENCE, compare, require_equal
+from headstart.onnx_export.check_rows import MOST_ROWS, made_rows, rows_of_file
+from headstart.onnx_export.export import export_onnx
+from headstart.onnx_export.options import ExportOptions
+from headstart.tasks.task import Task
+from headstart_runtime import FolderError, InputError, Model, load
+
+ONNX = ExportOptions(format="onnx")
+WINDOWS: dict[str, Any] = {"truncation": "window", "stride": 3}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a model folder, whose long texts are read in windows, and what it was exported to."""
+    root = tmp_path_factory.mktemp("exported")
+    folder, out = make_folder(root, **WINDOWS), root / "onnx"
+    found = export_onnx(folder, out, ONNX)
+    assert found.check.num_changed == 0
+    assert 0 < found.check.largest_difference <= MOST_DIFFERENCE
+    return folder, out
+
+
+@pytest.fixture(scope="module")
+def exported(folders: tuple[Path, Path]) -> Model:
+    return load(folders[1], num_threads=1)
+
+
+def test_answers_are_those_of_torch_whatever_stands_in_a_batch(folders: tuple[Path, Path], exported: Model) -> None:
+    saved, rows = load_model_folder(folders[0]), rows_of(TEXT_TASK)
+    wanted = predict(saved, rows)
+    assert len(set(wanted.predicted_labels)) > 1
+    for batch_size in (1, 4, 100):
+        assert exported.predict(**asked(rows), batch_size=batch_size) == wanted.predicted_labels
+        found = exported.predict_proba(**asked(rows), batch_size=batch_size)
+        np.testing.assert_allclose(found, wanted.answers, atol=1e-5)
+    assert exported.predict_proba([]).shape == (0, 3)
+
+
+WITHOUT = """
+import sys
+for name in ("torch", "transformers", "headstart", "onnx", "onnxscript", "safetensors", "pyarrow"):
+    sys.modules[name] = None
+import json, headstart_runtime
+model = headstart_runtime.load(sys.argv[1], num_threads=1)
+texts = json.loads(sys.stdin.read())
+print(json.dumps([model.predict(texts), model.predict_proba(texts).tolist()]))
+"""
+
+
+def test_it_answers_without_torch(folders: tuple[Path, Path]) -> None:
+    rows = rows_of(TEXT_TASK)
+    wanted = predict(load_model_folder(folders[0]), rows)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(folders[1])],
+        input=json.dumps([text for (text,) in rows.texts]),
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "runtime" / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    labels, probabilities = json.loads(done.stdout)
+    assert labels == wanted.predicted_labels
+    np.testing.assert_allclose(probabilities, wanted.answers, atol=1e-5)
+
+
+def test_rows_that_the_model_does_not_read_are_refused(exported: Model) -> None:
+    for texts in ("the cat", [""], ["the", 3], [("the", "cat")], ["half \ud800"]):
+        with pytest.raises(InputError):
+            exported.predict(texts)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="does not read choices"):
+        exported.predict(["the cat"], choices=[("a", "b")])
+    with pytest.raises(InputError, match="batch_size"):
+        exported.predict(["the cat"], batch_size=0)
+
+
+def test_a_network_of_another_model_is_found_by_the_check(
+    folders: tuple[Path, Path], exported: Model, tmp_path: Path
+) -> None:
+    saved = load_model_folder(folders[0])
+    rows = rows_of(TEXT_TASK)
+    info = saved.info
+    tokens = tokenize(rows, saved.tokenizer, max_length=info.max_length, truncation="window", stride=info.stride)
+    require_equal(compare(saved, tokens, rows, exported, rows_are_made=False))
+    other = make_example(make_checkpoint(tmp_path, "bert", seed=1), head="mlp", seed=4)
+    wrong = replace(saved, model=other.classifier.model, classifier=other.classifier)
+    with pytest.raises(CheckpointError, match="logits differ by up to"):
+        require_equal(compare(wrong, tokens, rows, exported, rows_are_made=False))
+
+
+def test_eight_bits_answer_a_row_the_same_whatever_stands_beside_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    texts = [text for (text,) in rows_of(TEXT_TASK, 60).texts]
+    in_fp32 = load(folders[1]).predict(texts)
+    table = tmp_path / "rows.csv"
+    rows = [f"{text},{label}\n" for text, label in zip(texts, in_fp32, strict=True)]
+    table.write_text("text,verdict\n" + "".join(rows), encoding="utf-8")
+    out = tmp_path / "int8"
+    found = export_onnx(
+        folders[0], out, ExportOptions(format="onnx", quantise="int8", check_rows=str(table), max_loss=0.5)
+    )
+    model = load(out)
+    changed = sum(first != second for first, second in zip(model.predict(texts), in_fp32, strict=True))
+    assert found.check.num_changed == changed
+    assert found.check.loss == changed / len(texts)
+    # The labels are torch's own answers.
+    assert (found.check.metric, found.check.torch_score) == ("accuracy", 1.0)
+    assert found.check.onnx_score == pytest.approx(1 - changed / len(texts))
+    together = model.predict_proba(texts)
+    alone = np.concatenate([model.predict_proba([text]) for text in texts])
+    assert np.array_equal(together, alone)
+    network = onnx.load(out / "model.onnx", load_external_data=False)
+    matrices = {each.data_type for each in network.graph.initializer if len(each.dims) == 2 and min(each.dims) > 2}
+    assert matrices <= {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    assert (out / "model.onnx.data").stat().st_size < (folders[1] / "model.onnx.data").stat().st_size / 3
+
+
+@pytest.mark.slow
+def test_eight_bits_that_change_too_much_leave_nothing(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    texts = [text for (text,) in rows_of(TEXT_TASK, 300).texts]
+    table.write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
+    options = ExportOptions(format="onnx", quantise="int8", check_rows=str(table), max_loss=0.0)
+    with pytest.raises(UsageError, match="more than `max_loss` 0"):
+        export_onnx(folders[0], tmp_path / "out", options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
+
+
+def test_check_rows_are_spread_over_the_table_and_made_rows_are_of_all_lengths(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    saved = load_model_folder(folders[0])
+    limits = input_limits(saved.classifier.model.config, saved.info.head)
+    table = tmp_path / "rows.csv"
+    table.write_text("text\n" + "".join(f"row {number}\n" for number in range(2_500)), encoding="utf-8")
+    split = rows_of_file(str(table), saved.info, saved.tokenizer, limits)
+    numbers = [int(text.split()[1]) for (text,) in split.texts]
+    assert numbers == list(range(0, 2_500, 5))
+    assert len(numbers) <= MOST_ROWS
+    table.write_text("verdict,text\n" + "good,cat\nbad,dog\n" * 300, encoding="utf-8")
+    labelled = rows_of_file(str(table), saved.info, saved.tokenizer, limits)
+    assert labelled.labels == (2,) * 300
+    assert labelled.texts == (("cat",),) * 300
+    made = made_rows(saved.info, saved.tokenizer, limits)
+    assert made == made_rows(saved.info, saved.tokenizer, limits)
+    lengths = tokenize(made, saved.tokenizer, max_length=10_000).lengths
+    assert min(lengths) <= 4
+    assert max(lengths) > saved.info.max_length
+
+
+@pytest.mark.parametrize(
+    ("task", "head", "said"),
+    [(PAIR_TASK, "linear:pair=apart", "pair=apart"), (TASKS["spans"], "linear", "two places in a text")],
+    ids=["apart", "spans"],
+)
+def test_what_a_network_cannot_stand_for_is_refused(task: Task, head: str, said: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, task=task, head=head)
+    with pytest.raises(UsageError, match=said):
+        export_onnx(folder, tmp_path / "out", ONNX)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_adapter_beside_its_model_is_refused(tmp_path: Path) -> None:
+    from headstart.adapters.catalogue import build_adapter
+    from headstart.artifacts.model_folder import save_adapter_folder
+    from headstart.registry import Spec
+
+    example = make_example(make_checkpoint(tmp_path / "checkpoint", "bert"), head="linear", adapter="prefix")
+    attached = build_adapter(Spec.parse("prefix")).attach(example.classifier, seed=3)
+    save_adapter_folder(attached, example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
+    assert load_saved_model(tmp_path / "model").unmerged is not None
+    with pytest.raises(UsageError, match="lora"):
+        export_onnx(tmp_path / "model", tmp_path / "out", ONNX)
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _outside(path: Path) -> None:
+    elsewhere = path.parent.parent / f"elsewhere-{path.name}"
+    shutil.move(path, elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _huge(path: Path) -> None:
+    os.truncate(path, (1 << 36) + 1)
+
+
+@pytest.mark.parametrize("name", ["headstart_runtime.json", "tokenizer.json", "model.onnx", "model.onnx.data"])
+@pytest.mark.parametrize("harm", [_flip, _outside, _pipe, _huge, Path.unlink])
+def test_a_file_that_is_not_as_it_was_written_is_refused(
+    folders: tuple[Path, Path], name: str, harm: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
+    harm(folder / name)
+    with pytest.raises(FolderError):
+        load(folder)
+
+
+def test_checksums_that_are_no_checksums_are_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
+    path = folder / "checksums.json"
+    whole = path.read_text(encoding="utf-8")
+    for text in ("", "[]", "[" * 100_000, whole.replace("1,", "2,", 1), whole.replace('"files"', '"file"')):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(FolderError):
+            load(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schema_version", 2),
+        ("kind", "something"),
+        ("answers", "regression"),
+        ("answers", "other"),
+        ("labels", ["a", 3, "b"]),
+        ("thresholds", [0.5, 0.5, 0.5]),
+        ("max_length", 2),
+        ("max_length", True),
+        ("max_length", 10**30),
+        ("stride", 24),
+        ("num_texts", 3),
+        ("inputs", ["input_ids"]),
+        ("inputs", ["input_ids", "input_ids"]),
+        ("temperature", float("nan")),
+        ("labels", ["only one"]),
+        ("unknown", 1),
+    ],
+)
+def test_a_description_that_no_export_writes_is_refused(
+    folders: tuple[Path, Path], field: str, value: object, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
+    path = folder / "headstart_runtime.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(values | {field: value}), encoding="utf-8")
+    write_manifest(folder)
+    with pytest.raises(FolderError):
+        load(folder).predict(["the cat"])
+
+
+def test_weights_outside_the_folder_are_not_read(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
+    shutil.copy(folder / "model.onnx.data", tmp_path / "secret")
+    network = onnx.load(folder / "model.onnx", load_external_data=False)
+    for tensor in network.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../secret"
+    (folder / "model.onnx").write_bytes(network.SerializeToString())
+    write_manifest(folder)
+    with pytest.raises(FolderError, match="cannot be built"):
+        load(folder)
+
+
+def check_matrix(tmp_path: Path, **made: Any) -> None:
+    """Export a model and compare its answers with torch's on rows that the export has not seen."""
+    folder = make_folder(tmp_path, **made)
+    export_onnx(folder, tmp_path / "out", ONNX)
+    saved, model = load_model_folder(folder), load(tmp_path / "out", num_threads=1)
+    rows = rows_of(saved.info.task)
+    wanted = torch_logits(saved, rows)
+    for batch_size in (1, 5, 64):
+        found = model.logits(**asked(rows), batch_size=batch_size)
+        np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=1e-5)
+    found, said = model.predict(**asked(rows)), predict(saved, rows).predicted_labels
+    assert found == (pytest.approx(said, rel=1e-4) if saved.info.task.kind.has_units else said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [TEXT_TASK, PAIR_TASK], ids=["text", "pair"])
+@pytest.mark.parametrize("head", ["native", "linear:pooling=last", "mlp:pooling=mean+max", "fourier_kan"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_with_every_head(architecture: str, head: str, task: Task, tmp_path: Path) -> None:
+    check_matrix(tmp_path, architecture=architecture, head=head, task=task, padding_side="left")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(f"linear:pooling={pooling}" for pooling in ("first", "mean", "max", "weighted_mean", "mean_sqrt")),
+        "linear:layers=2",
+        "linear:skip_last=1",
+        "mlp:unit=true",
+    ],
+)
+def test_every_way_to_read_a_text(head: str, tmp_path: Path) -> None:
+    check_matrix(tmp_path, head=head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["native", "linear"])
+@pytest.mark.parametrize("name", ["multi_label", "regression", "multiple_choice", "many_classes"])
+def test_every_kind_of_answer(name: str, head: str, tmp_path: Path) -> None:
+    check_matrix(tmp_path, task=TASKS[name], head=head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [{"truncation": "only_first"}, {"truncation": "head_tail"}, WINDOWS])
+def test_pairs_however_they_are_cut(cut: dict[str, Any], tmp_path: Path) -> None:
+    check_matrix(tmp_path, task=PAIR_TASK, truncation_side="left", **cut)
+
+
+@pytest.mark.slow
+def test_it_answers_in_an_environment_that_has_no_torch(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=120)
+    command = [str(python), "-m", "pip", "install", "-q", "-c", "constraints.txt", "./runtime"]
+    installed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False)
+    if installed.returncode:
+        pytest.skip(f"nothing can be installed here: {installed.stderr[-200:]}")
+    rows = rows_of(TEXT_TASK)
+    code = WITHOUT.partition("import json")[1] + WITHOUT.partition("import json")[2]
+    probe = "import importlib.util as u, sys; print([n for n in ('torch', 'transformers') if u.find_spec(n)])\n"
+    done = subprocess.run(
+        [str(python), "-c", probe + "import sys\n" + code, str(folders[1])],
+        input=json.dumps([text for (text,) in rows.texts]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found, _, answers = done.stdout.partition("\n")
+    assert found == "[]"
+    assert json.loads(answers)[0] == predict(load_model_folder(folders[0]), rows).predicted_labels
