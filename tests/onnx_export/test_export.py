@@ -321,6 +321,24 @@ def test_every_architecture_with_every_head(architecture: str, head: str, task: 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("head", ["native", "linear"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "fnet", "nystromformer"])
+def test_decoders_and_models_that_read_padding(architecture: str, head: str, tmp_path: Path) -> None:
+    check_matrix(tmp_path, architecture=architecture, head=head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("architecture", "said"), [("funnel", "cannot be exported"), ("bart", "the token that ends texts")]
+)
+def test_architectures_that_cannot_be_exported_are_refused(architecture: str, said: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, architecture=architecture, head="native")
+    with pytest.raises(UsageError, match=said):
+        export_onnx(folder, tmp_path / "out", ONNX)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [
