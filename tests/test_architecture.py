@@ -20,7 +20,7 @@ from tests.support.paths import REPOSITORY
 SOURCE = REPOSITORY / "src"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "launcher"),
     ("process_state", "temporary"),
     ("machine",),
     ("atomic_files", "safe_files"),
@@ -59,6 +59,7 @@ HEAVY = ("torch", "transformers", "peft", "accelerate", "numpy", "scipy", "sklea
 NO_TORCH_PARTS = (
     *(
         "errors",
+        "launcher",
         "process_state",
         "registry",
         "seeding",

@@ -18,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from headstart.launcher import forget_launcher
+
 Restore = Callable[[], None]
 
 ACCELERATE_STATES = ("PartialState", "AcceleratorState", "GradientState")
@@ -132,6 +134,7 @@ def _forget_other_trainings() -> None:
         shared.clear()
     for name in [name for name in os.environ if name.startswith(ACCELERATE_VARIABLES)]:
         del os.environ[name]
+    forget_launcher()
 
 
 def _environment() -> Restore:

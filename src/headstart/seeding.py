@@ -4,7 +4,7 @@ Every random choice draws from a stream of its own, named by what it decides, ne
 strategies at one root seed get the same fresh head and the same data order, whatever else they draw.
 
 Streams: `head_init`, `adapter_init`, `data_order/<role>/<epoch>`, `dropout/<role>/<step>`, `subsample`, `fit_folds`,
-`out_of_fold`.
+`out_of_fold`. Of several processes that train one model together all but the first have `dropout/<role>/<step>/<rank>`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from headstart.experiments import time_estimate
 from headstart.experiments.run_data import RunData
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed, useful_speed
 from headstart.process_state import process_state_kept
+from headstart.training import fitting_passes
 from tests.support.runs import data_of, tiny_choices, tiny_experiment
 
 CheckpointMaker = Callable[..., Path]
@@ -137,3 +138,21 @@ def test_a_speed_says_with_how_many_threads(tiny_checkpoint: CheckpointMaker, mo
 
 def test_very_short_runs_are_not_measured(tiny_checkpoint: CheckpointMaker) -> None:
     assert useful_speed(data(tiny_checkpoint("bert"), "finetune", steps=8)) is None
+
+
+def test_what_does_not_fit_is_not_tried_out(tiny_checkpoint: CheckpointMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU says so, and on a CPU the system would end the process."""
+    run = data(tiny_checkpoint("bert"), "adapter", "lora", steps=40)
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    for error in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("something else")):
+        monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_, error=error: fail(error))
+        if isinstance(error, torch.OutOfMemoryError):
+            assert useful_speed(run) is None
+        else:
+            with pytest.raises(RuntimeError, match="something else"):
+                useful_speed(run)
+    monkeypatch.setattr(fitting_passes, "available_memory", lambda: 10**6)
+    assert useful_speed(run) is None

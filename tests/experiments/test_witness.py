@@ -16,10 +16,8 @@ from headstart.experiments.observer import Observer
 from headstart.experiments.stage_run import StageRun
 from headstart.experiments.stored_stage import finished_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
-from headstart.registry import Spec
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
-from headstart.strategies.selections import AdapterAndHead
 from headstart.strategies.site import FinishedStage
 from headstart.strategies.strategy import Stage
 from headstart.training.config import RunOptions
@@ -65,16 +63,15 @@ def test_without_witnesses_nothing_is_evaluated_or_measured(tiny_checkpoint: Che
     assert not list(tmp_path.glob("predictions.*"))
 
 
-def test_a_backbone_that_is_to_be_quantised_is_not_moved_before(tiny_checkpoint: CheckpointMaker) -> None:
+def test_a_backbone_that_stays_small_is_not_moved_before(tiny_checkpoint: CheckpointMaker) -> None:
     data = data_of(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft")))
     training = replace(data.run.experiment.training, device="cuda")
     data = replace(data, run=replace(data.run, experiment=replace(data.run.experiment, training=training)))
     evaluation = Evaluation(data, RunFolder(Path()))
     classifier = data.load_classifier()
     stage: Stage = data.run.experiment.plan[0]
-    stage = replace(stage, trainable=AdapterAndHead(Spec("lora"), width="4bit"))
     Observer(data, evaluation, Consumption("cpu")).before(
-        StageStart(stage=stage, classifier=classifier, is_pretrained=True, is_resumed=False)
+        StageStart(stage=stage, classifier=classifier, is_pretrained=True, is_resumed=False, stays_small=True)
     )
     assert {parameter.device for parameter in classifier.model.parameters()} == {torch.device("cpu")}
 

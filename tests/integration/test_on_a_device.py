@@ -20,6 +20,8 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.observer import observed
 from headstart.experiments.run import run_one
 from headstart.inference.predict import predict
+from headstart.models.loading import load_config
+from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.store.json_records import read_record
 from headstart.store.layout import RunFolder
@@ -29,9 +31,10 @@ from headstart.store.record import RunStatus
 from headstart.sweeps.serial import SerialExecutor
 from headstart.training.arguments import build_arguments
 from headstart.training.callbacks import Progress
-from headstart.training.config import RunOptions
+from headstart.training.config import STORED, RunOptions
 from tests.conftest import CheckpointMaker
 from tests.support.gpu import ON_A_GPU
+from tests.support.other_architectures import make_other_checkpoint
 from tests.support.runs import SOURCE, data_of, do_run, tiny_choices, tiny_experiment, tiny_rows
 from tests.support.saved import TEXT_TASK, logits_of, make_example, texts
 from tests.support.stand_in_device import StandInDevice, stand_in_gpu
@@ -227,6 +230,28 @@ def test_a_backbone_is_quantised_before_it_is_on_the_device(
     assert record.status is RunStatus.FINISHED
     assert len(SmallWeights.met_on_the_device) == 12, "two layers of six maps"
     assert not any(SmallWeights.met_on_the_device)
+
+
+def test_frozen_maps_are_never_on_the_device_in_fp32(
+    stand_in: StandInDevice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while it trains, nor while it is looked at, nor at the end, where only the attention is merged."""
+    model = make_other_checkpoint(tmp_path / "model", "llama", dtype=torch.bfloat16)
+    inner = load_config(resolve_model(str(model))).intermediate_size
+    real, moved = StandInDevice._moved, set[torch.dtype]()
+
+    def watched(self: StandInDevice, func: Any, args: Any, kwargs: dict[str, Any]) -> torch.Tensor:
+        was_there, result = self.holds(args[0]), real(self, func, args, kwargs)
+        if self.holds(result) and not was_there and result.dim() == 2 and inner in result.shape:
+            moved.add(result.dtype)
+        return result
+
+    monkeypatch.setattr(StandInDevice, "_moved", watched)
+    choices = tiny_choices(model, "eh_ft:stage2=adapter", "lora", steps=4)
+    options = RunOptions(keep_backbone=True, diagnostics=True, frozen_precision=STORED)
+    _, record = do_run(choices, tmp_path / "run", options=options)
+    assert [stage.dtypes["backbone"] for stage in record.stages] == ["bfloat16+float32"] * 2
+    assert moved == {torch.bfloat16}
 
 
 def test_of_several_devices_one_is_used(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:

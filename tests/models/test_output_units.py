@@ -19,7 +19,7 @@ from tests.support.other_architectures import OTHER_ARCHITECTURES, SELDOM_ARCHIT
 from tests.support.tiny import ARCHITECTURES
 
 SCALE = Scale(offset=-3005.0, size=1400.0)
-WITHOUT_BIAS = ("gemma3_text", "gpt2", "llama", "qwen3")
+WITHOUT_BIAS = ("gemma3_text", "gpt2", "llama", "qwen2", "qwen3")
 REFUSED = ("t5gemma",)
 """Whose native head no task can use."""
 NATIVE = sorted({*ARCHITECTURES, *OTHER_ARCHITECTURES, *SELDOM_ARCHITECTURES} - {*REFUSED})

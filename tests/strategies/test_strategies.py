@@ -75,6 +75,7 @@ def test_without_a_first_stage_it_is_plain_fine_tuning(name: str) -> None:
         "eh_ft:refit",
         "contrastive:finetune",
         "contrastive:on=adapter",
+        "eh_ft:stage2=adapter",
     ],
 )
 def test_traits_say_what_the_plan_does(text: str) -> None:
@@ -88,9 +89,8 @@ def test_traits_say_what_the_plan_does(text: str) -> None:
     assert strategy.has_head_start == (strategy.has_first_stage or (stages[0].role == "fit" and len(stages) > 1))
     assert strategy.takes_loss == any(stage.trains_head for stage in stages)
     assert strategy.takes_adapter == any(stage.adapter is not None for stage in stages)
-    assert strategy.has_first_stage == (strategy.tunes_head_first and strategy.tunes_backbone) or text.endswith(
-        "compute"
-    )
+    trains_twice = strategy.tunes_backbone or text == "eh_ft:stage2=adapter"
+    assert strategy.has_first_stage == (strategy.tunes_head_first and trains_twice) or text.endswith("compute")
 
 
 @pytest.mark.parametrize(
@@ -271,6 +271,9 @@ def test_a_soup_has_one_head_start_and_ends_without_updates() -> None:
         ("fisher_unfreezing:unfreezing_fraction=0", "from above 0 to 1"),
         ("eh_ft:adapter_kept_fraction=1.5", "from 0 to 1"),
         ("eh_ft:reserve:adapter_kept_fraction=0.5", "give one of them"),
+        ("eh_ft:stage2=head", "Known: finetune, adapter"),
+        ("eh_ft:stage2=adapter:reserve", "leave the others out"),
+        ("eh_ft:stage2=adapter:refit", "leave the others out"),
         ("head_soup:heads=1", "at least 2"),
         ("soup:ingredients=1", "at least 2"),
         ("ema:decay=1.1", "from 0 to 1"),
@@ -292,3 +295,14 @@ def test_what_is_registered_is_built_by_its_name(monkeypatch: pytest.MonkeyPatch
         build_strategy(Spec("mine"))
     mine = strategies.add("mine", type("Mine", (Finetune,), {}))
     assert type(build_strategy(Spec("mine"))) is mine
+
+
+def test_a_second_adapter_stands_on_the_restored_backbone_as_adapter_tuning_alone_would() -> None:
+    first, second = plan("eh_ft:stage2=adapter")
+    (alone,) = plan("adapter", num_steps=90)
+    assert first == plan("eh_ft")[0]
+    assert dataclasses.replace(second, name=alone.name, head_from=FreshHead()) == alone
+    assert second.head_from == PreviousHead()
+    assert plan("eh_ft:stage2=adapter:head_calibration")[1].head_from == PreviousHead(calibrated=True)
+    assert plan("eh_ft:stage2=adapter", fraction=0.0) == plan("adapter")
+    assert plan("eh_ft:stage2=finetune") == plan("eh_ft")

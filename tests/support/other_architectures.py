@@ -82,6 +82,7 @@ SELDOM_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
         "NystromformerForMaskedLM",
         SMALL | {"num_landmarks": 4, "segment_means_seq_len": 4},
     ),
+    "qwen2": ("Qwen2Config", "Qwen2ForCausalLM", SMALL | {"num_key_value_heads": 1}),
     "t5gemma": (
         "T5GemmaConfig",
         "T5GemmaForConditionalGeneration",
@@ -93,7 +94,13 @@ SELDOM_ARCHITECTURES: dict[str, tuple[str, str, dict[str, object]]] = {
 WITH_ROBERTA_TOKENS = ("bart", "longformer", "mpnet", "xlm-roberta")
 
 
-def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerBase | None = None) -> Path:
+def make_other_checkpoint(
+    folder: Path,
+    architecture: str,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
     """Save a tiny random model, as pretraining leaves it, and a tokenizer into `folder`; return the folder."""
     config_class, model_class, sizes = (OTHER_ARCHITECTURES | SELDOM_ARCHITECTURES)[architecture]
     if architecture == "canine":
@@ -109,6 +116,6 @@ def make_other_checkpoint(folder: Path, architecture: str, tokenizer: PreTrained
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model: PreTrainedModel = getattr(transformers, model_class)(config)
-    model.save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

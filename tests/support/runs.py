@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,17 @@ def stored(task: Task, splits: dict[str, Split]) -> TaskSource:
     return TaskSource(name=task.name, stored_rows=str(write_rows(LocalStore(Path(rows_folder().name)), data)))
 
 
-def tiny_source(num_train: int = 24, num_validation: int = 10) -> TaskSource:
+def rare_rows(num_rows: int) -> list[tuple[str, int]]:
+    """Return such rows of which one in four is of class 0."""
+    return [row for index, row in enumerate(tiny_rows(2 * num_rows)) if index % 2 or index % 6 == 0][:num_rows]
+
+
+def tiny_source(
+    num_train: int = 24, num_validation: int = 10, rows_of: Callable[[int], list[tuple[str, int]]] = tiny_rows
+) -> TaskSource:
     """Return the source of the tiny task."""
     task = Task(name="tiny", text_columns=("text",), label_column="label", labels=("bad", "good"))
-    rows = tiny_rows(num_train + num_validation)
+    rows = rows_of(num_train + num_validation)
     splits = {
         name: Split.of(texts=tuple((text,) for text, _ in part), labels=tuple(label for _, label in part))
         for name, part in (("train", rows[:num_train]), ("validation", rows[num_train:]))

@@ -12,6 +12,7 @@ from headstart.cli.console import TextConsole, shown
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
+from headstart.cli.launching import device_line
 from headstart.cli.output import print_json
 from headstart.cli.plain_text import say
 from headstart.cli.training_plan import plan_line
@@ -26,6 +27,7 @@ from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.launcher import launched
 from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich
@@ -137,6 +139,8 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
             console.print(f"  {line}")
     for line in dict.fromkeys(_setting_line(run.experiment) for run in runs):
         console.print(line)
+    if (on_devices := device_line(launched(), runs[0].experiment.training.device)) is not None:
+        console.print(f"  {on_devices}")
     for line in filter(None, dict.fromkeys(_head_line(run, cache) for run in runs)):
         console.print(f"  {line}")
     training = runs[0].experiment.training

@@ -11,6 +11,7 @@ from headstart.cli import options
 from headstart.cli.groups import Only
 from headstart.errors import UsageError
 from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
+from headstart.launcher import launched
 from headstart.search.options import SearchOptions, check_no_search, check_search
 from headstart.spreadsheet_cells import MEANING as SPREADSHEET_SAFE
 from headstart.strategies.catalogue import AUTO
@@ -73,6 +74,7 @@ def fit(
     [bold]Example[/]: headstart fit reviews.csv --text text --label stars --model roberta-base --out my-model
     """
     from headstart.artifacts.working_store import require_free
+    from headstart.cli.launching import check_no_launcher
     from headstart.cli.session import open_session, sources
     from headstart.experiments.methods import check_method
     from headstart.search.clock import Clock
@@ -87,6 +89,7 @@ def fit(
     asked = Options(model=model, method=method, training=training)
     is_search = method.strategy == AUTO
     if is_search:
+        check_no_launcher(launched())
         check_search(asked, search, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
     else:
         check_no_search(

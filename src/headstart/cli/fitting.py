@@ -16,6 +16,7 @@ from headstart.cli.console import TextConsole
 from headstart.cli.display import sweep_display
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
+from headstart.cli.launching import check_fit
 from headstart.cli.output import next_line, rows_text
 from headstart.cli.plain_text import say
 from headstart.cli.scores import constant_text, scores_text
@@ -25,6 +26,7 @@ from headstart.experiments.experiment import TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
+from headstart.launcher import launched
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -54,6 +56,7 @@ def run_fit(
     """
     silent = quiet or json
     run = plan_fit(options, source, seed, out, cache, adapter_out=adapter_out)
+    check_fit(launched(), run.experiment, diagnostics=diagnostics)
     may = run_options(
         options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics, evaluates_each_stage=False
     )

@@ -20,6 +20,7 @@ from headstart.cli.flags import flags_of, in_flags
 from headstart.cli.gc import gc
 from headstart.cli.groups import grouped
 from headstart.cli.inspect import inspect
+from headstart.cli.launching import check_verb, run_launched
 from headstart.cli.output import fitted, write_any_text
 from headstart.cli.plain_text import say
 from headstart.cli.plan import plan
@@ -119,12 +120,14 @@ def _print_version(is_wanted: bool) -> None:
 
 @app.callback()
 def face(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """Stand before all verbs."""
+    check_verb(context.invoked_subcommand or "")
 
 
 def _flush_output() -> None:
@@ -143,7 +146,7 @@ def main() -> None:
     """Run the command line."""
     write_any_text()
     try:
-        app()
+        run_launched(app)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             say("headstart: interrupted", file=sys.stderr)

@@ -154,7 +154,7 @@ def with_default_adapter(method: MethodOptions) -> MethodOptions:
 USED_BY = {
     "takes_updates": ("steps", "epochs", "budget_factor", "batch_size"),
     "takes_loss": ("loss", "label_smoothing"),
-    "takes_adapter": ("adapter", "adapters", "adapter_from"),
+    "takes_adapter": ("adapter", "adapters", "adapter_from", "frozen_precision"),
     "has_first_stage": ("quantise_stage1", "stage1_fraction", "stage1_until", "first_fraction"),
     "has_head_start": ("stage1_on_top",),
     "tunes_backbone": ("learning_rate", "learning_rates"),

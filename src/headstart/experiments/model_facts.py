@@ -12,6 +12,7 @@ from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
 from headstart.hardware import resolve_device, resolve_precision
+from headstart.models.checkpoint_tensors import number_kinds
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input, usual_input
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
@@ -42,6 +43,7 @@ class ModelFacts:
         device: "cpu" or "cuda".
         precision: what "auto" means here, "fp32" or "bf16".
         attention: implementation inside transformers, such as "eager".
+        number_kinds: kinds of numbers in its files, such as "F32" and "BF16".
     """
 
     source: ModelSource
@@ -54,6 +56,7 @@ class ModelFacts:
     device: str
     precision: str
     attention: str
+    number_kinds: frozenset[str]
 
 
 def model_facts(options: Options, task: Task) -> ModelFacts:
@@ -95,6 +98,7 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
         device=device,
         precision=resolve_precision("auto", device),
         attention=str(classifier.model.config._attn_implementation),
+        number_kinds=number_kinds(source),
     )
 
 

@@ -52,8 +52,7 @@ class Observer(Witness):
         """Look at the sample through the stage's model."""
         begin = time.perf_counter()
         sample, classifier = self._data.sample, start.classifier
-        if start.stage.trainable.tuned and start.stage.trainable.tuned.width:
-            # The device never holds the backbone in full precision.
+        if start.stays_small:
             sample = replace(sample, precision="fp32", device="cpu")
         snapshot = sample.snapshot(classifier.model)
         self._seen = _Seen(

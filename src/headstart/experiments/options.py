@@ -31,7 +31,7 @@ from headstart.option import named, option, split_list
 from headstart.registry import Spec
 from headstart.strategies.catalogue import AUTO, build_strategy
 from headstart.training.arguments import accumulated_batches, parse_overrides
-from headstart.training.config import WIDTHS, PrivacyConfig, TrainerOverride
+from headstart.training.config import FROZEN_PRECISIONS, FULL, WIDTHS, PrivacyConfig, TrainerOverride
 from headstart.training.private.budget import parse_privacy
 from headstart.training.stage_length import build_until
 from headstart.training.trackers import check_tracker
@@ -54,6 +54,8 @@ STAGE1_UNTIL = (
     "many of the last training batches' answers are right, or plateau[:window=20:tolerance=0.01], once their loss no "
     "longer falls."
 )
+BY_MEMORY = "auto"
+"""As `batch_size`: the rows of an update are the preset's, and how many go through the model at once is found out."""
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
 
@@ -63,6 +65,21 @@ def _hold(options: object, name: str, is_allowed: Callable[[Any], bool], allowed
     value = getattr(options, name)
     if value is not None and not is_allowed(value):
         raise UsageError(f"`{name}` was given as {value}", allowed=f"  {allowed}")
+
+
+def _is_batch_size(value: int | str) -> bool:
+    return value >= 1 if isinstance(value, int) else value == BY_MEMORY
+
+
+def _read_batch_size(text: str) -> int | str:
+    if text == BY_MEMORY:
+        return text
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(
+            f"`batch_size` was given as {text!r}", allowed=f"  It is a whole number from 1 on, or {BY_MEMORY}."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,10 +171,12 @@ class TrainingOptions:
     )
     steps: int | None = option(None, "Updates, all stages together, instead of `epochs`.")
     budget_factor: float | None = option(None, "Multiply the preset's number of updates by this. (Default: 1.)")
-    batch_size: int | None = option(
+    batch_size: int | str | None = option(
         None,
         "Rows per update, or per batch where `trainer` sets gradient_accumulation_steps. "
-        f"(Default: {DEFAULT.batch_size}; the paper's presets: {PAPER.batch_size}.)",
+        f"(Default: {DEFAULT.batch_size}; the paper's presets: {PAPER.batch_size}.) auto keeps the default's rows, and "
+        "finds before training how many of them fit into memory at once.",
+        read=_read_batch_size,
     )
     label_names: bool = option(
         False,
@@ -172,6 +191,11 @@ class TrainingOptions:
     )
     quantise_stage1: str | None = option(
         None, "8bit or 4bit: quantise the frozen backbone of a first stage with an adapter. Needs a GPU."
+    )
+    frozen_precision: str = option(
+        FULL,
+        "fp32, or checkpoint: what a stage with an adapter does not train stays in the 16 bits that the checkpoint has "
+        "it in. Half the memory for it, and the same results.",
     )
     max_length: int | None = option(
         None,
@@ -230,16 +254,29 @@ class TrainingOptions:
             raise UsageError(f"{named(ways)} were given", allowed="  One of them decides the length.")
         for name in ways:
             _hold(self, name, lambda value: 0 < value < math.inf, "It is above 0, and finite.")
-        _hold(self, "batch_size", lambda value: value >= 1, "It is at least 1.")
+        _hold(self, "batch_size", _is_batch_size, f"It is at least 1, or {BY_MEMORY}.")
+        if self.dp is not None:
+            self._check_private_memory()
         _hold(self, "max_length", lambda value: value >= MIN_LENGTH, f"It is at least {MIN_LENGTH}.")
         _hold(self, "stride", lambda value: value >= 0, "Two windows share 0 or more tokens.")
         _hold(self, "label_smoothing", lambda value: 0 <= value < 1, "It is 0 or more, and under 1.")
+        if self.frozen_precision not in FROZEN_PRECISIONS:
+            raise unknown_name("precision of frozen weights", self.frozen_precision, FROZEN_PRECISIONS)
         _hold(self, "quantise_stage1", lambda value: value in WIDTHS, f"Known: {', '.join(WIDTHS)}.")
 
     @property
     def rows_per_batch(self) -> int:
-        """`batch_size`, or the preset's."""
-        return get_preset(self.preset).batch_size if self.batch_size is None else self.batch_size
+        """`batch_size` where it is a number, else the preset's."""
+        return self.batch_size if isinstance(self.batch_size, int) else get_preset(self.preset).batch_size
+
+    def _check_private_memory(self) -> None:
+        """Refuse what private training has not: it computes each row's own gradient, in a loop of its own."""
+        asked = {"batch_size": self.batch_size == BY_MEMORY, "frozen_precision": self.frozen_precision != FULL}
+        if given := [name for name, is_asked in asked.items() if is_asked]:
+            raise UsageError(
+                f"{named(given)} would have no effect: private training goes through its rows in its own way",
+                remedy="  Leave it out, or leave `dp` out.",
+            )
 
     def steps_per_epoch(self, num_rows: int, stage: str | None = None) -> int:
         """Return the updates in which a stage sees `num_rows` rows once; without its kind, where none is named."""

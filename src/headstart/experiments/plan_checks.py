@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from headstart.adapters.catalogue import build_adapter, working_adapters
+from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
 from headstart.models.classifier import Classifier
 from headstart.models.layers import Layers
@@ -66,6 +67,32 @@ def check_adapter(spec: Spec, classifier: Classifier, model: str) -> None:
         allowed=f"  Adapters that do: {', '.join(working) or 'none'}.",
         remedy="  `headstart doctor MODEL` says more.",
     )
+
+
+def check_frozen_precision(plan: Sequence[Stage], number_kinds: Iterable[str], model: str) -> None:
+    """Refuse to keep frozen weights in a checkpoint's 16 bits where that cannot be, or means nothing.
+
+    `number_kinds` are those in the files of the model called `model` in messages.
+
+    Raises:
+        UsageError: if the files have no numbers of 16 bits, or an adapter computes with the weights.
+    """
+    if not {"BF16", "F16"} & set(number_kinds):
+        raise UsageError(
+            f"`frozen_precision` checkpoint would have no effect: the files of {model} hold {', '.join(number_kinds)}",
+            remedy="  Leave it out; or save the model in bf16 first, which rounds its weights.",
+        )
+    for adapter in dict.fromkeys(stage.adapter for stage in plan if stage.adapter is not None):
+        if not build_adapter(adapter).reads_outputs_only:
+            raise UsageError(
+                f"`frozen_precision` checkpoint does not work with {adapter.name!r}, which computes with the weights",
+                allowed=f"  Adapters: {', '.join(adapters_reading_outputs())}.",
+            )
+
+
+def adapters_reading_outputs() -> list[str]:
+    """Return the names of the adapters that never compute with the weights beside them."""
+    return [name for name in adapter_names() if build_adapter(Spec(name)).reads_outputs_only]
 
 
 def _check_layers(stage: Stage, num_layers: int, model: str) -> None:

@@ -9,7 +9,7 @@ from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, Experiment, OtherRows, Run, TaskSource
 from headstart.experiments.methods import with_default_adapter
 from headstart.experiments.model_facts import model_facts
-from headstart.experiments.options import Options, TrainingOptions
+from headstart.experiments.options import BY_MEMORY, Options, TrainingOptions
 from headstart.experiments.private_runs import check_private
 from headstart.experiments.resolve import overrides_of, resolve
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -78,4 +78,6 @@ def run_options(
         diagnostics=diagnostics,
         evaluates_each_stage=evaluates_each_stage,
         trackers=training.tracker,
+        frozen_precision=training.frozen_precision,
+        fits_memory=training.batch_size == BY_MEMORY,
     )

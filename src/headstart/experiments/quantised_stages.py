@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headstart.adapters.catalogue import build_adapter
-from headstart.adapters.names import adapter_names
 from headstart.errors import UsageError
+from headstart.experiments.plan_checks import adapters_reading_outputs
 from headstart.registry import Spec
 from headstart.strategies.strategy import Stage
 from headstart.training.quantisation import require_quantisation
@@ -28,10 +28,9 @@ def with_quantised_backbone(plan: Sequence[Stage], adapter: Spec | None, width: 
             remedy="  Use a strategy such as eh_ft.",
         )
     if not build_adapter(adapter).reads_outputs_only:
-        working = [name for name in adapter_names() if build_adapter(Spec(name)).reads_outputs_only]
         raise UsageError(
             f"`quantise_stage1` does not work with {adapter.name!r}, which computes with the weights",
-            allowed=f"  Adapters: {', '.join(working)}.",
+            allowed=f"  Adapters: {', '.join(adapters_reading_outputs())}.",
         )
     if any(stage.start.merges_adapter for stage in plan):
         raise UsageError(

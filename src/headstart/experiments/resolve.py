@@ -15,7 +15,7 @@ from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
 from headstart.experiments.options import MIN_LENGTH, MethodOptions, Options, TrainingOptions
-from headstart.experiments.plan_checks import check_plan_fits
+from headstart.experiments.plan_checks import check_frozen_precision, check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
@@ -23,7 +23,7 @@ from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
 from headstart.training.arguments import CHECKPOINTING, split_neutral
-from headstart.training.config import TrainerOverride, TrainingConfig
+from headstart.training.config import STORED, TrainerOverride, TrainingConfig
 
 DEFAULT_STAGE1_FRACTION = 0.1
 STAGE_NAMES = ("probe", "adapter", "contrastive", "finetune")
@@ -72,14 +72,14 @@ def resolve(options: Options, table: TableFacts, model: ModelFacts) -> Experimen
 
 
 def _ending_early(plan: tuple[Stage, ...], until: Spec | None) -> tuple[Stage, ...]:
-    """Return the plan with the rule `until` in each stage of a head or an adapter that a stage of all weights follows.
+    """Return the plan with the rule `until` in each stage of a head or an adapter that further updates follow.
 
     Raises:
         UsageError: if there is none.
     """
     if until is None:
         return plan
-    last = max((index for index, stage in enumerate(plan) if stage.trainable.trains_backbone), default=0)
+    last = max((index for index, stage in enumerate(plan) if stage.trainable.has_updates), default=0)
     is_first = [stage.trains_head and not stage.trainable.trains_backbone for stage in plan[:last]]
     if not any(is_first):
         raise UsageError(
@@ -147,6 +147,8 @@ def _with_backbones(plan: tuple[Stage, ...], options: Options, model: ModelFacts
             else stage
             for stage in plan
         )
+    if training.frozen_precision == STORED:
+        check_frozen_precision(plan, model.number_kinds, repr(model.source.name))
     if training.quantise_stage1 is not None:
         plan = with_quantised_backbone(plan, method.adapter, training.quantise_stage1, model.device)
     return plan

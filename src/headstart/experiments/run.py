@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
 
 from headstart.data.cuts import missing_classes
 from headstart.experiments.evaluation import evaluated
@@ -19,8 +21,10 @@ from headstart.store.provenance import library_versions
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus, StageRecord
 from headstart.store.setting import setting_of
 from headstart.strategies.site import FinishedStage
+from headstart.temporary import temporary_folder
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions
+from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.peak_memory import free_memory, peak_memory
 
 
@@ -30,22 +34,50 @@ def run_one(
     options: RunOptions,
     listener: ProgressListener | None = None,
     witnesses: Witnesses = evaluated,
+    ranks: Ranks = ALONE,
 ) -> RunRecord:
     """Run all stages that are not stored yet, each under new witnesses, and return the record; the caller stores it.
+
+    Of several processes that train together, `ranks`, this is the first. The others call `take_part`.
 
     Raises:
         DivergedError: if a loss is not finite.
         InvariantError: if a stage is not what it declares.
     """
+    return describe_run(data, RunStatus.FINISHED, _stages(data, folder, folder, options, listener, witnesses, ranks))
+
+
+def take_part(data: RunData, folder: RunFolder, options: RunOptions, ranks: Ranks) -> None:
+    """Do this process's part of a run that the first process stores in a folder, and write nothing there.
+
+    Raises:
+        DivergedError: if a loss is not finite.
+        InvariantError: if a stage is not what it declares.
+        LostProcessError: if another process does not answer any more.
+    """
+    with temporary_folder(Path(gettempdir()) / "headstart") as own:
+        _stages(data, folder, RunFolder(own), options, None, lambda data, folder: (), ranks)
+
+
+def _stages(
+    data: RunData,
+    folder: RunFolder,
+    own_folder: RunFolder,
+    options: RunOptions,
+    listener: ProgressListener | None,
+    witnesses: Witnesses,
+    ranks: Ranks,
+) -> tuple[StageRecord, ...]:
+    """Run all stages; what this process writes meanwhile goes to a folder of its own, the first one's to the run's."""
     finished: list[FinishedStage] = []
     records: list[StageRecord] = []
     for index, stage in enumerate(data.run.experiment.plan):
         free_memory()
-        stage_run = StageRun(data, folder, options, index, tuple(finished))
-        stored = stage_run.load() or stage_run.train(witnesses(data, folder), listener)
-        finished.append(finished_stage(stage, stored, stage_run.folder))
+        stage_run = StageRun(data, own_folder, options, index, tuple(finished), ranks)
+        stored = ranks.from_first(stage_run.load) or stage_run.train(witnesses(data, folder), listener)
+        finished.append(finished_stage(stage, stored, folder.stage_folder(index, stage.name)))
         records.append(stored.record)
-    return describe_run(data, RunStatus.FINISHED, tuple(records))
+    return tuple(records)
 
 
 def describe_run(data: RunData, status: RunStatus, stages: tuple[StageRecord, ...] = ()) -> RunRecord:

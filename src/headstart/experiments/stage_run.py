@@ -35,8 +35,10 @@ from headstart.strategies.strategy import Stage
 from headstart.strategies.unused_updates import num_steps_of
 from headstart.training.callbacks import ProgressListener, trusted_checkpoint
 from headstart.training.config import RunOptions
+from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.features import Features, numbered
 from headstart.training.fitted_head import fitted_on, fitted_tensors
+from headstart.training.frozen_weights import holds_16_bits, narrow_frozen
 from headstart.training.head_calibration import calibrate
 from headstart.training.private.accounting import Mechanism
 from headstart.training.stage import train_stage
@@ -47,13 +49,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """One stage of one run, with all that it needs around it."""
+    """One stage of one run, with all that it needs around it.
+
+    Attributes:
+        run_folder: the run's; of the processes that train it together only the first one's, the others have their own.
+    """
 
     data: RunData
     run_folder: RunFolder
     options: RunOptions
     index: int
     earlier: tuple[FinishedStage, ...]
+    ranks: Ranks = ALONE
 
     @property
     def run(self) -> Run:
@@ -97,9 +104,7 @@ class StageRun:
 
     def train(self, witnesses: Sequence[Witness], listener: ProgressListener | None) -> StoredStage:
         """Do the stage, have witnesses look at it and store it."""
-        if self.folder.is_symlink() or trusted_checkpoint(self.folder) is None:
-            _clear(self.folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._begin()
         classifier = self.data.load_classifier()
         pretrained = self.data.pretrained_digests(classifier)
         shared: list[float] = []
@@ -109,15 +114,17 @@ class StageRun:
         if not self.stage.trainable.has_updates:
             num_seen = self.stage.head_from.num_passes * len(self.data.tokens("train"))
             outcome = untrained(classifier, time.perf_counter() - begin + sum(shared), num_examples_seen=num_seen)
-            return self._store(outcome, pretrained, witnesses)
+            return self.ranks.from_first(lambda: self._store(outcome, pretrained, witnesses))
         is_pretrained = dict(backbone) == dict(pretrained)
         can_cache = is_pretrained and self.stage.trainable.features_are_fixed
         features = self.data.features(classifier) if can_cache else None
+        tuned = self.stage.trainable.tuned
         start = StageStart(
             stage=self.stage,
             classifier=classifier,
             is_pretrained=is_pretrained,
             is_resumed=trusted_checkpoint(self.folder) is not None,
+            stays_small=self._holds_16_bits or (tuned is not None and tuned.width is not None),
         )
         for witness in witnesses:
             witness.before(start)
@@ -125,7 +132,7 @@ class StageRun:
             StageInputs(
                 stage=self.stage,
                 classifier=classifier,
-                adapter_from=keep_start(self.stage, self.options.adapter_from, self.folder),
+                adapter_from=self.ranks.from_first(self._keep_start),
                 rows=self._rows(features),
                 objective=self.data.objective(classifier),
                 config=self.run.experiment.training,
@@ -139,11 +146,24 @@ class StageRun:
                 run_name=f"{self.run} {self.stage.name}",
                 batch_parts=max((stage.batch_parts for stage in self.earlier), default=1),
                 listener=listener,
+                ranks=self.ranks,
             )
         )
         if features is not None:
             outcome = replace(outcome, seconds=outcome.seconds + features.seconds)
-        return self._store(outcome, pretrained, witnesses)
+        return self.ranks.from_first(lambda: self._store(outcome, pretrained, witnesses))
+
+    def _begin(self) -> None:
+        """Make the stage's folder ready: empty, or with what an earlier call decided and did."""
+        if self.folder.is_symlink() or trusted_checkpoint(self.folder) is None:
+            _clear(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        decided = self.ranks.from_first(lambda: {path.name: path.read_bytes() for path in self.folder.glob("*.json")})
+        for name, content in decided.items() if not self.ranks.is_first else ():
+            (self.folder / name).write_bytes(content)
+
+    def _keep_start(self) -> Path | None:
+        return keep_start(self.stage, self.options.adapter_from, self.folder)
 
     def _store(self, outcome: StageOutcome, pretrained: Digests, witnesses: Sequence[Witness]) -> StoredStage:
         """Write the stage's tensors, then its record with what witnesses saw: with that it is finished."""
@@ -152,6 +172,8 @@ class StageRun:
         end = End.of(self.run.experiment.plan, self.index, keeps_last=keeps_last)
         backbone = end.backbone(outcome)
         stored = end.store(self.stage, outcome, backbone, pretrained, self.folder)
+        if self._holds_16_bits:
+            narrow_frozen(outcome.classifier)
         seen = StageEnd(
             stage=self.stage,
             outcome=outcome,
@@ -173,7 +195,14 @@ class StageRun:
         merged = self.data.load_classifier()
         merged.load_head(outcome.head_tensors())
         merged.load_backbone(backbone)
+        if self._holds_16_bits:
+            merged.model.requires_grad_(False)
+            narrow_frozen(merged)
         return merged.model
+
+    @property
+    def _holds_16_bits(self) -> bool:
+        return holds_16_bits(self.stage, self.options)
 
     @property
     def _mechanisms(self) -> dict[str, Mechanism]:
@@ -199,20 +228,30 @@ class StageRun:
         write_predictions(found, self.run_folder.predictions(INNER_FOLDS))
 
     def _site(self, classifier: Classifier, pretrained: Digests, shared: list[float]) -> Site:
-        """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before."""
-        data, objective = self.data, self.data.objective(classifier)
+        """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before.
+
+        Of several processes the first one answers for all of them, so that they go on with the same bits.
+        """
+        data, objective, ranks = self.data, self.data.objective(classifier), self.ranks
 
         def main_metric() -> float:
             found = scored(data, classifier.model, data.task, data.tokens("choose"), data.choose.groups)
             return found.scores[data.task.main_metric]
 
-        def calibrated() -> Mapping[str, Any]:
+        def calibrated() -> tuple[Mapping[str, Any], Tensors]:
             tokens = data.tokens("train")
             targets = {"labels": classifier.kind.label_tensor(tokens.labels or [], len(classifier.labels))}
             if tokens.weights is not None:
                 targets["weights"] = torch.tensor(tokens.weights, dtype=torch.float32)
             logits = fp32_logits(data, classifier.model, tokens)
-            return asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
+            found = asdict(calibrate(classifier, logits, lambda changed: objective(changed, targets)))
+            return found, {name: tensor.cpu() for name, tensor in classifier.head_tensors().items()}
+
+        def calibrated_by_first() -> Mapping[str, Any]:
+            found, head = ranks.from_first(calibrated)
+            if not ranks.is_first:
+                classifier.load_head(head)
+            return found
 
         def fitted(method: str) -> FittedTensors:
             is_pretrained = dict(digests(classifier.backbone_tensors())) == dict(pretrained)
@@ -239,9 +278,9 @@ class StageRun:
             pretrained=pretrained,
             earlier=self.earlier,
             seed=self.run.seed,
-            score=main_metric,
-            calibrate=calibrated,
-            fit=fitted,
+            score=lambda: ranks.from_first(main_metric),
+            calibrate=calibrated_by_first,
+            fit=lambda method: ranks.from_first(lambda: fitted(method)),
             note=lambda name, values: write_json(self.folder / f"{name}.json", values),
         )
 

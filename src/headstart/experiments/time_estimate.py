@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +13,13 @@ from headstart.data.batching import NOT_INPUTS, LengthBucketSampler, TokenizedDa
 from headstart.experiments.experiment import Experiment
 from headstart.experiments.run_data import RunData
 from headstart.inference.forward import autocast, evaluation_mode
+from headstart.machine import is_out_of_memory
+from headstart.models.layers import Layers
 from headstart.process_state import process_state_kept
 from headstart.strategies.strategy import Stage
 from headstart.training.arguments import accumulated_batches
+from headstart.training.fitting_passes import LongestBatch, Passes
+from headstart.training.peak_memory import free_memory
 from headstart.training.regularisers.catalogue import build_regulariser
 
 FEWEST_TIMED, MOST_TIMED, ENOUGH_SECONDS = 3, 12, 2.0
@@ -54,14 +58,22 @@ class TimeEstimate:
 
 
 def useful_speed(data: RunData) -> Speed | None:
-    """Return `measured_speed`; None where that says nothing of the run, or takes as long as the run.
+    """Return `measured_speed`; None where that says nothing of the run, takes as long as the run, or does not fit.
 
-    That is so for very short runs, and for private ones, whose updates are others.
+    That is so for very short runs, for private ones, whose updates are others, and for models of which an update of all
+    weights needs more memory than there is.
     """
     experiment = data.run.experiment
     if experiment.num_steps < LEAST_UPDATES or experiment.training.privacy is not None:
         return None
-    return measured_speed(data)
+    try:
+        with process_state_kept():
+            return _measured(data, experiment, takes_fewer_threads=False, checks_memory=True)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    free_memory()
+    return None
 
 
 def measured_speed(data: RunData, *, takes_fewer_threads: bool = False) -> Speed:
@@ -106,7 +118,9 @@ def _stage_seconds(experiment: Experiment, stage: Stage, speed: Speed, num_train
     return batches * passes * (stage.own_batch_size or size) / size * share * speed.update
 
 
-def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: bool) -> Speed:
+def _measured(
+    data: RunData, experiment: Experiment, *, takes_fewer_threads: bool, checks_memory: bool = False
+) -> Speed:
     training, rows = experiment.training, TokenizedDataset(data.tokens("train"))
     classifier = data.load_classifier()
     model, objective = classifier.model, data.objective(classifier)
@@ -116,10 +130,13 @@ def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: boo
     inputs = {name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True)
 
-    def update() -> None:
+    def loss(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         with autocast(training.precision, training.device):
-            logits = model(**inputs).logits
-        objective(logits, batch).backward()
+            logits = model(**{name: tensor for name, tensor in batch.items() if name not in NOT_INPUTS}).logits
+        return objective(logits, batch)
+
+    def update() -> None:
+        loss(batch).backward()
         optimizer.step()
         optimizer.zero_grad()
 
@@ -128,6 +145,11 @@ def _measured(data: RunData, experiment: Experiment, *, takes_fewer_threads: boo
             model(**inputs)
 
     model.train()
+    if checks_memory and training.device == "cpu":
+        num_layers = max(1, len(Layers.of(classifier.backbone_tensors())))
+        tried = LongestBatch(model=model, rows=batch, loss=loss, num_layers=num_layers, device=training.device)
+        if not tried.fits_by_estimate(Passes()):
+            raise MemoryError
     update()  # The first one also prepares what all later ones use.
     if takes_fewer_threads and training.device == "cpu":
         torch.set_num_threads(_quickest_threads(update))

@@ -24,12 +24,14 @@ class StageStart:
         classifier: as the stage starts with it, without an adapter.
         is_pretrained: its backbone is the checkpoint's.
         is_resumed: some of the updates were done in an earlier call.
+        stays_small: the device never holds the stage's backbone in fp32, so who looks at it now looks on the CPU.
     """
 
     stage: Stage
     classifier: Classifier
     is_pretrained: bool
     is_resumed: bool
+    stays_small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,3 +54,12 @@ class CheckpointTensors(Mapping[str, torch.Tensor]):
             with safe_open(path, framework="pt") as file:
                 found |= dict.fromkeys(file.keys(), path)
         return found
+
+
+def number_kinds(source: ModelSource) -> frozenset[str]:
+    """Return the kinds of numbers in a model's files, such as "F32" and "BF16"; no weights are read."""
+    kinds = set()
+    for path in weight_files(source.path):
+        with safe_open(path, framework="pt") as file:
+            kinds |= {str(file.get_slice(name).get_dtype()) for name in file.keys()}  # noqa: SIM118, no mapping
+    return frozenset(kinds)

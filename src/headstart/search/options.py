@@ -20,6 +20,7 @@ CHOSEN = (
     "stage1_on_top",
     "adapter_from",
     "quantise_stage1",
+    "frozen_precision",
     "trainer",
 )
 """Options of a training that the search decides, or that only one strategy could use."""

@@ -39,6 +39,7 @@ class Provenance:
         cpu: the processor's name, as the system gives it.
         num_cores: cores that this process may use.
         gpu: name of the GPU that the work is on; None on a processor, and in records from before it was recorded.
+        num_processes: that train together, each on a device of its own.
     """
 
     started_at: str
@@ -50,10 +51,11 @@ class Provenance:
     cpu: str
     num_cores: int
     gpu: str | None = None
+    num_processes: int = 1
 
 
-def collect(gpu: str | None = None) -> Provenance:
-    """Return the provenance of what this process does now, on a GPU of that name or on none."""
+def collect(gpu: str | None = None, num_processes: int = 1) -> Provenance:
+    """Return the provenance of what this process does now, on a GPU of that name or on none, alone or with others."""
     return Provenance(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command_line(sys.argv),
@@ -64,6 +66,7 @@ def collect(gpu: str | None = None) -> Provenance:
         cpu=_cpu_name(),
         num_cores=num_cores(),
         gpu=gpu,
+        num_processes=num_processes,
     )
 
 

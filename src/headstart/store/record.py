@@ -53,7 +53,10 @@ class StageRecord:
         degenerate_others: names of those tasks whose rows were all answered the same, or as good as the same.
         is_degenerate: whether every answer on the reported split was the same, or as good as the same.
         diagnostics: further measurements; None where they were switched off.
-        batch_parts: in how many parts each batch was computed at the end, since memory did not suffice for a whole one.
+        batch_parts: in how many parts each batch was computed at the end, since memory did not suffice for a whole one;
+            of several processes, by the first.
+        gradient_checkpointing: whether the backward pass computed activations a second time in place of keeping them.
+        num_processes: that trained it together, at its end: each computed its rows of every batch.
         passes_per_update: how often each batch of an update went forward and backward through the model.
         own_batch_size: rows of its batches where its loss needs batches of its own; None where they are the run's.
         privacy: how the stage was made private; None if it was not. A private stage tells neither its losses (None)
@@ -83,6 +86,8 @@ class StageRecord:
     own_batch_size: int | None = None
     passes_per_update: int = 1
     batch_parts: int = 1
+    gradient_checkpointing: bool = False
+    num_processes: int = 1
 
     def __post_init__(self) -> None:
         require_part("a stage's name", self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, final
 
 from headstart.errors import UsageError
@@ -16,6 +16,8 @@ from headstart.strategies.strategy import Budget, Stage, StageOptimizers, Strate
 
 ADAPTED, RESTORED = "adapted", "restored"
 REFIT_ON = (ADAPTED, RESTORED)
+FINETUNE, ADAPTER = "finetune", "adapter"
+SECOND_STAGES = (FINETUNE, ADAPTER)
 
 
 @final
@@ -34,6 +36,9 @@ class EhFt(Strategy):
         head_scale: multiply the refitted head by this number, above 0.
         head_calibration: before Stage 2, refit one scale and the biases of the head on the restored backbone. Ours,
             unproven.
+        stage2: what Stage 2 trains beside the head: "finetune", the whole backbone, as in the paper; "adapter", a
+            second adapter of the same kind on the restored backbone, where fine-tuning does not fit into memory. The
+            paper does not cover it, and it is unproven.
 
     Source: Yang et al. (EMNLP 2022), "Parameter-Efficient Tuning Makes a Good Classification Head", section 3.
 
@@ -47,6 +52,7 @@ class EhFt(Strategy):
     refit: Annotated[str, FIT] = ""
     refit_on: Annotated[str, one_of(REFIT_ON)] = ADAPTED
     head_scale: Annotated[float, ABOVE_ZERO] = 1.0
+    stage2: Annotated[str, one_of(SECOND_STAGES)] = FINETUNE
 
     name: ClassVar[str] = "eh_ft"
     takes_adapter: ClassVar[bool] = True
@@ -69,6 +75,16 @@ class EhFt(Strategy):
                 "strategy 'eh_ft' was given both reserve and adapter_kept_fraction",
                 remedy="  reserve is adapter_kept_fraction=1: give one of them.",
             )
+        if self.stage2 == ADAPTER and (self.kept_fraction or self.refit):
+            raise UsageError(
+                "strategy 'eh_ft' was given stage2=adapter beside reserve, adapter_kept_fraction or refit",
+                remedy="  The second adapter stands on the restored backbone: leave the others out.",
+            )
+
+    @property
+    def tunes_backbone(self) -> bool:
+        """Whether Stage 2 trains the backbone's own weights."""
+        return self.stage2 == FINETUNE
 
     @property
     def merges_adapter(self) -> bool:
@@ -81,9 +97,11 @@ class EhFt(Strategy):
         return 1.0 if self.reserve else self.adapter_kept_fraction
 
     def plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None = None) -> tuple[Stage, ...]:
-        """Return adapter stage and fine-tuning, a refit between them where wanted."""
+        """Return adapter stage and fine-tuning or a second adapter stage, a refit between them where wanted."""
         if self.refit:
             return self._refitted_plan(budget, optimizers, adapter)
+        if self.stage2 == ADAPTER:
+            return self._adapter_plan(budget, optimizers, adapter)
         return head_start_plan(
             budget,
             optimizers,
@@ -91,6 +109,16 @@ class EhFt(Strategy):
             start=Merged(self.kept_fraction) if self.kept_fraction else Pretrained(),
             head_from=PreviousHead(calibrated=self.head_calibration),
         )
+
+    def _adapter_plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None) -> tuple[Stage, ...]:
+        """Both stages have the role of adapter tuning: Stage 2 sees the order and draws the adapter that it has."""
+        first_steps, num_steps = budget.split()
+        first = (adapter_stage(optimizers.adapter, first_steps, adapter),) if first_steps else ()
+        second = (adapter_stage(optimizers.adapter_alone, num_steps, adapter),) if num_steps else ()
+        if first and second:
+            head_from = PreviousHead(calibrated=self.head_calibration)
+            second = (replace(second[0], name="adapter-2", head_from=head_from),)
+        return (*first, *second)
 
     def _refitted_plan(self, budget: Budget, optimizers: StageOptimizers, adapter: Spec | None) -> tuple[Stage, ...]:
         first_steps, num_steps = budget.after_fits().split()

@@ -26,9 +26,11 @@ from headstart.store.provenance import collect
 from headstart.store.record import RunRecord, RunStatus
 from headstart.store.run_manifest import has_checksums
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
+from headstart.sweeps.order import Order
 from headstart.sweeps.stored_runs import require_stored
 from headstart.training.callbacks import Progress
 from headstart.training.config import RunOptions
+from headstart.training.data_parallel import ranks_of_call
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +112,8 @@ class Attempts:
     def _run(self, run: Run) -> RunRecord:
         """Run and return the record, also of a run that failed."""
         folder = self.store.run_folder(*run.key)
-        write_record(folder.started_json, collect(gpu_name(run.experiment.training.device)))
+        ranks = ranks_of_call()
+        write_record(folder.started_json, collect(gpu_name(run.experiment.training.device), ranks.size))
         data = RunData.of(run, self.cache)
 
         def listen(progress: Progress) -> None:
@@ -121,11 +124,13 @@ class Attempts:
         had_stages = any(folder.folder.glob("*/stage.json"))
         try:
             with process_state_kept():
-                _require_as_planned(data)
+                require_as_planned(data)
+                ranks.tell(Order(run=run, store=self.store, options=self.options))
                 try:
-                    return run_one(data, folder, self.options, listen, self._witnesses())
+                    with ranks.in_step():
+                        return run_one(data, folder, self.options, listen, self._witnesses(), ranks)
                 except (CheckpointError, InvariantError) as error:
-                    if not had_stages or has_checksums(folder):
+                    if not had_stages or has_checksums(folder) or not ranks.is_alone:
                         raise
                     # Stages of an older headstart have no checksums: this is how damage in them shows.
                     _log.warning("%s\nThe stages in %s do not go together; they are done again", error, folder.folder)
@@ -140,7 +145,7 @@ class Attempts:
         except Exception as error:
             if keeps_from_writing(error):  # the next run would end like this one
                 raise
-            return replace(describe_run(data, RunStatus.ERROR), error=_in_words(error))
+            return replace(describe_run(data, RunStatus.ERROR), error=in_words(error))
 
     def _witnesses(self) -> Witnesses:
         if self.options.diagnostics:
@@ -148,7 +153,7 @@ class Attempts:
         return evaluated if self.options.evaluates_each_stage else evaluated_at_the_end
 
 
-def _require_as_planned(data: RunData) -> None:
+def require_as_planned(data: RunData) -> None:
     """Hold the rows and the model's files to be those that the run was planned with.
 
     Raises:
@@ -170,7 +175,7 @@ def _require_as_planned(data: RunData) -> None:
         )
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """Return what a record says of an error: what a person can mend in a sentence, all else with its traceback."""
     import torch
 
@@ -179,7 +184,7 @@ def _in_words(error: Exception) -> str:
         return (
             f"the GPU's memory did not suffice: {first}\n"
             "  It is spent by `batch_size` times `max_length`, by what trains, and by other processes on the GPU.\n"
-            "  Make `batch_size` smaller and give `trainer` gradient_accumulation_steps or gradient_checkpointing=true."
+            "  Give `batch_size` auto, `trainer` gradient_checkpointing=true, or a strategy that trains adapters alone."
         )
     if is_out_of_memory(error) or error_number(error) is not None:
         return str(machine_error(error))

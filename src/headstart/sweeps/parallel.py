@@ -20,8 +20,9 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.attempt import Attempts
 from headstart.sweeps.executor import POLL_SECONDS, SweepEvent, SweepListener
+from headstart.sweeps.order import Order
 from headstart.sweeps.run_length import longest_first
-from headstart.sweeps.workers import Done, Failed, Message, Order, do_runs
+from headstart.sweeps.workers import Done, Failed, Message, do_runs
 from headstart.training.config import RunOptions
 
 MOST_DEATHS = 2

@@ -10,27 +10,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headstart.experiments.experiment import Run
 from headstart.processes import Pipe, that_travels
-from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import Event, SweepEvent, SweepListener
-from headstart.training.config import RunOptions
+from headstart.sweeps.order import Order
 
 if TYPE_CHECKING:
     from headstart.experiments.run_data import RunDataCache
 
 SECONDS_BETWEEN = 0.2
 """Between two messages of how far a run is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A run to do, and the store that keeps it."""
-
-    run: Run
-    store: LocalStore
-    options: RunOptions
 
 
 @dataclass(frozen=True, slots=True)

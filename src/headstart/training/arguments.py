@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from headstart.errors import UsageError, for_each, unknown_name
-from headstart.process_state import product_precision_kept
+from headstart.process_state import process_state_kept
 from headstart.registry import parse_scalar
 from headstart.training.config import TrainerOverride
 from headstart.training.trainer_fields import NEUTRAL
@@ -55,7 +55,7 @@ def check_fields(overrides: Sequence[TrainerOverride]) -> None:
     _require_known("TrainingArguments field", [each.field for each in overrides], known)
     hints = get_type_hints(TrainingArguments)
     for_each(overrides, lambda override: _check_type(override, hints[override.field]))
-    with product_precision_kept():
+    with process_state_kept():
         for stage in dict.fromkeys(["", *(each.stage for each in overrides if each.stage is not None)]):
             build_arguments({"use_cpu": True} | overrides_for(stage, overrides))
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from headstart.data.batching import BESIDE_TOKENS
+from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.regularisers.regulariser import BatchLoss
 
 STATE = "number"
@@ -40,24 +41,25 @@ class BatchParts:
     """In how many parts each batch of a stage goes forward and backward; the gradients of all parts are summed.
 
     Half the rows and twice the passes need about half the memory of activations and give the same update: each part's
-    mean loss counts by its share of the batch. Dropout draws anew for each part.
+    mean loss counts by its share of the batch. Dropout draws anew for each part. Of several processes that train
+    together each has parts of its own rows alone, and as many of them as its own memory asks for.
 
     Attributes:
-        number: 1 for whole batches; doubled each time that memory does not suffice.
+        number: 1 for all rows at once; doubled each time that memory does not suffice.
     """
 
-    def __init__(self, number: int = 1, *, may_split: bool = True) -> None:
-        self.number, self._may_split = number, may_split
+    def __init__(self, number: int = 1, *, may_split: bool = True, ranks: Ranks = ALONE) -> None:
+        self.number, self._may_split, self._ranks = number, may_split, ranks
 
     def of(self, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the parts of a batch: at most one for each of its rows."""
-        if self.number == 1 or not self._may_split:
+        """Return the parts of a batch that are this process's: at most one for each row, none where it has no row."""
+        if (self.number == 1 or not self._may_split) and self._ranks.is_alone:
             return [dict(batch)]
-        return list(_split(batch, min(self.number, num_rows(batch))))
+        return list(_split(batch, self._ranks.part_of(num_rows(batch)), self.number))
 
     def double(self, batch: Mapping[str, Any]) -> bool:
         """Make parts smaller, since memory did not suffice for those of `batch`; return whether they can be."""
-        if not self._may_split or self.number >= num_rows(batch):
+        if not self._may_split or self.number >= len(self._ranks.part_of(num_rows(batch))):
             return False
         self.number *= 2
         return True
@@ -76,11 +78,12 @@ def num_rows(batch: Mapping[str, Any]) -> int:
     return len(batch["labels"]) if "labels" in batch else 1
 
 
-def _split(batch: Mapping[str, Any], number: int) -> Iterator[dict[str, Any]]:
+def _split(batch: Mapping[str, Any], own: range, number: int) -> Iterator[dict[str, Any]]:
+    """Yield `number` parts of the rows `own`, or one for each where they are fewer."""
     rows, counts = num_rows(batch), batch.get("num_sequences")
     begins = list(range(rows + 1)) if counts is None else [0, *torch.cumsum(counts, 0).tolist()]
     sizes = {name: rows if name in BESIDE_TOKENS else begins[-1] for name in batch}
-    for part in torch.arange(rows).tensor_split(number):
+    for part in torch.tensor(own).tensor_split(min(number, len(own)) or 1) if own else ():
         first, last = int(part[0]), int(part[-1]) + 1
         yield {
             name: _cut(value, sizes[name], first, last)

@@ -45,15 +45,16 @@ class DropoutStream(TrainerCallback):
     """Reseed torch before each update from the stream `dropout/<role>/<step>`.
 
     A stream per update makes a resumed stage equal to an uninterrupted one whatever was drawn in between, and pairs
-    strategies update by update.
+    strategies update by update. Of several processes that train together each draws for rows of its own, so all but the
+    first have streams of their own: `dropout/<role>/<step>/<rank>`.
     """
 
-    def __init__(self, root_seed: int, role: str) -> None:
-        self._root_seed, self._role = root_seed, role
+    def __init__(self, root_seed: int, role: str, rank: int = 0) -> None:
+        self._root_seed, self._role, self._of_rank = root_seed, role, f"/{rank}" if rank else ""
 
     def on_step_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Seed the update that begins."""
-        seed_torch(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}"))
+        seed_torch(derive_seed(self._root_seed, f"dropout/{self._role}/{state.global_step}{self._of_rank}"))
 
 
 class AfterUpdate(TrainerCallback):

@@ -12,6 +12,9 @@ from headstart.training.trainer_fields import NEUTRAL, refuse_owned
 
 WIDTHS = ("8bit", "4bit")
 """Of a quantised backbone."""
+FULL, STORED = "fp32", "checkpoint"
+FROZEN_PRECISIONS = (FULL, STORED)
+"""Of what a stage with an adapter does not train."""
 DEFAULT_FIRST_FRACTION = 0.5
 """Of a privacy budget, for the first of two stages."""
 
@@ -94,6 +97,10 @@ class RunOptions:
         trackers: services that runs are passed on to, by transformers' names.
         overrides: `TrainingArguments` fields that cannot change results (logging, data-loader workers).
         adapter_from: where a saved adapter lies that stages start from; its content stands in their plan.
+        frozen_precision: of the frozen linear maps while an adapter trains: "fp32", or "checkpoint" for the
+            checkpoint's own 16 bits, which hold the same numbers.
+        fits_memory: find before a stage's first update in how many parts its batches fit into memory, and whether only
+            with gradient checkpointing.
     """
 
     checkpoint_seconds: float = 120.0
@@ -103,6 +110,8 @@ class RunOptions:
     trackers: tuple[str, ...] = ()
     overrides: tuple[TrainerOverride, ...] = ()
     adapter_from: Path | None = None
+    frozen_precision: str = FULL
+    fits_memory: bool = False
 
 
 def resolve_attention(device: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from headstart.adapters.adapter import Adapter, AttachedAdapter
@@ -15,6 +16,7 @@ from headstart.models.parameters import NEVER_A_GRADIENT, digests, own_tensors
 from headstart.seeding import derive_seed
 from headstart.store.metrics_log import METRICS_FILE, read_metrics
 from headstart.training.callbacks import GradientsArrive
+from headstart.training.frozen_weights import frozen_in_16_bits, holds_16_bits
 from headstart.training.invariants import require_equal, require_unchanged
 from headstart.training.quantisation import quantise
 from headstart.training.regularisers.catalogue import build_regulariser
@@ -28,7 +30,8 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     """Train one stage and hold it to its declaration.
 
     Raises:
-        InvariantError: if the start, the trainable set, the gradients or what changed is not as declared.
+        InvariantError: if the start, the trainable set, the gradients or what changed is not as declared, or processes
+            that train together do not have the same weights.
         DivergedError: if a loss is not finite.
     """
     clock = time.perf_counter()
@@ -40,6 +43,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
     attached = None if adapter is None else _attach(inputs, adapter)
     trainables = declare(inputs.stage, inputs.classifier, attached)
     before_all = digests(own_tensors(trainables.model))
+    inputs.ranks.require_same(f"stage {inputs.stage.name}: the start", before_all)
     before = {name: before_all[name] for name in trainables.names}
     checks_seconds = time.perf_counter() - clock
 
@@ -53,13 +57,17 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_warmup_steps=num_warmup_steps(inputs.stage.optimizer, inputs.stage.num_steps),
         updates_are_delayed=build_regulariser(inputs.stage.regulariser).delays_updates,
     )
-    if inputs.mechanism is None:
-        updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
-    else:
-        updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
+    narrow = frozen_in_16_bits(inputs.classifier) if holds_16_bits(inputs.stage, inputs.options) else nullcontext()
+    with narrow:
+        if inputs.mechanism is None:
+            updates = run_updates(inputs, trainables, gradients, attached.hooks if attached is not None else None)
+        else:
+            updates = run_private_updates(inputs, inputs.mechanism, trainables, gradients)
+        dtypes = trainables.dtypes()
 
     clock = time.perf_counter()
     after_all = digests(own_tensors(trainables.model))
+    inputs.ranks.require_same(f"stage {inputs.stage.name}: the end", after_all)
     require_unchanged(f"stage {inputs.stage.name}: a tensor that was not to be trained", before_all, after_all, before)
     moved = {name for name in before if before[name] != after_all[name]}
     if not moved:
@@ -75,7 +83,7 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_steps=updates.num_steps,
         trained=trainables.counted({name: p.numel() for name, p in trainables.tensors().items()}),
         moved=trainables.counted(dict.fromkeys(moved, 1)),
-        dtypes=trainables.dtypes(),
+        dtypes=dtypes,
         start_loss=entries[0]["loss"] if entries else None,
         end_loss=entries[-1]["loss"] if entries else None,
         seconds=updates.seconds,
@@ -83,6 +91,8 @@ def train_stage(inputs: StageInputs) -> StageOutcome:
         num_examples_seen=updates.num_examples_seen,
         num_tokens_seen=updates.num_tokens_seen,
         batch_parts=updates.batch_parts,
+        gradient_checkpointing=updates.gradient_checkpointing,
+        num_processes=inputs.ranks.size,
     )
 
 

@@ -19,6 +19,7 @@ from headstart.training import features as cached
 from headstart.training.callbacks import ProgressListener
 from headstart.training.config import RunOptions, TrainingConfig
 from headstart.training.contrastive import ContrastiveObjective
+from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.regularisers.catalogue import build_regulariser
@@ -49,6 +50,7 @@ class StageInputs:
         mechanism: how the stage is made private; None trains without. A private stage starts anew when called again.
         folder: for metrics and checkpoints; a checkpoint found there is resumed.
         batch_parts: in how many parts batches are computed from the start, as those of an earlier stage had to be.
+        ranks: the processes that train the stage together; the first one's `folder` is that of the stage.
     """
 
     stage: Stage
@@ -67,6 +69,7 @@ class StageInputs:
     run_name: str | None = None
     listener: ProgressListener | None = None
     batch_parts: int = 1
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ class StageOutcome:
     num_examples_seen: int = 0
     num_tokens_seen: int = 0
     batch_parts: int = 1
+    gradient_checkpointing: bool = False
+    num_processes: int = 1
 
     def head_tensors(self) -> Tensors:
         """Return the head under the plain model's names."""
@@ -118,6 +123,8 @@ class StageOutcome:
             num_examples_seen=self.num_examples_seen,
             num_tokens_seen=self.num_tokens_seen,
             batch_parts=self.batch_parts,
+            gradient_checkpointing=self.gradient_checkpointing,
+            num_processes=self.num_processes,
             dtypes=self.dtypes,
             own_batch_size=stage.own_batch_size,
             passes_per_update=build_regulariser(stage.regulariser).num_passes,

@@ -25,6 +25,7 @@ from headstart.machine import is_out_of_memory, writing
 from headstart.training.batch_parts import BatchParts, Pass, Share, num_rows
 from headstart.training.callbacks import GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
+from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.like_lengths import in_like_lengths
 from headstart.training.objective import Objective
 from headstart.training.peak_memory import LargeBatches, free_memory, release_memory
@@ -46,8 +47,8 @@ _log = logging.getLogger(__name__)
 class RunningAccuracy:
     """The share of right answers since it was last read, counted where the logits are."""
 
-    def __init__(self, kind: Kind | None) -> None:
-        self._kind = kind if kind is not None and kind.picks_one else None
+    def __init__(self, kind: Kind | None, ranks: Ranks = ALONE) -> None:
+        self._kind, self._ranks = kind if kind is not None and kind.picks_one else None, ranks
         self._right: list[torch.Tensor] = []
         self._num_answers = 0
 
@@ -62,11 +63,12 @@ class RunningAccuracy:
 
     def read(self) -> float | None:
         """Return the share and begin anew; None where nothing was counted."""
-        if not self._num_answers:
+        if self._kind is None:
             return None
-        share = int(torch.stack(self._right).sum()) / self._num_answers
+        own = [int(torch.stack(self._right).sum()) if self._right else 0, self._num_answers]
+        right, num_answers = self._ranks.total(torch.tensor(own)).tolist()
         self._right, self._num_answers = [], 0
-        return share
+        return right / num_answers if num_answers else None
 
 
 class StageTrainer(Trainer):
@@ -77,7 +79,8 @@ class StageTrainer(Trainer):
     the classification losses by the number of accumulated batches); a loss that is not finite ends the stage; the loss
     is the objective's, computed from the model's logits, and the model's own where there is no objective; a regulariser
     may stand in for weights, add to the loss, and change gradients and updated weights. The log has the task's loss.
-    Where memory does not suffice for a batch, it and all later ones are computed in parts.
+    Where memory does not suffice for a batch, it and all later ones are computed in parts. Of several processes that
+    train together each computes its own rows of every batch, and the gradients of all are summed before they are used.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class StageTrainer(Trainer):
         hooks: UpdateHooks,
         callbacks: Sequence[TrainerCallback],
         parts: BatchParts,
+        ranks: Ranks,
     ) -> None:
         self._sampler, self._stage, self._schedule = sampler, stage, schedule
         self._objective, self._rate_factors = objective, rate_factors
@@ -106,14 +110,14 @@ class StageTrainer(Trainer):
             "length.safetensors": length,
             "batch_parts.safetensors": parts,
         }
-        self._parts = parts
+        self._parts, self._ranks = parts, ranks
         self._batches_of_update: list[dict[str, Any]] = []
         self._passes: list[Pass] = []
         self._share: Share | None = None
         self._batches = LargeBatches()
         self._recent_losses: list[torch.Tensor] = []
         kind = objective.kind if isinstance(objective, Objective) else None
-        self._answers, self._answers_of_update = RunningAccuracy(kind), RunningAccuracy(kind)
+        self._answers, self._answers_of_update = RunningAccuracy(kind, ranks), RunningAccuracy(kind, ranks)
         self._losses_of_update: list[torch.Tensor] = []
         self._recent_penalties: list[torch.Tensor] = []
         self.checks_seconds = 0.0
@@ -207,18 +211,20 @@ class StageTrainer(Trainer):
             if self._length.is_watched:
                 self._answers_of_update.add(each.logits, each.targets)
         if self.accelerator.sync_gradients:
+            self._ranks.sum_gradients(self._model)
+            self._ranks.draw_alike(self.args.device)
             self._gradients.look(self._model, self.state.global_step)
             self._regularised.on_gradients(self.state.global_step)
             self._hooks.on_gradients(self.state.global_step)
+        loss, task = self._losses_of_batch(loss)
         begin = time.perf_counter()
         self._recent_losses.append(loss.detach())
         if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
             self.check_finite()
         self.checks_seconds += time.perf_counter() - begin
-        loss = self._task_loss(loss)
         if self._length.is_watched:
-            self._watch(loss)
-        return loss
+            self._watch(task)
+        return task
 
     def _within_memory(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items: torch.Tensor | int | None
@@ -252,8 +258,11 @@ class StageTrainer(Trainer):
         losses = []
         parts = self._parts.of(batch)
         for part in parts:
-            self._share = None if len(parts) == 1 else self._share_of(part, batch)
+            is_whole = len(parts) == 1 and self._ranks.is_alone
+            self._share = None if is_whole else self._share_of(part, batch)
             losses.append(super().training_step(model, part, num_items))
+        if not losses:  # The batch has fewer rows than there are processes.
+            return torch.zeros((), device=self.args.device)
         return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
     def _share_of(self, part: Mapping[str, Any], batch: Mapping[str, Any]) -> Share:
@@ -271,15 +280,22 @@ class StageTrainer(Trainer):
             seen = Seen(loss=float(torch.stack(losses).sum()), accuracy=math.nan if accuracy is None else accuracy)
             self._length.add(self.state.global_step, seen)
 
-    def _task_loss(self, loss: torch.Tensor) -> torch.Tensor:
-        """Return the task's part of the last batch's loss, and keep what a regulariser added for the log."""
+    def _losses_of_batch(self, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the last batch's loss and the task's part of it; keep what a regulariser added for the log.
+
+        `own` is what this process's rows have of the loss.
+        """
         losses = [each.loss for each in self._passes]
         self._passes.clear()
         penalties = [each.penalty for each in losses if each.penalty is not None]
-        if not penalties:
-            return loss
-        self._recent_penalties.append(torch.stack(penalties).sum())
-        return torch.stack([each.task for each in losses]).sum() / self.current_gradient_accumulation_steps
+        task, penalty = own, torch.zeros_like(own)
+        if penalties:
+            task = torch.stack([each.task for each in losses]).sum() / self.current_gradient_accumulation_steps
+            penalty = torch.stack(penalties).sum()
+        loss, task, penalty = self._ranks.total(torch.stack([own, task, penalty])).unbind()
+        if penalties:
+            self._recent_penalties.append(penalty)
+        return loss, task
 
     def check_finite(self) -> None:
         """Look at the losses since the last look.

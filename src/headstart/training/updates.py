@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
+from transformers import TrainerCallback
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
-from headstart.training.arguments import build_arguments, overrides_for
+from headstart.training.arguments import CHECKPOINTING, build_arguments, overrides_for
 from headstart.training.batch_parts import BatchParts
 from headstart.training.callbacks import (
     NUM_LOG_ENTRIES,
@@ -29,6 +31,7 @@ from headstart.training.callbacks import (
     trusted_checkpoint,
 )
 from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
+from headstart.training.fitting_passes import Passes, passes_of
 from headstart.training.objective import Objective
 from headstart.training.private.accounting import Mechanism
 from headstart.training.private.gradients import watched
@@ -50,6 +53,7 @@ class Updates:
     """What all updates of a stage took: their number, wall seconds, those of checks beside them, examples, tokens.
 
     `batch_parts` is in how many parts each batch was computed at the end: 1 unless memory did not suffice.
+    `gradient_checkpointing` is whether activations were computed a second time in place of being kept.
     """
 
     num_steps: int
@@ -58,6 +62,7 @@ class Updates:
     num_examples_seen: int
     num_tokens_seen: int
     batch_parts: int = 1
+    gradient_checkpointing: bool = False
 
 
 def run_updates(
@@ -78,9 +83,11 @@ def run_updates(
         _with_stage_loss(inputs) as inputs,
         _regularised(inputs, trainables) as regularised,
     ):
-        parts = BatchParts(inputs.batch_parts, may_split=not isinstance(inputs.objective, ContrastiveObjective))
-        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts)
-        checkpoint = trusted_checkpoint(inputs.folder)
+        passes = passes_of(inputs, trainables.model, partial(_loss, inputs, trainables.model))
+        may_split = not isinstance(inputs.objective, ContrastiveObjective)
+        parts = BatchParts(passes.parts, may_split=may_split, ranks=inputs.ranks)
+        trainer = _build_trainer(inputs, trainables, batches, gradients, regularised, hooks, log, parts, passes)
+        checkpoint = inputs.ranks.from_first(lambda: trusted_checkpoint(inputs.folder))
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
@@ -98,6 +105,7 @@ def run_updates(
         num_examples_seen=len(rows_seen),
         num_tokens_seen=sum(inputs.rows.lengths[row] for row in rows_seen),
         batch_parts=parts.number,
+        gradient_checkpointing=passes.recomputes,
     )
 
 
@@ -200,6 +208,7 @@ def _build_trainer(
     hooks: UpdateHooks | None,
     log: MetricsLog,
     parts: BatchParts,
+    passes: Passes,
 ) -> StageTrainer:
     stage, optimizer = inputs.stage, inputs.stage.optimizer
     values: dict[str, Any] = {
@@ -227,10 +236,15 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    if passes.recomputes:
+        values[CHECKPOINTING] = True
     until = build_until(stage.until) if stage.until is not None else None
     length = StageLength(until, num_warmup_steps(optimizer, stage.num_steps))
-    # No checkpoint holds what hooks remember.
-    timed = TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds) if hooks is None else AfterUpdate(hooks)
+    around: list[TrainerCallback] = []
+    if hooks is not None:  # No checkpoint holds what they remember.
+        around.append(AfterUpdate(hooks))
+    elif inputs.ranks.is_first:
+        around.append(TimedCheckpoints(inputs.folder, inputs.options.checkpoint_seconds))
     progress = [ProgressReport(stage.name, inputs.listener)] if inputs.listener is not None else []
     return StageTrainer(
         model=trainables.model,
@@ -246,11 +260,12 @@ def _build_trainer(
         length=length,
         hooks=hooks or UpdateHooks(),
         parts=parts,
+        ranks=inputs.ranks,
         callbacks=[
-            DropoutStream(inputs.seed, stage.role),
+            DropoutStream(inputs.seed, stage.role, inputs.ranks.rank),
             AfterRegularisedUpdate(regularised),
             EndEarly(length),
-            timed,
+            *around,
             LogMetrics(log),
             *progress,
         ],
