@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.exported import LACKING, asked, make_folder, rows_of, torch_logits
 from tests.support.kinds import TASKS
-from tests.support.paths import REPOSITORY
+from tests.support.paths import REPOSITORY, needs_demo_encoder
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example
 from tests.support.tiny import ARCHITECTURES, make_checkpoint
 
@@ -27,6 +27,7 @@ for _package in ("onnx", "onnxscript", "onnxruntime", "headstart_runtime"):
 
 import onnx
 
+from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
 from headstart.artifacts.saved_model import load_model_folder
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError, UsageError
@@ -34,6 +35,8 @@ from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import write_manifest
 from headstart.models.input_limits import input_limits
+from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.source import resolve_model
 from headstart.onnx_export.check import MOST_DIFFERENCE, compare, require_equal
 from headstart.onnx_export.check_rows import MOST_ROWS, made_rows, rows_of_file
 from headstart.onnx_export.export import export_onnx
@@ -198,7 +201,6 @@ def test_what_a_network_cannot_stand_for_is_refused(task: Task, head: str, said:
 
 def test_an_adapter_beside_its_model_is_refused(tmp_path: Path) -> None:
     from headstart.adapters.catalogue import build_adapter
-    from headstart.artifacts.model_folder import save_adapter_folder
     from headstart.registry import Spec
 
     example = make_example(make_checkpoint(tmp_path / "checkpoint", "bert"), head="linear", adapter="prefix")
@@ -318,6 +320,42 @@ def check_matrix(tmp_path: Path, **made: Any) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_with_every_head(architecture: str, head: str, task: Task, tmp_path: Path) -> None:
     check_matrix(tmp_path, architecture=architecture, head=head, task=task, padding_side="left")
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@needs_demo_encoder
+def test_the_real_small_encoder_on_pairs_in_windows(tmp_path: Path) -> None:
+    source = resolve_model("embedded:minilm-l6")
+    tiny = make_example(make_checkpoint(tmp_path / "tiny", "bert"), task=PAIR_TASK, head="linear")
+    classifier = load_classifier(
+        source, kind=PAIR_TASK.kind, labels=PAIR_TASK.labels, head=tiny.info.head, reads_spans=False, seed=3
+    )
+    info = replace(tiny.info, **WINDOWS)
+    save_model_folder(classifier, load_tokenizer(source), tmp_path / "model", info=info)
+    found = export_onnx(tmp_path / "model", tmp_path / "out", ONNX)
+    assert found.check.num_changed == 0
+    saved, rows = load_model_folder(tmp_path / "model"), rows_of(PAIR_TASK)
+    logits = load(tmp_path / "out", num_threads=1).logits(**asked(rows))
+    np.testing.assert_allclose(logits, torch_logits(saved, rows), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["native", "linear"])
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3", "fnet", "nystromformer"])
+def test_decoders_and_models_that_read_padding(architecture: str, head: str, tmp_path: Path) -> None:
+    check_matrix(tmp_path, architecture=architecture, head=head)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("architecture", "said"), [("funnel", "cannot be exported"), ("bart", "the token that ends texts")]
+)
+def test_architectures_that_cannot_be_exported_are_refused(architecture: str, said: str, tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, architecture=architecture, head="native")
+    with pytest.raises(UsageError, match=said):
+        export_onnx(folder, tmp_path / "out", ONNX)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

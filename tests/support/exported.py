@@ -16,8 +16,9 @@ from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
 from headstart.inference.forward import batched_logits
 from headstart.tasks.task import Task
+from tests.support.other_architectures import make_other_checkpoint
 from tests.support.saved import TEXT_TASK, make_example, texts
-from tests.support.tiny import make_checkpoint
+from tests.support.tiny import ARCHITECTURES, make_checkpoint
 
 LACKING = "the extra 'onnx' is not installed"
 
@@ -33,7 +34,8 @@ def make_folder(
     **info: Any,
 ) -> Path:
     """Write a model folder with a tiny model whose logits differ from row to row; `info` are fields of its info."""
-    example = make_example(make_checkpoint(folder / "checkpoint", architecture), task=task, head=head)
+    make = make_checkpoint if architecture in ARCHITECTURES else make_other_checkpoint
+    example = make_example(make(folder / "checkpoint", architecture), task=task, head=head)
     example.tokenizer.padding_side, example.tokenizer.truncation_side = padding_side, truncation_side
     # A tokenizer that has been used, whose last call must not stand in the folder.
     example.tokenizer(["the cat"], truncation=True, padding="max_length", max_length=7)
