@@ -161,6 +161,8 @@ def test_one_of_several_gpus_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with patch.object(launching, "num_gpus", lambda: 4):
         assert launching.device_line(launched(), "cpu") is None
         line = launching.device_line(launched(), "cuda")
+        assert launching.trials_line("cuda", 1) == "on 1 of the 4 GPUs here: `--jobs 4` has a trial on each"
+        assert launching.trials_line("cuda", 4) is launching.trials_line("cpu", 1) is None
     assert line is not None
     assert line.startswith("on one of the 4 GPUs here: `torchrun --nproc-per-node 4 -m headstart fit ...`")
 

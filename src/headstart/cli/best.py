@@ -26,12 +26,14 @@ from headstart.cli.display import sweep_display
 from headstart.cli.fitting import print_result
 from headstart.cli.flags import error_in_flags, in_flags
 from headstart.cli.interruption import says_what_is_kept
+from headstart.cli.launching import trials_line
 from headstart.cli.plain_text import say
 from headstart.comparison.formats import plural
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import Options
 from headstart.experiments.run_data import RunDataCache
+from headstart.hardware import resolve_device
 from headstart.metrics import written
 from headstart.reports.fit.html import write_fit_report
 from headstart.reports.fit.suspects import why_unjudged, write_suspects
@@ -93,6 +95,8 @@ def run_search(
     if not silent:
         announce_rows(trials.data, TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
         announce(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
+        if (on_devices := trials_line(resolve_device(options.training.device), jobs)) is not None:
+            announce(on_devices)
 
     def display(runs: Sequence[Run]) -> AbstractContextManager[SweepListener]:
         return sweep_display(runs, quiet=silent, is_settled=False)

@@ -123,3 +123,11 @@ def device_line(started: Launched | None, device: str) -> str | None:
             f"model on all of them, and `compare ... --jobs {number}` has a run on each"
         )
     return None
+
+
+def trials_line(device: str, jobs: int) -> str | None:
+    """Return on how many of the GPUs here a search has its trials; None where there is but one, or each has one."""
+    number = num_gpus() if device == "cuda" else 0
+    if number > jobs:
+        return f"on {jobs} of the {number} GPUs here: `--jobs {number}` has a trial on each"
+    return None
