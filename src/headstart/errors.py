@@ -179,13 +179,6 @@ class DivergedError(HeadstartError):
         super().__init__(f"diverged in stage {stage} at step {step}: {detail}")
 
 
-class LostProcessError(HeadstartError):
-    """Of several processes that train together, another one does not answer: mostly it ended, and has said why."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(f"another process of this training does not answer any more; why, it may have said: {detail}")
-
-
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not known, with the nearest known one as a guess."""
     names = sorted(known)

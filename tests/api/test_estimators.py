@@ -82,6 +82,7 @@ def test_the_same_random_state_gives_the_same_predictions(classifier: Any) -> No
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_cross_validation_and_grid_search(classifier: Any) -> None:
     probe = clone(classifier).set_params(strategy="linear_probe")
     assert len(cross_val_score(probe, TEXTS, LABELS, cv=2)) == 2

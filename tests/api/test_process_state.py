@@ -188,6 +188,7 @@ def test_the_precision_of_products_is_kept_whichever_switch_sets_it(before: str)
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+@pytest.mark.slow
 def test_shuffled_splits_differ_between_fits(tiny_checkpoint: CheckpointMaker) -> None:
     splits = []
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,7 +14,6 @@ from headstart.data.batching import (
     LengthBucketSampler,
     PaddingCollator,
     TokenizedDataset,
-    padding_multiple,
 )
 from headstart.data.examples import Span, Split
 from headstart.data.tokenisation import tokenize
@@ -79,17 +76,14 @@ def test_rows_of_like_length_share_a_batch_and_batches_stay_random() -> None:
     assert means != sorted(means, reverse=True)
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_padding_is_masked_and_stands_on_the_tokenizers_side(
-    tokenizer: PreTrainedTokenizerBase, side: str, device: str
-) -> None:
+def test_padding_is_masked_and_stands_on_the_tokenizers_side(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
     tokenizer.padding_side = side
     split = Split.of(texts=(("a b",), ("a b c d e f g h i",)), labels=(1, 0))
     dataset = TokenizedDataset(tokenize(split, tokenizer, max_length=32))
-    batch = PaddingCollator(tokenizer, pad_to_multiple_of=padding_multiple(device))([dataset[0], dataset[1]])
-    width, longest = batch["input_ids"].shape[1], len(dataset[1]["input_ids"])
-    assert width == (longest if device == "cpu" else math.ceil(longest / 8) * 8)
+    batch = PaddingCollator(tokenizer)([dataset[0], dataset[1]])
+    width = batch["input_ids"].shape[1]
+    assert width % 8 == 0
     assert batch["labels"].tolist() == [1, 0]
     assert batch["labels"].dtype == torch.int64
     for row in range(2):

@@ -36,7 +36,7 @@ from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tin
 CheckpointMaker = Callable[..., Path]
 
 
-@pytest.mark.parametrize("strategy", ["finetune", "eh_ft", "lp_ft", "soup"])
+@pytest.mark.parametrize("strategy", ["finetune", "eh_ft", "lp_ft", pytest.param("soup", marks=pytest.mark.slow)])
 def test_a_run_is_the_same_with_and_without_diagnostics(
     strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.matrix.cells import ADAPTERS, TEXTS, checkpoint
 from tests.support.runs import do_run, tiny_choices, tiny_experiment
 
 WITHOUT_CHECKPOINTING = ("albert", "mpnet", "xlnet")
-BY_DEFAULT = (("bert", "prefix"), ("llama", "lora"))
+BY_DEFAULT = (("llama", "lora"),)
 
 
 def run(folder: Path, out: Path, adapter: str, **options: Any) -> RunRecord:

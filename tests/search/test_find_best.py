@@ -102,6 +102,7 @@ def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     assert all((first[name] == tensor).all() for name, tensor in second.items())
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_within_another_limit(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +159,11 @@ def test_trials_at_once_end_with_the_same_bits(
 
 @pytest.mark.parametrize(
     ("limit", "end", "is_wider"),
-    [(600.0, 60.0, True), (600.0, 400.0, False), (0.01, 0.0, False)],  # 400 s are nearly all of 0.8 x 600 s
+    [  # 400 s are nearly all of 0.8 x 600 s
+        pytest.param(600.0, 60.0, True, marks=pytest.mark.slow),
+        (600.0, 400.0, False),
+        (0.01, 0.0, False),
+    ],
 )
 def test_a_race_that_left_more_time_than_its_end_takes_is_planned_again(
     limit: float,

@@ -56,6 +56,7 @@ def test_the_first_value_is_the_ordinary_experiment(tiny_checkpoint: CheckpointM
     assert [run.experiment.digest for run in plain] == [varied[0].experiment.digest]
 
 
+@pytest.mark.slow
 def test_rates_are_chosen_at_each_value(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     sweep = sweep_of(
         tiny_checkpoint("bert"), "max_length=16,24", "finetune", stage1_fraction=(), learning_rates=(1e-4, 1e-3)

@@ -99,6 +99,7 @@ def test_where_all_fits_the_run_is_the_same_bit_for_bit(
     assert all(torch.equal(plain[name], fitting[name]) for name in plain)
 
 
+@pytest.mark.slow
 def test_activations_are_recomputed_where_no_single_row_fits_otherwise(
     tiny_checkpoint: CheckpointMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ from headstart.kinds.kind import Kind
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
-"""On a GPU batches are padded to a multiple of this many tokens, which it multiplies faster."""
+"""Batches are padded to a multiple of this many tokens, which a GPU multiplies faster."""
 
 NOT_INPUTS = ("labels", "num_sequences", "weights")
 """What stands in a batch beside a model's inputs."""
@@ -112,7 +112,7 @@ class PaddingCollator:
     tokenizer: PreTrainedTokenizerBase
     kind: Kind = DEFAULT_KIND
     num_labels: int = 0
-    pad_to_multiple_of: int = 1
+    pad_to_multiple_of: int = PADDING_MULTIPLE
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
@@ -141,10 +141,11 @@ class PaddingCollator:
         return batch
 
 
-def padding_multiple(device: str) -> int:
-    """Return to a multiple of how many tokens batches are padded on a device.
+def prediction_multiple(device: str) -> int:
+    """Return to a multiple of how many tokens batches are padded for prediction.
 
-    On a CPU to the longest row alone: a multiple of 8 costs short texts a sixth of the time.
+    On a CPU to the longest row alone: a multiple of 8 costs short texts a sixth of the time. Training keeps to one
+    multiple on every device, since a width changes the last bits of its results.
     """
     return 1 if device == "cpu" else PADDING_MULTIPLE
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.batching import PaddingCollator, padding_multiple
+from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
@@ -165,10 +165,7 @@ class RunData:
     @property
     def collator(self) -> PaddingCollator:
         """What makes the model's batches of the task's rows."""
-        task, device = self.task, self.run.experiment.training.device
-        return PaddingCollator(
-            self.tokenizer, kind=task.kind, num_labels=task.num_labels, pad_to_multiple_of=padding_multiple(device)
-        )
+        return PaddingCollator(self.tokenizer, kind=self.task.kind, num_labels=self.task.num_labels)
 
     @property
     def model(self) -> ModelSource:

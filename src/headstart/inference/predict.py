@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from headstart.artifacts.saved_model import SavedModel
-from headstart.data.batching import PaddingCollator, padding_multiple
+from headstart.data.batching import PaddingCollator, prediction_multiple
 from headstart.data.examples import Split
 from headstart.data.token_checks import check_tokens
 from headstart.data.tokenisation import tokenize
@@ -100,7 +100,7 @@ def predict(
         logits = batched_logits(
             saved.model,
             tokenized,
-            PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=padding_multiple(device)),
+            PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
             batch_size=batch_size,
             precision=precision,
             device=device,

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
-from headstart.errors import DivergedError, LostProcessError
+from headstart.errors import DivergedError, HeadstartError
 from headstart.launcher import Launched
 from headstart.machine import is_out_of_memory
 from headstart.models.parameters import Digests
@@ -30,6 +30,13 @@ SECONDS_FOR_FIRST = 10.0
 """How long a process that has come to its end, or fails, waits for the first one to end as well."""
 ENDED = "headstart/first-has-ended"
 CPU = torch.device("cpu")
+
+
+class LostProcessError(HeadstartError):
+    """Of several processes that train together, another one does not answer: mostly it ended, and has said why."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"another process of this training does not answer any more; why, it may have said: {detail}")
 
 
 class Ranks:
