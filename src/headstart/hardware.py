@@ -63,13 +63,6 @@ def gpu_name(device: str) -> str | None:
     return torch.cuda.get_device_name() if device == "cuda" else None
 
 
-def num_gpus() -> int:
-    """Return how many GPUs this process may use."""
-    import torch
-
-    return torch.cuda.device_count()
-
-
 def check_precision(precision: str) -> None:
     """Hold a precision to be known.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from headstart.errors import UsageError
 from headstart.executor_options import ExecutorOptions
+from headstart.store.provenance import library_versions
 
 CONNECT_SECONDS = 10.0
 MOST_AWAY = 2
@@ -128,7 +129,23 @@ def this_machine() -> dict[str, float]:
     return {f"node:{name}": 0.001}
 
 
-def other_versions(here: Mapping[str, str], there: Mapping[str, str]) -> UsageError | None:
+def begin_task(versions: Mapping[str, str], threads: int) -> UsageError | None:
+    """Make a process of Ray ready for a task; return why its machine cannot do it, None where it can.
+
+    Args:
+        versions: of the machine that sends the task.
+        threads: that torch may use.
+    """
+    import torch
+
+    from headstart.models.quiet import quiet_transformers
+
+    quiet_transformers()
+    torch.set_num_threads(threads)  # a process keeps those of its first task
+    return _other_versions(library_versions(), versions)
+
+
+def _other_versions(here: Mapping[str, str], there: Mapping[str, str]) -> UsageError | None:
     """Return what is wrong with a machine whose versions are not those of the one that sends; None for equal ones."""
     differ = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
     if not differ:

@@ -17,6 +17,13 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def num_gpus() -> int:
+    """Return how many GPUs this process may use."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def shares(jobs: int, *, gpus_per_run: float, gpus: tuple[str, ...], cores: int) -> list[dict[str, str]]:
     """Return the environment of each of `jobs` processes: cores and GPUs are shared out evenly.
 
@@ -57,8 +64,6 @@ def shares_of(jobs: int, device: str, *, gpus_per_run: float = 1.0) -> list[dict
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the GPUs that this process may use, by the names that a process of its own may be given."""
-    import torch
-
-    number = torch.cuda.device_count()
+    number = num_gpus()
     named = [name.strip() for name in environment.get(GPUS, "").split(",") if name.strip()]
     return tuple(named[:number]) if named else tuple(map(str, range(number)))

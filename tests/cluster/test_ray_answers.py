@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from headstart.artifacts.model_folder import save_model_folder
 from headstart.executor_options import ExecutorOptions
 from headstart.hardware import torch_threads
 from headstart.inference.user_files import predict_file
-from tests.support.saved import TEXT_TASK, make_example, texts
-from tests.support.tiny import make_checkpoint
+from tests.support.saved import save_example, write_numbered
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.cluster
@@ -23,17 +21,12 @@ ON_RAY = ExecutorOptions(executor="ray")
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    example = make_example(make_checkpoint(tmp_path / "source", "bert"))
-    save_model_folder(example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
-    return tmp_path / "model"
+    return save_example(tmp_path)
 
 
 @pytest.fixture
 def given(tmp_path: Path) -> str:
-    rows = (f"{row},{text}" for row, (text,) in enumerate(texts(TEXT_TASK, NUM_ROWS).texts))
-    path = tmp_path / "in.csv"
-    path.write_text("\n".join(["id,text", *rows]) + "\n")
-    return str(path)
+    return write_numbered(tmp_path / "in.csv", NUM_ROWS)
 
 
 def test_a_machine_is_lost_and_the_bytes_are_those_of_one_process(

@@ -16,7 +16,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from headstart.artifacts.model_folder import save_model_folder
 from headstart.errors import DataError, MachineError, UsageError
 from headstart.executor_options import ExecutorOptions
 from headstart.hardware import torch_threads
@@ -25,8 +24,7 @@ from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
 from tests.support.paths import REPOSITORY
 from tests.support.processes import ended, start
-from tests.support.saved import TEXT_TASK, make_example, texts
-from tests.support.tiny import make_checkpoint
+from tests.support.saved import TEXT_TASK, save_example, texts, write_numbered
 
 NUM_ROWS, CHUNK_ROWS = 95, 20
 MEGABYTE = 1 << 20
@@ -44,18 +42,12 @@ for number, file in enumerate(sys.argv[3:]):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("streaming")
-    example = make_example(make_checkpoint(folder / "source", "bert"))
-    save_model_folder(example.classifier, example.tokenizer, folder / "model", info=example.info)
-    return folder / "model"
+    return save_example(tmp_path_factory.mktemp("streaming"))
 
 
 @pytest.fixture
 def given(tmp_path: Path) -> str:
-    rows = (f"{row},{text}" for row, (text,) in enumerate(texts(TEXT_TASK, NUM_ROWS).texts))
-    path = tmp_path / "in.csv"
-    path.write_text("\n".join(["id,text", *rows]) + "\n")
-    return str(path)
+    return write_numbered(tmp_path / "in.csv", NUM_ROWS)
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:

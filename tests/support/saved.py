@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from headstart.artifacts.model_folder import save_model_folder
 from headstart.artifacts.model_info import ModelInfo
 from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
@@ -18,6 +19,7 @@ from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
+from tests.support.tiny import make_checkpoint
 
 MAX_LENGTH = 24
 PAIR_TASK = Task(
@@ -92,6 +94,20 @@ def texts(task: Task, num_rows: int = 23) -> Split:
         text = " ".join(words[(row + k * k) % len(words)] for k in range(length))
         rows.append((text,) if len(task.text_columns) == 1 else (text, " ".join(reversed(text.split()[:5]))))
     return Split(texts=tuple(rows))
+
+
+def save_example(folder: Path) -> Path:
+    """Save a tiny model into a new folder in `folder`, and return it."""
+    example = make_example(make_checkpoint(folder / "source", "bert"))
+    save_model_folder(example.classifier, example.tokenizer, folder / "model", info=example.info)
+    return folder / "model"
+
+
+def write_numbered(path: Path, num_rows: int) -> str:
+    """Write a CSV table of `texts` with the columns id and text; return its path."""
+    rows = (f"{row},{text}" for row, (text,) in enumerate(texts(TEXT_TASK, num_rows).texts))
+    path.write_text("\n".join(["id,text", *rows]) + "\n")
+    return str(path)
 
 
 def logits_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, split: Split) -> torch.Tensor:

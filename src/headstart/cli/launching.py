@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from headstart.cli.flags import error_in_flags
 from headstart.cli.plain_text import say
 from headstart.errors import UsageError
-from headstart.hardware import num_gpus
 from headstart.launcher import Launched, launched
+from headstart.shares import num_gpus
 
 if TYPE_CHECKING:
     from headstart.experiments.experiment import Experiment

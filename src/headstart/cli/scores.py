@@ -18,10 +18,6 @@ MOST_CLASSES = 20
 """Classes that are shown; of more of them those that a model does worst on."""
 
 
-LEVEL = 0.05
-"""Of p, under which a gap is called rare."""
-
-
 def scores_text(scores: Mapping[str, float]) -> str:
     """Return scores in one line, the main one first."""
     return ", ".join(f"{name} {written(name, score)}" for name, score in scores.items())
@@ -73,7 +69,7 @@ def gap_text(found: GroupScores) -> str:
     gap = found.gap
     if gap is None:
         return "fewer than two groups have ten rows: nothing is said of what lies between them"
-    chance = "chance rarely does that" if gap.p < LEVEL else "chance does that, too"
+    chance = "chance rarely does that" if gap.is_rare else "chance does that, too"
     return (
         f"the worst group, {as_name(gap.worst)}, is {written(found.metric, gap.gap)} behind the best, "
         f"{as_name(gap.best)}; with the groups' names shuffled over the rows {100 * gap.p:.2g} % of the gaps are as "

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     import pyarrow
 
 TRAIN, VALIDATION = "train", "validation"
-
-
 MISSING = "(missing)"
 """The group of rows that name none."""
 
@@ -63,13 +61,13 @@ class Rows:
     def split(self, index: dict[str, int], group: str | None = None) -> Split:
         """Return the rows with each label by its place in `index`, and the group of each where there is its column."""
         columns = self.table.columns
-        texts, groups = [columns[name] for name in self.columns.text], columns.get(group or "")
+        texts = [columns[name] for name in self.columns.text]
         kind, cells = self.written.kind, self.written.cells
         return Split.of(
             texts=tuple(tuple(str(column[row]) for column in texts) for row in self.numbers),
             labels=tuple(kind.label(cells[row], index) for row in self.numbers),
             choices=tuple(self.choices[row] for row in self.numbers) if kind.has_choices else None,
-            groups=None if groups is None else tuple(str(groups[row]) for row in self.numbers),
+            groups=self.texts_of(group) if group is not None and group in columns else None,
             numbers=tuple(self.table.number(row) for row in self.numbers),
             weights=None if self.weights is None else tuple(self.weights[row] for row in self.numbers),
         )
@@ -242,9 +240,12 @@ class LabelledRows:
     groups: tuple[str, ...] | None = None
 
 
-def read_labelled(file: str, task: Task, options: FileOptions = AS_GUESSED) -> LabelledRows:
+def read_labelled(
+    file: str, task: Task, options: FileOptions = AS_GUESSED, *, group_by: str | None = None
+) -> LabelledRows:
     """Return a whole file of labelled rows for a known task: `labelled_rows` of its table."""
-    return labelled_rows(table_to_score(file, replace(options, kind=task.kind), task.label_column), task, options)
+    table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
+    return labelled_rows(table, task, options, group_by=group_by)
 
 
 def labelled_rows(

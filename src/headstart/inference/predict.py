@@ -54,13 +54,18 @@ class Predictions:
         The most probable class or choice [n], the first of equals; for multi-label 1 for each class that is at
         least as probable as not, [n, c]; for regression the values [n].
         """
-        decided = self.kind.decisions(torch.from_numpy(self.answers)).numpy()
-        return decided.astype(np.float64) if decided.dtype.kind == "f" else decided
+        return decided(self.kind, torch.from_numpy(self.answers))
 
     @property
     def predicted_labels(self) -> list[Any]:
         """The decisions as a table shows them: class names, lists of class names, choice numbers or numbers."""
         return [self.kind.written(decision, self.labels) for decision in self.decisions]
+
+
+def decided(kind: Kind, answers: torch.Tensor) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+    """Return the decisions of answers, as `Predictions.decisions` says."""
+    found = kind.decisions(answers).numpy()
+    return found.astype(np.float64) if found.dtype.kind == "f" else found
 
 
 def predict(

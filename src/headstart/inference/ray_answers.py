@@ -15,7 +15,7 @@ from headstart.inference.answering import Answers, piece_of
 from headstart.inference.forward import Progress
 from headstart.inference.partial_answers import Piece
 from headstart.inference.saved import load_saved_model
-from headstart.ray_cluster import Cluster, other_versions
+from headstart.ray_cluster import Cluster, begin_task
 from headstart.store.provenance import library_versions
 
 MOST_LOSSES = 3
@@ -122,14 +122,8 @@ _KNOWN: dict[Things, tuple[Any, Any]] = {}
 
 def _answer(chunk: UnlabelledRows, things: Things, versions: Mapping[str, str]) -> Piece | HeadstartError:
     """Answer a chunk where Ray has it done; `versions` are those of the machine that sent it."""
-    import torch
-
-    from headstart.models.quiet import quiet_transformers
-
-    quiet_transformers()
-    if (refused := other_versions(library_versions(), versions)) is not None:
+    if (refused := begin_task(versions, things.threads)) is not None:
         return refused
-    torch.set_num_threads(things.threads)  # a process keeps those of its first task
     if things not in _KNOWN:
         _KNOWN.clear()
         _KNOWN[things] = tuple(ray.get([things.answers, things.model]))

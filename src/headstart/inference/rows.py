@@ -19,7 +19,7 @@ from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
 from headstart.models.input_limits import InputLimits
-from headstart.tables.file_options import FileOptions
+from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import scan_table
 from headstart.tables.table import Table
 from headstart.tasks.task import Task
@@ -157,6 +157,15 @@ def _check_tokens(
         places = [table.fault(fault.message, fault.row - 1) for fault in error.faults if fault.row is not None]
         faults = [replace(place, value=fault.value) for place, fault in zip(places, error.faults, strict=True)]
         raise DataError(faults, remedy=error.remedy) from error
+
+
+def as_model_read(
+    info: ModelInfo, file: str, task: Task, options: FileOptions = AS_GUESSED, *, labelled: bool = False
+) -> tuple[FileOptions, str]:
+    """Return the options with how the model's own table was read in place of what they do not say, and a note of it."""
+    if info.reading is None:
+        return options, ""
+    return info.reading.completed(options, file, task.text_columns, labelled=labelled)
 
 
 def with_columns(task: Task, options: FileOptions) -> Task:

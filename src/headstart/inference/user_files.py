@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_info import ModelInfo, read_info
+from headstart.artifacts.model_info import read_info
 from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
-from headstart.data.user_rows import labelled_rows
+from headstart.data.user_rows import read_labelled
 from headstart.errors import CheckpointError, UsageError
 from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
 from headstart.hardware import resolve_device
@@ -30,7 +30,7 @@ from headstart.inference.prediction_columns import (
     WantedColumns,
     prediction_schema,
 )
-from headstart.inference.rows import Checked, Rows, check_rows, with_columns
+from headstart.inference.rows import Checked, Rows, as_model_read, check_rows, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
@@ -43,9 +43,7 @@ from headstart.inference.table_writing import (
 from headstart.machine import writing
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
-from headstart.tables.sources import table_to_score
 from headstart.tasks.catalogue import TASKS
-from headstart.tasks.task import Task
 
 CHUNK_ROWS = 1_000
 """Rows in memory at a time, and what a kill costs at most."""
@@ -129,7 +127,7 @@ def predict_file(
     wanted.require_sense(task)
     device = resolve_device(device)
     computed = prediction_precision(precision, info, device)
-    options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=False)
+    options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
     checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
     added = prediction_schema(task, wanted, checked.num_choices)
@@ -190,9 +188,8 @@ def evaluate_file(
     task = with_columns(info.task, options)
     device = resolve_device(device)
     computed = prediction_precision(precision, info, device)
-    options, remembered = _completed(options, info, file, task, reads_anew=reads_anew, labelled=True)
-    table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
-    labelled = labelled_rows(table, task, options, group_by=group_by)
+    options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options, labelled=True)
+    labelled = read_labelled(file, task, options, group_by=group_by)
     found = evaluate(
         load_saved_model(folder),
         labelled.split,
@@ -241,15 +238,6 @@ def evaluate_task(
         progress=progress,
     )
     return replace(found, notes=(computed.reason,) if computed.reason else ())
-
-
-def _completed(
-    options: FileOptions, info: ModelInfo, file: str, task: Task, *, reads_anew: bool, labelled: bool
-) -> tuple[FileOptions, str]:
-    """Return the options with how the model's own table was read in place of what they do not say, and a note of it."""
-    if info.reading is None or reads_anew:
-        return options, ""
-    return info.reading.completed(options, file, task.text_columns, labelled=labelled)
 
 
 def _write(

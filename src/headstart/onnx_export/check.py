@@ -19,6 +19,7 @@ from headstart.data.examples import Split
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
+from headstart.inference.predict import decided
 from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
 from headstart_runtime.model import Model
@@ -148,8 +149,7 @@ def _difference(wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]
 
 
 def _decisions(kind: Kind, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
-    decided = kind.decisions(kind.answers(torch.from_numpy(logits))).numpy()
-    return decided.astype(np.float64) if decided.dtype.kind == "f" else decided
+    return decided(kind, kind.answers(torch.from_numpy(logits)))
 
 
 def _changed(kind: Kind, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> int:

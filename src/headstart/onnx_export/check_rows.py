@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 
 from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_info import ModelInfo
 from headstart.data.examples import Split, joined
-from headstart.data.user_rows import labelled_rows
+from headstart.data.user_rows import read_labelled
 from headstart.inference.identity import InputState
-from headstart.inference.rows import Rows, check_rows
+from headstart.inference.rows import Rows, as_model_read, check_rows
 from headstart.models.input_limits import InputLimits
 from headstart.seeding import numpy_generator
-from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.paths import located
 from headstart.tables.reading import scan_table
-from headstart.tables.sources import table_to_score
 
 MOST_ROWS = 512
 NUM_MADE = 48
@@ -35,13 +32,12 @@ def rows_of_file(file: str, info: ModelInfo, tokenizer: PreTrainedTokenizerBase,
         DataError: if rows cannot be read, or a label is none of the model's; all faults at once.
     """
     file, task = located(file), info.task
-    first = next(iter(scan_table(file, _reading(info, file, labelled=False), chunk_rows=1)))
+    options, _ = as_model_read(info, file, task)
+    first = next(iter(scan_table(file, options, chunk_rows=1)))
     if task.label_column in first.columns:
-        options = _reading(info, file, labelled=True)
-        table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
-        split = labelled_rows(table, task, options).split
+        as_labelled, _ = as_model_read(info, file, task, labelled=True)
+        split = read_labelled(file, task, as_labelled).split
         return split.take(range(0, len(split), _step(len(split))))
-    options = _reading(info, file, labelled=False)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=CHUNK_ROWS)
     found = check_rows(rows, info, tokenizer, limits)
     step = _step(found.num_rows - found.num_incomplete)
@@ -50,12 +46,6 @@ def rows_of_file(file: str, info: ModelInfo, tokenizer: PreTrainedTokenizerBase,
         splits.append(chunk.split.take(range(-num_before % step, len(chunk.split), step)))
         num_before += len(chunk.split)
     return reduce(joined, splits)
-
-
-def _reading(info: ModelInfo, file: str, *, labelled: bool) -> FileOptions:
-    if info.reading is None:
-        return AS_GUESSED
-    return info.reading.completed(AS_GUESSED, file, info.task.text_columns, labelled=labelled)[0]
 
 
 def _step(num_rows: int) -> int:

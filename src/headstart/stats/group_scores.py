@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from headstart import metrics
 from headstart.kinds.kind import Values
+from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
 from headstart.stats.example_scores import ScoreParts, parts_of
 from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
@@ -53,6 +54,11 @@ class GroupGap:
     worst: str
     gap: float
     p: float
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether chance seldom makes such a gap."""
+        return self.p < SIGNIFICANCE_LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

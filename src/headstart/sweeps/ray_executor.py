@@ -27,7 +27,7 @@ from ray.exceptions import RayError, RayTaskError
 from headstart.errors import HeadstartError, UsageError
 from headstart.experiments.experiment import Key, Run
 from headstart.experiments.run_data import RunDataCache
-from headstart.ray_cluster import Cluster, other_versions, this_machine
+from headstart.ray_cluster import Cluster, begin_task, this_machine
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.provenance import library_versions
@@ -271,14 +271,8 @@ _CACHES: dict[Things, RunDataCache] = {}
 
 def _do(parcel: Parcel, things: Things, mailbox: Any) -> CameBack | HeadstartError:
     """Do a run where Ray has it done, and return what is stored of it."""
-    import torch
-
-    from headstart.models.quiet import quiet_transformers
-
-    quiet_transformers()
-    if (refused := other_versions(library_versions(), parcel.versions)) is not None:
+    if (refused := begin_task(parcel.versions, parcel.threads)) is not None:
         return refused
-    torch.set_num_threads(parcel.threads)  # a process keeps those of its first task
     sys.argv = list(parcel.command)
     if things not in _CACHES:
         _CACHES[things] = cache_of(*ray.get([things.rows, things.model]))
