@@ -29,6 +29,7 @@ import onnx
 
 from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
 from headstart.artifacts.saved_model import load_model_folder
+from headstart.artifacts.thresholds import Thresholds
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.predict import predict
@@ -197,6 +198,23 @@ def test_what_a_network_cannot_stand_for_is_refused(task: Task, head: str, said:
     with pytest.raises(UsageError, match=said):
         export_onnx(folder, tmp_path / "out", ONNX)
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_are_decided_by_their_own_thresholds(tmp_path: Path) -> None:
+    """Each lies in the widest gap between probabilities that torch gives, so that rounding decides on no row."""
+    task, rows = TASKS["multi_label"], rows_of(TASKS["multi_label"])
+    plain = predict(load_model_folder(make_folder(tmp_path / "plain", task=task)), rows)
+    rising = np.sort(plain.answers.astype(np.float64), axis=0).T
+    widest = [(each, int(np.diff(each[4:-4]).argmax()) + 4) for each in rising]
+    values = tuple(float(each[place : place + 2].mean()) for each, place in widest)
+    tuned = Thresholds(values=values, num_rows=30, num_kept=0, macro_f1=0.0, macro_f1_at_half=0.0)
+    folder = make_folder(tmp_path / "tuned", task=task, thresholds=tuned)
+    export_onnx(folder, tmp_path / "onnx", ONNX)
+    model = load(tmp_path / "onnx")
+    assert model.description.thresholds == values
+    wanted = predict(load_model_folder(folder), rows)
+    assert wanted.decisions.sum(axis=0).tolist() == [22 - place for _, place in widest]
+    assert model.predict(**asked(rows)) == wanted.predicted_labels != plain.predicted_labels
 
 
 def test_an_adapter_beside_its_model_is_refused(tmp_path: Path) -> None:

@@ -85,6 +85,13 @@ def _scores(facts: CardFacts) -> Iterator[str]:
     if facts.info.temperature is not None:
         taken = "" if facts.info.temperature.value is None else " The head has taken it up."
         yield f"Temperature of the probabilities: {facts.info.temperature}.{taken}"
+    if facts.info.thresholds is not None:
+        found = facts.info.thresholds
+        listed = _plain(found.listed(facts.info.task.labels))
+        yield (
+            f"A row gets a label from these probabilities on: {listed}. They were {_plain(str(found))}. Only headstart "
+            "decides by them: a pipeline of transformers gives probabilities."
+        )
 
 
 def _loading(facts: CardFacts) -> Iterator[str]:

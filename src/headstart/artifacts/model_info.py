@@ -9,6 +9,7 @@ from typing import Literal
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_checksums, require_whole_model
 from headstart.artifacts.temperature import Temperature
+from headstart.artifacts.thresholds import Thresholds
 from headstart.errors import UsageError, shortened
 from headstart.registry import Spec
 from headstart.store.json_records import read_record
@@ -38,6 +39,7 @@ class ModelInfo:
         bf16: what answering in bf16 changes; None where it was not measured.
         temperature: that the head has taken up, or why it has none; None where answers are no probabilities, and for
             models of an older headstart.
+        thresholds: from which probability on a row gets a label; None for one half, or where a row has one answer.
         reading: how the table of the training rows was read; None where there was no table.
     """
 
@@ -55,6 +57,7 @@ class ModelInfo:
     attention: str | None = None
     bf16: Bf16Check | None = None
     temperature: Temperature | None = None
+    thresholds: Thresholds | None = None
     reading: StoredReading | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +69,14 @@ class ModelInfo:
             raise ValueError(f"`max_length` is 1 or more, got {self.max_length}")
         if not 0 <= self.stride < self.max_length or (self.stride and self.truncation != "window"):
             raise ValueError(f"`stride` is that of windows, and shorter than they are, got {self.stride}")
+        num_labels = self.task.num_labels if self.task.kind.takes_several else 0
+        if self.thresholds is not None and len(self.thresholds.values) != num_labels:
+            raise ValueError(f"there are {num_labels} labels to have thresholds, got {len(self.thresholds.values)}")
+
+    @property
+    def decides_from(self) -> tuple[float, ...]:
+        """The thresholds of the labels, in their order; none for the usual decisions."""
+        return () if self.thresholds is None else self.thresholds.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

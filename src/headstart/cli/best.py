@@ -31,7 +31,7 @@ from headstart.cli.plain_text import say
 from headstart.comparison.formats import plural
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.options import Options
+from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.hardware import resolve_device
 from headstart.metrics import written
@@ -49,6 +49,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepListener
 from headstart.sweeps.fitting import way_on
+from headstart.sweeps.thresholds import require_tunable
 from headstart.temporary import path_beside
 
 REPORT_SUFFIX = ".report.html"
@@ -63,6 +64,7 @@ def run_search(
     out: Path,
     cache: RunDataCache,
     *,
+    deciding: DecisionOptions,
     jobs: int,
     suspects: Path | None,
     spreadsheet_safe: bool,
@@ -80,12 +82,16 @@ def run_search(
     if suspects is not None:
         _require_own_place(suspects, source, out, page)
     silent = quiet or json
-    call = hashlib.sha256(repr((options, asked, source, seed, suspects, spreadsheet_safe)).encode()).hexdigest()
+    call = hashlib.sha256(
+        repr((options, asked, source, seed, suspects, spreadsheet_safe, deciding)).encode()
+    ).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
         remove_working_store(working_store(out))
         _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
         return
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
+    if deciding.tune_thresholds:
+        require_tunable(trials.data.task, is_private=False, has_held_out=True)
     store = LocalStore(working_store(out))
 
     def announce(sentence: str) -> None:
@@ -120,7 +126,7 @@ def run_search(
             say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
         before = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
-        record = before or write_best(search, best, out)
+        record = before or write_best(search, best, out, tunes_thresholds=deciding.tune_thresholds)
         facts = facts_of(search, best, record, out)
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)

@@ -10,7 +10,14 @@ import typer
 from headstart.cli import options
 from headstart.cli.groups import Only
 from headstart.errors import UsageError
-from headstart.experiments.options import MethodOptions, ModelOptions, Options, TaskOptions, TrainingOptions
+from headstart.experiments.options import (
+    DecisionOptions,
+    MethodOptions,
+    ModelOptions,
+    Options,
+    TaskOptions,
+    TrainingOptions,
+)
 from headstart.launcher import launched
 from headstart.search.options import SearchOptions, check_no_search, check_search
 from headstart.spreadsheet_cells import MEANING as SPREADSHEET_SAFE
@@ -25,6 +32,7 @@ def fit(
     search: SearchOptions,
     method: MethodOptions,
     training: TrainingOptions,
+    deciding: DecisionOptions,
     file: Annotated[str | None, typer.Argument(help=options.FILE_HELP)] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")] = Path("model"),
     task: options.Task = None,
@@ -109,6 +117,7 @@ def fit(
             seed,
             out,
             session,
+            deciding=deciding,
             jobs=jobs or 1,
             suspects=suspects,
             spreadsheet_safe=spreadsheet_safe,
@@ -124,6 +133,7 @@ def fit(
         seed,
         out,
         session,
+        deciding=deciding,
         adapter_out=save_adapter,
         diagnostics=diagnostics,
         quiet=quiet,

@@ -23,7 +23,7 @@ from headstart.cli.scores import constant_text, scores_text
 from headstart.cli.training_plan import plan_line
 from headstart.comparison.formats import duration, plural
 from headstart.experiments.experiment import TaskSource
-from headstart.experiments.options import Options
+from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.launcher import launched
@@ -43,6 +43,7 @@ def run_fit(
     out: Path,
     cache: RunDataCache,
     *,
+    deciding: DecisionOptions,
     adapter_out: Path | None = None,
     diagnostics: bool,
     quiet: bool,
@@ -55,7 +56,9 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
-    run = plan_fit(options, source, seed, out, cache, adapter_out=adapter_out)
+    run = plan_fit(
+        options, source, seed, out, cache, adapter_out=adapter_out, tunes_thresholds=deciding.tune_thresholds
+    )
     check_fit(launched(), run.experiment, diagnostics=diagnostics)
     may = run_options(
         options.training, run.experiment.plan, keep_backbone=True, diagnostics=diagnostics, evaluates_each_stage=False
@@ -67,7 +70,14 @@ def run_fit(
     with says_what_is_kept(working_store(out)), sweep_display([run], quiet=silent) as listener:
         store = LocalStore(working_store(out))
         executor = SerialExecutor(store, may, listener, cache)
-        record = fit_model(RunData.of(run, cache), store, out, executor, adapter_out=adapter_out)
+        record = fit_model(
+            RunData.of(run, cache),
+            store,
+            out,
+            executor,
+            adapter_out=adapter_out,
+            tunes_thresholds=deciding.tune_thresholds,
+        )
     if json:
         print(json_module.dumps(dump(record), indent=2))
     if record.status is not RunStatus.FINISHED:
@@ -86,8 +96,9 @@ def print_result(record: RunRecord, out: Path, *, quiet: bool, beside: Sequence[
         updates = f"{plural(stage.num_steps, 'update')} in " if stage.num_steps else ""
         console.print(f"after {stage.name} ({updates}{duration(stage.seconds)}){scores}")
     constants = record.constant_scores or {record.metric: record.constant_score}
-    # A stage says its own score; where the model was trained once more on all rows, none of its stages has one.
-    is_said = any(stage.scores for stage in record.stages)
+    # A stage says its own score; where the model was trained once more on all rows, none of its stages has one, and
+    # tuned thresholds make another one.
+    is_said = any(stage.scores == record.scores for stage in record.stages)
     scores = f": {scores_text(record.scores)}" if record.scores and not is_said else ""
     console.print(
         f"on {rows_text(record.num_evaluation_examples)} of {record.reported_split}{scores}; {constant_text(constants)}"
@@ -102,6 +113,8 @@ def print_result(record: RunRecord, out: Path, *, quiet: bool, beside: Sequence[
     _, info = read_info(out)
     if info.temperature is not None:
         console.print(f"temperature of the probabilities: {info.temperature}")
+    if info.thresholds is not None:
+        console.print(f"thresholds: {info.thresholds.listed(info.task.labels)}; {info.thresholds}")
     if record.privacy is not None:
         console.print(str(record.privacy))
     for warning in record.warnings:

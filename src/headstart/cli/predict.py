@@ -116,4 +116,4 @@ def _print(written: Written, out: Path) -> None:
         were = "was" if written.num_truncated == 1 else "were"
         say(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
     if written.num_without_label:
-        say(f"{rows_text(written.num_without_label)} got no label: no class was as probable as not")
+        say(f"{rows_text(written.num_without_label)} got no label: no class was probable enough")

@@ -20,12 +20,12 @@ from headstart.data.loading import fingerprint
 from headstart.data.row_weights import without_equal_weights
 from headstart.data.stored_rows import write_rows
 from headstart.errors import HeadstartError
-from headstart.estimators.parameters import OFFERED, read_parameters, read_search, read_seed
+from headstart.estimators.parameters import OFFERED, read_deciding, read_parameters, read_search, read_seed
 from headstart.estimators.targets import Targets, read_classes, read_numbers, read_weights
 from headstart.estimators.texts import Rows, column_like_labels, column_names, read_texts
 from headstart.experiments.experiment import Evaluation, Run, TaskSource
 from headstart.experiments.methods import check_method
-from headstart.experiments.options import Options
+from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.planning import plan_experiment, run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.inference.predict import Predictions, predict
@@ -43,6 +43,7 @@ from headstart.store.record import RunRecord, RunStatus
 from headstart.strategies.catalogue import AUTO
 from headstart.sweeps.fitting import fit_model, way_on
 from headstart.sweeps.serial import SerialExecutor
+from headstart.sweeps.thresholds import require_tunable
 from headstart.tasks.task import Task
 from headstart.temporary import temporary_folder
 
@@ -113,7 +114,8 @@ class HeadstartEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn h
         with temporary_folder(Path(tempfile.gettempdir()) / "headstart") as folder:
             options = read_parameters(self.get_params(deep=False), targets.classes.tolist(), folder)
             data, search = _task_data(texts, targets, weights), read_search(self.get_params(deep=False))
-            self.run_, self._saved = _train(data, options, search, read_seed(self.random_state), folder)
+            deciding = read_deciding(self.get_params(deep=False))
+            self.run_, self._saved = _train(data, options, search, deciding, read_seed(self.random_state), folder)
         self.n_features_in_ = len(texts[0])
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
@@ -248,16 +250,19 @@ class HeadstartRegressor(RegressorMixin, HeadstartEstimator):  # type: ignore[mi
 
 
 def _train(
-    data: TaskData, options: Options, search: SearchOptions, seed: int, folder: Path
+    data: TaskData, options: Options, search: SearchOptions, deciding: DecisionOptions, seed: int, folder: Path
 ) -> tuple[RunRecord, SavedModel]:
     from headstart.inference.saved import load_saved_model
 
     cache, out = RunDataCache(), folder / "model"
+    is_search = options.method.strategy == AUTO
+    if deciding.tune_thresholds:
+        require_tunable(data.task, is_private=options.training.dp is not None, has_held_out=is_search)
     with process_state_kept():
         store = LocalStore(working_store(out))
         source = TaskSource(name=data.task.name, stored_rows=str(write_rows(store, data)))
-        if options.method.strategy == AUTO:
-            record = _search(options, search, source, seed, store, cache, out)
+        if is_search:
+            record = _search(options, search, deciding, source, seed, store, cache, out)
         else:
             check_no_search(search, str(options.method.strategy))
             record = _fit_one(options, source, seed, store, cache, out)
@@ -270,6 +275,7 @@ def _train(
 def _search(
     options: Options,
     asked: SearchOptions,
+    deciding: DecisionOptions,
     source: TaskSource,
     seed: int,
     store: LocalStore,
@@ -286,7 +292,7 @@ def _search(
         only_native=asked.plain_folder,
     )
     best = search.find()
-    return best.failed or write_best(search, best, out)
+    return best.failed or write_best(search, best, out, tunes_thresholds=deciding.tune_thresholds)
 
 
 def _fit_one(

@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from headstart.errors import UsageError
-from headstart.experiments.options import MethodOptions, ModelOptions, Options, TrainingOptions
+from headstart.experiments.options import DecisionOptions, MethodOptions, ModelOptions, Options, TrainingOptions
 from headstart.option import check_types, options_of, read_options
 from headstart.process_state import alone
 from headstart.search.options import SearchOptions
 
-GROUPS = (ModelOptions, MethodOptions, TrainingOptions, SearchOptions)
+GROUPS = (ModelOptions, MethodOptions, TrainingOptions, SearchOptions, DecisionOptions)
 OFFERED = {name: field for kind in GROUPS for name, field in options_of(kind).items() if name != "class_weights"}
 """The estimators' options by name; `class_weights` has scikit-learn's name."""
 
@@ -28,6 +28,11 @@ WEIGHTS_FILE = "class_weights.json"
 def read_search(parameters: Mapping[str, Any]) -> SearchOptions:
     """Return what an estimator's parameters ask of the search for the best model."""
     return read_options(SearchOptions, {name: plain(parameters[name]) for name in OFFERED})
+
+
+def read_deciding(parameters: Mapping[str, Any]) -> DecisionOptions:
+    """Return how an estimator's parameters ask the finished model to decide."""
+    return read_options(DecisionOptions, {name: plain(parameters[name]) for name in OFFERED})
 
 
 def read_parameters(parameters: Mapping[str, Any], classes: Sequence[Any], folder: Path) -> Options:

@@ -302,6 +302,17 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionOptions:
+    """How the finished model decides; the training is the same."""
+
+    tune_thresholds: bool = option(
+        False,
+        "Several labels a row: tune the probability from which on a row gets a label, one for each, on held-out rows "
+        "and for its F1. Without it that is 0.5.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """All that is asked of one experiment, beside its data."""
 

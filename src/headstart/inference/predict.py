@@ -23,6 +23,7 @@ from headstart.inference.forward import Progress, batched_logits
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
 from headstart.models.output_units import exact_numbers
+from headstart.stats.thresholds import at_thresholds
 
 PREDICTION_BATCH_SIZE = 32
 
@@ -37,12 +38,14 @@ class Predictions:
         answers: in fp32: probabilities of classes [n, c] or choices [n, m], whose rows add up to 1 but for
             multi-label; for regression the values [n, 1].
         num_truncated: examples that lost tokens to the maximum length.
+        thresholds: [c], probabilities from which on a row gets a class, where it may get several; none for one half.
     """
 
     kind: Kind
     labels: tuple[str, ...]
     answers: npt.NDArray[np.float32]
     num_truncated: int
+    thresholds: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -52,9 +55,9 @@ class Predictions:
         """What is scored against labels.
 
         The most probable class or choice [n], the first of equals; for multi-label 1 for each class that is at
-        least as probable as not, [n, c]; for regression the values [n].
+        least as probable as its threshold, or as not, [n, c]; for regression the values [n].
         """
-        return decided(self.kind, torch.from_numpy(self.answers))
+        return decided(self.kind, self.answers, self.thresholds)
 
     @property
     def predicted_labels(self) -> list[Any]:
@@ -62,9 +65,13 @@ class Predictions:
         return [self.kind.written(decision, self.labels) for decision in self.decisions]
 
 
-def decided(kind: Kind, answers: torch.Tensor) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+def decided(
+    kind: Kind, answers: npt.NDArray[np.float32], thresholds: tuple[float, ...] = ()
+) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
     """Return the decisions of answers, as `Predictions.decisions` says."""
-    found = kind.decisions(answers).numpy()
+    if thresholds:
+        return at_thresholds(answers, thresholds)
+    found = kind.decisions(torch.from_numpy(answers)).numpy()
     return found.astype(np.float64) if found.dtype.kind == "f" else found
 
 
@@ -116,4 +123,10 @@ def predict(
         raise CheckpointError(
             f"the model answers with NaN or infinity; it was trained on {task.name} from {info.model}"
         )
-    return Predictions(kind=task.kind, labels=task.labels, answers=answers, num_truncated=tokenized.num_truncated)
+    return Predictions(
+        kind=task.kind,
+        labels=task.labels,
+        answers=answers,
+        num_truncated=tokenized.num_truncated,
+        thresholds=info.decides_from,
+    )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from headstart import metrics
+from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
@@ -20,8 +21,6 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
 from headstart.inference.predict import decided
-from headstart.kinds.kind import Kind
-from headstart.tasks.task import Task
 from headstart_runtime.model import Model
 
 BATCH_SIZE = 32
@@ -81,19 +80,19 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
     found = [batched, _logits(model, rows, 1)]
     if not all(np.isfinite(logits[np.isfinite(wanted)]).all() for logits in found) or np.isnan(wanted).any():
         raise CheckpointError("the model answers with NaN or infinity")
-    changed = [_changed(kind, wanted, logits) for logits in found]
+    changed = [_changed(saved.info, wanted, logits) for logits in found]
     is_labelled = rows.labels is not None
     return Check(
         num_rows=len(rows),
         rows_are_made=rows_are_made,
         largest_difference=max(_difference(wanted, logits) for logits in found),
         num_changed=max(changed),
-        loss=max(_loss(kind, wanted, logits) for logits in found),
+        loss=max(_loss(saved.info, wanted, logits) for logits in found),
         torch_rows_per_second=len(rows) / torch_seconds,
         onnx_rows_per_second=len(rows) / onnx_seconds,
         metric=saved.info.task.main_metric if is_labelled else "",
-        torch_score=_score(saved.info.task, rows, wanted) if is_labelled else None,
-        onnx_score=_score(saved.info.task, rows, batched) if is_labelled else None,
+        torch_score=_score(saved.info, rows, wanted) if is_labelled else None,
+        onnx_score=_score(saved.info, rows, batched) if is_labelled else None,
     )
 
 
@@ -148,22 +147,24 @@ def _difference(wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
-def _decisions(kind: Kind, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
-    return decided(kind, kind.answers(torch.from_numpy(logits)))
+def _decisions(info: ModelInfo, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.int64] | npt.NDArray[np.float64]:
+    kind = info.task.kind
+    return decided(kind, kind.answers(torch.from_numpy(logits)).numpy(), info.decides_from)
 
 
-def _changed(kind: Kind, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> int:
-    return kind.num_changed(_decisions(kind, wanted), _decisions(kind, logits))
+def _changed(info: ModelInfo, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> int:
+    return info.task.kind.num_changed(_decisions(info, wanted), _decisions(info, logits))
 
 
-def _score(task: Task, rows: Split, logits: npt.NDArray[np.float32]) -> float:
+def _score(info: ModelInfo, rows: Split, logits: npt.NDArray[np.float32]) -> float:
     """Return the main metric of the answers to labelled rows."""
+    task = info.task
     right = task.kind.label_array(rows.labels or (), task.num_labels)
-    found = metrics.compute((task.main_metric,), right, _decisions(task.kind, logits), rows.groups, None)
+    found = metrics.compute((task.main_metric,), right, _decisions(info, logits), rows.groups, None)
     return found[task.main_metric]
 
 
-def _loss(kind: Kind, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> float:
-    if kind.has_units:
-        return kind.largest_difference(wanted, logits)
-    return _changed(kind, wanted, logits) / len(wanted)
+def _loss(info: ModelInfo, wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> float:
+    if info.task.kind.has_units:
+        return info.task.kind.largest_difference(wanted, logits)
+    return _changed(info, wanted, logits) / len(wanted)

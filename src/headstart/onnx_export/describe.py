@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from headstart.artifacts.saved_model import SavedModel
 from headstart.models.classifier import padding_counts
+from headstart.stats.thresholds import HALF
 from headstart_runtime.description import OF_EQUAL_LENGTH, ONE_BY_ONE, PADDED, Description
-
-THRESHOLD = 0.5
-"""Probability from which on a row has a class, where it may have several."""
 
 
 def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, precision: str) -> Description:
@@ -28,7 +26,7 @@ def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, pr
     return Description(
         answers=str(task.kind),
         labels=labels,
-        thresholds=(THRESHOLD,) * len(labels) if task.kind.takes_several else (),
+        thresholds=info.decides_from or ((HALF,) * len(labels) if task.kind.takes_several else ()),
         temperature=None if info.temperature is None else info.temperature.value,
         num_texts=len(task.text_columns),
         max_length=info.max_length,

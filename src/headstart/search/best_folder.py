@@ -17,6 +17,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.card import write_card
 from headstart.sweeps.export import answers_of, write_run
 from headstart.sweeps.final_test import tested
+from headstart.sweeps.thresholds import decided_out_of_fold, with_scores_out_of_fold
 from headstart.sweeps.unused import find_unused, remove_unused
 from headstart.temporary import PREFIX
 
@@ -25,7 +26,7 @@ LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f
 """What a race's store holds beside records and predictions."""
 
 
-def write_best(search: Search, best: Best, out: Path) -> RunRecord:
+def write_best(search: Search, best: Best, out: Path, *, tunes_thresholds: bool = False) -> RunRecord:
     """Write the winner's folder, whole or not at all, score its table's test rows, and return its record.
 
     Several seeds of the winner become one model: the mean of their weights, which started from one head and backbone.
@@ -34,6 +35,8 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
         search: that found it; its store is copied into the folder without weights.
         best: none of its runs failed.
         out: new or empty.
+        tunes_thresholds: whether those of the labels are tuned, on the rows of the score; this is then that of rows
+            that were decided by thresholds of other rows.
 
     Raises:
         UsageError: if `out` is not empty.
@@ -43,9 +46,20 @@ def write_best(search: Search, best: Best, out: Path) -> RunRecord:
     with new_folder(out) as temporary:
         with search.executor_for([run]) as executor:
             held_out = _held_out(search, best)
-            write_run(data, search.store, temporary, executor, averaged_with=others, held_out=held_out)
+            write_run(
+                data,
+                search.store,
+                temporary,
+                executor,
+                averaged_with=others,
+                held_out=held_out,
+                tunes_thresholds=tunes_thresholds,
+            )
         found = tested(data, temporary)
         record = with_reported_score(best.records[0], best.scored, found.result if found else None)
+        if tunes_thresholds and held_out is not None:
+            held_out = decided_out_of_fold(held_out)
+            record = with_scores_out_of_fold(record, held_out) if best.scored is not None else record
         write_record(temporary / RUN_FILE, record)
         write_card(temporary, data, record, held_out, found)
         # A search that went on with another limit may have begun what its new plan does not ask for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from headstart.search.race import stored_answers
 from headstart.search.trials import Candidate
 from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
+from headstart.stats.thresholds import cross_fitted_decisions
 from headstart.store.record import RunRecord
 from headstart.tasks.task import Task
 
@@ -49,6 +51,8 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
     held_out = None if best.scored_run is None else _held_out(search, best.scored_run, data)
+    if held_out is not None and info.thresholds is not None:
+        held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
     return FitFacts(
         title=folder.name,
         task=task.name,
@@ -56,7 +60,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         class_names=task.labels if task.kind.has_classes else (),
         text_columns=task.text_columns,
         metric=task.main_metric,
-        score=None if best.scored is None else best.scored.scores[task.main_metric],
+        score=None if best.scored is None else record.scores[task.main_metric],
         interval=None if held_out is None else _interval(task, held_out),
         num_scored=0 if held_out is None else len(held_out),
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
@@ -69,6 +73,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         held_out=held_out,
         out_of_fold=None if fit is None else _out_of_fold(data, fit),
         temperature="" if info.temperature is None or info.temperature.value is None else str(info.temperature),
+        thresholds="" if info.thresholds is None else info.thresholds.listed(task.labels),
         notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
     )
 

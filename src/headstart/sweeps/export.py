@@ -32,6 +32,7 @@ from headstart.strategies.averages import mean_of
 from headstart.sweeps.calibrated import calibrate
 from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
+from headstart.sweeps.thresholds import tune
 from headstart.tables.file_options import AS_GUESSED
 from headstart.tables.stored_reading import StoredReading
 from headstart.temporary import temporary_folder
@@ -71,6 +72,7 @@ def write_run(
     averaged_with: Sequence[Run] = (),
     held_out: StoredAnswers | None = None,
     compares_bf16: bool = True,
+    tunes_thresholds: bool = False,
 ) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder without a card.
 
@@ -79,7 +81,8 @@ def write_run(
 
     The head takes up a temperature fitted on `held_out`, answers of the same training to rows that it did not learn
     from; None takes those that the run itself gave to the rows that it was scored on. `compares_bf16` answers rows in
-    fp32 and in bf16; without it the folder is written at once, and the model predicts in fp32.
+    fp32 and in bf16; without it the folder is written at once, and the model predicts in fp32. `tunes_thresholds`
+    tunes those of the labels on `held_out`, too.
 
     Raises:
         UsageError: if the run is not finished, or `out` is not empty.
@@ -95,9 +98,10 @@ def write_run(
     for each in (folder, *others):
         _require_whole_end(run, each)
     held_out = held_out or answers_of(run, store)
+    how = {"compares_bf16": compares_bf16, "tunes_thresholds": tunes_thresholds}
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
-        _write(data, [folder, *others], record, held_out, out, compares_bf16=compares_bf16)
+        _write(data, [folder, *others], record, held_out, out, **how)
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
@@ -110,7 +114,7 @@ def write_run(
             raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
         folder_again = again.run_folder(*run.key)
         _require_same(run, folder, folder_again)
-        _write(data, [folder_again], record, held_out, out, compares_bf16=compares_bf16)
+        _write(data, [folder_again], record, held_out, out, **how)
     return record
 
 
@@ -187,6 +191,7 @@ def _write(
     out: Path,
     *,
     compares_bf16: bool,
+    tunes_thresholds: bool,
 ) -> None:
     run, info = data.run, _model_info(data)
     index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
@@ -199,6 +204,8 @@ def _write(
         classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
     to_raw_units(classifier, data.scale)
     info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
+    if tunes_thresholds and held_out is not None:
+        info = replace(info, thresholds=tune(held_out, info.temperature))
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)

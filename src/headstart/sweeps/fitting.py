@@ -23,6 +23,7 @@ from headstart.sweeps.card import write_card
 from headstart.sweeps.executor import Executor
 from headstart.sweeps.export import answers_of, export_adapter, write_run
 from headstart.sweeps.final_test import tested
+from headstart.sweeps.thresholds import decided_out_of_fold, require_tunable, with_scores_out_of_fold
 
 
 def way_on(record: RunRecord, kept: Path) -> str:
@@ -34,13 +35,20 @@ def way_on(record: RunRecord, kept: Path) -> str:
 
 
 def plan_fit(
-    options: Options, source: TaskSource, seed: int, out: Path, cache: RunDataCache, *, adapter_out: Path | None = None
+    options: Options,
+    source: TaskSource,
+    seed: int,
+    out: Path,
+    cache: RunDataCache,
+    *,
+    adapter_out: Path | None = None,
+    tunes_thresholds: bool = False,
 ) -> Run:
     """Return the run of a fit, after every check that needs no training.
 
     Raises:
         UsageError: for anything that cannot work, among it an `out` or `adapter_out` that is not empty, and an adapter
-            that is wanted but not trained, or cannot be stored alone.
+            that is wanted but not trained, or cannot be stored alone, and thresholds that cannot be tuned.
     """
     require_free(out)
     experiment = plan_experiment(options, source, cache)
@@ -52,12 +60,21 @@ def plan_fit(
             raise UsageError("`save_adapter` would have no effect: no stage here trains an adapter")
         require_storable(experiment.adapter, "save_adapter")
     run = Run(experiment, seed, source.at(seed))
-    check_test_texts(RunData.of(run, cache))
+    data = RunData.of(run, cache)
+    if tunes_thresholds:
+        require_tunable(data.task, is_private=options.training.dp is not None, has_held_out=len(data.report) > 0)
+    check_test_texts(data)
     return run
 
 
 def fit_model(
-    data: RunData, store: LocalStore, out: Path, executor: Executor, *, adapter_out: Path | None = None
+    data: RunData,
+    store: LocalStore,
+    out: Path,
+    executor: Executor,
+    *,
+    adapter_out: Path | None = None,
+    tunes_thresholds: bool = False,
 ) -> RunRecord:
     """Train, write the model folder and score its table's test rows; returns the record.
 
@@ -69,8 +86,11 @@ def fit_model(
         out: the folder, new or empty.
         executor: has the run done, and keeps its backbone.
         adapter_out: where the trained adapter alone is written too, for another run to start from.
+        tunes_thresholds: whether those of the labels are tuned on the held-out rows; the record then has the scores of
+            rows that were decided by thresholds of other rows.
     """
-    record = written_before(out, data.run.experiment.digest, data.run.seed) or _write(data, store, out, executor)
+    written = written_before(out, data.run.experiment.digest, data.run.seed)
+    record = written or _write(data, store, out, executor, tunes_thresholds=tunes_thresholds)
     if record.status is RunStatus.FINISHED:
         if adapter_out is not None and not (adapter_out / ADAPTER_RECORD_FILE).exists():
             export_adapter(data.run, store, adapter_out)
@@ -78,17 +98,22 @@ def fit_model(
     return record
 
 
-def _write(data: RunData, store: LocalStore, out: Path, executor: Executor) -> RunRecord:
+def _write(data: RunData, store: LocalStore, out: Path, executor: Executor, *, tunes_thresholds: bool) -> RunRecord:
     """Train and write the folder; return the record with the scores of the table's test rows."""
     out.parent.mkdir(parents=True, exist_ok=True)
     (record,) = executor.execute([data.run])
     if record.status is not RunStatus.FINISHED:
         return record
     with new_folder(out) as temporary:
-        write_run(data, store, temporary, executor)
+        write_run(data, store, temporary, executor, tunes_thresholds=tunes_thresholds)
+        held_out = answers_of(data.run, store)
+        if tunes_thresholds and held_out is not None:
+            held_out = decided_out_of_fold(held_out)
+            record = with_scores_out_of_fold(record, held_out)
         found = tested(data, temporary)
         if found is not None:
             record = replace(record, test=found.result)
+        if found is not None or tunes_thresholds:
             write_record(temporary / RUN_FILE, record)
-        write_card(temporary, data, record, answers_of(data.run, store), found)
+        write_card(temporary, data, record, held_out, found)
     return record

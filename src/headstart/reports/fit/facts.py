@@ -25,12 +25,14 @@ class AnsweredRows:
         labels: as `Kind.label_array` makes them: classes or numbers [n], or 0 and 1 for each class [n, c].
         answers: what `Kind.answers` gives: probabilities [n, c] or [n, m] (0 for a choice that a row lacks), or
             numbers [n, 1] in the labels' own unit.
+        decided: of the shape of the labels, where decisions are others than the usual ones; None for these.
     """
 
     numbers: Sequence[int]
     texts: Sequence[Sequence[str]]
     labels: Values
     answers: Answers
+    decided: Values | None = None
 
     def __post_init__(self) -> None:
         lengths = (len(self.numbers), len(self.texts), len(self.labels), len(self.answers))
@@ -44,6 +46,8 @@ class AnsweredRows:
 
     def decisions(self, kind: Kind) -> Values:
         """Return what is scored against the labels, of their shape: see `Kind.decisions`."""
+        if self.decided is not None:
+            return self.decided
         decided: Values
         if kind.has_units:
             decided = self.exact_answers[:, 0]
@@ -126,6 +130,8 @@ class FitFacts:
         held_out: rows that chose nothing, with the answers of a model that did not see them; the score is theirs.
         out_of_fold: training rows, each with the answers of a model that was not trained on it; None for none.
         temperature: that the saved head has taken up, which the answers here are without; "" for none.
+        thresholds: of the labels by their names, with which `held_out` is decided, each row by those of others; "" for
+            one half.
         notes: sentences that a reader must know, such as that the time ran out.
     """
 
@@ -148,6 +154,7 @@ class FitFacts:
     held_out: AnsweredRows | None = None
     out_of_fold: AnsweredRows | None = None
     temperature: str = ""
+    thresholds: str = ""
     notes: tuple[str, ...] = ()
 
     @property
