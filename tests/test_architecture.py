@@ -96,8 +96,9 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
+    **dict.fromkeys(("onnx", "onnxscript", "transformers.exporters"), ("headstart.onnx_export",)),
     **dict.fromkeys(
-        ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
+        ("onnxruntime", "headstart_runtime"), ("headstart.onnx_export", "headstart.inference.onnx_network")
     ),
 }
 """What may be imported only there."""

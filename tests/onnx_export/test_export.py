@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - without the extra these tests are skipped, which is said before it is imported
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from tests.support.exported import LACKING, asked, make_folder, rows_of, torch_logits
@@ -27,13 +30,16 @@ for _package in ("onnx", "onnxscript", "onnxruntime", "headstart_runtime"):
 
 import onnx
 
+import headstart
 from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
 from headstart.artifacts.saved_model import load_model_folder
 from headstart.artifacts.thresholds import Thresholds
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError, UsageError
+from headstart.executor_options import ExecutorOptions
 from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import evaluate_file, predict_file
 from headstart.manifest import write_manifest
 from headstart.models.input_limits import input_limits
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -42,6 +48,7 @@ from headstart.onnx_export.check import MOST_DIFFERENCE, compare, require_equal
 from headstart.onnx_export.check_rows import MOST_ROWS, made_rows, rows_of_file
 from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
+from headstart.tables.file_options import FileOptions
 from headstart.tasks.task import Task
 from headstart_runtime import FolderError, InputError, Model, load
 
@@ -200,6 +207,7 @@ def test_what_a_network_cannot_stand_for_is_refused(task: Task, head: str, said:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_labels_are_decided_by_their_own_thresholds(tmp_path: Path) -> None:
     """Each lies in the widest gap between probabilities that torch gives, so that rounding decides on no row."""
     task, rows = TASKS["multi_label"], rows_of(TASKS["multi_label"])
@@ -227,6 +235,122 @@ def test_an_adapter_beside_its_model_is_refused(tmp_path: Path) -> None:
     assert load_saved_model(tmp_path / "model").unmerged is not None
     with pytest.raises(UsageError, match="lora"):
         export_onnx(tmp_path / "model", tmp_path / "out", ONNX)
+
+
+def _write_table(task: Task, path: Path) -> str:
+    """Write rows of a task as a table with labels, in which every seventh row lacks a text."""
+    rows = rows_of(task, 40)
+    kept = {"multi_label": "cat|dog", "regression": "1.5", "multiple_choice": "1"}.get(str(task.kind), task.labels[:1])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", *task.text_columns, *task.choice_columns, task.label_column])
+        for number, texts in enumerate(rows.texts):
+            choices = rows.choices[number][:3] if rows.choices is not None else ()
+            padded = [*choices, *[""] * (len(task.choice_columns) - len(choices))]
+            label = kept if isinstance(kept, str) else kept[0]
+            writer.writerow([number, *(texts if number % 7 else [""] * len(texts)), *padded, label])
+    return str(path)
+
+
+def _require_same_file(first: Path, second: Path) -> None:
+    """Hold two files of answers to be the same but for what rounding does to numbers."""
+    one, other = (pyarrow.parquet.read_table(path) for path in (first, second))
+    assert one.schema == other.schema
+    for name in one.column_names:
+        values, others = one[name].to_pylist(), other[name].to_pylist()
+        if pa.types.is_floating(one.schema.field(name).type):
+            assert [value is None for value in values] == [value is None for value in others]
+            numbers, other_numbers = (
+                np.array([value for value in each if value is not None]) for each in (values, others)
+            )
+            np.testing.assert_allclose(other_numbers, numbers, atol=1e-5, rtol=1e-5)
+        else:
+            assert values == others
+
+
+def test_a_table_is_answered_as_by_the_model_folder_and_a_killed_call_goes_on(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    table = _write_table(TEXT_TASK, tmp_path / "rows.csv")
+    wanted = predict_file(folders[0], table, tmp_path / "torch.parquet")
+    found = predict_file(folders[1], table, tmp_path / "onnx.parquet", chunk_rows=10)
+    assert (found.num_rows, found.num_truncated, found.num_incomplete) == (40, wanted.num_truncated, 6)
+    assert found.precision == "onnx"
+    _require_same_file(tmp_path / "torch.parquet", tmp_path / "onnx.parquet")
+
+    def kill(done: int, of: int) -> None:
+        if done > 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(folders[1], table, tmp_path / "cut.parquet", chunk_rows=10, progress=kill)
+    assert predict_file(folders[1], table, tmp_path / "cut.parquet", chunk_rows=10).num_resumed == 20
+    assert (tmp_path / "cut.parquet").read_bytes() == (tmp_path / "onnx.parquet").read_bytes()
+    scores = [evaluate_file(folder, table, options=FileOptions(drop_incomplete=True)) for folder in folders]
+    assert scores[0].scores == scores[1].scores
+    texts = [text for (text,) in rows_of(TEXT_TASK).texts]
+    assert headstart.load(folders[1]).predict(texts).predicted_labels == load(folders[1]).predict(texts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "info"),
+    [
+        (TASKS["multi_label"], {}),
+        (TASKS["regression"], {"truncation": "head_tail"}),
+        (TASKS["multiple_choice"], {}),
+        (PAIR_TASK, {}),
+        (PAIR_TASK, WINDOWS),
+    ],
+    ids=["multi_label", "regression", "multiple_choice", "pairs", "windows of pairs"],
+)
+def test_every_kind_answers_a_table_as_by_the_model_folder(task: Task, info: dict[str, Any], tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, task=task, **info)
+    export_onnx(folder, tmp_path / "onnx", ONNX)
+    table = _write_table(task, tmp_path / "rows.csv")
+    options = FileOptions(separator="|") if task.kind.takes_several else FileOptions()
+    predict_file(folder, table, tmp_path / "torch.parquet")
+    predict_file(tmp_path / "onnx", table, tmp_path / "onnx.parquet", chunk_rows=10)
+    _require_same_file(tmp_path / "torch.parquet", tmp_path / "onnx.parquet")
+    two = ExecutorOptions(jobs=2)
+    predict_file(tmp_path / "onnx", table, tmp_path / "two.parquet", chunk_rows=10, executing=two)
+    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "onnx.parquet").read_bytes()
+    whole = replace(options, drop_incomplete=True)
+    first, second = (evaluate_file(each, table, options=whole).scores for each in (folder, tmp_path / "onnx"))
+    assert second == pytest.approx(first, abs=1e-5)
+
+
+def test_what_has_no_effect_on_a_network_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    table = _write_table(TEXT_TASK, tmp_path / "rows.csv")
+    for wrong, said in (
+        ({"precision": "bf16"}, "`precision` would have no effect"),
+        ({"device": "cuda"}, "`device` would have no effect"),
+        ({"executing": ExecutorOptions(executor="ray")}, "`executor` ray"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            predict_file(folders[1], table, tmp_path / "out.csv", **wrong)  # type: ignore[arg-type]  # of three types
+    with pytest.raises(UsageError, match="for onnxruntime already"):
+        export_onnx(folders[1], tmp_path / "out", ONNX)
+
+
+def test_a_folder_of_an_older_headstart_or_of_two_models_is_refused(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    old = Path(shutil.copytree(folders[1], tmp_path / "old"))
+    (old / "headstart.json").unlink()
+    write_manifest(old)
+    with pytest.raises(UsageError, match="is not a model folder") as refused:
+        load_saved_model(old)
+    assert "export the" in refused.value.remedy
+    assert load(old).predict(["the cat"]) == load(folders[1]).predict(["the cat"])
+    mixed = Path(shutil.copytree(folders[1], tmp_path / "mixed"))
+    path = mixed / "headstart_runtime.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(values | {"labels": values["labels"][::-1]}), encoding="utf-8")
+    write_manifest(mixed)
+    with pytest.raises(CheckpointError, match="its labels is not what"):
+        load_saved_model(mixed)
+    (mixed / "model.onnx.data").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_saved_model(mixed)
 
 
 def _flip(path: Path) -> None:

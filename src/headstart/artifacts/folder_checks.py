@@ -9,10 +9,10 @@ from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, refuse
 
 INFO_FILE, RUN_FILE, CARD_FILE = "headstart.json", "run.json", "README.md"
 ONNX_INFO_FILE = "headstart_runtime.json"
-"""What a folder for onnxruntime has in place of `headstart.json`."""
+"""What a folder for onnxruntime has beside `headstart.json`."""
 NOT_READ = (CARD_FILE, RUN_FILE)
 """What stands beside a model for people and reports: a person may well edit the card."""
-WEIGHTS = ".safetensors"
+WEIGHTS = (".safetensors", ".onnx", ".onnx.data")
 
 
 def require_whole_model(folder: Path, *, weights: bool) -> None:

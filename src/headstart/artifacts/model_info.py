@@ -18,7 +18,8 @@ from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
 MOST_TEXTS = 2
-FolderKind = Literal["model", "adapter"]
+FolderKind = Literal["model", "adapter", "onnx"]
+ONNX: FolderKind = "onnx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderInfo:
-    """The content of `headstart.json`: a whole model or an adapter, and how it came about.
+    """The content of `headstart.json`: a whole model, an adapter or a network for onnxruntime, and how it came about.
 
     Attributes:
         has_checksums: of all files, written last; folders of an older headstart have none.
@@ -93,7 +94,7 @@ class FolderInfo:
 
 
 def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
-    """Return what `headstart.json` says: whole model or adapter, and how it came about.
+    """Return what `headstart.json` says: whole model, adapter or network for onnxruntime, and how it came about.
 
     Raises:
         UsageError: if the folder is not a model that headstart wrote.
@@ -105,7 +106,10 @@ def read_info(folder: Path) -> tuple[FolderKind, ModelInfo]:
     if not path.is_file():
         remedy = "  Give a folder that `headstart fit` or `headstart export` wrote."
         if (folder / ONNX_INFO_FILE).is_file():
-            remedy = "  It holds a network for onnxruntime: read it with headstart_runtime.load."
+            remedy = (
+                "  It holds a network for onnxruntime, and an older headstart did not note how its tables are read: "
+                "export the\n  model again, or read it with headstart_runtime.load."
+            )
         raise UsageError(f"{folder} is not a model folder of headstart: it has no {INFO_FILE}", remedy=remedy)
     found = read_record(FolderInfo, path)
     if found.has_checksums:

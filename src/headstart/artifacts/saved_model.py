@@ -135,7 +135,7 @@ def folder_limits(folder: Path) -> InputLimits:
     kind, info = read_info(folder)
     if kind == "adapter":
         return input_limits(load_config(_pretrained_source(info)), info.head)
-    return input_limits(_config(folder, info), info.head)
+    return input_limits(load_folder_config(folder, info), info.head)
 
 
 def _card(folder: Path) -> str:
@@ -147,7 +147,7 @@ def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBas
     is_native = info.head == NATIVE
     model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
     try:
-        config = _config(folder, info)
+        config = load_folder_config(folder, info)
         if is_native:
             follow_tokenizer(config, tokenizer)
         attention = _attention(info)
@@ -171,8 +171,12 @@ def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBas
     return model
 
 
-def _config(folder: Path, info: ModelInfo) -> PretrainedConfig:
-    """Return a whole model's configuration, which fits what the folder says of its head and its classes."""
+def load_folder_config(folder: Path, info: ModelInfo) -> PretrainedConfig:
+    """Return a whole model's configuration, which fits what the folder says of its head and its classes.
+
+    Raises:
+        CheckpointError: if it cannot be read, or says something else.
+    """
     config = read_config(folder, AutoConfig if info.head == NATIVE else HeadstartConfig)
     said = f"and {INFO_FILE} says"
     if isinstance(config, HeadstartConfig) and not config.backbone_config:

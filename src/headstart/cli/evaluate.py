@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     reading: Annotated[FileOptions, Only((*LABELLED, "split_column", "label_file", "weight"))],
-    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
+    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left, ONNX folders too.")],
     file: Annotated[str | None, typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}")] = None,
     task: Annotated[
         str | None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def predict(
     reading: Annotated[FileOptions, Only(READING)],
     executing: Annotated[ExecutorOptions, Only(IN_PREDICT)],
-    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
+    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left, ONNX folders too.")],
     file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
     out: Annotated[
         Path,

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from headstart.artifacts.model_info import ONNX, FolderKind
 from headstart.errors import DataError, DataFault
 from headstart.manifest import FileMark, Manifest, file_checksum, file_names
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "pyarrow")
+ONNX_LIBRARIES = ("onnxruntime", "headstart-runtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ def folder_digest(folder: Path) -> str:
     return Manifest({**known.files, **new}).checksum
 
 
-def library_versions() -> str:
-    """Return the versions of the libraries on which answers depend."""
-    return ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+def library_versions(kind: FolderKind = "model") -> str:
+    """Return the versions of the libraries on which the answers of a folder's model depend."""
+    names = (*LIBRARIES, *(ONNX_LIBRARIES if kind == ONNX else ()))
+    return ", ".join(f"{name} {version(name)}" for name in names)

@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 
 from headstart.artifacts.bf16_check import Bf16Check
-from headstart.artifacts.model_info import ModelInfo
+from headstart.artifacts.model_info import ONNX, FolderKind, ModelInfo
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
-from headstart.errors import CheckpointError
-from headstart.hardware import check_precision, computes_bf16
+from headstart.errors import CheckpointError, UsageError
+from headstart.hardware import check_device, check_precision, computes_bf16, resolve_device
 from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
+from headstart.option import named
 
+AS_WRITTEN = "onnx"
+"""Names the precision of a network for onnxruntime, whichever that is."""
 COMPARED_ROWS = 1_000
 """Rows that are compared at most, evenly spaced: more take longer and say little more."""
 
@@ -22,7 +25,7 @@ class Precision:
     """The precision of forward passes.
 
     Attributes:
-        name: "fp32" or "bf16".
+        name: "fp32", "bf16" or "onnx".
         reason: why "auto" means it here, as a sentence; "" where it was asked for by name.
     """
 
@@ -47,6 +50,36 @@ def prediction_precision(asked: str, info: ModelInfo, device: str) -> Precision:
         return Precision(name="fp32", reason="precision: fp32, since this model was not compared with itself in bf16")
     name = "bf16" if info.bf16.is_close else "fp32"
     return Precision(name=name, reason=f"precision: {name}, since {info.bf16}")
+
+
+def computed_by(kind: FolderKind, info: ModelInfo, precision: str, device: str | None) -> tuple[str, Precision]:
+    """Return the device and the precision in which the model of a folder answers.
+
+    A network for onnxruntime computes on the CPU, in the precision that it was written in.
+
+    Args:
+        kind: of the folder.
+        info: what it says of its model.
+        precision: "fp32", "bf16" or "auto", as it was asked for.
+        device: "cpu" or "cuda", as it was asked for; None takes a GPU where there is one.
+
+    Raises:
+        UsageError: if one of them is unknown, is not there, or would have no effect.
+    """
+    if kind != ONNX:
+        found = resolve_device(device)
+        return found, prediction_precision(precision, info, found)
+    check_precision(precision)
+    if device is not None:
+        check_device(device)
+    asked = {"precision": precision not in ("auto", "fp32"), "device": device not in (None, "cpu")}
+    if given := [name for name, is_asked in asked.items() if is_asked]:
+        raise UsageError(
+            f"{named(given)} would have no effect: a folder for onnxruntime answers on the CPU, in the precision that "
+            "it was written in",
+            remedy="  Leave it out, or give the model folder that it was exported from.",
+        )
+    return "cpu", Precision(name=AS_WRITTEN)
 
 
 def compare_precisions(saved: SavedModel, split: Split, device: str) -> Bf16Check | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import StoredAdapter, write_adapter
 from headstart.artifacts.head_file import read_head
 from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
-from headstart.artifacts.model_info import read_info
+from headstart.artifacts.model_info import ONNX, read_info
 from headstart.artifacts.saved_model import SavedModel, load_adapter_base, load_model_folder
+from headstart.errors import UsageError
 from headstart.store.record import RunRecord
 
 
@@ -34,19 +36,33 @@ class LoadedAdapter:
 
 
 def load_saved_model(folder: Path) -> SavedModel:
-    """Read a model folder: a whole model, or an adapter on its pretrained backbone.
+    """Read a model folder: a whole model, an adapter on its pretrained backbone, or a network for onnxruntime.
 
     Raises:
-        UsageError: if the folder is not a model that headstart wrote, or its pretrained model cannot be found.
+        UsageError: if the folder is not a model that headstart wrote, its pretrained model cannot be found, or
+            headstart-runtime is not installed, which reads networks for onnxruntime.
         CheckpointError: if it is damaged.
     """
     kind, info = read_info(folder)
+    if kind == ONNX:
+        _require_runtime()
+        from headstart.inference.onnx_network import load_onnx_folder
+
+        return load_onnx_folder(folder, info)
     if kind == "model" or info.adapter is None:
         return load_model_folder(folder)
     base = load_adapter_base(folder)
     attached = build_adapter(info.adapter).attach(base.classifier, seed=info.seed)
     unmerged = LoadedAdapter(adapter=attached.load(folder), head=read_head(folder))
     return replace(base, model=attached.model.eval(), unmerged=unmerged)
+
+
+def _require_runtime() -> None:
+    if importlib.util.find_spec("headstart_runtime") is None:
+        raise UsageError(
+            "a folder for onnxruntime is read through headstart-runtime, which cannot be found",
+            remedy="  In a clone of headstart: pip install ./runtime",
+        )
 
 
 def save_saved_model(saved: SavedModel, folder: Path, record: RunRecord | None = None) -> None:

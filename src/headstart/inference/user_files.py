@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from headstart.artifacts.model_info import read_info
+from headstart.artifacts.model_info import ONNX, read_info
 from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
 from headstart.errors import CheckpointError, UsageError
 from headstart.executor_options import IN_THIS_PROCESS, ExecutorOptions
-from headstart.hardware import resolve_device
 from headstart.inference.answerers import open_answerer
 from headstart.inference.answering import Answers
 from headstart.inference.evaluate import Scores, evaluate
@@ -23,7 +22,7 @@ from headstart.inference.forward import Progress
 from headstart.inference.identity import InputState, folder_digest, input_digest, library_versions
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, partial_folder, remove_if_done
-from headstart.inference.precision import prediction_precision
+from headstart.inference.precision import computed_by
 from headstart.inference.predict import PREDICTION_BATCH_SIZE
 from headstart.inference.prediction_columns import (
     EVERY_PROBABILITY,
@@ -59,7 +58,7 @@ class Written:
         num_truncated: rows that lost tokens to the maximum length.
         num_without_label: rows that got no label, where a row may get any number of them.
         num_incomplete: rows that lack a text: their new columns are empty.
-        precision: "fp32" or "bf16".
+        precision: "fp32" or "bf16"; "onnx" for a network for onnxruntime.
         notes: sentences that say what was recognised or decided.
     """
 
@@ -104,7 +103,7 @@ def predict_file(
         wanted: the new columns.
         spreadsheet_safe: whether cells of CSV and TSV that a spreadsheet would take for a formula become text.
         batch_size: sequences per forward pass.
-        precision: "fp32", "bf16" or "auto": see `prediction_precision`.
+        precision: "fp32", "bf16" or "auto": see `computed_by`.
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
         chunk_rows: rows in memory at a time, in each process.
@@ -122,11 +121,10 @@ def predict_file(
     if spreadsheet_safe:
         require_cells(out)
     file = located(file)
-    _, info = read_info(folder)
+    kind, info = read_info(folder)
     task = with_columns(info.task, options)
     wanted.require_sense(task)
-    device = resolve_device(device)
-    computed = prediction_precision(precision, info, device)
+    device, computed = computed_by(kind, info, precision, device)
     options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
     checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
@@ -142,8 +140,10 @@ def predict_file(
         precision=computed.name,
         device=device,
         chunk_rows=chunk_rows,
-        versions=library_versions(),
+        versions=library_versions(kind),
     )
+    if kind == ONNX:
+        _require_here(executing)
     with open_answerer(executing, device) as answer, partial_folder(out, key) as partial:
         answers = Answers(folder=folder, rows=rows, checked=checked, wanted=kept, key=key, partial=partial)
         num_resumed = answer(answers, progress)
@@ -184,10 +184,9 @@ def evaluate_file(
     if group_by is not None and options.weight is not None:
         raise UsageError("`group_by` does not go with `weight`: groups are scored with equal rows")
     file = located(file)
-    _, info = read_info(folder)
+    kind, info = read_info(folder)
     task = with_columns(info.task, options)
-    device = resolve_device(device)
-    computed = prediction_precision(precision, info, device)
+    device, computed = computed_by(kind, info, precision, device)
     options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options, labelled=True)
     labelled = read_labelled(file, task, options, group_by=group_by)
     found = evaluate(
@@ -222,11 +221,10 @@ def evaluate_task(
             found.
         DataError: if rows are faulty.
     """
-    _, info = read_info(folder)
+    kind, info = read_info(folder)
     own, task = info.task, TASKS.get(name)
     require_same_answers(own, task)
-    device = resolve_device(device)
-    computed = prediction_precision(precision, info, device)
+    device, computed = computed_by(kind, info, precision, device)
     data = load_task(name, data_root=data_root, splits=(task.evaluation_split,))
     found = evaluate(
         load_saved_model(folder),
@@ -238,6 +236,15 @@ def evaluate_task(
         progress=progress,
     )
     return replace(found, notes=(computed.reason,) if computed.reason else ())
+
+
+def _require_here(executing: ExecutorOptions) -> None:
+    """Refuse a cluster for a network for onnxruntime, which is read from its folder by each process."""
+    if executing.executor == "ray":
+        raise UsageError(
+            "`executor` ray does not go with a folder for onnxruntime, which other machines do not see",
+            remedy="  Give `jobs` for several processes here, or the model folder that it was exported from.",
+        )
 
 
 def _write(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from headstart.artifacts.folder_checks import INFO_FILE
+from headstart.artifacts.model_info import ONNX, FolderInfo, read_info
 from headstart.artifacts.new_folder import new_folder
 from headstart.atomic_files import write_json
 from headstart.data.batching import PaddingCollator
 from headstart.data.token_checks import check_tokens
 from headstart.data.tokenisation import tokenize
+from headstart.errors import UsageError
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import write_manifest
 from headstart.models.input_limits import input_limits
+from headstart.models.without_code import CONFIG
 from headstart.onnx_export.check import Check, compare, require_equal, require_little_loss
 from headstart.onnx_export.check_rows import made_rows, rows_of_file
 from headstart.onnx_export.describe import describe
@@ -21,9 +25,13 @@ from headstart.onnx_export.int8 import quantise
 from headstart.onnx_export.network import write_network
 from headstart.onnx_export.options import ExportOptions
 from headstart.safe_files import read_bytes
+from headstart.store.json_records import write_record
 from headstart.temporary import temporary_folder
 from headstart_runtime.folder import DESCRIPTION_FILE, NETWORK_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from headstart_runtime.model import load
+
+READ_WITH_IT = (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", CONFIG)
+"""What goes along as it is: the tokenizer's files and the model's configuration, by which headstart reads texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,9 @@ def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
         DataError: if rows to check with cannot be read.
         CheckpointError: if the folder is damaged, or the exported network does not answer as the model does.
     """
+    kind, _ = read_info(folder)
+    if kind == ONNX:
+        raise UsageError(f"{folder} is a folder for onnxruntime already", remedy="  Give the model folder.")
     saved = load_saved_model(folder)
     require_exportable(saved)
     info = saved.info
@@ -67,7 +78,12 @@ def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
         inputs = write_network(saved.classifier.model, tokens, collate, whole)
         if options.quantise is not None:
             quantise(in_fp32, temporary)
-        (temporary / TOKENIZER_FILE).write_bytes(read_bytes(folder / TOKENIZER_FILE))
+        for name in READ_WITH_IT:
+            if (folder / name).is_file():
+                (temporary / name).write_bytes(read_bytes(folder / name))
+        # What was measured in bf16 is true of torch alone.
+        written = FolderInfo(kind=ONNX, info=replace(info, bf16=None), has_checksums=True)
+        write_record(temporary / INFO_FILE, written)
         described = describe(saved, inputs, limits.num_ids, precision)
         write_json(temporary / DESCRIPTION_FILE, described.to_json())
         write_manifest(temporary)
