@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, f1_score
 
+from headstart.artifacts.model_info import read_info
 from headstart.data.examples import Split
 from headstart.experiments.experiment import TaskSource
 from headstart.reports.fit.facts import FitFacts
@@ -20,13 +21,16 @@ from headstart.search.decisions import write_decision
 from headstart.search.facts import facts_of
 from headstart.search.find_best import plan_file
 from headstart.search.trials import Rung
+from headstart.stats.thresholds import cross_fitted_decisions
+from headstart.sweeps.row_groups import read_groups
 from headstart.tables.file_options import FileOptions
 from headstart.tasks.task import Task
 from tests.search.support import FITTED, PLAN, search_of, trials_of
+from tests.support.kinds import TASKS, rows_of_several
 from tests.support.runs import stored, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
-ROWS = tiny_rows(50)
+ROWS, LANGUAGES = tiny_rows(50), ("de", "en", "fr")
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +40,28 @@ def facts(tiny_checkpoint: CheckpointMaker, tmp_path_factory: pytest.TempPathFac
     # The third row has no text: rows are called by their places in the table all the same.
     lines = [f"{text},{label}" for text, label in ROWS]
     lines.insert(2, ",1")
-    path.write_text("text,label\n" + "\n".join(lines) + "\n")
-    source = TaskSource(name="rows.csv", file=str(path), options=FileOptions(drop_incomplete=True))
+    lines = [f"{line},{LANGUAGES[number % 3]}" for number, line in enumerate(lines)]
+    path.write_text("text,label,lang\n" + "\n".join(lines) + "\n")
+    options = FileOptions(text="text", label="label", drop_incomplete=True)
+    source = TaskSource(name="rows.csv", file=str(path), options=options)
     search = search_of(trials_of(tiny_checkpoint("bert"), source), folder / "m.unfinished")
     search.store.mark()
     write_decision(search.store.root / plan_file(1), PLAN)
     best = search.find()
     record = write_best(search, best, folder / "m")
-    return facts_of(search, best, record, folder / "m")
+    return facts_of(search, best, record, folder / "m", groups=read_groups(source, "lang"))
+
+
+def test_groups_of_rows_are_those_of_the_table(facts: FitFacts) -> None:
+    rows = facts.held_out
+    assert rows is not None
+    assert facts.by_group is not None
+    for group in facts.by_group.groups:
+        own = [place for place, number in enumerate(rows.numbers) if LANGUAGES[number % 3] == group.name]
+        assert group.num_rows == len(own)
+        assert group.score == accuracy_score(rows.labels[own], rows.decisions(facts.kind)[own])
+    assert "Group by group" in render_fit_report(facts)
+    assert "Group by group" not in render_fit_report(replace(facts, by_group=None))
 
 
 def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judged_all_the_same(
@@ -66,6 +84,29 @@ def test_without_rows_for_a_score_or_a_head_that_could_be_fitted_labels_are_judg
     assert len(facts.out_of_fold) == 24
     assert write_suspects(facts, tmp_path / "suspects.csv") == len(suspects(facts))
     assert "The score was not measured" in render_fit_report(facts)
+
+
+def test_thresholds_are_tuned_on_the_rows_of_the_score_and_the_report_says_so(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """The score is that of decisions that each row had no part in; by scikit-learn."""
+    task = TASKS["multi_label"]
+    source = stored(task, {"train": rows_of_several(40, 0), "validation": rows_of_several(60, 1)})
+    search = search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished")
+    search.store.mark()
+    plan = replace(PLAN, candidates=(FITTED,), rungs=(Rung(num_candidates=1, folds=(0,)),), final_seeds=1)
+    write_decision(search.store.root / plan_file(1), plan)
+    best = search.find()
+    record = write_best(search, best, tmp_path / "m", tunes_thresholds=True)
+    facts = facts_of(search, best, record, tmp_path / "m")
+    assert facts.held_out is not None
+    decided = cross_fitted_decisions(facts.held_out.exact_answers, facts.held_out.labels)
+    np.testing.assert_array_equal(facts.held_out.decisions(facts.kind), decided)
+    assert not np.array_equal(decided, facts.held_out.answers >= 0.5)
+    score = f1_score(facts.held_out.labels, decided, average="micro")
+    assert record.scores["micro_f1"] == facts.score == pytest.approx(score)
+    assert read_info(tmp_path / "m")[1].thresholds is not None
+    assert "which were tuned for F1: cat 0." in render_fit_report(facts)
 
 
 def test_rows_are_called_by_their_place_in_the_table(facts: FitFacts) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import permutation_test
 from sklearn.metrics import accuracy_score, f1_score
 
-from headstart.stats.group_scores import group_scores
+from headstart.stats.group_scores import group_scores, mean_group_scores
 
 RANDOM = np.random.default_rng(5)
 LABELS = RANDOM.integers(0, 2, 120)
@@ -25,6 +25,34 @@ def test_each_group_has_scikit_learns_score_and_the_worst_is_first() -> None:
     assert [each.num_rows for each in found.groups if each.name == "en"] == [60]
     assert found.gap is not None
     assert found.gap.gap == pytest.approx(max(expected.values()) - min(expected.values()))
+
+
+def test_several_models_have_the_means_of_their_scores() -> None:
+    others = np.where(RANDOM.random(120) < 0.7, LABELS, 1 - LABELS)
+    models = np.stack([ANSWERS, others])
+    found = mean_group_scores("macro_f1", LABELS, models, list(groups))
+    expected = {
+        name: np.mean([f1_score(LABELS[groups == name], each[groups == name], average="macro") for each in models])
+        for name in ("de", "en", "fr")
+    }
+    assert {each.name: each.score for each in found.groups} == pytest.approx(expected)
+    assert found.gap is not None
+    assert found.gap.gap == pytest.approx(max(expected.values()) - min(expected.values()))
+    assert (found.gap.worst, found.groups[0].name) == (min(expected, key=expected.__getitem__),) * 2
+
+
+def test_intervals_of_several_models_are_of_their_rows() -> None:
+    """Twice the same model is as sure as that model; two that err on different rows are surer than either."""
+    one, twice = (
+        mean_group_scores("macro_f1", LABELS, np.stack([ANSWERS] * number), list(groups)).groups for number in (1, 2)
+    )
+    assert one == twice == group_scores("macro_f1", LABELS, ANSWERS, list(groups)).groups
+    rows = np.arange(400)
+    right = np.zeros(400, dtype=np.int64)
+    models = np.stack([rows % 2, 1 - rows % 2])
+    (alike,) = mean_group_scores("accuracy", right, models, ["all"] * 400).groups
+    assert alike.interval is not None
+    assert (alike.score, alike.interval.width) == (0.5, pytest.approx(0.0, abs=1e-12))
 
 
 def test_p_is_that_of_a_permutation_test() -> None:

@@ -64,6 +64,14 @@ def kind_data(name: str) -> TaskData:
     return TaskRows().of(kind_source(name))
 
 
+def rows_of_several(num_rows: int, seed: int) -> Split:
+    """Return rows of the multi-label task whose classes stand in their texts, each in two of five rows."""
+    generator, names = numpy_generator(seed, "several"), TASKS["multi_label"].labels
+    classes = [tuple(place for place in range(3) if generator.random() < 0.4) for _ in range(num_rows)]
+    texts = [" ".join([*generator.choice(OTHER_WORDS, size=5), *(names[place] for place in each)]) for each in classes]
+    return Split.of(texts=tuple((text,) for text in texts), labels=tuple(classes))
+
+
 def _row(name: str, index: int) -> tuple[tuple[str, ...], Label, tuple[str, ...], tuple[Span, Span]]:
     generator = numpy_generator(index, "subsample")
     words = [str(word) for word in generator.choice(OTHER_WORDS, size=int(generator.integers(3, 9)))]

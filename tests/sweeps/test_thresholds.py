@@ -18,7 +18,6 @@ from headstart.artifacts.model_info import read_info
 from headstart.artifacts.temperature import Temperature
 from headstart.artifacts.thresholds import Thresholds
 from headstart.artifacts.working_store import working_store
-from headstart.data.examples import Split
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
@@ -37,23 +36,15 @@ from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.thresholds import require_tunable, tune
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
-from tests.support.kinds import TASKS
-from tests.support.runs import SOURCE, WORDS, stored, tiny_choices
+from tests.support.kinds import TASKS, rows_of_several
+from tests.support.runs import SOURCE, stored, tiny_choices
 
 LABELS = TASKS["multi_label"].labels
 
 
-def rows(num_rows: int, seed: int) -> Split:
-    """Return rows whose classes stand in their texts, each in two of five rows."""
-    generator = np.random.default_rng(seed)
-    classes = [tuple(place for place in range(3) if generator.random() < 0.4) for _ in range(num_rows)]
-    texts = [" ".join([*generator.choice(WORDS, size=5), *(LABELS[place] for place in each)]) for each in classes]
-    return Split.of(texts=tuple((text,) for text in texts), labels=tuple(classes))
-
-
 @pytest.fixture(scope="module")
 def source() -> TaskSource:
-    return stored(TASKS["multi_label"], {"train": rows(24, 0), "validation": rows(80, 1)})
+    return stored(TASKS["multi_label"], {"train": rows_of_several(24, 0), "validation": rows_of_several(80, 1)})
 
 
 def fitted(
@@ -96,7 +87,7 @@ def test_a_fit_leaves_thresholds_and_reports_rows_that_chose_none(
     assert info.thresholds.macro_f1_at_half == plain.scores["macro_f1"]
     assert info.thresholds.num_rows == 80
 
-    saved, tests = load_saved_model(tmp_path / "tuned"), rows(30, 2)
+    saved, tests = load_saved_model(tmp_path / "tuned"), rows_of_several(30, 2)
     answered = predict(saved, tests)
     by_hand = (answered.answers >= np.asarray(info.thresholds.values, np.float32)).astype(int)
     np.testing.assert_array_equal(answered.decisions, by_hand)

@@ -49,6 +49,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepListener
 from headstart.sweeps.fitting import way_on
+from headstart.sweeps.row_groups import read_groups
 from headstart.sweeps.thresholds import require_tunable
 from headstart.temporary import path_beside
 
@@ -65,6 +66,7 @@ def run_search(
     cache: RunDataCache,
     *,
     deciding: DecisionOptions,
+    group_by: str | None,
     jobs: int,
     suspects: Path | None,
     spreadsheet_safe: bool,
@@ -83,13 +85,14 @@ def run_search(
         _require_own_place(suspects, source, out, page)
     silent = quiet or json
     call = hashlib.sha256(
-        repr((options, asked, source, seed, suspects, spreadsheet_safe, deciding)).encode()
+        repr((options, asked, source, seed, suspects, spreadsheet_safe, deciding, group_by)).encode()
     ).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
         remove_working_store(working_store(out))
         _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
         return
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
+    groups = None if group_by is None else read_groups(source, group_by)
     if deciding.tune_thresholds:
         require_tunable(trials.data.task, is_private=False, has_held_out=True)
     store = LocalStore(working_store(out))
@@ -127,7 +130,7 @@ def run_search(
             raise typer.Exit(1)
         before = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
         record = before or write_best(search, best, out, tunes_thresholds=deciding.tune_thresholds)
-        facts = facts_of(search, best, record, out)
+        facts = facts_of(search, best, record, out, groups=groups)
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)
         num_suspects = None

@@ -12,6 +12,7 @@ from headstart.cli import options
 from headstart.cli.output import next_line
 from headstart.cli.plain_text import say
 from headstart.cli.recipe import EXPECTED, recipe_defaults
+from headstart.errors import UsageError
 from headstart.executor_options import ExecutorOptions
 from headstart.experiments.methods import ComparedMethods
 from headstart.experiments.options import ModelOptions, TaskOptions, TrainingOptions
@@ -81,6 +82,7 @@ def compare(
         ),
     ] = None,
     store: Annotated[Path, typer.Option(help="Folder of runs: finished ones are not repeated.")] = Path("runs"),
+    group_by: options.GroupBy = None,
     no_diagnostics: Annotated[
         bool,
         typer.Option(
@@ -113,6 +115,13 @@ def compare(
     found = sources(reading, where, file=file, tasks=split_list(tasks or ""))
     found = tuple(replace(source, rows_per_class=rows_per_class) for source in found)
     session = open_session([each.training for each in settings], found)
+    if group_by is not None:
+        from headstart.sweeps.row_groups import read_groups
+
+        if smoke:
+            raise UsageError("`group_by` would have no effect: `smoke` compares nothing", remedy="  Leave one out.")
+        for source in found:
+            read_groups(source, group_by)
     from headstart.cli.comparing import run_comparison
     from headstart.sweeps.plan import Sweep
 
@@ -133,6 +142,7 @@ def compare(
         json=as_json,
         until_decided=rule,
         expected=expected,
+        group_by=group_by,
         executing=executing,
     )
     if not (quiet or as_json or smoke):

@@ -30,7 +30,7 @@ from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.launcher import launched
 from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
-from headstart.reports.renderings import answer_lines, as_rich
+from headstart.reports.renderings import answer_lines, as_rich, rich_groups
 from headstart.reports.values import as_json
 from headstart.store.damage import StoreDamage
 from headstart.store.declared import read_designs
@@ -38,6 +38,7 @@ from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.executors import open_executor
 from headstart.sweeps.plan import Sweep, check_sweep, run_sweep
+from headstart.sweeps.row_groups import with_groups
 from headstart.sweeps.stopping import StoppingRule
 from headstart.sweeps.until_decided import check_until_decided, run_until_decided
 from headstart.training.arguments import accumulated_batches
@@ -54,12 +55,13 @@ def run_comparison(
     json: bool,
     until_decided: StoppingRule | None = None,
     expected: tuple[ExpectedScore, ...] = (),
+    group_by: str | None = None,
     executing: ExecutorOptions = IN_THIS_PROCESS,
 ) -> None:
     """Check everything, run what is missing, print the table; exit code 1 when a run ended in an error.
 
     With `until_decided` seeds are added by that rule, beginning with the sweep's. What a recipe expects is held against
-    the table, in sentences only.
+    the table, in sentences only. `group_by` is a column of the tables, by which rows are scored apart as well.
 
     Raises:
         UsageError: for anything that cannot work, before training.
@@ -99,7 +101,7 @@ def run_comparison(
     if sweep.is_smoke:
         _print_smoke(runs, records)
     else:
-        _print_results(records, store, expected, json=json)
+        _print_results(records, store, expected, group_by, json=json)
     _exit_on_errors(records)
 
 
@@ -110,17 +112,26 @@ def _print_smoke(runs: list[Run], records: list[RunRecord]) -> None:
 
 
 def _print_results(
-    records: list[RunRecord], store: LocalStore, expected: tuple[ExpectedScore, ...], *, json: bool
+    records: list[RunRecord],
+    store: LocalStore,
+    expected: tuple[ExpectedScore, ...],
+    group_by: str | None,
+    *,
+    json: bool,
 ) -> None:
     designs = read_designs(store, records)
     damage = StoreDamage(files=store.damaged_beside(records), designs=designs.lost)
     frame = Frame.from_records(records, declared=designs.looks, varied=designs.axes, damage=damage)
     report = build_report(frame, store)
+    if group_by is not None:
+        report = with_groups(report, group_by)
     if json:
         print_json(as_json(report))
         return
     console = TextConsole(highlight=False)
     console.print(as_rich(report.table))
+    for part in rich_groups(report):
+        console.print(part)
     for sentence in answer_lines(report):
         console.print(shown(sentence))
     for sentence in expected_lines(expected, report.table) if expected else ():

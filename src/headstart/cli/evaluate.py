@@ -15,7 +15,7 @@ from headstart.cli.flags import in_flags
 from headstart.cli.groups import Only
 from headstart.cli.output import rows_text
 from headstart.cli.plain_text import say
-from headstart.cli.scores import class_table, constant_text, gap_text, group_table
+from headstart.cli.scores import class_table, constant_text, group_table
 from headstart.errors import UsageError
 from headstart.metrics import written
 from headstart.tables.file_options import LABELLED, FileOptions
@@ -103,7 +103,7 @@ def _print(found: Scores, source: str) -> None:
         TextConsole(highlight=False, markup=False).print(class_table(found.classes))
     if found.by_group is not None:
         TextConsole(highlight=False, markup=False).print(group_table(found.by_group))
-        say(gap_text(found.by_group))
+        say(found.by_group.gap_text)
     for note in found.notes:
         say(in_flags(note))
     if found.num_truncated:

@@ -54,6 +54,14 @@ def fit(
         bool,
         typer.Option("--spreadsheet-safe", help=f"In --suspects: {SPREADSHEET_SAFE}", rich_help_panel=options.TRAINING),
     ] = False,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of groups, such as a language: the report of `strategy` auto has the main metric of each, the "
+            "worst group, and how far it is behind the best.",
+            rich_help_panel=options.DATA,
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -101,7 +109,13 @@ def fit(
         check_search(asked, search, beside={"save_adapter": save_adapter is not None, "diagnostics": diagnostics})
     else:
         check_no_search(
-            search, str(method.strategy), beside={"suspects": suspects is not None, "jobs": jobs is not None}
+            search,
+            str(method.strategy),
+            beside={
+                "suspects": suspects is not None,
+                "jobs": jobs is not None,
+                "group_by": group_by is not None,
+            },
         )
         check_method(method, training)
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
@@ -118,6 +132,7 @@ def fit(
             out,
             session,
             deciding=deciding,
+            group_by=group_by,
             jobs=jobs or 1,
             suspects=suspects,
             spreadsheet_safe=spreadsheet_safe,

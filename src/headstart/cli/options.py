@@ -44,6 +44,13 @@ ReadsAnew = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of groups, such as a language: the main metric of each for every strategy, the worst group, and "
+        "how far it is behind the best."
+    ),
+]
 SpreadsheetSafe = Annotated[bool, typer.Option("--spreadsheet-safe", help=SPREADSHEET_SAFE)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.", rich_help_panel="Output")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel="Output")]

@@ -63,6 +63,7 @@ def report(
         ),
     ] = False,
     spreadsheet_safe: options.SpreadsheetSafe = False,
+    group_by: options.GroupBy = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="A folder to write every figure to, as SVG and PDF for a paper.")
     ] = None,
@@ -83,10 +84,20 @@ def report(
             allowed="  It is for CSV.",
             remedy="  Leave it out, or give --format csv.",
         )
+    if group_by is not None and chosen in (Format.CSV, Format.LATEX):
+        raise UsageError(
+            f"`group_by` would have no effect on a report as {chosen}",
+            allowed="  It is for html, md, json and text.",
+            remedy="  Leave it out, or give another --format.",
+        )
     existing_store(store)  # Before the numbers' packages are imported.
     from headstart.comparison.report import read_report
 
     found = read_report(store, equal_compute=match_compute)
+    if group_by is not None:
+        from headstart.sweeps.row_groups import with_groups
+
+        found = with_groups(found, group_by)
     if chosen is Format.HTML:
         from headstart.reports.html import write_html
 

@@ -62,16 +62,3 @@ def group_table(found: GroupScores) -> Table:
             as_name(each.name), written(found.metric, each.score), interval and f"[{interval}]", str(each.num_rows)
         )
     return table
-
-
-def gap_text(found: GroupScores) -> str:
-    """Return what lies between the best and the worst group, and how often chance does as much."""
-    gap = found.gap
-    if gap is None:
-        return "fewer than two groups have ten rows: nothing is said of what lies between them"
-    chance = "chance rarely does that" if gap.is_rare else "chance does that, too"
-    return (
-        f"the worst group, {as_name(gap.worst)}, is {written(found.metric, gap.gap)} behind the best, "
-        f"{as_name(gap.best)}; with the groups' names shuffled over the rows {100 * gap.p:.2g} % of the gaps are as "
-        f"large: {chance}"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headstart.comparison.answers import Answer, answers_of
@@ -12,6 +12,7 @@ from headstart.comparison.comparison_table import ComparisonGroup, ComparisonTab
 from headstart.comparison.evidence import ReportEvidence, weigh
 from headstart.comparison.frame import Frame, frame_to_report
 from headstart.comparison.overall import OverallAnswer, overall_answers
+from headstart.stats.group_scores import GroupScores
 from headstart.store.local import LocalStore
 
 
@@ -25,6 +26,8 @@ class Report:
         cells: the runs behind each row, by its key.
         store: where they lie, with their logs and predictions; None for runs that lie nowhere.
         damaged: files beside the runs that may not be read.
+        group_by: column of groups of rows; "" where none was asked for.
+        by_group: how each row's runs do on these groups, by its key.
     """
 
     table: ComparisonTable
@@ -34,6 +37,8 @@ class Report:
     cells: Mapping[tuple[str, str], Cell]
     store: LocalStore | None
     damaged: frozenset[Path] = frozenset()
+    group_by: str = ""
+    by_group: Mapping[tuple[str, str], GroupScores] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[tuple[ComparisonGroup, tuple[Answer, ...]], ...]:

@@ -17,6 +17,7 @@ from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
 from headstart.reports.figures.strip import strip, strip_limit
+from headstart.reports.group_table import GROUPS_CAPTION, group_table
 from headstart.reports.matrix import Matrix, build_matrix, failure_word, seed_lines
 from headstart.reports.measurement_table import measurement_table
 from headstart.reports.renderings import cells_of
@@ -66,6 +67,7 @@ class GroupView:
     plans: tuple[tuple[str, str], ...]
     seeds: tuple[tuple[int, tuple[str, ...]], ...]
     measurements: DataTable | None
+    by_group: DataTable | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class Page:
     failures: tuple[FailureView, ...]
     warnings: tuple[str, ...]
     origins: Origins
+    groups_caption: str = GROUPS_CAPTION
 
 
 def build_page(report: Report) -> Page:
@@ -141,6 +144,7 @@ def _group_view(heading: GroupHeading, report: Report, series: SeriesNumbers) ->
         plans=tuple((row.label, _plan(cells[row.key])) for row in group.rows),
         seeds=_seeds(group, cells),
         measurements=measurement_table(group, cells),
+        by_group=group_table(group, report),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
 from headstart.comparison.formats import PLUS_MINUS, bracket, duration, points, short_count, signed_points
 from headstart.comparison.report import Report
+from headstart.reports.group_table import GROUPS_CAPTION, group_table
 from headstart.shown_text import on_a_page
 
 if TYPE_CHECKING:
@@ -70,8 +72,29 @@ def as_text(report: Report) -> str:
         console.print(_text(sentence))
     console.print()
     console.print(as_rich(report.table))
+    for table in rich_groups(report):
+        console.print(table)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+
+
+def rich_groups(report: Report) -> Iterator[RenderableType]:
+    """Yield a table of each task's groups of rows for the terminal; nothing where none were asked for."""
+    from rich import box
+    from rich.table import Table
+
+    for group in report.table.groups:
+        found = group_table(group, report)
+        if found is None:
+            continue
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+        for number, heading in enumerate(found.headings):
+            table.add_column(_text(heading), justify="right" if number else "left", overflow="fold")
+        for cells in found.rows:
+            table.add_row(*map(_text, cells))
+        yield _text(f"{group.title}: groups of rows", "bold")
+        yield _text(GROUPS_CAPTION, "dim")
+        yield table
 
 
 def as_markdown(report: Report) -> str:
@@ -91,7 +114,16 @@ def as_markdown(report: Report) -> str:
     ]
     captions = [f"{group.caption} Model: {group.model}." for group in table.groups]
     remarks = [f"- {_escape_markdown(sentence)}" for sentence in (*captions, *table.notes)]
-    return "\n".join([*lines, "", *remarks]) + "\n"
+    return "\n".join([*lines, "", *remarks, *_markdown_groups(report)]) + "\n"
+
+
+def _markdown_groups(report: Report) -> Iterator[str]:
+    for group in report.table.groups:
+        if (found := group_table(group, report)) is not None:
+            yield from ("", f"{_escape_markdown(group.name)}: groups of rows. {GROUPS_CAPTION}", "")
+            yield _markdown_line(list(found.headings))
+            yield _markdown_line(["---", *["---:"] * (len(found.headings) - 1)])
+            yield from (_markdown_line(list(cells)) for cells in found.rows)
 
 
 def answer_lines(report: Report) -> list[str]:

@@ -99,6 +99,8 @@ def _row(report: Report, row: ComparisonRow) -> dict[str, Any]:
         "examples": asdict(examples) if examples else None,
         "expected_best": [asdict(each) for each in best],
     }
+    if (by_group := report.by_group.get(key)) is not None:
+        values["by_group"] = asdict(by_group) | {"column": report.group_by}
     for part in ("evidence", "sequential"):  # the difference stands in the row
         (values[part] or {}).pop("difference", None)
     return values

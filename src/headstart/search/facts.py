@@ -12,6 +12,7 @@ import torch
 from headstart.artifacts.model_info import read_info
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
+from headstart.data.row_groups import GroupColumn
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
@@ -24,6 +25,7 @@ from headstart.search.first_model import Fit, fit_on, usual_fit
 from headstart.search.race import Tried as TriedCandidate
 from headstart.search.race import stored_answers
 from headstart.search.trials import Candidate
+from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
 from headstart.stats.thresholds import cross_fitted_decisions
@@ -37,7 +39,9 @@ SCORED_ROWS = "rows cut off before anything was tried"
 GIVEN_ROWS = "validation rows that chose nothing"
 
 
-def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> FitFacts:
+def facts_of(
+    search: Search, best: Best, record: RunRecord, folder: Path, *, groups: GroupColumn | None = None
+) -> FitFacts:
     """Return what the report says of a search; without a score where there are no rows that chose nothing.
 
     Args:
@@ -45,6 +49,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         best: what it found.
         record: of the model that was written.
         folder: where it was written.
+        groups: of the rows, to be scored apart; None for none.
     """
     _, info = read_info(folder)
     trials = search.trials
@@ -74,6 +79,7 @@ def facts_of(search: Search, best: Best, record: RunRecord, folder: Path) -> Fit
         out_of_fold=None if fit is None else _out_of_fold(data, fit),
         temperature="" if info.temperature is None or info.temperature.value is None else str(info.temperature),
         thresholds="" if info.thresholds is None else info.thresholds.listed(task.labels),
+        by_group=None if held_out is None or groups is None else _by_group(data, held_out, groups),
         notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
     )
 
@@ -91,6 +97,12 @@ def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:
 
 def _interval(task: Task, rows: AnsweredRows) -> Interval | None:
     return interval_of_rows(task.main_metric, rows.labels, rows.decisions(task.kind))
+
+
+def _by_group(data: RunData, rows: AnsweredRows, groups: GroupColumn) -> GroupScores:
+    task = data.task
+    names = groups.of_rows(str(data.run.experiment.evaluation.split), rows.numbers)
+    return group_scores(task.main_metric, rows.labels, rows.decisions(task.kind), names)
 
 
 def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:

@@ -135,7 +135,7 @@ MULTI_LABEL_SCORES: Mapping[str, ExampleScore] = {
 
 @dataclass(frozen=True, slots=True)
 class ScoreParts:
-    """What each row of one model adds to a score, [n, k], and the score of their means."""
+    """What each row adds to a score, [n, k] or with a model each [s, n, k], and the score of their means."""
 
     by_row: Values
     score: ScoreOfMeans
@@ -143,5 +143,17 @@ class ScoreParts:
 
 def parts_of(metric: str, labels: Values, decisions: Values) -> ScoreParts | None:
     """Return the parts of one model's score; None where the metric is no function of means over examples."""
+    found = parts_of_models(metric, labels, decisions[None])
+    return None if found is None else ScoreParts(found.by_row[0], found.score)
+
+
+def parts_of_models(metric: str, labels: Values, decisions: Values) -> ScoreParts | None:
+    """Return the parts [s, n, k] of the scores of s models that answered the same rows; None as for `parts_of`.
+
+    Args:
+        metric: its name.
+        labels: [n], or 0 and 1 for each class [n, c].
+        decisions: [s, n] or [s, n, c].
+    """
     found = (EXAMPLE_SCORES if labels.ndim == 1 else MULTI_LABEL_SCORES).get(metric)
-    return None if found is None else ScoreParts(found.parts(labels, decisions[None])[0], found.score)
+    return None if found is None else ScoreParts(found.parts(labels, decisions), found.score)

@@ -1,6 +1,6 @@
 """How well a model does on groups of rows: the worst of them, and whether they differ more than chance makes them.
 
-Letters: n rows, g groups.
+Letters: n rows, g groups, s models.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from headstart import metrics
 from headstart.kinds.kind import Values
+from headstart.shown_text import as_name
 from headstart.stats.comparisons import SIGNIFICANCE_LEVEL
-from headstart.stats.example_scores import ScoreParts, parts_of
+from headstart.stats.example_scores import ScoreParts, parts_of_models
 from headstart.stats.intervals import Interval
-from headstart.stats.score_interval import interval_of_rows
+from headstart.stats.score_interval import interval_of_models, interval_of_rows
 
 NUM_SHUFFLES = 1_000
 ROUNDING = 1e-12
@@ -72,6 +73,19 @@ class GroupScores:
     groups: tuple[GroupScore, ...]
     gap: GroupGap | None
 
+    @property
+    def gap_text(self) -> str:
+        """What lies between the best and the worst group, and how often chance does as much, as a clause."""
+        gap = self.gap
+        if gap is None:
+            return "fewer than two groups have ten rows: nothing is said of what lies between them"
+        chance = "chance rarely does that" if gap.is_rare else "chance does that, too"
+        return (
+            f"the worst group, {as_name(gap.worst)}, is {metrics.written(self.metric, gap.gap)} behind the best, "
+            f"{as_name(gap.best)}; with the groups' names shuffled over the rows {100 * gap.p:.2g} % of the gaps are "
+            f"as large: {chance}"
+        )
+
 
 def group_scores(
     metric: str,
@@ -97,12 +111,37 @@ def group_scores(
 
     Source: Phipson and Smyth (2010), "Permutation P-values Should Never Be Zero", for p.
     """
+    return mean_group_scores(metric, labels, decisions[None], groups, num_shuffles=num_shuffles, seed=seed)
+
+
+def mean_group_scores(
+    metric: str,
+    labels: Values,
+    decisions: Values,
+    groups: Sequence[str],
+    *,
+    num_shuffles: int = NUM_SHUFFLES,
+    seed: int = 0,
+) -> GroupScores:
+    """Return the mean scores of groups of rows that s models answered, such as those of several seeds.
+
+    The gap is that of the means, and intervals are of the choice of rows for these models. With one model it is what
+    `group_scores` gives.
+
+    Args:
+        metric: a name of `headstart.metrics.KNOWN` that is not one of groups.
+        labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
+        decisions: of each model, [s, n] or [s, n, c].
+        groups: [n] names.
+        num_shuffles: of the names.
+        seed: of the shuffles.
+    """
     names = sorted(set(groups))
     members = np.array([names.index(group) for group in groups])
     found = [_score(metric, labels, decisions, members == place, name) for place, name in enumerate(names)]
     is_lower_better = metric in metrics.ERRORS
     worst_first = tuple(sorted(found, key=lambda each: -each.score if is_lower_better else each.score))
-    parts = parts_of(metric, labels.astype(np.float64), decisions.astype(np.float64))
+    parts = parts_of_models(metric, labels.astype(np.float64), decisions.astype(np.float64))
     counted = np.array([each.num_rows >= FEW_ROWS for each in found])
     if parts is None or counted.sum() < 2:
         return GroupScores(metric=metric, groups=worst_first, gap=None)
@@ -116,20 +155,26 @@ def group_scores(
 
 
 def _score(metric: str, labels: Values, decisions: Values, is_in: NDArray[np.bool_], name: str) -> GroupScore:
-    rights, answers = labels[is_in], decisions[is_in]
+    rights, answers = labels[is_in], decisions[:, is_in]
     return GroupScore(
         name=name,
-        score=metrics.compute((metric,), rights, answers)[metric],
-        interval=interval_of_rows(metric, rights, answers),
+        score=float(np.mean([metrics.compute((metric,), rights, each)[metric] for each in answers])),
+        interval=_interval(metric, rights, answers),
         num_rows=len(rights),
     )
 
 
+def _interval(metric: str, labels: Values, decisions: Values) -> Interval | None:
+    if len(decisions) == 1:
+        return interval_of_rows(metric, labels, decisions[0])
+    return interval_of_models(metric, labels.astype(np.float64), decisions.astype(np.float64))
+
+
 def _gap(parts: ScoreParts, members: NDArray[np.int64], counted: NDArray[np.bool_]) -> float:
-    """Return the largest minus the smallest score of the groups that count."""
+    """Return the largest minus the smallest mean score of the groups that count."""
     order = np.argsort(members, kind="stable")
     starts = np.searchsorted(members[order], np.arange(len(counted)))
-    sums = np.add.reduceat(parts.by_row[order], starts, axis=0)
+    sums = np.add.reduceat(parts.by_row[:, order], starts, axis=1)
     means = sums / np.bincount(members, minlength=len(counted))[:, None]
-    scores = parts.score(means[counted])
+    scores = parts.score(means[:, counted]).mean(axis=0)
     return float(scores.max() - scores.min())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy
 
 from headstart import metrics
-from headstart.stats.example_scores import parts_of
+from headstart.stats.example_scores import ScoreParts, parts_of, parts_of_models
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
 
@@ -57,6 +57,35 @@ def score_interval(
     return interval_of_draws(_draws(metric, labels, decisions, num_resamples, seed), confidence)
 
 
+def interval_of_models(
+    metric: str,
+    labels: Values,
+    decisions: Values,
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Return an interval for the mean score of s models that answered the same rows, by the bootstrap over rows.
+
+    Each draw has the same rows for all models, and so it covers the choice of rows alone. None with fewer than two
+    rows, and for metrics that are no functions of means over rows.
+
+    Args:
+        metric: a name of `headstart.metrics.KNOWN`.
+        labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
+        decisions: [s, n] or [s, n, c].
+        confidence: 0 to 1.
+        num_resamples: of the rows.
+        seed: of the bootstrap.
+    """
+    parts = parts_of_models(metric, labels, decisions)
+    if parts is None or len(labels) < 2:
+        return None
+    draws = [_draws_of_parts(ScoreParts(each, parts.score), num_resamples, seed) for each in parts.by_row]
+    return interval_of_draws(numpy.mean(draws, axis=0), confidence)
+
+
 def interval_of_rows(metric: str, labels: metrics.Values, decisions: metrics.Values) -> Interval | None:
     """Return the interval of a score, as `score_interval` does; None for metrics of groups, which have none."""
     if metric in metrics.BY_GROUP:
@@ -72,12 +101,19 @@ def intervals_of_rows(names: Sequence[str], labels: metrics.Values, decisions: m
 
 def _draws(metric: str, labels: Values, decisions: Values, num_resamples: int, seed: int) -> Values:
     """Return the scores of resampled rows [num_resamples]."""
-    generator = numpy.random.default_rng(seed)
     num_rows = len(labels)
     parts = parts_of(metric, labels, decisions)
     if parts is None:
+        generator = numpy.random.default_rng(seed)
         rows = (generator.integers(num_rows, size=num_rows) for _ in range(num_resamples))
         return numpy.array([metrics.compute((metric,), labels[row], decisions[row])[metric] for row in rows])
+    return _draws_of_parts(parts, num_resamples, seed)
+
+
+def _draws_of_parts(parts: ScoreParts, num_resamples: int, seed: int) -> Values:
+    """Return the scores of resampled rows [num_resamples]; the same rows at the same seed."""
+    generator = numpy.random.default_rng(seed)
+    num_rows = len(parts.by_row)
     shares = numpy.full(num_rows, 1 / num_rows)
     sizes = [min(_NUM_AT_ONCE, num_resamples - done) for done in range(0, num_resamples, _NUM_AT_ONCE)]
     draws = [parts.score(generator.multinomial(num_rows, shares, size) @ parts.by_row / num_rows) for size in sizes]

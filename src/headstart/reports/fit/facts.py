@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from headstart.kinds.kind import Answers, Kind, Values
+from headstart.stats.group_scores import GroupScores
 from headstart.stats.intervals import Interval
 
 
@@ -132,6 +133,7 @@ class FitFacts:
         temperature: that the saved head has taken up, which the answers here are without; "" for none.
         thresholds: of the labels by their names, with which `held_out` is decided, each row by those of others; "" for
             one half.
+        by_group: how well `held_out` is answered group by group; None where no groups were asked for.
         notes: sentences that a reader must know, such as that the time ran out.
     """
 
@@ -155,6 +157,7 @@ class FitFacts:
     out_of_fold: AnsweredRows | None = None
     temperature: str = ""
     thresholds: str = ""
+    by_group: GroupScores | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -17,9 +17,10 @@ from headstart.reports.figures.reliability import reliability_figure
 from headstart.reports.figures.training_rows import training_rows_figure
 from headstart.reports.fit.classes import ClassScore, class_scores, confusions
 from headstart.reports.fit.facts import AnsweredRows, FitFacts, Tried
+from headstart.reports.fit.groups import scores_by_group
 from headstart.reports.fit.mistakes import Mistake, mistakes
 from headstart.reports.fit.suspects import Suspect, suspects
-from headstart.reports.fit.words import curve_sentence, score_sentence, written_score
+from headstart.reports.fit.words import curve_sentence, score_sentence, sentence, written_score
 from headstart.stats.calibration import Calibration, calibration
 from headstart.tasks.constants import best_constant
 
@@ -59,6 +60,7 @@ class FitPage:
         tried_headings: above the cells of each of `tried`.
         constant: the score of the best constant answer to the same rows; "" where they are not there.
         others: every metric of the kind, with its best constant answer.
+        by_group: the score of each group of rows, the worst first; `gap`: what lies between them, in a sentence.
         suspects: those that are shown, of `num_suspects` among `num_judged` rows.
         agreement: share of these rows whose label is what out-of-fold models answer, in %; "" for numbers.
     """
@@ -68,6 +70,8 @@ class FitPage:
     sentence: str
     constant: str
     others: DataTable | None
+    by_group: DataTable | None
+    gap: str
     tried_headings: tuple[str, ...]
     tried: tuple[TriedView, ...]
     curve: Figure | None
@@ -96,6 +100,8 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         sentence=score_sentence(facts),
         constant=_constant(held_out, facts),
         others=_metrics_table(held_out, facts),
+        by_group=None if facts.by_group is None else scores_by_group(facts.by_group),
+        gap="" if facts.by_group is None else sentence(facts.by_group.gap_text),
         tried_headings=_tried_headings(facts),
         tried=tuple(_tried_view(each, facts.metric, has_intervals=_has_intervals(facts)) for each in facts.tried),
         curve=training_rows_figure("training-rows", facts.metric, facts.curve),
