@@ -29,8 +29,8 @@ class Thresholds:
     macro_f1_at_half: float
 
     def __post_init__(self) -> None:
-        if not all(0 <= value <= 1 for value in self.values):
-            raise ValueError("a threshold is a probability: 0 to 1")
+        if not all(0 <= value <= 1 for value in (*self.values, self.macro_f1, self.macro_f1_at_half)):
+            raise ValueError("thresholds and their scores are from 0 to 1")
         if self.num_rows < 0 or not 0 <= self.num_kept <= len(self.values):
             raise ValueError("rows are counted from 0, and no more labels are kept than there are")
 
