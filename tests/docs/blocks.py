@@ -78,6 +78,9 @@ class World:
         self._table("test.csv", ("text", "stars"), stars[:10])
         topics = ("call", "joke", "alarm", "weather")
         self._table("requests.csv", ("text", "topic"), [(text, topics[at % 4]) for at, (text, _) in enumerate(rows)])
+        channels = ("app", "mail", "phone")
+        tickets = [(text, topics[at % 4], channels[at % 3]) for at, (text, _) in enumerate(rows)]
+        self._table("tickets.csv", ("text", "topic", "channel"), tickets)
         several = [(text, ("food|price", "food", "price|staff")[at % 3]) for at, (text, _) in enumerate(rows)]
         names = ("food", "price", "staff")
         self._table(
