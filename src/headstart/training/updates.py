@@ -19,7 +19,6 @@ from headstart.training import features as cached
 from headstart.training.arguments import CHECKPOINTING, build_arguments, overrides_for
 from headstart.training.batch_parts import BatchParts
 from headstart.training.callbacks import (
-    NUM_LOG_ENTRIES,
     AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
@@ -29,6 +28,7 @@ from headstart.training.callbacks import (
     ProgressReport,
     TimedCheckpoints,
     trusted_checkpoint,
+    updates_per_entry,
 )
 from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
 from headstart.training.fitting_passes import Passes, passes_of
@@ -225,7 +225,7 @@ def _build_trainer(
         "bf16": inputs.config.precision == "bf16",
         "use_cpu": inputs.config.device == "cpu",
         "seed": inputs.seed % 2**32,
-        "logging_steps": max(1, stage.num_steps // NUM_LOG_ENTRIES),
+        "logging_steps": updates_per_entry(stage.num_steps, inputs.config.device),
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
         "eval_strategy": "no",
@@ -236,6 +236,8 @@ def _build_trainer(
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    # What lies in pinned memory is sent while the GPU computes.
+    values["accelerator_config"] = {"non_blocking": values["dataloader_pin_memory"]}
     if passes.recomputes:
         values[CHECKPOINTING] = True
     until = build_until(stage.until) if stage.until is not None else None
