@@ -26,16 +26,27 @@ def test_batches_are_as_large_as_they_may_be(seed: int) -> None:
     """Rows of several sequences count with all of them, each as long as the batch's longest."""
     generator = numpy_generator(seed, "subsample")
     lengths = [generator.integers(1, 60, size=generator.integers(1, 5)).tolist() for _ in range(80)]
-    size = PassSize(rows=12, tokens=500)
-
-    def num_tokens(rows: list[int]) -> int:
-        sequences = [length for row in rows for length in lengths[row]]
-        return len(sequences) * max(sequences)
-
+    size = PassSize(rows=12, tokens=900)
     batches = list(size.batches(range(80), lengths.__getitem__))
     assert [row for batch in batches for row in batch] == list(range(80))
-    assert all(len(batch) <= 12 and num_tokens(batch) <= 500 for batch in batches)
-    assert all(len(before) == 12 or num_tokens([*before, after[0]]) > 500 for before, after in pairwise(batches))
+    assert all(len(batch) <= 12 and padded(batch, lengths) <= 900 for batch in batches)
+    assert all(len(before) == 12 or padded([*before, after[0]], lengths) > 900 for before, after in pairwise(batches))
+
+
+def padded(rows: list[int], lengths: list[list[int]]) -> int:
+    """Return the tokens of rows with their padding."""
+    sequences = [length for row in rows for length in lengths[row]]
+    return len(sequences) * max(sequences)
+
+
+def test_little_is_padded_on_a_gpu() -> None:
+    """Whatever the lengths: a batch that has enough tokens ends before rows that would be padded much."""
+    lengths = [[int(length)] for length in sorted(numpy_generator(0, "subsample").lognormal(3, 0.7, 5000) + 1)[::-1]]
+    batches = list(PassSize.usual("cuda").batches(range(5000), lengths.__getitem__))
+    in_all = sum(padded(batch, lengths) for batch in batches)
+    assert 1 - sum(length for (length,) in lengths) / in_all < 0.05
+    assert all(padded(batch, lengths) >= 1024 for batch in batches[:-1])
+    assert max(padded(batch, lengths) for batch in batches) <= 16384
 
 
 def test_a_row_that_is_too_long_goes_alone() -> None:

@@ -41,6 +41,7 @@ def length_ordered_batches(
     groups = [order]
     if padding_counts(model):
         groups = [list(rows) for _, rows in groupby(order, key=tokenized.lengths.__getitem__)]
+    if padding_counts(model) or size.tokens is not None:
         collate = replace(collate, pad_to_multiple_of=1) if isinstance(collate, PaddingCollator) else collate
     for group in groups:
         for rows in size.batches(group, lambda row: [len(ids[each]) for each in tokenized.sequences(row)]):

@@ -15,8 +15,34 @@ CPU_ROWS = 32
 """Rows at once on a CPU, where more of them make nothing faster."""
 GPU_TOKENS = 16384
 """Tokens at once on a GPU: 128 rows of 128. In fp32 a layer of RoBERTa-large then takes 1 GiB by its shapes."""
+MOST_PADDING, FEWEST_TOKENS = 0.04, 1024
+"""Share of padding before which a batch ends on a GPU, where it has as many tokens: fewer are no work for one."""
 BYTES_KEPT = 1 << 28
 """What a model said is brought to the CPU when there is so much of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Size:
+    """Of a batch: its rows, their sequences, their tokens, and the longest sequence, which pads the others."""
+
+    num_rows: int = 0
+    num_sequences: int = 0
+    num_tokens: int = 0
+    longest: int = 0
+
+    @property
+    def num_padded(self) -> int:
+        """Tokens with the padding."""
+        return self.num_sequences * self.longest
+
+    def with_sequences(self, lengths: Sequence[int]) -> _Size:
+        """Return the batch with one more row's sequences."""
+        return _Size(
+            num_rows=self.num_rows + 1,
+            num_sequences=self.num_sequences + len(lengths),
+            num_tokens=self.num_tokens + sum(lengths),
+            longest=max(self.longest, *lengths),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +51,9 @@ class PassSize:
 
     Attributes:
         rows: at most; None for any number.
-        tokens: at most, with what pads each sequence to the longest one; a row that has more goes alone. None for any
-            number.
+        tokens: at most, padding included; a row that has more goes alone. Batches then end early, too, where rows get
+            so much shorter that padding would be above 4 %, and are not rounded up to a multiple of 8 tokens. None for
+            any number.
     """
 
     rows: int | None = None
@@ -40,20 +67,25 @@ class PassSize:
     def batches(self, rows: Iterable[int], lengths: Callable[[int], Sequence[int]]) -> Iterator[list[int]]:
         """Yield rows in their order, as many at once as there may be; `lengths` gives those of a row's sequences."""
         batch: list[int] = []
-        num_sequences = longest = 0
+        size = _Size()
         for row in rows:
-            own = lengths(row)
-            num_sequences, longest = num_sequences + len(own), max(longest, *own)
-            if batch and self._is_exceeded(len(batch) + 1, num_sequences * longest):
+            larger = size.with_sequences(lengths(row))
+            if batch and self._is_exceeded(size, larger):
                 yield batch
-                batch, num_sequences, longest = [], len(own), max(own)
+                batch, larger = [], _Size().with_sequences(lengths(row))
             batch.append(row)
+            size = larger
         if batch:
             yield batch
 
-    def _is_exceeded(self, num_rows: int, num_tokens: int) -> bool:
-        has_too_many_rows = self.rows is not None and num_rows > self.rows
-        return has_too_many_rows or (self.tokens is not None and num_tokens > self.tokens)
+    def _is_exceeded(self, size: _Size, larger: _Size) -> bool:
+        """Whether a batch goes as it is rather than with one more row."""
+        if self.rows is not None and larger.num_rows > self.rows:
+            return True
+        if self.tokens is None:
+            return False
+        is_padded = larger.num_tokens < (1 - MOST_PADDING) * larger.num_padded
+        return larger.num_padded > self.tokens or (is_padded and size.num_padded >= FEWEST_TOKENS)
 
 
 class Collected:

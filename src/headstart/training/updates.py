@@ -235,6 +235,8 @@ def _build_trainer(
         "remove_unused_columns": False,
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
+    if inputs.config.device == "cuda":
+        values["optim"] = "adamw_torch_fused"  # Torch's usual one launches a kernel for every few tensors.
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
     # What lies in pinned memory is sent while the GPU computes.
     values["accelerator_config"] = {"non_blocking": values["dataloader_pin_memory"]}
