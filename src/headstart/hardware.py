@@ -64,7 +64,7 @@ def sent(tensor: torch.Tensor, device: str | torch.device) -> torch.Tensor:
     """Return a tensor on a device. A transfer to a GPU is begun and not waited for: what uses it comes later anyhow."""
     import torch
 
-    if torch.device(device).type == "cpu" or tensor.is_cuda:
+    if torch.device(device).type != "cuda" or tensor.is_cuda:
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 

@@ -62,7 +62,7 @@ def batched_logits(
     """Return logits per example in fp32 on the CPU, in the rows' order; every module's mode is restored.
 
     That is [n, k], and for multiple choice [n, m] with minus infinity where an example has fewer choices than m. No
-    batch holds more than `size` says of sequences, however many windows a text has.
+    batch holds more sequences than `size` says, however many windows a text has.
 
     Args:
         model: called in eval mode, moved to `device` and left there.
