@@ -43,6 +43,7 @@ TEST_PARTS = {
 SPEED_PARTS = {
     "speed": {"steps": 100, "batch-size": 32, "rows": 2048, "rounds": 2},
     "utilisation": {"steps": 50, "batch-size": 128, "rows": 2048, "rounds": 2},
+    "compiling": {"steps": 100, "batch-size": 32, "rows": 2048, "rounds": 1},
 }
 """What `benchmarks.gpu_speed` measures, and its options: large batches where the card's peak is asked for."""
 ON_A_CPU = {"steps": 2, "batch-size": 4, "rows": 40, "rounds": 1}

@@ -35,6 +35,18 @@ def speed_claims(sides: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Cla
     ]
 
 
+def compiling_claim(sides: Mapping[str, Sequence[Mapping[str, float]]]) -> Claim:
+    """Return how much faster updates of a compiled model are, once it is: what longer runs take more has no warm-up."""
+
+    def more(side: str) -> float:
+        return median(
+            longer["trained_seconds"] - short["trained_seconds"]
+            for longer, short in zip(sides[f"{side}:longer"], sides[side], strict=True)
+        )
+
+    return at_least("compiled updates a second after the warm-up, to others", 1.0, more("finetune") / more("compiled"))
+
+
 def utilisation_claim(encoder: Encoder, length: int, examples_per_second: float, card: str) -> Claim:
     """Return the share of a card's bf16 peak that training reaches on rows of one length (model FLOPs utilisation)."""
     peak, flops = peak_flops(card), encoder.training_flops(length)

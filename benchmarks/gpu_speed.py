@@ -4,7 +4,9 @@
 
 `speed` has rows of unlike length, as those of RTE: a plain Trainer in bf16 that pads each batch to its longest row,
 `finetune`, `eh_ft`, `linear_probe`, and one forward pass over the rows that a probe takes. `utilisation` has rows of
-128 tokens and `finetune` alone, for the share of the card's bf16 peak.
+128 tokens and `finetune` alone, for the share of the card's bf16 peak. `compiling` has rows of unlike length and
+`finetune` with and without torch.compile, each also three times as long: what the longer one took more is free of
+warm-up.
 
 The model has the sizes of a RoBERTa and random weights: no network is needed, and speed does not depend on what
 weights say. Each side has its turn in every round, so that rounds show how far the machine's own speed goes up and
@@ -27,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plain_trainer
-from benchmarks.gpu_claims import speed_claims, utilisation_claim
+from benchmarks.gpu_claims import compiling_claim, speed_claims, utilisation_claim
 from benchmarks.model_flops import SHAPES, Encoder
 from tests.support.tiny import WORDS, make_tokenizer
 
@@ -36,12 +38,18 @@ Turn = dict[str, float]
 
 HEAD_SIZE, NUM_TOKENS = 64, 128
 """Of the attention; of the longest row."""
-SIDES = ("plain", "finetune", "eh_ft", "linear_probe", "forward")
+SIDES = {
+    "speed": ("plain", "finetune", "eh_ft", "linear_probe", "forward"),
+    "utilisation": ("finetune",),
+    "compiling": ("finetune", "finetune:longer", "compiled", "compiled:longer"),
+}
+LONGER = 3
+COMPILER = {"cuda": "inductor", "cpu": "eager"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--what", choices=("speed", "utilisation"), required=True)
+    parser.add_argument("--what", choices=SIDES, required=True)
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
     parser.add_argument("--folder", type=Path, required=True, help="for the model, the rows and what is trained")
     parser.add_argument("--shape", choices=SHAPES, default="large")
@@ -51,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args(arguments)
     make_model(given.folder / "source", SHAPES[given.shape])
-    rows = make_rows(given.rows) if given.what == "speed" else make_full_rows(given.rows)
-    sides: dict[str, list[Turn]] = {side: [] for side in (SIDES if given.what == "speed" else ("finetune",))}
+    rows = make_full_rows(given.rows) if given.what == "utilisation" else make_rows(given.rows)
+    sides: dict[str, list[Turn]] = {side: [] for side in SIDES[given.what]}
     for number in range(given.rounds):
         for side, turns in sides.items():
             turns.append(turn(given, rows, side, number))
@@ -71,6 +79,8 @@ def claims(given: argparse.Namespace, sides: dict[str, list[Turn]]) -> list[dict
     """Return what is asked, beside what was measured."""
     if given.what == "speed":
         return speed_claims(sides)
+    if given.what == "compiling":
+        return [compiling_claim(sides)]
     import torch
 
     card = torch.cuda.get_device_name() if given.device == "cuda" else "no GPU"
@@ -175,11 +185,14 @@ def forward(given: argparse.Namespace, rows: list[Row]) -> Turn:
     return {"seconds": seconds, "examples_per_second": len(rows) / seconds}
 
 
-def ours(given: argparse.Namespace, rows: list[Row], strategy: str, number: int) -> Turn:
+def ours(given: argparse.Namespace, rows: list[Row], side: str, number: int) -> Turn:
     """Run `headstart fit` and read its record."""
     from headstart.cli.main import app
 
-    file, out = given.folder / "rows.csv", given.folder / f"{strategy}-{number}"
+    name, _, is_longer = side.partition(":")
+    steps = given.steps * (LONGER if is_longer else 1)
+    strategy, compiler = (name, ()) if name != "compiled" else ("finetune", compiled(given.device))
+    file, out = given.folder / "rows.csv", given.folder / f"{name}-{steps}-{number}"
     with file.open("w", newline="") as opened:
         writer = csv.DictWriter(opened, ["sentence1", "sentence2", "label"])
         writer.writeheader()
@@ -190,9 +203,9 @@ def ours(given: argparse.Namespace, rows: list[Row], strategy: str, number: int)
             [
                 *("fit", str(file), "--text", "sentence1", "--text-pair", "sentence2", "--label", "label"),
                 *("--model", str(given.folder / "source"), "--out", str(out)),
-                *("--strategy", strategy, "--steps", str(given.steps), "--batch-size", str(given.batch_size)),
+                *("--strategy", strategy, "--steps", str(steps), "--batch-size", str(given.batch_size)),
                 *("--max-length", str(NUM_TOKENS), "--precision", "bf16" if given.device == "cuda" else "fp32"),
-                "--json",
+                *(*compiler, "--json"),
             ],
             standalone_mode=False,
         )
@@ -203,9 +216,15 @@ def ours(given: argparse.Namespace, rows: list[Row], strategy: str, number: int)
     trained = sum(stage["seconds"] for stage in stages)
     return {
         "seconds": record["seconds"],
+        "trained_seconds": trained,
         "examples_per_second": sum(stage["num_examples_seen"] for stage in stages) / trained,
         "peak_bytes": record["peak_memory_bytes"],
     }
+
+
+def compiled(device: str) -> tuple[str, ...]:
+    """Return the options of a run whose model is compiled; without a GPU torch only traces it."""
+    return ("--trainer", "torch_compile=true", "--trainer", f"torch_compile_backend={COMPILER[device]}")
 
 
 if __name__ == "__main__":
