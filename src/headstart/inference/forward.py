@@ -36,7 +36,7 @@ def length_ordered_batches(
 
     Where padding counts for the model, the rows of a batch are equally long, so that nothing is padded.
     """
-    dataset, ids = TokenizedDataset(tokenized), tokenized.features["input_ids"]
+    dataset, sequences = TokenizedDataset(tokenized), next(iter(tokenized.features.values()))
     order = sorted(range(len(tokenized)), key=lambda row: -tokenized.lengths[row])
     groups = [order]
     if padding_counts(model):
@@ -44,7 +44,7 @@ def length_ordered_batches(
     if padding_counts(model) or size.tokens is not None:
         collate = replace(collate, pad_to_multiple_of=1) if isinstance(collate, PaddingCollator) else collate
     for group in groups:
-        for rows in size.batches(group, lambda row: [len(ids[each]) for each in tokenized.sequences(row)]):
+        for rows in size.batches(group, lambda row: [len(sequences[each]) for each in tokenized.sequences(row)]):
             batch = collate([dataset[row] for row in rows])
             yield rows, {name: sent(tensor, device) for name, tensor in batch.items() if name not in NOT_INPUTS}
 

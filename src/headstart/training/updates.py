@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
+from headstart.hardware import sent
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
@@ -175,7 +176,7 @@ def _batches(inputs: StageInputs) -> Iterator[dict[str, Any]]:
     for first in range(0, len(inputs.rows.lengths), inputs.config.batch_size):
         last = min(first + inputs.config.batch_size, len(inputs.rows.lengths))
         batch = inputs.rows.collate([rows[row] for row in range(first, last)])
-        yield {name: tensor.to(inputs.config.device) for name, tensor in batch.items()}
+        yield {name: sent(tensor, inputs.config.device) for name, tensor in batch.items()}
 
 
 def _loss(inputs: StageInputs, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
