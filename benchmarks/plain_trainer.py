@@ -63,6 +63,7 @@ def train(
             max_steps=num_steps,
             per_device_train_batch_size=batch_size,
             bf16=is_bf16,
+            dataloader_pin_memory=has_gpu,
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,

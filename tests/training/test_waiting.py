@@ -28,6 +28,7 @@ FEW, MANY = 20, 40
 """Updates of two runs whose logs have equally many entries."""
 MASK, LOSSES = "torch.Tensor.__bool__", "torch.Tensor.nonzero"
 """transformers looks in each forward pass with sdpa whether anything is masked; we look whether losses are finite."""
+WITHOUT_CHECKPOINTS = RunOptions(checkpoint_seconds=1e9)
 STRATEGIES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "weighted": ("finetune", None, {"class_weights": "balanced", "loss": "focal"}),
     **{
@@ -42,7 +43,7 @@ STRATEGIES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
 def waits(checkpoint: Path, folder: Path, strategy: str, adapter: str | None, **options: Any) -> Counter[str]:
     with stand_in_gpu() as device:
         choices = tiny_choices(checkpoint, strategy, adapter, **options)
-        _, record = do_run(choices, folder, options=RunOptions(diagnostics=False))
+        _, record = do_run(choices, folder, options=WITHOUT_CHECKPOINTS)
         assert record.status is RunStatus.FINISHED
         return Counter(device.waits)
 
