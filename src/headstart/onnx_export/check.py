@@ -19,6 +19,7 @@ from headstart.data.examples import Split
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.inference.predict import decided
 from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
@@ -73,7 +74,9 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
     kind = saved.info.task.kind
     begin = time.perf_counter()
     collate = PaddingCollator(saved.tokenizer, kind=kind)
-    wanted = batched_logits(saved.model, tokens, collate, batch_size=BATCH_SIZE, precision="fp32", device="cpu").numpy()
+    wanted = batched_logits(
+        saved.model, tokens, collate, size=PassSize(rows=BATCH_SIZE), precision="fp32", device="cpu"
+    ).numpy()
     torch_seconds = time.perf_counter() - begin
     begin = time.perf_counter()
     batched = _logits(model, rows, BATCH_SIZE)
