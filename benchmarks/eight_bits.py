@@ -57,6 +57,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    if arguments.folder is not None and arguments.file is None:
+        parser.error("--folder needs --file, a table that its model reads")
     torch.set_num_threads(1)
     quiet_transformers()
     texts = texts_of(arguments.file, arguments.text, arguments.rows)
@@ -67,7 +69,8 @@ def main() -> None:
         else:
             folders, checked = _made_models(made, texts), _made_rows(made, texts)
         for number, folder in enumerate(folders):
-            _measure(folder, texts, checked, made / f"exported-{number}", arguments.rounds)
+            out = made / f"exported-{number}"
+            _measure(folder, texts, checked, out, arguments.rounds, checks_answers=arguments.folder is not None)
 
 
 def _made_models(root: Path, texts: list[str]) -> list[Path]:
@@ -87,7 +90,9 @@ def _made_rows(root: Path, texts: list[str]) -> Path:
     return rows
 
 
-def _measure(folder: Path, texts: list[str], checked: Path, out: Path, num_rounds: int) -> None:
+def _measure(
+    folder: Path, texts: list[str], checked: Path, out: Path, num_rounds: int, *, checks_answers: bool
+) -> None:
     saved = load_saved_model(folder)
     sides: dict[str, Callable[[], object]] = {
         f"torch, {precision}": _by_torch(saved, texts, precision)
@@ -109,8 +114,9 @@ def _measure(folder: Path, texts: list[str], checked: Path, out: Path, num_round
             answer()
             rates[side].append(len(texts) / (time.process_time() - begin))
             print(f"round {number + 1} {folder.name} {side}: {rates[side][-1]:.1f}", file=sys.stderr)
-    print(f"\n{folder.name}: {len(texts)} rows; load of the machine {os.getloadavg()[0]:.1f}")
-    print(f"8 bits: {changes}\n")
+    print(f"\n{folder.name}: {len(texts)} rows; load of the machine {os.getloadavg()[0]:.1f}\n")
+    if checks_answers:
+        print(f"8 bits: {changes}\n")
     print(f"| | rows per second of processor time | slowest, fastest round | times {reference} |")
     print("|---|---|---|---|")
     for side, measured in rates.items():

@@ -409,3 +409,17 @@ def test_it_answers_in_an_environment_that_has_no_torch(folders: tuple[Path, Pat
     found, _, answers = done.stdout.partition("\n")
     assert found == "[]"
     assert json.loads(answers)[0] == predict(load_model_folder(folders[0]), rows).predicted_labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, "albert", "gpt2", "llama", "qwen3", "fnet"])
+def test_eight_bits_on_every_architecture(architecture: str, tmp_path: Path) -> None:
+    folder, table = make_folder(tmp_path, architecture=architecture), tmp_path / "rows.csv"
+    texts = [text for (text,) in rows_of(TEXT_TASK).texts]
+    table.write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
+    options = ExportOptions(format="onnx", quantise="int8", check_rows=str(table), max_loss=1.0)
+    found = export_onnx(folder, tmp_path / "out", options)
+    assert 1e-6 < found.check.largest_difference < 0.1
+    model = load(tmp_path / "out", num_threads=1)
+    alone = np.concatenate([model.logits([text]) for text in texts])
+    assert np.array_equal(model.logits(texts, batch_size=32), alone)

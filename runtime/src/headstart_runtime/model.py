@@ -18,7 +18,7 @@ from headstart_runtime.reader import Reader
 from headstart_runtime.rows import Choices, Row, read_rows
 
 BATCH_SIZE = 8
-"""What an encoder computes of so many short texts stays in a core's cache; in batches of 32 it answers a tenth fewer."""
+"""What is computed of so many short texts stays in a core's cache; in batches of 32 a tenth fewer are answered."""
 
 
 class Model:
