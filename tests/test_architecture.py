@@ -97,7 +97,8 @@ WALLS = {
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
     **dict.fromkeys(
-        ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
+        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"),
+        ("headstart.onnx_export",),
     ),
 }
 """What may be imported only there."""
