@@ -52,7 +52,7 @@ test-all: $(STAMP) ## Run the test suite with the slow tests
 
 test-lowest: $(STAMP) ## Run chosen tests with the lowest versions that pyproject.toml allows (of torch with the pinned one)
 	$(BIN)/python -m venv --clear $(LOWEST)
-	$(BIN)/python -m tests.support.lowest demo tables figures dp > $(LOWEST)/lowest.txt
+	$(BIN)/python -m tests.support.lowest base demo tables figures dp > $(LOWEST)/lowest.txt
 	$(LOWEST_PIP) -r $(LOWEST)/lowest.txt
 	$(LOWEST_PYTEST) $(LOWEST_TESTS)
 	$(BIN)/python -m tests.support.lowest onnx > $(LOWEST)/lowest-onnx.txt

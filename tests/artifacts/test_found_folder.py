@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_only_what_the_checksums_name_is_fetched(repository: Repository) -> None
     names = {path.name for path in find_folder(NAME).path.iterdir()}
     assert "model.safetensors" in names
     assert not {"modeling.py", "a.bin", ".gitattributes"} & names
+
+
+def test_code_is_not_fetched_though_the_checksums_name_it(model: Path, repository: Repository, tmp_path: Path) -> None:
+    folder = shutil.copytree(model, tmp_path / "with-code")
+    (folder / "modeling.py").write_text("raise SystemExit")
+    write_manifest(folder)
+    repository.commit("main", {path.name: path.read_bytes() for path in folder.iterdir()}, "with code")
+    with pytest.raises(DamageError, match=r"modeling\.py is damaged: it is missing"):
+        find_folder(NAME)
+    assert list((tmp_path / "cache").rglob("*.safetensors"))
+    assert not list((tmp_path / "cache").rglob("*.py"))
 
 
 def test_what_is_no_model_folder_of_ours_is_refused_with_the_way_on(repository: Repository) -> None:

@@ -1,7 +1,7 @@
 """The lowest versions that pyproject.toml allows, as requirements for pip.
 
-`python -m tests.support.lowest EXTRA ...` prints those of headstart's own dependencies and of some extras, and beside
-them what tests need, as constraints.txt pins it.
+`python -m tests.support.lowest base EXTRA ...` prints those of headstart's own dependencies and of extras; without
+`base`, those of the extras alone. Beside them stands what tests need, as constraints.txt pins it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ AS_PINNED = ("torch",)
 _LOWEST = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?(?:>=|==)(?P<version>[\w.]+)")
 
 
-def requirements(extras: Iterable[str]) -> list[str]:
-    """Return NAME==VERSION of each dependency at its lowest, and of what tests need; a package comes once, as its last
-    line says.
+BASE = "base"
+
+
+def requirements(groups: Iterable[str]) -> list[str]:
+    """Return NAME==VERSION of each dependency of some groups at its lowest, and of what tests need.
 
     Raises:
         ValueError: if a dependency has no lowest version.
     """
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    stated = [*project["dependencies"], *(line for each in extras for line in project["optional-dependencies"][each])]
+    stated = {BASE: project["dependencies"]} | project["optional-dependencies"]
+    lowest = dict(_lowest(line) for group in groups for line in stated[group] if line != "headstart-runtime")
     pinned = dict(_pins())
-    lowest = dict(map(_lowest, (line for line in stated if line != "headstart-runtime")))
-    lowest |= {name: pinned[name] for name in AS_PINNED}
-    lowest |= {name: pinned[name] for name in TOOLS if name in pinned}
+    lowest |= {name: pinned[name] for name in (*AS_PINNED, *TOOLS)}
     return [f"{name}=={version}" for name, version in lowest.items()]
 
 

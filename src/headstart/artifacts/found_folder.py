@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import glob
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_whole_model
 from headstart.errors import DamageError, UsageError
 from headstart.hub import HubName, fetch, fetch_again
 from headstart.manifest import MANIFEST_FILE, Manifest
+from headstart.models.source import HUB_FILES
+
+MODEL_FILES = (*HUB_FILES, "*.jinja")
+"""What is fetched of a model folder, whatever its checksums name: a tokenizer may come with a template of chats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class FoundFolder:
 def find_folder(name: str | Path) -> FoundFolder:
     """Return the model folder of this name: a path, or OWNER/NAME or OWNER/NAME@REVISION on the hub.
 
-    A path goes before a name on the hub. Of the hub's files those come that the folder's checksums name, and they are
-    held to them; without a network, those that came before.
+    A path goes before a name on the hub. Of the hub's files those come that the folder's checksums name and that are no
+    code, and they are held to them; without a network, those that came before.
 
     Raises:
         UsageError: if the hub has no such model, or it is not one that headstart pushed, or was made for onnxruntime.
@@ -48,7 +53,7 @@ def find_folder(name: str | Path) -> FoundFolder:
     folder = fetch(hub_name, [MANIFEST_FILE, INFO_FILE, ONNX_INFO_FILE])
     pinned = HubName(hub_name.repository, folder.name)
     manifest = _manifest(pinned, folder)
-    names = [each for each in manifest.files if "/" not in each]
+    names = [each for each in manifest.files if any(fnmatch(each, pattern) for pattern in MODEL_FILES)]
     fetch(pinned, [glob.escape(each) for each in (MANIFEST_FILE, *names)])
     try:
         require_whole_model(folder, weights=True)
