@@ -144,7 +144,7 @@ def test_what_is_no_model_folder_of_ours_is_refused_with_the_way_on(repository: 
         find_folder(f"{NAME}@other")
     assert resolve_model(f"{NAME}@other").revision == repository.references["other"]
     repository.commit("onnx", {"headstart_runtime.json": json.dumps({}).encode()}, "for onnxruntime")
-    with pytest.raises(UsageError, match=r"(?s)holds a network for onnxruntime.*hf download"):
+    with pytest.raises(UsageError, match=r"(?s)holds a network for onnxruntime.*snapshot_download"):
         find_folder(f"{NAME}@onnx")
 
 

@@ -67,8 +67,8 @@ def _manifest(pinned: HubName, folder: Path) -> Manifest:
     if (folder / ONNX_INFO_FILE).is_file():
         raise UsageError(
             f"{pinned} holds a network for onnxruntime",
-            remedy=f"  Fetch it with `hf download {pinned.repository} --revision {pinned.revision} --local-dir FOLDER`,"
-            " and read FOLDER with headstart_runtime.load.",
+            remedy=f"  Fetch it with huggingface_hub.snapshot_download({pinned.repository!r}, "
+            f"revision={pinned.revision!r}, local_dir='FOLDER'), and read FOLDER with headstart_runtime.load.",
         )
     manifest = Manifest.read(folder)
     if manifest is None or INFO_FILE not in manifest.files:
