@@ -44,7 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("adapters", "data", "artifacts", "comparison", "ray_cluster"),
     ("reports",),
     ("strategies", "inference", "inspection"),
-    ("training", "onnx_export"),
+    ("training", "onnx_export", "serving"),
     ("experiments",),
     ("sweeps", "pretraining"),
     ("search",),
@@ -78,7 +78,7 @@ NO_TORCH_PARTS = (
         "spreadsheet_cells",
         "shown_text",
     ),
-    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
+    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection", "serving"),
 )
 TORCH_MODULES = (
     *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),
@@ -96,9 +96,8 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
-    **dict.fromkeys(
-        ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
-    ),
+    **dict.fromkeys(("onnx", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)),
+    "headstart_runtime": ("headstart.onnx_export", "headstart.serving"),
 }
 """What may be imported only there."""
 FORBIDDEN_EDGES = (("strategies", "store"), ("strategies", "data"), ("models", "data"), ("tasks", "store"))

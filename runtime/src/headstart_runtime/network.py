@@ -58,12 +58,22 @@ class Network:
         in_turn: list[int] = []
         parts: list[npt.NDArray[np.float32]] = []
         for numbers in self._batches([len(tokens.ids) for tokens in sequences], batch_size):
-            inputs = self._padded([sequences[number] for number in numbers])
-            parts.append(self._session.run([LOGITS], inputs)[0])
+            parts.append(self.batch_logits([sequences[number] for number in numbers]))
             in_turn += numbers
         unordered = np.concatenate(parts)
         logits = np.empty_like(unordered)
         logits[in_turn] = unordered
+        return logits
+
+    def batch_logits(self, sequences: Sequence[Tokens]) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of sequences that are computed at once, and may be by the description.
+
+        Raises:
+            FolderError: if the network gives logits of another shape.
+        """
+        logits: npt.NDArray[np.float32] = self._session.run([LOGITS], self._padded(sequences))[0]
+        if logits.shape != (len(sequences), self._description.num_logits):
+            raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
         return logits
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
