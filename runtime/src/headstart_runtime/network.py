@@ -37,6 +37,8 @@ class Network:
     def __init__(self, path: Path, description: Description, num_threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
+        # Threads that wait for work would otherwise keep the cores from whoever else computes, such as a server's loop.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if num_threads is not None:
             options.intra_op_num_threads = num_threads
         try:

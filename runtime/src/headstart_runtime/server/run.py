@@ -131,6 +131,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         ws="none",
+        proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
