@@ -17,5 +17,5 @@ def _hashes(page: str, element: str) -> str:
 PAGE = files("headstart_runtime.server").joinpath("page.html").read_text(encoding="utf-8")
 POLICY = (
     f"default-src 'none'; script-src {_hashes(PAGE, 'script')}; style-src {_hashes(PAGE, 'style')}; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
