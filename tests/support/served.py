@@ -37,7 +37,14 @@ SLOW_STEPS = 20_000
 JSON = {"Content-Type": "application/json"}
 
 
-def write_exported(folder: Path, *, answers: str = "classification", num_steps: int = 0, **said: Any) -> Path:
+def write_exported(
+    folder: Path,
+    *,
+    answers: str = "classification",
+    num_steps: int = 0,
+    words_without_vector: Sequence[str] = (),
+    **said: Any,
+) -> Path:
     """Write a folder as `headstart export --format onnx` lays it out; `said` are fields of its description."""
     has_classes = answers in ("classification", "multi_label")
     values: dict[str, Any] = {
@@ -55,14 +62,14 @@ def write_exported(folder: Path, *, answers: str = "classification", num_steps: 
         "padding_side": "right",
         "truncation_side": "right",
         "splits_special_tokens": False,
-        "num_ids": len(VOCABULARY),
+        "num_ids": None,
         "batches": "padded",
         "precision": "fp32",
     }
     description = Description(**(values | said))
     folder.mkdir()
     (folder / "headstart_runtime.json").write_text(json.dumps(description.to_json()), encoding="utf-8")
-    (folder / "tokenizer.json").write_text(_tokenizer().to_str(), encoding="utf-8")
+    (folder / "tokenizer.json").write_text(_tokenizer(words_without_vector).to_str(), encoding="utf-8")
     network = _network(description.num_logits, num_steps)
     onnx.save(
         network, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=100
@@ -71,8 +78,9 @@ def write_exported(folder: Path, *, answers: str = "classification", num_steps: 
     return folder
 
 
-def _tokenizer() -> Tokenizer:
-    made = Tokenizer(models.WordLevel(VOCABULARY, unk_token="[UNK]"))
+def _tokenizer(more_words: Sequence[str]) -> Tokenizer:
+    words = VOCABULARY | {word: len(VOCABULARY) + number for number, word in enumerate(more_words)}
+    made = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.post_processor = processors.BertProcessing(("[SEP]", VOCABULARY["[SEP]"]), ("[CLS]", VOCABULARY["[CLS]"]))
     return made

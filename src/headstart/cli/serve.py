@@ -14,7 +14,7 @@ from headstart.serving import ServeOptions
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="Folders that `headstart export --format onnx` wrote, or NAME=FOLDER."),
+        typer.Argument(help="Folders that `headstart export --format onnx` wrote, or NAME=FOLDER."),
     ],
     serving: ServeOptions,
 ) -> None:

@@ -7,8 +7,10 @@ import json
 import re
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +193,26 @@ def test_a_body_without_a_length_is_bounded_too(served: Served) -> None:
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.slow
+def test_a_body_that_does_not_arrive_is_not_waited_for(served: Served) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 408")
+
+
 def test_a_form_is_refused(served: Served) -> None:
     """A page of somebody else's can send one without asking."""
     assert served.ask("/predict", b"{}", headers={"Content-Type": "text/plain"}).status == 415
+
+
+def test_only_the_pages_own_script_may_run(served: Served) -> None:
+    reply = served.ask("/")
+    policy = dict(part.strip().partition(" ")[::2] for part in reply.headers["content-security-policy"].split(";"))
+    assert (policy["default-src"], policy["connect-src"], policy["frame-ancestors"]) == ("'none'", "'self'", "'none'")
+    scripts = re.findall(r"<script>(.*?)</script>", reply.body.decode(), re.DOTALL)
+    assert policy["script-src"] == f"'sha256-{b64encode(sha256(scripts[0].encode()).digest()).decode()}'"
+    assert (len(scripts), len(re.findall(r"<script|\son[a-z]+=|https?:", reply.body.decode()))) == (1, 1)
 
 
 def test_no_text_stands_in_the_log(served: Served) -> None:

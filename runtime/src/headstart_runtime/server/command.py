@@ -29,7 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     models = given.pop("models")
     try:
         from headstart_runtime.server.run import read_names, serve
-
+    except ModuleNotFoundError as error:
+        print(f"headstart_runtime: serving needs the extra 'serve': {error.name} cannot be found", file=sys.stderr)
+        return 2
+    try:
         serve(read_names(models), ServeOptions(**given), lambda line: print(line, flush=True))
     except (RuntimeFault, OptionError) as error:
         said = re.sub(r"`([a-z_]+)`", lambda found: _flag(found[1]), str(error))
