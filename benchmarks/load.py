@@ -75,10 +75,11 @@ async def _put_load(
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (number := next(numbers)) < most_requests:
-            due = time.perf_counter() if rate is None else begin + number / rate
-            if due - begin > seconds:
+            now = time.perf_counter()
+            due = now if rate is None else begin + number / rate
+            if max(due, now) - begin > seconds:
                 break
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            await asyncio.sleep(max(0.0, due - now))
             writer.write(requests[number % len(requests)])
             status = await _status(reader)
             load.statuses[status] += 1

@@ -39,6 +39,8 @@ class Network:
         options.log_severity_level = ERRORS_ONLY
         # Threads that wait for work would otherwise keep the cores from whoever else computes, such as a server's loop.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Shapes change from batch to batch, and what would be kept for each of them adds up.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         if num_threads is not None:
             options.intra_op_num_threads = num_threads
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import ceil
 from threading import Condition, Thread
 
 import numpy as np
@@ -145,7 +146,7 @@ class Batcher:
             self._refuse_late()
             if not self._pool:
                 return []
-            share = -(-len(self._pool) // (self._num_idle + 1))
+            share = ceil(len(self._pool) / (self._num_idle + 1))
             lengths = [len(each.tokens.ids) for each in self._pool]
             size = min(share, self._options.batch_size)
             chosen = set(next_batch(lengths, self.model.description.batches, size))

@@ -116,8 +116,9 @@ async def _serve(
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
-        ready()
-        await told.wait()
+        if server.started:
+            ready()
+        await asyncio.wait((serving, asyncio.create_task(told.wait())), return_when=asyncio.FIRST_COMPLETED)
     finally:
         await service.stop(options.stop_within_s, told_again)
     server.should_exit = True

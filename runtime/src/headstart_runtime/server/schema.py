@@ -15,6 +15,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "multiple choice": {"value": {"texts": ["he opened the"], "choices": [["door", "sky"]]}},
     "one of several models": {"value": {"model": "reviews", "texts": "a fine film"}},
 }
+ANSWER_EXAMPLE = {
+    "model": "reviews",
+    "answers": [{"label": "good", "probabilities": {"bad": 0.031, "good": 0.969}}],
+}
 FIELDS = {
     "texts": "a text, or a list of texts or of pairs of texts, one at least",
     "choices": "a list with the choices of each row, each a list of texts",
@@ -68,6 +72,8 @@ class ChoiceAnswer(BaseModel):
 
 class PredictAnswer(BaseModel):
     """Answers, in the order of the rows."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWER_EXAMPLE]})
 
     model: str = Field(description="The model that answered.")
     answers: list[ClassAnswer | ClassesAnswer | NumberAnswer | ChoiceAnswer]
