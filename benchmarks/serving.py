@@ -4,8 +4,8 @@
     python -m benchmarks.serving --memory-minutes 10
 
 The model is MiniLM with a fresh head, exported as ONNX for the one and as a plain folder for the other. Servers and
-clients share this machine; each client asks for one text, waits for the answer and asks again. Prints a Markdown table:
-the median of the rounds. The bounds on the right are what we hold ourselves to.
+clients share this machine; each client asks for one text, waits for the answer and asks again. Prints a Markdown table
+for each number of clients: the median of the rounds, and the processor time of the server for a request.
 
 With --memory-minutes the server is asked for as long at nine tenths of what it answers at most, with texts of 1 to 150
 words; the resident memory of its process is printed each minute.
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -66,31 +67,49 @@ def main() -> None:
             _print(num_clients, _measure(folder, texts, num_clients, arguments.seconds, arguments.rounds))
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A load, and the processor time that the server took for it."""
+
+    load: Load
+    cpu_seconds: float
+
+    @property
+    def cpu_ms(self) -> float:
+        """Milliseconds of processor time of an answered request, which other programs hardly change."""
+        return 1e3 * self.cpu_seconds / len(self.load.latencies_s)
+
+
 def _measure(
     folder: Path, texts: Sequence[str], num_clients: int, seconds: float, rounds: int
-) -> dict[str, list[Load]]:
-    found: dict[str, list[Load]] = {SERVE: [], PLAIN: []}
-    with _headstart(folder / "onnx") as (ours, _), _plain(folder / "model") as theirs:
-        for port in (ours, theirs):
+) -> dict[str, list[Measured]]:
+    found: dict[str, list[Measured]] = {SERVE: [], PLAIN: []}
+    with _headstart(folder / "onnx") as ours, _plain(folder / "model") as theirs:
+        for port, _ in (ours, theirs):
             put_load(port, texts, num_clients=num_clients, seconds=2.0)
         for number in range(rounds):
-            for name, port in ((SERVE, ours), (PLAIN, theirs)):
-                found[name].append(put_load(port, texts, num_clients=num_clients, seconds=seconds))
-                print(f"round {number + 1}, {name}: {found[name][-1].rate:.1f} a second", file=sys.stderr)
+            for name, (port, process) in ((SERVE, ours), (PLAIN, theirs)):
+                before = _cpu_seconds(process.pid)
+                load = put_load(port, texts, num_clients=num_clients, seconds=seconds)
+                found[name].append(Measured(load, _cpu_seconds(process.pid) - before))
+                print(f"round {number + 1}, {name}: {load.rate:.1f} a second", file=sys.stderr)
     return found
 
 
-def _print(num_clients: int, found: dict[str, list[Load]]) -> None:
-    ratio = median(load.rate for load in found[SERVE]) / median(load.rate for load in found[PLAIN])
+def _print(num_clients: int, found: dict[str, list[Measured]]) -> None:
+    ratio = median(each.load.rate for each in found[SERVE]) / median(each.load.rate for each in found[PLAIN])
     bound = f", asked for {BOUNDS[num_clients]}" if num_clients in BOUNDS else ""
     print(f"{num_clients} clients: {ratio:.2f} times as many requests{bound}\n")
-    print("| | requests a second | of the rounds | p50 ms | p95 ms | p99 ms | not answered |")
-    print("|---|---:|---|---:|---:|---:|---:|")
-    for name, loads in found.items():
-        rates = [load.rate for load in loads]
+    print("| | requests a second | of the rounds | p50 ms | p95 ms | p99 ms | processor ms | not answered |")
+    print("|---|---:|---|---:|---:|---:|---:|---:|")
+    for name, measured in found.items():
+        loads = [each.load for each in measured]
+        cpu, rates = median(each.cpu_ms for each in measured), [load.rate for load in loads]
         times = " | ".join(f"{median(load.percentile_ms(each) for load in loads):.1f}" for each in (50, 95, 99))
         failed = sum(load.statuses.total() - load.statuses[200] for load in loads)
-        print(f"| {name} | {median(rates):.1f} | {min(rates):.1f} to {max(rates):.1f} | {times} | {failed} |")
+        print(
+            f"| {name} | {median(rates):.1f} | {min(rates):.1f} to {max(rates):.1f} | {times} | {cpu:.2f} | {failed} |"
+        )
     print(flush=True)
 
 
@@ -122,6 +141,12 @@ def _resident_mb(process: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def _cpu_seconds(process: int) -> float:
+    """Return the processor time of a process so far, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
 def _headstart(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     with _running(["-m", "headstart_runtime", "serve", str(folder)]) as running:
@@ -129,9 +154,9 @@ def _headstart(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 @contextmanager
-def _plain(folder: Path) -> Iterator[int]:
-    with _running(["-m", "benchmarks.plain_server", str(folder)], port_flag=()) as (port, _):
-        yield port
+def _plain(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    with _running(["-m", "benchmarks.plain_server", str(folder)], port_flag=()) as running:
+        yield running
 
 
 @contextmanager
