@@ -72,7 +72,7 @@ def test_what_has_waited_too_long_is_refused(tmp_path: Path) -> None:
     options = ServeOptions(batch_size=1, max_wait_s=0.001)
     found = run(model, options, gathered([["a cat"]] * 12))
     refused = [each for each in found if isinstance(each, Refusal)]
-    assert 0 < len(refused) < 12
+    assert len(refused) >= 10  # two threads take one each, and are long at it
     assert {(each.status, each.retry_after_s) for each in refused} == {(503, 1)}
     assert "no batch was free within 0.001 seconds" in refused[0].detail
 

@@ -22,6 +22,8 @@ from headstart_runtime.server.options import ServeOptions
 from headstart_runtime.server.service import Service
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+KEEP_ALIVE_SECONDS = 75
+"""That a connection without a request is kept: longer than proxies do, so that none asks on one that has just closed."""
 LAST_SECONDS = 5
 """In which clients have to take the answers that are written when the server ends."""
 
@@ -134,6 +136,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         ws="none",
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
 
