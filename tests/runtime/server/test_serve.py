@@ -304,7 +304,7 @@ def in_hand(served: Served, pool: ThreadPoolExecutor, num_rows: int) -> list[Fut
 
 def test_a_signal_answers_what_is_in_hand_and_ends_with_zero(folders: dict[str, Path], tmp_path: Path) -> None:
     with (
-        serving([f"slow={folders['slow']}"], tmp_path / "log.txt", "--batch-size", "2") as served,
+        serving([f"slow={folders['slow']}"], tmp_path / "log.txt", "--batch-size", "1") as served,
         ThreadPoolExecutor(12) as pool,
     ):
         futures = in_hand(served, pool, 12)

@@ -23,7 +23,7 @@ from headstart_runtime.server.service import Service
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 KEEP_ALIVE_SECONDS = 75
-"""That a connection without a request is kept: longer than proxies do, so that none asks on one that has just closed."""
+"""How long an idle connection is kept: longer than proxies keep theirs, so that none asks on one that just closed."""
 LAST_SECONDS = 5
 """In which clients have to take the answers that are written when the server ends."""
 
