@@ -15,7 +15,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "multiple choice": {"value": {"texts": ["he opened the"], "choices": [["door", "sky"]]}},
     "one of several models": {"value": {"model": "reviews", "texts": "a fine film"}},
 }
-ANSWER_EXAMPLE = {
+ANSWER_EXAMPLE: dict[str, Any] = {
     "model": "reviews",
     "answers": [{"label": "good", "probabilities": {"bad": 0.031, "good": 0.969}}],
 }
