@@ -296,15 +296,21 @@ def wait_until_in_hand(served: Served, num_rows: int) -> None:
         assert time.monotonic() < end
 
 
+@pytest.fixture(scope="module")
+def crawling(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a model, called slow, whose batches take longer than it takes to send a few requests."""
+    return f"slow={write_exported(tmp_path_factory.mktemp('crawling') / 'slow', num_steps=10 * SLOW_STEPS)}"
+
+
 def in_hand(served: Served, pool: ThreadPoolExecutor, num_rows: int) -> list[Future[Reply]]:
     futures = [pool.submit(served.ask, "/predict", {"model": "slow", "texts": text}) for text in texts(num_rows)]
     wait_until_in_hand(served, num_rows)
     return futures
 
 
-def test_a_signal_answers_what_is_in_hand_and_ends_with_zero(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_signal_answers_what_is_in_hand_and_ends_with_zero(crawling: str, tmp_path: Path) -> None:
     with (
-        serving([f"slow={folders['slow']}"], tmp_path / "log.txt", "--batch-size", "1") as served,
+        serving([crawling], tmp_path / "log.txt", "--batch-size", "2") as served,
         ThreadPoolExecutor(12) as pool,
     ):
         futures = in_hand(served, pool, 12)
@@ -319,10 +325,10 @@ def test_a_signal_answers_what_is_in_hand_and_ends_with_zero(folders: dict[str, 
         assert (tmp_path / "log.txt").read_text() == ""
 
 
-def test_what_cannot_be_answered_in_time_is_refused_in_words(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_what_cannot_be_answered_in_time_is_refused_in_words(crawling: str, tmp_path: Path) -> None:
     bounds = ("--batch-size", "1", "--stop-within-s", "0.01")
     with (
-        serving([f"slow={folders['slow']}"], tmp_path / "log.txt", *bounds) as served,
+        serving([crawling], tmp_path / "log.txt", *bounds) as served,
         ThreadPoolExecutor(12) as pool,
     ):
         futures = in_hand(served, pool, 12)
