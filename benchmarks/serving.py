@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.load import Load, put_load
 from benchmarks.other_build import REPOSITORY
-from benchmarks.predicting import sample_texts, save_model
+from benchmarks.predicting import save_model, texts_of
 from headstart.models.quiet import quiet_transformers
 from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--memory-minutes", type=int, default=0)
     arguments = parser.parse_args()
     quiet_transformers()
-    texts = sample_texts(arguments.file, arguments.text, 1_000)
+    texts = texts_of(arguments.file, arguments.text, 1_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         num_tokens = save_model(folder / "model", texts)
@@ -115,7 +115,7 @@ def _print(num_clients: int, found: dict[str, list[Measured]]) -> None:
 
 def _watch_memory(folder: Path, minutes: int, seconds: float) -> None:
     generator = np.random.default_rng(0)
-    words = " ".join(sample_texts(None, "", 200)).split()
+    words = " ".join(texts_of(None, "", 200)).split()
     texts = [" ".join(generator.choice(words, generator.integers(1, 151))) for _ in range(2_000)]
     with _headstart(folder / "onnx") as (port, process):
         most = put_load(port, texts, num_clients=64, seconds=seconds).rate

@@ -96,7 +96,9 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
-    **dict.fromkeys(("onnx", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)),
+    **dict.fromkeys(
+        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)
+    ),
     "headstart_runtime": ("headstart.onnx_export", "headstart.serving"),
 }
 """What may be imported only there."""

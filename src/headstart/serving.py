@@ -21,7 +21,7 @@ class ServeOptions:
 
     host: str = option("127.0.0.1", "Address to listen on. 0.0.0.0 is every one of this machine; there is no password.")
     port: int = option(8000, "Port to listen on; 0 takes a free one, and the first line says which.")
-    batch_size: int = option(32, "Rows that are computed together, at most.")
+    batch_size: int = option(16, "Rows that are computed together, at most.")
     max_waiting_rows: int = option(1024, "Rows that may wait for a model; requests beyond are answered 503 at once.")
     max_request_rows: int = option(256, "Rows of one request; larger ones are answered 413.")
     max_body_bytes: int = option(1 << 20, "Size of one request; larger ones are answered 413.")

@@ -12,9 +12,10 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRows, FrozenBackbone
+from headstart.experiments.frozen_backbone import FeatureRows, FrozenBackbone
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
+from headstart.inference.passes import PassSize
 from headstart.losses import Scale
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
@@ -235,7 +236,7 @@ class RunData:
             classifier,
             self.tokens("train"),
             self.collator,
-            batch_size=FEATURE_BATCH_SIZE,
+            size=PassSize.usual(training.device),
             precision=training.precision,
             device=training.device,
         )

@@ -57,7 +57,7 @@ def texts(num_rows: int, longest: int, seed: int) -> list[str]:
     return [" ".join(generator.choice(WORDS, generator.integers(1, longest))) for _ in range(num_rows)]
 
 
-@pytest.mark.parametrize("batches", ["padded", "of_equal_length", "one_by_one"])
+@pytest.mark.parametrize("batches", ["padded", "of_equal_length"])
 def test_many_requests_of_many_rows_get_their_own_logits(batches: str, tmp_path: Path) -> None:
     folder = write_exported(tmp_path / "tiny", truncation="window", stride=2, batches=batches)
     model = load(folder, num_threads=1)

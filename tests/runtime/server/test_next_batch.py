@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart_runtime.description import OF_EQUAL_LENGTH, ONE_BY_ONE, PADDED
+from headstart_runtime.description import OF_EQUAL_LENGTH, PADDED
 from headstart_runtime.server.next_batch import SHORT_TOKENS, next_batch
 
 
@@ -30,10 +30,9 @@ def test_a_batch_holds_what_the_description_lets_it_hold() -> None:
     lengths = [7, 9, 7, 8, 7, 7]
     assert next_batch(lengths, OF_EQUAL_LENGTH, 32) == [0, 2, 4, 5]
     assert next_batch(lengths, OF_EQUAL_LENGTH, 3) == [0, 2, 4]
-    assert next_batch(lengths, ONE_BY_ONE, 32) == [0]
 
 
-@pytest.mark.parametrize("batches", [PADDED, OF_EQUAL_LENGTH, ONE_BY_ONE])
+@pytest.mark.parametrize("batches", [PADDED, OF_EQUAL_LENGTH])
 def test_every_sequence_has_its_turn(batches: str) -> None:
     generator = np.random.default_rng(2)
     waiting = list(enumerate(generator.integers(1, 400, 200).tolist()))

@@ -38,7 +38,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "number": {"answers": "regression"},
     "choices": {"answers": "multiple_choice"},
     "pairs": {"num_texts": 2, "batches": "of_equal_length"},
-    "windows": {"truncation": "window", "stride": 3, "batches": "one_by_one"},
+    "windows": {"truncation": "window", "stride": 3},
 }
 BOUNDS = ("--max-request-rows", "20", "--max-body-bytes", "5000", "--max-waiting-rows", "24")
 

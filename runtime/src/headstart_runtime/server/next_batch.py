@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart_runtime.description import OF_EQUAL_LENGTH, ONE_BY_ONE
+from headstart_runtime.description import OF_EQUAL_LENGTH
 
 SHORT_TOKENS = 32
 """Up to this length padding costs less than a batch of its own."""
@@ -22,8 +22,6 @@ def next_batch(lengths: Sequence[int], batches: str, batch_size: int) -> list[in
         batch_size: sequences of a batch, at most.
     """
     first = lengths[0]
-    if batches == ONE_BY_ONE:
-        return [0]
     if batches == OF_EQUAL_LENGTH:
         return [place for place, length in enumerate(lengths) if length == first][:batch_size]
     shortest = longest = first
