@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "processes",
         "cache",
         "manifest",
+        "hub",
         "stored_names",
         "spreadsheet_cells",
         "shown_text",
@@ -44,7 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("adapters", "data", "artifacts", "comparison", "ray_cluster"),
     ("reports",),
     ("strategies", "inference", "inspection"),
-    ("training", "onnx_export"),
+    ("training", "onnx_export", "serving"),
     ("experiments",),
     ("sweeps", "pretraining"),
     ("search",),
@@ -70,6 +71,7 @@ NO_TORCH_PARTS = (
         "metrics",
         "cache",
         "manifest",
+        "hub",
         "atomic_files",
         "machine",
         "temporary",
@@ -78,7 +80,7 @@ NO_TORCH_PARTS = (
         "spreadsheet_cells",
         "shown_text",
     ),
-    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
+    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection", "serving"),
 )
 TORCH_MODULES = (
     *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),
@@ -96,10 +98,10 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
-    **dict.fromkeys(("onnx", "onnxscript", "transformers.exporters"), ("headstart.onnx_export",)),
     **dict.fromkeys(
-        ("onnxruntime", "headstart_runtime"), ("headstart.onnx_export", "headstart.inference.onnx_network")
+        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)
     ),
+    "headstart_runtime": ("headstart.onnx_export", "headstart.serving", "headstart.inference.onnx_network"),
 }
 """What may be imported only there."""
 FORBIDDEN_EDGES = (("strategies", "store"), ("strategies", "data"), ("models", "data"), ("tasks", "store"))

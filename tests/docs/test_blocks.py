@@ -22,6 +22,7 @@ LANGUAGES = {"bash", "python", "text", "yaml", "json", "dockerfile"}
 PAGES = [page for page in pages() if {"bash", "python"} & {language for language, _ in blocks(page)}]
 NOT_RUN = {
     "docs/guides/cluster.md": "tests/cluster and tests/cli/test_launching.py run what a machine without a cluster can",
+    "docs/guides/sharing.md": "tests/cli/test_push.py and tests/integration/test_hub_round_trip.py have a hub to ask",
     "docs/guides/private-training.md": "tests/training run private stages",
     "docs/tutorials/": "test_tutorials.py follows them word for word",
 }
@@ -47,8 +48,9 @@ model = AutoModelForSequenceClassification.from_pretrained("roberta-base", num_l
 rows = train_dataset = [dict(tokenizer(text), labels=k % 2) for k, text in enumerate(texts)]
 """
 """What a person has before a page's Python begins."""
-NOT_HERE = {"--tracker", "submit"}
-"""What needs packages that nothing else here needs, or runs of ten tasks: tests/inference/test_submissions.py."""
+NOT_HERE = {"--tracker", "submit", "push", "serve"}
+"""What needs packages that nothing else needs, runs of ten tasks (tests/inference/test_submissions.py), a hub
+(tests/cli/test_push.py), or has no end (tests/cli/test_serve.py)."""
 OTHER_TABLES = {"docs/questions/several-labels.md": "several.csv"}
 """Pages whose `reviews.csv` is another table."""
 SHORTER = (

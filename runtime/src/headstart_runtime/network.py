@@ -13,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from headstart_runtime.description import ONE_BY_ONE, PADDED, Description
+from headstart_runtime.description import PADDED, Description
 from headstart_runtime.errors import FolderError
 from headstart_runtime.reader import Tokens
 
 LOGITS = "logits"
 ERRORS_ONLY = 3
 """As onnxruntime counts how severe a message is."""
+SLOWER = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Optimisations of onnxruntime's that make a network slower on a CPU: what they join takes longer than its parts."""
 
 
 class Network:
@@ -37,10 +39,15 @@ class Network:
     def __init__(self, path: Path, description: Description, num_threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait take no time
+        # Shapes change from batch to batch, and what would be kept for each of them adds up.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         if num_threads is not None:
             options.intra_op_num_threads = num_threads
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOWER)
+            )
         except Exception as error:  # onnxruntime raises one of a dozen types
             raise FolderError(f"{path} cannot be built: {error}") from error
         names = {each.name for each in self._session.get_inputs()}
@@ -53,17 +60,27 @@ class Network:
 
         Args:
             sequences: s of them.
-            batch_size: sequences that are computed at once; answers in int8 are computed one by one.
+            batch_size: sequences that are computed at once.
         """
         in_turn: list[int] = []
         parts: list[npt.NDArray[np.float32]] = []
         for numbers in self._batches([len(tokens.ids) for tokens in sequences], batch_size):
-            inputs = self._padded([sequences[number] for number in numbers])
-            parts.append(self._session.run([LOGITS], inputs)[0])
+            parts.append(self.batch_logits([sequences[number] for number in numbers]))
             in_turn += numbers
         unordered = np.concatenate(parts)
         logits = np.empty_like(unordered)
         logits[in_turn] = unordered
+        return logits
+
+    def batch_logits(self, sequences: Sequence[Tokens]) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of sequences that are computed at once, and may be by the description.
+
+        Raises:
+            FolderError: if the network gives logits of another shape.
+        """
+        logits: npt.NDArray[np.float32] = self._session.run([LOGITS], self._padded(sequences))[0]
+        if logits.shape != (len(sequences), self._description.num_logits):
+            raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
         return logits
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
@@ -71,9 +88,8 @@ class Network:
         how = self._description.batches
         order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
         groups = [order] if how == PADDED else [list(some) for _, some in groupby(order, key=lengths.__getitem__)]
-        size = 1 if how == ONE_BY_ONE else batch_size
         for group in groups:
-            yield from (group[begin : begin + size] for begin in range(0, len(group), size))
+            yield from (group[begin : begin + batch_size] for begin in range(0, len(group), batch_size))
 
     def _padded(self, sequences: Sequence[Tokens]) -> dict[str, npt.NDArray[np.int64]]:
         """Return the network's inputs [s, t], padded to the longest sequence."""

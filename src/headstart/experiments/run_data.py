@@ -12,15 +12,16 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRows, FrozenBackbone
+from headstart.experiments.frozen_backbone import FeatureRows, FrozenBackbone
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
+from headstart.inference.passes import PassSize
 from headstart.losses import Scale
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
-from headstart.models.source import ModelSource, resolve_model
+from headstart.models.source import ModelSource, commit_of, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
@@ -52,15 +53,17 @@ class RunDataCache:
         self.kept = self.rows.kept  # One bound holds for rows and all else.
         self._given = given
 
-    def model(self, name: str) -> ModelSource:
-        """Return where a model's files are, resolved once."""
+    def model(self, name: str, commit: str | None = None) -> ModelSource:
+        """Return where a model's files are, resolved once; `commit` is what its name on the hub meant before."""
         if self._given is not None and self._given.name == name:
             return self._given
-        return self.kept.get(("model", name), lambda: resolve_model(name), lambda _: DIGEST_BYTES)
+        key = ("model", name, commit)
+        return self.kept.get(key, lambda: resolve_model(name, revision=commit), lambda _: DIGEST_BYTES)
 
-    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
-        """Return a model's tokenizer."""
-        return self.kept.get(("tokenizer", name), lambda: load_tokenizer(self.model(name)), lambda _: TOKENIZER_BYTES)
+    def tokenizer(self, name: str, commit: str | None = None) -> PreTrainedTokenizerBase:
+        """Return a model's tokenizer; `commit` is as in `model`."""
+        key = ("tokenizer", name, commit)
+        return self.kept.get(key, lambda: load_tokenizer(self.model(name, commit)), lambda _: TOKENIZER_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,8 @@ class RunData:
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
-        return self.cache.tokenizer(self.run.experiment.model)
+        experiment = self.run.experiment
+        return self.cache.tokenizer(experiment.model, commit_of(experiment.model_revision))
 
     @property
     def collator(self) -> PaddingCollator:
@@ -169,8 +173,9 @@ class RunData:
 
     @property
     def model(self) -> ModelSource:
-        """Where the model's files are."""
-        return self.cache.model(self.run.experiment.model)
+        """Where the model's files are: those of the commit that the run was planned with."""
+        experiment = self.run.experiment
+        return self.cache.model(experiment.model, commit_of(experiment.model_revision))
 
     def objective(self, classifier: Classifier) -> Objective:
         """Return what stages minimise."""
@@ -235,7 +240,7 @@ class RunData:
             classifier,
             self.tokens("train"),
             self.collator,
-            batch_size=FEATURE_BATCH_SIZE,
+            size=PassSize.usual(training.device),
             precision=training.precision,
             device=training.device,
         )

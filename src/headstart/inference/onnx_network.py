@@ -31,10 +31,10 @@ class OnnxNetwork(torch.nn.Module):
     says.
     """
 
-    def __init__(self, config: PretrainedConfig, network: Network, num_logits: int) -> None:
+    def __init__(self, config: PretrainedConfig, network: Network) -> None:
         super().__init__()
         self.config = config
-        self._network, self._num_logits = network, num_logits
+        self._network = network
 
     def forward(
         self,
@@ -58,9 +58,10 @@ class OnnxNetwork(torch.nn.Module):
             Tokens(ids[is_there].tolist(), type_ids[is_there].tolist())
             for ids, type_ids, is_there in zip(input_ids, types, mask.bool(), strict=True)
         ]
-        logits = self._network.logits(sequences, len(sequences))
-        if logits.shape != (len(sequences), self._num_logits):
-            raise CheckpointError(f"the network gives logits of the shape {logits.shape}, which do not fit its labels")
+        try:
+            logits = self._network.logits(sequences, len(sequences))
+        except FolderError as error:
+            raise CheckpointError(str(error)) from error
         return SequenceClassifierOutput(logits=torch.from_numpy(logits))
 
 
@@ -82,7 +83,7 @@ def load_onnx_folder(folder: Path, info: ModelInfo) -> SavedModel:
         raise CheckpointError(str(error)) from error
     _require_fit(folder, info, description)
     task = info.task
-    model = OnnxNetwork(load_folder_config(folder, info), network, task.kind.num_logits(task.num_labels))
+    model = OnnxNetwork(load_folder_config(folder, info), network)
     standing_in = cast(PreTrainedModel, model.eval())
     classifier = Classifier(model=standing_in, head_names=(), labels=task.labels, kind=task.kind)
     return SavedModel(info=info, classifier=classifier, model=model, tokenizer=load_folder_tokenizer(folder))

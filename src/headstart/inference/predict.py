@@ -20,6 +20,7 @@ from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.forward import Progress, batched_logits
+from headstart.inference.passes import PassSize
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
 from headstart.models.output_units import exact_numbers
@@ -113,7 +114,7 @@ def predict(
             saved.model,
             tokenized,
             PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
-            batch_size=batch_size,
+            size=PassSize(rows=batch_size),
             precision=precision,
             device=device,
             progress=progress,

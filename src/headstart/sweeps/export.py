@@ -23,6 +23,7 @@ from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
 from headstart.manifest import refuse
 from headstart.models.classifier import Classifier
+from headstart.models.loading import load_tokenizer
 from headstart.models.output_units import to_raw_units
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -105,7 +106,7 @@ def write_run(
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
-    data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
+    load_tokenizer(data.model)  # a model that can no longer be read is refused before anything runs
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
