@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import Collator, PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.models.classifier import Classifier, has_own_backbone
@@ -55,7 +55,7 @@ class FrozenBackbone:
     kept: BoundedCache
     key: tuple[object, ...]
     tokens: Callable[[FeatureRows], TokenizedSplit]
-    collator: PaddingCollator
+    collator: Collator
     load: Callable[[Spec], Classifier]
     source: ModelSource
     task: Task
@@ -158,7 +158,7 @@ class FrozenBackbone:
         inputs = partial(
             head_inputs, batch_size=FEATURE_BATCH_SIZE, precision=training.precision, device=training.device
         )
-        if features is None:
+        if features is None or not isinstance(self.collator, PaddingCollator):
             return inputs(classifier, tokens, self.collator)
         with replayed(classifier, features, device=training.device):
             found = inputs(classifier, numbered(tokens), replace(self.collator, pad_to_multiple_of=1))

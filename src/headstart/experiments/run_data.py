@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import Collator, MediaCollator, PaddingCollator
 from headstart.data.examples import Split, TaskData
+from headstart.data.media_rows import media_inputs
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
@@ -16,10 +17,12 @@ from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRow
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
 from headstart.losses import Scale
+from headstart.media.modality import Modality
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
+from headstart.models.processors import MediaProcessor, load_processor, seconds_of
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
@@ -61,6 +64,23 @@ class RunDataCache:
     def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
         """Return a model's tokenizer."""
         return self.kept.get(("tokenizer", name), lambda: load_tokenizer(self.model(name)), lambda _: TOKENIZER_BYTES)
+
+    def processor(self, name: str, modality: Modality) -> MediaProcessor:
+        """Return what makes a model's inputs of images or sounds."""
+        return self.kept.get(
+            ("processor", name, modality), lambda: load_processor(self.model(name), modality), lambda _: TOKENIZER_BYTES
+        )
+
+    def require_reader(self, name: str, modality: Modality) -> None:
+        """Refuse a model whose tokenizer or processor cannot be read.
+
+        Raises:
+            UsageError: as whoever reads it says.
+        """
+        if modality.is_file:
+            self.processor(name, modality)
+        else:
+            self.tokenizer(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +183,20 @@ class RunData:
         return self.cache.tokenizer(self.run.experiment.model)
 
     @property
-    def collator(self) -> PaddingCollator:
+    def reader(self) -> PreTrainedTokenizerBase | MediaProcessor:
+        """What makes the model's inputs of rows: its tokenizer, or its processor of images or sounds."""
+        return self._processor if self.task.modality.is_file else self.tokenizer
+
+    @property
+    def collator(self) -> Collator:
         """What makes the model's batches of the task's rows."""
+        if self.task.modality.is_file:
+            return MediaCollator(
+                processor=self._processor,
+                length=self.run.experiment.training.max_length,
+                kind=self.task.kind,
+                num_labels=self.task.num_labels,
+            )
         return PaddingCollator(self.tokenizer, kind=self.task.kind, num_labels=self.task.num_labels)
 
     @property
@@ -274,6 +306,8 @@ class RunData:
         training = self.run.experiment.training
 
         def tokenized() -> TokenizedSplit:
+            if self.task.modality.is_file:
+                return media_inputs(split(), most_seconds=self.most_seconds)
             return cached_tokens(
                 split(),
                 self.tokenizer,
@@ -287,6 +321,17 @@ class RunData:
             tokenized,
             lambda tokens: TOKEN_BYTES * len(tokens.features) * sum(tokens.lengths),
         )
+
+    @property
+    def _processor(self) -> MediaProcessor:
+        return self.cache.processor(self.run.experiment.model, self.task.modality)
+
+    @property
+    def most_seconds(self) -> float:
+        """What is read of a sound; without end for texts and images."""
+        length = self.run.experiment.training.max_length
+        is_sound = self.task.modality is Modality.AUDIO
+        return seconds_of(self._processor, length) if is_sound else math.inf
 
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
@@ -309,6 +354,7 @@ class RunData:
         experiment, task = self.run.experiment, self.task
         return load_classifier(
             self.model,
+            modality=task.modality,
             kind=task.kind,
             labels=task.labels,
             reads_spans=task.has_spans,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from headstart.atomic_files import remove, write_json
-from headstart.data.batching import TokenizedDataset
+from headstart.data.batching import PaddingCollator, TokenizedDataset
 from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
@@ -210,7 +210,7 @@ class StageRun:
 
     def _rows(self, features: Features | None) -> StageRows:
         tokens, collate = self.data.tokens("train"), self.data.collator
-        if features is None:
+        if features is None or not isinstance(collate, PaddingCollator):
             return StageRows(dataset=TokenizedDataset(tokens), collate=collate, lengths=tokens.lengths)
         collate = replace(collate, pad_to_multiple_of=1)
         return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)

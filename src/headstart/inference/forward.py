@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import Collator, PaddingCollator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.models.classifier import padding_counts
 
@@ -49,7 +49,7 @@ def length_ordered_batches(
 def batched_logits(
     model: torch.nn.Module,
     tokenized: TokenizedSplit,
-    collate: PaddingCollator,
+    collate: Collator,
     *,
     batch_size: int,
     precision: str,

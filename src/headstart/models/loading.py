@@ -13,6 +13,8 @@ from typing import Any
 from safetensors import SafetensorError
 from transformers import (
     AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForImageClassification,
     AutoModelForSequenceClassification,
     PretrainedConfig,
     PreTrainedModel,
@@ -24,6 +26,7 @@ from headstart.errors import CheckpointError, HeadstartError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
 from headstart.machine import is_out_of_memory
+from headstart.media.modality import Modality
 from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
 from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
@@ -56,6 +59,14 @@ from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
 NATIVE = Spec("native")
+AUTO_CLASSES: dict[Modality, Any] = {
+    Modality.TEXT: AutoModelForSequenceClassification,
+    Modality.IMAGE: AutoModelForImageClassification,
+    Modality.AUDIO: AutoModelForAudioClassification,
+}
+"""What loads an architecture with its own head, by what rows are."""
+CLASSIFIES = {Modality.TEXT: "sequence", Modality.IMAGE: "image", Modality.AUDIO: "audio"}
+"""What transformers calls its classifiers of texts, images and sounds."""
 
 NEIGHBOURS_DECIDE = ("t5gemma", "t5gemma2")
 """Architectures whose native head reads another place where a longer text stands in the same batch."""
@@ -64,6 +75,7 @@ NEIGHBOURS_DECIDE = ("t5gemma", "t5gemma2")
 def load_classifier(
     source: ModelSource,
     *,
+    modality: Modality = Modality.TEXT,
     kind: Kind = DEFAULT_KIND,
     labels: Sequence[str],
     head: Spec = NATIVE,
@@ -77,6 +89,7 @@ def load_classifier(
 
     Args:
         source: the pretrained checkpoint.
+        modality: what it reads.
         kind: of answer that the task wants.
         labels: class names by index: two or more, for multi-label one or more; empty where answers are not classes.
         head: one of `headstart.models.own_heads`, or the architecture's own.
@@ -94,6 +107,7 @@ def load_classifier(
     design = own_head(head)
     check_labels(kind, labels)
     request = _Request(
+        modality=modality,
         kind=kind,
         labels=tuple(labels),
         reads_spans=reads_spans,
@@ -104,6 +118,11 @@ def load_classifier(
     with quiet_loading(), torch_stream(request.head_seed):
         if design is None:
             return _load_native(source, request, keep_head)
+        if modality.is_file:
+            raise UsageError(
+                f"the head {design.name!r} reads texts alone, and these rows are {modality.thing}s",
+                remedy="  Use the `head` native, the model's own.",
+            )
         design = design.on(load_config(source))
         if design.reads_apart and reads_spans:
             raise UsageError(
@@ -117,6 +136,7 @@ def load_classifier(
 class _Request:
     """What a classifier is to be, beside its checkpoint and head."""
 
+    modality: Modality
     kind: Kind
     labels: tuple[str, ...]
     reads_spans: bool
@@ -148,16 +168,21 @@ def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrained
     return tokenizer
 
 
-def checkpoint_notes(source: ModelSource) -> tuple[str, ...]:
+def checkpoint_notes(source: ModelSource, modality: Modality = Modality.TEXT) -> tuple[str, ...]:
     """Return what is odd about a checkpoint's files and was mended or left out, a sentence each; say them once.
+
+    Of a model that reads no texts, the tokenizer is not looked at.
 
     Raises:
         UsageError: as `load_tokenizer` does.
     """
-    config = load_config(source)
-    with quiet_loading():
-        tokenizer = tokenizer_from_files(source, config)
-    found = (*agree(tokenizer, config, source.name), disobeyed(source, tokenizer), leftovers(source.path, source.name))
+    found: list[str | None] = []
+    if modality is Modality.TEXT:
+        config = load_config(source)
+        with quiet_loading():
+            tokenizer = tokenizer_from_files(source, config)
+        found += [*agree(tokenizer, config, source.name), disobeyed(source, tokenizer)]
+    found.append(leftovers(source.path, source.name))
     notes = tuple(note for note in found if note is not None)
     for note in notes:
         say_once(note)
@@ -220,8 +245,9 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
         )
     order = _kept_order(source, config, request) if keep_head else ()
     set_labels(config, request.kind, request.labels)
-    _follow_tokenizer(source, config, is_native=True)
-    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
+    if request.modality is Modality.TEXT:
+        _follow_tokenizer(source, config, is_native=True)
+    model, missing, mismatched = _from_pretrained(AUTO_CLASSES[request.modality], source, config, request)
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
@@ -347,7 +373,10 @@ def _from_pretrained(
         if is_out_of_memory(error):
             raise
         if "Unrecognized configuration class" in str(error):
-            raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
+            raise UsageError(
+                f"transformers has no {CLASSIFIES[request.modality]} classifier for {config.model_type!r}",
+                remedy=f"  Give a `model` that reads {request.modality.thing}s.",
+            ) from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
     refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)

@@ -149,7 +149,7 @@ class Search:
             self._forget_decisions()
         if not path.exists():
             # A model that cannot be read is refused before anything is written; below, it would only be left out.
-            self.trials.cache.tokenizer(self.trials.asked.model.model)
+            self.trials.cache.require_reader(self.trials.asked.model.model, self.trials.data.task.modality)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
             fits = Fits(fits=choose_fit(self.trials, self._only_head, self.clock))
@@ -171,7 +171,8 @@ class Search:
     @property
     def _only_head(self) -> Spec | None:
         """The head that every candidate has; None where they may differ."""
-        return NATIVE if self.only_native else self.asked_head
+        is_native = self.only_native or self.trials.data.task.modality.is_file  # no other head reads files
+        return NATIVE if is_native else self.asked_head
 
     def _train_first_model(self, fit: Fit) -> None:
         """Train the head that inner folds chose on all rows, and leave it as a model folder in the store."""

@@ -101,7 +101,9 @@ def write_run(
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
-    data.cache.tokenizer(run.experiment.model)  # a model that can no longer be read is refused before anything runs
+    data.cache.require_reader(
+        run.experiment.model, data.task.modality
+    )  # a model that can no longer be read is refused before anything runs
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
@@ -205,15 +207,15 @@ def _write(
         attached.load(last / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
+        save_adapter_folder(attached, classifier, data.reader, out, info=info, record=record)
     else:
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, classifier.model)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
+        save_model_folder(classifier, data.reader, out, info=info, record=record)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
-    saved = SavedModel(info=info, classifier=classifier, model=model, tokenizer=data.tokenizer)
+    saved = SavedModel(info=info, classifier=classifier, model=model, reader=data.reader)
     trained_on = data.run.experiment.training.device
     # A run may be exported on a machine without the GPU that it was trained on.
     device = trained_on if trained_on == "cpu" else resolve_device()

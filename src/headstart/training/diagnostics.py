@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import Collator
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
 from headstart.models.classifier import HeadstartForSequenceClassification
@@ -42,7 +42,7 @@ class Sample:
     """The rows that are measured, and how they become batches."""
 
     tokens: TokenizedSplit
-    collate: PaddingCollator
+    collate: Collator
     precision: str
     device: str
 
