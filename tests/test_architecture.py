@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "shown_text",
     ),
     ("losses", "executor_options"),
-    ("kinds", "metrics"),
+    ("kinds", "metrics", "media"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
     ("adapters", "data", "artifacts", "comparison", "ray_cluster"),
     ("reports",),
@@ -66,6 +66,7 @@ NO_TORCH_PARTS = (
         "option",
         "losses",
         "kinds",
+        "media",
         "costs",
         "metrics",
         "cache",
@@ -96,6 +97,7 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
+    **dict.fromkeys(("PIL", "soundfile"), ("headstart.media",)),
     **dict.fromkeys(
         ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
     ),
@@ -301,7 +303,7 @@ def test_models_are_read_through_one_door() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ("from_pretrained", "from_config")
     ]
-    assert len(calls) == 4, calls
+    assert len(calls) == 6, calls
     assert {call.partition(":")[0] for call in calls} == {"headstart.models.without_code"}, calls
 
 

@@ -36,10 +36,10 @@ def decode_image(content: bytes) -> Image:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _require_readable(image)
                 return ImageOps.exif_transpose(image).convert("RGB")
-        except MediaError:
+        except (MediaError, MemoryError):
             raise
-        except MemoryError:
-            raise
+        except Image.DecompressionBombError as error:
+            raise _too_large() from error
         except Exception as error:  # Damaged files fail in as many ways as there are formats.
             raise MediaError("is no image that can be read: its content is damaged, or of another format") from error
 
@@ -47,8 +47,12 @@ def decode_image(content: bytes) -> Image:
 def _require_readable(image: Image) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise MediaError(f"has more than {MOST_PIXELS:,} pixels; make it smaller")
+        raise _too_large()
     if max(width, height) > MOST_RATIO * min(width, height):
         raise MediaError(f"is more than {MOST_RATIO} times as long as it is wide")
     if image.mode in MORE_BITS:
         raise MediaError("has more than 8 bits a channel; save it with 8")
+
+
+def _too_large() -> MediaError:
+    return MediaError(f"has more than {MOST_PIXELS:,} pixels; make it smaller")
