@@ -114,7 +114,7 @@ def test_doctor_says_what_a_model_reads(cli: Cli, vit: Path) -> None:
     [
         (("--max-length", "9"), "`--max-length` would have no effect on images"),
         (("--clip-seconds", "1"), "`--clip-seconds` would have no effect on images"),
-        (("--head", "linear"), "the head 'linear' reads texts alone, and these rows are images"),
+        (("--head", "linear:pair=apart"), "whose rows have one text each"),
         (("--label-names",), "`--label-names` would have no effect"),
         (("--text-pair", "x"), "`--text-pair` would have no effect: a row is one image"),
         (("--modality", "video"), "unknown modality 'video'"),
@@ -173,10 +173,21 @@ def test_a_search_writes_the_report_and_a_model(cli: Cli, shapes: Path, vit: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["contrastive", "linear_probe:fit=logistic", "adapter", "finetune"])
-def test_strategies_train_on_images(cli: Cli, shapes: Path, vit: Path, strategy: str) -> None:
-    """The ones whose batches, features and heads are special beside texts."""
-    call = ("fit", shapes, "--modality", "image", "--model", vit, "--strategy", strategy, "--out", "model", *QUICK)
+@pytest.mark.parametrize(
+    ("strategy", "options"),
+    [
+        ("contrastive", QUICK),
+        ("linear_probe:fit=logistic", ("--head", "native")),
+        ("linear_probe:fit=lda", ("--head", "linear:layers=2:pooling=mean")),
+        ("lp_ft", ("--head", "linear", *QUICK)),
+        ("adapter", ("--epochs", "12")),
+        ("adapter", ("--adapter", "prefix", "--head", "linear", "--epochs", "12", "--stage1-learning-rate", "1e-2")),
+        ("finetune", ("--head", "mlp", *QUICK)),
+    ],
+)
+def test_strategies_train_on_images(cli: Cli, shapes: Path, vit: Path, strategy: str, options: tuple[str, ...]) -> None:
+    """The ones whose batches, features, heads and folders are special beside texts."""
+    call = ("fit", shapes, "--modality", "image", "--model", vit, "--strategy", strategy, "--out", "model", *options)
     code, _, err = cli(*call)
     assert code == 0, err
     assert json.loads(Path("model/run.json").read_text())["test"]["scores"]["accuracy"] > 0.4

@@ -27,7 +27,7 @@ def test_each_class_has_a_folder_and_files_are_in_a_persons_order(tmp_path: Path
     table = media_tables(tmp_path, Modality.IMAGE)["train"]
     assert dict(table.columns) == {"file": ("cat/2.JPG", "cat/10.jpg", "dog/1.png"), "label": ("cat", "cat", "dog")}
     assert table.dropped == {"the suffix '.txt' is none of images": 1}
-    assert table.notes[-1] == f"left out: 1 images that lie in {tmp_path.name} itself, in no class"
+    assert table.notes[-1] == f"left out: 1 image that lies in {tmp_path.name} itself, in no class"
 
 
 def test_folders_called_by_splits_are_the_splits(tmp_path: Path) -> None:

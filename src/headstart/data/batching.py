@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,11 @@ class PaddingCollator:
     num_labels: int = 0
     pad_to_multiple_of: int = PADDING_MULTIPLE
 
+    @property
+    def of_numbers(self) -> PaddingCollator:
+        """What makes batches of rows that are numbers in place of tokens."""
+        return replace(self, pad_to_multiple_of=1)
+
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
 
@@ -158,13 +163,21 @@ class MediaCollator:
     kind: Kind = DEFAULT_KIND
     num_labels: int = 0
 
+    @property
+    def of_numbers(self) -> MediaCollator:
+        """What makes batches of rows that are numbers in place of files."""
+        return self
+
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs, and where rows have some `labels` as `Kind.label_tensor` makes them and `weights` [b].
 
         Raises:
             DataError: if a file is no image or sound any more.
         """
-        batch = self.processor.inputs([path for row in rows for path in row[FILE]], self.length)
+        if FILE in rows[0]:
+            batch = self.processor.inputs([path for row in rows for path in row[FILE]], self.length)
+        else:
+            batch = {"input_ids": torch.tensor([row["input_ids"] for row in rows])}
         if "weights" in rows[0]:
             batch["weights"] = torch.tensor([row["weights"] for row in rows], dtype=torch.float32)
         if "labels" in rows[0]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headstart.data.batching import Collator, PaddingCollator, TokenizedDataset
+from headstart.data.batching import Collator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.models.classifier import Classifier, has_own_backbone
@@ -158,10 +158,10 @@ class FrozenBackbone:
         inputs = partial(
             head_inputs, batch_size=FEATURE_BATCH_SIZE, precision=training.precision, device=training.device
         )
-        if features is None or not isinstance(self.collator, PaddingCollator):
+        if features is None:
             return inputs(classifier, tokens, self.collator)
         with replayed(classifier, features, device=training.device):
-            found = inputs(classifier, numbered(tokens), replace(self.collator, pad_to_multiple_of=1))
+            found = inputs(classifier, numbered(tokens), self.collator.of_numbers)
         return replace(found, seconds=found.seconds + features.seconds)
 
     def _by_row(self, features: Features, which: FeatureRows) -> NDArray[np.float32]:

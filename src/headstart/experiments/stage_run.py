@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from headstart.atomic_files import remove, write_json
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import TokenizedDataset
 from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
@@ -210,10 +210,10 @@ class StageRun:
 
     def _rows(self, features: Features | None) -> StageRows:
         tokens, collate = self.data.tokens("train"), self.data.collator
-        if features is None or not isinstance(collate, PaddingCollator):
+        if features is None:
             return StageRows(dataset=TokenizedDataset(tokens), collate=collate, lengths=tokens.lengths)
-        collate = replace(collate, pad_to_multiple_of=1)
-        return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
+        rows = TokenizedDataset(numbered(tokens))
+        return StageRows(dataset=rows, collate=collate.of_numbers, lengths=tokens.lengths)
 
     def _keep_inner_folds(self, head: FittedHead) -> None:
         """Keep the answers of a fit's inner folds where the run ends with the fit, and scores no rows.

@@ -52,6 +52,7 @@ from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.pairs import PairCut, find_cut
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
+from headstart.models.text_config import text_config
 from headstart.models.tokenizer_files import disobeyed, tokenizer_from_files
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
 from headstart.process_state import alone
@@ -118,12 +119,10 @@ def load_classifier(
     with quiet_loading(), torch_stream(request.head_seed):
         if design is None:
             return _load_native(source, request, keep_head)
+        config = load_config(source)
         if modality.is_file:
-            raise UsageError(
-                f"the head {design.name!r} reads texts alone, and these rows are {modality.thing}s",
-                remedy="  Use the `head` native, the model's own.",
-            )
-        design = design.on(load_config(source))
+            _require_sequence(source, config, design, modality)
+        design = design.on(config)
         if design.reads_apart and reads_spans:
             raise UsageError(
                 f"pair={design.pair} does not read the two places that the task's examples point at",
@@ -274,7 +273,8 @@ def _follow_tokenizer(source: ModelSource, config: PretrainedConfig, *, is_nativ
 
 def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
     config = load_config(source)
-    _follow_tokenizer(source, config, is_native=False)
+    if request.modality is Modality.TEXT:
+        _follow_tokenizer(source, config, is_native=False)
     whole, missing, mismatched = _from_pretrained(AutoModel, source, config, request)
     backbone = without_pooler(encoder_of(whole))
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
@@ -285,6 +285,29 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
     head_names = head_of_modules(model, ["head"])
     draw(model, head_names, request.head_seed)
     return _classifier(model, head_names, request, set(head_names))
+
+
+def _require_sequence(source: ModelSource, config: PretrainedConfig, design: OwnHead, modality: Modality) -> None:
+    """Refuse a model that does not cut images or sounds into a sequence of vectors of one size, or is of another kind.
+
+    Raises:
+        UsageError: if it has no such size, or transformers does not classify images or sounds with it.
+    """
+    if type(config) not in AUTO_CLASSES[modality]._model_mapping:
+        raise _no_classifier(config, modality)
+    if not isinstance(getattr(text_config(config), "hidden_size", None), int):
+        raise UsageError(
+            f"the head {design.name!r} reads a sequence of vectors, and {config.model_type!r} makes none of "
+            f"{modality.thing}s",
+            remedy="  Use the `head` native, the model's own.",
+        )
+
+
+def _no_classifier(config: PretrainedConfig, modality: Modality) -> UsageError:
+    return UsageError(
+        f"transformers has no {CLASSIFIES[modality]} classifier for {config.model_type!r}",
+        remedy=f"  Give a `model` that reads {modality.thing}s.",
+    )
 
 
 def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
@@ -373,10 +396,7 @@ def _from_pretrained(
         if is_out_of_memory(error):
             raise
         if "Unrecognized configuration class" in str(error):
-            raise UsageError(
-                f"transformers has no {CLASSIFIES[request.modality]} classifier for {config.model_type!r}",
-                remedy=f"  Give a `model` that reads {request.modality.thing}s.",
-            ) from error
+            raise _no_classifier(config, request.modality) from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
     refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)

@@ -171,8 +171,7 @@ class Search:
     @property
     def _only_head(self) -> Spec | None:
         """The head that every candidate has; None where they may differ."""
-        is_native = self.only_native or self.trials.data.task.modality.is_file  # no other head reads files
-        return NATIVE if is_native else self.asked_head
+        return NATIVE if self.only_native else self.asked_head
 
     def _train_first_model(self, fit: Fit) -> None:
         """Train the head that inner folds chose on all rows, and leave it as a model folder in the store."""

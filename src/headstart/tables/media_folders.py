@@ -85,7 +85,8 @@ def _dropped(others: Counter[str], modality: Modality) -> dict[str, int]:
 def _beside(folder: Path, modality: Modality) -> Iterator[str]:
     own = sum(path.suffix.lower() in modality.suffixes for path in folder.iterdir() if path.is_file())
     if own:
-        yield f"left out: {own} {modality.thing}s that lie in {folder.name} itself, in no class"
+        files = f"1 {modality.thing} that lies" if own == 1 else f"{own} {modality.thing}s that lie"
+        yield f"left out: {files} in {folder.name} itself, in no class"
 
 
 def _why_none(folder: Path, modality: Modality) -> str:
