@@ -164,12 +164,27 @@ def test_sounds_are_learned_and_cut_where_the_model_was_trained_to(cli: Cli, tmp
 
 
 @pytest.mark.slow
-def test_a_search_writes_the_report_and_a_model(cli: Cli, shapes: Path, vit: Path) -> None:
-    code, _, err = cli("fit", shapes, "--modality", "image", "--model", vit, "--time-limit", "40s", "--out", "model")
+def test_a_search_writes_the_report_with_pictures_and_finds_wrong_labels(
+    cli: Cli, shapes: Path, vit: Path, tmp_path: Path
+) -> None:
+    """Names of files and folders say nothing there: two stripes lie among the circles, and are suspected."""
+    data = tmp_path / "shapes"
+    shutil.copytree(shapes, data)
+    for number in (3, 4):
+        shutil.move(data / "train" / "stripes" / f"{number}.png", data / "train" / "circle" / f"stripes-{number}.png")
+    call = ("fit", data, "--modality", "image", "--model", vit, "--time-limit", "40s", "--out", "model")
+    code, _, err = cli(*call, "--suspects", "suspects.csv")
     assert code == 0, err
-    page = Path("model.report.html").read_text()
-    assert "circle" in page
     assert json.loads(Path("model/run.json").read_text())["test"]["scores"]["accuracy"] >= 0.8
+    suspects = {row["file"]: row for row in rows_of(tmp_path / "suspects.csv")}
+    moved = [f"circle/stripes-{number}.png" for number in (3, 4)]
+    in_training = [name for name in moved if name in suspects]
+    assert in_training, suspects
+    assert all(suspects[name]["suggested_label"] == "stripes" for name in in_training)
+    page = Path("model.report.html").read_text()
+    assert '<img src="data:image/png;base64,' in page
+    assert "img-src data:" in page
+    assert not re.search(r"https?://|url\(", page)
 
 
 @pytest.mark.slow

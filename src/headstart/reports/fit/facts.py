@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from headstart.kinds.kind import Answers, Kind, Values
+from headstart.media.modality import Modality
 from headstart.stats.intervals import Interval
 
 
@@ -25,22 +26,28 @@ class AnsweredRows:
         labels: as `Kind.label_array` makes them: classes or numbers [n], or 0 and 1 for each class [n, c].
         answers: what `Kind.answers` gives: probabilities [n, c] or [n, m] (0 for a choice that a row lacks), or
             numbers [n, 1] in the labels' own unit.
+        images: [n], the path of each row's image; empty where rows are something else.
     """
 
     numbers: Sequence[int]
     texts: Sequence[Sequence[str]]
     labels: Values
     answers: Answers
+    images: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         lengths = (len(self.numbers), len(self.texts), len(self.labels), len(self.answers))
-        if len(set(lengths)) > 1:
+        if len(set(lengths)) > 1 or len(self.images) not in (0, len(self.labels)):
             raise ValueError(f"numbers, texts, labels and answers are of one length, got {lengths}")
         if numpy.ndim(self.answers) != 2:
             raise ValueError(f"answers are a table [n, c] or [n, 1], got the shape {numpy.shape(self.answers)}")
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def image(self, row: int) -> str:
+        """Return the path of a row's image; "" where rows are something else."""
+        return self.images[row] if self.images else ""
 
     def decisions(self, kind: Kind) -> Values:
         """Return what is scored against the labels, of their shape: see `Kind.decisions`."""
@@ -127,6 +134,7 @@ class FitFacts:
         out_of_fold: training rows, each with the answers of a model that was not trained on it; None for none.
         temperature: that the saved head has taken up, which the answers here are without; "" for none.
         notes: sentences that a reader must know, such as that the time ran out.
+        modality: what rows are.
     """
 
     title: str
@@ -149,6 +157,7 @@ class FitFacts:
     out_of_fold: AnsweredRows | None = None
     temperature: str = ""
     notes: tuple[str, ...] = ()
+    modality: Modality = Modality.TEXT
 
     @property
     def answer_names(self) -> tuple[str, ...]:
