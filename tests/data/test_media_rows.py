@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headstart.data.user_rows import load_file
-from headstart.errors import DataError
+from headstart.errors import DataError, UsageError
 from headstart.media.modality import Modality
 from headstart.tables.file_options import FileOptions
 from tests.support.media import make_shapes, make_tones
@@ -75,3 +75,9 @@ def test_sounds_know_their_seconds(tmp_path: Path) -> None:
     seconds = [file.seconds for split in data.splits.values() for file in split.files or ()]
     assert len(seconds) == 10
     assert 0.2 <= min(seconds) < max(seconds) <= 0.5
+
+
+def test_two_columns_that_look_like_a_pair_are_no_row_of_files(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("sentence1,sentence2,label\na.png,b.png,x\nc.png,d.png,y\n")
+    with pytest.raises(UsageError, match="a row is one image, and the columns look like a pair"):
+        load_file(str(tmp_path / "rows.csv"), IMAGES)

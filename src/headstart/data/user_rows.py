@@ -147,6 +147,11 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     columns = choice.columns
     if faults:
         raise _data_error(faults)
+    if options.modality.is_file and len(columns.text) != 1:
+        raise UsageError(
+            f"a row is one {options.modality.thing}, and the columns look like a pair: {', '.join(columns.text)}",
+            remedy="  Name the column of the files with `text`.",
+        )
     tables = {split: with_label_sets(table, columns.label, faults) for split, table in tables.items()}
     tables, of_splits = without_unlabelled_test(tables, columns.label)
     faults += [fault for table in tables.values() for fault in _missing_of(table, columns)]

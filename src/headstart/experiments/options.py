@@ -56,7 +56,7 @@ STAGE1_UNTIL = (
 )
 BY_MEMORY = "auto"
 """As `batch_size`: the rows of an update are the preset's, and how many go through the model at once is found out."""
-LEAST_SECONDS, USUAL_SECONDS, MOST_SECONDS = 0.1, 10.0, 60.0
+LEAST_SECONDS, USUAL_SECONDS, MOST_SECONDS = 0.25, 10.0, 60.0
 """Of a sound: the fewest that models read, what is read unless somebody asks for more, and the most."""
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
