@@ -15,7 +15,15 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 import headstart as hs
 from tests.cli.conftest import Cli
-from tests.support.media import SHAPES, make_shapes, make_tones, make_vit, make_wav2vec2
+from tests.support.media import (
+    SHAPES,
+    make_convnext,
+    make_shapes,
+    make_tones,
+    make_vit,
+    make_wav2vec2,
+    make_whisper,
+)
 
 QUICK = ("--epochs", "12", "--learning-rate", "1e-3", "--precision", "fp32")
 
@@ -216,3 +224,23 @@ def test_strategies_are_compared_on_images(cli: Cli, shapes: Path, vit: Path) ->
     )
     assert code == 0, err
     assert "lp_ft" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_models_of_other_build_are_trained_measured_and_read_back(
+    cli: Cli, shapes: Path, tmp_path: Path, precision: str
+) -> None:
+    """One without a backbone around its encoder, whose inputs torch computes, and one whose vectors are a picture."""
+    tones = make_tones(tmp_path / "tones", 8)
+    cases = [
+        ("audio", tones, make_whisper(tmp_path / "whisper"), ("eh_ft", "linear_probe")),
+        ("image", shapes, make_convnext(tmp_path / "convnext"), ("finetune", "linear_probe")),
+    ]
+    for modality, data, checkpoint, strategies in cases:
+        for strategy in strategies:
+            call = ("fit", data, "--modality", modality, "--model", checkpoint, "--strategy", strategy, "--steps", "6")
+            out = tmp_path / f"{modality}-{strategy}"
+            code, _, err = cli(*call, "--diagnostics", "--precision", precision, "--out", out)
+            assert code == 0, err
+            assert cli("evaluate", out, data, "--precision", precision)[0] == 0

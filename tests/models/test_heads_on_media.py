@@ -68,9 +68,9 @@ def test_transformers_loads_an_image_classifier_with_a_head_of_ours(tmp_path: Pa
 
 
 def test_a_model_without_a_sequence_of_vectors_and_one_of_another_kind_are_refused(tmp_path: Path) -> None:
-    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
-    transformers.ResNetModel(config).save_pretrained(tmp_path / "resnet")
-    source, linear = resolve_model(str(tmp_path / "resnet")), Spec.parse("linear")
+    config = transformers.ConvNextConfig(num_stages=2, hidden_sizes=[8, 16], depths=[1, 1])
+    transformers.ConvNextModel(config).save_pretrained(tmp_path / "convnext")
+    source, linear = resolve_model(str(tmp_path / "convnext")), Spec.parse("linear")
     with pytest.raises(UsageError, match="makes none of images"):
         load_classifier(source, modality=Modality.IMAGE, labels=("a", "b"), head=linear, seed=0)
     native = load_classifier(source, modality=Modality.IMAGE, labels=("a", "b"), seed=0)
@@ -82,3 +82,10 @@ def test_a_model_without_a_sequence_of_vectors_and_one_of_another_kind_are_refus
             load_classifier(
                 resolve_model(str(tmp_path / "bert")), modality=Modality.IMAGE, labels=("a", "b"), head=head, seed=0
             )
+
+
+def test_batch_normalisation_is_refused_since_its_means_move_untrained(tmp_path: Path) -> None:
+    config = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])
+    transformers.ResNetModel(config).save_pretrained(tmp_path / "resnet")
+    with pytest.raises(UsageError, match="batch normalisation"):
+        load_classifier(resolve_model(str(tmp_path / "resnet")), modality=Modality.IMAGE, labels=("a", "b"), seed=0)

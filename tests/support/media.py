@@ -89,3 +89,29 @@ def make_tones(folder: Path, num_rows: int, *, seed: int = 0) -> Path:
         for number in range(num_rows):
             soundfile.write(folder / name / f"{number}.wav", play_tone(frequency, random), 8_000)
     return folder
+
+
+def make_whisper(folder: Path) -> Path:
+    """Write a random Whisper of sounds of one second, with its feature extractor, which computes with torch."""
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    layers = {"encoder_layers": 2, "decoder_layers": 1, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
+    tokens = {"vocab_size": 60, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
+    config = transformers.WhisperConfig(
+        d_model=32, max_source_positions=50, begin_suppress_tokens=None, **heads, **layers, **tokens
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.WhisperModel(config).save_pretrained(folder)
+    transformers.WhisperFeatureExtractor(chunk_length=1).save_pretrained(folder)
+    return folder
+
+
+def make_convnext(folder: Path) -> Path:
+    """Write a random ConvNeXt, which makes no sequence of vectors, with its processor."""
+    config = transformers.ConvNextConfig(num_stages=2, hidden_sizes=[8, 16], depths=[1, 1])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.ConvNextModel(config).save_pretrained(folder)
+    processor = transformers.models.convnext.image_processing_pil_convnext.ConvNextImageProcessorPil
+    processor(size={"shortest_edge": 32}).save_pretrained(folder)
+    return folder

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModel,
@@ -303,6 +304,18 @@ def _require_sequence(source: ModelSource, config: PretrainedConfig, design: Own
         )
 
 
+def _refuse_batch_norm(source: ModelSource, model: PreTrainedModel) -> None:
+    """Refuse layers that keep means of the batches that they have seen: these move though nobody trains them.
+
+    A frozen backbone would not stay as it is, and a restored one would not be the pretrained one.
+    """
+    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        raise UsageError(
+            f"{source.name!r} has layers of batch normalisation, whose running means move without being trained",
+            remedy="  Give a `model` with layer normalisation, such as ViT, Swin or ConvNeXt; wav2vec 2.0 or Whisper.",
+        )
+
+
 def _no_classifier(config: PretrainedConfig, modality: Modality) -> UsageError:
     return UsageError(
         f"transformers has no {CLASSIFIES[modality]} classifier for {config.model_type!r}",
@@ -398,6 +411,8 @@ def _from_pretrained(
         if "Unrecognized configuration class" in str(error):
             raise _no_classifier(config, request.modality) from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
+    if request.modality.is_file:
+        _refuse_batch_norm(source, model)
     refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}

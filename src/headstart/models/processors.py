@@ -98,7 +98,8 @@ class SoundProcessor:
         if isinstance(self.extractor, OF_ONE_LENGTH):
             sizes = {}
         make: Any = self.extractor  # Its base class cannot be called.
-        return dict(make(sounds, sampling_rate=self.rate, return_tensors="pt", **sizes).items())
+        with torch.autocast("cpu", enabled=False):  # Some compute their spectrogram with torch.
+            return dict(make(sounds, sampling_rate=self.rate, return_tensors="pt", **sizes).items())
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the files that make it."""
