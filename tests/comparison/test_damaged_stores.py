@@ -117,6 +117,18 @@ class TestARecordIsHeldToItsPlace:
             (lambda values: values.update(num_trained_parameters=2**60), "counts rows, updates, parameters or bytes"),
             (lambda values: values.update(seconds=-1.0), "it took a time that cannot be"),
             (lambda values: values["stages"][0].update(seconds=1e308), "it took a time that cannot be"),
+            (
+                lambda values: values["stages"][0].update(diagnostics={"layer_distances": {"layer 0": 1e308}}),
+                "diagnostics are numbers that cannot be",
+            ),
+            (
+                lambda values: values["stages"][0].update(
+                    diagnostics={
+                        "calibration": {"expected_error": 0.1, "brier": 0.2, "log_loss": 0.3, "bins": [[0.5, 0.5, -1]]}
+                    }
+                ),
+                "diagnostics are numbers that cannot be",
+            ),
             (lambda values: values.update(folds=0), "0 folds"),
             (lambda values: values.update(status="diverged"), "a run that ended as diverged"),
             (lambda values: values.update(surprise=1), "`surprise`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,7 @@ from headstart.errors import DataError
 from headstart.kinds.catalogue import kind_named
 from headstart.tables.table import Table
 from headstart.tasks.catalogue import TASKS
-from headstart.tasks.task import Task
+from headstart.tasks.task import RowFormatName, Task
 
 COPA = {"premise": "The man fell. ", "choice1": "He slipped.", "choice2": "I ran.", "question": "cause", "label": 0}
 WIC = {
@@ -65,7 +66,7 @@ def read(name: str, *rows: dict[str, object], labelled: bool = True) -> Split:
 
 
 def test_every_format_is_tested_here() -> None:
-    assert {TASKS.get(name).row_format for name in ROWS} == set(FORMATS)
+    assert {TASKS.get(name).row_format for name in ROWS} == set(FORMATS) == set(get_args(RowFormatName))
 
 
 def test_copa_choices_are_whole_sentences() -> None:

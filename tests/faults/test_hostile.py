@@ -108,6 +108,7 @@ def names_in(work: Path, table: Path) -> set[str]:
         "model in m",
         "in s begins",
         "'stranger/model'",
+        "no token that the model knows",
     }
     return names - {"s", "m", "out"}
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from headstart.adapters.adapter import AttachedAdapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.artifacts.folder_checks import INFO_FILE
 from headstart.artifacts.model_folder import save_adapter_folder
+from headstart.artifacts.model_info import read_info
 from headstart.artifacts.saved_model import load_model_folder
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.saved import load_saved_model
@@ -99,6 +103,30 @@ def test_it_is_no_whole_model(tiny_checkpoint: CheckpointMaker, tmp_path: Path) 
     example, attached = trained(tiny_checkpoint("roberta"))
     with pytest.raises(UsageError, match="adapter without its backbone"):
         load_model_folder(save(example, attached, tmp_path / "model"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda info: info["task"].update(metrics=["accuracy", ""]), "unknown metric ''"),
+        (lambda info: info["task"].update(row_format="rows"), "`info.task.row_format`: Input should be 'texts'"),
+        (
+            lambda info: info.update(reading={"suffix": ".csv", "options": {"separator": ";"}}),
+            "`separator` would have no effect",
+        ),
+    ],
+)
+def test_what_no_run_leaves_is_damage_of_its_file(
+    change: Callable[[dict[str, Any]], object], said: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    example, attached = trained(tiny_checkpoint("roberta"))
+    folder = save(example, attached, tmp_path / "model")
+    values = json.loads((folder / INFO_FILE).read_text())
+    change(values["info"])
+    (folder / INFO_FILE).write_text(json.dumps(values))
+    write_manifest(folder)
+    with pytest.raises(CheckpointError, match=rf"{INFO_FILE} is damaged: .*{re.escape(said)}"):
+        read_info(folder)
 
 
 def point_to(folder: Path, model: Path) -> None:

@@ -126,3 +126,13 @@ def test_a_file_that_is_not_obeyed_is_said(tmp_path: Path) -> None:
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]"})
     )
     assert disobeyed(source, load_tokenizer(source)) is None
+
+
+@pytest.mark.parametrize("names", [[], [0], ["attention_mask", "input_ids"], [[]], "input_ids"])
+def test_what_it_calls_the_models_inputs_begins_with_ids(names: object, tmp_path: Path) -> None:
+    """transformers pads what comes first, and fails at the first batch."""
+    make_tokenizer("bert").save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_input_names": names}))
+    with pytest.raises(UsageError, match="`model_input_names` begins with input_ids"):
+        load_tokenizer(make(tmp_path, "bert"))

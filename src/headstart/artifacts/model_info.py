@@ -10,9 +10,11 @@ from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_checksums, require_whole_model
 from headstart.artifacts.temperature import Temperature
 from headstart.errors import UsageError, shortened
+from headstart.metrics import KNOWN
 from headstart.registry import Spec
 from headstart.store.json_records import read_record
 from headstart.stored_names import require_seed
+from headstart.tables.file_options import require_used
 from headstart.tables.stored_reading import StoredReading
 from headstart.tasks.task import Task
 
@@ -66,6 +68,10 @@ class ModelInfo:
             raise ValueError(f"`max_length` is 1 or more, got {self.max_length}")
         if not 0 <= self.stride < self.max_length or (self.stride and self.truncation != "window"):
             raise ValueError(f"`stride` is that of windows, and shorter than they are, got {self.stride}")
+        for metric in self.task.metrics:
+            KNOWN.get(metric)
+        if self.reading is not None:
+            require_used(self.task.kind, self.reading.options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

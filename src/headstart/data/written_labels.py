@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from headstart.data.label_notation import Notation, likely_separator, notation_of
 from headstart.data.plausibility import doubt, hint_of_numbers
-from headstart.errors import DataError, DataFault, UsageError, shortened
+from headstart.errors import DataError, DataFault, shortened
 from headstart.kinds.catalogue import guess_kind
 from headstart.kinds.cells import DIGIT_OF, NUMBER, class_name, is_missing, same_name
 from headstart.kinds.kind import Cell, Kind
 from headstart.kinds.spelling import difference, folded
-from headstart.tables.file_options import FileOptions
+from headstart.tables.file_options import FileOptions, require_used
 from headstart.tables.table import Table
 from headstart.tasks.columns import Columns
 
@@ -119,7 +119,7 @@ def reading_of(
     kind, why = options.kind, ""
     if kind is None:
         kind, why = guess_kind(cells, notation.separator, columns.choices)
-    _refuse_unused(kind, options)
+    require_used(kind, options)
     notes = [*notation.notes, *([f"kind: {kind}, {why}"] if why else [])]
     given = {class_name(written): name for written, name in options.labels}
     reading = LabelReading(kind=kind, notation=notation)
@@ -186,23 +186,6 @@ def unknown_classes(table: Table, written: WrittenLabels, known: Iterable[str], 
             said = f"the label and the class {like!r} {difference(name, like)}; `merge_labels` takes them for one"
         faults.append(table.fault(said, row, value=name))
     return faults
-
-
-def _refuse_unused(kind: Kind, options: FileOptions) -> None:
-    """Refuse options that say how labels are written which this kind of answer does not have."""
-    if options.decimal not in (".", ","):
-        raise UsageError(f"`decimal` was given as {options.decimal!r}", allowed="  It is '.' or ','.")
-    unused = {
-        "decimal": options.decimal != "." and not kind.has_units and options.weight is None,
-        "separator": options.separator is not None and not kind.takes_several,
-        "labels": bool(options.labels) and not kind.has_classes,
-        "merge_labels": options.merge_labels and not kind.has_classes,
-    }
-    for name in (name for name, is_unused in unused.items() if is_unused):
-        raise UsageError(
-            f"`{name}` would have no effect: the labels are read as {kind}",
-            remedy="  Leave it out, or give another `kind`.",
-        )
 
 
 def _is_text(value: object) -> bool:

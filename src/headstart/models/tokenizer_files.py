@@ -61,6 +61,7 @@ def tokenizer_from_files(
     try:
         tokenizer = read_tokenizer(source.path, **options)
         tokenizer(*PROBES[0])  # Some are made of anything, and fail at the first text.
+        _require_names_of_inputs(tokenizer)
     except HeadstartError:
         raise
     except Exception as error:  # Whatever a tokenizer's class makes of files that are not its own.
@@ -74,6 +75,17 @@ def tokenizer_from_files(
     if not read & set(found) and _knows_few(tokenizer, config):
         raise _other_class(source, tokenizer, config, found)
     return tokenizer
+
+
+def _require_names_of_inputs(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a tokenizer that would pad something else than ids.
+
+    Raises:
+        ValueError: says what its files call the model's inputs.
+    """
+    names: object = tokenizer.model_input_names  # Whatever a file says.
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or names[:1] != ["input_ids"]:
+        raise ValueError(f"`model_input_names` begins with input_ids, and is {names!r:.80}")
 
 
 def disobeyed(source: ModelSource, tokenizer: PreTrainedTokenizerBase) -> str | None:

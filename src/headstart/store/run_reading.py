@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, NewerError, shortened
@@ -17,6 +17,7 @@ from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus
 from headstart.store.run_manifest import damaged_for_reports
 
+ROUNDING = 1e-6
 LARGEST_SCORE = 1.0 + 1e-9
 """Of a score that is no error, either way; a correlation may be off by a rounding."""
 LARGEST_COUNT = 1 << 53
@@ -120,8 +121,17 @@ def _implausible(record: RunRecord) -> Iterator[str]:
     times = [record.seconds, *(stage.seconds for stage in record.stages)]
     if any(not 0 <= seconds <= LARGEST_COUNT for seconds in times):
         yield "it took a time that cannot be"
+    if any(not _can_be_measured(asdict(stage.diagnostics)) for stage in record.stages if stage.diagnostics):
+        yield "its diagnostics are numbers that cannot be"
     if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
         yield f"its seeds go through {record.folds} folds"
+
+
+def _can_be_measured(value: object) -> bool:
+    """Return whether all numbers of a value are norms, counts, shares or times: none below 0, none without end."""
+    if isinstance(value, dict | list | tuple):
+        return all(map(_can_be_measured, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int | float) or -ROUNDING <= value <= LARGEST_COUNT
 
 
 def _scores_of(result: RunRecord | OtherResult) -> tuple[Mapping[str, float], ...]:

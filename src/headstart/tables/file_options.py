@@ -146,3 +146,24 @@ LABELLED = (
 """The options that say how any file of labelled rows is read."""
 CUTTING = (*LABELLED, *(name for name in options_of(FileOptions) if name not in (*LABELLED, "folds")))
 """The options that say how a file is read and cut once."""
+
+
+def require_used(kind: Kind, options: FileOptions) -> None:
+    """Refuse options that say how labels are written which this kind of answer does not have.
+
+    Raises:
+        UsageError: names the option.
+    """
+    if options.decimal not in (".", ","):
+        raise UsageError(f"`decimal` was given as {options.decimal!r}", allowed="  It is '.' or ','.")
+    unused = {
+        "decimal": options.decimal != "." and not kind.has_units and options.weight is None,
+        "separator": options.separator is not None and not kind.takes_several,
+        "labels": bool(options.labels) and not kind.has_classes,
+        "merge_labels": options.merge_labels and not kind.has_classes,
+    }
+    for name in (name for name, is_unused in unused.items() if is_unused):
+        raise UsageError(
+            f"`{name}` would have no effect: the labels are read as {kind}",
+            remedy="  Leave it out, or give another `kind`.",
+        )

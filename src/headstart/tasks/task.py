@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
@@ -16,6 +17,9 @@ class HubSource:
     repository: str
     configuration: str
     revision: str
+
+
+RowFormatName = Literal["texts", "axg", "copa", "multirc", "wic", "wic_marked", "wsc", "wsc_marked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class Task:
     label_column: str = "label"
     labels: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ("accuracy",)
-    row_format: str = "texts"
+    row_format: RowFormatName = "texts"
     has_spans: bool = False
     train_split: str | None = "train"
     evaluation_split: str = "validation"
