@@ -9,14 +9,14 @@ import typer.core
 
 USUAL = {
     "fit": (
-        "out", "text", "label", "kind", "modality", "validation", "split_column", "model", "strategy", "time_limit",
-        "epochs", "batch_size", "max_length",
+        "out", "text", "label", "kind", "validation", "split_column", "model", "strategy", "time_limit", "epochs",
+        "batch_size", "max_length",
     ),
     "compare": (
         "store", "seeds", "jobs", "text", "label", "validation", "tasks", "model", "strategies", "adapters", "epochs",
         "batch_size", "learning_rates",
     ),
-    "inspect": ("out", "text", "label", "kind", "modality", "validation", "split_column", "model", "max_length"),
+    "inspect": ("out", "text", "label", "kind", "validation", "split_column", "model", "max_length"),
     "predict": ("out", "top", "no_probabilities", "text", "delimiter", "sheet", "batch_size", "precision", "device"),
     "evaluate": ("text", "label", "split_column", "delimiter", "sheet", "task", "batch_size", "precision", "device"),
 }  # fmt: skip
