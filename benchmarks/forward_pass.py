@@ -15,6 +15,7 @@ from headstart.experiments.options import MethodOptions, ModelOptions, Options, 
 from headstart.experiments.planning import plan_experiment
 from headstart.experiments.run_data import RunData
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.registry import Spec
 
 
@@ -39,7 +40,7 @@ def main() -> None:
         model,
         tokens,
         data.collator,
-        batch_size=32,
+        size=PassSize.usual(experiment.training.device),
         precision=experiment.training.precision,
         device=experiment.training.device,
     )

@@ -1,11 +1,12 @@
-"""Everything that only a GPU can show: the tests marked `cuda`, and the speed beside a plain Trainer script.
+"""Everything that only a GPU can show: the tests marked `cuda`, and what is asked of speed and memory there.
 
-    python -m benchmarks.gpu [--minutes 8] [--out docs/results/gpu] [--device cuda] [--again]
+    python -m benchmarks.gpu [--minutes 8] [--out docs/results/gpu] [--shape large] [--device cuda] [--again]
 
 Runs from a folder that was carried to the machine, without a network and without installing anything, on the machine's
 own torch, transformers and peft. The work is in parts; each finished part is recorded in a small JSON file in `--out`,
 and a later call goes on with the others. A part that the time does not suffice for is stopped and left for the next
-call. `--device cpu` goes through the same motions on tiny sizes; its numbers mean nothing.
+call. What is asked and what was measured come as one table, on the screen and in `results.md`. `--device cpu` goes
+through the same motions on tiny sizes; its numbers mean nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from benchmarks.gpu_claims import Claim, table
+from benchmarks.model_flops import SHAPES
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("src", "tests", "benchmarks")
@@ -36,8 +40,13 @@ TEST_PARTS = {
     "quantised": ("tests/integration/test_on_a_gpu.py", "-k", "quantised"),
     "bf16": ("tests/integration/test_on_a_gpu.py", "-k", "bf16"),
 }
-NUM_UPDATES = {"cuda": {16: 150, 128: 100}, "cpu": {4: 4}}
-"""Updates to measure, by device and batch size: small batches leave a large GPU idle, large ones fill it."""
+SPEED_PARTS = {
+    "speed": {"steps": 100, "batch-size": 32, "rows": 2048, "rounds": 2},
+    "utilisation": {"steps": 50, "batch-size": 128, "rows": 2048, "rounds": 2},
+    "compiling": {"steps": 100, "batch-size": 32, "rows": 2048, "rounds": 1},
+}
+"""What `benchmarks.gpu_speed` measures, and its options: large batches where the card's peak is asked for."""
+ON_A_CPU = {"steps": 2, "batch-size": 4, "rows": 40, "rounds": 1}
 LEAST_SECONDS = 5.0
 """What a part needs to be worth beginning."""
 
@@ -95,6 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=8.0, help="all parts of this call together")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "gpu")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument(
+        "--shape", choices=SHAPES, default="large", help="of the model whose speed is measured, on a GPU"
+    )
     parser.add_argument("--again", action="store_true", help="run finished parts too")
     given = parser.parse_args(arguments)
     missing = missing_packages()
@@ -108,11 +120,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("gpu: torch sees no GPU here; `--device cpu` goes through the motions", file=sys.stderr)
         return 2
     given.out.mkdir(parents=True, exist_ok=True)
+    shape = given.shape if call.device == "cuda" else "tiny"
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        **{f"speed-{size}": partial(measure, call, size) for size in NUM_UPDATES[call.device]},
+        **{f"{what}-{shape}": partial(measure, call, what, shape) for what in SPEED_PARTS},
         **{f"tests-{name}": partial(run_tests, call, selection) for name, selection in TEST_PARTS.items()},
     }
     run_parts(call, parts, machine)
+    print(f"\n{table(claims_of(read(call.out / f'{name}.json') for name in parts))}", flush=True)
     return write_page(call.out, tuple(parts))
 
 
@@ -197,13 +211,13 @@ def run_tests(call: Call, selection: tuple[str, ...]) -> dict[str, Any]:
     return {"summary": summary, "ok": is_good, "failed": failed, "tail": [] if is_good else lines[-60:]}
 
 
-def measure(call: Call, batch_size: int) -> dict[str, Any]:
-    """Train by turns with a plain Trainer and with headstart; return examples per second and peak memory."""
-    num_updates = NUM_UPDATES[call.device][batch_size]
+def measure(call: Call, what: str, shape: str) -> dict[str, Any]:
+    """Return speed and memory by turns, of a plain Trainer and of headstart, beside what is asked of them."""
+    options = SPEED_PARTS[what] if call.device == "cuda" else ON_A_CPU
     with tempfile.TemporaryDirectory(prefix="headstart-gpu-") as folder:
         done = call.python(
-            *("-m", "benchmarks.gpu_speed", "--device", call.device, "--folder", folder),
-            *("--steps", str(num_updates), "--batch-size", str(batch_size)),
+            *("-m", "benchmarks.gpu_speed", "--what", what, "--device", call.device, "--folder", folder),
+            *("--shape", shape, *(word for name, value in options.items() for word in (f"--{name}", str(value)))),
         )
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0:
@@ -215,7 +229,13 @@ def measure(call: Call, batch_size: int) -> dict[str, Any]:
 def in_words(side: str, turns: list[dict[str, float]]) -> str:
     """Return what one side's turns came to."""
     rates = ", ".join(f"{turn['examples_per_second']:.0f}" for turn in turns)
-    return f"{side} {rates} examples/s, {max(turn['peak_bytes'] for turn in turns) / 2**20:.0f} MiB"
+    peaks = [turn["peak_bytes"] / 2**20 for turn in turns if "peak_bytes" in turn]
+    return f"{side} {rates} examples/s" + (f", {max(peaks):.0f} MiB" if peaks else "")
+
+
+def claims_of(records: Iterable[dict[str, Any]]) -> list[Claim]:
+    """Return what is asked in all records, beside what was measured."""
+    return [claim for record in records for claim in record.get("claims", [])]
 
 
 def write_page(out: Path, names: tuple[str, ...]) -> int:
@@ -230,6 +250,8 @@ def write_page(out: Path, names: tuple[str, ...]) -> int:
         where = machine["gpu"] or "no GPU"
         dry = " (a dry run on tiny sizes: the numbers mean nothing)" if setting["device"] == "cpu" else ""
         lines += [f"Device: {setting['device']}, {where}{dry}; {versions}; code {setting['code']}.", ""]
+    if claims := claims_of(known.values()):
+        lines += [table(claims), ""]
     lines += ["| part | result |", "|---|---|"]
     lines += [f"| {name} | {records[name].get('summary', 'not run yet')} |" for name in names]
     models = sorted({record["model"] for record in known.values() if "model" in record})

@@ -67,10 +67,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     quiet_transformers()
-    texts = _texts(arguments.file, arguments.text, arguments.rows)
+    texts = texts_of(arguments.file, arguments.text, arguments.rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        num_tokens = _save_model(folder / "model", texts)
+        num_tokens = save_model(folder / "model", texts)
         contenders = _contenders(folder, texts)
         rates: dict[str, list[float]] = {contender.name: [] for contender in contenders}
         for number in range(arguments.rounds):
@@ -81,7 +81,8 @@ def main() -> None:
     _print(rates)
 
 
-def _texts(file: str | None, column: str, number: int) -> list[str]:
+def texts_of(file: str | None, column: str, number: int) -> list[str]:
+    """Return so many texts of a table's column; without a file sentences of the built-in demo."""
     if file is not None:
         found = [str(text) for text in read_table(file).columns[column]]
     else:
@@ -89,9 +90,9 @@ def _texts(file: str | None, column: str, number: int) -> list[str]:
     return list(islice(cycle(found), number))
 
 
-def _save_model(folder: Path, texts: list[str]) -> float:
-    """Write the model; return the mean number of tokens of the texts."""
-    source, labels = resolve_model(MODEL), ("no", "yes")
+def save_model(folder: Path, texts: list[str], model: str = MODEL) -> float:
+    """Write a model with a fresh head; return the mean number of tokens of the texts."""
+    source, labels = resolve_model(model), ("no", "yes")
     task = Task(name="rows", text_columns=("text",), labels=labels)
     head = Spec("native")
     classifier = load_classifier(
@@ -101,7 +102,7 @@ def _save_model(folder: Path, texts: list[str]) -> float:
     info = ModelInfo(
         task=task,
         head=head,
-        model=MODEL,
+        model=model,
         model_revision=source.revision,
         strategy="finetune",
         seed=0,

@@ -99,7 +99,8 @@ WALLS = {
     "typer": ("headstart.cli",),
     **dict.fromkeys(("PIL", "soundfile"), ("headstart.media",)),
     **dict.fromkeys(
-        ("onnx", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"), ("headstart.onnx_export",)
+        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"),
+        ("headstart.onnx_export",),
     ),
 }
 """What may be imported only there."""

@@ -1,11 +1,15 @@
-"""Which device computes here, in which precisions it can, and with how many threads."""
+"""Which device computes here, in which precisions it can, with how many threads, and how tensors get there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from headstart.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    import torch
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -54,6 +58,15 @@ def torch_threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def sent(tensor: torch.Tensor, device: str | torch.device) -> torch.Tensor:
+    """Return a tensor on a device. A transfer to a GPU is begun and not waited for: what uses it comes later anyhow."""
+    import torch
+
+    if torch.device(device).type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def gpu_name(device: str) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
+from headstart.hardware import sent
 from headstart.registry import ABOVE_ZERO, Registry, Spec, build_from
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class BalancedSoftmax(CrossEntropy):
 
     def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
         """Return the sum."""
-        return logits + logits.new_tensor(frequencies).log()
+        return logits + _beside(logits, frequencies).log()
 
 
 @final
@@ -89,7 +90,7 @@ class LogitAdjusted(BalancedSoftmax):
 
     def adjusted(self, logits: torch.Tensor, frequencies: Sequence[float]) -> torch.Tensor:
         """Return the sum."""
-        return logits + self.tau * logits.new_tensor(frequencies).log()
+        return logits + self.tau * _beside(logits, frequencies).log()
 
 
 LOSSES: Registry[type[CrossEntropy]] = Registry("loss")
@@ -167,7 +168,14 @@ class LossConfig:
 
     def weights(self, logits: torch.Tensor) -> torch.Tensor | None:
         """Return the class weights [c] beside `logits`; None where all are equal."""
-        return logits.new_tensor(self.class_weights) if self.class_weights else None
+        return _beside(logits, self.class_weights) if self.class_weights else None
+
+
+def _beside(logits: torch.Tensor, numbers: Sequence[float]) -> torch.Tensor:
+    """Return numbers as a tensor of the logits' type, on their device."""
+    import torch
+
+    return sent(torch.tensor(numbers, dtype=logits.dtype), logits.device)
 
 
 PLAIN = LossConfig()

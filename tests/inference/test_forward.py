@@ -10,6 +10,7 @@ import torch
 from headstart.data.batching import PaddingCollator
 from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.inference.forward import batched_logits, evaluation_mode, length_ordered_batches
+from headstart.inference.passes import PassSize
 from headstart.training.diagnostics import Sample
 from tests.support.saved import MAX_LENGTH, PAIR_TASK, Example, make_example, texts
 from tests.support.tiny import make_checkpoint
@@ -30,7 +31,7 @@ def logits(example: Example, tokenized: TokenizedSplit, batch_size: int = 4) -> 
         example.classifier.model,
         tokenized,
         PaddingCollator(example.tokenizer),
-        batch_size=batch_size,
+        size=PassSize(rows=batch_size),
         precision="fp32",
         device="cpu",
     )
@@ -87,7 +88,7 @@ def test_bf16_gives_fp32_numbers_near_fp32(example: Example, tokenized: Tokenize
         example.classifier.model,
         tokenized,
         PaddingCollator(example.tokenizer),
-        batch_size=4,
+        size=PassSize(rows=4),
         precision="bf16",
         device="cpu",
     )
@@ -102,7 +103,7 @@ def test_progress_counts_rows(example: Example, tokenized: TokenizedSplit) -> No
         example.classifier.model,
         tokenized,
         PaddingCollator(example.tokenizer),
-        batch_size=10,
+        size=PassSize(rows=10),
         precision="fp32",
         device="cpu",
         progress=lambda done, total: seen.append((done, total)),
@@ -113,7 +114,9 @@ def test_progress_counts_rows(example: Example, tokenized: TokenizedSplit) -> No
 def test_longest_rows_come_first() -> None:
     split = TokenizedSplit(features={"input_ids": [[1], [1, 2, 3], [1, 2]]}, labels=None, num_truncated=0)
     batches = list(
-        length_ordered_batches(torch.nn.Identity(), split, lambda rows: {"size": torch.tensor(len(rows))}, 2)
+        length_ordered_batches(
+            torch.nn.Identity(), split, lambda rows: {"size": torch.tensor(len(rows))}, PassSize(rows=2), "cpu"
+        )
     )
     assert [rows for rows, _ in batches] == [[1, 2], [0]]
 

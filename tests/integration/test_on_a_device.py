@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import TrainingArguments
+from transformers.training_args import OptimizerNames
 
 import headstart as hs
 from headstart.artifacts.model_folder import save_model_folder
@@ -29,7 +31,7 @@ from headstart.store.local import LocalStore
 from headstart.store.provenance import Provenance
 from headstart.store.record import RunStatus
 from headstart.sweeps.serial import SerialExecutor
-from headstart.training.arguments import build_arguments
+from headstart.training.arguments import build_arguments, parse_overrides
 from headstart.training.callbacks import Progress
 from headstart.training.config import STORED, RunOptions
 from tests.conftest import CheckpointMaker
@@ -127,6 +129,26 @@ def test_cached_features_are_where_the_rows_are(
     executor = SerialExecutor(LocalStore(tmp_path), RunOptions(diagnostics=False))
     records = executor.execute([Run(experiment, seed, SOURCE) for seed in range(2)])
     assert [(record.status, record.error) for record in records] == 2 * [(RunStatus.FINISHED, "")]
+
+
+def test_updates_are_set_up_for_a_gpu(
+    stand_in: StandInDevice, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows come from pinned memory while it computes, and one kernel updates all weights."""
+    given: list[TrainingArguments] = []
+
+    def built(values: dict[str, Any]) -> TrainingArguments:
+        given.append(build_arguments(values))
+        return given[-1]
+
+    monkeypatch.setattr("headstart.training.updates.build_arguments", built)
+    choices = tiny_choices(tiny_checkpoint("bert"), "finetune", steps=2)
+    run, _ = do_run(choices, tmp_path / "usual", options=RunOptions())
+    assert run.experiment.training.attention == "sdpa"
+    do_run(choices, tmp_path / "unpinned", options=RunOptions(overrides=parse_overrides("dataloader_pin_memory=false")))
+    assert [arguments.dataloader_pin_memory for arguments in given] == [True, False]
+    assert [arguments.accelerator_config.non_blocking for arguments in given] == [True, False]
+    assert {str(arguments.optim) for arguments in given} == {str(OptimizerNames.ADAMW_TORCH_FUSED)}
 
 
 def test_a_run_that_is_too_large_says_what_to_do(

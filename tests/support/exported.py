@@ -15,6 +15,7 @@ from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.tasks.task import Task
 from tests.support.other_architectures import make_other_checkpoint
 from tests.support.saved import TEXT_TASK, make_example, texts
@@ -68,4 +69,4 @@ def torch_logits(saved: SavedModel, split: Split) -> npt.NDArray[np.float32]:
         split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
     )
     collate = PaddingCollator(saved.tokenizer, kind=info.task.kind)
-    return batched_logits(saved.model, tokens, collate, batch_size=4, precision="fp32", device="cpu").numpy()
+    return batched_logits(saved.model, tokens, collate, size=PassSize(rows=4), precision="fp32", device="cpu").numpy()

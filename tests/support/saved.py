@@ -14,6 +14,7 @@ from headstart.data.batching import PaddingCollator
 from headstart.data.examples import Split
 from headstart.data.tokenisation import tokenize
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.source import resolve_model
@@ -113,4 +114,6 @@ def write_numbered(path: Path, num_rows: int) -> str:
 def logits_of(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, split: Split) -> torch.Tensor:
     """Return fp32 logits on the CPU."""
     tokenized = tokenize(split, tokenizer, max_length=MAX_LENGTH)
-    return batched_logits(model, tokenized, PaddingCollator(tokenizer), batch_size=4, precision="fp32", device="cpu")
+    return batched_logits(
+        model, tokenized, PaddingCollator(tokenizer), size=PassSize(rows=4), precision="fp32", device="cpu"
+    )

@@ -2,7 +2,8 @@
 
 Memory that was sent to "cuda", and what is computed from it, is remembered. A call in which such a tensor meets an
 ordinary one raises, as it would on a GPU; `.cpu()` leads back, by a copy. Views, parameters and results in place share
-their memory and so their device; a gradient is on its parameter's.
+their memory and so their device; a gradient is on its parameter's. What would let the processor wait for a GPU is noted
+down.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from accelerate.state import AcceleratorState
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 from torch.utils._pytree import tree_leaves
 
 CUDA = torch.device("cuda", 0)
@@ -26,6 +28,12 @@ MEETS_ANYTHING = (
     torch._has_compatible_shallow_copy_type,
 )
 ON_CPU_ONLY = (torch.Tensor.numpy, torch.Tensor.__array__)
+LOOKS = (
+    *(torch.Tensor.item, torch.Tensor.tolist, torch.Tensor.__bool__, torch.Tensor.__int__, torch.Tensor.__float__),
+    *(torch.Tensor.__index__, torch.Tensor.nonzero, torch.nonzero, torch.masked_select, torch.Tensor.masked_select),
+    *(torch.unique, torch.Tensor.unique, torch.equal, torch.Tensor.equal, torch.allclose),
+)
+"""What needs the numbers themselves, or has as many results as these say."""
 PICKS = (torch.Tensor.__getitem__, torch.Tensor.__setitem__)
 
 
@@ -36,10 +44,19 @@ class StandInDevice(TorchFunctionMode):
         super().__init__()
         self._memory: set[StorageWeakRef] = set()
         self._enough, self._is_in_backward = 1000, False
+        self.waits: list[str] = []
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Whether a tensor is on the device."""
         return tensor.layout is torch.strided and StorageWeakRef(tensor.untyped_storage()) in self._memory
+
+    def grouped(self, tensors: list[list[torch.Tensor]]) -> dict[Any, Any]:
+        """Return tensors by device and dtype, as torch does below Python, where nobody sees the stand-in."""
+        found = _group_tensors_by_device_and_dtype(tensors)
+        return {
+            (CUDA if self.holds(each[0][0]) else place, dtype): (each, numbers)
+            for (place, dtype), (each, numbers) in found.items()
+        }
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `func`, and place what it gives where a GPU's would be."""
@@ -50,6 +67,10 @@ class StandInDevice(TorchFunctionMode):
             return CUDA if here else func(*args)
         if func == torch.Tensor.is_cuda.__get__:
             return bool(here)
+        if here and (func in LOOKS or self._repeats_by_numbers(func, kwargs)):
+            self.waits.append(resolve_name(func) or str(func))
+        if func is torch.Tensor.pin_memory:
+            return torch.Tensor.clone(args[0])
         if func in ON_CPU_ONLY and here:
             raise RuntimeError(f"{resolve_name(func)}: the tensor is on the device")
         if func in MOVES:
@@ -62,6 +83,8 @@ class StandInDevice(TorchFunctionMode):
         if kwargs.get("device") is not None:
             is_made_here = torch.device(kwargs["device"]).type == "cuda"
             kwargs["device"] = "cpu" if is_made_here else kwargs["device"]
+            if is_made_here and func in (torch.tensor, torch.as_tensor):
+                self.waits.append("made of numbers")
         result = func(*args, **kwargs)
         if is_made_here and func not in MEETS_ANYTHING:
             self._remember(result)
@@ -80,7 +103,7 @@ class StandInDevice(TorchFunctionMode):
         """Return a tensor with its new dtype, in memory of its own where the device changes."""
         tensor, is_here = args[0], self.holds(args[0])
         device, dtype = {torch.Tensor.cuda: CUDA, torch.Tensor.cpu: torch.device("cpu")}.get(func), None
-        wants_copy = kwargs.pop("copy", False)
+        wants_copy, may_come_later = kwargs.pop("copy", False), kwargs.get("non_blocking", False)
         if func is torch.Tensor.to:
             device, dtype, *_ = torch._C._nn._parse_to(*args[1:], **kwargs)
             if isinstance(next(iter(args[1:]), None), torch.Tensor):
@@ -88,10 +111,16 @@ class StandInDevice(TorchFunctionMode):
         if device is not None and device.type == "meta":
             return tensor.to(device, dtype)
         changes = device is not None and (device.type == "cuda") != is_here
+        if changes and (is_here or not may_come_later):
+            self.waits.append("sent to the CPU" if is_here else "sent to the device")
         result = tensor.to(dtype or tensor.dtype, copy=wants_copy or changes)
         if is_here != changes:
             self._remember(result)
         return result
+
+    def _repeats_by_numbers(self, func: Any, kwargs: dict[str, Any]) -> bool:
+        repeats = (torch.repeat_interleave, torch.Tensor.repeat_interleave)
+        return func in repeats and kwargs.get("output_size") is None
 
     def _require_one_device(self, func: Any, args: Any, given: list[torch.Tensor], here: list[torch.Tensor]) -> None:
         elsewhere = [tensor for tensor in given if not self.holds(tensor) and tensor.dim() > 0]
@@ -132,4 +161,6 @@ def stand_in_gpu(*, num_devices: int = 1) -> Iterator[StandInDevice]:
         warnings.filterwarnings("ignore", "'pin_memory' argument is set as true but no accelerator")
         AcceleratorState._reset_state(reset_partial_state=True)
         stack.callback(AcceleratorState._reset_state, reset_partial_state=True)
-        yield stack.enter_context(StandInDevice())
+        device = StandInDevice()
+        stack.enter_context(patch("torch.nn.utils.clip_grad._group_tensors_by_device_and_dtype", device.grouped))
+        yield stack.enter_context(device)

@@ -15,8 +15,8 @@ ANSWERS = ("classification", "multi_label", "regression", "multiple_choice")
 TRUNCATIONS = ("longest_first", "only_first", "head_tail", "window")
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 SIDES = ("left", "right")
-PADDED, OF_EQUAL_LENGTH, ONE_BY_ONE = "padded", "of_equal_length", "one_by_one"
-BATCHES = (PADDED, OF_EQUAL_LENGTH, ONE_BY_ONE)
+PADDED, OF_EQUAL_LENGTH = "padded", "of_equal_length"
+BATCHES = (PADDED, OF_EQUAL_LENGTH)
 PRECISIONS = ("fp32", "int8")
 MOST_LABELS, MOST_TOKENS, MOST_ID = 1_000_000, 1_000_000, 1 << 31
 
@@ -38,9 +38,9 @@ class Description:
         truncation_side: the end that a text loses.
         splits_special_tokens: whether special tokens that a text writes are read as plain text.
         num_ids: tokens that the network has a vector for, by ids from 0; None where it has no table of vectors.
-        batches: which sequences may stand in a batch without changing each other's answers: any, padded to the longest;
-            those of one length; or one alone.
-        precision: "fp32", or "int8" for weights in 8 bits.
+        batches: which sequences may stand in a batch without changing each other's answers: any, padded to the longest,
+            or those of one length.
+        precision: "fp32", or "int8" for linear maps in 8 bits.
     """
 
     answers: str

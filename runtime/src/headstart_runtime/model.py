@@ -17,7 +17,8 @@ from headstart_runtime.network import Network
 from headstart_runtime.reader import Reader
 from headstart_runtime.rows import Choices, Row, read_rows
 
-BATCH_SIZE = 32
+BATCH_SIZE = 8
+"""What is computed of so many short texts stays in a core's cache; in batches of 32 a tenth fewer are answered."""
 
 
 class Model:

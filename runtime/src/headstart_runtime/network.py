@@ -13,13 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from headstart_runtime.description import ONE_BY_ONE, PADDED, Description
+from headstart_runtime.description import PADDED, Description
 from headstart_runtime.errors import FolderError
 from headstart_runtime.reader import Tokens
 
 LOGITS = "logits"
 ERRORS_ONLY = 3
 """As onnxruntime counts how severe a message is."""
+SLOWER = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Optimisations of onnxruntime's that make a network slower on a CPU: what they join takes longer than its parts."""
 
 
 class Network:
@@ -37,10 +39,13 @@ class Network:
     def __init__(self, path: Path, description: Description, num_threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait take no time
         if num_threads is not None:
             options.intra_op_num_threads = num_threads
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOWER)
+            )
         except Exception as error:  # onnxruntime raises one of a dozen types
             raise FolderError(f"{path} cannot be built: {error}") from error
         names = {each.name for each in self._session.get_inputs()}
@@ -53,7 +58,7 @@ class Network:
 
         Args:
             sequences: s of them.
-            batch_size: sequences that are computed at once; answers in int8 are computed one by one.
+            batch_size: sequences that are computed at once.
         """
         in_turn: list[int] = []
         parts: list[npt.NDArray[np.float32]] = []
@@ -71,9 +76,8 @@ class Network:
         how = self._description.batches
         order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
         groups = [order] if how == PADDED else [list(some) for _, some in groupby(order, key=lengths.__getitem__)]
-        size = 1 if how == ONE_BY_ONE else batch_size
         for group in groups:
-            yield from (group[begin : begin + size] for begin in range(0, len(group), size))
+            yield from (group[begin : begin + batch_size] for begin in range(0, len(group), batch_size))
 
     def _padded(self, sequences: Sequence[Tokens]) -> dict[str, npt.NDArray[np.int64]]:
         """Return the network's inputs [s, t], padded to the longest sequence."""

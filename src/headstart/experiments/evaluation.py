@@ -13,18 +13,17 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored, score, write_predictions
 from headstart.experiments.witness import StageEnd, Witness
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.losses import RAW
 from headstart.store.layout import RunFolder
 from headstart.store.record import StageRecord
 from headstart.tasks.task import Task
 
-BATCH_SIZE = 32
-
 
 def fp32_logits(data: RunData, model: torch.nn.Module, tokens: TokenizedSplit) -> torch.Tensor:
     """Return a model's logits of rows, always in fp32."""
     device = data.run.experiment.training.device
-    return batched_logits(model, tokens, data.collator, batch_size=BATCH_SIZE, precision="fp32", device=device)
+    return batched_logits(model, tokens, data.collator, size=PassSize.usual(device), precision="fp32", device=device)
 
 
 def scored(

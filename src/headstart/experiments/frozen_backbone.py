@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from headstart.data.batching import Collator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.bounded_cache import BoundedCache
+from headstart.inference.passes import PassSize
 from headstart.models.classifier import Classifier, has_own_backbone
 from headstart.models.loading import load_config, pair_cut_of
 from headstart.models.own_heads import own_head
@@ -29,7 +30,6 @@ from headstart.training.config import TrainingConfig
 from headstart.training.features import Features, extract, numbered, reading_of, reads_one_vector, replayed
 from headstart.training.fitted_head import HeadInputs, head_inputs, head_map
 
-FEATURE_BATCH_SIZE = 32
 FeatureRows = Literal["train", "report", "choose"]
 """The rows that a backbone is asked of."""
 
@@ -142,7 +142,7 @@ class FrozenBackbone:
             wanted,
             tokens,
             self.collator,
-            batch_size=FEATURE_BATCH_SIZE,
+            size=PassSize.usual(self.training.device),
             precision=self.training.precision,
             device=self.training.device,
         )
@@ -156,7 +156,10 @@ class FrozenBackbone:
         """
         training, tokens = self.training, self.tokens(which)
         inputs = partial(
-            head_inputs, batch_size=FEATURE_BATCH_SIZE, precision=training.precision, device=training.device
+            head_inputs,
+            size=PassSize.usual(training.device),
+            precision=training.precision,
+            device=training.device,
         )
         if features is None:
             return inputs(classifier, tokens, self.collator)

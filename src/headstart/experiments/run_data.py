@@ -13,9 +13,10 @@ from headstart.data.media_rows import media_inputs
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
-from headstart.experiments.frozen_backbone import FEATURE_BATCH_SIZE, FeatureRows, FrozenBackbone
+from headstart.experiments.frozen_backbone import FeatureRows, FrozenBackbone
 from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
+from headstart.inference.passes import PassSize
 from headstart.losses import Scale
 from headstart.media.modality import Modality
 from headstart.models.classifier import Classifier
@@ -267,7 +268,7 @@ class RunData:
             classifier,
             self.tokens("train"),
             self.collator,
-            batch_size=FEATURE_BATCH_SIZE,
+            size=PassSize.usual(training.device),
             precision=training.precision,
             device=training.device,
         )

@@ -13,8 +13,10 @@ from typing import Any
 
 import torch
 
-from headstart.data.batching import Collator, PaddingCollator, TokenizedDataset
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.batching import NOT_INPUTS, Collator, PaddingCollator, TokenizedDataset
+from headstart.data.tokenisation import FILE, TokenizedSplit
+from headstart.hardware import sent
+from headstart.inference.passes import CPU_ROWS, Collected, PassSize
 from headstart.models.classifier import padding_counts
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -28,22 +30,25 @@ def autocast(precision: str, device: str) -> AbstractContextManager[Any]:
 
 
 def length_ordered_batches(
-    model: torch.nn.Module, tokenized: TokenizedSplit, collate: Collate, batch_size: int
+    model: torch.nn.Module, tokenized: TokenizedSplit, collate: Collate, size: PassSize, device: str
 ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
-    """Yield row numbers and their batch, longest rows first: a lack of memory shows at once.
+    """Yield row numbers and what a model reads of them, on its device; longest rows first: a lack of memory shows soon.
 
     Where padding counts for the model, the rows of a batch are equally long, so that nothing is padded.
     """
-    dataset = TokenizedDataset(tokenized)
+    if FILE in tokenized.features:
+        size = PassSize(rows=min(size.rows or CPU_ROWS, CPU_ROWS))  # Nothing counts the tokens of images and sounds.
+    dataset, sequences = TokenizedDataset(tokenized), next(iter(tokenized.features.values()))
     order = sorted(range(len(tokenized)), key=lambda row: -tokenized.lengths[row])
     groups = [order]
     if padding_counts(model):
         groups = [list(rows) for _, rows in groupby(order, key=tokenized.lengths.__getitem__)]
+    if padding_counts(model) or size.tokens is not None:
         collate = replace(collate, pad_to_multiple_of=1) if isinstance(collate, PaddingCollator) else collate
     for group in groups:
-        for begin in range(0, len(group), batch_size):
-            rows = group[begin : begin + batch_size]
-            yield rows, collate([dataset[row] for row in rows])
+        for rows in size.batches(group, lambda row: [len(sequences[each]) for each in tokenized.sequences(row)]):
+            batch = collate([dataset[row] for row in rows])
+            yield rows, {name: sent(tensor, device) for name, tensor in batch.items() if name not in NOT_INPUTS}
 
 
 def batched_logits(
@@ -51,7 +56,7 @@ def batched_logits(
     tokenized: TokenizedSplit,
     collate: Collator,
     *,
-    batch_size: int,
+    size: PassSize,
     precision: str,
     device: str,
     progress: Progress | None = None,
@@ -59,32 +64,31 @@ def batched_logits(
     """Return logits per example in fp32 on the CPU, in the rows' order; every module's mode is restored.
 
     That is [n, k], and for multiple choice [n, m] with minus infinity where an example has fewer choices than m. No
-    batch holds more than `batch_size` sequences, however many windows a text has.
+    batch holds more sequences than `size` says, however many windows a text has.
 
     Args:
         model: called in eval mode, moved to `device` and left there.
         tokenized: n examples; k is the model's number of logits, 0 for an empty split.
         collate: pads their sequences and says what kind of answer is wanted.
-        batch_size: sequences per forward pass.
+        size: of a forward pass, in sequences.
         precision: "fp32" or "bf16" (autocast).
         device: "cpu" or "cuda".
-        progress: called after each batch.
+        progress: called after each batch; on a GPU once its pass is begun.
     """
     if not len(tokenized):
         return torch.empty(0, 0)
     sequences = tokenized.alone
     in_turn: list[int] = []
-    parts: list[torch.Tensor] = []
+    said = Collected()
     model.to(device)
     with evaluation_mode(model), torch.inference_mode(), autocast(precision, device):
-        for numbers, batch in length_ordered_batches(model, sequences, collate, batch_size):
-            inputs = {name: tensor.to(device) for name, tensor in batch.items()}
-            parts.append(model(**inputs).logits.float().cpu())
+        for numbers, inputs in length_ordered_batches(model, sequences, collate, size, device):
+            said.add(model(**inputs).logits)
             in_turn += numbers
             if progress is not None:
                 progress(len(tokenized) * len(in_turn) // len(sequences), len(tokenized))
     # Outside inference mode, so that the result is an ordinary tensor.
-    unordered = torch.cat(parts)
+    unordered = said.all()
     logits = torch.empty_like(unordered)
     logits[in_turn] = unordered
     counts = None if tokenized.num_sequences is None else torch.tensor(tokenized.num_sequences)

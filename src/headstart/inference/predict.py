@@ -22,6 +22,7 @@ from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.forward import Progress, batched_logits
+from headstart.inference.passes import PassSize
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
 from headstart.models.output_units import exact_numbers
@@ -106,7 +107,7 @@ def predict(
             saved.model,
             tokenized,
             collate,
-            batch_size=batch_size,
+            size=PassSize(rows=batch_size),
             precision=precision,
             device=device,
             progress=progress,

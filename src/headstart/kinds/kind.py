@@ -236,7 +236,9 @@ class Kind(ABC):
 
         if num_sequences is None:
             return logits
-        examples = torch.arange(len(num_sequences), device=logits.device).repeat_interleave(num_sequences)
+        examples = torch.arange(len(num_sequences), device=logits.device).repeat_interleave(
+            num_sequences, output_size=len(logits)
+        )
         totals = logits.new_zeros(len(num_sequences), logits.shape[-1]).index_add(0, examples, logits)
         return totals / num_sequences.unsqueeze(1)
 

@@ -19,19 +19,22 @@ from headstart.data.examples import Split
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
+from headstart.inference.passes import PassSize
 from headstart.inference.predict import decided
 from headstart.kinds.kind import Kind
 from headstart.tasks.task import Task
+from headstart_runtime.model import BATCH_SIZE as RUNTIME_BATCH_SIZE
 from headstart_runtime.model import Model
 
 BATCH_SIZE = 32
+"""Of torch's side, as `headstart predict` has it."""
 MOST_DIFFERENCE = 1e-4
 """Between logits in fp32, over the largest of them where that is above 1: another order of additions makes less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How an exported network compares with torch on some rows, one by one and in padded batches of 32.
+    """How an exported network compares with torch on some rows, one by one and in padded batches.
 
     Attributes:
         num_rows: that were compared.
@@ -39,8 +42,8 @@ class Check:
         largest_difference: between logits, over the largest logit where that is above 1.
         num_changed: rows that are answered otherwise, alone or in a batch.
         loss: the share of these rows, 0 to 1; for numbers, the largest difference over their standard deviation.
-        torch_rows_per_second: in batches of 32, on this machine, tokens to logits.
-        onnx_rows_per_second: in batches of 32, texts to logits.
+        torch_rows_per_second: in batches of 32, on this machine, tokens to logits, in fp32.
+        onnx_rows_per_second: in the runtime's own batches, texts to logits.
         metric: by which the answers to labelled rows are scored; "" where the rows have no labels.
         torch_score: of torch's answers; `onnx_score`: of the network's, in batches; None without labels.
     """
@@ -73,10 +76,12 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
     kind = saved.info.task.kind
     begin = time.perf_counter()
     collate = PaddingCollator(saved.tokenizer, kind=kind)
-    wanted = batched_logits(saved.model, tokens, collate, batch_size=BATCH_SIZE, precision="fp32", device="cpu").numpy()
+    wanted = batched_logits(
+        saved.model, tokens, collate, size=PassSize(rows=BATCH_SIZE), precision="fp32", device="cpu"
+    ).numpy()
     torch_seconds = time.perf_counter() - begin
     begin = time.perf_counter()
-    batched = _logits(model, rows, BATCH_SIZE)
+    batched = _logits(model, rows, RUNTIME_BATCH_SIZE)
     onnx_seconds = time.perf_counter() - begin
     found = [batched, _logits(model, rows, 1)]
     if not all(np.isfinite(logits[np.isfinite(wanted)]).all() for logits in found) or np.isnan(wanted).any():

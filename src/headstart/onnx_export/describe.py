@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headstart.artifacts.saved_model import SavedModel
 from headstart.models.classifier import padding_counts
-from headstart_runtime.description import OF_EQUAL_LENGTH, ONE_BY_ONE, PADDED, Description
+from headstart_runtime.description import OF_EQUAL_LENGTH, PADDED, Description
 
 THRESHOLD = 0.5
 """Probability from which on a row has a class, where it may have several."""
@@ -17,13 +17,9 @@ def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, pr
         saved: the model.
         inputs: names of the network's.
         num_ids: tokens that it has a vector for; None where it has no table of vectors.
-        precision: of its weights, "fp32" or "int8".
+        precision: in which its linear maps are computed, "fp32" or "int8".
     """
     info, task, tokenizer = saved.info, saved.info.task, saved.tokenizer
-    if precision != "fp32":
-        batches = ONE_BY_ONE
-    else:
-        batches = OF_EQUAL_LENGTH if padding_counts(saved.classifier.model) else PADDED
     labels = task.labels if task.kind.has_classes else ()
     return Description(
         answers=str(task.kind),
@@ -41,6 +37,6 @@ def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, pr
         truncation_side=tokenizer.truncation_side,
         splits_special_tokens=bool(tokenizer.split_special_tokens),
         num_ids=num_ids,
-        batches=batches,
+        batches=OF_EQUAL_LENGTH if padding_counts(saved.classifier.model) else PADDED,
         precision=precision,
     )

@@ -14,7 +14,7 @@ FORMATS = (MODEL, ONNX)
 INT8 = "int8"
 QUANTISATIONS = (INT8,)
 MAX_LOSS = 0.01
-PACKAGES = ("onnx", "onnxscript", "onnxruntime", "headstart_runtime")
+PACKAGES = ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "headstart_runtime")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ExportOptions:
         "model: a run of a store as a model folder. onnx: a model folder for onnxruntime, without torch (extra "
         "'onnx').",
     )
-    quantise: str | None = option(None, "With `format` onnx: int8 holds the weights in 8 bits. Needs `check_rows`.")
+    quantise: str | None = option(None, "With `format` onnx: int8 computes linear maps in 8 bits. Needs `check_rows`.")
     check_rows: str | None = option(
         None,
         "With `format` onnx: a table with the columns that the model reads; what is written is compared with torch on "

@@ -104,8 +104,16 @@ class ProgressReport(TrainerCallback):
         self._listener(Progress(stage=self._stage, step=state.global_step, num_steps=state.max_steps, loss=loss))
 
 
-NUM_LOG_ENTRIES = 100
-"""Of a stage, where it has as many updates."""
+NUM_LOG_ENTRIES, FEWEST_LOG_ENTRIES = 100, 10
+"""Of a stage, where it has as many updates: on a CPU, and at least where each entry makes a GPU wait."""
+UPDATES_BETWEEN_LOOKS = {"cpu": 1, "cuda": 16}
+"""From one look at losses to the next: the processor waits for a GPU's numbers, and meanwhile starts nothing there."""
+
+
+def updates_per_entry(num_steps: int, device: str) -> int:
+    """Return how many updates an entry of a stage's log speaks of."""
+    further_apart = min(UPDATES_BETWEEN_LOOKS[device], num_steps // FEWEST_LOG_ENTRIES)
+    return max(1, num_steps // NUM_LOG_ENTRIES, further_apart)
 
 
 class LogMetrics(TrainerCallback):
@@ -223,29 +231,39 @@ class GradientsArrive:
         self._excused = excused | behind_zero if zeros_may_stay else excused
         self._waiting = set(groups)
         self._arrived: set[str] = set()
+        self._largest: dict[str, torch.Tensor] = {}
+        self._num_looks = 0
         self.seconds = 0.0
 
     def look(self, model: torch.nn.Module, step: int) -> None:
         """Look at the gradients of update `step` (from 0) that are still waited for.
+
+        The numbers themselves are read after looks 1, 2, 4, 8, ... and at the deadline, since reading makes a GPU wait.
 
         Raises:
             InvariantError: at the deadline, naming the tensors that never had one.
         """
         begin = time.perf_counter()
         if self._waiting and step < self._deadline:
-            largest = {
-                name: p.grad.detach().abs().max()
-                for name, p in model.named_parameters()
-                if name in self._waiting and p.grad is not None
-            }
-            # One transfer for all of them: each would make a GPU wait.
-            values = torch.stack(list(largest.values())).tolist() if largest else []
-            arrived = {name for name, value in zip(largest, values, strict=True) if value != 0.0}
-            self._waiting -= arrived
-            self._arrived |= {self._groups[name] for name in arrived}
+            for name, parameter in model.named_parameters():
+                if name in self._waiting and parameter.grad is not None:
+                    largest = parameter.grad.detach().abs().max()
+                    before = self._largest.get(name, largest)
+                    self._largest[name] = torch.maximum(before, largest)
+            self._num_looks += 1
+            if self._num_looks.bit_count() == 1:
+                self._read()
             if step + 1 == self._deadline:
                 self._judge()
         self.seconds += time.perf_counter() - begin
+
+    def _read(self) -> None:
+        """Cross off what has arrived, by one transfer for all tensors."""
+        values = torch.stack(list(self._largest.values())).tolist() if self._largest else []
+        arrived = {name for name, value in zip(self._largest, values, strict=True) if value != 0.0}
+        self._waiting -= arrived
+        self._arrived |= {self._groups[name] for name in arrived}
+        self._largest.clear()
 
     def close(self, num_steps: int) -> None:
         """Judge a stage that ended after `num_steps` updates, before the deadline.
@@ -258,6 +276,7 @@ class GradientsArrive:
             self._judge()
 
     def _judge(self) -> None:
+        self._read()
         missing = self._waiting - self._excused
         silent_groups = {self._groups[name] for name in missing} - self._arrived
         silent = sorted(

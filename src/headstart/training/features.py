@@ -22,6 +22,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
+from headstart.inference.passes import Collected, PassSize
 from headstart.models.classifier import Classifier, HeadstartForSequenceClassification
 from headstart.models.vectors import FINAL_LAYER, Reading, Said, Tokens, ask, ask_for
 
@@ -88,7 +89,7 @@ def extract(
     tokenized: TokenizedSplit,
     collate: Collate,
     *,
-    batch_size: int,
+    size: PassSize,
     precision: str,
     device: str,
 ) -> list[Features]:
@@ -99,7 +100,7 @@ def extract(
         readings: what heads of our own read; None stands for native heads.
         tokenized: the rows, at least one.
         collate: makes batches of them.
-        batch_size: rows of a batch.
+        size: of a batch.
         precision: "fp32" or "bf16" (autocast).
         device: "cpu" or "cuda".
     """
@@ -107,18 +108,20 @@ def extract(
     model = classifier.model
     torch.nn.Module.to(model, device)
     in_turn: list[int] = []
-    parts: list[list[_Parts]] = [[] for _ in readings]
+    kept = [(Collected(), Collected()) for _ in readings]
     with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
-        for rows, batch in length_ordered_batches(model, tokenized, collate, batch_size):
-            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS}
-            for each, found in zip(parts, _read(model.base_model, readings, inputs), strict=True):
-                each.append(found)
+        for rows, inputs in length_ordered_batches(model, tokenized, collate, size, device):
+            for (vectors, pooled), (vector, pool) in zip(kept, _read(model.base_model, readings, inputs), strict=True):
+                vectors.add(vector)
+                if pool is not None:
+                    pooled.add(pool)
             in_turn += [sequence for row in rows for sequence in tokenized.sequences(row)]
     if not in_turn:
         raise ValueError("no examples to extract features from")
     back = torch.tensor(in_turn).argsort()
+    found = [(vectors.all()[back], None if pooled.is_empty else pooled.all()[back]) for vectors, pooled in kept]
     seconds = time.perf_counter() - begin
-    return [_joined(each, back, seconds) for each in parts]
+    return [Features(vectors=vectors, pooled=pooled, seconds=seconds) for vectors, pooled in found]
 
 
 @contextmanager
@@ -179,15 +182,5 @@ def _read(
 
 def _kept(said: Said, reading: Reading | None) -> _Parts:
     if reading is not None:
-        return reading.of(said).float().cpu(), None
-    return said.layers[-1][:, 0].float().cpu(), None if said.pooled is None else said.pooled.float().cpu()
-
-
-def _joined(parts: list[_Parts], back: torch.Tensor, seconds: float) -> Features:
-    """Return the parts of all batches in the sequences' order."""
-    pooled = [each for _, each in parts if each is not None]
-    return Features(
-        vectors=torch.cat([vectors for vectors, _ in parts])[back],
-        pooled=torch.cat(pooled)[back] if pooled else None,
-        seconds=seconds,
-    )
+        return reading.of(said), None
+    return said.layers[-1][:, 0], said.pooled

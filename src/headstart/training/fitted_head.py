@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headstart.data.batching import NOT_INPUTS
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import UsageError
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
 from headstart.inference.forward import Collate, autocast, evaluation_mode, length_ordered_batches
+from headstart.inference.passes import Collected, PassSize
 from headstart.kinds.kind import Values
 from headstart.losses import LossConfig
 from headstart.models.classifier import Classifier
@@ -76,7 +76,7 @@ def head_inputs(
     tokens: TokenizedSplit,
     collate: Collate,
     *,
-    batch_size: int,
+    size: PassSize,
     precision: str,
     device: str,
 ) -> HeadInputs:
@@ -92,17 +92,21 @@ def head_inputs(
     model, module = classifier.model, head_map(classifier).module
     torch.nn.Module.to(model, device)
     seen: list[torch.Tensor] = []
-    vectors = np.empty((len(tokens), module.in_features), dtype=np.float32)
+    in_turn: list[int] = []
+    said = Collected()
     handle = module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     try:
         with evaluation_mode(model), torch.no_grad(), autocast(precision, device):
-            for rows, batch in length_ordered_batches(model, tokens, collate, batch_size):
+            for rows, inputs in length_ordered_batches(model, tokens, collate, size, device):
                 seen.clear()
-                model(**{name: tensor.to(device) for name, tensor in batch.items() if name not in NOT_INPUTS})
-                parts = seen[-1].float().cpu().split([len(tokens.sequences(row)) for row in rows])
-                vectors[rows] = torch.stack([part.mean(dim=0) for part in parts]).numpy()
+                model(**inputs)
+                said.add(seen[-1])
+                in_turn += rows
     finally:
         handle.remove()
+    vectors = np.empty((len(tokens), module.in_features), dtype=np.float32)
+    parts = said.all().split([len(tokens.sequences(row)) for row in in_turn])
+    vectors[in_turn] = torch.stack([part.mean(dim=0) for part in parts]).numpy()
     return HeadInputs(vectors=vectors, seconds=time.perf_counter() - begin)
 
 

@@ -23,7 +23,7 @@ from headstart.errors import CheckpointError, DivergedError, InvariantError
 from headstart.kinds.kind import Kind
 from headstart.machine import is_out_of_memory, writing
 from headstart.training.batch_parts import BatchParts, Pass, Share, num_rows
-from headstart.training.callbacks import GradientsArrive
+from headstart.training.callbacks import UPDATES_BETWEEN_LOOKS, GradientsArrive
 from headstart.training.contrastive import ContrastiveObjective
 from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.like_lengths import in_like_lengths
@@ -38,8 +38,6 @@ SMALLER = (
     "parts: the same updates, with more passes"
 )
 TRAINABLE_FILE = "trainable.safetensors"
-FINITE_CHECK_EVERY = {"cpu": 1, "cuda": 16}
-"""Updates between looks at the loss: a look makes a GPU wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +218,7 @@ class StageTrainer(Trainer):
         loss, task = self._losses_of_batch(loss)
         begin = time.perf_counter()
         self._recent_losses.append(loss.detach())
-        if len(self._recent_losses) >= FINITE_CHECK_EVERY.get(loss.device.type, 1):
+        if len(self._recent_losses) >= UPDATES_BETWEEN_LOOKS[loss.device.type]:
             self.check_finite()
         self.checks_seconds += time.perf_counter() - begin
         if self._length.is_watched:

@@ -13,13 +13,13 @@ from transformers import TrainerCallback
 
 from headstart.adapters.adapter import UpdateHooks
 from headstart.data.batching import NOT_INPUTS
+from headstart.hardware import sent
 from headstart.process_state import product_precision_kept
 from headstart.store.metrics_log import MetricsLog
 from headstart.training import features as cached
 from headstart.training.arguments import CHECKPOINTING, build_arguments, overrides_for
 from headstart.training.batch_parts import BatchParts
 from headstart.training.callbacks import (
-    NUM_LOG_ENTRIES,
     AfterRegularisedUpdate,
     AfterUpdate,
     DropoutStream,
@@ -29,6 +29,7 @@ from headstart.training.callbacks import (
     ProgressReport,
     TimedCheckpoints,
     trusted_checkpoint,
+    updates_per_entry,
 )
 from headstart.training.contrastive import ContrastiveObjective, build_stage_loss, vectors_as_logits
 from headstart.training.fitting_passes import Passes, passes_of
@@ -175,7 +176,7 @@ def _batches(inputs: StageInputs) -> Iterator[dict[str, Any]]:
     for first in range(0, len(inputs.rows.lengths), inputs.config.batch_size):
         last = min(first + inputs.config.batch_size, len(inputs.rows.lengths))
         batch = inputs.rows.collate([rows[row] for row in range(first, last)])
-        yield {name: tensor.to(inputs.config.device) for name, tensor in batch.items()}
+        yield {name: sent(tensor, inputs.config.device) for name, tensor in batch.items()}
 
 
 def _loss(inputs: StageInputs, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
@@ -225,7 +226,7 @@ def _build_trainer(
         "bf16": inputs.config.precision == "bf16",
         "use_cpu": inputs.config.device == "cpu",
         "seed": inputs.seed % 2**32,
-        "logging_steps": max(1, stage.num_steps // NUM_LOG_ENTRIES),
+        "logging_steps": updates_per_entry(stage.num_steps, inputs.config.device),
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
         "eval_strategy": "no",
@@ -235,7 +236,11 @@ def _build_trainer(
         "remove_unused_columns": False,
         "dataloader_pin_memory": inputs.config.device == "cuda",
     }
+    if inputs.config.device == "cuda":
+        values["optim"] = "adamw_torch_fused"  # Torch's usual one launches a kernel for every few tensors.
     values |= overrides_for(stage.kind, (*inputs.config.overrides, *inputs.options.overrides))
+    # What lies in pinned memory is sent while the GPU computes.
+    values["accelerator_config"] = {"non_blocking": values["dataloader_pin_memory"]}
     if passes.recomputes:
         values[CHECKPOINTING] = True
     until = build_until(stage.until) if stage.until is not None else None
