@@ -36,8 +36,8 @@ def length_ordered_batches(
 
     Where padding counts for the model, the rows of a batch are equally long, so that nothing is padded.
     """
-    if FILE in tokenized.features:
-        size = PassSize(rows=min(size.rows or CPU_ROWS, CPU_ROWS))  # Nothing counts the tokens of images and sounds.
+    if FILE in tokenized.features and size.tokens is not None:
+        size = PassSize(rows=CPU_ROWS)  # Nothing counts the tokens of images and sounds.
     dataset, sequences = TokenizedDataset(tokenized), next(iter(tokenized.features.values()))
     order = sorted(range(len(tokenized)), key=lambda row: -tokenized.lengths[row])
     groups = [order]
