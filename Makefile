@@ -11,8 +11,19 @@ GPU_MINUTES ?= 8
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal --durations=10
 
+# Tests that use every dependency; those of ONNX need a newer transformers than the rest does.
+LOWEST := .venv-lowest
+LOWEST_TESTS := tests/test_metrics.py tests/test_manifest.py tests/cli/test_commands.py tests/cli/test_recipe.py \
+  tests/cli/test_push.py tests/artifacts tests/adapters/test_lora.py tests/fitted tests/models/test_embedded.py \
+  tests/tables/test_reading.py tests/tables/test_spreadsheets.py tests/tables/test_statistics_files.py \
+  tests/tables/test_dataset_folders.py tests/reports/test_html.py tests/reports/figures tests/training/private
+LOWEST_ONNX_TESTS := tests/onnx_export tests/runtime
+LOWEST_PIP := $(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check
+LOWEST_PYTEST := PYTHONPATH=src:runtime/src $(TEST_ENV) $(LOWEST)/bin/python -m pytest -q -p no:cacheprovider \
+  -W ignore::DeprecationWarning -W ignore::FutureWarning
+
 .DEFAULT_GOAL := help
-.PHONY: help setup base-encoder demo test test-all test-cluster test-faults check docs format map bench gpu clean
+.PHONY: help setup base-encoder demo test test-all test-lowest test-cluster test-faults check docs format map bench gpu clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +49,15 @@ test: $(STAMP) ## Run the test suite
 
 test-all: $(STAMP) ## Run the test suite with the slow tests
 	$(PYTEST) -m "not faults and not cluster"
+
+test-lowest: $(STAMP) ## Run chosen tests with the lowest versions that pyproject.toml allows (of torch with the pinned one)
+	$(BIN)/python -m venv --clear $(LOWEST)
+	$(BIN)/python -m tests.support.lowest base demo tables figures dp > $(LOWEST)/lowest.txt
+	$(LOWEST_PIP) -r $(LOWEST)/lowest.txt
+	$(LOWEST_PYTEST) $(LOWEST_TESTS)
+	$(BIN)/python -m tests.support.lowest onnx > $(LOWEST)/lowest-onnx.txt
+	$(LOWEST_PIP) -r $(LOWEST)/lowest-onnx.txt
+	$(LOWEST_PYTEST) $(LOWEST_ONNX_TESTS)
 
 test-cluster: $(STAMP) ## Run sweeps on two nodes of Ray, and lose one of them (installs the extra 'ray')
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
@@ -73,5 +93,5 @@ gpu: ## On a CUDA machine, with its own Python and no network: the GPU's tests a
 	@$(PYTHON) -m benchmarks.gpu --minutes $(GPU_MINUTES)
 
 clean: ## Remove .venv and everything that tools leave
-	rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src runtime tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from headstart.artifacts.found_folder import find_folder
 from headstart.artifacts.saved_model import SavedModel
 from headstart.errors import UsageError
 from headstart.estimators.estimators import HeadstartClassifier, HeadstartRegressor
@@ -87,10 +88,14 @@ class LoadedModel(SavedModel):
 def load(folder: str | Path) -> LoadedModel:
     """Read a model folder that `headstart fit`, `export` or an estimator's `save` left.
 
+    `folder` may also be OWNER/NAME or OWNER/NAME@REVISION: a model that `headstart push` sent to the hub, at a branch,
+    a tag or a full commit hash.
+
     Raises:
-        UsageError: if headstart did not write the folder.
+        UsageError: if headstart did not write the folder, or the hub has no such model.
         CheckpointError: if it is damaged.
+        MachineError: if the hub failed.
     """
     with process_state_kept():
-        saved = load_saved_model(Path(folder))
+        saved = load_saved_model(find_folder(folder).path)
     return LoadedModel(**{field.name: getattr(saved, field.name) for field in fields(SavedModel)})

@@ -146,7 +146,7 @@ class DamageError(CheckpointError):
 
 
 class MachineError(HeadstartError):
-    """The machine failed, and neither a person nor the engine is wrong: its disk, its memory, its permissions.
+    """The machine failed, and neither a person nor the engine is wrong: its disk, memory, permissions, way to the hub.
 
     Attributes:
         path: that could not be used; None where none is to blame.

@@ -23,6 +23,7 @@ PAGES = [page for page in pages() if {"bash", "python"} & {language for language
 NOT_RUN = {
     "docs/guides/cluster.md": "tests/cluster and tests/cli/test_launching.py run what a machine without a cluster can",
     "docs/guides/images-and-audio.md": "tests/cli and tests/api/test_images_and_audio.py do the same with tiny models",
+    "docs/guides/sharing.md": "tests/cli/test_push.py and tests/integration/test_hub_round_trip.py have a hub to ask",
     "docs/guides/private-training.md": "tests/training run private stages",
     "docs/tutorials/": "test_tutorials.py follows them word for word",
 }
@@ -48,8 +49,8 @@ model = AutoModelForSequenceClassification.from_pretrained("roberta-base", num_l
 rows = train_dataset = [dict(tokenizer(text), labels=k % 2) for k, text in enumerate(texts)]
 """
 """What a person has before a page's Python begins."""
-NOT_HERE = {"--tracker", "submit"}
-"""What needs packages that nothing else here needs, or runs of ten tasks: tests/inference/test_submissions.py."""
+NOT_HERE = {"--tracker", "submit", "push"}
+"""What needs packages that nothing else needs, runs of ten tasks (tests/inference/test_submissions.py) or a hub."""
 OTHER_TABLES = {"docs/questions/several-labels.md": "several.csv"}
 """Pages whose `reviews.csv` is another table."""
 SHORTER = (

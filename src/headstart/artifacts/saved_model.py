@@ -31,7 +31,7 @@ from headstart.models.input_limits import InputLimits, input_limits
 from headstart.models.loading import AUTO_CLASSES, NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
 from headstart.models.processors import MediaProcessor, load_processor
-from headstart.models.source import ModelSource, resolve_model
+from headstart.models.source import ModelSource, commit_of, resolve_model
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
 from headstart.safe_files import read_text
 
@@ -214,8 +214,7 @@ def _attention(info: ModelInfo) -> str | None:
 
 
 def _pretrained_source(info: ModelInfo) -> ModelSource:
-    is_commit = ":" not in info.model_revision
-    source = resolve_model(info.model, revision=info.model_revision if is_commit else None)
+    source = resolve_model(info.model, revision=commit_of(info.model_revision))
     if source.revision != info.model_revision:
         raise CheckpointError(
             f"the adapter was trained on {info.model} at {info.model_revision}, but found is {source.revision}\n"

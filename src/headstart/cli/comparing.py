@@ -187,7 +187,7 @@ def _at_each_value(runs: list[Run], source: TaskSource) -> list[Run]:
 
 def _head_line(run: Run, cache: RunDataCache) -> str:
     """Say what becomes of the checkpoint's own head, where it has one: dropped, or which class is which."""
-    names = trained_head(cache.model(run.experiment.model))
+    names = trained_head(RunData.of(run, cache).model)
     if names is None:
         return ""
     task = cache.rows.of(run.source).task

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     reading: Annotated[FileOptions, Only((*LABELLED, "split_column", "label_file", "weight"))],
-    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
+    folder: Annotated[str, typer.Argument(help=options.FOLDER_HELP)],
     file: Annotated[str | None, typer.Argument(help=f"Rows with labels: {options.ROWS_HELP}")] = None,
     task: Annotated[
         str | None,
@@ -56,6 +55,7 @@ def evaluate(
 
     [bold]Example[/]: headstart evaluate my-model test.csv
     """
+    from headstart.artifacts.found_folder import find_folder
     from headstart.cli.display import row_display
     from headstart.cli.session import check_source
     from headstart.inference.user_files import evaluate_file, evaluate_task
@@ -65,10 +65,11 @@ def evaluate(
     if task is not None and group_by is not None:
         raise UsageError("`group_by` would have no effect: it is a column of a file, and a task was given")
     quiet_transformers()
+    place = find_folder(folder)
     with row_display("evaluating", quiet=quiet or as_json) as progress:
         found = (
             evaluate_task(
-                folder,
+                place.path,
                 task,
                 data_root=data_root,
                 batch_size=batch_size,
@@ -78,7 +79,7 @@ def evaluate(
             )
             if task is not None
             else evaluate_file(
-                folder,
+                place.path,
                 str(file),
                 options=reading,
                 reads_anew=reads_anew,
@@ -89,6 +90,7 @@ def evaluate(
                 progress=progress,
             )
         )
+    found = replace(found, notes=(*filter(None, [place.note]), *found.notes))
     if as_json:
         print(json.dumps(asdict(found), indent=2))
     else:

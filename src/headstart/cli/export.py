@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 def export(
     exporting: ExportOptions,
-    store: Annotated[
-        Path,
-        typer.Argument(help=f"{options.STORE_HELP} With --format onnx: a model folder that fit or export left."),
-    ],
+    store: Annotated[str, typer.Argument(help=f"{options.STORE_HELP} With --format onnx: {options.FOLDER_HELP}")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model; new or empty.")],
     run: Annotated[
         str | None,
@@ -48,7 +45,7 @@ def export(
     if exporting.format == ONNX:
         _export_onnx(store, run, out, exporting, quiet=quiet, as_json=as_json)
     else:
-        _export_run(store, run, out, quiet=quiet, as_json=as_json)
+        _export_run(Path(store), run, out, quiet=quiet, as_json=as_json)
 
 
 def _export_run(store: Path, run: str | None, out: Path, *, quiet: bool, as_json: bool) -> None:
@@ -79,7 +76,7 @@ def _export_run(store: Path, run: str | None, out: Path, *, quiet: bool, as_json
 
 
 def _export_onnx(
-    folder: Path, run: str | None, out: Path, exporting: ExportOptions, *, quiet: bool, as_json: bool
+    folder: str, run: str | None, out: Path, exporting: ExportOptions, *, quiet: bool, as_json: bool
 ) -> None:
     from headstart.onnx_export.options import require_packages
 
@@ -90,11 +87,12 @@ def _export_onnx(
             f"  Then export that: headstart export MODEL --format onnx --out {out}",
         )
     require_packages()
+    from headstart.artifacts.found_folder import find_folder
     from headstart.models.quiet import quiet_transformers
     from headstart.onnx_export.export import export_onnx
 
     quiet_transformers()
-    written = export_onnx(folder, out, exporting)
+    written = export_onnx(find_folder(folder).path, out, exporting)
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}, indent=2))
     elif not quiet:

@@ -25,6 +25,7 @@ from headstart.cli.output import fitted, write_any_text
 from headstart.cli.plain_text import say
 from headstart.cli.plan import plan
 from headstart.cli.predict import predict
+from headstart.cli.push import push
 from headstart.cli.report import report
 from headstart.cli.runs import runs
 from headstart.cli.submit import submit
@@ -106,7 +107,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc),
-    *(export, submit, verify, tasks, doctor),
+    *(export, push, submit, verify, tasks, doctor),
 )
 for verb in VERBS:
     app.command(verb.__name__, cls=Verb)(grouped(verb))

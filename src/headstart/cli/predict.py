@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def predict(
     reading: Annotated[FileOptions, Only(READING)],
     executing: Annotated[ExecutorOptions, Only(IN_PREDICT)],
-    folder: Annotated[Path, typer.Argument(help="A model folder that fit or export left.")],
+    folder: Annotated[str, typer.Argument(help=options.FOLDER_HELP)],
     file: Annotated[str, typer.Argument(help=f"The rows: {options.ROWS_HELP}")],
     out: Annotated[
         Path,
@@ -74,6 +74,7 @@ def predict(
         require_cells(out)
     if not may_hold_media(local_path(file)):
         require_table(local_path(file))
+    from headstart.artifacts.found_folder import find_folder
     from headstart.cli.display import row_display
     from headstart.cli.interruption import says_what_is_kept
     from headstart.inference.partial_answers import SUFFIX
@@ -84,10 +85,11 @@ def predict(
 
     reading.require_names()
     quiet_transformers()
+    found = find_folder(folder)
     partial = path_beside(out, SUFFIX)
     with says_what_is_kept(partial), row_display("predicting", quiet=quiet or as_json) as progress:
         written = predict_file(
-            folder,
+            found.path,
             file,
             out,
             options=reading,
@@ -100,6 +102,7 @@ def predict(
             progress=progress,
             executing=executing,
         )
+    written = replace(written, notes=(*filter(None, [found.note]), *written.notes))
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}))
     elif not quiet:

@@ -105,7 +105,8 @@ class ModelOptions:
 
     model: str = option(
         DEFAULT_MODEL,
-        "A hub id, a local folder, embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base.",
+        "A hub id, such as OWNER/NAME or OWNER/NAME@REVISION (a branch, a tag or a commit), a local folder, "
+        "embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base.",
     )
     head: Spec | None = option(
         None,

@@ -24,7 +24,7 @@ from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
 from headstart.models.processors import MediaProcessor, load_processor, seconds_of
-from headstart.models.source import ModelSource, resolve_model
+from headstart.models.source import ModelSource, commit_of, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
 from headstart.training.diagnostics import Sample
@@ -56,21 +56,22 @@ class RunDataCache:
         self.kept = self.rows.kept  # One bound holds for rows and all else.
         self._given = given
 
-    def model(self, name: str) -> ModelSource:
-        """Return where a model's files are, resolved once."""
+    def model(self, name: str, commit: str | None = None) -> ModelSource:
+        """Return where a model's files are, resolved once; `commit` is what its name on the hub meant before."""
         if self._given is not None and self._given.name == name:
             return self._given
-        return self.kept.get(("model", name), lambda: resolve_model(name), lambda _: DIGEST_BYTES)
+        key = ("model", name, commit)
+        return self.kept.get(key, lambda: resolve_model(name, revision=commit), lambda _: DIGEST_BYTES)
 
-    def tokenizer(self, name: str) -> PreTrainedTokenizerBase:
-        """Return a model's tokenizer."""
-        return self.kept.get(("tokenizer", name), lambda: load_tokenizer(self.model(name)), lambda _: TOKENIZER_BYTES)
+    def tokenizer(self, name: str, commit: str | None = None) -> PreTrainedTokenizerBase:
+        """Return a model's tokenizer; `commit` is as in `model`."""
+        key = ("tokenizer", name, commit)
+        return self.kept.get(key, lambda: load_tokenizer(self.model(name, commit)), lambda _: TOKENIZER_BYTES)
 
-    def processor(self, name: str, modality: Modality) -> MediaProcessor:
-        """Return what makes a model's inputs of images or sounds."""
-        return self.kept.get(
-            ("processor", name, modality), lambda: load_processor(self.model(name), modality), lambda _: TOKENIZER_BYTES
-        )
+    def processor(self, name: str, modality: Modality, commit: str | None = None) -> MediaProcessor:
+        """Return what makes a model's inputs of images or sounds; `commit` is as in `model`."""
+        key = ("processor", name, modality, commit)
+        return self.kept.get(key, lambda: load_processor(self.model(name, commit), modality), lambda _: TOKENIZER_BYTES)
 
     def require_reader(self, name: str, modality: Modality) -> None:
         """Refuse a model whose tokenizer or processor cannot be read.
@@ -181,7 +182,8 @@ class RunData:
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
-        return self.cache.tokenizer(self.run.experiment.model)
+        experiment = self.run.experiment
+        return self.cache.tokenizer(experiment.model, commit_of(experiment.model_revision))
 
     @property
     def reader(self) -> PreTrainedTokenizerBase | MediaProcessor:
@@ -202,8 +204,9 @@ class RunData:
 
     @property
     def model(self) -> ModelSource:
-        """Where the model's files are."""
-        return self.cache.model(self.run.experiment.model)
+        """Where the model's files are: those of the commit that the run was planned with."""
+        experiment = self.run.experiment
+        return self.cache.model(experiment.model, commit_of(experiment.model_revision))
 
     def objective(self, classifier: Classifier) -> Objective:
         """Return what stages minimise."""
@@ -325,7 +328,8 @@ class RunData:
 
     @property
     def _processor(self) -> MediaProcessor:
-        return self.cache.processor(self.run.experiment.model, self.task.modality)
+        experiment = self.run.experiment
+        return self.cache.processor(experiment.model, self.task.modality, commit_of(experiment.model_revision))
 
     @property
     def most_seconds(self) -> float:

@@ -17,9 +17,9 @@ from torch import Size
 from transformers import PretrainedConfig, PreTrainedModel
 
 from headstart.errors import UsageError
+from headstart.hub import HubName
 from headstart.models.heads import LATE_MODULES, architecture_head, may_be_new
 from headstart.models.loading import quiet_loading
-from headstart.models.source import HUB_ID
 from headstart.models.without_code import read_model
 
 Shapes = dict[str, Size]
@@ -103,7 +103,7 @@ def _folder_of(config: PretrainedConfig) -> Path | None:
     path = Path(name).expanduser()
     if path.is_dir():
         return path
-    return _kept_from_hub(name, getattr(config, "_commit_hash", None)) if HUB_ID.match(name) else None
+    return _kept_from_hub(name, getattr(config, "_commit_hash", None)) if HubName.parse(name) else None
 
 
 def _kept_from_hub(name: str, revision: Any) -> Path | None:

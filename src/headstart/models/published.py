@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.hub import HubName
 from headstart.models.embedded import EMBEDDED
-from headstart.models.source import ModelSource
+from headstart.models.source import ModelSource, commit_of
 
 CARD_FILE = "README.md"
 _LICENCE = re.compile(r"[\w.+-]{1,64}")
-_LOCAL_REVISION = ":"
-"""Stands in the checksum of local files, and in no commit of the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +34,10 @@ def published(source: ModelSource) -> Published:
     embedded = EMBEDDED.get(source.name)
     if embedded is not None:
         return Published(name=source.name, repository=embedded.repository, licence=embedded.licence)
-    is_local = _LOCAL_REVISION in source.revision
+    hub_name = None if commit_of(source.revision) is None else HubName.parse(source.name)
+    repository = None if hub_name is None else hub_name.repository
     return Published(
-        name=source.path.name if is_local else source.name,
-        repository=None if is_local else source.name,
-        licence=_licence(source.path / CARD_FILE),
+        name=repository or source.path.name, repository=repository, licence=_licence(source.path / CARD_FILE)
     )
 
 

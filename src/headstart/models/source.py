@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import xxhash
 
 from headstart.errors import DamageError, UsageError, unknown_name
+from headstart.hub import HubName, fetch, fetch_again
 from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, require_whole
 from headstart.models.embedded import EMBEDDED, find_embedded
 from headstart.models.foreign_files import require_model
@@ -20,7 +20,6 @@ HUB_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.codes", "*.tiktoken"),
     "README.md",
 )
-HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?$")
 ADAPTER_PREFIX = "adapter"
 OWN_INFO_FILE, OWN_HEAD_FILE = "headstart.json", "head.safetensors"
 """The first lies, or lay, in every folder of ours: its manifest names it."""
@@ -44,14 +43,18 @@ class ModelSource:
 
 
 def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
-    """Find a model: `embedded:...`, a local folder, or a hub id.
+    """Find a model: `embedded:...`, a local folder, or a hub id, which may end in @ and a branch, a tag or a commit.
+
+    `revision` goes before the one in the name: what was a branch once is found again by the commit that it was then.
 
     Only safetensors, configuration, tokenizer files and the card are ever downloaded; code from a model repository
     never runs.
 
     Raises:
         UsageError: if the model cannot be found, or it has no safetensors.
-        CheckpointError: if an embedded model's files are not the pinned ones.
+        CheckpointError: if an embedded model's files are not the pinned ones, or those of a model that headstart pushed
+            are not as they were written.
+        MachineError: if the hub failed.
     """
     if name.startswith("embedded:"):
         if name not in EMBEDDED:
@@ -60,13 +63,19 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelSource:
     path = Path(name).expanduser()
     if path.is_dir():
         return _from_folder(name, path.resolve())
-    if path.exists() or not HUB_ID.match(name):
+    hub_name = HubName.parse(name)
+    if path.exists() or hub_name is None:
         raise UsageError(
             f"no model {name!r}",
-            allowed=f"  It is a local folder, a hub id such as roberta-base, or {' or '.join(EMBEDDED)}.",
+            allowed="  It is a local folder, a hub id such as roberta-base or OWNER/NAME@REVISION, or "
+            f"{' or '.join(EMBEDDED)}.",
         )
-    folder, commit = _from_hub(name, revision)
-    return ModelSource(name=name, path=folder, revision=commit)
+    return _from_hub(name, hub_name if revision is None else replace(hub_name, revision=revision))
+
+
+def commit_of(revision: str) -> str | None:
+    """Return a recorded revision where it is a commit of the hub; None where it is a checksum of local files."""
+    return None if ":" in revision else revision
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -122,30 +131,9 @@ def _own_manifest(folder: Path, names: Sequence[str]) -> Manifest | None:
     return manifest if is_ours else None
 
 
-def _from_hub(name: str, revision: str | None) -> tuple[Path, str]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(HUB_FILES)))
-    except GatedRepoError as error:
-        raise UsageError(
-            f"the model {name!r} is gated", remedy="  Ask for access on the hub, then run `hf auth login`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise UsageError(f"the model {name!r} has no revision {revision!r} on the hub") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UsageError(f"no model {name!r}: neither a local folder nor on the hub") from error
-    except (LocalEntryNotFoundError, OSError) as error:
-        raise UsageError(
-            f"cannot find the model {name!r}: it is not a local folder, and the hub could not be reached",
-            remedy="  Download it where there is a network, then give the folder; or use embedded:minilm-l6.",
-        ) from error
+def _from_hub(name: str, hub_name: HubName) -> ModelSource:
+    folder = fetch(hub_name, HUB_FILES)
+    if (folder / OWN_INFO_FILE).is_file() and (manifest := Manifest.read(folder)) is not None:
+        require_whole(folder, [each for each in manifest.files if _decides(each)], remedy=fetch_again(folder))
     require_model(name, folder)
-    return folder, folder.name
+    return ModelSource(name=name, path=folder, revision=folder.name)

@@ -23,7 +23,9 @@ from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
 from headstart.manifest import refuse
 from headstart.models.classifier import Classifier
+from headstart.models.loading import load_tokenizer
 from headstart.models.output_units import to_raw_units
+from headstart.models.processors import load_processor
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -101,9 +103,7 @@ def write_run(
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
-    data.cache.require_reader(
-        run.experiment.model, data.task.modality
-    )  # a model that can no longer be read is refused before anything runs
+    _require_reader(data)
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
@@ -114,6 +114,18 @@ def write_run(
         _require_same(run, folder, folder_again)
         _write(data, [folder_again], record, held_out, out, compares_bf16=compares_bf16)
     return record
+
+
+def _require_reader(data: RunData) -> None:
+    """Refuse a model that can no longer be read, before anything runs.
+
+    Raises:
+        UsageError: if its tokenizer, or its processor of images or sounds, cannot be made.
+    """
+    if data.task.modality.is_file:
+        load_processor(data.model, data.task.modality)
+    else:
+        load_tokenizer(data.model)
 
 
 def export_adapter(run: Run, store: LocalStore, out: Path) -> None:

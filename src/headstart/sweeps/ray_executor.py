@@ -26,7 +26,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from headstart.errors import HeadstartError, UsageError
 from headstart.experiments.experiment import Key, Run
-from headstart.experiments.run_data import RunDataCache
+from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.ray_cluster import Cluster, begin_task, this_machine
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
@@ -184,11 +184,11 @@ class _Journey:
             threads=cluster.cores_per_run,
         )
         task = cluster.task(_do, max_retries=0)
-        rows, model = run.source.whole.at(0), run.experiment.model
+        rows, model = run.source.whole.at(0), (run.experiment.model, run.experiment.model_revision)
         cache = self.executor.cache
         things = Things(
             rows=self._reference(rows, lambda: cache.rows.read(rows)),
-            model=self._reference(model, lambda: sent_model(cache.model(model))),
+            model=self._reference(model, lambda: sent_model(RunData.of(run, cache).model)),
         )
         return task.remote(parcel, things, mailbox)
 
