@@ -45,7 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("adapters", "data", "artifacts", "comparison", "ray_cluster"),
     ("reports",),
     ("strategies", "inference", "inspection"),
-    ("training", "onnx_export"),
+    ("training", "onnx_export", "serving"),
     ("experiments",),
     ("sweeps", "pretraining"),
     ("search",),
@@ -81,7 +81,7 @@ NO_TORCH_PARTS = (
         "spreadsheet_cells",
         "shown_text",
     ),
-    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection"),
+    *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection", "serving"),
 )
 TORCH_MODULES = (
     *("headstart.data.batching", "headstart.data.class_batches", "headstart.data.token_cache"),
@@ -101,9 +101,9 @@ WALLS = {
     "typer": ("headstart.cli",),
     **dict.fromkeys(("PIL", "soundfile"), ("headstart.media",)),
     **dict.fromkeys(
-        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "headstart_runtime", "transformers.exporters"),
-        ("headstart.onnx_export",),
+        ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)
     ),
+    "headstart_runtime": ("headstart.onnx_export", "headstart.serving"),
 }
 """What may be imported only there."""
 FORBIDDEN_EDGES = (("strategies", "store"), ("strategies", "data"), ("models", "data"), ("tasks", "store"))

@@ -278,7 +278,8 @@ def test_unknown_runs_and_stores(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "fit", "predict", "evaluate", "compare", "report", "plan", "runs", "gc", "export", "tasks", "doctor"]
+    "verb",
+    ["", "fit", "predict", "evaluate", "compare", "report", "plan", "runs", "gc", "export", "serve", "tasks", "doctor"],
 )
 def test_help_teaches_and_loads_nothing_heavy(verb: str) -> None:
     code = "import sys; from headstart.cli.main import main\ntry: main()\nexcept SystemExit: pass\n" + (

@@ -49,8 +49,9 @@ model = AutoModelForSequenceClassification.from_pretrained("roberta-base", num_l
 rows = train_dataset = [dict(tokenizer(text), labels=k % 2) for k, text in enumerate(texts)]
 """
 """What a person has before a page's Python begins."""
-NOT_HERE = {"--tracker", "submit", "push"}
-"""What needs packages that nothing else needs, runs of ten tasks (tests/inference/test_submissions.py) or a hub."""
+NOT_HERE = {"--tracker", "submit", "push", "serve"}
+"""What needs packages that nothing else needs, runs of ten tasks (tests/inference/test_submissions.py), a hub
+(tests/cli/test_push.py), or has no end (tests/cli/test_serve.py)."""
 OTHER_TABLES = {"docs/questions/several-labels.md": "several.csv"}
 """Pages whose `reviews.csv` is another table."""
 SHORTER = (

@@ -43,6 +43,7 @@ from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
 from headstart.tasks.task import Task
 from headstart_runtime import FolderError, InputError, Model, load
+from tests.support.served import serving
 
 ONNX = ExportOptions(format="onnx")
 WINDOWS: dict[str, Any] = {"truncation": "window", "stride": 3}
@@ -73,6 +74,17 @@ def test_answers_are_those_of_torch_whatever_stands_in_a_batch(folders: tuple[Pa
         found = exported.predict_proba(**asked(rows), batch_size=batch_size)
         np.testing.assert_allclose(found, wanted.answers, atol=1e-5)
     assert exported.predict_proba([]).shape == (0, 3)
+
+
+def test_a_server_answers_from_it(folders: tuple[Path, Path], exported: Model, tmp_path: Path) -> None:
+    for package in ("fastapi", "prometheus_client", "uvicorn"):
+        pytest.importorskip(package, reason="the extra 'serve' is not installed")
+    texts = asked(rows_of(TEXT_TASK))["texts"]
+    with serving([f"exported={folders[1]}"], tmp_path / "log.txt") as served:
+        answers = served.ask("/predict", {"texts": texts}).json["answers"]
+    assert [answer["label"] for answer in answers] == exported.predict(texts)
+    found = [[answer["probabilities"][label] for label in exported.description.labels] for answer in answers]
+    np.testing.assert_allclose(found, exported.predict_proba(texts), atol=1e-5)
 
 
 WITHOUT = """

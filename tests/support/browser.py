@@ -42,21 +42,22 @@ class Window:
 
 @contextmanager
 def open_page(
-    browser: Browser, path: Path, *, width: int = 1280, is_dark: bool = False, has_script: bool = True
+    browser: Browser, place: Path | str, *, width: int = 1280, is_dark: bool = False, has_script: bool = True
 ) -> Iterator[Window]:
-    """Open a file in a fresh profile."""
+    """Open a file, or an address of this machine, in a fresh profile."""
+    address = place.as_uri() if isinstance(place, Path) else place
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if is_dark else "light",
         java_script_enabled=has_script,
-        offline=True,
+        offline=isinstance(place, Path),
         reduced_motion="reduce",
     )
     window = Window(page=context.new_page())
     window.page.on("console", lambda message: window.complaints.append(message.text))
     window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
     window.page.on("request", lambda request: window.requests.append(request.url))
-    window.page.goto(path.as_uri())
+    window.page.goto(address)
     yield window
     context.close()
 

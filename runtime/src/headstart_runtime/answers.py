@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from headstart_runtime.description import Description
+from headstart_runtime.errors import FolderError
 
 Array = npt.NDArray[np.float32]
 
@@ -39,11 +40,22 @@ def row_logits(logits: Array, counts: Sequence[int] | None, *, has_choices: bool
 
 
 def answers_of(logits: Array, description: Description) -> Array:
-    """Return probabilities of classes [n, c] or choices [n, m], or numbers [n, 1], from logits per row."""
-    if description.answers == "regression":
+    """Return probabilities of classes [n, c] or choices [n, m], or numbers [n, 1], from logits per row.
+
+    Raises:
+        FolderError: if the network gave what is no number.
+    """
+    answers = _answers(logits, description.answers)
+    if not np.isfinite(answers).all():
+        raise FolderError("the network answers with NaN or infinity")
+    return answers
+
+
+def _answers(logits: Array, kind: str) -> Array:
+    if kind == "regression":
         return logits
     wide = logits.astype(np.float64)
-    if description.answers == "multi_label":
+    if kind == "multi_label":
         return np.asarray(0.5 * (1 + np.tanh(wide / 2)), np.float32)  # the sigmoid, which overflows nowhere
     powers = np.exp(wide - wide.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)

@@ -66,6 +66,11 @@ class Description:
         """Whether a row brings choices of its own, each read as a sequence with its texts."""
         return self.answers == "multiple_choice"
 
+    @property
+    def num_logits(self) -> int:
+        """Numbers that the network gives for a sequence."""
+        return max(1, len(self.labels))
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `read_description` reads."""
         values = {name: getattr(self, name) for name in FIELDS}

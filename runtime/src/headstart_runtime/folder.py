@@ -17,6 +17,8 @@ from headstart_runtime.errors import FolderError
 DESCRIPTION_FILE, TOKENIZER_FILE, NETWORK_FILE = "headstart_runtime.json", "tokenizer.json", "model.onnx"
 WEIGHTS_FILE = f"{NETWORK_FILE}.data"
 CHECKSUMS_FILE = "checksums.json"
+TORCH_FILE = "headstart.json"
+"""What tells a model folder that is not exported."""
 CHECKSUMS_KIND, CHECKSUMS_SCHEMA = "headstart manifest", 1
 MOST_BYTES = {
     CHECKSUMS_FILE: 1 << 20,
@@ -62,6 +64,7 @@ def open_folder(path: Path) -> Folder:
     if not (path / DESCRIPTION_FILE).exists():
         raise FolderError(
             f"{path} is not a folder that `headstart export --format onnx` wrote: it has no {DESCRIPTION_FILE}"
+            + (_way_on(path) if (path / TORCH_FILE).exists() else "")
         )
     known = _checksums(path)
     contents = {}
@@ -82,6 +85,11 @@ def open_folder(path: Path) -> Folder:
         description=_json_object(contents[DESCRIPTION_FILE], path / DESCRIPTION_FILE),
         tokenizer=_text(contents[TOKENIZER_FILE], path / TOKENIZER_FILE),
     )
+
+
+def _way_on(path: Path) -> str:
+    out = path.with_name(f"{path.name}-onnx")
+    return f"\n  It is a model folder for torch. Export it: headstart export {path} --format onnx --out {out}"
 
 
 def _checksums(folder: Path) -> dict[str, tuple[int, str]]:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from headstart_runtime.answers import answers_of, decisions_of, row_logits
 from headstart_runtime.description import Description, read_description
-from headstart_runtime.errors import FolderError, InputError
+from headstart_runtime.errors import InputError
 from headstart_runtime.folder import open_folder
 from headstart_runtime.network import Network
-from headstart_runtime.reader import Reader
-from headstart_runtime.rows import Choices, Row, read_rows
+from headstart_runtime.reader import Reader, Tokens
+from headstart_runtime.rows import Choices, Row, Sequences, read_rows
 
 BATCH_SIZE = 8
 """What is computed of so many short texts stays in a core's cache; in batches of 32 a tenth fewer are answered."""
@@ -28,11 +28,12 @@ class Model:
 
     Attributes:
         description: what it answers, and how it wants its texts.
+        network: computes logits of tokens.
     """
 
     def __init__(self, description: Description, reader: Reader, network: Network) -> None:
-        self.description = description
-        self._reader, self._network = reader, network
+        self.description, self.network = description, network
+        self._reader = reader
 
     def predict(
         self,
@@ -86,21 +87,27 @@ class Model:
             raise InputError(f"batch_size is 1 or more, got {batch_size}")
         sequences = read_rows(texts, choices, self.description)
         if not sequences.columns:
-            return np.empty((0, max(1, len(self.description.labels))), np.float32)
+            return np.empty((0, self.description.num_logits), np.float32)
+        tokens, counts = self.tokens(sequences)
+        return self.row_logits(self.network.logits(tokens, batch_size), counts)
+
+    def tokens(self, sequences: Sequences) -> tuple[list[Tokens], list[int] | None]:
+        """Return the tokens of rows, and how many sequences each row has in them (None: one each).
+
+        Raises:
+            InputError: if a text cannot be read.
+        """
         tokens, num_windows = self._reader.read(sequences.columns)
-        counts = num_windows if sequences.num_choices is None else sequences.num_choices
-        logits = self._network.logits(tokens, batch_size)
-        if logits.ndim != 2 or logits.shape[1] != max(1, len(self.description.labels)):
-            raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
+        return tokens, num_windows if sequences.num_choices is None else sequences.num_choices
+
+    def row_logits(self, logits: npt.NDArray[np.float32], counts: Sequence[int] | None) -> npt.NDArray[np.float32]:
+        """Return logits per row from those of the sequences that `tokens` returned, with its counts."""
         return row_logits(logits, counts, has_choices=self.description.has_choices)
 
     def _answers(
         self, texts: Sequence[Row], choices: Sequence[Choices] | None, batch_size: int
     ) -> npt.NDArray[np.float32]:
-        answers = answers_of(self.logits(texts, choices=choices, batch_size=batch_size), self.description)
-        if not np.isfinite(answers).all():
-            raise FolderError("the network answers with NaN or infinity")
-        return answers
+        return answers_of(self.logits(texts, choices=choices, batch_size=batch_size), self.description)
 
 
 def load(folder: str | Path, *, num_threads: int | None = None) -> Model:

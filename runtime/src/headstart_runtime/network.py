@@ -40,6 +40,8 @@ class Network:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = ERRORS_ONLY
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait take no time
+        # Shapes change from batch to batch, and what would be kept for each of them adds up.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         if num_threads is not None:
             options.intra_op_num_threads = num_threads
         try:
@@ -63,12 +65,22 @@ class Network:
         in_turn: list[int] = []
         parts: list[npt.NDArray[np.float32]] = []
         for numbers in self._batches([len(tokens.ids) for tokens in sequences], batch_size):
-            inputs = self._padded([sequences[number] for number in numbers])
-            parts.append(self._session.run([LOGITS], inputs)[0])
+            parts.append(self.batch_logits([sequences[number] for number in numbers]))
             in_turn += numbers
         unordered = np.concatenate(parts)
         logits = np.empty_like(unordered)
         logits[in_turn] = unordered
+        return logits
+
+    def batch_logits(self, sequences: Sequence[Tokens]) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of sequences that are computed at once, and may be by the description.
+
+        Raises:
+            FolderError: if the network gives logits of another shape.
+        """
+        logits: npt.NDArray[np.float32] = self._session.run([LOGITS], self._padded(sequences))[0]
+        if logits.shape != (len(sequences), self._description.num_logits):
+            raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
         return logits
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

@@ -20,6 +20,7 @@ PANELS = {
     "TaskOptions": "Data",
     "ModelOptions": "Model",
     "ExecutorOptions": "Several runs at once",
+    "ServeOptions": "Server",
 }
 """Where the help lists the options of a group; all others are about training."""
 METAVARS = {"dp": "epsilon=E,delta=D", "trainer": "KEY=VALUE", "vary": "AXIS=VALUE,VALUE"}

@@ -28,6 +28,7 @@ from headstart.cli.predict import predict
 from headstart.cli.push import push
 from headstart.cli.report import report
 from headstart.cli.runs import runs
+from headstart.cli.serve import serve
 from headstart.cli.submit import submit
 from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
@@ -107,7 +108,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(demo, inspect, fit, predict, evaluate, compare, report, plan, runs, gc),
-    *(export, push, submit, verify, tasks, doctor),
+    *(export, serve, push, submit, verify, tasks, doctor),
 )
 for verb in VERBS:
     app.command(verb.__name__, cls=Verb)(grouped(verb))

@@ -1,0 +1,7 @@
+"""`python -m headstart_runtime`."""
+
+import sys
+
+from headstart_runtime.server.command import main
+
+sys.exit(main())
