@@ -40,7 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "shown_text",
     ),
     ("losses", "executor_options"),
-    ("kinds", "metrics"),
+    ("kinds", "metrics", "media"),
     ("models", "tables", "tasks", "stats", "fitted", "store"),
     ("adapters", "data", "artifacts", "comparison", "ray_cluster"),
     ("reports",),
@@ -67,6 +67,7 @@ NO_TORCH_PARTS = (
         "option",
         "losses",
         "kinds",
+        "media",
         "costs",
         "metrics",
         "cache",
@@ -98,6 +99,7 @@ WALLS = {
     "transformers.TrainingArguments": ("headstart.training",),
     "transformers.trainer": ("headstart.training",),
     "typer": ("headstart.cli",),
+    **dict.fromkeys(("PIL", "soundfile"), ("headstart.media",)),
     **dict.fromkeys(
         ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "transformers.exporters"), ("headstart.onnx_export",)
     ),
@@ -304,7 +306,7 @@ def test_models_are_read_through_one_door() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ("from_pretrained", "from_config")
     ]
-    assert len(calls) == 4, calls
+    assert len(calls) == 6, calls
     assert {call.partition(":")[0] for call in calls} == {"headstart.models.without_code"}, calls
 
 

@@ -7,9 +7,19 @@ Example:
 
 from __future__ import annotations
 
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import (
+    AutoConfig,
+    AutoModelForAudioClassification,
+    AutoModelForImageClassification,
+    AutoModelForSequenceClassification,
+)
 
 from headstart.models.classifier import HeadstartConfig, HeadstartForSequenceClassification
 
 AutoConfig.register(HeadstartConfig.model_type, HeadstartConfig, exist_ok=True)
-AutoModelForSequenceClassification.register(HeadstartConfig, HeadstartForSequenceClassification, exist_ok=True)
+for auto_class in (
+    AutoModelForSequenceClassification,
+    AutoModelForImageClassification,
+    AutoModelForAudioClassification,
+):
+    auto_class.register(HeadstartConfig, HeadstartForSequenceClassification, exist_ok=True)

@@ -22,6 +22,7 @@ LANGUAGES = {"bash", "python", "text", "yaml", "json", "dockerfile"}
 PAGES = [page for page in pages() if {"bash", "python"} & {language for language, _ in blocks(page)}]
 NOT_RUN = {
     "docs/guides/cluster.md": "tests/cluster and tests/cli/test_launching.py run what a machine without a cluster can",
+    "docs/guides/images-and-audio.md": "tests/cli and tests/api/test_images_and_audio.py do the same with tiny models",
     "docs/guides/sharing.md": "tests/cli/test_push.py and tests/integration/test_hub_round_trip.py have a hub to ask",
     "docs/guides/private-training.md": "tests/training run private stages",
     "docs/tutorials/": "test_tutorials.py follows them word for word",

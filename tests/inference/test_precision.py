@@ -28,7 +28,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
 @pytest.fixture
 def saved(example: Example) -> SavedModel:
     return SavedModel(
-        info=example.info, classifier=example.classifier, model=example.classifier.model, tokenizer=example.tokenizer
+        info=example.info, classifier=example.classifier, model=example.classifier.model, reader=example.tokenizer
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from headstart.errors import DataError, UsageError
 from headstart.inference import rows as rows_module
 from headstart.inference.identity import InputState
-from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, with_columns
+from headstart.inference.rows import Checked, Rows, check_rows, needs_tokens, token_check, with_columns
 from headstart.models.input_limits import InputLimits
 from headstart.tables.file_options import FileOptions
 from headstart.tasks.published import SUPER_GLUE
@@ -33,7 +33,7 @@ def rows_in(path: Path, task: Task = TEXT_TASK, chunk_rows: int = 4) -> Rows:
 
 
 def checked(path: Path, example: Example) -> Checked:
-    return check_rows(rows_in(path), example.info, example.tokenizer, InputLimits())
+    return check_rows(rows_in(path), token_check(example.info, example.tokenizer, InputLimits()))
 
 
 def test_the_schema_is_that_of_all_pieces(example: Example, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_place_that_is_cut_off_is_named_by_its_line(example: Example, tmp_path
     task = SUPER_GLUE["super_glue/wic"]
     info = dataclasses.replace(example.info, task=task)
     with pytest.raises(DataError, match=r"in\.jsonl: 2 lines \(2, 7\): .*cut off") as caught:
-        check_rows(rows_in(tmp_path / "in.jsonl", task), info, example.tokenizer, InputLimits())
+        check_rows(rows_in(tmp_path / "in.jsonl", task), token_check(info, example.tokenizer, InputLimits()))
     assert {fault.line for fault in caught.value.faults} == {2, 7}
 
 

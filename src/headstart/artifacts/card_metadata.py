@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.artifacts.card_facts import CardFacts, CardScore
+from headstart.media.modality import Modality
 from headstart.models.loading import NATIVE
+from headstart.tasks.task import Task
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-TEXT_CLASSIFICATION, MULTIPLE_CHOICE = "text-classification", "multiple-choice"
+MULTIPLE_CHOICE = "multiple-choice"
+CLASSIFICATION = {
+    Modality.TEXT: "text-classification",
+    Modality.IMAGE: "image-classification",
+    Modality.AUDIO: "audio-classification",
+}
+"""The hub's names of tasks, and transformers' of pipelines, by what rows are."""
 HUB_METRICS = {
     "accuracy": "accuracy",
     "f1": "f1",
@@ -40,13 +48,17 @@ def metadata(facts: CardFacts) -> str:
         base_model=facts.base.repository,
         license=facts.base.licence,
         library_name="transformers" if is_plain else "headstart",
-        pipeline_tag=MULTIPLE_CHOICE if task.kind.has_choices else TEXT_CLASSIFICATION,
+        pipeline_tag=_task_type(task),
         tags=["headstart"],
         metrics=list(dict.fromkeys(HUB_METRICS.get(name, name) for name in task.metrics)),
         model_name=task.name if results else None,
         eval_results=results or None,
     )
     return f"{data.to_yaml()}\n"
+
+
+def _task_type(task: Task) -> str:
+    return MULTIPLE_CHOICE if task.kind.has_choices else CLASSIFICATION[task.modality]
 
 
 def _results(facts: CardFacts) -> list[EvalResult]:
@@ -56,7 +68,7 @@ def _results(facts: CardFacts) -> list[EvalResult]:
     task = facts.info.task
     return [
         EvalResult(
-            task_type=MULTIPLE_CHOICE if task.kind.has_choices else TEXT_CLASSIFICATION,
+            task_type=_task_type(task),
             dataset_type=OWN_ROWS if task.source is None else task.source.repository,
             dataset_name=task.name,
             dataset_config=None if task.source is None else task.source.configuration,

@@ -7,9 +7,12 @@ from typing import Any
 
 from headstart import __version__, metrics
 from headstart.artifacts.card_facts import CardFacts
-from headstart.artifacts.card_metadata import metadata
+from headstart.artifacts.card_metadata import CLASSIFICATION, metadata
+from headstart.artifacts.model_info import ModelInfo
+from headstart.media.modality import Modality
 from headstart.models.loading import NATIVE
 from headstart.shown_text import as_text
+from headstart.tasks.task import Task
 
 CLASSES_SHOWN = 50
 PLACE = "path/to/this/folder"
@@ -47,7 +50,7 @@ def _purpose(facts: CardFacts) -> str:
     task = facts.info.task
     names = ", ".join(_plain(label) for label in task.labels[:CLASSES_SHOWN])
     more = f" and {len(task.labels) - CLASSES_SHOWN} more" if len(task.labels) > CLASSES_SHOWN else ""
-    read = "a text" if len(task.text_columns) < 2 else "a pair of texts"
+    read = _with_article(task) if len(task.text_columns) < 2 else "a pair of texts"
     if task.kind.has_choices:
         does = "It chooses one of the choices that come with a text."
     elif task.kind.has_units:
@@ -81,7 +84,8 @@ def _scores(facts: CardFacts) -> Iterator[str]:
             lines.append(f"| {' | '.join(cells)} |")
         yield "\n".join(lines)
     if facts.scores:
-        yield "An interval says how far off the score may be because the rows are few, not how other texts fare."
+        others = f"other {facts.info.task.modality.thing}s"
+        yield f"An interval says how far off the score may be because the rows are few, not how {others} fare."
     if facts.info.temperature is not None:
         taken = "" if facts.info.temperature.value is None else " The head has taken it up."
         yield f"Temperature of the probabilities: {facts.info.temperature}.{taken}"
@@ -99,7 +103,7 @@ def _loading(facts: CardFacts) -> Iterator[str]:
     if task.has_spans or task.kind.has_choices:
         yield f"```\nheadstart predict {PLACE} rows.csv --out predictions.csv\n```"
         return
-    example = '"a text"' if len(task.text_columns) == 1 else '("a text", "another text")'
+    example = f'"{_row(task)}"' if len(task.text_columns) == 1 else '("a text", "another text")'
     probabilities = "" if task.kind.has_units else f"model.predict_proba([{example}])\n"
     yield (
         f'```python\nimport headstart as hs\n\nmodel = hs.load("{PLACE}")\n'
@@ -109,22 +113,27 @@ def _loading(facts: CardFacts) -> Iterator[str]:
         yield f"The folder holds an adapter and a head: {_plain(facts.base.name)} has to be there too."
         return
     own = "" if info.head == NATIVE else "import headstart.auto  # knows the head\n"
-    given = '"a text"' if len(task.text_columns) == 1 else '{"text": "a text", "text_pair": "another text"}'
+    given = f'"{_row(task)}"' if len(task.text_columns) == 1 else '{"text": "a text", "text_pair": "another text"}'
+    cut = ", truncation=True" if task.modality is Modality.TEXT else ""
     options = ", top_k=None" if not task.kind.has_units else ""
     yield (
         f"```python\n{own}from transformers import pipeline\n\n"
-        f'pipeline("text-classification", "{PLACE}")({given}, truncation=True{options})\n```'
+        f'pipeline("{CLASSIFICATION[task.modality]}", "{PLACE}")({given}{cut}{options})\n```'
     )
+    if task.modality is Modality.AUDIO:
+        yield "The pipeline reads sounds whole, and answers otherwise where headstart cuts or fills them."
 
 
 def _limits(facts: CardFacts) -> Iterator[str]:
     info, record = facts.info, facts.record
-    yield f"It reads {info.max_length} tokens; {_TRUNCATION[info.truncation]}."
+    yield from _reads(info)
     if info.truncation in ("head_tail", "window"):
         yield "A pipeline of transformers cuts them at their end instead, and answers long texts otherwise."
-    yield "It was not tried on texts of another language, time or origin than its rows; measure it there first."
+    thing = info.task.modality.thing
+    origin = "language, time or origin" if info.task.modality is Modality.TEXT else "place, time or device"
+    yield f"It was not tried on {thing}s of another {origin} than its rows; measure it there first."
     if info.task.kind.has_classes:
-        yield "It knows these classes alone: a text of none of them gets an answer all the same."
+        yield f"It knows these classes alone: {_with_article(info.task)} of none of them gets an answer all the same."
     for sentence in (*(record.class_gaps if record else ()), *(record.warnings if record else ())):
         yield _plain(sentence[:1].upper() + sentence[1:]).removesuffix(".") + "."
     if record is not None and record.privacy is not None:
@@ -133,6 +142,26 @@ def _limits(facts: CardFacts) -> Iterator[str]:
         yield "The pretrained model's licence is not known here: look it up before you pass this model on."
     else:
         yield f"The pretrained model is licensed as {facts.base.licence}; your rows may bring conditions of their own."
+
+
+def _reads(info: ModelInfo) -> Iterator[str]:
+    """Say how much of a row is read, and how."""
+    modality = info.task.modality
+    if modality is Modality.TEXT:
+        yield f"It reads {info.max_length} tokens; {_TRUNCATION[info.truncation]}."
+    elif modality is Modality.AUDIO:
+        yield f"It reads {info.max_length:,} samples of one channel at its own rate; longer sounds are cut at the end."
+    else:
+        yield "It reads an image in RGB, at the size that preprocessor_config.json names; finer detail is lost."
+
+
+def _with_article(task: Task) -> str:
+    return f"{'an' if task.modality is Modality.IMAGE else 'a'} {task.modality.thing}"
+
+
+def _row(task: Task) -> str:
+    """Return a row as an example has it: a text, or the path of a file."""
+    return {Modality.TEXT: "a text", Modality.IMAGE: "image.jpg", Modality.AUDIO: "sound.wav"}[task.modality]
 
 
 def _training(facts: CardFacts) -> str:

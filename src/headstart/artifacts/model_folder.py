@@ -28,6 +28,7 @@ from headstart.atomic_files import write_text
 from headstart.errors import InvariantError
 from headstart.models.classifier import Classifier
 from headstart.models.loading import quiet_loading
+from headstart.models.processors import MediaProcessor
 from headstart.store.json_records import write_record
 from headstart.store.record import RunRecord
 
@@ -46,7 +47,7 @@ class UnmergedAdapter(Protocol):
 
 def save_model_folder(
     classifier: Classifier,
-    tokenizer: PreTrainedTokenizerBase,
+    reader: PreTrainedTokenizerBase | MediaProcessor,
     folder: Path,
     *,
     info: ModelInfo,
@@ -55,20 +56,21 @@ def save_model_folder(
 ) -> None:
     """Write a classifier, its adapters merged, to a new or empty folder, whole or not at all.
 
-    `record` is that of the run; None for models that no run made. `card` is the text of README.md; "" for none.
+    `reader` makes its inputs of rows. `record` is that of the run; None for models that no run made. `card` is the text
+    of README.md; "" for none.
 
     Raises:
         UsageError: if the folder is not empty.
     """
     with new_folder(folder) as temporary, quiet_loading():
         classifier.model.save_pretrained(temporary)
-        _write_around(classifier, classifier.head_tensors(), tokenizer, temporary, "model", info, record, card)
+        _write_around(classifier, classifier.head_tensors(), reader, temporary, "model", info, record, card)
 
 
 def save_adapter_folder(
     attached: UnmergedAdapter,
     classifier: Classifier,
-    tokenizer: PreTrainedTokenizerBase,
+    reader: PreTrainedTokenizerBase | MediaProcessor,
     folder: Path,
     *,
     info: ModelInfo,
@@ -89,13 +91,13 @@ def save_adapter_folder(
     with new_folder(folder) as temporary, quiet_loading():
         attached.save(temporary)
         found_again = replace(info, model=_absolute(info.model))
-        _write_around(classifier, attached.head_tensors(), tokenizer, temporary, "adapter", found_again, record, card)
+        _write_around(classifier, attached.head_tensors(), reader, temporary, "adapter", found_again, record, card)
 
 
 def _write_around(
     classifier: Classifier,
     head_tensors: dict[str, torch.Tensor],
-    tokenizer: PreTrainedTokenizerBase,
+    reader: PreTrainedTokenizerBase | MediaProcessor,
     folder: Path,
     kind: FolderKind,
     info: ModelInfo,
@@ -103,7 +105,9 @@ def _write_around(
     card: str,
 ) -> None:
     """Write all that stands beside the weights; `run.json` comes last."""
-    _at_rest(tokenizer, info.max_length).save_pretrained(folder)
+    if isinstance(reader, PreTrainedTokenizerBase):
+        reader = _at_rest(reader, info.max_length)
+    reader.save_pretrained(folder)
     sha256 = write_head(head_tensors, folder / HEAD_FILE)
     head = HeadRecord(
         architecture=type(classifier.model).__name__,

@@ -34,7 +34,7 @@ class ModelInfo:
         model: name of the pretrained model; `model_revision` pins its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         seed: the run's root seed.
-        max_length: tokens per example, special tokens included.
+        max_length: tokens per example, special tokens included; samples that are read of a sound; 1 for images.
         truncation: what happens to longer ones, in the words of `headstart.data.tokenisation`.
         stride: tokens that two neighbouring windows share.
         precision: of training, "fp32" or "bf16"; the weights are fp32.

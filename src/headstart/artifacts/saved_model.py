@@ -10,7 +10,6 @@ import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -29,8 +28,9 @@ from headstart.models.agreement import agree, follow_tokenizer, say_once
 from headstart.models.class_names import label_names
 from headstart.models.classifier import Classifier, HeadstartConfig, HeadstartForSequenceClassification
 from headstart.models.input_limits import InputLimits, input_limits
-from headstart.models.loading import NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
+from headstart.models.loading import AUTO_CLASSES, NATIVE, load_classifier, load_config, load_tokenizer, quiet_loading
 from headstart.models.parameters import own_memory
+from headstart.models.processors import MediaProcessor, load_processor
 from headstart.models.source import ModelSource, commit_of, resolve_model
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
 from headstart.safe_files import read_text
@@ -46,6 +46,7 @@ class SavedModel:
     Attributes:
         model: what computes logits: the classifier's own model, or one with an adapter around it.
         classifier: says what the logits mean.
+        reader: what makes its inputs of rows: a tokenizer, or a processor of images or sounds.
         card: the text of the folder's README.md; "" where it has none.
         unmerged: the adapter and the head of a folder that holds no backbone; None for a whole model.
     """
@@ -53,9 +54,20 @@ class SavedModel:
     info: ModelInfo
     classifier: Classifier
     model: torch.nn.Module
-    tokenizer: PreTrainedTokenizerBase
+    reader: PreTrainedTokenizerBase | MediaProcessor
     card: str = ""
     unmerged: UnmergedAdapter | None = None
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of a model that reads texts.
+
+        Raises:
+            UsageError: if the model reads something else.
+        """
+        if isinstance(self.reader, PreTrainedTokenizerBase):
+            return self.reader
+        raise UsageError(f"the model reads {self.info.task.modality.thing}s, and has no tokenizer")
 
     def __getstate__(self) -> list[Any]:
         """Leave the GPU before being pickled: where it is read again there may be none."""
@@ -74,9 +86,9 @@ def load_model_folder(folder: Path) -> SavedModel:
     if kind != "model":
         raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
     require_whole_model(folder, weights=True)
-    tokenizer = load_folder_tokenizer(folder)
+    reader = _load_reader(folder, info)
     with quiet_loading():
-        model = _load_whole(folder, info, tokenizer)
+        model = _load_whole(folder, info, reader)
     note = leftovers(folder, str(folder))
     if note is not None:
         say_once(note)
@@ -86,7 +98,7 @@ def load_model_folder(folder: Path) -> SavedModel:
         labels=info.task.labels,
         kind=info.task.kind,
     )
-    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=tokenizer, card=_card(folder))
+    return SavedModel(info=info, classifier=classifier, model=model, reader=reader, card=_card(folder))
 
 
 def load_adapter_base(folder: Path) -> SavedModel:
@@ -103,6 +115,7 @@ def load_adapter_base(folder: Path) -> SavedModel:
     source = _pretrained_source(info)
     classifier = load_classifier(
         source,
+        modality=info.task.modality,
         kind=info.task.kind,
         labels=info.task.labels,
         head=info.head,
@@ -111,10 +124,11 @@ def load_adapter_base(folder: Path) -> SavedModel:
         attention=_attention(info),
     )
     classifier.load_head(read_head(folder))
-    tokenizer = load_folder_tokenizer(folder)
-    for note in agree(tokenizer, load_config(source), str(folder)):
-        say_once(note)
-    return SavedModel(info=info, classifier=classifier, model=classifier.model, tokenizer=tokenizer, card=_card(folder))
+    reader = _load_reader(folder, info)
+    if isinstance(reader, PreTrainedTokenizerBase):
+        for note in agree(reader, load_config(source), str(folder)):
+            say_once(note)
+    return SavedModel(info=info, classifier=classifier, model=classifier.model, reader=reader, card=_card(folder))
 
 
 def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -124,6 +138,12 @@ def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         UsageError: if the folder holds none.
     """
     return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""), as_saved=True)
+
+
+def _load_reader(folder: Path, info: ModelInfo) -> PreTrainedTokenizerBase | MediaProcessor:
+    if info.task.modality.is_file:
+        return load_processor(ModelSource(name=str(folder), path=folder, revision=""), info.task.modality)
+    return load_folder_tokenizer(folder)
 
 
 def folder_limits(folder: Path) -> InputLimits:
@@ -143,13 +163,13 @@ def _card(folder: Path) -> str:
     return read_text(path, errors="replace") if path.is_file() else ""
 
 
-def _load_whole(folder: Path, info: ModelInfo, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+def _load_whole(folder: Path, info: ModelInfo, reader: PreTrainedTokenizerBase | MediaProcessor) -> PreTrainedModel:
     is_native = info.head == NATIVE
-    model_class = AutoModelForSequenceClassification if is_native else HeadstartForSequenceClassification
+    model_class = AUTO_CLASSES[info.task.modality] if is_native else HeadstartForSequenceClassification
     try:
         config = load_folder_config(folder, info)
-        if is_native:
-            follow_tokenizer(config, tokenizer)
+        if is_native and isinstance(reader, PreTrainedTokenizerBase):
+            follow_tokenizer(config, reader)
         attention = _attention(info)
         model, report = read_model(
             model_class, folder, config, attn_implementation=attention, ignore_mismatched_sizes=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from headstart.experiments.experiment import Experiment, Run, TaskSource
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.launcher import launched
+from headstart.media.modality import Modality
 from headstart.models.kept_head import pairing_note
 from headstart.models.trained_head import trained_head
 from headstart.reports.renderings import answer_lines, as_rich, rich_groups
@@ -148,7 +150,7 @@ def announce(runs: list[Run], cache: RunDataCache) -> None:
         cut = dict.fromkeys(_truncation_line(run, cache) for run in _at_each_value(runs, source))
         for line in filter(None, cut):
             console.print(f"  {line}")
-    for line in dict.fromkeys(_setting_line(run.experiment) for run in runs):
+    for line in dict.fromkeys(_setting_line(run, cache) for run in runs):
         console.print(line)
     if (on_devices := device_line(launched(), runs[0].experiment.training.device)) is not None:
         console.print(f"  {on_devices}")
@@ -183,6 +185,8 @@ def announce_rows(data: TaskData, console: Console) -> None:
 def _token_lines(run: Run, cache: RunDataCache) -> list[str]:
     """Say what the model's tokenizer does not read as it is written."""
     data = RunData.of(run, cache)
+    if data.task.modality.is_file:
+        return []
     unknown = count_unknown(data.tokens("train"), data.train, data.tokenizer)
     return [in_flags(note) for note in token_notes(unknown, data.train, data.tokenizer)]
 
@@ -207,13 +211,21 @@ def _head_line(run: Run, cache: RunDataCache) -> str:
     )
 
 
-def _setting_line(experiment: Experiment) -> str:
-    training = experiment.training
+def _setting_line(run: Run, cache: RunDataCache) -> str:
+    experiment, training = run.experiment, run.experiment.training
     return (
         f"{experiment.model} with the head {experiment.head}: {training.precision}, {training.attention} attention, on "
-        f"{training.device}; batches of {training.batch_size}{_accumulated(experiment)}, at most {training.max_length} "
-        "tokens"
+        f"{training.device}; batches of {training.batch_size}{_accumulated(experiment)}{_length(run, cache)}"
     )
+
+
+def _length(run: Run, cache: RunDataCache) -> str:
+    """Say how much is read of a row; nothing of images, which are read whole."""
+    data = RunData.of(run, cache)
+    if data.task.modality is Modality.TEXT:
+        return f", at most {run.experiment.training.max_length} tokens"
+    seconds = data.most_seconds
+    return "" if math.isinf(seconds) else f", {seconds:.3g} seconds of each sound"
 
 
 def _accumulated(experiment: Experiment) -> str:
@@ -231,6 +243,11 @@ def _truncation_line(run: Run, cache: RunDataCache) -> str:
     tokens = RunData.of(run, cache).tokens("train")
     if not tokens.num_truncated:
         return ""
+    if math.isfinite(seconds := RunData.of(run, cache).most_seconds):
+        return (
+            f"{tokens.num_truncated} of {len(tokens)} training rows are longer than {seconds:.3g} seconds and are cut; "
+            "--clip-seconds changes that"
+        )
     return (
         f"{tokens.num_truncated} of {len(tokens)} training rows are longer than "
         f"{run.experiment.training.max_length} tokens and {_cut(run)}; --max-length and --long change that"

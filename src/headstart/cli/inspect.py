@@ -44,6 +44,11 @@ def inspect(
         raise UsageError("`evaluate_on` would have no effect: nothing is evaluated", remedy="  Leave it out.")
     if max_length is not None and model is None:
         raise UsageError("`max_length` counts tokens, and no model was named", remedy="  Give `model`.")
+    if model is not None and reading.modality.is_file:
+        raise UsageError(
+            f"`model` would have no effect: it counts tokens, and rows are {reading.modality.thing}s",
+            remedy="  Leave it out.",
+        )
     (source,) = sources(reading, where, file=file, tasks=(task,) if task else ())
     report = inspect_data(
         TaskRows().of(source), tokenizer=_tokenizer(model) if model else None, model=model, max_length=max_length

@@ -61,6 +61,7 @@ def predict(
     [bold]Example[/]: headstart predict my-model new-reviews.csv --out predictions.csv
     """
     from headstart.inference.table_writing import require_cells, require_writable
+    from headstart.media.modality import may_hold_media
     from headstart.tables.paths import local_path
     from headstart.tables.reading import require_table
 
@@ -71,7 +72,8 @@ def predict(
     require_writable(out)
     if spreadsheet_safe:
         require_cells(out)
-    require_table(local_path(file))
+    if not may_hold_media(local_path(file)):
+        require_table(local_path(file))
     from headstart.artifacts.found_folder import find_folder
     from headstart.cli.display import row_display
     from headstart.cli.interruption import says_what_is_kept

@@ -133,14 +133,19 @@ def _facts(report: ModelReport) -> Table:
         "revision": report.revision,
         "architecture": f"{report.architecture}, trained as {report.model_class}",
         "checkpoint": ", ".join(f"{number:,} scalars in {dtype}" for dtype, number in report.dtypes),
-        "longest input": f"{report.longest_input} tokens",
-        "vector": _vector(report),
+        **_reads(report),
         "backbone": f"{report.num_backbone_parameters:,} scalars",
         "head": f"{report.num_head_parameters:,} scalars for {len(report.labels)} classes",
     }
     for name, value in (*rows.items(), *(("note", note) for note in report.notes)):
         facts.add_row(f"[bold]{name}[/]", escape(value))
     return facts
+
+
+def _reads(report: ModelReport) -> dict[str, str]:
+    if report.modality.is_file:
+        return {"reads": f"{report.modality.thing}s (--modality {report.modality}), by its own head alone"}
+    return {"longest input": f"{report.longest_input} tokens", "vector": _vector(report)}
 
 
 def _vector(report: ModelReport) -> str:

@@ -146,7 +146,7 @@ def _other_sources(names: Sequence[str], reading: FileOptions, root: str | None)
     places = dict.fromkeys(name if is_task(name) else absolute(name) for name in names)
     files = [place for place in places if not is_task(place)]
     called = dict(zip(files, distinct_names(files), strict=True))
-    options = FileOptions(**{option: getattr(reading, option) for option in LABELLED})
+    options = FileOptions(**{option: getattr(reading, option) for option in (*LABELLED, "modality")})
     found = tuple(
         TaskSource(name=place, data_root=root)
         if is_task(place)

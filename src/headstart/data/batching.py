@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.tokenisation import FILE, TokenizedSplit
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
+from headstart.models.processors import MediaProcessor
 from headstart.seeding import numpy_generator
 
 PADDING_MULTIPLE = 8
@@ -114,6 +115,11 @@ class PaddingCollator:
     num_labels: int = 0
     pad_to_multiple_of: int = PADDING_MULTIPLE
 
+    @property
+    def of_numbers(self) -> PaddingCollator:
+        """What makes batches of rows that are numbers in place of tokens."""
+        return replace(self, pad_to_multiple_of=1)
+
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return model inputs and attention mask [s, t], and what the rows have beside them.
 
@@ -139,6 +145,48 @@ class PaddingCollator:
         if "labels" in rows[0]:
             batch["labels"] = self.kind.label_tensor([row["labels"] for row in rows], self.num_labels)
         return batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaCollator:
+    """Make a batch of rows that are images or sounds: their files are read and decoded now.
+
+    Attributes:
+        processor: makes the model's inputs.
+        length: samples that are read of a sound.
+        kind: of the answers, which says how labels are written.
+        num_labels: classes, which only multi-label answers need.
+    """
+
+    processor: MediaProcessor
+    length: int
+    kind: Kind = DEFAULT_KIND
+    num_labels: int = 0
+
+    @property
+    def of_numbers(self) -> MediaCollator:
+        """What makes batches of rows that are numbers in place of files."""
+        return self
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return model inputs, and where rows have some `labels` as `Kind.label_tensor` makes them and `weights` [b].
+
+        Raises:
+            DataError: if a file is no image or sound any more.
+        """
+        if FILE in rows[0]:
+            batch = self.processor.inputs([path for row in rows for path in row[FILE]], self.length)
+        else:
+            batch = {"input_ids": torch.tensor([row["input_ids"] for row in rows])}
+        if "weights" in rows[0]:
+            batch["weights"] = torch.tensor([row["weights"] for row in rows], dtype=torch.float32)
+        if "labels" in rows[0]:
+            batch["labels"] = self.kind.label_tensor([row["labels"] for row in rows], self.num_labels)
+        return batch
+
+
+Collator = PaddingCollator | MediaCollator
+"""Makes batches of rows, and knows what kind of answers they have."""
 
 
 def prediction_multiple(device: str) -> int:

@@ -114,7 +114,7 @@ class _Texts:
     def of(cls, split: Split) -> _Texts:
         folded = text_keys(split)
         first = first_text_keys(split, folded)
-        return cls(exact=split.texts, folded=folded, near=near_keys(split), first=first)
+        return cls(exact=folded if split.files else split.texts, folded=folded, near=near_keys(split), first=first)
 
 
 def _how(options: FileOptions, rest: _Texts, held: _Texts) -> str:

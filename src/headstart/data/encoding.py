@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Columns = list[list[str]]
 """One list of texts per place in the model's input; row i of each makes sequence i."""
-Features = dict[str, list[list[int]]]
+Features = dict[str, list[list[Any]]]
 """Name of a model input, or of a column of places -> one list of integers per sequence."""
 
 SPACE_MARKS = ("\N{LOWER ONE EIGHTH BLOCK}", "\N{LATIN CAPITAL LETTER G WITH DOT ABOVE}")

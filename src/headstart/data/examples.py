@@ -9,6 +9,7 @@ from typing import Any
 
 from headstart.errors import UsageError
 from headstart.kinds.kind import Label
+from headstart.media.media_file import MediaFile
 from headstart.tasks.task import Task
 
 HALF_CHARACTER = "holds half of a character (an unpaired surrogate)"
@@ -85,6 +86,11 @@ class Split:
     def weights(self) -> tuple[float, ...] | None:
         """Per example how much it counts in training, above 0."""
         return self.columns.get("weights")
+
+    @property
+    def files(self) -> tuple[MediaFile, ...] | None:
+        """Per example the image or the sound that its text names; None for texts."""
+        return self.columns.get("files")
 
     def with_columns(self, **columns: tuple[Any, ...] | None) -> Split:
         """Return the examples with these columns in place of those of the same names; one that is None goes."""

@@ -55,4 +55,5 @@ def _names_of(task: Task) -> tuple[str, ...]:
 
 
 def _has_single_texts(task: Task) -> bool:
-    return task.kind.picks_one and not task.choice_columns and not task.has_spans and len(task.text_columns) == 1
+    has_one_text = len(task.text_columns) == 1 and not task.modality.is_file
+    return task.kind.picks_one and not task.choice_columns and not task.has_spans and has_one_text

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split
@@ -70,8 +71,13 @@ def fingerprint(task: Task, splits: Mapping[str, Split]) -> str:
 
 
 def _parts(name: str, split: Split) -> tuple[object, ...]:
-    extras = {key: split.columns[key] for key in sorted(split.columns) if key != "labels"}
+    extras = {key: _said(key, split.columns[key]) for key in sorted(split.columns) if key != "labels"}
     return (name, split.texts, split.labels, *([extras] if extras else []))
+
+
+def _said(name: str, column: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what a column says: of files what they hold, wherever they lie."""
+    return tuple(file.digest for file in column) if name == "files" else column
 
 
 def _built_in_rows(task: Task, split: str) -> Table:

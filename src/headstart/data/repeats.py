@@ -44,8 +44,11 @@ class Conflict:
 
 
 def text_keys(split: Split) -> list[Key]:
-    """Return the texts and choices of all rows with case and spaces folded: what is equal then is a repeat."""
-    return [tuple(map(_folded, texts)) for texts in _all_texts(split)]
+    """Return the texts and choices of all rows with case and spaces folded: what is equal then is a repeat.
+
+    Of images and sounds it is what their files hold.
+    """
+    return _file_keys(split) or [tuple(map(_folded, texts)) for texts in _all_texts(split)]
 
 
 def near_keys(split: Split) -> list[Key]:
@@ -54,7 +57,7 @@ def near_keys(split: Split) -> list[Key]:
     Case, spaces, punctuation and digits are folded away, and so are letters' compatibility forms (NFKC). A text without
     letters keeps all but case and spaces.
     """
-    return [tuple(map(_letters, texts)) for texts in _all_texts(split)]
+    return _file_keys(split) or [tuple(map(_letters, texts)) for texts in _all_texts(split)]
 
 
 def first_text_keys(split: Split, keys: Sequence[Key]) -> list[Key]:
@@ -86,6 +89,11 @@ def conflicts(split: Split) -> tuple[Conflict, ...]:
         if len(set(labels)) > 1 and not any(isinstance(label, float) for label in labels)
     ]
     return tuple(sorted(found, key=lambda conflict: -conflict.num_rows))
+
+
+def _file_keys(split: Split) -> list[Key]:
+    """Return what the files of images and sounds hold: they are the same where all of their bytes are."""
+    return [(file.digest,) for file in split.files or ()]
 
 
 def _all_texts(split: Split) -> Iterable[Key]:

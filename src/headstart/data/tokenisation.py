@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from headstart.data.encoding import (
     Columns,
@@ -30,6 +30,8 @@ from headstart.kinds.kind import Label
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+FILE = "file"
+"""The feature that stands for an image or a sound: one path per sequence, in place of tokens."""
 Truncation = Literal["longest_first", "only_first", "head_tail", "window"]
 """What happens to texts longer than the model reads."""
 
@@ -39,7 +41,8 @@ class TokenizedSplit:
     """Tokens of a split, unpadded.
 
     Attributes:
-        features: model input name -> one list of integers per sequence; an example's sequences follow one another.
+        features: model input name -> one list of integers per sequence; an example's sequences follow one another. Of
+            images and sounds it is `FILE` with the path of each.
         labels: per example; None for rows without labels.
         num_sequences: per example; None where each has one.
         weights: per example how much it counts; None where each counts the same.
@@ -55,7 +58,7 @@ class TokenizedSplit:
     num_truncated: int = 0
 
     def __len__(self) -> int:
-        return len(self.features["input_ids"] if self.num_sequences is None else self.num_sequences)
+        return self.num_sequences_in_all if self.num_sequences is None else len(self.num_sequences)
 
     @property
     def alone(self) -> TokenizedSplit:
@@ -65,12 +68,12 @@ class TokenizedSplit:
     @property
     def num_sequences_in_all(self) -> int:
         """The number of sequences of all examples together."""
-        return len(self.features["input_ids"])
+        return len(self._first_feature)
 
     @cached_property
     def lengths(self) -> list[int]:
-        """Tokens per example, special tokens included: of all its sequences together."""
-        ids = self.features["input_ids"]
+        """Tokens per example, special tokens included: of all its sequences together. 1 for an image or a sound."""
+        ids = self._first_feature
         if self.num_sequences is None:
             return [len(tokens) for tokens in ids]
         return [sum(len(ids[sequence]) for sequence in self.sequences(row)) for row in range(len(self))]
@@ -80,6 +83,10 @@ class TokenizedSplit:
         if self.num_sequences is None:
             return range(row, row + 1)
         return range(self._ends[row] - self.num_sequences[row], self._ends[row])
+
+    @property
+    def _first_feature(self) -> list[list[Any]]:
+        return next(iter(self.features.values()))
 
     @cached_property
     def _ends(self) -> list[int]:

@@ -12,6 +12,7 @@ from headstart.data.examples import Split, TaskData
 from headstart.data.formats import read_split, trimmed_choices
 from headstart.data.label_notation import Notation
 from headstart.data.loading import fingerprint
+from headstart.data.media_rows import with_checked_files, with_files
 from headstart.data.row_weights import read_weights, weight_notes, without_equal_weights
 from headstart.data.written_labels import (
     INCOMPLETE,
@@ -25,6 +26,7 @@ from headstart.data.written_labels import (
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.kinds.cells import DIGIT_OF, class_name, is_missing
 from headstart.kinds.kind import Kind
+from headstart.media.modality import Modality
 from headstart.option import split_list
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.sources import name_of, table_to_score, tables_of
@@ -94,6 +96,7 @@ class UncutRows:
     classes: tuple[str, ...]
     splits: Mapping[str, Split]
     notes: tuple[str, ...]
+    modality: Modality = Modality.TEXT
 
     def cut(self, options: FileOptions) -> TaskData:
         """Return the task with a training and a validation split; its rows are these, none is copied.
@@ -103,7 +106,9 @@ class UncutRows:
         """
         done = cut(self.splits, options, self.classes)
         sizes = tuple((split, len(rows)) for split, rows in done.splits.items())
-        task = file_task(self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes)
+        task = file_task(
+            self.name, self.columns, kind=self.kind, labels=self.classes, num_rows=sizes, modality=self.modality
+        )
         return TaskData(
             task=task, splits=done.splits, fingerprint=fingerprint(task, done.splits), notes=(*self.notes, *done.notes)
         )
@@ -142,6 +147,11 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     columns = choice.columns
     if faults:
         raise _data_error(faults)
+    if options.modality.is_file and len(columns.text) != 1:
+        raise UsageError(
+            f"a row is one {options.modality.thing}, and the columns look like a pair: {', '.join(columns.text)}",
+            remedy="  Name the column of the files with `text`.",
+        )
     tables = {split: with_label_sets(table, columns.label, faults) for split, table in tables.items()}
     tables, of_splits = without_unlabelled_test(tables, columns.label)
     faults += [fault for table in tables.values() for fault in _missing_of(table, columns)]
@@ -167,6 +177,10 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
     classes = sorted_labels(rows[TRAIN].written.first_rows, map(reading.name, declared)) if kind.has_classes else ()
     index = {name: number for number, name in enumerate(classes)}
     splits = {split: each.split(index, options.group) for split, each in rows.items()}
+    if options.modality.is_file:
+        splits = {split: _with_files(splits[split], each, options.modality, faults) for split, each in rows.items()}
+        if faults:
+            raise _data_error(faults)
     if options.weight is not None:
         splits[TRAIN] = without_equal_weights(splits[TRAIN])
         notes += weight_notes(splits[TRAIN], options.weight, "in training; in scores every row counts the same")
@@ -177,6 +191,7 @@ def read_file(file: str, options: FileOptions = AS_GUESSED) -> UncutRows:
         classes=classes,
         splits=splits,
         notes=tuple(dict.fromkeys(notes)),
+        modality=options.modality,
     )
 
 
@@ -210,9 +225,10 @@ def unlabelled_chunk(table: Table, task: Task) -> UnlabelledRows:
     _good_choices(whole, task.choice_columns, faults)
     if faults:
         raise _data_error(faults)
-    return UnlabelledRows(
-        columns=table.to_arrow(), split=read_split(task, replace(whole, faults=()), labelled=False), complete=complete
-    )
+    split = read_split(task, replace(whole, faults=()), labelled=False)
+    if task.modality.is_file:
+        split = with_files(split, table)
+    return UnlabelledRows(columns=table.to_arrow(), split=split, complete=complete)
 
 
 def _complete_rows(table: Table, task: Task) -> tuple[int, ...]:
@@ -244,7 +260,7 @@ def read_labelled(
     file: str, task: Task, options: FileOptions = AS_GUESSED, *, group_by: str | None = None
 ) -> LabelledRows:
     """Return a whole file of labelled rows for a known task: `labelled_rows` of its table."""
-    table = table_to_score(file, replace(options, kind=task.kind), task.label_column)
+    table = table_to_score(file, replace(options, kind=task.kind, modality=task.modality), task.label_column)
     return labelled_rows(table, task, options, group_by=group_by)
 
 
@@ -288,6 +304,10 @@ def labelled_rows(
     if faults or unknown:
         raise _data_error([*faults, *unknown], _labels_remedy(rows.written, index) if unknown else "")
     split = without_equal_weights(rows.split(index))
+    if task.modality.is_file:
+        split = _with_files(split, rows, task.modality, faults)
+        if faults:
+            raise _data_error(faults)
     if options.weight is not None:
         notes += weight_notes(split, options.weight, "in these scores")
     groups = None if group_by is None else rows.texts_of(group_by)
@@ -450,6 +470,10 @@ def _rows(table: Table, columns: Columns, reading: LabelReading, faults: list[Da
         readable &= choices.keys()
     numbers = tuple(row for row in good if row in readable)
     return Rows(table=table, columns=columns, written=written, numbers=numbers, choices=choices)
+
+
+def _with_files(split: Split, rows: Rows, modality: Modality, faults: list[DataFault]) -> Split:
+    return with_checked_files(split, rows.table, modality, faults, rows.numbers)
 
 
 def _class_faults(rows: Mapping[str, Rows]) -> list[DataFault]:

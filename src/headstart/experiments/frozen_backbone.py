@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from headstart.data.batching import PaddingCollator, TokenizedDataset
+from headstart.data.batching import Collator, TokenizedDataset
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.bounded_cache import BoundedCache
 from headstart.inference.passes import PassSize
@@ -55,7 +55,7 @@ class FrozenBackbone:
     kept: BoundedCache
     key: tuple[object, ...]
     tokens: Callable[[FeatureRows], TokenizedSplit]
-    collator: PaddingCollator
+    collator: Collator
     load: Callable[[Spec], Classifier]
     source: ModelSource
     task: Task
@@ -164,7 +164,7 @@ class FrozenBackbone:
         if features is None:
             return inputs(classifier, tokens, self.collator)
         with replayed(classifier, features, device=training.device):
-            found = inputs(classifier, numbered(tokens), replace(self.collator, pad_to_multiple_of=1))
+            found = inputs(classifier, numbered(tokens), self.collator.of_numbers)
         return replace(found, seconds=found.seconds + features.seconds)
 
     def _by_row(self, features: Features, which: FeatureRows) -> NDArray[np.float32]:

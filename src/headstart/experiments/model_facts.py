@@ -12,12 +12,14 @@ from headstart.experiments.plan_checks import check_adapter
 from headstart.experiments.recipes import get_preset, head_for
 from headstart.experiments.saved_adapters import saved_adapter_digest
 from headstart.hardware import resolve_device, resolve_precision
+from headstart.media.modality import Modality
 from headstart.models.checkpoint_tensors import number_kinds
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input, usual_input
 from headstart.models.loading import checkpoint_notes, load_classifier, load_config, load_tokenizer
 from headstart.models.own_heads import own_head
 from headstart.models.parameters import count
+from headstart.models.processors import SoundProcessor, load_processor
 from headstart.models.sentence_pooling import as_checkpoint_says
 from headstart.models.source import ModelSource, resolve_model
 from headstart.registry import Spec
@@ -36,8 +38,9 @@ class ModelFacts:
         source: its files; `source.revision` is what it counts by.
         head: with its options; its pooling is the checkpoint's, where the checkpoint says one and nobody else does.
         classifier: names, shapes and types of all tensors, which are on the meta device.
-        longest_input: tokens that it reads, special tokens included.
-        usual_input: tokens that it reads unless somebody asks for more.
+        longest_input: tokens that it reads, special tokens included; 0 where it reads no texts.
+        usual_input: tokens that it reads unless somebody asks for more; 0 where it reads no texts.
+        sampling_rate: samples a second of the sounds that it reads; None where it reads no sounds.
         num_backbone_parameters: scalars of the backbone.
         saved_adapter: digest of the saved adapter that adapters start from; None for fresh ones.
         device: "cpu" or "cuda".
@@ -51,6 +54,7 @@ class ModelFacts:
     classifier: Classifier
     longest_input: int
     usual_input: int
+    sampling_rate: int | None = None
     num_backbone_parameters: int
     saved_adapter: str | None
     device: str
@@ -72,6 +76,7 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
     _check_pair(head, task)
     classifier = _kept_classifier(
         source,
+        modality=task.modality,
         kind=task.kind,
         labels=task.labels,
         reads_spans=task.has_spans,
@@ -86,13 +91,14 @@ def model_facts(options: Options, task: Task) -> ModelFacts:
     if adapter is not None and folder is not None:
         check_adapter(adapter, classifier, repr(source.name))
         saved = saved_adapter_digest(adapter, folder, copy.deepcopy(classifier))
-    longest, usual = _lengths(source)
+    longest, usual, sampling_rate = _inputs(source, task.modality)
     return ModelFacts(
         source=source,
         head=head,
         classifier=classifier,
         longest_input=longest,
         usual_input=usual,
+        sampling_rate=sampling_rate,
         num_backbone_parameters=count(classifier.backbone_tensors()),
         saved_adapter=saved,
         device=device,
@@ -114,8 +120,11 @@ def _check_pair(head: Spec, task: Task) -> None:
 
 
 @lru_cache(maxsize=8)
-def _lengths(source: ModelSource) -> tuple[int, int]:
-    """Return the longest and the usual input of a model whose files were looked at, and what is odd there said."""
-    checkpoint_notes(source)
+def _inputs(source: ModelSource, modality: Modality) -> tuple[int, int, int | None]:
+    """Return the longest and the usual input of a model, and its sampling rate; what is odd in its files is said."""
+    checkpoint_notes(source, modality)
+    if modality.is_file:
+        processor = load_processor(source, modality)
+        return 0, 0, processor.rate if isinstance(processor, SoundProcessor) else None
     config, tokenizer = load_config(source), load_tokenizer(source)
-    return longest_input(config, tokenizer), usual_input(source, config, tokenizer)
+    return longest_input(config, tokenizer), usual_input(source, config, tokenizer), None

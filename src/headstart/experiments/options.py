@@ -56,6 +56,8 @@ STAGE1_UNTIL = (
 )
 BY_MEMORY = "auto"
 """As `batch_size`: the rows of an update are the preset's, and how many go through the model at once is found out."""
+LEAST_SECONDS, USUAL_SECONDS, MOST_SECONDS = 0.25, 10.0, 60.0
+"""Of a sound: the fewest that models read, what is read unless somebody asks for more, and the most."""
 MIN_LENGTH = 3
 """Tokens of the shortest example: two special ones and one of the text."""
 
@@ -211,6 +213,11 @@ class TrainingOptions:
     stride: int | None = option(
         None, "Tokens that two neighbouring windows share. (Default: a quarter of `max_length`.)"
     )
+    clip_seconds: float | None = option(
+        None,
+        f"Seconds of a sound that are read, {LEAST_SECONDS:g} to {MOST_SECONDS:g}: the rest of a longer one is left "
+        f"out, and a shorter one is filled with silence. (Default: the longest one's, at most {USUAL_SECONDS:g}.)",
+    )
     loss: Spec = option(
         CROSS_ENTROPY,
         "cross_entropy, focal[:gamma=2], balanced_softmax or logit_adjusted[:tau=1]. Regression always uses the mean "
@@ -259,6 +266,12 @@ class TrainingOptions:
         if self.dp is not None:
             self._check_private_memory()
         _hold(self, "max_length", lambda value: value >= MIN_LENGTH, f"It is at least {MIN_LENGTH}.")
+        _hold(
+            self,
+            "clip_seconds",
+            lambda value: LEAST_SECONDS <= value <= MOST_SECONDS,
+            f"It is {LEAST_SECONDS:g} to {MOST_SECONDS:g}.",
+        )
         _hold(self, "stride", lambda value: value >= 0, "Two windows share 0 or more tokens.")
         _hold(self, "label_smoothing", lambda value: 0 <= value < 1, "It is 0 or more, and under 1.")
         if self.frozen_precision not in FROZEN_PRECISIONS:

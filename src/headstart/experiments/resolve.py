@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,11 +15,19 @@ from headstart.experiments.fitted_stages import check_fits
 from headstart.experiments.label_scale import scale_for
 from headstart.experiments.methods import DEFAULT_ADAPTER
 from headstart.experiments.model_facts import ModelFacts
-from headstart.experiments.options import MIN_LENGTH, MethodOptions, Options, TrainingOptions
+from headstart.experiments.options import (
+    LEAST_SECONDS,
+    MIN_LENGTH,
+    USUAL_SECONDS,
+    MethodOptions,
+    Options,
+    TrainingOptions,
+)
 from headstart.experiments.plan_checks import check_frozen_precision, check_plan_fits
 from headstart.experiments.quantised_stages import with_quantised_backbone
 from headstart.experiments.recipes import Preset, get_preset, max_length_for, rates_for, stage_optimizers
 from headstart.experiments.table_facts import TableFacts, loss_of
+from headstart.media.modality import Modality
 from headstart.registry import Spec
 from headstart.strategies.catalogue import build_strategy
 from headstart.strategies.strategy import Budget, Stage, Strategy
@@ -121,7 +130,7 @@ def _check_adapter(method: MethodOptions, strategy: Strategy, max_length: int, m
             remedy="  Use an adapter that merges: lora or bitfit.",
         )
     longest = _longest(model.longest_input - adapter.num_positions)
-    if max_length > longest:
+    if model.longest_input and max_length > longest:
         raise UsageError(
             f"the adapter {adapter.name!r} takes {adapter.num_positions} of the {model.longest_input} positions that "
             f"{model.source.name!r} has",
@@ -155,14 +164,8 @@ def _with_backbones(plan: tuple[Stage, ...], options: Options, model: ModelFacts
 
 
 def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model: ModelFacts) -> TrainingConfig:
-    longest = _longest(model.longest_input)
-    usual = min(max_length_for(preset, table.task.name), _longest(model.usual_input))
-    max_length = usual if training.max_length is None else training.max_length
-    if not MIN_LENGTH <= max_length <= longest:
-        raise UsageError(
-            f"`max_length` was given as {max_length}",
-            allowed=f"  {model.source.name!r} reads {MIN_LENGTH} to {longest} tokens.",
-        )
+    is_text = table.task.modality is Modality.TEXT
+    max_length = _tokens(training, preset, table, model) if is_text else _samples(training, table, model)
     scale = scale_for(table.scale, model.classifier, is_private=training.dp is not None)
     # Norms that examples are clipped to have to be exact.
     usual_precision = "fp32" if training.dp is not None else model.precision
@@ -177,6 +180,28 @@ def _config(training: TrainingOptions, preset: Preset, table: TableFacts, model:
         device=model.device,
         privacy=training.dp,
     )
+
+
+def _tokens(training: TrainingOptions, preset: Preset, table: TableFacts, model: ModelFacts) -> int:
+    """Return the most tokens that are read of a text."""
+    longest = _longest(model.longest_input)
+    usual = min(max_length_for(preset, table.task.name), _longest(model.usual_input))
+    max_length = usual if training.max_length is None else training.max_length
+    if not MIN_LENGTH <= max_length <= longest:
+        raise UsageError(
+            f"`max_length` was given as {max_length}",
+            allowed=f"  {model.source.name!r} reads {MIN_LENGTH} to {longest} tokens.",
+        )
+    return max_length
+
+
+def _samples(training: TrainingOptions, table: TableFacts, model: ModelFacts) -> int:
+    """Return the samples that are read of a sound; 1 where rows are images."""
+    if model.sampling_rate is None:
+        return 1
+    usual = min(max(table.longest_sound, LEAST_SECONDS), USUAL_SECONDS)
+    seconds = usual if training.clip_seconds is None else training.clip_seconds
+    return math.ceil(seconds * model.sampling_rate)
 
 
 def _truncation(training: TrainingOptions, preset: Preset) -> Truncation:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import Collator, MediaCollator, PaddingCollator
 from headstart.data.examples import Split, TaskData
+from headstart.data.media_rows import media_inputs
 from headstart.data.token_cache import cached_tokens
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.experiments.experiment import Run, TaskSource
@@ -17,10 +18,12 @@ from headstart.experiments.scoring import constant_scores_of
 from headstart.experiments.task_rows import EMPTY, Parts, TaskRows
 from headstart.inference.passes import PassSize
 from headstart.losses import Scale
+from headstart.media.modality import Modality
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_classifier, load_tokenizer
 from headstart.models.output_units import to_standard_units
 from headstart.models.parameters import Digests, digests
+from headstart.models.processors import MediaProcessor, load_processor, seconds_of
 from headstart.models.source import ModelSource, commit_of, resolve_model
 from headstart.registry import Spec
 from headstart.tasks.task import Task
@@ -64,6 +67,22 @@ class RunDataCache:
         """Return a model's tokenizer; `commit` is as in `model`."""
         key = ("tokenizer", name, commit)
         return self.kept.get(key, lambda: load_tokenizer(self.model(name, commit)), lambda _: TOKENIZER_BYTES)
+
+    def processor(self, name: str, modality: Modality, commit: str | None = None) -> MediaProcessor:
+        """Return what makes a model's inputs of images or sounds; `commit` is as in `model`."""
+        key = ("processor", name, modality, commit)
+        return self.kept.get(key, lambda: load_processor(self.model(name, commit), modality), lambda _: TOKENIZER_BYTES)
+
+    def require_reader(self, name: str, modality: Modality) -> None:
+        """Refuse a model whose tokenizer or processor cannot be read.
+
+        Raises:
+            UsageError: as whoever reads it says.
+        """
+        if modality.is_file:
+            self.processor(name, modality)
+        else:
+            self.tokenizer(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +186,20 @@ class RunData:
         return self.cache.tokenizer(experiment.model, commit_of(experiment.model_revision))
 
     @property
-    def collator(self) -> PaddingCollator:
+    def reader(self) -> PreTrainedTokenizerBase | MediaProcessor:
+        """What makes the model's inputs of rows: its tokenizer, or its processor of images or sounds."""
+        return self._processor if self.task.modality.is_file else self.tokenizer
+
+    @property
+    def collator(self) -> Collator:
         """What makes the model's batches of the task's rows."""
+        if self.task.modality.is_file:
+            return MediaCollator(
+                processor=self._processor,
+                length=self.run.experiment.training.max_length,
+                kind=self.task.kind,
+                num_labels=self.task.num_labels,
+            )
         return PaddingCollator(self.tokenizer, kind=self.task.kind, num_labels=self.task.num_labels)
 
     @property
@@ -279,6 +310,8 @@ class RunData:
         training = self.run.experiment.training
 
         def tokenized() -> TokenizedSplit:
+            if self.task.modality.is_file:
+                return media_inputs(split(), most_seconds=self.most_seconds)
             return cached_tokens(
                 split(),
                 self.tokenizer,
@@ -292,6 +325,18 @@ class RunData:
             tokenized,
             lambda tokens: TOKEN_BYTES * len(tokens.features) * sum(tokens.lengths),
         )
+
+    @property
+    def _processor(self) -> MediaProcessor:
+        experiment = self.run.experiment
+        return self.cache.processor(experiment.model, self.task.modality, commit_of(experiment.model_revision))
+
+    @property
+    def most_seconds(self) -> float:
+        """What is read of a sound; without end for texts and images."""
+        length = self.run.experiment.training.max_length
+        is_sound = self.task.modality is Modality.AUDIO
+        return seconds_of(self._processor, length) if is_sound else math.inf
 
     def _sample_features(self) -> torch.Tensor:
         return self.sample.snapshot(replace(self, run=replace(self.run, seed=0)).load_classifier().model).features
@@ -314,6 +359,7 @@ class RunData:
         experiment, task = self.run.experiment, self.task
         return load_classifier(
             self.model,
+            modality=task.modality,
             kind=task.kind,
             labels=task.labels,
             reads_spans=task.has_spans,

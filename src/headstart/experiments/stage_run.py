@@ -212,8 +212,8 @@ class StageRun:
         tokens, collate = self.data.tokens("train"), self.data.collator
         if features is None:
             return StageRows(dataset=TokenizedDataset(tokens), collate=collate, lengths=tokens.lengths)
-        collate = replace(collate, pad_to_multiple_of=1)
-        return StageRows(dataset=TokenizedDataset(numbered(tokens)), collate=collate, lengths=tokens.lengths)
+        rows = TokenizedDataset(numbered(tokens))
+        return StageRows(dataset=rows, collate=collate.of_numbers, lengths=tokens.lengths)
 
     def _keep_inner_folds(self, head: FittedHead) -> None:
         """Keep the answers of a fit's inner folds where the run ends with the fit, and scores no rows.

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headstart.data.examples import TaskData, class_counts
+from headstart.data.media_rows import longest_sound
 from headstart.data.row_weights import class_totals
+from headstart.errors import UsageError
 from headstart.experiments.experiment import Evaluation, TaskSource
 from headstart.experiments.label_scale import scale_of
 from headstart.experiments.options import TrainingOptions
 from headstart.experiments.resolved_loss import resolve_class_weights, resolve_loss
 from headstart.experiments.task_rows import TaskRows
 from headstart.losses import RAW, LossConfig, Scale
+from headstart.media.modality import Modality
+from headstart.option import named
 from headstart.store.record import NOTHING_CHOSEN
 from headstart.strategies.strategy import Strategy
 from headstart.tasks.task import Task
@@ -27,6 +31,7 @@ class TableFacts:
         fingerprint: SHA-256 of all rows and labels.
         num_rows: to train on.
         class_counts: rows to train on of each class, or their weights added up; empty where answers are not classes.
+        longest_sound: in seconds, of all rows; 0 where they are no sounds.
         scale: of the labels to train on, where these are numbers.
         evaluation: the rows to report on, and those that were set aside.
     """
@@ -35,6 +40,7 @@ class TableFacts:
     fingerprint: str
     num_rows: int
     class_counts: tuple[float, ...]
+    longest_sound: float = 0.0
     scale: Scale = RAW
     evaluation: Evaluation
 
@@ -47,9 +53,24 @@ def check_rows(training: TrainingOptions, data: TaskData) -> None:
             are numbers cannot be told apart.
     """
     num_rows = len(data.training)
+    _check_modality(training, data.task.modality)
     scale_of(data.task.kind, data.training.labels or ())
     loss_of(training, data.task, class_counts(data.task, data.training), num_rows)
     training.num_steps(data.task.name, num_rows)
+
+
+def _check_modality(training: TrainingOptions, modality: Modality) -> None:
+    """Refuse options that say how texts, or sounds, are read where rows are something else."""
+    of_texts = {"max_length": training.max_length, "long": training.long}
+    given = [name for name, value in of_texts.items() if value is not None and modality.is_file]
+    if training.clip_seconds is not None and modality is not Modality.AUDIO:
+        given.append("clip_seconds")
+    if given:
+        raise UsageError(f"{named(given)} would have no effect on {modality.thing}s", remedy="  Leave it out.")
+    if training.dp is not None and modality.is_file:
+        raise UsageError(
+            f"`dp` cannot be used with {modality.thing}s: it was not tried there", remedy="  Leave it out."
+        )
 
 
 def loss_of(
@@ -83,6 +104,7 @@ def table_facts(source: TaskSource, rows: TaskRows, strategy: Strategy, evaluati
         fingerprint=data.fingerprint,
         num_rows=len(train),
         class_counts=class_totals(data.task, train),
+        longest_sound=longest_sound(list(data.splits.values())),
         scale=scale_of(data.task.kind, train.labels or (), train.weights),
         evaluation=evaluation,
     )

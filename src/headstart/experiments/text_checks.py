@@ -23,6 +23,8 @@ def check_texts(data: RunData) -> None:
         DataError: with the rows that the model cannot read.
     """
     experiment, training = data.run.experiment, data.run.experiment.training
+    if data.task.modality.is_file:
+        return  # Each file was looked at when it was found.
     key = (data.run.source, experiment.evaluation, experiment.model_revision, experiment.head)
     reading = (training.max_length, training.truncation, training.stride)
     data.cache.kept.get(("texts are checked", *key, *reading), lambda: _checked(data), lambda _: CHECKED_BYTES)
@@ -34,7 +36,7 @@ def check_test_texts(data: RunData) -> None:
     Raises:
         DataError: with the rows that the model cannot read.
     """
-    if len(data.test):
+    if len(data.test) and not data.task.modality.is_file:
         _check("test", data.test, data.tokens("test"), data, _limits(data))
 
 

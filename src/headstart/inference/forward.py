@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from headstart.data.batching import NOT_INPUTS, PaddingCollator, TokenizedDataset
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.batching import NOT_INPUTS, Collator, PaddingCollator, TokenizedDataset
+from headstart.data.tokenisation import FILE, TokenizedSplit
 from headstart.hardware import sent
-from headstart.inference.passes import Collected, PassSize
+from headstart.inference.passes import CPU_ROWS, Collected, PassSize
 from headstart.models.classifier import padding_counts
 
 Collate = Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]]
@@ -36,6 +36,8 @@ def length_ordered_batches(
 
     Where padding counts for the model, the rows of a batch are equally long, so that nothing is padded.
     """
+    if FILE in tokenized.features and size.tokens is not None:
+        size = PassSize(rows=CPU_ROWS)  # Nothing counts the tokens of images and sounds.
     dataset, sequences = TokenizedDataset(tokenized), next(iter(tokenized.features.values()))
     order = sorted(range(len(tokenized)), key=lambda row: -tokenized.lengths[row])
     groups = [order]
@@ -52,7 +54,7 @@ def length_ordered_batches(
 def batched_logits(
     model: torch.nn.Module,
     tokenized: TokenizedSplit,
-    collate: PaddingCollator,
+    collate: Collator,
     *,
     size: PassSize,
     precision: str,

@@ -49,8 +49,11 @@ class InputState:
 
 
 def input_digest(file: str) -> str:
-    """Return a digest of a file's bytes."""
-    return file_checksum(Path(file))
+    """Return a digest of a file's bytes, or of the names and bytes of all files in a folder."""
+    path = Path(file)
+    if path.is_dir():
+        return Manifest({name: FileMark.of(path / name) for name in file_names(path)}).checksum
+    return file_checksum(path)
 
 
 def folder_digest(folder: Path) -> str:

@@ -86,7 +86,7 @@ def load_onnx_folder(folder: Path, info: ModelInfo) -> SavedModel:
     model = OnnxNetwork(load_folder_config(folder, info), network)
     standing_in = cast(PreTrainedModel, model.eval())
     classifier = Classifier(model=standing_in, head_names=(), labels=task.labels, kind=task.kind)
-    return SavedModel(info=info, classifier=classifier, model=model, tokenizer=load_folder_tokenizer(folder))
+    return SavedModel(info=info, classifier=classifier, model=model, reader=load_folder_tokenizer(folder))
 
 
 def _require_fit(folder: Path, info: ModelInfo, description: Description) -> None:

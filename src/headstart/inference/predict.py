@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.saved_model import SavedModel
-from headstart.data.batching import PaddingCollator, prediction_multiple
+from headstart.data.batching import Collator, MediaCollator, PaddingCollator, prediction_multiple
 from headstart.data.examples import Split
+from headstart.data.media_rows import media_inputs
 from headstart.data.token_checks import check_tokens
-from headstart.data.tokenisation import tokenize
+from headstart.data.tokenisation import TokenizedSplit, tokenize
 from headstart.errors import CheckpointError
 from headstart.hardware import resolve_device
 from headstart.inference.forward import Progress, batched_logits
@@ -24,6 +26,7 @@ from headstart.inference.passes import PassSize
 from headstart.kinds.kind import Kind
 from headstart.models.input_limits import input_limits
 from headstart.models.output_units import exact_numbers
+from headstart.models.processors import seconds_of
 from headstart.stats.thresholds import at_thresholds
 
 PREDICTION_BATCH_SIZE = 32
@@ -104,16 +107,13 @@ def predict(
     if not len(split):
         nothing = np.empty((0, task.kind.num_logits(task.num_labels)), np.float32)
         return Predictions(kind=task.kind, labels=task.labels, answers=nothing, num_truncated=0)
-    tokenized = tokenize(
-        split, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride
-    )
-    check_tokens(tokenized, split, saved.tokenizer, input_limits(saved.classifier.model.config, info.head))
     device = resolve_device(device)
+    tokenized, collate = _inputs(saved, split, device)
     with exact_numbers(saved.classifier):
         logits = batched_logits(
             saved.model,
             tokenized,
-            PaddingCollator(saved.tokenizer, kind=task.kind, pad_to_multiple_of=prediction_multiple(device)),
+            collate,
             size=PassSize(rows=batch_size),
             precision=precision,
             device=device,
@@ -131,3 +131,20 @@ def predict(
         num_truncated=tokenized.num_truncated,
         thresholds=info.decides_from,
     )
+
+
+def _inputs(saved: SavedModel, split: Split, device: str) -> tuple[TokenizedSplit, Collator]:
+    """Return what a model reads of examples, and what makes batches of it.
+
+    Raises:
+        DataError: with the examples that the model cannot read.
+    """
+    info, reader = saved.info, saved.reader
+    kind = info.task.kind
+    if not isinstance(reader, PreTrainedTokenizerBase):
+        seconds = seconds_of(reader, info.max_length)
+        collate = MediaCollator(processor=reader, length=info.max_length, kind=kind)
+        return media_inputs(split, most_seconds=seconds), collate
+    tokens = tokenize(split, reader, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
+    check_tokens(tokens, split, reader, input_limits(saved.classifier.model.config, info.head))
+    return tokens, PaddingCollator(reader, kind=kind, pad_to_multiple_of=prediction_multiple(device))

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
 from headstart.artifacts.model_info import ModelInfo
+from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.data.examples import Split
+from headstart.data.media_rows import with_checked_files
 from headstart.data.token_checks import can_be_unreadable, check_tokens
 from headstart.data.tokenisation import tokenize
 from headstart.data.user_rows import UnlabelledRows, said_by, unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
+from headstart.media.modality import Modality
 from headstart.models.input_limits import InputLimits
 from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.reading import scan_table
@@ -86,8 +90,30 @@ class Checked:
     notes: tuple[str, ...] = ()
 
 
-def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Checked:
-    """Read all rows once; as the model's tokens where `needs_tokens`.
+RowCheck = Callable[[Table, Split], None]
+"""Looks at the rows of a piece, all of them complete, and their examples; raises a DataError with those at fault."""
+
+
+def row_check(folder: Path, info: ModelInfo) -> RowCheck | None:
+    """Return what has to be looked at in the rows of a model's folder beside their cells; None for nothing.
+
+    Raises:
+        UsageError: if the folder's tokenizer cannot be read.
+    """
+    if info.task.modality.is_file:
+        return partial(_check_files, info.task.modality)
+    return token_check(info, load_folder_tokenizer(folder), folder_limits(folder))
+
+
+def token_check(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> RowCheck | None:
+    """Return what holds texts to what a model reads of their tokens; None where none can be at fault."""
+    if not needs_tokens(info, tokenizer, limits):
+        return None
+    return partial(_check_tokens, info, tokenizer, limits)
+
+
+def check_rows(rows: Rows, check: RowCheck | None) -> Checked:
+    """Read all rows once, and look at them with `check`.
 
     Raises:
         DataError: with all faults of the file, up to a thousand.
@@ -98,12 +124,11 @@ def check_rows(rows: Rows, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, 
     dropped = Counter[str]()
     num_rows = num_answered = num_choices = 0
     schema = pa.schema([])
-    reads_tokens = needs_tokens(info, tokenizer, limits)
     for table in rows.tables():
         try:
             read = unlabelled_chunk(table, rows.task)
-            if reads_tokens:
-                _check_tokens(table.take(read.complete), read.split, info, tokenizer, limits)
+            if check is not None:
+                check(table.take(read.complete), read.split)
         except DataError as error:
             faults |= dict.fromkeys(error.faults)
             remedies |= dict.fromkeys([error.remedy] if error.remedy else [])
@@ -146,8 +171,15 @@ def needs_tokens(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: In
     return must_not_be_cut or can_be_unreadable(tokenizer, limits)
 
 
+def _check_files(modality: Modality, table: Table, split: Split) -> None:
+    faults: list[DataFault] = []
+    with_checked_files(split, table, modality, faults, range(len(split)))
+    if faults:
+        raise DataError(faults)
+
+
 def _check_tokens(
-    table: Table, split: Split, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits
+    info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits, table: Table, split: Split
 ) -> None:
     try:
         tokens = tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)

@@ -72,12 +72,12 @@ def save_saved_model(saved: SavedModel, folder: Path, record: RunRecord | None =
         UsageError: if the folder is not empty.
     """
     if saved.unmerged is None:
-        save_model_folder(saved.classifier, saved.tokenizer, folder, info=saved.info, record=record, card=saved.card)
+        save_model_folder(saved.classifier, saved.reader, folder, info=saved.info, record=record, card=saved.card)
     else:
         save_adapter_folder(
             saved.unmerged,
             saved.classifier,
-            saved.tokenizer,
+            saved.reader,
             folder,
             info=saved.info,
             record=record,

@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from headstart.artifacts.model_info import ONNX, read_info
-from headstart.artifacts.saved_model import folder_limits, load_folder_tokenizer
 from headstart.atomic_files import atomic_path
 from headstart.data.loading import load_task
 from headstart.data.user_rows import read_labelled
@@ -29,7 +28,7 @@ from headstart.inference.prediction_columns import (
     WantedColumns,
     prediction_schema,
 )
-from headstart.inference.rows import Checked, Rows, as_model_read, check_rows, with_columns
+from headstart.inference.rows import Checked, Rows, as_model_read, check_rows, row_check, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
@@ -126,8 +125,9 @@ def predict_file(
     wanted.require_sense(task)
     device, computed = computed_by(kind, info, precision, device)
     options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options)
+    options = replace(options, modality=task.modality)
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=chunk_rows)
-    checked = check_rows(rows, info, load_folder_tokenizer(folder), folder_limits(folder))
+    checked = check_rows(rows, row_check(folder, info))
     added = prediction_schema(task, wanted, checked.num_choices)
     require_new_columns(checked.schema.names, added.names)
     # Answers that are kept have no prefix and are no cells yet: a call may go on with other ones.

@@ -9,13 +9,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
+from transformers import PretrainedConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
+    MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 
 from headstart.adapters.adapter import Adapter
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.names import adapter_names
+from headstart.media.modality import Modality
 from headstart.models.classifier import Classifier
 from headstart.models.input_length import longest_input
 from headstart.models.loading import (
@@ -32,6 +40,12 @@ from headstart.models.sentence_pooling import said_pooling
 from headstart.models.source import ModelSource, weight_files
 from headstart.registry import Spec
 
+CLASSIFIERS: dict[Modality, Any] = {
+    Modality.TEXT: MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    Modality.IMAGE: MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+    Modality.AUDIO: MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
+}
+"""Architectures with a classifier of their own, as transformers lists them."""
 PROVEN = Path(__file__).with_name("proven.json")
 """What the matrix of tests/matrix trained, written by `python -m tests.matrix`."""
 
@@ -84,7 +98,8 @@ class ModelReport:
         head: all tensors that count as head; those that are not new came with the checkpoint and are redrawn.
         num_head_parameters: and `num_backbone_parameters`, scalars.
         dtypes: scalars in the checkpoint's files by dtype, as safetensors names it.
-        longest_input: in tokens, special tokens included.
+        modality: what it reads.
+        longest_input: in tokens, special tokens included; 0 where it reads no texts.
         pooling: which vector heads of ours read unless they are told otherwise, such as "mean".
         pooling_is_said: whether the checkpoint's own files say so; otherwise it is the architecture's.
         after_pooling: modules that follow in those files, such as "Normalize"; heads read the vector before them.
@@ -102,6 +117,7 @@ class ModelReport:
     num_head_parameters: int
     num_backbone_parameters: int
     dtypes: tuple[tuple[str, int], ...]
+    modality: Modality
     longest_input: int
     pooling: str
     pooling_is_said: bool
@@ -124,11 +140,12 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         UsageError: if the architecture has no sequence classifier, or the model no tokenizer.
         CheckpointError: if the checkpoint lacks backbone tensors.
     """
-    notes = checkpoint_notes(source)
-    classifier = load_classifier(source, labels=labels, head=head, seed=0)
+    config = load_config(source)
+    modality = modality_of(config)
+    notes = checkpoint_notes(source, modality)
+    classifier = load_classifier(source, modality=modality, labels=labels, head=head, seed=0)
     stored = list(_stored_tensors(source.path))
     head_tensors = classifier.head_tensors()
-    config = load_config(source)
     architecture = str(config.model_type)
     said = said_pooling(source)
     return ModelReport(
@@ -146,13 +163,20 @@ def inspect_model(source: ModelSource, *, labels: Sequence[str] = ("0", "1"), he
         num_head_parameters=count(head_tensors),
         num_backbone_parameters=count(classifier.backbone_tensors()),
         dtypes=_dtypes(stored),
-        longest_input=longest_input(config, load_tokenizer(source)),
+        modality=modality,
+        longest_input=longest_input(config, load_tokenizer(source)) if modality is Modality.TEXT else 0,
         pooling=default_pooling(config).value if said is None else said.option,
         pooling_is_said=said is not None,
         after_pooling=() if said is None else said.following,
         notes=notes,
         adapters=tuple(_inspect_adapter(name, classifier, proven_on(architecture)) for name in adapter_names()),
     )
+
+
+def modality_of(config: PretrainedConfig) -> Modality:
+    """Return what an architecture reads: the first of texts, images and sounds that transformers classifies with it."""
+    found = (modality for modality, known in CLASSIFIERS.items() if config.model_type in known)
+    return next(found, Modality.TEXT)
 
 
 def proven_on(architecture: str) -> frozenset[str]:

@@ -70,7 +70,8 @@ class HeadstartConfig(PretrainedConfig):
 class HeadstartForSequenceClassification(PreTrainedModel):
     """A transformers backbone with one of our heads on it.
 
-    The head reads the vector that stands for the text; where `reads_spans`, two places in it as well.
+    The head reads the vector that stands for the text, the image or the sound; where `reads_spans`, two places in it as
+    well.
 
     Differs from the paper: nothing; with two classes the paper's head has one logit, which is the second class's
     log-odds. It is given as the logits (0, z), whose softmax is the sigmoid of z, so that there is one per class.
@@ -95,6 +96,7 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         config.head_options = self._design.options()
         cut = None if config.pair_cut is None else PairCut(**config.pair_cut)
         self.reading = self._design.reading(reads_spans=config.reads_spans, cut=cut)
+        self.main_input_name = self.backbone.main_input_name
         self.head = self._design.build(
             self.reading.size(int(text_config(backbone_config).hidden_size)), config.num_logits
         )
@@ -120,6 +122,9 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         token_type_ids: torch.Tensor | None = None,
         spans: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        pixel_values: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        input_features: torch.Tensor | None = None,
     ) -> SequenceClassifierOutput:
         """Return logits [b, c] (one column where answers are not classes) and, with labels, the mean loss.
 
@@ -129,11 +134,22 @@ class HeadstartForSequenceClassification(PreTrainedModel):
             token_type_ids: [b, t], the text that a token belongs to, for backbones that read it.
             spans: [b, 4], first token and end (exclusive) of two places; only for heads that read them.
             labels: class or choice numbers [b]; 0 or 1 [b, c] for multi-label; numbers [b] for regression.
+            pixel_values: of images, in place of `input_ids`, as the backbone takes them.
+            input_values: of sounds, likewise.
+            input_features: of sounds, likewise.
 
         Raises:
             ValueError: if there are spans and the head does not read them, or spans are missing and it does.
         """
-        features = self.vectors(input_ids, attention_mask, token_type_ids, spans)
+        features = self.vectors(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            spans,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+        )
         logits = self.head(features)
         if logits.shape[-1] < self.num_labels:
             logits = torch.cat([torch.zeros_like(logits), logits], dim=-1)
@@ -149,13 +165,24 @@ class HeadstartForSequenceClassification(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         token_type_ids: torch.Tensor | None = None,
         spans: torch.Tensor | None = None,
+        *,
+        pixel_values: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        input_features: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return what the head reads of each sequence [b, d]; arguments are those of `forward`.
 
         Raises:
             ValueError: if there are spans and the head does not read them, or spans are missing and it does.
         """
-        tokens = Tokens(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        tokens = Tokens(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            token_type_ids=token_type_ids,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+        )
         return read(self.backbone, (self.reading,), tokens, spans)[0]
 
 

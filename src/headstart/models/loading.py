@@ -10,9 +10,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModel,
+    AutoModelForAudioClassification,
+    AutoModelForImageClassification,
     AutoModelForSequenceClassification,
     PretrainedConfig,
     PreTrainedModel,
@@ -24,6 +27,7 @@ from headstart.errors import CheckpointError, HeadstartError, UsageError
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
 from headstart.machine import is_out_of_memory
+from headstart.media.modality import Modality
 from headstart.models.agreement import agree, follow_end_of_text, follow_tokenizer, say_once
 from headstart.models.class_names import check_labels, kind_of, label_names, set_labels
 from headstart.models.classifier import (
@@ -49,6 +53,7 @@ from headstart.models.own_heads import OwnHead, own_head
 from headstart.models.pairs import PairCut, find_cut
 from headstart.models.parameters import own_memory
 from headstart.models.source import ModelSource
+from headstart.models.text_config import text_config
 from headstart.models.tokenizer_files import disobeyed, tokenizer_from_files
 from headstart.models.without_code import CONFIG, leftovers, read_config, read_model
 from headstart.process_state import alone
@@ -56,6 +61,14 @@ from headstart.registry import Spec
 from headstart.seeding import derive_seed, torch_stream
 
 NATIVE = Spec("native")
+AUTO_CLASSES: dict[Modality, Any] = {
+    Modality.TEXT: AutoModelForSequenceClassification,
+    Modality.IMAGE: AutoModelForImageClassification,
+    Modality.AUDIO: AutoModelForAudioClassification,
+}
+"""What loads an architecture with its own head, by what rows are."""
+CLASSIFIES = {Modality.TEXT: "sequence", Modality.IMAGE: "image", Modality.AUDIO: "audio"}
+"""What transformers calls its classifiers of texts, images and sounds."""
 
 NEIGHBOURS_DECIDE = ("t5gemma", "t5gemma2")
 """Architectures whose native head reads another place where a longer text stands in the same batch."""
@@ -64,6 +77,7 @@ NEIGHBOURS_DECIDE = ("t5gemma", "t5gemma2")
 def load_classifier(
     source: ModelSource,
     *,
+    modality: Modality = Modality.TEXT,
     kind: Kind = DEFAULT_KIND,
     labels: Sequence[str],
     head: Spec = NATIVE,
@@ -77,6 +91,7 @@ def load_classifier(
 
     Args:
         source: the pretrained checkpoint.
+        modality: what it reads.
         kind: of answer that the task wants.
         labels: class names by index: two or more, for multi-label one or more; empty where answers are not classes.
         head: one of `headstart.models.own_heads`, or the architecture's own.
@@ -94,6 +109,7 @@ def load_classifier(
     design = own_head(head)
     check_labels(kind, labels)
     request = _Request(
+        modality=modality,
         kind=kind,
         labels=tuple(labels),
         reads_spans=reads_spans,
@@ -104,7 +120,10 @@ def load_classifier(
     with quiet_loading(), torch_stream(request.head_seed):
         if design is None:
             return _load_native(source, request, keep_head)
-        design = design.on(load_config(source))
+        config = load_config(source)
+        if modality.is_file:
+            _require_sequence(source, config, design, modality)
+        design = design.on(config)
         if design.reads_apart and reads_spans:
             raise UsageError(
                 f"pair={design.pair} does not read the two places that the task's examples point at",
@@ -117,6 +136,7 @@ def load_classifier(
 class _Request:
     """What a classifier is to be, beside its checkpoint and head."""
 
+    modality: Modality
     kind: Kind
     labels: tuple[str, ...]
     reads_spans: bool
@@ -148,16 +168,21 @@ def load_tokenizer(source: ModelSource, *, as_saved: bool = False) -> PreTrained
     return tokenizer
 
 
-def checkpoint_notes(source: ModelSource) -> tuple[str, ...]:
+def checkpoint_notes(source: ModelSource, modality: Modality = Modality.TEXT) -> tuple[str, ...]:
     """Return what is odd about a checkpoint's files and was mended or left out, a sentence each; say them once.
+
+    Of a model that reads no texts, the tokenizer is not looked at.
 
     Raises:
         UsageError: as `load_tokenizer` does.
     """
-    config = load_config(source)
-    with quiet_loading():
-        tokenizer = tokenizer_from_files(source, config)
-    found = (*agree(tokenizer, config, source.name), disobeyed(source, tokenizer), leftovers(source.path, source.name))
+    found: list[str | None] = []
+    if modality is Modality.TEXT:
+        config = load_config(source)
+        with quiet_loading():
+            tokenizer = tokenizer_from_files(source, config)
+        found += [*agree(tokenizer, config, source.name), disobeyed(source, tokenizer)]
+    found.append(leftovers(source.path, source.name))
     notes = tuple(note for note in found if note is not None)
     for note in notes:
         say_once(note)
@@ -220,8 +245,9 @@ def _load_native(source: ModelSource, request: _Request, keep_head: bool) -> Cla
         )
     order = _kept_order(source, config, request) if keep_head else ()
     set_labels(config, request.kind, request.labels)
-    _follow_tokenizer(source, config, is_native=True)
-    model, missing, mismatched = _from_pretrained(AutoModelForSequenceClassification, source, config, request)
+    if request.modality is Modality.TEXT:
+        _follow_tokenizer(source, config, is_native=True)
+    model, missing, mismatched = _from_pretrained(AUTO_CLASSES[request.modality], source, config, request)
     head_names = find_new_head(model, missing, mismatched)
     if keep_head and (missing or mismatched):
         raise _no_head_to_keep(source, request)
@@ -248,7 +274,8 @@ def _follow_tokenizer(source: ModelSource, config: PretrainedConfig, *, is_nativ
 
 def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
     config = load_config(source)
-    _follow_tokenizer(source, config, is_native=False)
+    if request.modality is Modality.TEXT:
+        _follow_tokenizer(source, config, is_native=False)
     whole, missing, mismatched = _from_pretrained(AutoModel, source, config, request)
     backbone = without_pooler(encoder_of(whole))
     used = {id(tensor) for tensor in backbone.state_dict(keep_vars=True).values()}
@@ -259,6 +286,41 @@ def _load_own(source: ModelSource, design: OwnHead, request: _Request) -> Classi
     head_names = head_of_modules(model, ["head"])
     draw(model, head_names, request.head_seed)
     return _classifier(model, head_names, request, set(head_names))
+
+
+def _require_sequence(source: ModelSource, config: PretrainedConfig, design: OwnHead, modality: Modality) -> None:
+    """Refuse a model that does not cut images or sounds into a sequence of vectors of one size, or is of another kind.
+
+    Raises:
+        UsageError: if it has no such size, or transformers does not classify images or sounds with it.
+    """
+    if type(config) not in AUTO_CLASSES[modality]._model_mapping:
+        raise _no_classifier(config, modality)
+    if not isinstance(getattr(text_config(config), "hidden_size", None), int):
+        raise UsageError(
+            f"the head {design.name!r} reads a sequence of vectors, and {config.model_type!r} makes none of "
+            f"{modality.thing}s",
+            remedy="  Use the `head` native, the model's own.",
+        )
+
+
+def _refuse_batch_norm(source: ModelSource, model: PreTrainedModel) -> None:
+    """Refuse layers that keep means of the batches that they have seen: these move though nobody trains them.
+
+    A frozen backbone would not stay as it is, and a restored one would not be the pretrained one.
+    """
+    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        raise UsageError(
+            f"{source.name!r} has layers of batch normalisation, whose running means move without being trained",
+            remedy="  Give a `model` with layer normalisation, such as ViT, Swin or ConvNeXt; wav2vec 2.0 or Whisper.",
+        )
+
+
+def _no_classifier(config: PretrainedConfig, modality: Modality) -> UsageError:
+    return UsageError(
+        f"transformers has no {CLASSIFIES[modality]} classifier for {config.model_type!r}",
+        remedy=f"  Give a `model` that reads {modality.thing}s.",
+    )
 
 
 def _load_kept(source: ModelSource, design: OwnHead, request: _Request) -> Classifier:
@@ -347,8 +409,10 @@ def _from_pretrained(
         if is_out_of_memory(error):
             raise
         if "Unrecognized configuration class" in str(error):
-            raise UsageError(f"transformers has no sequence classifier for {config.model_type!r}") from error
+            raise _no_classifier(config, request.modality) from error
         raise UsageError(f"transformers cannot build {source.name!r} as its configuration says: {error}") from error
+    if request.modality.is_file:
+        _refuse_batch_norm(source, model)
     refuse_wrapped(source.name, model.state_dict(), info["missing_keys"], info["unexpected_keys"])
     own_memory(model)
     return model, set(info["missing_keys"]), {key for key, *_ in info["mismatched_keys"]}

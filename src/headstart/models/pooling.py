@@ -9,7 +9,11 @@ from enum import StrEnum
 
 import torch
 from transformers import PretrainedConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES,
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from headstart.errors import UsageError
 from headstart.models.text_config import text_config
@@ -17,6 +21,9 @@ from headstart.models.text_config import text_config
 LEFT_TO_RIGHT = frozenset(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES) - frozenset(MODEL_FOR_MASKED_LM_MAPPING_NAMES)
 """Architectures that are pretrained from left to right, and XLNet, whose token for the whole text stands last."""
 
+
+OF_FRAMES = frozenset(MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES) - {"audio-spectrogram-transformer"}
+"""Architectures that say something of each frame of a sound, and have no token for the whole."""
 
 BOTH_WAYS = (True, "all")
 """What a configuration says under `use_bidirectional_attention` where every token of a text sees all others."""
@@ -60,12 +67,12 @@ def default_pooling(config: PretrainedConfig) -> Pooling:
 
     The first token for encoders; the last for models that read from left to right, since only it has seen the whole
     text; the mean where no token was trained to sum up a text: for the encoder of an encoder-decoder, and for a decoder
-    whose attention was opened in both directions.
+    whose attention was opened in both directions; for the frames of a sound.
 
     Source: for encoder-decoders Ni et al. (Findings of ACL 2022), "Sentence-T5", section 3; for opened decoders
     Schechter Vera et al. (arXiv 2509.20354), "EmbeddingGemma".
     """
-    if config.is_encoder_decoder or _was_opened(config):
+    if config.is_encoder_decoder or _was_opened(config) or config.model_type in OF_FRAMES:
         return Pooling.MEAN
     return Pooling.LAST if config.model_type in LEFT_TO_RIGHT else Pooling.FIRST
 

@@ -1,4 +1,4 @@
-"""The vectors that heads of ours read of a text, made of what a backbone says of its tokens.
+"""The vectors that heads of ours read of a row, made of what a backbone says of its tokens, patches or frames.
 
 Letters: b batch, t tokens, h hidden size, d size of a head's input.
 """
@@ -6,7 +6,7 @@ Letters: b batch, t tokens, h hidden size, d size of a head's input.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
@@ -23,17 +23,23 @@ SPAN_VECTORS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """A batch of sequences as a backbone takes it.
+    """A batch of sequences as a backbone takes it; of images and sounds, which it cuts into sequences itself.
 
     Attributes:
         input_ids: [b, t].
         attention_mask: [b, t], 1 for tokens, 0 for padding on either side; None where nothing is padded.
         token_type_ids: [b, t], for backbones that read them.
+        pixel_values: of images, such as [b, 3, height, width].
+        input_values: of sounds, by their samples or as a spectrogram.
+        input_features: of sounds, as a spectrogram.
     """
 
-    input_ids: torch.Tensor | None
+    input_ids: torch.Tensor | None = None
     attention_mask: torch.Tensor | None = None
     token_type_ids: torch.Tensor | None = None
+    pixel_values: torch.Tensor | None = None
+    input_values: torch.Tensor | None = None
+    input_features: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,11 +146,7 @@ def apart(tokens: Tokens, cut: PairCut | None) -> Tokens:
 
 def ask(backbone: nn.Module, tokens: Tokens, num_layers: int = 1, spans: torch.Tensor | None = None) -> Said:
     """Return what a backbone says of a batch in its last layers."""
-    inputs = {
-        "input_ids": tokens.input_ids,
-        "attention_mask": tokens.attention_mask,
-        "token_type_ids": tokens.token_type_ids,
-    }
+    inputs = {field.name: getattr(tokens, field.name) for field in fields(tokens)}
     arguments: dict[str, object] = {name: value for name, value in inputs.items() if value is not None}
     if tokens.input_ids is not None and _attends_globally(backbone):
         is_first = torch.arange(tokens.input_ids.shape[1], device=tokens.input_ids.device) == 0
@@ -153,7 +155,8 @@ def ask(backbone: nn.Module, tokens: Tokens, num_layers: int = 1, spans: torch.T
         arguments["output_hidden_states"] = True
     outputs = backbone(**arguments)
     below = outputs.hidden_states[-num_layers:-1] if num_layers > 1 else ()
-    mask = tokens.attention_mask
+    # A mask of a sound is that of its samples, of which a backbone makes fewer frames.
+    mask = None if tokens.input_ids is None else tokens.attention_mask
     # Soft prompts stand before the text.
     own = slice(None) if mask is None else slice(-mask.shape[1], None)
     return Said(

@@ -14,11 +14,15 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
+    AutoFeatureExtractor,
+    AutoImageProcessor,
     AutoModel,
     AutoTokenizer,
+    BaseImageProcessor,
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    SequenceFeatureExtractor,
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES, tokenizer_class_from_name
@@ -72,6 +76,36 @@ def read_tokenizer(folder: Path, **options: object) -> PreTrainedTokenizerBase:
     )
     tokenizer.init_kwargs.pop("auto_map", None)
     return tokenizer
+
+
+def read_image_processor(folder: Path) -> BaseImageProcessor:
+    """Return a folder's image processor, without its references to code; it computes with Pillow on every machine.
+
+    Raises:
+        UsageError: if only the folder's code could make it.
+        ValueError, OSError: as transformers raises them, if it has none that is known.
+    """
+    _refuse_needed_code(folder)
+    processor: BaseImageProcessor = AutoImageProcessor.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, backend="pil"
+    )
+    vars(processor).pop("auto_map", None)
+    return processor
+
+
+def read_feature_extractor(folder: Path) -> SequenceFeatureExtractor:
+    """Return a folder's feature extractor for sounds, without its references to code.
+
+    Raises:
+        UsageError: if only the folder's code could make it.
+        ValueError, OSError: as transformers raises them, if it has none that is known.
+    """
+    _refuse_needed_code(folder)
+    extractor: SequenceFeatureExtractor = AutoFeatureExtractor.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
+    vars(extractor).pop("auto_map", None)
+    return extractor
 
 
 def leftovers(folder: Path, name: str) -> str | None:

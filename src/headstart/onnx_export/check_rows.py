@@ -10,7 +10,7 @@ from headstart.artifacts.model_info import ModelInfo
 from headstart.data.examples import Split, joined
 from headstart.data.user_rows import read_labelled
 from headstart.inference.identity import InputState
-from headstart.inference.rows import Rows, as_model_read, check_rows
+from headstart.inference.rows import Rows, as_model_read, check_rows, token_check
 from headstart.models.input_limits import InputLimits
 from headstart.seeding import numpy_generator
 from headstart.tables.paths import located
@@ -39,7 +39,7 @@ def rows_of_file(file: str, info: ModelInfo, tokenizer: PreTrainedTokenizerBase,
         split = read_labelled(file, task, as_labelled).split
         return split.take(range(0, len(split), _step(len(split))))
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=CHUNK_ROWS)
-    found = check_rows(rows, info, tokenizer, limits)
+    found = check_rows(rows, token_check(info, tokenizer, limits))
     step = _step(found.num_rows - found.num_incomplete)
     splits, num_before = [], 0
     for chunk in rows.chunks():

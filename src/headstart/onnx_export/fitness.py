@@ -16,6 +16,11 @@ def require_exportable(saved: SavedModel) -> None:
         UsageError: with what stands in the way, and the way on.
     """
     config = saved.classifier.model.config
+    if saved.info.task.modality.is_file:
+        raise UsageError(
+            f"the model reads {saved.info.task.modality.thing}s, and `format` onnx is for models of texts alone",
+            remedy="  Predict with `headstart predict` or headstart.load, or load the folder with transformers.",
+        )
     if saved.unmerged is not None:
         raise UsageError(
             f"the adapter {saved.info.adapter} stays beside its pretrained model, and ONNX holds whole models alone",

@@ -19,6 +19,7 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers
+from headstart.media.modality import Modality
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on, usual_fit
@@ -80,6 +81,7 @@ def facts_of(
         temperature="" if info.temperature is None or info.temperature.value is None else str(info.temperature),
         thresholds="" if info.thresholds is None else info.thresholds.listed(task.labels),
         by_group=None if held_out is None or groups is None else _by_group(data, held_out, groups),
+        modality=task.modality,
         notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
     )
 
@@ -112,7 +114,12 @@ def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
         texts=texts,
         labels=data.task.kind.label_array(rows.labels or (), data.task.num_labels),
         answers=answers,
+        images=_images(data.task, rows),
     )
+
+
+def _images(task: Task, rows: Split) -> tuple[str, ...]:
+    return tuple(file.path for file in rows.files or ()) if task.modality is Modality.IMAGE else ()
 
 
 def _tried(tried: TriedCandidate, best: Best) -> Tried:
@@ -157,5 +164,7 @@ def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows | None:
     rows, task = data.own_train, data.task
     vectors = data.vectors([fit.head], "train")[fit.head][: len(rows)]
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
-    answers = out_of_fold(vectors, rows.texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
+    # The name of a file, and of its folder, would give its label away.
+    texts = [()] * len(rows) if task.modality.is_file else rows.texts
+    answers = out_of_fold(vectors, texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
     return None if answers is None else _answered(data, rows, answers)

@@ -149,7 +149,7 @@ class Search:
             self._forget_decisions()
         if not path.exists():
             # A model that cannot be read is refused before anything is written; below, it would only be left out.
-            self.trials.cache.tokenizer(self.trials.asked.model.model)
+            self.trials.cache.require_reader(self.trials.asked.model.model, self.trials.data.task.modality)
             self.store.mark()
             self.say("the model reads all rows once; inner folds choose a vector and a head on it")
             fits = Fits(fits=choose_fit(self.trials, self._only_head, self.clock))

@@ -25,6 +25,7 @@ from headstart.manifest import refuse
 from headstart.models.classifier import Classifier
 from headstart.models.loading import load_tokenizer
 from headstart.models.output_units import to_raw_units
+from headstart.models.processors import load_processor
 from headstart.store.layout import RunFolder
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -106,7 +107,7 @@ def write_run(
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
-    load_tokenizer(data.model)  # a model that can no longer be read is refused before anything runs
+    _require_reader(data)
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)
         options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
@@ -117,6 +118,18 @@ def write_run(
         _require_same(run, folder, folder_again)
         _write(data, [folder_again], record, held_out, out, **how)
     return record
+
+
+def _require_reader(data: RunData) -> None:
+    """Refuse a model that can no longer be read, before anything runs.
+
+    Raises:
+        UsageError: if its tokenizer, or its processor of images or sounds, cannot be made.
+    """
+    if data.task.modality.is_file:
+        load_processor(data.model, data.task.modality)
+    else:
+        load_tokenizer(data.model)
 
 
 def export_adapter(run: Run, store: LocalStore, out: Path) -> None:
@@ -213,15 +226,15 @@ def _write(
         attached.load(last / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
-        save_adapter_folder(attached, classifier, data.tokenizer, out, info=info, record=record)
+        save_adapter_folder(attached, classifier, data.reader, out, info=info, record=record)
     else:
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, classifier.model)
-        save_model_folder(classifier, data.tokenizer, out, info=info, record=record)
+        save_model_folder(classifier, data.reader, out, info=info, record=record)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
-    saved = SavedModel(info=info, classifier=classifier, model=model, tokenizer=data.tokenizer)
+    saved = SavedModel(info=info, classifier=classifier, model=model, reader=data.reader)
     trained_on = data.run.experiment.training.device
     # A run may be exported on a machine without the GPU that it was trained on.
     device = trained_on if trained_on == "cpu" else resolve_device()

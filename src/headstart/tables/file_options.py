@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from headstart.errors import UsageError
 from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import Kind
+from headstart.media.modality import Modality, modality_named
 from headstart.option import option, options_of, split_list
 
 QUOTINGS = ("double", "none")
@@ -46,6 +47,12 @@ class FileOptions:
         fold: the fold that is held out, from 0: each run has its own.
     """
 
+    modality: Modality = option(
+        Modality.TEXT,
+        "text, image or audio: what rows are. Images and sounds are a folder for each class with a file for each row, "
+        "or a table whose column `text` names the files.",
+        read=modality_named,
+    )
     text: str | None = option(None, "Column of the text. (Guessed where it is obvious.)")
     text_pair: str | None = option(None, "Column of a second text.")
     label: str | None = option(

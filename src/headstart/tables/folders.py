@@ -29,7 +29,7 @@ def has_classes(folder: Path) -> bool:
 def split_folders(folder: Path) -> dict[str, Path]:
     """Return the folders called by splits that have a folder for each class; "train" among them or {}."""
     found = dict[str, Path]()
-    for path in _folders_in(folder):
+    for path in folders_in(folder):
         split = split_called(path.name)
         if split is not None and has_classes(path):
             found.setdefault(split, path)
@@ -49,7 +49,7 @@ def class_folders_table(folder: Path, options: FileOptions) -> Table:
             labels.append(place.name)
             files.append(path.relative_to(folder).as_posix())
     names = [place.name for place in classes]
-    unlabelled = {place.name: len(_texts_in(place)) for place in _folders_in(folder) if _is_unlabelled(place)}
+    unlabelled = {place.name: len(_texts_in(place)) for place in folders_in(folder) if _is_unlabelled(place)}
     return Table(
         path=folder,
         columns={"text": tuple(texts), "label": tuple(labels), "file": tuple(files)},
@@ -72,7 +72,7 @@ def class_files_tables(folder: Path, read: Callable[[Path], Table]) -> dict[str,
     Raises:
         UsageError: if fewer than two classes are found, or a file has a column `label` itself.
     """
-    whole = {split_called(path.name): path for path in _folders_in(folder)}
+    whole = {split_called(path.name): path for path in folders_in(folder)}
     places = {split: path for split, path in whole.items() if split is not None and _data_files(path)}
     if "train" in places:
         return {split: _class_files_table(place, _data_files(place), read) for split, place in places.items()}
@@ -122,21 +122,22 @@ def _class_names(names: Sequence[str]) -> list[str]:
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    return [place for place in _folders_in(folder) if not _is_unlabelled(place) and _texts_in(place)]
+    return [place for place in folders_in(folder) if not _is_unlabelled(place) and _texts_in(place)]
 
 
 def _is_unlabelled(folder: Path) -> bool:
     return folder.name.casefold() in UNLABELLED
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """Return the folders in a folder by name, without hidden ones."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _texts_in(folder: Path) -> list[Path]:
     """Return the files of one text each; none where other things lie there too, such as tables or folders."""
     paths = [path for path in folder.iterdir() if not NOT_DATA.match(path.name)]
-    return sorted(paths, key=_natural) if all(map(_is_text, paths)) else []
+    return sorted(paths, key=natural) if all(map(_is_text, paths)) else []
 
 
 def _is_text(path: Path) -> bool:
@@ -150,13 +151,14 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _left_out(folder: Path, used: Sequence[Path]) -> Iterator[str]:
-    counted = {*used, *(place for place in _folders_in(folder) if _is_unlabelled(place))}
+    counted = {*used, *(place for place in folders_in(folder) if _is_unlabelled(place))}
     others = [path.name for path in sorted(folder.iterdir()) if path not in counted and not path.name.startswith(".")]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         yield f"left out of {folder.name}: {', '.join(others[:3])}{more}"
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Return by what files are put into a person's order: 2.txt before 10.txt."""
     parts = re.split(r"(\d{1,18})", path.name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part], path.name

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from headstart.errors import DataError
+from headstart.media.modality import may_hold_media
 from headstart.tables.delimited import scan_csv, scan_delimited, scan_tsv
 from headstart.tables.dialect import SAMPLE_LINES, is_delimited
 from headstart.tables.fasttext import is_fasttext, scan_fasttext
@@ -13,6 +14,7 @@ from headstart.tables.file_options import AS_GUESSED, FileOptions
 from headstart.tables.folders import class_files_tables, class_folders_table, has_classes
 from headstart.tables.json_tables import holds_json, scan_json, scan_json_lines
 from headstart.tables.magic import HEAD_BYTES, binary_kind
+from headstart.tables.media_folders import scan_media
 from headstart.tables.other_formats import way_on
 from headstart.tables.paths import local_path
 from headstart.tables.table import Table, joined, unreadable
@@ -37,6 +39,9 @@ def scan_table(file: str, options: FileOptions = AS_GUESSED, *, chunk_rows: int 
     """
     path = local_path(file)
     try:
+        if options.modality.is_file and path.exists() and may_hold_media(path):
+            yield from scan_media(path, options.modality, chunk_rows)
+            return
         scan = _scan_of(path, options)
         if isinstance(scan, str):
             yield unreadable(path, scan)
@@ -150,8 +155,8 @@ def _problem(path: Path) -> str:
     if path.is_dir():
         return (
             "is a folder, and no layout is recognised in it: a folder for each class, files called by the splits "
-            "(train.csv), or what datasets' save_to_disk wrote; name a file in it, or give `label_from_path` where "
-            "each class has a file"
+            "(train.csv), or what datasets' save_to_disk wrote; name a file in it, give `label_from_path` where each "
+            "class has a file, or `modality` where the files are images or sounds"
         )
     if not path.exists():
         return "the file does not exist"

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.errors import DataError, UsageError, shortened
+from headstart.option import named
 from headstart.tables.dataset_folders import cloned_tables, hub_tables, is_clone, is_saved, saved_tables
 from headstart.tables.file_options import FileOptions
 from headstart.tables.folders import has_classes, split_folders
+from headstart.tables.media_folders import media_tables
 from headstart.tables.paths import HUB_PREFIX, local_path
 from headstart.tables.reading import is_delimited_text, is_spreadsheet, read_table, tables_by_class_files
 from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
@@ -99,6 +101,8 @@ def table_to_score(file: str, options: FileOptions, label: str) -> Table:
 
 
 def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
+    if options.modality.is_file and not file.startswith(HUB_PREFIX) and local_path(file).is_dir():
+        return media_tables(local_path(file), options.modality)
     if file.startswith(HUB_PREFIX):
         return hub_tables(file, file.removeprefix(HUB_PREFIX), options)
     path = local_path(file)
@@ -116,6 +120,8 @@ def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
 
 
 def _refuse_unused(file: str, options: FileOptions) -> None:
+    if options.modality.is_file:
+        _refuse_for_media(file, options)
     if options.label_from_path and not (not file.startswith(HUB_PREFIX) and local_path(file).is_dir()):
         raise UsageError(
             f"`label_from_path` would have no effect: {shortened(file)} is no folder with a file for each class",
@@ -143,6 +149,23 @@ def _refuse_unused(file: str, options: FileOptions) -> None:
         raise UsageError(
             f"{' and '.join(f'`{name}`' for name in unused)} would have no effect: {file} is not on the hub",
             remedy="  Leave it out, or write hub:OWNER/NAME.",
+        )
+
+
+def _refuse_for_media(file: str, options: FileOptions) -> None:
+    """Refuse what images and sounds cannot have: they are single files on this machine, each a whole row."""
+    thing = options.modality.thing
+    if file.startswith(HUB_PREFIX):
+        raise UsageError(
+            f"{file} cannot be read as {thing}s: these are files on this machine",
+            remedy="  Save them into a folder for each class.",
+        )
+    names = ("text_pair", "choices", "label_from_path", "label_file")
+    if given := [name for name in names if getattr(options, name)]:
+        raise UsageError(
+            f"{named(given)} would have no effect: a row is one {thing}, and its label is the name of its folder or "
+            "stands in a table",
+            remedy="  Leave it out.",
         )
 
 

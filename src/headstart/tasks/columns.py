@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from headstart.errors import shortened
 from headstart.kinds.kind import Kind
+from headstart.media.modality import Modality
 from headstart.tasks.task import Task
 
 LABEL_NAMES = ("label", "labels", "class", "category", "target", "gold_label", "sentiment", "intent", "stars", "rating")
@@ -147,12 +148,19 @@ def sorted_labels(labels: Iterable[str], declared: Iterable[str] = ()) -> tuple[
 
 
 def file_task(
-    name: str, columns: Columns, *, kind: Kind, labels: tuple[str, ...], num_rows: tuple[tuple[str, int], ...]
+    name: str,
+    columns: Columns,
+    *,
+    kind: Kind,
+    labels: tuple[str, ...],
+    num_rows: tuple[tuple[str, int], ...],
+    modality: Modality = Modality.TEXT,
 ) -> Task:
     """Return the task of a user's table."""
     return Task(
         name=name,
         kind=kind,
+        modality=modality,
         text_columns=columns.text,
         choice_columns=columns.choices,
         label_column=columns.label,

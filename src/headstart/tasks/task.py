@@ -7,6 +7,7 @@ from typing import Literal
 
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.kinds.kind import Kind
+from headstart.media.modality import Modality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Task:
     Attributes:
         name: as `headstart compare` takes it, such as `glue/rte`.
         kind: what kind of answer it wants.
+        modality: what rows are; for images and sounds the text column names their files.
         text_columns: one or two, in the order in which the model reads them; a row format may read more columns.
         choice_columns: one per choice, for multiple choice; empty otherwise.
         labels: class names, the index is the integer label; empty where answers are not classes.
@@ -43,6 +45,7 @@ class Task:
 
     name: str
     kind: Kind = DEFAULT_KIND
+    modality: Modality = Modality.TEXT
     text_columns: tuple[str, ...]
     choice_columns: tuple[str, ...] = ()
     label_column: str = "label"

@@ -56,7 +56,8 @@ class TrainingConfig:
 
     Attributes:
         batch_size: examples per optimiser update and device.
-        max_length: tokens per example, special tokens included; longer ones are truncated.
+        max_length: tokens per example, special tokens included; longer ones are truncated. Samples that are read of a
+            sound; 1 for images.
         truncation: what happens to longer ones: which text of a pair loses tokens, or how windows are laid over it.
         stride: tokens that two neighbouring windows share.
         precision: "fp32" or "bf16" (autocast; trainable weights stay fp32). Evaluation is always fp32.

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import Collator
 from headstart.data.tokenisation import TokenizedSplit
 from headstart.inference.forward import autocast, evaluation_mode, length_ordered_batches
 from headstart.inference.passes import Collected, PassSize
@@ -43,7 +43,7 @@ class Sample:
     """The rows that are measured, and how they become batches."""
 
     tokens: TokenizedSplit
-    collate: PaddingCollator
+    collate: Collator
     precision: str
     device: str
 
@@ -89,16 +89,22 @@ def _listen(model: Any, caught: list[torch.Tensor]) -> tuple[RemovableHandle, Po
         size = own.size_of_text
         handle = own.head.register_forward_pre_hook(lambda _module, inputs: caught.append(inputs[0]))
         return handle, lambda vectors, _inputs: vectors[:, :size]
+    # Whisper's classifier holds its encoder without a backbone around it.
+    backbone = model.encoder if model.base_model is model else model.base_model
     pooling = default_pooling(model.base_model.config)
-    handle = model.base_model.register_forward_hook(
-        lambda _module, _inputs, output: caught.append(output.last_hidden_state)
-    )
+    handle = backbone.register_forward_hook(lambda _module, _inputs, output: caught.append(output.last_hidden_state))
     return handle, lambda hidden, inputs: _pooled(hidden, inputs, pooling)
 
 
 def _pooled(hidden: torch.Tensor, inputs: Tensors, pooling: Pooling) -> torch.Tensor:
-    """Return one vector per sequence; places before the text, such as a soft prompt's, are left out."""
-    mask = inputs.get("attention_mask")
+    """Return one vector per sequence; places before the text, such as a soft prompt's, are left out.
+
+    Of a convolutional network's channels [b, h, height, width] it is their mean. A mask of a sound is that of its
+    samples, which are more than the frames that a model says something of.
+    """
+    if hidden.ndim > 3:
+        return hidden.flatten(2).mean(dim=2)
+    mask = inputs.get("attention_mask") if "input_ids" in inputs else None
     return pool(hidden if mask is None else hidden[:, -mask.shape[1] :], mask, pooling)
 
 

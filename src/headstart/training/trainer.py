@@ -192,7 +192,8 @@ class StageTrainer(Trainer):
         Batches by class mix lengths, and a processor's time goes by the padding; a GPU waits for launches instead.
         """
         is_mixed = isinstance(self._objective, ContrastiveObjective)
-        return is_mixed and "spans" not in inputs and inputs["attention_mask"].device.type == "cpu"
+        is_text = "input_ids" in inputs and "spans" not in inputs
+        return is_mixed and is_text and inputs["attention_mask"].device.type == "cpu"
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None

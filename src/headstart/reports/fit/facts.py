@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from headstart.kinds.kind import Answers, Kind, Values
+from headstart.media.modality import Modality
 from headstart.stats.group_scores import GroupScores
 from headstart.stats.intervals import Interval
 
@@ -26,6 +27,7 @@ class AnsweredRows:
         labels: as `Kind.label_array` makes them: classes or numbers [n], or 0 and 1 for each class [n, c].
         answers: what `Kind.answers` gives: probabilities [n, c] or [n, m] (0 for a choice that a row lacks), or
             numbers [n, 1] in the labels' own unit.
+        images: [n], the path of each row's image; empty where rows are something else.
         decided: of the shape of the labels, where decisions are others than the usual ones; None for these.
     """
 
@@ -33,17 +35,22 @@ class AnsweredRows:
     texts: Sequence[Sequence[str]]
     labels: Values
     answers: Answers
+    images: Sequence[str] = ()
     decided: Values | None = None
 
     def __post_init__(self) -> None:
         lengths = (len(self.numbers), len(self.texts), len(self.labels), len(self.answers))
-        if len(set(lengths)) > 1:
+        if len(set(lengths)) > 1 or len(self.images) not in (0, len(self.labels)):
             raise ValueError(f"numbers, texts, labels and answers are of one length, got {lengths}")
         if numpy.ndim(self.answers) != 2:
             raise ValueError(f"answers are a table [n, c] or [n, 1], got the shape {numpy.shape(self.answers)}")
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def image(self, row: int) -> str:
+        """Return the path of a row's image; "" where rows are something else."""
+        return self.images[row] if self.images else ""
 
     def decisions(self, kind: Kind) -> Values:
         """Return what is scored against the labels, of their shape: see `Kind.decisions`."""
@@ -135,6 +142,7 @@ class FitFacts:
             one half.
         by_group: how well `held_out` is answered group by group; None where no groups were asked for.
         notes: sentences that a reader must know, such as that the time ran out.
+        modality: what rows are.
     """
 
     title: str
@@ -159,6 +167,7 @@ class FitFacts:
     thresholds: str = ""
     by_group: GroupScores | None = None
     notes: tuple[str, ...] = ()
+    modality: Modality = Modality.TEXT
 
     @property
     def answer_names(self) -> tuple[str, ...]:

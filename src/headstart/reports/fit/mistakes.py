@@ -22,6 +22,7 @@ class Mistake:
         label: as the table has it; `answer`: the model's.
         size: as text: the probability of the answer, or a number's error. Where a row has several classes, it is the
             probability of the surest wrong yes or no.
+        image: the path of the row's image; "" where it is something else.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Mistake:
     label: str
     answer: str
     size: str
+    image: str = ""
 
 
 def mistakes(rows: AnsweredRows, kind: Kind, names: Sequence[str], most: int = 20) -> tuple[Mistake, ...]:
@@ -43,6 +45,7 @@ def mistakes(rows: AnsweredRows, kind: Kind, names: Sequence[str], most: int = 2
             label=written_label(rows.labels[row], kind, names),
             answer=written_label(decisions[row], kind, names),
             size=f"{sizes[row]:.4g}" if kind.has_units else f"{100 * sizes[row]:.1f} %",
+            image=rows.image(row),
         )
         for row in worst.tolist()
         if sizes[row] > 0.0

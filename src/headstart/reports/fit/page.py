@@ -10,6 +10,7 @@ import numpy
 from headstart import metrics
 from headstart.comparison.formats import NOTHING, duration, range_of
 from headstart.kinds.kind import Kind
+from headstart.media.thumbnails import thumbnail
 from headstart.reports.figures.answered_numbers import answered_numbers_figure
 from headstart.reports.figures.confusion import confusion_figure
 from headstart.reports.figures.drawing import DataTable, Figure
@@ -42,13 +43,17 @@ class TriedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
-    """One row of the table as text: its number from 1, its label, what is said instead, and how surely, or ""."""
+    """One row of the table as text: its number from 1, its label, what is said instead, and how surely, or "".
+
+    `picture` is a small one of its image as a data URI; "" without one.
+    """
 
     number: str
     texts: tuple[str, ...]
     label: str
     other: str
     size: str
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,11 @@ class FitPage:
     num_suspects: int
     num_judged: int
     agreement: str
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a row has a picture of its image."""
+        return any(row.picture for row in (*self.mistakes, *self.suspects))
 
 
 def build_fit_page(facts: FitFacts) -> FitPage:
@@ -151,12 +161,30 @@ def _agreement(rows: AnsweredRows | None, kind: Kind) -> str:
 
 
 def _mistake_view(each: Mistake) -> RowView:
-    return RowView(number=f"{each.number + 1}", texts=each.texts, label=each.label, other=each.answer, size=each.size)
+    return RowView(
+        number=f"{each.number + 1}",
+        texts=each.texts,
+        label=each.label,
+        other=each.answer,
+        size=each.size,
+        picture=_picture(each.image),
+    )
 
 
 def _suspect_view(each: Suspect, kind: Kind) -> RowView:
     size = "" if kind.has_units else f"{100 * each.quality:.1f} %"
-    return RowView(number=f"{each.number + 1}", texts=each.texts, label=each.label, other=each.suggested, size=size)
+    return RowView(
+        number=f"{each.number + 1}",
+        texts=each.texts,
+        label=each.label,
+        other=each.suggested,
+        size=size,
+        picture=_picture(each.image),
+    )
+
+
+def _picture(image: str) -> str:
+    return thumbnail(image) if image else ""
 
 
 def _constant(rows: AnsweredRows | None, facts: FitFacts) -> str:

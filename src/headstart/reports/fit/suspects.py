@@ -32,6 +32,7 @@ class Suspect:
         label: as the table has it: names of classes, or a number.
         suggested: what models that were not trained on this row say instead.
         quality: how well the label fits their answers, from 0 (not at all) to 1.
+        image: the path of the row's image; "" where it is something else.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Suspect:
     label: str
     suggested: str
     quality: float
+    image: str = ""
 
 
 def suspects(facts: FitFacts) -> list[Suspect]:
@@ -57,6 +59,7 @@ def suspects(facts: FitFacts) -> list[Suspect]:
             label=written_label(rows.labels[row], facts.kind, names),
             suggested=written_label(found.suggested[row], facts.kind, names),
             quality=float(found.quality[row]),
+            image=rows.image(row),
         )
         for row in found.ranking.tolist()
         if is_judged[row]
