@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,7 @@ class World:
         stars = [(text, ("one", "five")[k]) for text, k in rows]
         self._table("reviews.csv", ("text", "stars"), stars)
         self._table("test.csv", ("text", "stars"), stars[:10])
+        shutil.copy(REPOSITORY / "docs" / "tutorials" / "requests.xlsx", self.folder)
         topics = ("call", "joke", "alarm", "weather")
         self._table("requests.csv", ("text", "topic"), [(text, topics[at % 4]) for at, (text, _) in enumerate(rows)])
         channels = ("app", "mail", "phone")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
+import headstart
+import headstart_runtime
 from tests.support import command_reference
 from tests.support.paths import REPOSITORY
 
@@ -56,6 +59,24 @@ def test_every_page_is_in_the_navigation_or_linked_from_one_that_is() -> None:
         waiting += new
     lost = {path for path in DOCS.rglob("*.md") if path not in found and "decisions" not in path.parts}
     assert not lost
+
+
+@pytest.mark.parametrize("package", [headstart, headstart_runtime], ids=lambda package: package.__name__)
+def test_every_public_name_is_in_the_reference(package: ModuleType) -> None:
+    shown = set(re.findall(r"^::: (\S+)", (DOCS / "reference" / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert not {f"{package.__name__}.{name}" for name in package.__all__ if not name.startswith("__")} - shown
+
+
+def test_the_readme_fits_two_screens() -> None:
+    assert len((REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_every_guide_and_question_is_a_link_of_the_site() -> None:
+    nav = set(entries(yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())["nav"]))
+    pages = {
+        path.relative_to(DOCS).as_posix() for part in ("guides", "questions") for path in (DOCS / part).glob("*.md")
+    }
+    assert not pages - nav
 
 
 def test_the_command_lines_reference_is_what_the_verbs_say() -> None:

@@ -46,7 +46,7 @@ def test_axe_finds_nothing(browser: Browser, site: Path, name: str, width: int, 
         assert not window.page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", [*SHOWN, "reference/command-line/index", "LOG/index"])
 def test_a_page_is_light_and_asks_nobody(browser: Browser, site: Path, name: str) -> None:
     with open_page(browser, site / f"{name}.html") as window:
         window.page.wait_for_timeout(500)

@@ -56,6 +56,8 @@ def test_into_production(first: tuple[Path, str], tmp_path: Path) -> None:
     (tmp_path / "labelled.csv").write_text("request,topic\nTell me something funny,joke\nCall my sister,call\n")
     said = follow("production.md", tmp_path)
     assert "(1, 24)" in said
+    assert '"label":"weather"' in said.replace(": ", ":")
+    assert (tmp_path / "answers-onnx.csv").read_text().count(",joke,") == 30
     assert (tmp_path / "answers.csv").read_text().count(",joke,") == 30
 
 

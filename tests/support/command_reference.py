@@ -26,13 +26,20 @@ def page() -> str:
 
 
 def said(verb: str) -> str:
-    """Return what a verb says of itself, without colours and without space at the ends of lines."""
+    """Return what a verb says of itself, without colours, frames and space at the ends of lines."""
     environment = {"COLUMNS": str(WIDTH), "TERM": "dumb", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1"}
     for option in ("--help-all", "--help"):
         found = CliRunner(env=environment).invoke(app, [verb, option])
         if found.exit_code == 0:
             break
-    return "\n".join(line.rstrip() for line in found.output.strip("\n").splitlines())
+    return "\n".join(unframed(line) for line in found.output.strip("\n").splitlines())
+
+
+def unframed(line: str) -> str:
+    """Return a line without its part of the frame around it: frames weigh more than the words in them."""
+    if line.startswith(("╭", "╰")):
+        return line.strip("╭╮╰╯─ ")
+    return line.strip("│").rstrip()
 
 
 if __name__ == "__main__":

@@ -4,4 +4,5 @@ import sys
 
 from headstart_runtime.server.command import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a tool that reads docstrings loads this module too
+    sys.exit(main())
