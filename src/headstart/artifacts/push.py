@@ -35,14 +35,12 @@ class Parcel:
     Attributes:
         folder: that it is read from.
         sizes: bytes by name, the manifest's own too.
-        is_for_onnxruntime: whether it is read by headstart-runtime.
         left_out: files that the folder has beside.
         message: what the history of a repository says of it.
     """
 
     folder: Path
     sizes: dict[str, int]
-    is_for_onnxruntime: bool
     left_out: tuple[str, ...]
     message: str
 
@@ -101,9 +99,8 @@ def pack(folder: Path) -> Parcel:
         UsageError: if it is no model folder, or needs a pretrained model that is on this machine alone.
         DamageError: if a file is not as it was written.
     """
-    is_for_onnxruntime = (folder / ONNX_INFO_FILE).is_file()
     message = f"Model for onnxruntime, by {_headstart()}"
-    if not is_for_onnxruntime:
+    if not (folder / ONNX_INFO_FILE).is_file():
         kind, info = read_info(folder)
         if kind == "adapter":
             _require_base(folder, info)
@@ -115,7 +112,7 @@ def pack(folder: Path) -> Parcel:
     sizes = {name: mark.size for name, mark in sorted(manifest.files.items())}
     sizes[MANIFEST_FILE] = (folder / MANIFEST_FILE).stat().st_size
     left_out = tuple(sorted(set(file_names(folder)) - set(sizes)))
-    return Parcel(folder=folder, sizes=sizes, is_for_onnxruntime=is_for_onnxruntime, left_out=left_out, message=message)
+    return Parcel(folder=folder, sizes=sizes, left_out=left_out, message=message)
 
 
 def push(parcel: Parcel, repository: str, options: PushOptions) -> Pushed:

@@ -76,7 +76,7 @@ def _print(pushed: Pushed, parcel: Parcel, *, quiet: bool) -> None:
         done = "pushed" if pushed.is_new else "the hub has it already:"
         say(f"{done} {len(parcel.sizes)} files, {parcel.num_bytes / 1e6:,.1f} MB: {pushed.url}")
     say(f"{pushed.repository}@{pushed.commit}")
-    if not quiet and not parcel.is_for_onnxruntime:
+    if not quiet:
         say(f"Next: headstart predict {pushed.repository}@{pushed.commit} FILE --out predictions.csv")
 
 
