@@ -21,9 +21,11 @@ from headstart.data.user_rows import UnlabelledRows, said_by, unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
-from headstart.media.modality import Modality
+from headstart.media.modality import Modality, may_hold_media
 from headstart.models.input_limits import InputLimits
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.media_folders import FILE, LABEL
+from headstart.tables.paths import local_path
 from headstart.tables.reading import scan_table
 from headstart.tables.table import Table
 from headstart.tasks.task import Task
@@ -198,6 +200,13 @@ def as_model_read(
     if info.reading is None:
         return options, ""
     return info.reading.completed(options, file, task.text_columns, labelled=labelled)
+
+
+def as_in_file(task: Task, file: str) -> Task:
+    """Return the task with the columns that a folder of images or sounds has, or a single one; of tables, as it is."""
+    if task.modality.is_file and may_hold_media(local_path(file)):
+        return replace(task, text_columns=(FILE,), label_column=LABEL)
+    return task
 
 
 def with_columns(task: Task, options: FileOptions) -> Task:
