@@ -110,23 +110,6 @@ def test_images_are_learned_predicted_and_scored(cli: Cli, shapes: Path, model: 
     assert "the model reads images" in " ".join(err.split())
 
 
-def test_a_model_of_a_table_reads_folders_too(cli: Cli, vit: Path, tmp_path: Path) -> None:
-    places = sorted(make_shapes(tmp_path / "shapes", 8).glob("*/*.png"))
-    lines = (f"{place.relative_to(tmp_path)},{place.parent.name}" for place in places)
-    (tmp_path / "rows.csv").write_text("\n".join(["path,shape", *lines]) + "\n")
-    table = ("rows.csv", "--text", "path", "--label", "shape", "--modality", "image", "--model", vit)
-    code, _, err = cli("fit", *table, "--strategy", "linear_probe:fit", "--head", "linear", "--out", "model")
-    assert code == 0, err
-    scores = [json.loads(cli("evaluate", "model", file, "--json")[1])["scores"] for file in ("rows.csv", "shapes")]
-    assert scores[0] == scores[1]
-    for number, file in enumerate(("rows.csv", "shapes", places[0])):
-        code, _, err = cli("predict", "model", file, "--out", f"{number}.csv", "--no-probabilities")
-        assert code == 0, err
-    answers = [[row["predicted_label"] for row in rows_of(tmp_path / f"{number}.csv")] for number in range(3)]
-    assert answers[1] == answers[0]
-    assert answers[2] == answers[0][:1]
-
-
 def test_doctor_says_what_a_model_reads(cli: Cli, vit: Path) -> None:
     code, out, _ = cli("doctor", vit)
     assert code == 0

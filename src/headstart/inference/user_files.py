@@ -133,7 +133,7 @@ def predict_file(
     # Answers that are kept have no prefix and are no cells yet: a call may go on with other ones.
     kept = replace(wanted, prefix="")
     key = AnswerKey(
-        input=input_digest(file),
+        input=input_digest(file) + checked.files_digest,
         model=folder_digest(folder),
         columns=repr((options, task.text_columns, task.choice_columns, kept)),
         batch_size=batch_size,
