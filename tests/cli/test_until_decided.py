@@ -23,6 +23,7 @@ def reviews(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_seeds_are_added_and_the_report_says_so(cli: Cli, reviews: Path, tiny_checkpoint: CheckpointMaker):
     """Two updates teach nothing, so that either nothing is compared, or it takes all seeds, or an interval decides."""
     model = ("--model", tiny_checkpoint("bert"), "--strategies", "finetune,lp_ft", "--stage1-fraction", 0.5)

@@ -25,6 +25,7 @@ from headstart.training.config import RunOptions
 from headstart.training.stage import train_stage
 from headstart.training.stage_values import StageInputs, StageOutcome
 from tests.support.gpu import leave_out_dropout_on_a_gpu
+from tests.support.in_turn import in_turn
 from tests.support.records import as_stored
 from tests.support.runs import (
     ARCHITECTURES,
@@ -127,8 +128,7 @@ def test_bitfit_is_refused_where_there_are_no_biases(tiny_checkpoint: Checkpoint
         do_run(tiny_choices(tiny_checkpoint("modernbert"), "eh_ft", "bitfit"), tmp_path)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("strategy", ["lp_ft", "eh_ft"])
+@pytest.mark.parametrize(("architecture", "strategy"), in_turn(tuple(ARCHITECTURES), ["lp_ft", "eh_ft"]))
 def test_no_first_stage_is_plain_fine_tuning_bit_for_bit(
     architecture: str, strategy: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path
 ) -> None:

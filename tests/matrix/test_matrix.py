@@ -48,20 +48,25 @@ def written(cell: Cell) -> str | None:
 
 
 def slices() -> Iterator[Cell]:
-    """Yield each architecture, adapter and strategy at least once, going through the others in turn."""
+    """Yield each architecture and adapter at least once, going through the others in turn."""
     size = max(len(TEXTS), len(ADAPTERS))
     for number in range(size):
         yield Cell(TEXTS[number % len(TEXTS)], "eh_ft", ADAPTERS[number % len(ADAPTERS)])
+    yield from list(fitted_cells())[:: len(FITTED) + 1][: len(FITTED)]
+
+
+def strategies_in_turn() -> Iterator[Cell]:
+    """Yield each strategy with an architecture and, where it takes one, an adapter."""
     for number, strategy in enumerate(STRATEGIES):
         adapter = OWN_ADAPTERS[number % 4] if strategy in ADAPTER_STRATEGIES else None
         yield Cell(TEXTS[(number * 5) % len(TEXTS)], strategy, adapter)
-    yield from list(fitted_cells())[:: len(FITTED) + 1][: len(FITTED)]
 
 
 def everything() -> Iterator[Cell]:
     """Yield the tables' cells, and every strategy that takes an adapter with every adapter of our own."""
     seen = set()
     for cell in (
+        *strategies_in_turn(),
         *adapter_cells(),
         *strategy_cells(),
         *fitted_cells(),

@@ -72,6 +72,7 @@ def test_rows_of_a_trial_a_score_and_the_end(tiny_checkpoint: CheckpointMaker, t
     assert len(final.report) == 0
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_and_ends_with_the_same_bits(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path
 ) -> None:

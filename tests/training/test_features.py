@@ -12,6 +12,7 @@ from headstart.registry import Spec
 from headstart.training.features import reads_one_vector
 from tests.matrix.cells import TEXTS, checkpoint
 from tests.support.gpu import leave_out_dropout_on_a_gpu
+from tests.support.in_turn import in_turn
 from tests.support.runs import data_of, do_run, stage_tensors, tiny_choices, tiny_experiment
 
 READ_MORE = ("albert", "bart", "gpt2", "llama", "longformer", "qwen3", "t5", "xlnet")
@@ -39,8 +40,7 @@ def test_features_are_cached_where_the_head_reads_one_vector(architecture: str, 
     assert is_cached(folder, "linear:pooling=mean")
 
 
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("architecture", TEXTS)
+@pytest.mark.parametrize(("architecture", "head"), in_turn(TEXTS, HEADS))
 def test_the_probe_does_not_depend_on_caching(
     architecture: str, head: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
