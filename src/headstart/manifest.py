@@ -149,14 +149,19 @@ class Manifest:
         """Return it without the files that the folder does not have."""
         return Manifest({name: mark for name, mark in self.files.items() if os.path.lexists(folder / name)})
 
-    def write(self, folder: Path) -> None:
-        """Write it into the folder, whole or not at all."""
+    @property
+    def text(self) -> str:
+        """What its file holds."""
         files = {name: [mark.size, mark.checksum] for name, mark in sorted(self.files.items())}
         values = {"kind": KIND, "schema_version": SCHEMA_VERSION, "checksum": self.checksum, "files": files}
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder, whole or not at all."""
         path = folder / MANIFEST_FILE
         if path.is_dir():
             remove(path)
-        write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+        write_text(path, self.text)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+from headstart.artifacts.folder_checks import ONNX_INFO_FILE
+from headstart.artifacts.found_folder import FoundFolder, find_folder
 from headstart.errors import UsageError
 from headstart.option import option
 
@@ -34,13 +36,16 @@ def serve(models: Sequence[str], options: ServeOptions, say: Callable[[str], Non
     """Serve models until a signal says to stop.
 
     Args:
-        models: folders that were exported as ONNX, one at least, each as FOLDER or NAME=FOLDER.
+        models: folders that were exported as ONNX, one at least, each as FOLDER or NAME=FOLDER; a FOLDER may also be
+            OWNER/NAME or OWNER/NAME@REVISION of one that was pushed to the hub.
         options: where to listen, and the bounds.
-        say: is told in a line where the server listens.
+        say: is told in a line where the server listens, and in one more for each model of the hub which commit it is.
 
     Raises:
         UsageError: if a package is missing, a folder cannot be served, an option is outside its range, or the port is
             taken.
+        MachineError: if the hub failed.
+        DamageError: if a file from the hub is not as it was written.
     """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
@@ -53,6 +58,27 @@ def serve(models: Sequence[str], options: ServeOptions, say: Callable[[str], Non
     from headstart_runtime.server import run
 
     try:
-        run.serve(run.read_names(list(models)), runtime_options.ServeOptions(**asdict(options)), say)
+        checked = runtime_options.ServeOptions(**asdict(options))
+        named = run.read_names(list(models))
+        found = [_found(each.folder.as_posix()) for each in named]
+
+        def say_all(line: str) -> None:
+            for sentence in (line, *(each.note for each in found if each.note)):
+                say(sentence)
+
+        run.serve(
+            [replace(each, folder=place.path) for each, place in zip(named, found, strict=True)], checked, say_all
+        )
     except (RuntimeFault, runtime_options.OptionError) as error:
         raise UsageError(str(error)) from error
+
+
+def _found(name: str) -> FoundFolder:
+    """Return a folder of this machine, or of the hub; what is wrong with one of this machine the runtime says."""
+    found = find_folder(name)
+    if found.pinned and not (found.path / ONNX_INFO_FILE).is_file():
+        raise UsageError(
+            f"{found.pinned} is a model folder for torch",
+            remedy=f"  Export it, and serve that: headstart export {found.pinned} --format onnx --out FOLDER",
+        )
+    return found

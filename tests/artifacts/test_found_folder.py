@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -143,9 +142,19 @@ def test_what_is_no_model_folder_of_ours_is_refused_with_the_way_on(repository: 
     with pytest.raises(UsageError, match=r"(?s)not a model folder of headstart.*`headstart fit` as `model`"):
         find_folder(f"{NAME}@other")
     assert resolve_model(f"{NAME}@other").revision == repository.references["other"]
-    repository.commit("onnx", {"headstart_runtime.json": json.dumps({}).encode()}, "for onnxruntime")
-    with pytest.raises(UsageError, match=r"(?s)holds a network for onnxruntime.*snapshot_download"):
-        find_folder(f"{NAME}@onnx")
+
+
+def test_a_folder_for_onnxruntime_is_read_where_the_cache_has_links_to_its_files(hub: Hub, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
+    from headstart_runtime.model import load
+    from tests.support.served import write_exported
+
+    folder = write_exported(tmp_path / "exported")
+    name = f"{OWNER}/for-onnxruntime"
+    push(pack(folder), name, PushOptions())
+    found = find_folder(name)
+    assert (found.path / "model.onnx").is_symlink()
+    assert (load(found.path).predict_proba(TEXTS) == load(folder).predict_proba(TEXTS)).all()
 
 
 def test_what_the_hub_refuses_is_said_without_the_token(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_predict_says_what_it_wrote_and_what_was_cut(cli: Cli, models: dict[str,
     assert out.splitlines() == [
         "23 rows: out.jsonl.gz",
         NOT_COMPARED,
-        "7 rows were longer than the model reads and lost tokens",
+        "7 rows were longer than the model reads, and were cut",
     ]
     lines = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode().splitlines()
     assert list(json.loads(lines[0])) == [

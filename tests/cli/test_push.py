@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from headstart.adapters.catalogue import build_adapter
+from headstart.artifacts.found_folder import find_folder
 from headstart.artifacts.model_folder import save_adapter_folder
 from headstart.artifacts.push import pack, push
 from headstart.artifacts.push_options import PushOptions
 from headstart.errors import HeadstartError
-from headstart.manifest import MANIFEST_FILE, write_manifest
+from headstart.manifest import MANIFEST_FILE, Manifest, write_manifest
 from headstart.registry import Spec
 from tests.cli.conftest import Cli
 from tests.support.hub import use_hub
@@ -73,8 +74,27 @@ def test_what_the_checksums_name_is_one_commit_of_a_private_repository(cli: Cli,
     assert repository.messages == ["initial commit", repository.messages[-1]]
     assert repository.messages[-1].startswith("texts.csv: finetune of source, by headstart ")
     assert f"{NAME}@{repository.references['main']}" in out
-    assert "left out, as the checksums do not name them: notes.txt" in out
+    assert "left out: notes.txt\n" in out
     assert contents(model) == before | {"notes.txt": b"mine alone", ".env": b"mine alone"}
+
+
+def test_the_records_of_a_search_stay_here_and_what_is_there_is_whole(
+    cli: Cli, model: Path, hub: Hub, tmp_path: Path
+) -> None:
+    (model / "race" / "trial").mkdir(parents=True)
+    (model / "race" / "trial" / "experiment.json").write_text(json.dumps({"file": str(tmp_path / "rows.csv")}))
+    write_manifest(model)
+    code, out, err = cli("push", model, NAME)
+    assert code == 0, err
+    assert "left out: race/\n" in out
+    files = without_beginning(hub.repositories[NAME].head())
+    assert set(files) == {path.name for path in model.iterdir()} - {"race"}
+    assert not any(str(tmp_path).encode() in content for content in files.values())
+    there = find_folder(NAME).path
+    manifest = Manifest.read(there)
+    assert manifest is not None
+    assert set(manifest.files) == set(files) - {MANIFEST_FILE}
+    assert not list(manifest.damages(there))
 
 
 def test_a_dry_run_lists_files_and_sizes_and_asks_nobody(

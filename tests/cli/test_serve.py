@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
@@ -10,6 +11,8 @@ from typing import get_type_hints
 import pytest
 
 from headstart.artifacts.folder_checks import INFO_FILE
+from headstart.artifacts.push import pack, push
+from headstart.artifacts.push_options import PushOptions
 from headstart.option import MEANING
 from headstart.serving import PACKAGES, ServeOptions
 from tests.cli.conftest import Cli
@@ -74,3 +77,29 @@ def test_the_verb_serves_and_a_port_that_is_taken_is_said(cli: Cli, tmp_path: Pa
         assert (code, f"cannot listen on 127.0.0.1, port {served.port}" in err) == (2, True)
         assert served.stop() == 0
     assert log.read_text() == ""
+
+
+@pytest.mark.usefixtures("_installed")
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_model_of_the_hub_is_served_by_its_name(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.support.hub import environment, use_hub
+    from tests.support.hub_server import OWNER, running_hub
+    from tests.support.saved import save_example
+    from tests.support.served import serving, write_exported
+
+    name, log = f"{OWNER}/tiny", tmp_path / "log.txt"
+    with running_hub() as hub:
+        use_hub(hub, monkeypatch, tmp_path / "cache")
+        push(pack(write_exported(tmp_path / "tiny")), name, PushOptions())
+        push(pack(save_example(tmp_path)), f"{OWNER}/torch", PushOptions())
+        code, _, err = cli("serve", f"{OWNER}/torch")
+        assert code == 2
+        assert re.search(rf"headstart export {OWNER}/torch@[0-9a-f]{{40}} --format onnx --out FOLDER", err)
+        for variable, value in environment(hub, tmp_path / "home").items():
+            monkeypatch.setenv(variable, value)
+        with serving([f"cats={name}@main"], log, command=("-m", "headstart", "serve")) as served:
+            assert served.ask("/predict", {"texts": "a cat"}).json["model"] == "cats"
+            assert served.process.stdout is not None
+            commit = hub.repositories[name].references["main"]
+            assert served.process.stdout.readline() == f"the model is {name}@{commit}\n"
+            assert served.stop() == 0

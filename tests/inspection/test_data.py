@@ -15,7 +15,9 @@ from headstart.cli.main import main
 from headstart.data.user_rows import load_file
 from headstart.inspection.data import DataReport, histogram, inspect_data, quantiles
 from headstart.inspection.data_page import render_data_page
+from headstart.media.modality import Modality
 from headstart.tables.file_options import FileOptions
+from tests.support.media import make_shapes
 from tests.support.tiny import make_tokenizer
 
 ROWS = """text,label,split
@@ -41,6 +43,14 @@ def test_repeats_leaks_and_short_texts_are_counted(report: DataReport) -> None:
     assert train.name == "train"
     assert (train.num_rows, train.num_repeated, train.num_leaks, train.num_short) == (4, 1, None, 1)
     assert (validation.num_rows, validation.num_repeated, validation.num_leaks) == (2, 0, 1)
+
+
+def test_names_of_images_are_no_short_texts(tmp_path: Path) -> None:
+    make_shapes(tmp_path / "shapes", 6)
+    data = load_file(str(tmp_path / "shapes"), FileOptions(modality=Modality.IMAGE))
+    report = inspect_data(data)
+    assert [split.num_short for split in report.splits] == [None, None]
+    assert "None" not in render_data_page(report)
 
 
 def test_classes_are_counted_by_split(report: DataReport) -> None:

@@ -104,7 +104,11 @@ def test_a_folder_for_onnxruntime_goes_to_the_hub_and_back(
     runtime = pytest.importorskip("headstart_runtime", reason=LACKING)
     headstart("push", "model", NAME)
     headstart("export", NAME, "--format", "onnx", "--out", "network")
-    assert "Next:" not in headstart("push", "network", f"{NAME}-onnx", "--public")
+    said = headstart("push", "network", f"{NAME}-onnx", "--public")
+    assert f"Next: headstart predict {NAME}-onnx@" in said
+    for folder, out in (("network", "here.csv"), (f"{NAME}-onnx", "there.csv")):
+        headstart("predict", folder, "rows.csv", "--out", out)
+    assert (tmp_path / "there.csv").read_text() == (tmp_path / "here.csv").read_text()
     repository = hub.repositories[f"{NAME}-onnx"]
     assert not repository.private
     back = tmp_path / "back"

@@ -337,6 +337,7 @@ def test_what_has_no_effect_on_a_network_is_refused(folders: tuple[Path, Path], 
     table = _write_table(TEXT_TASK, tmp_path / "rows.csv")
     for wrong, said in (
         ({"precision": "bf16"}, "`precision` would have no effect"),
+        ({"precision": "fp32"}, "`precision` would have no effect"),
         ({"device": "cuda"}, "`device` would have no effect"),
         ({"executing": ExecutorOptions(executor="ray")}, "`executor` ray"),
     ):

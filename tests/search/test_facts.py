@@ -106,7 +106,9 @@ def test_thresholds_are_tuned_on_the_rows_of_the_score_and_the_report_says_so(
     score = f1_score(facts.held_out.labels, decided, average="micro")
     assert record.scores["micro_f1"] == facts.score == pytest.approx(score)
     assert read_info(tmp_path / "m")[1].thresholds is not None
-    assert "which were tuned for F1: cat 0." in render_fit_report(facts)
+    page = render_fit_report(facts)
+    assert "which were tuned for F1: cat 0." in page
+    assert "what was tried, and the curve, are scored at 0.5" in page
 
 
 def test_rows_are_called_by_their_place_in_the_table(facts: FitFacts) -> None:

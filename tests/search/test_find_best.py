@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import headstart as hs
-from headstart.artifacts.folder_checks import CARD_FILE
+from headstart.artifacts.folder_checks import CARD_FILE, RACE_FOLDER
 from headstart.artifacts.model_info import read_info
 from headstart.errors import UsageError
 from headstart.experiments.experiment import TaskSource
@@ -21,7 +21,7 @@ from headstart.hardware import torch_threads
 from headstart.inference import precision
 from headstart.inference.saved import load_saved_model
 from headstart.process_state import process_state_kept
-from headstart.search.best_folder import RACE_FOLDER, write_best
+from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
 from headstart.search.decisions import write_decision
 from headstart.search.executors import executor_of_search, show_nothing

@@ -123,7 +123,10 @@ def test_what_cannot_be_tuned_is_refused_before_anything_is_trained(
     with pytest.raises(UsageError, match="one answer"):
         plan_fit(choices, SOURCE, 0, tmp_path / "out", RunDataCache(), tunes_thresholds=True)
     task = TASKS["multi_label"]
-    for wrong, said in (({"is_private": True}, "`dp`"), ({"has_held_out": False}, "learns from all")):
+    for wrong, said in (
+        ({"is_private": True}, "`dp`"),
+        ({"has_held_out": False}, "learns from all\n  Leave `strategy` at auto"),
+    ):
         with pytest.raises(UsageError, match=said):
             require_tunable(task, **({"is_private": False, "has_held_out": True} | wrong))
     with pytest.raises(UsageError, match="two labels"):

@@ -18,7 +18,7 @@ DESCRIPTION_FILE, TOKENIZER_FILE, NETWORK_FILE = "headstart_runtime.json", "toke
 WEIGHTS_FILE = f"{NETWORK_FILE}.data"
 CHECKSUMS_FILE = "checksums.json"
 TORCH_FILE = "headstart.json"
-"""What tells a model folder that is not exported."""
+"""What every model folder of headstart has: one that lacks a description, too, is not exported."""
 CHECKSUMS_KIND, CHECKSUMS_SCHEMA = "headstart manifest", 1
 MOST_BYTES = {
     CHECKSUMS_FILE: 1 << 20,
@@ -134,7 +134,7 @@ def _open(folder: Path, name: str) -> int:
     """Open a regular file of the folder, of a bounded size; return its descriptor."""
     path = folder / name
     try:
-        if not path.resolve(strict=True).is_relative_to(folder.resolve(strict=True)):
+        if not _is_own(path.resolve(strict=True), folder.resolve(strict=True)):
             raise FolderError(f"{path} leads out of its folder")
         # A pipe would otherwise be waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -145,6 +145,12 @@ def _open(folder: Path, name: str) -> int:
         os.close(descriptor)
         raise FolderError(f"{path} should be a file of at most {MOST_BYTES[name]:,} bytes")
     return descriptor
+
+
+def _is_own(file: Path, folder: Path) -> bool:
+    """Whether a file lies in a folder, or where the hub's cache keeps what a snapshot's folder has links to."""
+    kept = [folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else []
+    return any(file.is_relative_to(place) for place in (folder, *kept))
 
 
 def _text(content: bytes, path: Path) -> str:

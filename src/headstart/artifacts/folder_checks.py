@@ -10,6 +10,8 @@ from headstart.manifest import COPY_AGAIN, MANIFEST_FILE, Manifest, refuse
 INFO_FILE, RUN_FILE, CARD_FILE = "headstart.json", "run.json", "README.md"
 ONNX_INFO_FILE = "headstart_runtime.json"
 """What a folder for onnxruntime has beside `headstart.json`."""
+RACE_FOLDER = "race"
+"""What a search tried, in the folder of the model that it found."""
 NOT_READ = (CARD_FILE, RUN_FILE)
 """What stands beside a model for people and reports: a person may well edit the card."""
 WEIGHTS = (".safetensors", ".onnx", ".onnx.data")

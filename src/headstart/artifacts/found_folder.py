@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_whole_model
+from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, WEIGHTS, require_whole_model
 from headstart.errors import DamageError, UsageError
 from headstart.hub import HubName, fetch, fetch_again
 from headstart.manifest import MANIFEST_FILE, Manifest
 from headstart.models.source import HUB_FILES
 
-MODEL_FILES = (*HUB_FILES, "*.jinja")
+MODEL_FILES = (*HUB_FILES, *(f"*{suffix}" for suffix in WEIGHTS), "*.jinja")
 """What is fetched of a model folder, whatever its checksums name: a tokenizer may come with a template of chats."""
 
 
@@ -42,7 +42,7 @@ def find_folder(name: str | Path) -> FoundFolder:
     code, and they are held to them; without a network, those that came before.
 
     Raises:
-        UsageError: if the hub has no such model, or it is not one that headstart pushed, or was made for onnxruntime.
+        UsageError: if the hub has no such model, or it is not one that headstart pushed.
         MachineError: if the hub failed.
         DamageError: if a file is not as it was written.
     """
@@ -50,7 +50,7 @@ def find_folder(name: str | Path) -> FoundFolder:
     hub_name = HubName.parse(str(name))
     if path.exists() or hub_name is None or "/" not in hub_name.repository:
         return FoundFolder(path)
-    folder = fetch(hub_name, [MANIFEST_FILE, INFO_FILE, ONNX_INFO_FILE])
+    folder = fetch(hub_name, [MANIFEST_FILE])
     pinned = HubName(hub_name.repository, folder.name)
     manifest = _manifest(pinned, folder)
     names = [each for each in manifest.files if any(fnmatch(each, pattern) for pattern in MODEL_FILES)]
@@ -64,16 +64,10 @@ def find_folder(name: str | Path) -> FoundFolder:
 
 def _manifest(pinned: HubName, folder: Path) -> Manifest:
     """Return what a folder of the hub says that its files are, where it is one to predict with."""
-    if (folder / ONNX_INFO_FILE).is_file():
-        raise UsageError(
-            f"{pinned} holds a network for onnxruntime",
-            remedy=f"  Fetch it with huggingface_hub.snapshot_download({pinned.repository!r}, "
-            f"revision={pinned.revision!r}, local_dir='FOLDER'), and read FOLDER with headstart_runtime.load.",
-        )
     manifest = Manifest.read(folder)
-    if manifest is None or INFO_FILE not in manifest.files:
+    if manifest is None or not {INFO_FILE, ONNX_INFO_FILE} & set(manifest.files):
         raise UsageError(
-            f"{pinned} is not a model folder of headstart: it has no {MANIFEST_FILE}",
+            f"{pinned} is not a model folder of headstart: it has no {MANIFEST_FILE} that names one's files",
             remedy="  A pretrained model is given to `headstart fit` as `model`.",
         )
     return manifest

@@ -1,4 +1,7 @@
-"""A model folder to the hub, as one commit: exactly what its checksums name, held to them first."""
+"""A model folder to the hub, as one commit: the files that its checksums name, held to them first.
+
+The records of a search stay here: they say of the machine and its rows more than a model.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, require_checksums
+from headstart.artifacts.folder_checks import INFO_FILE, ONNX_INFO_FILE, RACE_FOLDER, require_checksums
 from headstart.artifacts.model_info import ModelInfo, read_info
 from headstart.artifacts.push_options import MAIN, PushOptions
 from headstart.errors import CheckpointError, HeadstartError, MachineError, UsageError
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
     from huggingface_hub.hf_api import RepoFile
 
+RACE = f"{RACE_FOLDER}/"
 NOT_OURS = (".gitattributes", "README.md")
 """What the hub, or who makes a repository on its pages, puts into one before there is a model."""
 GO_ON = (
@@ -34,17 +38,21 @@ class Parcel:
 
     Attributes:
         folder: that it is read from.
-        sizes: bytes by name, the manifest's own too.
-        is_for_onnxruntime: whether it is read by headstart-runtime.
-        left_out: files that the folder has beside.
+        manifest: of the files, but for itself, which goes along.
+        left_out: files that the folder has beside, and the folder of a search's records.
         message: what the history of a repository says of it.
     """
 
     folder: Path
-    sizes: dict[str, int]
-    is_for_onnxruntime: bool
+    manifest: Manifest
     left_out: tuple[str, ...]
     message: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes by name."""
+        sizes = {name: mark.size for name, mark in sorted(self.manifest.files.items())}
+        return sizes | {MANIFEST_FILE: len(self.manifest.text.encode())}
 
     @property
     def num_bytes(self) -> int:
@@ -101,9 +109,8 @@ def pack(folder: Path) -> Parcel:
         UsageError: if it is no model folder, or needs a pretrained model that is on this machine alone.
         DamageError: if a file is not as it was written.
     """
-    is_for_onnxruntime = (folder / ONNX_INFO_FILE).is_file()
     message = f"Model for onnxruntime, by {_headstart()}"
-    if not is_for_onnxruntime:
+    if not (folder / ONNX_INFO_FILE).is_file():
         kind, info = read_info(folder)
         if kind == "adapter":
             _require_base(folder, info)
@@ -112,10 +119,9 @@ def pack(folder: Path) -> Parcel:
     manifest = Manifest.read(folder)
     assert manifest is not None
     refuse(list(manifest.damages(folder)), remedy=COPY_AGAIN)
-    sizes = {name: mark.size for name, mark in sorted(manifest.files.items())}
-    sizes[MANIFEST_FILE] = (folder / MANIFEST_FILE).stat().st_size
-    left_out = tuple(sorted(set(file_names(folder)) - set(sizes)))
-    return Parcel(folder=folder, sizes=sizes, is_for_onnxruntime=is_for_onnxruntime, left_out=left_out, message=message)
+    sent = Manifest({name: mark for name, mark in manifest.files.items() if not name.startswith(RACE)})
+    left_out = {RACE if name.startswith(RACE) else name for name in file_names(folder) if name not in sent.files}
+    return Parcel(folder=folder, manifest=sent, left_out=tuple(sorted(left_out)), message=message)
 
 
 def push(parcel: Parcel, repository: str, options: PushOptions) -> Pushed:
@@ -264,7 +270,8 @@ class _Push:
         return self.api.create_commit(
             self.repository,
             [
-                *(CommitOperationAdd(name, self.parcel.folder / name) for name in self.parcel.sizes),
+                *(CommitOperationAdd(name, self.parcel.folder / name) for name in self.parcel.manifest.files),
+                CommitOperationAdd(MANIFEST_FILE, self.parcel.manifest.text.encode()),
                 *(CommitOperationDelete(name) for name in gone),
             ],
             commit_message=self.options.message or self.parcel.message,

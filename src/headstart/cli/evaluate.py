@@ -110,6 +110,6 @@ def _print(found: Scores, source: str) -> None:
         say(in_flags(note))
     if found.num_truncated:
         were = "was" if found.num_truncated == 1 else "were"
-        say(f"{rows_text(found.num_truncated)} {were} longer than the model reads and lost tokens")
+        say(f"{rows_text(found.num_truncated)} {were} longer than the model reads, and {were} cut")
     if found.is_degenerate:
         say("every answer is the same, or as good as the same: these numbers say nothing about the model")

@@ -119,6 +119,6 @@ def _print(written: Written, out: Path) -> None:
         say(f"{rows_text(written.num_incomplete)} {lack} a text and got no answer")
     if written.num_truncated:
         were = "was" if written.num_truncated == 1 else "were"
-        say(f"{rows_text(written.num_truncated)} {were} longer than the model reads and lost tokens")
+        say(f"{rows_text(written.num_truncated)} {were} longer than the model reads, and {were} cut")
     if written.num_without_label:
         say(f"{rows_text(written.num_without_label)} got no label: no class was probable enough")

@@ -69,8 +69,8 @@ def print_data_report(report: DataReport) -> None:
 def _splits(report: DataReport) -> Table:
     table = numbers_table("Splits", "split", ("rows", "repeats", "in training too", "under 3 characters"))
     for split in report.splits:
-        leaks = "" if split.num_leaks is None else f"{split.num_leaks:,}"
-        table.add_row(split.name, f"{split.num_rows:,}", f"{split.num_repeated:,}", leaks, f"{split.num_short:,}")
+        leaks, short = ("" if each is None else f"{each:,}" for each in (split.num_leaks, split.num_short))
+        table.add_row(split.name, f"{split.num_rows:,}", f"{split.num_repeated:,}", leaks, short)
     return table
 
 

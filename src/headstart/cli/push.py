@@ -30,8 +30,9 @@ def push(
 ) -> None:
     """Send a model folder to the hub, with its card, as one commit.
 
-    Every byte is checked first, and only files that the folder's checksums.json names are sent. The token is that of
-    `hf auth login` or of the environment variable HF_TOKEN. A call that was stopped goes on when you repeat it.
+    Every byte is checked first, and only files that the folder's checksums.json names are sent; race/, the records of a
+    search, stays here. The token is that of `hf auth login` or of the environment variable HF_TOKEN. A call that was
+    stopped goes on when you repeat it.
 
     [bold]Example[/]: headstart push my-model my-team/reviews
     """
@@ -76,10 +77,10 @@ def _print(pushed: Pushed, parcel: Parcel, *, quiet: bool) -> None:
         done = "pushed" if pushed.is_new else "the hub has it already:"
         say(f"{done} {len(parcel.sizes)} files, {parcel.num_bytes / 1e6:,.1f} MB: {pushed.url}")
     say(f"{pushed.repository}@{pushed.commit}")
-    if not quiet and not parcel.is_for_onnxruntime:
+    if not quiet:
         say(f"Next: headstart predict {pushed.repository}@{pushed.commit} FILE --out predictions.csv")
 
 
 def _print_left_out(parcel: Parcel) -> None:
     if parcel.left_out:
-        say(f"left out, as the checksums do not name them: {', '.join(parcel.left_out)}")
+        say(f"left out: {', '.join(parcel.left_out)}")

@@ -14,7 +14,9 @@ from headstart.serving import ServeOptions
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(help="Folders that `headstart export --format onnx` wrote, or NAME=FOLDER."),
+        typer.Argument(
+            help="Folders that `headstart export --format onnx` wrote, NAME=FOLDER, or OWNER/NAME@REVISION on the hub."
+        ),
     ],
     serving: ServeOptions,
 ) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.examples import HALF_CHARACTER, Split, has_half_character
 from headstart.data.tokenisation import FILE, TokenizedSplit
-from headstart.errors import DataFault
+from headstart.errors import DataError, DataFault
 from headstart.media.faults import MediaError
-from headstart.media.media_file import MediaFile, checked_file
+from headstart.media.media_file import MediaFile, checked_file, read_media
 from headstart.media.modality import Modality
+from headstart.media.sounds import said_seconds
 from headstart.tables.table import Table
 
 
@@ -54,14 +57,27 @@ def media_inputs(split: Split, *, most_seconds: float) -> TokenizedSplit:
     Args:
         split: with a file for each example, or paths in place of texts.
         most_seconds: what is read of a sound; examples with longer ones count as truncated.
+
+    Raises:
+        DataError: if a file whose seconds nobody knows yet is no sound.
     """
     files = split.files or tuple(MediaFile(path=text) for (text,) in split.texts)
+    if math.isfinite(most_seconds):
+        files = tuple(file if file.seconds else _with_seconds(file) for file in files)
     return TokenizedSplit(
         features={FILE: [[file.path] for file in files]},
         labels=None if split.labels is None else list(split.labels),
         weights=None if split.weights is None else list(split.weights),
         num_truncated=sum(file.seconds > most_seconds for file in files),
     )
+
+
+def _with_seconds(file: MediaFile) -> MediaFile:
+    """Return a sound with its seconds."""
+    try:
+        return replace(file, seconds=said_seconds(read_media(Path(file.path), Modality.AUDIO)))
+    except MediaError as fault:
+        raise DataError([DataFault(file=file.path, message=str(fault))]) from fault
 
 
 def longest_sound(splits: Sequence[Split]) -> float:

@@ -66,7 +66,7 @@ class OnnxNetwork(torch.nn.Module):
 
 
 def load_onnx_folder(folder: Path, info: ModelInfo) -> SavedModel:
-    """Read a folder that `headstart export` wrote for onnxruntime; its network computes on as many threads as torch does.
+    """Read a folder that was exported for onnxruntime; its network computes on as many threads as torch does.
 
     Args:
         folder: its path.

@@ -72,7 +72,7 @@ def computed_by(kind: FolderKind, info: ModelInfo, precision: str, device: str |
     check_precision(precision)
     if device is not None:
         check_device(device)
-    asked = {"precision": precision not in ("auto", "fp32"), "device": device not in (None, "cpu")}
+    asked = {"precision": precision != "auto", "device": device not in (None, "cpu")}
     if given := [name for name, is_asked in asked.items() if is_asked]:
         raise UsageError(
             f"{named(given)} would have no effect: a folder for onnxruntime answers on the CPU, in the precision that "

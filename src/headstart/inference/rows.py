@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,12 @@ from headstart.data.user_rows import UnlabelledRows, said_by, unlabelled_chunk
 from headstart.errors import DataError, DataFault, UsageError
 from headstart.inference.identity import InputState
 from headstart.inference.table_writing import joint_schema
-from headstart.media.modality import Modality
+from headstart.manifest import bytes_checksum
+from headstart.media.modality import Modality, may_hold_media
 from headstart.models.input_limits import InputLimits
 from headstart.tables.file_options import AS_GUESSED, FileOptions
+from headstart.tables.media_folders import FILE, LABEL
+from headstart.tables.paths import local_path
 from headstart.tables.reading import scan_table
 from headstart.tables.table import Table
 from headstart.tasks.task import Task
@@ -80,6 +83,7 @@ class Checked:
         num_incomplete: rows that lack a text, and get no answer.
         num_choices: of the example that has the most, for multiple choice; otherwise 0.
         schema: of the columns of all pieces.
+        files_digest: of what the files hold that rows name; "" where rows name none.
         notes: sentences that say what was recognised in the file.
     """
 
@@ -87,11 +91,15 @@ class Checked:
     num_incomplete: int
     num_choices: int
     schema: pa.Schema
+    files_digest: str = ""
     notes: tuple[str, ...] = ()
 
 
-RowCheck = Callable[[Table, Split], None]
-"""Looks at the rows of a piece, all of them complete, and their examples; raises a DataError with those at fault."""
+RowCheck = Callable[[Table, Split], Sequence[str]]
+"""Looks at the rows of a piece, all of them complete, and their examples; raises a DataError with those at fault.
+
+Returns the digests of the files that the rows name, where they name some.
+"""
 
 
 def row_check(folder: Path, info: ModelInfo) -> RowCheck | None:
@@ -123,12 +131,12 @@ def check_rows(rows: Rows, check: RowCheck | None) -> Checked:
     notes: dict[str, None] = {}
     dropped = Counter[str]()
     num_rows = num_answered = num_choices = 0
-    schema = pa.schema([])
+    schema, digests = pa.schema([]), list[str]()
     for table in rows.tables():
         try:
             read = unlabelled_chunk(table, rows.task)
             if check is not None:
-                check(table.take(read.complete), read.split)
+                digests += check(table.take(read.complete), read.split)
         except DataError as error:
             faults |= dict.fromkeys(error.faults)
             remedies |= dict.fromkeys([error.remedy] if error.remedy else [])
@@ -150,6 +158,7 @@ def check_rows(rows: Rows, check: RowCheck | None) -> Checked:
         num_incomplete=num_rows - num_answered,
         num_choices=num_choices,
         schema=schema,
+        files_digest=bytes_checksum("".join(digests).encode()) if digests else "",
         notes=said_by(Table(path=Path(rows.file), columns={}, notes=tuple(notes), dropped=dropped)),
     )
 
@@ -171,16 +180,17 @@ def needs_tokens(info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: In
     return must_not_be_cut or can_be_unreadable(tokenizer, limits)
 
 
-def _check_files(modality: Modality, table: Table, split: Split) -> None:
+def _check_files(modality: Modality, table: Table, split: Split) -> Sequence[str]:
     faults: list[DataFault] = []
-    with_checked_files(split, table, modality, faults, range(len(split)))
+    found = with_checked_files(split, table, modality, faults, range(len(split)))
     if faults:
         raise DataError(faults)
+    return [file.digest for file in found.files or ()]
 
 
 def _check_tokens(
     info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits, table: Table, split: Split
-) -> None:
+) -> Sequence[str]:
     try:
         tokens = tokenize(split, tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
         check_tokens(tokens, split, tokenizer, limits)
@@ -189,6 +199,7 @@ def _check_tokens(
         places = [table.fault(fault.message, fault.row - 1) for fault in error.faults if fault.row is not None]
         faults = [replace(place, value=fault.value) for place, fault in zip(places, error.faults, strict=True)]
         raise DataError(faults, remedy=error.remedy) from error
+    return ()
 
 
 def as_model_read(
@@ -198,6 +209,13 @@ def as_model_read(
     if info.reading is None:
         return options, ""
     return info.reading.completed(options, file, task.text_columns, labelled=labelled)
+
+
+def as_in_file(task: Task, file: str) -> Task:
+    """Return the task with the columns that a folder of images or sounds has, or a single one; of tables, as it is."""
+    if task.modality.is_file and may_hold_media(local_path(file)):
+        return replace(task, text_columns=(FILE,), label_column=LABEL)
+    return task
 
 
 def with_columns(task: Task, options: FileOptions) -> Task:

@@ -28,7 +28,7 @@ from headstart.inference.prediction_columns import (
     WantedColumns,
     prediction_schema,
 )
-from headstart.inference.rows import Checked, Rows, as_model_read, check_rows, row_check, with_columns
+from headstart.inference.rows import Checked, Rows, as_in_file, as_model_read, check_rows, row_check, with_columns
 from headstart.inference.saved import load_saved_model
 from headstart.inference.table_writing import (
     as_schema,
@@ -121,7 +121,7 @@ def predict_file(
         require_cells(out)
     file = located(file)
     kind, info = read_info(folder)
-    task = with_columns(info.task, options)
+    task = with_columns(as_in_file(info.task, file), options)
     wanted.require_sense(task)
     device, computed = computed_by(kind, info, precision, device)
     options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options)
@@ -133,7 +133,7 @@ def predict_file(
     # Answers that are kept have no prefix and are no cells yet: a call may go on with other ones.
     kept = replace(wanted, prefix="")
     key = AnswerKey(
-        input=input_digest(file),
+        input=input_digest(file) + checked.files_digest,
         model=folder_digest(folder),
         columns=repr((options, task.text_columns, task.choice_columns, kept)),
         batch_size=batch_size,
@@ -185,7 +185,7 @@ def evaluate_file(
         raise UsageError("`group_by` does not go with `weight`: groups are scored with equal rows")
     file = located(file)
     kind, info = read_info(folder)
-    task = with_columns(info.task, options)
+    task = with_columns(as_in_file(info.task, file), options)
     device, computed = computed_by(kind, info, precision, device)
     options, remembered = (options, "") if reads_anew else as_model_read(info, file, task, options, labelled=True)
     labelled = read_labelled(file, task, options, group_by=group_by)

@@ -77,7 +77,7 @@ class SplitReport:
     Attributes:
         num_repeated: rows whose texts stand in an earlier row of the split, case and spaces folded.
         num_leaks: rows whose texts stand in the training split too; None for the training split itself.
-        num_short: rows with a text of fewer than 3 characters.
+        num_short: rows with a text of fewer than 3 characters; None for images and sounds.
         values: of the labels, for regression.
         value_histogram: likewise.
         lengths: in tokens; None without a model.
@@ -89,7 +89,7 @@ class SplitReport:
     num_rows: int
     num_repeated: int
     num_leaks: int | None
-    num_short: int
+    num_short: int | None
     values: Quantiles | None
     value_histogram: tuple[Bin, ...]
     lengths: Lengths | None
@@ -222,7 +222,7 @@ def _split_report(
         num_rows=len(split),
         num_repeated=len(keys) - len(set(keys)),
         num_leaks=None if known is None else sum(key in known for key in keys),
-        num_short=sum(any(len(text.strip()) < SHORT_TEXT for text in texts) for texts in split.texts),
+        num_short=None if split.files else sum(map(_is_short, split.texts)),
         values=quantiles(values) if values else None,
         value_histogram=histogram(values) if values else (),
         lengths=None,
@@ -237,6 +237,10 @@ def _split_report(
         unknown=unknown,
         token_notes=token_notes(unknown, split, tokenizer),
     )
+
+
+def _is_short(texts: Sequence[str]) -> bool:
+    return any(len(text.strip()) < SHORT_TEXT for text in texts)
 
 
 def _named(conflict: Conflict, task: Task) -> LabelConflict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from headstart.artifacts.folder_checks import RUN_FILE
+from headstart.artifacts.folder_checks import RACE_FOLDER, RUN_FILE
 from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
@@ -21,7 +21,6 @@ from headstart.sweeps.thresholds import decided_out_of_fold, with_scores_out_of_
 from headstart.sweeps.unused import find_unused, remove_unused
 from headstart.temporary import PREFIX
 
-RACE_FOLDER = "race"
 LEFT_BEHIND = ("*.safetensors", "checkpoint*", "first-model", "rows", ".lock", f"{PREFIX}*")
 """What a race's store holds beside records and predictions."""
 

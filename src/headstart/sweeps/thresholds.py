@@ -49,7 +49,7 @@ def require_tunable(task: Task, *, is_private: bool, has_held_out: bool) -> None
     if not has_held_out:
         raise UsageError(
             "`tune_thresholds` needs rows that the model does not learn from, and here it learns from all",
-            remedy="  Give `validation`, or leave `strategy` at auto.",
+            remedy="  Leave `strategy` at auto, which holds some out.",
         )
 
 
