@@ -35,7 +35,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel(SavedModel):
-    """A model read back from its folder."""
+    """A model read back from its folder; `headstart.load` makes it.
+
+    Letters: n rows, c classes, m choices.
+    """
 
     def predict(
         self,

@@ -30,7 +30,13 @@ def _rebuilt(kind: type[HeadstartError], arguments: tuple[Any, ...], values: dic
 
 
 class UsageError(HeadstartError):
-    """A person's mistake: says what was given, what is allowed and what to do. The command line exits with 2."""
+    """A person's mistake: says what was given, what is allowed and what to do. The command line exits with 2.
+
+    Attributes:
+        given: what is wrong, in a sentence.
+        allowed: what would be right; may be empty.
+        remedy: what to do; may be empty.
+    """
 
     exit_code = 2
 
@@ -40,7 +46,11 @@ class UsageError(HeadstartError):
 
 
 class UsageErrors(UsageError):  # noqa: N818 - several of them
-    """Several mistakes in one call, shown together so that one edit repairs them all."""
+    """Several mistakes in one call, shown together so that one edit repairs them all.
+
+    Attributes:
+        errors: each of them.
+    """
 
     def __init__(self, errors: Sequence[UsageError]) -> None:
         self.errors = tuple(errors)

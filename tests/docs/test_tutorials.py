@@ -21,7 +21,8 @@ def follow(name: str, folder: Path) -> str:
     """Do all that a tutorial says to do; return what was printed."""
     said = []
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY / "src"), "HF_HUB_OFFLINE": "1"}
+    sources = os.pathsep.join(str(REPOSITORY / part) for part in ("src", "runtime/src"))
+    environment = os.environ | {"PATH": path, "PYTHONPATH": sources, "HF_HUB_OFFLINE": "1"}
     for language, code in BLOCK.findall((TUTORIALS / name).read_text(encoding="utf-8")):
         command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
         found = subprocess.run(

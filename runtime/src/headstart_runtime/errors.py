@@ -12,4 +12,4 @@ class FolderError(RuntimeFault):
 
 
 class InputError(RuntimeFault, ValueError):
-    """Rows are not what the model reads."""
+    """Rows are not what the model reads: another number of texts, something else than texts, choices too few."""

@@ -115,7 +115,7 @@ def load(folder: str | Path, *, num_threads: int | None = None) -> Model:
 
     Args:
         folder: its path.
-        num_threads: that compute; None takes all cores.
+        num_threads: how many threads compute, 1 or more; None takes all cores.
 
     Raises:
         FolderError: if it is no such folder, or a file in it has changed.
