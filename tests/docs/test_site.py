@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
-SHOWN = ("index", "tutorials/first-classifier/index", "how-it-works/index", "compared/index", "reference/index")
+SHOWN = (
+    "index",
+    "tutorials/first-classifier/index",
+    "how-it-works/index",
+    "compared/index",
+    "guides/serving/index",
+    "guides/sharing/index",
+    "guides/gpu/index",
+    "guides/images-and-audio/index",
+    "reference/index",
+)
 MOST_BYTES = 500_000
 
 

@@ -137,7 +137,7 @@ def page(found: Mapping[str, Outcomes]) -> str:
 
 def _table(outcomes: Outcomes, rows: Iterable[str], columns: Iterable[str], reasons: list[str]) -> list[str]:
     names = list(columns)
-    lines = ["| | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|" + "---|" * len(names)]
+    lines = ["| model | " + " | ".join(f"`{name}`" for name in names) + " |", "|---|" + "---|" * len(names)]
     for row in rows:
         marks = [_mark(outcomes[row][name], name, reasons) for name in names]
         lines.append(f"| {row} | " + " | ".join(marks) + " |")
