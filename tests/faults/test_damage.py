@@ -14,7 +14,7 @@ from tests.support.contents import contents, differences, repeated
 from tests.support.damage import DAMAGE, GOOD, NAMED, files_of, judged
 
 MODEL_VERBS = ("predict", "evaluate", "doctor", "verify model")
-ADAPTER_VERBS = ("predict", "evaluate", "verify model")
+ADAPTER_VERBS = NETWORK_VERBS = ("predict", "evaluate", "verify model")
 RACE_VERBS = ("report", "page", "runs", "plan", "gc", "verify store")
 STORE_VERBS = ("report", "page", "runs", "plan", "compare", "export", "verify store")
 SAMPLE = (
@@ -59,6 +59,14 @@ def adapter(made: Made) -> Path:
     outcome = call(("fit", made.table, "--model", made.base, "--out", "adapter", *options), made.folder)
     assert outcome.code == 0, outcome.said
     return made.folder / "adapter"
+
+
+@pytest.fixture(scope="session")
+def network(made: Made) -> Path:
+    """Make a folder for onnxruntime."""
+    outcome = call(("export", "m", "--format", "onnx", "--out", "network"), made.folder)
+    assert outcome.code == 0, outcome.said
+    return made.folder / "network"
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +144,13 @@ def test_some_damaged_files_of_an_adapter(name: str, damage: str, made: Made, ad
 @pytest.mark.parametrize("verb", ADAPTER_VERBS)
 def test_every_damaged_file_of_an_adapter(verb: str, damage: str, made: Made, adapter: Path, tmp_path: Path) -> None:
     no_fault(Answers(verb, made, tmp_path, adapter).bad(damage))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("verb", NETWORK_VERBS)
+def test_every_damaged_file_of_a_network(verb: str, damage: str, made: Made, network: Path, tmp_path: Path) -> None:
+    no_fault(Answers(verb, made, tmp_path, network).bad(damage))
 
 
 @pytest.mark.faults
