@@ -79,6 +79,6 @@ def _found(name: str) -> FoundFolder:
     if found.pinned and not (found.path / ONNX_INFO_FILE).is_file():
         raise UsageError(
             f"{found.pinned} is a model folder for torch",
-            remedy=f"  Export it, and serve that: headstart export {found.pinned} --format onnx --out FOLDER",
+            remedy=f"  Export it, and serve that: headstart export {found.pinned} with `format` onnx and `out` FOLDER",
         )
     return found
