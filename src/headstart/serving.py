@@ -75,10 +75,9 @@ def serve(models: Sequence[str], options: ServeOptions, say: Callable[[str], Non
 
 def _found(name: str) -> FoundFolder:
     """Return a folder of this machine, or of the hub; what is wrong with one of this machine the runtime says."""
+    from headstart_runtime.folder import how_to_export
+
     found = find_folder(name)
     if found.pinned and not (found.path / ONNX_INFO_FILE).is_file():
-        raise UsageError(
-            f"{found.pinned} is a model folder for torch",
-            remedy=f"  Export it, and serve that: headstart export {found.pinned} with `format` onnx and `out` FOLDER",
-        )
+        raise UsageError(f"{found.pinned} has no network for onnxruntime", remedy=how_to_export(found.pinned, "FOLDER"))
     return found

@@ -94,7 +94,7 @@ def test_a_model_of_the_hub_is_served_by_its_name(cli: Cli, tmp_path: Path, monk
         push(pack(save_example(tmp_path)), f"{OWNER}/torch", PushOptions())
         code, _, err = cli("serve", f"{OWNER}/torch")
         assert code == 2
-        assert re.search(rf"headstart export {OWNER}/torch@[0-9a-f]{{40}} with --format onnx and --out FOLDER", err)
+        assert re.search(rf"headstart export {OWNER}/torch@[0-9a-f]{{40}} --format onnx --out FOLDER", err)
         for variable, value in environment(hub, tmp_path / "home").items():
             monkeypatch.setenv(variable, value)
         with serving([f"cats={name}@main"], log, command=("-m", "headstart", "serve")) as served:

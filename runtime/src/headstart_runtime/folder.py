@@ -64,7 +64,7 @@ def open_folder(path: Path) -> Folder:
     if not (path / DESCRIPTION_FILE).exists():
         raise FolderError(
             f"{path} is not a folder that `headstart export --format onnx` wrote: it has no {DESCRIPTION_FILE}"
-            + (_way_on(path) if (path / TORCH_FILE).exists() else "")
+            + (f"\n{how_to_export(path, f'{path}-onnx')}" if (path / TORCH_FILE).exists() else "")
         )
     known = _checksums(path)
     contents = {}
@@ -87,9 +87,9 @@ def open_folder(path: Path) -> Folder:
     )
 
 
-def _way_on(path: Path) -> str:
-    out = path.with_name(f"{path.name}-onnx")
-    return f"\n  It is a model folder for torch. Export it: headstart export {path} --format onnx --out {out}"
+def how_to_export(model: str | Path, out: str | Path) -> str:
+    """Return a line that says how a model folder for torch becomes one that is read here."""
+    return f"  It is a model folder for torch. Export it: headstart export {model} --format onnx --out {out}"
 
 
 def _checksums(folder: Path) -> dict[str, tuple[int, str]]:
