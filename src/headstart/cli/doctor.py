@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from headstart.cli import options
+from headstart.experiments.options import MODEL_HELP
 
 
 def doctor(
-    model: Annotated[str, typer.Argument(help=options.MODEL_HELP)],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     num_labels: Annotated[int, typer.Option(help="Classes of the head that training would put on it.")] = 2,
     as_json: options.AsJson = False,
 ) -> None:

@@ -9,10 +9,6 @@ import typer
 
 from headstart.spreadsheet_cells import MEANING as SPREADSHEET_SAFE
 
-MODEL_HELP = (
-    "A hub id, such as OWNER/NAME or OWNER/NAME@REVISION (a branch, a tag or a commit), a local folder, "
-    "embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base."
-)
 FOLDER_HELP = "A model folder that fit or export left, or OWNER/NAME@REVISION of one that was pushed to the hub."
 FILE_HELP = (
     "A table of your own: CSV, TSV, JSON, Parquet, Arrow, a spreadsheet, SPSS or Stata; a folder of texts or of the "

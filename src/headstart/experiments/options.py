@@ -56,6 +56,10 @@ STAGE1_UNTIL = (
 )
 BY_MEMORY = "auto"
 """As `batch_size`: the rows of an update are the preset's, and how many go through the model at once is found out."""
+MODEL_HELP = (
+    "A hub id, such as OWNER/NAME or OWNER/NAME@REVISION (a branch, a tag or a commit), a local folder, "
+    "embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base."
+)
 LEAST_SECONDS, USUAL_SECONDS, MOST_SECONDS = 0.25, 10.0, 60.0
 """Of a sound: the fewest that models read, what is read unless somebody asks for more, and the most."""
 MIN_LENGTH = 3
@@ -105,8 +109,7 @@ class ModelOptions:
 
     model: str = option(
         DEFAULT_MODEL,
-        "A hub id, such as OWNER/NAME or OWNER/NAME@REVISION (a branch, a tag or a commit), a local folder, "
-        "embedded:minilm-l6 (which comes with the extra 'demo') or embedded:mpnet-base.",
+        MODEL_HELP,
     )
     head: Spec | None = option(
         None,

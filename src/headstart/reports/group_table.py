@@ -15,7 +15,7 @@ GROUPS_CAPTION = (
     "fewer than ten rows do not count there."
 )
 MOST_GROUPS = 20
-"""Groups that are shown; of more of them those on which the first strategy does worst."""
+"""Groups that are shown; of more of them those on which the model, or the first strategy, does worst."""
 
 
 def group_table(group: ComparisonGroup, report: Report) -> DataTable | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from headstart.errors import CheckpointError, DamageError, NewerError, shortened
@@ -12,6 +12,7 @@ from headstart.manifest import Damage, Manifest
 from headstart.metrics import ERRORS, SHARES
 from headstart.safe_files import read_bytes
 from headstart.store.damage import damage_of
+from headstart.store.diagnostics import CalibrationRecord, StageDiagnostics
 from headstart.store.json_records import record_of
 from headstart.store.layout import RunFolder
 from headstart.store.record import NOT_REPORTED, OtherResult, RunRecord, RunStatus
@@ -121,7 +122,7 @@ def _implausible(record: RunRecord) -> Iterator[str]:
     times = [record.seconds, *(stage.seconds for stage in record.stages)]
     if any(not 0 <= seconds <= LARGEST_COUNT for seconds in times):
         yield "it took a time that cannot be"
-    if any(not _can_be_measured(asdict(stage.diagnostics)) for stage in record.stages if stage.diagnostics):
+    if not all(_can_be_measured(stage.diagnostics) for stage in record.stages):
         yield "its diagnostics are numbers that cannot be"
     if record.folds is not None and not 1 < record.folds <= LARGEST_COUNT:
         yield f"its seeds go through {record.folds} folds"
@@ -129,7 +130,9 @@ def _implausible(record: RunRecord) -> Iterator[str]:
 
 def _can_be_measured(value: object) -> bool:
     """Return whether all numbers of a value are norms, counts, shares or times: none below 0, none without end."""
-    if isinstance(value, dict | list | tuple):
+    if isinstance(value, StageDiagnostics | CalibrationRecord):
+        return all(_can_be_measured(getattr(value, each.name)) for each in fields(value))
+    if isinstance(value, dict | tuple):
         return all(map(_can_be_measured, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, int | float) or -ROUNDING <= value <= LARGEST_COUNT
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from headstart.comparison.formats import NOTHING, range_of
 from headstart.metrics import written
 from headstart.reports.figures.drawing import DataTable
+from headstart.reports.group_table import MOST_GROUPS
 from headstart.stats.group_scores import GroupScores
-
-MOST_GROUPS = 20
 
 
 def scores_by_group(found: GroupScores) -> DataTable:
