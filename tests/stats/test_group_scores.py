@@ -88,6 +88,15 @@ def test_a_few_rows_are_shown_and_decide_nothing() -> None:
     assert {each.name: each.num_rows for each in found.groups} == {"rare": 5, "rest": 115}
 
 
+def test_a_table_of_many_groups_shows_the_worst_ones_and_the_best() -> None:
+    right = np.ones(60, dtype=np.int64)
+    answers = np.where(np.arange(60) < 40, np.arange(60) % 2, 1)  # Twenty groups are half right, the others right.
+    found = group_scores("accuracy", right, answers, [f"g{row // 2:02}" for row in range(60)], num_shuffles=1)
+    assert [each.name for each in found.shown] == [*(f"g{number:02}" for number in range(19)), "g29"]
+    few = group_scores("accuracy", right, answers, [f"g{row // 3:02}" for row in range(60)], num_shuffles=1)
+    assert few.shown == few.groups
+
+
 def test_of_errors_the_largest_is_the_worst() -> None:
     values = np.arange(40.0)
     halves = ["near"] * 20 + ["far"] * 20

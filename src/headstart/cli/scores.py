@@ -49,9 +49,8 @@ def class_table(classes: Sequence[ClassScores]) -> Table:
 
 def group_table(found: GroupScores) -> Table:
     """Return how well a model does on each group, the worst first; of many groups the worst and the best one."""
-    groups = found.groups
-    shown = groups if len(groups) <= MOST_CLASSES else (*groups[: MOST_CLASSES - 1], groups[-1])
-    title = f"the worst {len(shown) - 1} of {len(groups)} groups, and the best" if len(shown) < len(groups) else None
+    shown, num_groups = found.shown, len(found.groups)
+    title = f"the worst {len(shown) - 1} of {num_groups} groups, and the best" if len(shown) < num_groups else None
     table = Table("group", box=None, title=title, title_justify="left", title_style="")
     for heading in (found.metric, "95 % interval", "rows"):
         table.add_column(heading, justify="right")

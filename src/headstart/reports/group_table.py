@@ -14,16 +14,17 @@ GROUPS_CAPTION = (
     "too: p is how often as much lies between them where the groups' names are shuffled over the rows. Groups with "
     "fewer than ten rows do not count there."
 )
-MOST_GROUPS = 20
-"""Groups that are shown; of more of them those on which the model, or the first strategy, does worst."""
 
 
 def group_table(group: ComparisonGroup, report: Report) -> DataTable | None:
-    """Return the scores of each group of rows by each strategy; None where no groups were asked for."""
+    """Return the scores of each group of rows by each strategy; None where no groups were asked for.
+
+    Of many groups it has those that the table of the first strategy alone would show.
+    """
     found = [(row, report.by_group[row.key]) for row in group.rows if row.key in report.by_group]
     if not found:
         return None
-    names = [each.name for each in found[0][1].groups][:MOST_GROUPS]
+    names = [each.name for each in found[0][1].shown]
     return DataTable(
         headings=(report.group_by, "rows", *(_heading(row) for row, _ in found)),
         rows=(

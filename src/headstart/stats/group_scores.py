@@ -23,6 +23,7 @@ NUM_SHUFFLES = 1_000
 ROUNDING = 1e-12
 FEW_ROWS = 10
 """Groups with fewer rows are shown, and left out of the gap: chance alone makes them best or worst."""
+MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,11 @@ class GroupScores:
     metric: str
     groups: tuple[GroupScore, ...]
     gap: GroupGap | None
+
+    @property
+    def shown(self) -> tuple[GroupScore, ...]:
+        """What a table shows, the worst first: all groups, or the worst nineteen of many and the best one."""
+        return self.groups if len(self.groups) <= MOST_SHOWN else (*self.groups[: MOST_SHOWN - 1], self.groups[-1])
 
     @property
     def gap_text(self) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from headstart.comparison.formats import NOTHING, range_of
 from headstart.metrics import written
 from headstart.reports.figures.drawing import DataTable
-from headstart.reports.group_table import MOST_GROUPS
 from headstart.stats.group_scores import GroupScores
 
 
 def scores_by_group(found: GroupScores) -> DataTable:
-    """Return the score of each group, the worst first; of many groups the worst ones."""
+    """Return the score of each group, the worst first; of many groups the worst and the best one."""
     return DataTable(
         headings=("group", found.metric, "95 % interval", "rows"),
         rows=tuple(
@@ -20,6 +19,6 @@ def scores_by_group(found: GroupScores) -> DataTable:
                 NOTHING if each.interval is None else range_of(found.metric, each.interval),
                 f"{each.num_rows:,}",
             )
-            for each in found.groups[:MOST_GROUPS]
+            for each in found.shown
         ),
     )
