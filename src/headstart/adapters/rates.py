@@ -28,4 +28,5 @@ class Rates(NamedTuple):
 
 
 DEFAULT_FIRST, DEFAULT_ALONE = Rates(5e-3, 5e-4, 5e-4), Rates(1e-3, 5e-4, 5e-4)
-"""LoRA's: searched for small models (docs/LOG.md), the literature's for base, the paper's for large."""
+"""LoRA's: searched for small models (docs/LOG-until-2026-11-23.md), the literature's for base, the paper's for
+large."""

@@ -52,7 +52,7 @@ class Rates:
 
 
 SMALL = Rates(finetune=1e-4, probe=3e-2, contrastive=5e-5, size="small")
-"""Under 60 M parameters. The search is in docs/LOG.md."""
+"""Under 60 M parameters. The search is in docs/LOG-until-2026-11-23.md."""
 
 BASE = Rates(finetune=2e-5, probe=1e-3, contrastive=2e-5, size="base")
 """60 to 200 M parameters: the literature's usual values, not searched by us yet."""
