@@ -120,6 +120,20 @@ def test_the_same_answers_as_on_a_cpu(gpu: Any, tiny_checkpoint: CheckpointMaker
     assert not any(gpu.holds(parameter) for parameter in example.classifier.model.parameters())
 
 
+@pytest.mark.parametrize(("batch_size", "num_passes"), [(None, 1), (32, 3)])
+def test_more_rows_are_answered_at_once(
+    batch_size: int | None, num_passes: int, gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Than on a CPU, where 32 are; of one length, since a pass also ends where padding would be much."""
+    example = make_example(tiny_checkpoint("bert"))
+    save_model_folder(example.classifier, example.tokenizer, tmp_path / "model", info=example.info)
+    rows, loaded, passes = texts(TEXT_TASK).take([0] * 80), hs.load(tmp_path / "model"), []
+    loaded.model.register_forward_hook(lambda *_: passes.append(1))
+    answers = predict(loaded, rows, batch_size=batch_size).answers
+    assert len(passes) == num_passes
+    np.testing.assert_allclose(answers, answers[:1].repeat(80, axis=0), rtol=1e-5)
+
+
 @pytest.mark.parametrize("strategy", ["linear_probe", "lp_ft"])
 def test_cached_features_are_where_the_rows_are(
     strategy: str, gpu: Any, tiny_checkpoint: CheckpointMaker, tmp_path: Path

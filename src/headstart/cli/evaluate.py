@@ -42,7 +42,7 @@ def evaluate(
         ),
     ] = None,
     reads_anew: options.ReadsAnew = False,
-    batch_size: options.PredictionBatchSize = 32,
+    batch_size: options.PredictionBatchSize = None,
     precision: options.PredictionPrecision = "auto",
     device: options.Device = None,
     quiet: options.Quiet = False,

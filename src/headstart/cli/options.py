@@ -25,7 +25,13 @@ DataRoot = Annotated[
 Task = Annotated[
     str | None, typer.Option(help="A task by name, such as glue/rte, instead of a file.", rich_help_panel=DATA)
 ]
-PredictionBatchSize = Annotated[int, typer.Option(min=1, help="Texts per forward pass; does not change results.")]
+PredictionBatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Rows per forward pass; does not change results. (Default: 32; on a GPU up to 256 rows of 16,384 tokens.)",
+    ),
+]
 PredictionPrecision = Annotated[
     str,
     typer.Option(

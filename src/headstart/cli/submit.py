@@ -31,7 +31,7 @@ def submit(
         ),
     ] = False,
     data_root: options.DataRoot = None,
-    batch_size: options.PredictionBatchSize = 32,
+    batch_size: options.PredictionBatchSize = None,
     precision: options.PredictionPrecision = "fp32",
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,

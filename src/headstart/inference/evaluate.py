@@ -12,7 +12,7 @@ from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.data.row_weights import with_mean_one
 from headstart.inference.forward import Progress
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
+from headstart.inference.predict import Predictions, predict
 from headstart.stats.class_scores import ClassScores, class_scores
 from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.tasks.constants import constant_scores
@@ -52,7 +52,7 @@ def evaluate(
     *,
     metric_names: tuple[str, ...] | None = None,
     groups: Sequence[str] | None = None,
-    batch_size: int = PREDICTION_BATCH_SIZE,
+    batch_size: int | None = None,
     precision: str = "fp32",
     device: str | None = None,
     progress: Progress | None = None,
@@ -64,7 +64,7 @@ def evaluate(
         split: labelled; labels are as the model's task has them.
         metric_names: None takes those of the model's own task.
         groups: [n] names; the main metric is told for each of them, with equal weights of rows.
-        batch_size: sequences per forward pass.
+        batch_size: as `predict` takes it.
         precision: "fp32" or "bf16".
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.

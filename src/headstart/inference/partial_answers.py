@@ -42,7 +42,7 @@ class AnswerKey:
     input: str
     model: str
     columns: str
-    batch_size: int
+    batch_size: int | None
     precision: str
     device: str
     chunk_rows: int

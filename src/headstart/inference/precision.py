@@ -11,7 +11,7 @@ from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.errors import CheckpointError, UsageError
 from headstart.hardware import check_device, check_precision, computes_bf16, resolve_device
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, Predictions, predict
+from headstart.inference.predict import Predictions, predict
 from headstart.option import named
 
 AS_WRITTEN = "onnx"
@@ -97,10 +97,7 @@ def compare_precisions(saved: SavedModel, split: Split, device: str) -> Bf16Chec
         return None
     rows = split.take(range(0, len(split), math.ceil(len(split) / COMPARED_ROWS)))
     try:
-        exact, rough = (
-            predict(saved, rows, batch_size=PREDICTION_BATCH_SIZE, precision=precision, device=device)
-            for precision in ("fp32", "bf16")
-        )
+        exact, rough = (predict(saved, rows, precision=precision, device=device) for precision in ("fp32", "bf16"))
     except (RuntimeError, CheckpointError):
         return None
     finally:

@@ -22,7 +22,6 @@ from headstart.inference.identity import InputState, folder_digest, input_digest
 from headstart.inference.other_tasks import relabelled, require_same_answers
 from headstart.inference.partial_answers import AnswerKey, PartialFolder, partial_folder, remove_if_done
 from headstart.inference.precision import computed_by
-from headstart.inference.predict import PREDICTION_BATCH_SIZE
 from headstart.inference.prediction_columns import (
     EVERY_PROBABILITY,
     WantedColumns,
@@ -79,7 +78,7 @@ def predict_file(
     reads_anew: bool = False,
     wanted: WantedColumns = EVERY_PROBABILITY,
     spreadsheet_safe: bool = False,
-    batch_size: int = PREDICTION_BATCH_SIZE,
+    batch_size: int | None = None,
     precision: str = "auto",
     device: str | None = None,
     progress: Progress | None = None,
@@ -101,7 +100,7 @@ def predict_file(
         reads_anew: whether what `options` do not say is guessed, and not taken from how the model's table was read.
         wanted: the new columns.
         spreadsheet_safe: whether cells of CSV and TSV that a spreadsheet would take for a formula become text.
-        batch_size: sequences per forward pass.
+        batch_size: as `predict` takes it.
         precision: "fp32", "bf16" or "auto": see `computed_by`.
         device: "cpu" or "cuda"; None takes a GPU where there is one.
         progress: called after each batch with rows done and rows in all.
@@ -166,7 +165,7 @@ def evaluate_file(
     options: FileOptions = AS_GUESSED,
     reads_anew: bool = False,
     group_by: str | None = None,
-    batch_size: int = PREDICTION_BATCH_SIZE,
+    batch_size: int | None = None,
     precision: str = "auto",
     device: str | None = None,
     progress: Progress | None = None,
@@ -206,7 +205,7 @@ def evaluate_task(
     name: str,
     *,
     data_root: Path | None = None,
-    batch_size: int = PREDICTION_BATCH_SIZE,
+    batch_size: int | None = None,
     precision: str = "auto",
     device: str | None = None,
     progress: Progress | None = None,

@@ -13,7 +13,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.hardware import resolve_device
 from headstart.inference.precision import prediction_precision
-from headstart.inference.predict import PREDICTION_BATCH_SIZE, predict
+from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.submissions import (
     HiddenRows,
@@ -141,7 +141,7 @@ def write_submission(
     executor: Executor,
     cache: RunDataCache,
     *,
-    batch_size: int = PREDICTION_BATCH_SIZE,
+    batch_size: int | None = None,
     precision: str = "fp32",
     announce: Callable[[Part], None] = lambda part: None,
 ) -> None:
