@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headstart.artifacts.folder_checks import RUN_FILE
+from headstart.artifacts.model_info import read_info
 from headstart.artifacts.new_folder import require_empty
 from headstart.atomic_files import write_json
 from headstart.errors import CheckpointError
@@ -39,8 +40,14 @@ def require_free(out: Path, *, beside: Sequence[Path] = ()) -> None:
             require_empty(folder)
 
 
-def written_before(out: Path, digest: str, seed: int) -> RunRecord | None:
+def written_before(out: Path, digest: str, seed: int, *, has_thresholds: bool) -> RunRecord | None:
     """Return the record of a model folder that a killed fit of this run wrote; None where there is nothing at `out`.
+
+    Args:
+        out: the folder.
+        digest: of the experiment.
+        seed: of the run.
+        has_thresholds: whether the fit tunes thresholds, which the digest does not say.
 
     Raises:
         UsageError: if something else is there.
@@ -48,7 +55,8 @@ def written_before(out: Path, digest: str, seed: int) -> RunRecord | None:
     """
     if _is_left_behind(out):
         record = _record(out)
-        if (record.experiment_digest, record.seed) == (digest, seed):
+        is_same_run = (record.experiment_digest, record.seed) == (digest, seed)
+        if is_same_run and (read_info(out)[1].thresholds is not None) == has_thresholds:
             return record
     require_empty(out)
     return None

@@ -128,8 +128,9 @@ def run_search(
             say(error_in_flags(best.failed.error), file=sys.stderr)
             say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
-        before = written_before(out, best.records[0].experiment_digest, best.records[0].seed)
-        record = before or write_best(search, best, out, tunes_thresholds=deciding.tune_thresholds)
+        tunes, (first, *_) = deciding.tune_thresholds, best.records
+        before = written_before(out, first.experiment_digest, first.seed, has_thresholds=tunes)
+        record = before or write_best(search, best, out, tunes_thresholds=tunes)
         facts = facts_of(search, best, record, out, groups=groups)
         write_fit_report(facts, page)
         unjudged = why_unjudged(facts)

@@ -52,7 +52,7 @@ def plan_fit(
     """
     require_free(out)
     experiment = plan_experiment(options, source, cache)
-    is_written = written_before(out, experiment.digest, seed) is not None
+    is_written = written_before(out, experiment.digest, seed, has_thresholds=tunes_thresholds) is not None
     if adapter_out is not None:
         if not is_written:
             require_empty(adapter_out)
@@ -89,7 +89,7 @@ def fit_model(
         tunes_thresholds: whether those of the labels are tuned on the held-out rows; the record then has the scores of
             rows that were decided by thresholds of other rows.
     """
-    written = written_before(out, data.run.experiment.digest, data.run.seed)
+    written = written_before(out, data.run.experiment.digest, data.run.seed, has_thresholds=tunes_thresholds)
     record = written or _write(data, store, out, executor, tunes_thresholds=tunes_thresholds)
     if record.status is RunStatus.FINISHED:
         if adapter_out is not None and not (adapter_out / ADAPTER_RECORD_FILE).exists():
