@@ -24,7 +24,7 @@ def test_the_local_recipe_of_the_guide(tmp_path: Path) -> None:
     assert recipe is not None
     programs = Path(sys.executable).parent
     found = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", recipe[1]],
+        ["bash", "-e", "-o", "pipefail", "-c", f"trap 'ray stop --force' EXIT\n{recipe[1]}"],
         cwd=tmp_path,
         env=os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY / "src")},
         capture_output=True,
