@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from headstart.media import images
 from headstart.media.faults import MediaError
 from headstart.media.images import MOST_PIXELS, decode_image
+from headstart.media.media_file import MOST_BYTES
+from headstart.media.modality import Modality
 
 
 def as_file(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -73,5 +76,17 @@ def png_that_says(width: int, height: int) -> bytes:
     ids=["text", "cut off", "another format", "large", "a bomb", "a line", "16 bits"],
 )
 def test_what_is_no_image_or_too_large_is_refused(content: bytes, message: str) -> None:
-    with pytest.raises(MediaError, match=message):
+    with pytest.raises(MediaError, match=message) as refused:
         decode_image(content)
+    runtime = pytest.importorskip("headstart_runtime.images", reason="headstart-runtime is not installed")
+    with pytest.raises(runtime.ImageError) as also_refused:
+        runtime.decode_image(content)
+    assert str(also_refused.value) == str(refused.value)
+
+
+def test_headstart_runtime_reads_images_within_the_same_bounds() -> None:
+    """It has this module's code once more: it is installed without headstart, and headstart without it."""
+    runtime = pytest.importorskip("headstart_runtime.images", reason="headstart-runtime is not installed")
+    for name in ("FORMATS", "MOST_PIXELS", "MOST_RATIO", "MORE_BITS"):
+        assert getattr(runtime, name) == getattr(images, name)
+    assert MOST_BYTES[Modality.IMAGE] == runtime.MOST_BYTES

@@ -26,6 +26,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from headstart.manifest import write_manifest
 from headstart_runtime.description import Description
+from headstart_runtime.text_input import TextInput
 from tests.support.paths import REPOSITORY
 
 WORDS = ["the", "cat", "sees", "a", "small", "bird", "and", "two", "quick", "red", "horses", "jump", "over", "it"]
@@ -52,6 +53,9 @@ def write_exported(
         "labels": LABELS if has_classes else (),
         "thresholds": (0.5,) * 3 if answers == "multi_label" else (),
         "temperature": None,
+        "precision": "fp32",
+    }
+    text: dict[str, Any] = {
         "num_texts": 1,
         "max_length": 16,
         "truncation": "longest_first",
@@ -64,9 +68,10 @@ def write_exported(
         "splits_special_tokens": False,
         "num_ids": None,
         "batches": "padded",
-        "precision": "fp32",
     }
-    description = Description(**(values | said))
+    of_text = {name: value for name, value in said.items() if name in text}
+    others = {name: value for name, value in said.items() if name not in text}
+    description = Description(**(values | others), reads=TextInput(**(text | of_text)))
     folder.mkdir()
     (folder / "headstart_runtime.json").write_text(json.dumps(description.to_json()), encoding="utf-8")
     (folder / "tokenizer.json").write_text(_tokenizer(words_without_vector).to_str(), encoding="utf-8")
