@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from headstart.media.faults import MediaError
 from headstart.media.images import MOST_PIXELS, decode_image
 from headstart.media.media_file import MOST_BYTES
 from headstart.media.modality import Modality
+from tests.support.media_files import png_that_says
 
 
 def as_file(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -50,16 +49,6 @@ def test_of_a_moving_image_the_first_frame_is_read() -> None:
 def test_grey_and_transparent_images_become_rgb() -> None:
     assert decode_image(as_file(Image.new("L", (2, 2), 7))).getpixel((1, 1)) == (7, 7, 7)
     assert decode_image(as_file(Image.new("RGBA", (2, 2), (1, 2, 3, 0)))).getpixel((0, 0)) == (1, 2, 3)
-
-
-def png_that_says(width: int, height: int) -> bytes:
-    """Return a PNG of a few bytes that claims a size."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.exported import LACKING
+
+pytest.importorskip("headstart_runtime", reason=LACKING)
+pytest.importorskip("PIL", reason="the extra 'images' is not installed")
+
 from PIL import Image
 from transformers import BaseImageProcessor
 from transformers.models.beit.image_processing_pil_beit import BeitImageProcessorPil
@@ -20,10 +26,6 @@ from transformers.models.levit.image_processing_pil_levit import LevitImageProce
 from transformers.models.mobilevit.image_processing_pil_mobilevit import MobileViTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
-
-from tests.support.exported import LACKING
-
-pytest.importorskip("headstart_runtime", reason=LACKING)
 
 from headstart.errors import UsageError
 from headstart.media.images import decode_image

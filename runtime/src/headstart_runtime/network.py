@@ -60,6 +60,8 @@ class Network:
         names = {each.name for each in self._session.get_inputs()}
         if names != set(description.inputs) or LOGITS not in {each.name for each in self._session.get_outputs()}:
             raise FolderError(f"{path} has the inputs {', '.join(sorted(names))[:200]}, not those that are described")
+        if isinstance(reads := description.reads, ImageInput):
+            _require_shape(self._session.get_inputs()[0].shape[1:], [3, reads.height, reads.width])
         self._description = description
 
     def logits(self, inputs: Sequence[Input], batch_size: int) -> npt.NDArray[np.float32]:
@@ -105,6 +107,11 @@ class Network:
         groups = [order] if how == PADDED else [list(some) for _, some in groupby(order, key=lengths.__getitem__)]
         for group in groups:
             yield from (group[begin : begin + batch_size] for begin in range(0, len(group), batch_size))
+
+
+def _require_shape(found: list[Any], wanted: list[int]) -> None:
+    if found != wanted:
+        raise FolderError(f"the network reads images of the shape {found!r:.80}, and {wanted} is described")
 
 
 def _arrays(inputs: Sequence[Any], reads: TextInput | ImageInput) -> Arrays:

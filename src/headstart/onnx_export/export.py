@@ -16,6 +16,7 @@ from headstart.inference.predict import model_inputs
 from headstart.inference.rows import row_check
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import write_manifest
+from headstart.media.made_images import write_made_images
 from headstart.models.input_limits import input_limits
 from headstart.models.processors import ImageProcessor
 from headstart.models.without_code import CONFIG
@@ -24,7 +25,6 @@ from headstart.onnx_export.check_rows import made_rows, rows_of_file
 from headstart.onnx_export.describe import describe
 from headstart.onnx_export.fitness import require_exportable
 from headstart.onnx_export.int8 import quantise
-from headstart.onnx_export.made_images import made_images
 from headstart.onnx_export.network import write_network
 from headstart.onnx_export.options import ExportOptions
 from headstart.safe_files import read_bytes
@@ -103,5 +103,5 @@ def _rows(saved: SavedModel, folder: Path, file: str | None, images: Path) -> Sp
     if file is not None:
         return rows_of_file(file, saved.info, row_check(folder, saved.info))
     if isinstance(saved.reader, ImageProcessor):
-        return made_images(images)
+        return Split(texts=tuple((str(path),) for path in write_made_images(images)))
     return made_rows(saved.info, saved.tokenizer, input_limits(saved.classifier.model.config, saved.info.head))

@@ -7,8 +7,6 @@ from typing import Any
 
 from transformers import BaseImageProcessor
 from transformers.image_processing_backends import PilBackend
-from transformers.models.beit.image_processing_pil_beit import BeitImageProcessorPil
-from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 
 from headstart.errors import UsageError
 from headstart_runtime.errors import FolderError
@@ -19,8 +17,9 @@ STEPS = (
     *("resize", "center_crop", "rescale", "normalize", "pad"),
 )
 """Methods of a processor; one that has its own does something else than the others."""
-KNOWN = (BeitImageProcessorPil, ConvNextImageProcessorPil)
-"""Processors with methods of their own that are followed here."""
+CONVNEXT = "ConvNextImageProcessorPil"
+KNOWN = (CONVNEXT, "BeitImageProcessorPil")
+"""Processors of transformers with methods of their own that are followed here; to import them takes Pillow."""
 WARPED_EDGE = 384
 """From this edge on a ConvNeXt's images are not cut: both edges are resized to it."""
 BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -36,7 +35,7 @@ def image_input(processor: BaseImageProcessor) -> ImageInput:
         raise _refusal(processor, what)
     values: Any = processor
     size, crop = _sizes(values.size), _sizes(values.crop_size) if values.do_center_crop else {}
-    if isinstance(processor, ConvNextImageProcessorPil):
+    if type(processor).__name__ == CONVNEXT:
         edge = size.get("shortest_edge", 0)
         square = {"height": edge, "width": edge}
         if edge >= WARPED_EDGE:
@@ -70,7 +69,7 @@ def _unknown_steps(processor: BaseImageProcessor) -> Iterator[str]:
     if not isinstance(processor, PilBackend):
         yield "does not compute with Pillow"
         return
-    if type(processor) not in KNOWN:
+    if type(processor).__name__ not in KNOWN:
         for name in STEPS:
             if getattr(type(processor), name) is not getattr(PilBackend, name):
                 yield f"has a step of its own, `{name}`"

@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headstart_runtime.server.refusal import Refusal
 
+ONE_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="
+"""An image of one grey pixel as PNG, in base64."""
 EXAMPLES: dict[str, dict[str, Any]] = {
     "one text": {"value": {"texts": "a fine film"}},
     "several texts": {"value": {"texts": ["a fine film", "dull from the start"]}},
     "pairs of texts": {"value": {"texts": [["a man sleeps", "he is awake"]]}},
-    "images": {"value": {"images": ["<the bytes of an image's file, in base64>"]}},
+    "images": {"value": {"images": [ONE_PIXEL]}},
     "multiple choice": {"value": {"texts": ["he opened the"], "choices": [["door", "sky"]]}},
     "one of several models": {"value": {"model": "reviews", "texts": "a fine film"}},
 }
