@@ -114,7 +114,7 @@ def write_exported(
 
 def _write(folder: Path, description: Description, network: onnx.ModelProto) -> None:
     (folder / "headstart_runtime.json").write_text(json.dumps(description.to_json()), encoding="utf-8")
-    onnx.save(network, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=0)
+    onnx.save(network, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=60)
     write_manifest(folder)
 
 

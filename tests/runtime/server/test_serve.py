@@ -131,7 +131,7 @@ def test_rows_that_are_asked_at_once_get_their_own_answers(name: str, served: Se
 
 def photo(colour: tuple[int, int, int], width: int = 40) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (width, 30), colour).save(file, "JPEG")
+    Image.new("RGB", (width, 30), colour).save(file, "PNG")
     return file.getvalue()
 
 
@@ -199,7 +199,8 @@ WRONG: dict[str, tuple[Any, int, str]] = {
     "half a character": (rb'{"texts": "\ud800"}', 400, "not JSON"),
     "nested without end": (b"[" * 4000, 400, "not JSON"),
     "no object": ([1], 422, "JSON object"),
-    "nothing": ({}, 422, "`texts` should be"),
+    "nothing": ({"model": "one"}, 422, "`texts` should be"),
+    "nothing for images": ({"model": "images"}, 422, "`images` should be"),
     "no rows": ({"model": "one", "texts": []}, 422, "one at least"),
     "no text": ({"model": "one", "texts": [3]}, 422, "`texts` should be"),
     "an empty text": ({"model": "one", "texts": ["a", " "]}, 422, r"texts\[1\]"),
