@@ -15,7 +15,7 @@ from headstart_runtime.errors import FolderError, InputError
 from headstart_runtime.folder import TOKENIZER_FILE, Folder, open_folder
 from headstart_runtime.image_input import ImageInput
 from headstart_runtime.network import Input, Network
-from headstart_runtime.pixels import ImageReader
+from headstart_runtime.pixels import File, ImageReader
 from headstart_runtime.reader import Reader
 from headstart_runtime.rows import Choices, Row, Sequences, read_rows
 
@@ -90,6 +90,8 @@ class Model:
         sequences = read_rows(rows, choices, self.description)
         if not sequences.columns:
             return np.empty((0, self.description.num_logits), np.float32)
+        if isinstance(self._reader, ImageReader):
+            return self._image_logits(self._reader, sequences.columns[0], batch_size)
         inputs, counts = self.read(sequences)
         return self.row_logits(self.network.logits(inputs, batch_size), counts)
 
@@ -105,6 +107,14 @@ class Model:
     def row_logits(self, logits: npt.NDArray[np.float32], counts: Sequence[int] | None) -> npt.NDArray[np.float32]:
         """Return logits per row from those of the sequences that `read` returned, with its counts."""
         return row_logits(logits, counts, has_choices=self.description.has_choices)
+
+    def _image_logits(self, reader: ImageReader, files: Sequence[File], batch_size: int) -> npt.NDArray[np.float32]:
+        """Return logits [n, k]; files are read batch by batch, since all images together may not fit into memory."""
+        parts = []
+        for begin in range(0, len(files), batch_size):
+            batch = enumerate(files[begin : begin + batch_size], start=begin)
+            parts.append(self.network.batch_logits([reader.pixels(file, number) for number, file in batch]))
+        return np.concatenate(parts)
 
     def _answers(
         self, rows: Sequence[Row], choices: Sequence[Choices] | None, batch_size: int

@@ -54,9 +54,14 @@ class ImageReader:
             InputError: if one of them cannot be read.
         """
         (files,) = columns
-        return [self._pixels(file, number) for number, file in enumerate(files)], None
+        return [self.pixels(file, number) for number, file in enumerate(files)], None
 
-    def _pixels(self, file: File, number: int) -> Pixels:
+    def pixels(self, file: File, number: int) -> Pixels:
+        """Return the image of a row, whose number from 0 is for who is told what is wrong with it.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
         try:
             return Pixels(
                 resized(decode_image(file if isinstance(file, bytes) else read_file(Path(file))), self._image)
