@@ -38,6 +38,7 @@ from headstart.manifest import write_manifest
 from headstart.media.images import decode_image
 from headstart.media.made_images import write_made_images
 from headstart.onnx_export.check import MOST_DIFFERENCE, compare, require_equal
+from headstart.onnx_export.check_rows import rows_of_file
 from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
 from headstart_runtime import FolderError, InputError, load
@@ -162,6 +163,9 @@ def test_a_folder_of_images_is_answered_and_scored_as_by_the_model_folder(
     scores = [evaluate_file(folder, str(shapes)).scores for folder in folders]
     assert scores[0] == scores[1]
     files = [str(file) for file in files_in(flat)]
+    checked = rows_of_file(str(flat), load_saved_model(folders[0]).info, None)
+    assert checked.labels is None
+    assert sorted(file.path for file in checked.files or ()) == files
     assert hs.load(folders[1]).predict(files).predicted_labels == load(folders[1]).predict(files)
 
 
