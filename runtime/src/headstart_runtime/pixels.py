@@ -92,10 +92,8 @@ def _in_proportion(image: Image, shorter_edge: int) -> tuple[int, int]:
 def _from_the_middle(values: npt.NDArray[np.uint8], wanted: ImageInput) -> npt.NDArray[np.uint8]:
     """Return [h, w, 3] out of the middle of an image; what it lacks is black."""
     found = np.zeros((wanted.height, wanted.width, 3), np.uint8)
-    places, sources = zip(
-        *(_overlap(has, wants) for has, wants in zip(values.shape, found.shape[:2], strict=False)), strict=True
-    )
-    found[places] = values[sources]
+    (rows, from_rows), (columns, from_columns) = map(_overlap, values.shape[:2], found.shape[:2])
+    found[rows, columns] = values[from_rows, from_columns]
     return found
 
 
