@@ -249,6 +249,7 @@ def test_every_head(head: str, shapes: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(load(tmp_path / "out").predict_proba(files), wanted.answers, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_eight_bits_answer_an_image_the_same_whatever_stands_beside_it(
     folders: tuple[Path, Path], shapes: Path, tmp_path: Path
 ) -> None:
