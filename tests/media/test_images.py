@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from headstart.media import images
 from headstart.media.faults import MediaError
 from headstart.media.images import MOST_PIXELS, decode_image
+from headstart.media.media_file import MOST_BYTES
+from headstart.media.modality import Modality
+from tests.support.media_files import png_that_says
 
 
 def as_file(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -49,16 +51,6 @@ def test_grey_and_transparent_images_become_rgb() -> None:
     assert decode_image(as_file(Image.new("RGBA", (2, 2), (1, 2, 3, 0)))).getpixel((0, 0)) == (1, 2, 3)
 
 
-def png_that_says(width: int, height: int) -> bytes:
-    """Return a PNG of a few bytes that claims a size."""
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -73,5 +65,17 @@ def png_that_says(width: int, height: int) -> bytes:
     ids=["text", "cut off", "another format", "large", "a bomb", "a line", "16 bits"],
 )
 def test_what_is_no_image_or_too_large_is_refused(content: bytes, message: str) -> None:
-    with pytest.raises(MediaError, match=message):
+    with pytest.raises(MediaError, match=message) as refused:
         decode_image(content)
+    runtime = pytest.importorskip("headstart_runtime.images", reason="headstart-runtime is not installed")
+    with pytest.raises(runtime.ImageError) as also_refused:
+        runtime.decode_image(content)
+    assert str(also_refused.value) == str(refused.value)
+
+
+def test_headstart_runtime_reads_images_within_the_same_bounds() -> None:
+    """It has this module's code once more: it is installed without headstart, and headstart without it."""
+    runtime = pytest.importorskip("headstart_runtime.images", reason="headstart-runtime is not installed")
+    for name in ("FORMATS", "MOST_PIXELS", "MOST_RATIO", "MORE_BITS"):
+        assert getattr(runtime, name) == getattr(images, name)
+    assert MOST_BYTES[Modality.IMAGE] == runtime.MOST_BYTES

@@ -37,7 +37,7 @@ from headstart.artifacts.thresholds import Thresholds
 from headstart.data.tokenisation import tokenize
 from headstart.errors import CheckpointError, UsageError
 from headstart.executor_options import ExecutorOptions
-from headstart.inference.predict import predict
+from headstart.inference.predict import model_inputs, predict
 from headstart.inference.saved import load_saved_model
 from headstart.inference.user_files import evaluate_file, predict_file
 from headstart.manifest import write_manifest
@@ -87,7 +87,7 @@ def test_answers_are_those_of_torch_whatever_stands_in_a_batch(folders: tuple[Pa
 def test_a_server_answers_from_it(folders: tuple[Path, Path], exported: Model, tmp_path: Path) -> None:
     for package in ("fastapi", "prometheus_client", "uvicorn"):
         pytest.importorskip(package, reason="the extra 'serve' is not installed")
-    texts = asked(rows_of(TEXT_TASK))["texts"]
+    texts = asked(rows_of(TEXT_TASK))["rows"]
     with serving([f"exported={folders[1]}"], tmp_path / "log.txt") as served:
         answers = served.ask("/predict", {"texts": texts}).json["answers"]
     assert [answer["label"] for answer in answers] == exported.predict(texts)
@@ -139,13 +139,12 @@ def test_a_network_of_another_model_is_found_by_the_check(
 ) -> None:
     saved = load_model_folder(folders[0])
     rows = rows_of(TEXT_TASK)
-    info = saved.info
-    tokens = tokenize(rows, saved.tokenizer, max_length=info.max_length, truncation="window", stride=info.stride)
-    require_equal(compare(saved, tokens, rows, exported, rows_are_made=False))
+    tokens, collate = model_inputs(saved, rows, "cpu")
+    require_equal(compare(saved, tokens, collate, rows, exported, rows_are_made=False))
     other = make_example(make_checkpoint(tmp_path, "bert", seed=1), head="mlp", seed=4)
     wrong = replace(saved, model=other.classifier.model, classifier=other.classifier)
     with pytest.raises(CheckpointError, match="logits differ by up to"):
-        require_equal(compare(wrong, tokens, rows, exported, rows_are_made=False))
+        require_equal(compare(wrong, tokens, collate, rows, exported, rows_are_made=False))
 
 
 def test_eight_bits_answer_a_row_the_same_whatever_stands_beside_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -193,12 +192,12 @@ def test_check_rows_are_spread_over_the_table_and_made_rows_are_of_all_lengths(
     limits = input_limits(saved.classifier.model.config, saved.info.head)
     table = tmp_path / "rows.csv"
     table.write_text("text\n" + "".join(f"row {number}\n" for number in range(2_500)), encoding="utf-8")
-    split = rows_of_file(str(table), saved.info, saved.tokenizer, limits)
+    split = rows_of_file(str(table), saved.info, None)
     numbers = [int(text.split()[1]) for (text,) in split.texts]
     assert numbers == list(range(0, 2_500, 5))
     assert len(numbers) <= MOST_ROWS
     table.write_text("verdict,text\n" + "good,cat\nbad,dog\n" * 300, encoding="utf-8")
-    labelled = rows_of_file(str(table), saved.info, saved.tokenizer, limits)
+    labelled = rows_of_file(str(table), saved.info, None)
     assert labelled.labels == (2,) * 300
     assert labelled.texts == (("cat",),) * 300
     made = made_rows(saved.info, saved.tokenizer, limits)
@@ -412,7 +411,7 @@ def test_checksums_that_are_no_checksums_are_refused(folders: tuple[Path, Path],
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 1),
         ("kind", "something"),
         ("answers", "regression"),
         ("answers", "other"),
@@ -428,6 +427,9 @@ def test_checksums_that_are_no_checksums_are_refused(folders: tuple[Path, Path],
         ("temperature", float("nan")),
         ("labels", ["only one"]),
         ("unknown", 1),
+        ("text", None),
+        ("modality", "image"),
+        ("modality", ["text"]),
     ],
 )
 def test_a_description_that_no_export_writes_is_refused(
@@ -436,7 +438,9 @@ def test_a_description_that_no_export_writes_is_refused(
     folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
     path = folder / "headstart_runtime.json"
     values = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(values | {field: value}), encoding="utf-8")
+    part = values["text"] if field in values["text"] else values
+    part[field] = value
+    path.write_text(json.dumps(values), encoding="utf-8")
     write_manifest(folder)
     with pytest.raises(FolderError):
         load(folder).predict(["the cat"])

@@ -14,6 +14,7 @@ from headstart.kinds.catalogue import kind_named
 from headstart.kinds.kind import KINDS
 from headstart_runtime.answers import answers_of, decisions_of, row_logits
 from headstart_runtime.description import ANSWERS, Description
+from headstart_runtime.text_input import TextInput
 
 LABELS = ("cat", "dog", "fish")
 NUM_ROWS = 40
@@ -26,19 +27,21 @@ def described(answers: str) -> Description:
         labels=LABELS if has_classes else (),
         thresholds=(0.5,) * 3 if answers == "multi_label" else (),
         temperature=None,
-        num_texts=1,
-        max_length=24,
-        truncation="longest_first",
-        stride=0,
-        inputs=("input_ids",),
-        padding_id=0,
-        padding_type_id=0,
-        padding_side="right",
-        truncation_side="right",
-        splits_special_tokens=False,
-        num_ids=None,
-        batches="padded",
         precision="fp32",
+        reads=TextInput(
+            num_texts=1,
+            max_length=24,
+            truncation="longest_first",
+            stride=0,
+            inputs=("input_ids",),
+            padding_id=0,
+            padding_type_id=0,
+            padding_side="right",
+            truncation_side="right",
+            splits_special_tokens=False,
+            num_ids=None,
+            batches="padded",
+        ),
     )
 
 

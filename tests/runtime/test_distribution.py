@@ -38,12 +38,14 @@ def names(requirements: Iterable[str]) -> set[str]:
 def test_it_imports_what_it_declares_and_nothing_else() -> None:
     text = (RUNTIME / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
-    declared, serve = names(project["dependencies"]), names(project["optional-dependencies"]["serve"])
+    declared = names(project["dependencies"])
+    serve, images = (names(project["optional-dependencies"][extra]) for extra in ("serve", "images"))
     modules = {*(RUNTIME / "src").rglob("*.py")}
     server = {path for path in modules if path.is_relative_to(SERVER)}
     assert len(server) >= 10
-    assert imported(modules - server) == declared == {"numpy", "onnxruntime", "tokenizers", "xxhash"}
+    assert imported(modules - server) - {"PIL"} == declared == {"numpy", "onnxruntime", "tokenizers", "xxhash"}
     assert imported(server) - declared == serve - NOT_IMPORTED
+    assert images == {"pillow"}
     lines = re.findall(r'^  "[^"]+",.*$', text, re.MULTILINE)
-    assert len(lines) == len(declared) + len(serve)
+    assert len(lines) == len(declared) + len(serve) + len(images)
     assert [line for line in lines if not re.search(r"# \w", line)] == []

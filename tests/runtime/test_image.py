@@ -22,7 +22,8 @@ UNWANTED = {"torch", "transformers", "headstart", "onnx", "onnxscript", "scipy",
 def wanted() -> list[Requirement]:
     """Return what the Dockerfile installs, as runtime/pyproject.toml names it."""
     project = tomllib.loads((RUNTIME / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(each) for each in (*project["dependencies"], *project["optional-dependencies"]["serve"])]
+    extras = project["optional-dependencies"]
+    return [Requirement(each) for each in (*project["dependencies"], *extras["serve"], *extras["images"])]
 
 
 def closure(requirements: list[Requirement]) -> dict[str, Distribution]:
@@ -37,7 +38,7 @@ def closure(requirements: list[Requirement]) -> dict[str, Distribution]:
         try:
             found[name] = distribution(name)
         except PackageNotFoundError:
-            pytest.skip(f"{name} is not installed: pip install './runtime[serve]'")
+            pytest.skip(f"{name} is not installed: pip install './runtime[serve,images]'")
         each_extra = ["", *requirement.extras]
         waiting += [(Requirement(text), each) for text in found[name].requires or [] for each in each_extra]
     return found
@@ -53,7 +54,7 @@ def sizes(made: Distribution) -> Iterator[int]:
 def test_the_image_is_small_and_holds_no_torch() -> None:
     parts = {name: sum(sizes(each)) / 1e6 for name, each in closure(wanted()).items()}
     assert not UNWANTED & set(parts)
-    assert {"onnxruntime", "tokenizers", "numpy", "fastapi", "uvicorn"} <= set(parts)
+    assert {"onnxruntime", "tokenizers", "numpy", "fastapi", "uvicorn", "pillow"} <= set(parts)
     largest = ", ".join(f"{name} {size:.0f}" for name, size in sorted(parts.items(), key=lambda each: -each[1])[:5])
     print(f"base {BASE_MB} MB and {sum(parts.values()):.0f} MB of packages: {largest}")
     assert 50 < sum(parts.values()) < MOST_MB - BASE_MB

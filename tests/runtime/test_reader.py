@@ -20,13 +20,20 @@ from headstart.onnx_export.describe import describe
 from headstart.tasks.task import Task
 from headstart_runtime.errors import FolderError, InputError
 from headstart_runtime.reader import Reader
+from headstart_runtime.text_input import TextInput
 
 LONG = " ".join(["the cat sees every small bird", "xyzzy", "and", "two quick red horses jump over it."] * 42)
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 def reader_of(saved: SavedModel, folder: Path) -> Reader:
-    return Reader((folder / "tokenizer.json").read_text(encoding="utf-8"), describe(saved, INPUTS, None, "fp32"))
+    return Reader((folder / "tokenizer.json").read_text(encoding="utf-8"), text_input(saved))
+
+
+def text_input(saved: SavedModel, num_ids: int | None = None) -> TextInput:
+    reads = describe(saved, INPUTS, num_ids, "fp32").reads
+    assert isinstance(reads, TextInput)
+    return reads
 
 
 def long_rows(task: Task) -> Split:
@@ -92,9 +99,9 @@ def test_a_second_text_that_leaves_windows_no_room_is_refused(tmp_path: Path) ->
 def test_a_token_without_a_vector_and_a_file_that_is_no_tokenizer_are_refused(single: tuple[SavedModel, Path]) -> None:
     saved, folder = single
     text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    few = Reader(text, describe(saved, INPUTS, 50, "fp32"))
+    few = Reader(text, text_input(saved, 50))
     assert max(saved.tokenizer("the zero")["input_ids"]) >= 50
     with pytest.raises(InputError, match="vectors for 50 tokens"):
         few.read([["the zero"]])
     with pytest.raises(FolderError, match="cannot be read"):
-        Reader("{}", describe(saved, INPUTS, None, "fp32"))
+        Reader("{}", text_input(saved))

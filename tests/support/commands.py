@@ -63,7 +63,8 @@ def call(
         environment: what its environment has beside this process's.
     """
     reader, writer = CONTEXT.Pipe(duplex=False)
-    own = {"PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}", "COLUMNS": "200"}
+    paths = os.pathsep.join(str(REPOSITORY / part) for part in ("src", "runtime/src", ""))
+    own = {"PYTHONPATH": paths, "COLUMNS": "200"}
     environment = {**os.environ, **own, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", **(environment or {})}
     if cache is not None:
         environment["HEADSTART_CACHE"] = str(cache)

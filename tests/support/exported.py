@@ -57,7 +57,7 @@ def rows_of(task: Task, num_rows: int = 23) -> Split:
 def asked(split: Split) -> dict[str, Any]:
     """Return the arguments of the runtime's calls."""
     return {
-        "texts": [row[0] if len(row) == 1 else row for row in split.texts],
+        "rows": [row[0] if len(row) == 1 else row for row in split.texts],
         "choices": split.choices,
     }
 

@@ -26,6 +26,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from headstart.manifest import write_manifest
 from headstart_runtime.description import Description
+from headstart_runtime.image_input import ImageInput
+from headstart_runtime.text_input import TextInput
 from tests.support.paths import REPOSITORY
 
 WORDS = ["the", "cat", "sees", "a", "small", "bird", "and", "two", "quick", "red", "horses", "jump", "over", "it"]
@@ -35,6 +37,39 @@ WIDTH = 64
 SLOW_STEPS = 20_000
 """Products with the identity that a slow network does for each batch: some tenths of a second."""
 JSON = {"Content-Type": "application/json"}
+
+
+def write_exported_images(folder: Path) -> Path:
+    """Write a folder of a model of images, whose logits are linear in the mean of each colour."""
+    side = 16
+    reads = ImageInput(
+        height=side,
+        width=side,
+        shorter_edge=None,
+        resized=(side, side),
+        resample="bilinear",
+        factor=1 / 255,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+    )
+    description = Description(
+        answers="classification", labels=LABELS, thresholds=(), temperature=None, precision="fp32", reads=reads
+    )
+    weights = 3 * np.random.default_rng(7).normal(size=(3, len(LABELS)))
+    constants = {"weights": weights.astype(np.float32), "sides": np.array([2, 3])}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["pixel_values", "sides"], ["colours"], keepdims=0),
+            helper.make_node("MatMul", ["colours", "weights"], ["logits"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["s", 3, side, side])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["s", len(LABELS)])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    folder.mkdir()
+    _write(folder, description, _model(graph))
+    return folder
 
 
 def write_exported(
@@ -52,6 +87,9 @@ def write_exported(
         "labels": LABELS if has_classes else (),
         "thresholds": (0.5,) * 3 if answers == "multi_label" else (),
         "temperature": None,
+        "precision": "fp32",
+    }
+    text: dict[str, Any] = {
         "num_texts": 1,
         "max_length": 16,
         "truncation": "longest_first",
@@ -64,18 +102,24 @@ def write_exported(
         "splits_special_tokens": False,
         "num_ids": None,
         "batches": "padded",
-        "precision": "fp32",
     }
-    description = Description(**(values | said))
+    of_text = {name: value for name, value in said.items() if name in text}
+    others = {name: value for name, value in said.items() if name not in text}
+    description = Description(**(values | others), reads=TextInput(**(text | of_text)))
     folder.mkdir()
-    (folder / "headstart_runtime.json").write_text(json.dumps(description.to_json()), encoding="utf-8")
     (folder / "tokenizer.json").write_text(_tokenizer(words_without_vector).to_str(), encoding="utf-8")
-    network = _network(description.num_logits, num_steps)
-    onnx.save(
-        network, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=100
-    )
-    write_manifest(folder)
+    _write(folder, description, _network(description.num_logits, num_steps))
     return folder
+
+
+def _write(folder: Path, description: Description, network: onnx.ModelProto) -> None:
+    (folder / "headstart_runtime.json").write_text(json.dumps(description.to_json()), encoding="utf-8")
+    onnx.save(network, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=60)
+    write_manifest(folder)
+
+
+def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
 def _tokenizer(more_words: Sequence[str]) -> Tokenizer:
@@ -128,7 +172,7 @@ def _network(num_logits: int, num_steps: int) -> onnx.ModelProto:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["s", num_logits])],
         constants,
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return _model(graph)
 
 
 @dataclass(frozen=True)

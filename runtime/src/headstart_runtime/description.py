@@ -1,24 +1,21 @@
-"""What an exported model answers and how it wants its texts: the content of `headstart_runtime.json`."""
+"""What an exported model answers and what it reads: the content of `headstart_runtime.json`."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headstart_runtime.errors import FolderError
+from headstart_runtime.image_input import PIXEL_VALUES, ImageInput, read_image_input
+from headstart_runtime.json_checks import Fields, as_json, checked, list_of, number, one_of, or_none
+from headstart_runtime.text_input import PADDED, TextInput, read_text_input
 
 FILE_KIND = "headstart onnx"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ANSWERS = ("classification", "multi_label", "regression", "multiple_choice")
-TRUNCATIONS = ("longest_first", "only_first", "head_tail", "window")
-INPUTS = ("input_ids", "token_type_ids", "attention_mask")
-SIDES = ("left", "right")
-PADDED, OF_EQUAL_LENGTH = "padded", "of_equal_length"
-BATCHES = (PADDED, OF_EQUAL_LENGTH)
 PRECISIONS = ("fp32", "int8")
-MOST_LABELS, MOST_TOKENS, MOST_ID = 1_000_000, 1_000_000, 1 << 31
+TEXT, IMAGE = "text", "image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +27,31 @@ class Description:
         labels: names of the classes, by index; empty where answers are not among classes.
         thresholds: probability from which on a row has a class, one for each of `labels`; empty but for multi-label.
         temperature: that the network's logits were divided by already; None where none was fitted.
-        num_texts: texts of a row, 1 or 2, choices not among them.
-        max_length: tokens per sequence, special tokens included.
-        truncation: what happens to longer texts; `stride`: tokens that two neighbouring windows share.
-        inputs: names of the network's inputs.
-        padding_id: the token that fills shorter sequences; `padding_type_id`: its text's number; `padding_side`.
-        truncation_side: the end that a text loses.
-        splits_special_tokens: whether special tokens that a text writes are read as plain text.
-        num_ids: tokens that the network has a vector for, by ids from 0; None where it has no table of vectors.
-        batches: which sequences may stand in a batch without changing each other's answers: any, padded to the longest,
-            or those of one length.
         precision: "fp32", or "int8" for linear maps in 8 bits.
+        reads: what a row is, and how it becomes the network's inputs.
     """
 
     answers: str
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     temperature: float | None
-    num_texts: int
-    max_length: int
-    truncation: str
-    stride: int
-    inputs: tuple[str, ...]
-    padding_id: int
-    padding_type_id: int
-    padding_side: str
-    truncation_side: str
-    splits_special_tokens: bool
-    num_ids: int | None
-    batches: str
     precision: str
+    reads: TextInput | ImageInput
+
+    @property
+    def modality(self) -> str:
+        """What a row is: "text" or "image"."""
+        return TEXT if isinstance(self.reads, TextInput) else IMAGE
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the network's inputs."""
+        return self.reads.inputs if isinstance(self.reads, TextInput) else (PIXEL_VALUES,)
+
+    @property
+    def batches(self) -> str:
+        """Which sequences may stand in a batch; images, which are all of one size, in any."""
+        return self.reads.batches if isinstance(self.reads, TextInput) else PADDED
 
     @property
     def has_choices(self) -> bool:
@@ -73,9 +65,9 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `read_description` reads."""
-        values = {name: getattr(self, name) for name in FIELDS}
-        lists = {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
-        return {"kind": FILE_KIND, "schema_version": SCHEMA_VERSION, **values, **lists}
+        values = as_json({name: getattr(self, name) for name in FIELDS})
+        head = {"kind": FILE_KIND, "schema_version": SCHEMA_VERSION, "modality": self.modality}
+        return {**head, **values, self.modality: self.reads.to_json()}
 
 
 def read_description(values: Mapping[str, Any]) -> Description:
@@ -91,15 +83,13 @@ def read_description(values: Mapping[str, Any]) -> Description:
             f"headstart_runtime.json has the schema {values.get('schema_version')!r:.40}, and this headstart-runtime "
             f"reads {SCHEMA_VERSION}: upgrade it, or export the model again"
         )
-    given = {name: value for name, value in values.items() if name not in ("kind", "schema_version")}
-    if given.keys() != FIELDS.keys():
-        wrong = ", ".join(sorted(given.keys() ^ FIELDS.keys())[:5])
-        raise FolderError(f"headstart_runtime.json has fields that are missing or unknown: {wrong}")
-    for name, is_right in FIELDS.items():
-        if not is_right(given[name]):
-            raise FolderError(f"headstart_runtime.json: {name} cannot be {given[name]!r:.80}")
-    fields: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
-    made = Description(**fields)
+    modality = values.get("modality")
+    if modality not in (TEXT, IMAGE):
+        raise FolderError(f"headstart_runtime.json: modality cannot be {modality!r:.80}")
+    apart = ("kind", "schema_version", "modality", modality)
+    fields = checked({name: value for name, value in values.items() if name not in apart}, FIELDS)
+    part = values.get(modality)
+    made = Description(**fields, reads=read_text_input(part) if modality == TEXT else read_image_input(part))
     if fault := _fault(made):
         raise FolderError(f"headstart_runtime.json: {fault}")
     return made
@@ -112,50 +102,16 @@ def _fault(made: Description) -> str:
         return "answers and labels do not fit each other"
     if len(made.thresholds) != (len(made.labels) if made.answers == "multi_label" else 0):
         return "thresholds do not fit the labels"
-    if made.stride and (made.truncation != "window" or made.stride >= made.max_length):
-        return "stride does not fit max_length and truncation"
-    if "input_ids" not in made.inputs or (made.truncation == "window" and made.has_choices):
-        return "inputs, truncation and answers do not fit each other"
+    if made.has_choices and (isinstance(made.reads, ImageInput) or made.reads.truncation == "window"):
+        return "answers do not fit what is read"
     return ""
 
 
-def _one_of(*values: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and value in values
-
-
-def _whole(least: int, most: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or is_right(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _list_of(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and len(value) <= MOST_LABELS and all(map(is_right, value))
-
-
-FIELDS: dict[str, Callable[[Any], bool]] = {
-    "answers": _one_of(*ANSWERS),
-    "labels": _list_of(lambda value: isinstance(value, str)),
-    "thresholds": _list_of(lambda value: _is_number(value) and 0 <= value <= 1),
-    "temperature": _or_none(lambda value: _is_number(value) and value > 0),
-    "num_texts": _whole(1, 2),
-    "max_length": _whole(1, MOST_TOKENS),
-    "truncation": _one_of(*TRUNCATIONS),
-    "stride": _whole(0, MOST_TOKENS),
-    "inputs": lambda value: _list_of(_one_of(*INPUTS))(value) and len(set(value)) == len(value),
-    "padding_id": _whole(0, MOST_ID),
-    "padding_type_id": _whole(0, MOST_ID),
-    "padding_side": _one_of(*SIDES),
-    "truncation_side": _one_of(*SIDES),
-    "splits_special_tokens": lambda value: isinstance(value, bool),
-    "num_ids": _or_none(_whole(1, MOST_ID)),
-    "batches": _one_of(*BATCHES),
-    "precision": _one_of(*PRECISIONS),
+FIELDS: Fields = {
+    "answers": one_of(*ANSWERS),
+    "labels": list_of(lambda value: isinstance(value, str)),
+    "thresholds": list_of(number(lambda value: 0 <= value <= 1)),
+    "temperature": or_none(number(lambda value: value > 0)),
+    "precision": one_of(*PRECISIONS),
 }
-"""Each field, and what it may be."""
+"""Each field that stands beside the part of what is read, and what it may be."""

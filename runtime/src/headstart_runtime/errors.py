@@ -1,4 +1,4 @@
-"""What can go wrong: a folder that cannot be used, or rows that the model cannot read."""
+"""What can go wrong: a folder that cannot be used, rows that the model cannot read, or a package that is missing."""
 
 from __future__ import annotations
 
@@ -12,4 +12,8 @@ class FolderError(RuntimeFault):
 
 
 class InputError(RuntimeFault, ValueError):
-    """Rows are not what the model reads: another number of texts, something else than texts, choices too few."""
+    """Rows are not what the model reads: another number of texts, something else than texts, a damaged image."""
+
+
+class PackageError(RuntimeFault, ImportError):
+    """A package is missing that reads what the model reads."""

@@ -28,8 +28,8 @@ MOST_BYTES = {
     WEIGHTS_FILE: 1 << 36,
 }
 """Of each file that is read: more than any that we know, less than fills a machine by accident."""
-NAMES = (DESCRIPTION_FILE, TOKENIZER_FILE, NETWORK_FILE, WEIGHTS_FILE)
-"""What a folder must hold beside its checksums; other files are not looked at."""
+NAMES = (DESCRIPTION_FILE, NETWORK_FILE, WEIGHTS_FILE)
+"""What a folder must hold beside its checksums, and for texts a tokenizer; other files are not looked at."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -40,12 +40,12 @@ class Folder:
     Attributes:
         path: of the folder.
         description: the JSON object of `headstart_runtime.json`.
-        tokenizer: the text of `tokenizer.json`.
+        tokenizer: the text of `tokenizer.json`; None where the folder has none.
     """
 
     path: Path
     description: Mapping[str, Any]
-    tokenizer: str
+    tokenizer: str | None
 
     @property
     def network(self) -> Path:
@@ -68,7 +68,7 @@ def open_folder(path: Path) -> Folder:
         )
     known = _checksums(path)
     contents = {}
-    for name in NAMES:
+    for name in (*NAMES, *(each for each in (TOKENIZER_FILE,) if each in known)):
         if name not in known:
             raise FolderError(f"{path / CHECKSUMS_FILE} has no checksum of {name}")
         size, checksum = known[name]
@@ -83,7 +83,7 @@ def open_folder(path: Path) -> Folder:
     return Folder(
         path=path,
         description=_json_object(contents[DESCRIPTION_FILE], path / DESCRIPTION_FILE),
-        tokenizer=_text(contents[TOKENIZER_FILE], path / TOKENIZER_FILE),
+        tokenizer=_text(contents[TOKENIZER_FILE], path / TOKENIZER_FILE) if TOKENIZER_FILE in contents else None,
     )
 
 

@@ -1,23 +1,30 @@
-"""The network, through onnxruntime: sequences of tokens in, logits out.
+"""The network, through onnxruntime: sequences of tokens or images in, logits out.
 
-Letters: s sequences, t tokens of the longest of a batch, k logits per sequence.
+Letters: s sequences or images, t tokens of the longest of a batch, k logits per sequence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from headstart_runtime.description import PADDED, Description
+from headstart_runtime.description import Description
 from headstart_runtime.errors import FolderError
+from headstart_runtime.image_input import PIXEL_VALUES, ImageInput
+from headstart_runtime.pixels import Pixels, scaled
 from headstart_runtime.reader import Tokens
+from headstart_runtime.text_input import PADDED, TextInput
 
 LOGITS = "logits"
+Input = Tokens | Pixels
+"""What the network reads of one sequence or one image."""
+Arrays = Mapping[str, npt.NDArray[Any]]
 ERRORS_ONLY = 3
 """As onnxruntime counts how severe a message is."""
 SLOWER = ("SkipLayerNormFusion", "BiasGeluFusion")
@@ -29,7 +36,7 @@ class Network:
 
     Args:
         path: of the network's file.
-        description: says how sequences are padded, and which may stand in a batch.
+        description: says how a batch is made of sequences or images, and which may stand in one.
         num_threads: that compute; None leaves it to onnxruntime, which takes all cores.
 
     Raises:
@@ -53,54 +60,74 @@ class Network:
         names = {each.name for each in self._session.get_inputs()}
         if names != set(description.inputs) or LOGITS not in {each.name for each in self._session.get_outputs()}:
             raise FolderError(f"{path} has the inputs {', '.join(sorted(names))[:200]}, not those that are described")
+        if isinstance(reads := description.reads, ImageInput):
+            _require_shape(self._session.get_inputs()[0].shape[1:], [3, reads.height, reads.width])
         self._description = description
 
-    def logits(self, sequences: Sequence[Tokens], batch_size: int) -> npt.NDArray[np.float32]:
-        """Return logits [s, k] of one sequence at least, in their order.
+    def logits(self, inputs: Sequence[Input], batch_size: int) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of one sequence or image at least, in their order.
 
         Args:
-            sequences: s of them.
-            batch_size: sequences that are computed at once.
+            inputs: s of them.
+            batch_size: what is computed at once.
         """
         in_turn: list[int] = []
         parts: list[npt.NDArray[np.float32]] = []
-        for numbers in self._batches([len(tokens.ids) for tokens in sequences], batch_size):
-            parts.append(self.batch_logits([sequences[number] for number in numbers]))
+        for numbers in self._batches([each.length for each in inputs], batch_size):
+            parts.append(self.batch_logits([inputs[number] for number in numbers]))
             in_turn += numbers
         unordered = np.concatenate(parts)
         logits = np.empty_like(unordered)
         logits[in_turn] = unordered
         return logits
 
-    def batch_logits(self, sequences: Sequence[Tokens]) -> npt.NDArray[np.float32]:
-        """Return logits [s, k] of sequences that are computed at once, and may be by the description.
+    def batch_logits(self, inputs: Sequence[Input]) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of what is computed at once, and may be by the description.
 
         Raises:
             FolderError: if the network gives logits of another shape.
         """
-        logits: npt.NDArray[np.float32] = self._session.run([LOGITS], self._padded(sequences))[0]
-        if logits.shape != (len(sequences), self._description.num_logits):
+        return self.run(_arrays(inputs, self._description.reads))
+
+    def run(self, arrays: Arrays) -> npt.NDArray[np.float32]:
+        """Return logits [s, k] of the network's inputs, arrays whose first axis is s.
+
+        Raises:
+            FolderError: if the network gives logits of another shape.
+        """
+        logits: npt.NDArray[np.float32] = self._session.run([LOGITS], dict(arrays))[0]
+        if logits.shape != (len(next(iter(arrays.values()))), self._description.num_logits):
             raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
         return logits
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
-        """Yield the numbers of the sequences that are computed together, longest first."""
+        """Yield the numbers of what is computed together, longest first."""
         how = self._description.batches
         order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
         groups = [order] if how == PADDED else [list(some) for _, some in groupby(order, key=lengths.__getitem__)]
         for group in groups:
             yield from (group[begin : begin + batch_size] for begin in range(0, len(group), batch_size))
 
-    def _padded(self, sequences: Sequence[Tokens]) -> dict[str, npt.NDArray[np.int64]]:
-        """Return the network's inputs [s, t], padded to the longest sequence."""
-        said = self._description
-        shape = (len(sequences), max(len(tokens.ids) for tokens in sequences))
-        ids = np.full(shape, said.padding_id, np.int64)
-        type_ids = np.full(shape, said.padding_type_id, np.int64)
-        mask = np.zeros(shape, np.int64)
-        for row, tokens in enumerate(sequences):
-            length = len(tokens.ids)
-            place = slice(0, length) if said.padding_side == "right" else slice(shape[1] - length, shape[1])
-            ids[row, place], type_ids[row, place], mask[row, place] = tokens.ids, tokens.type_ids, 1
-        every = {"input_ids": ids, "token_type_ids": type_ids, "attention_mask": mask}
-        return {name: every[name] for name in said.inputs}
+
+def _require_shape(found: list[Any], wanted: list[int]) -> None:
+    if found != wanted:
+        raise FolderError(f"the network reads images of the shape {found!r:.80}, and {wanted} is described")
+
+
+def _arrays(inputs: Sequence[Any], reads: TextInput | ImageInput) -> Arrays:
+    """Return the network's inputs by name."""
+    return padded(inputs, reads) if isinstance(reads, TextInput) else {PIXEL_VALUES: scaled(inputs, reads)}
+
+
+def padded(sequences: Sequence[Tokens], said: TextInput) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the network's inputs [s, t], padded to the longest sequence."""
+    shape = (len(sequences), max(len(tokens.ids) for tokens in sequences))
+    ids = np.full(shape, said.padding_id, np.int64)
+    type_ids = np.full(shape, said.padding_type_id, np.int64)
+    mask = np.zeros(shape, np.int64)
+    for row, tokens in enumerate(sequences):
+        length = len(tokens.ids)
+        place = slice(0, length) if said.padding_side == "right" else slice(shape[1] - length, shape[1])
+        ids[row, place], type_ids[row, place], mask[row, place] = tokens.ids, tokens.type_ids, 1
+    every = {"input_ids": ids, "token_type_ids": type_ids, "attention_mask": mask}
+    return {name: every[name] for name in said.inputs}

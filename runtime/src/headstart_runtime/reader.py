@@ -13,9 +13,9 @@ from typing import Any
 
 from tokenizers import Encoding, Tokenizer
 
-from headstart_runtime.description import Description
 from headstart_runtime.errors import FolderError, InputError
 from headstart_runtime.long_texts import kept_places
+from headstart_runtime.text_input import TextInput
 
 Columns = Sequence[list[str]]
 """One list of texts per place in the model's input; row i of each makes sequence i."""
@@ -33,6 +33,11 @@ class Tokens:
         """Return those of what a tokenizer gives."""
         return cls(encoding.ids, encoding.type_ids)
 
+    @property
+    def length(self) -> int:
+        """The number of tokens."""
+        return len(self.ids)
+
     def take(self, places: Sequence[int]) -> Tokens:
         """Return the tokens at some places."""
         return Tokens([self.ids[place] for place in places], [self.type_ids[place] for place in places])
@@ -41,21 +46,26 @@ class Tokens:
 class Reader:
     """Turns columns of texts into sequences of tokens, none longer than the model reads.
 
+    Args:
+        tokenizer: the text of `tokenizer.json`.
+        text: how texts are read.
+        has_choices: whether a choice stands after the texts of a row.
+
     Raises:
         FolderError: if the tokenizer cannot be built, or `max_length` leaves no room for a text.
     """
 
-    def __init__(self, tokenizer: str, description: Description) -> None:
-        self._description = description
+    def __init__(self, tokenizer: str, text: TextInput, *, has_choices: bool = False) -> None:
+        self._text = text
         try:
             self._tokenizer = Tokenizer.from_str(tokenizer)
         except Exception as error:  # tokenizers raises nothing more particular
             raise FolderError(f"tokenizer.json cannot be read: {error}") from error
         self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = description.splits_special_tokens
+        self._tokenizer.encode_special_tokens = text.splits_special_tokens
         # How a call truncates is noted down in the tokenizer: another thread's call may come between.
         self._lock = Lock()
-        num_columns = description.num_texts + description.has_choices
+        num_columns = text.num_texts + has_choices
         if num_columns > 2 or self._room(num_columns) < num_columns:
             raise FolderError("headstart_runtime.json: max_length leaves no room for the texts")
 
@@ -70,7 +80,7 @@ class Reader:
                 model knows.
         """
         counts = None
-        match self._description.truncation:
+        match self._text.truncation:
             case "window":
                 sequences, counts = self._windows(columns)
             case "head_tail":
@@ -87,7 +97,7 @@ class Reader:
         with self._lock:
             if truncation:
                 self._tokenizer.enable_truncation(
-                    self._description.max_length, direction=self._description.truncation_side, **truncation
+                    self._text.max_length, direction=self._text.truncation_side, **truncation
                 )
             else:
                 self._tokenizer.no_truncation()
@@ -99,7 +109,7 @@ class Reader:
 
     def _room(self, num_columns: int) -> int:
         """Return how many tokens of a sequence are left for its texts."""
-        return self._description.max_length - int(self._tokenizer.num_special_tokens_to_add(num_columns > 1))
+        return self._text.max_length - int(self._tokenizer.num_special_tokens_to_add(num_columns > 1))
 
     def _lengths(self, column: list[str]) -> list[int]:
         """Return the length of each text in tokens, without special ones."""
@@ -118,7 +128,7 @@ class Reader:
 
     def _head_and_tail(self, columns: Columns) -> list[Tokens]:
         """Return sequences that lose the middle of their texts."""
-        most = self._description.max_length
+        most = self._text.max_length
         return [
             Tokens.of(whole).take(kept_places(_texts(whole), most)) if len(whole.ids) > most else Tokens.of(whole)
             for whole in self._encode(columns)
@@ -126,7 +136,7 @@ class Reader:
 
     def _windows(self, columns: Columns) -> tuple[list[Tokens], list[int] | None]:
         """Return windows that slide over the longer text, beside which the other stands whole."""
-        stride = self._description.stride
+        stride = self._text.stride
         slides = self._second_slides(columns)
         found: list[list[Tokens]] = [[] for _ in slides]
         for strategy, side in (("only_first", False), ("only_second", True)):
@@ -141,7 +151,7 @@ class Reader:
     def _second_slides(self, columns: Columns) -> list[bool]:
         if len(columns) == 1:
             return [False] * len(columns[0])
-        room, stride = self._room(2), self._description.stride
+        room, stride = self._room(2), self._text.stride
         lengths = list(zip(*map(self._lengths, columns), strict=True))
         for row, pair in enumerate(lengths):
             if sum(pair) > room and room - min(pair) <= stride:
@@ -152,7 +162,7 @@ class Reader:
         return [second > first for first, second in lengths]
 
     def _check(self, sequences: Sequence[Tokens]) -> None:
-        most = self._description.num_ids
+        most = self._text.num_ids
         for tokens in sequences:
             if not tokens.ids:
                 raise InputError("a text holds no token that the model knows")

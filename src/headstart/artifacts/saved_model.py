@@ -86,7 +86,7 @@ def load_model_folder(folder: Path) -> SavedModel:
     if kind != "model":
         raise UsageError(f"{folder} holds an adapter without its backbone", remedy="  Load it with headstart.load.")
     require_whole_model(folder, weights=True)
-    reader = _load_reader(folder, info)
+    reader = load_reader(folder, info)
     with quiet_loading():
         model = _load_whole(folder, info, reader)
     note = leftovers(folder, str(folder))
@@ -124,7 +124,7 @@ def load_adapter_base(folder: Path) -> SavedModel:
         attention=_attention(info),
     )
     classifier.load_head(read_head(folder))
-    reader = _load_reader(folder, info)
+    reader = load_reader(folder, info)
     if isinstance(reader, PreTrainedTokenizerBase):
         for note in agree(reader, load_config(source), str(folder)):
             say_once(note)
@@ -140,7 +140,12 @@ def load_folder_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return load_tokenizer(ModelSource(name=str(folder), path=folder, revision=""), as_saved=True)
 
 
-def _load_reader(folder: Path, info: ModelInfo) -> PreTrainedTokenizerBase | MediaProcessor:
+def load_reader(folder: Path, info: ModelInfo) -> PreTrainedTokenizerBase | MediaProcessor:
+    """Return what makes a model's inputs of rows: the tokenizer of its folder, or the processor of images or sounds.
+
+    Raises:
+        UsageError: if the folder holds none.
+    """
     if info.task.modality.is_file:
         return load_processor(ModelSource(name=str(folder), path=folder, revision=""), info.task.modality)
     return load_folder_tokenizer(folder)

@@ -34,7 +34,7 @@ def export(
 
     A run whose weights were not kept is run again, bit for bit.
 
-    With --format onnx the folder holds a network, a tokenizer and what else prediction needs; headstart-runtime reads
+    With --format onnx the folder holds a network and what else prediction needs; headstart-runtime reads
     it without torch. Before it appears, its answers are compared with torch's.
 
     [bold]Example[/]: headstart export my-model --format onnx --out my-model-onnx
@@ -105,7 +105,7 @@ def _print(written: Exported, out: Path) -> None:
     check = written.check
     made = " that were made up" if check.rows_are_made else ""
     say(f"model: {out} ({written.precision}, {written.num_bytes / 1e6:.1f} MB)")
-    say(f"compared with torch on {rows_text(check.num_rows)}{made}, alone and in padded batches:")
+    say(f"compared with torch on {rows_text(check.num_rows)}{made}, alone and in batches:")
     say(f"  logits differ by at most {check.largest_difference:.1e}")
     say(f"  {loss_text(check)}")
     say(f"  rows a second: {check.onnx_rows_per_second:.0f}, torch {check.torch_rows_per_second:.0f}")

@@ -106,7 +106,7 @@ def predict(
         nothing = np.empty((0, task.kind.num_logits(task.num_labels)), np.float32)
         return Predictions(kind=task.kind, labels=task.labels, answers=nothing, num_truncated=0)
     device = resolve_device(device)
-    tokenized, collate = _inputs(saved, split, device)
+    tokenized, collate = model_inputs(saved, split, device)
     with exact_numbers(saved.classifier):
         logits = batched_logits(
             saved.model,
@@ -131,7 +131,7 @@ def predict(
     )
 
 
-def _inputs(saved: SavedModel, split: Split, device: str) -> tuple[TokenizedSplit, Collator]:
+def model_inputs(saved: SavedModel, split: Split, device: str) -> tuple[TokenizedSplit, Collator]:
     """Return what a model reads of examples, and what makes batches of it.
 
     Raises:

@@ -35,7 +35,8 @@ def decode_image(content: bytes) -> Image:
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _require_readable(image)
-                return ImageOps.exif_transpose(image).convert("RGB")
+                ImageOps.exif_transpose(image, in_place=True)
+                return image.convert("RGB")
         except (MediaError, MemoryError):
             raise
         except Image.DecompressionBombError as error:

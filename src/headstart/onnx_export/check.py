@@ -6,6 +6,7 @@ Letters: n rows, k logits.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,15 +16,16 @@ import torch
 from headstart import metrics
 from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.saved_model import SavedModel
-from headstart.data.batching import PaddingCollator
+from headstart.data.batching import Collator
 from headstart.data.examples import Split
-from headstart.data.tokenisation import TokenizedSplit
+from headstart.data.tokenisation import FILE, TokenizedSplit
 from headstart.errors import CheckpointError, UsageError
 from headstart.inference.forward import batched_logits
 from headstart.inference.passes import PassSize
 from headstart.inference.predict import decided
 from headstart_runtime.model import BATCH_SIZE as RUNTIME_BATCH_SIZE
 from headstart_runtime.model import Model
+from headstart_runtime.rows import Row
 
 BATCH_SIZE = 32
 """Of torch's side, as `headstart predict` has it."""
@@ -33,7 +35,7 @@ MOST_DIFFERENCE = 1e-4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How an exported network compares with torch on some rows, one by one and in padded batches.
+    """How an exported network compares with torch on some rows, one by one and in batches.
 
     Attributes:
         num_rows: that were compared.
@@ -41,8 +43,8 @@ class Check:
         largest_difference: between logits, over the largest logit where that is above 1.
         num_changed: rows that are answered otherwise, alone or in a batch.
         loss: the share of these rows, 0 to 1; for numbers, the largest difference over their standard deviation.
-        torch_rows_per_second: in batches of 32, on this machine, tokens to logits, in fp32.
-        onnx_rows_per_second: in the runtime's own batches, texts to logits.
+        torch_rows_per_second: in batches of 32, on this machine, tokens or files to logits, in fp32.
+        onnx_rows_per_second: in the runtime's own batches, texts or files to logits.
         metric: by which the answers to labelled rows are scored; "" where the rows have no labels.
         torch_score: of torch's answers; `onnx_score`: of the network's, in batches; None without labels.
     """
@@ -59,12 +61,15 @@ class Check:
     onnx_score: float | None = None
 
 
-def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model, *, rows_are_made: bool) -> Check:
+def compare(
+    saved: SavedModel, tokens: TokenizedSplit, collate: Collator, rows: Split, model: Model, *, rows_are_made: bool
+) -> Check:
     """Return how a model that was read from an exported folder compares with the one that it was made of.
 
     Args:
         saved: computes on the CPU.
-        tokens: of the rows, as `saved` reads them.
+        tokens: of the rows, as `saved` reads them; of images their files.
+        collate: makes batches of them.
         rows: n of them.
         model: the exported one.
         rows_are_made: whether the rows are made up.
@@ -72,17 +77,16 @@ def compare(saved: SavedModel, tokens: TokenizedSplit, rows: Split, model: Model
     Raises:
         CheckpointError: if one of them answers with something that is not a number.
     """
-    kind = saved.info.task.kind
     begin = time.perf_counter()
-    collate = PaddingCollator(saved.tokenizer, kind=kind)
     wanted = batched_logits(
         saved.model, tokens, collate, size=PassSize(rows=BATCH_SIZE), precision="fp32", device="cpu"
     ).numpy()
     torch_seconds = time.perf_counter() - begin
     begin = time.perf_counter()
-    batched = _logits(model, rows, RUNTIME_BATCH_SIZE)
+    asked = _asked(tokens, rows)
+    batched = model.logits(asked, choices=rows.choices, batch_size=RUNTIME_BATCH_SIZE)
     onnx_seconds = time.perf_counter() - begin
-    found = [batched, _logits(model, rows, 1)]
+    found = [batched, model.logits(asked, choices=rows.choices, batch_size=1)]
     if not all(np.isfinite(logits[np.isfinite(wanted)]).all() for logits in found) or np.isnan(wanted).any():
         raise CheckpointError("the model answers with NaN or infinity")
     changed = [_changed(saved.info, wanted, logits) for logits in found]
@@ -139,9 +143,11 @@ def loss_text(check: Check) -> str:
     return f"{changed}, {check.metric} {found} instead of {wanted}"
 
 
-def _logits(model: Model, rows: Split, batch_size: int) -> npt.NDArray[np.float32]:
-    texts = [row[0] if len(row) == 1 else row for row in rows.texts]
-    return model.logits(texts, choices=rows.choices, batch_size=batch_size)
+def _asked(tokens: TokenizedSplit, rows: Split) -> Sequence[Row]:
+    """Return rows as the runtime takes them: texts, or the paths of images."""
+    if FILE in tokens.features:
+        return [path for (path,) in tokens.features[FILE]]
+    return [row[0] if len(row) == 1 else row for row in rows.texts]
 
 
 def _difference(wanted: npt.NDArray[np.float32], logits: npt.NDArray[np.float32]) -> float:

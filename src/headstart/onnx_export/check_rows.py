@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 from transformers import PreTrainedTokenizerBase
@@ -10,7 +11,7 @@ from headstart.artifacts.model_info import ModelInfo
 from headstart.data.examples import Split, joined
 from headstart.data.user_rows import read_labelled
 from headstart.inference.identity import InputState
-from headstart.inference.rows import Rows, as_model_read, check_rows, token_check
+from headstart.inference.rows import RowCheck, Rows, as_in_file, as_model_read, check_rows
 from headstart.models.input_limits import InputLimits
 from headstart.seeding import numpy_generator
 from headstart.tables.paths import located
@@ -22,24 +23,30 @@ CHUNK_ROWS = 1_000
 STREAM = "onnx_check"
 
 
-def rows_of_file(file: str, info: ModelInfo, tokenizer: PreTrainedTokenizerBase, limits: InputLimits) -> Split:
-    """Return up to 512 complete rows of a table, evenly spread over it; it is read as the model's own table was.
+def rows_of_file(file: str, info: ModelInfo, check: RowCheck | None) -> Split:
+    """Return up to 512 complete rows of a table or a folder, evenly spread over it, read as the model's own were.
 
     Where it has the model's column of labels, the rows are those that `headstart evaluate` scores, with their labels.
+
+    Args:
+        file: as `headstart predict` takes it.
+        info: of the model.
+        check: what is looked at in the rows beside their cells.
 
     Raises:
         UsageError: if the table cannot be found.
         DataError: if rows cannot be read, or a label is none of the model's; all faults at once.
     """
-    file, task = located(file), info.task
-    options, _ = as_model_read(info, file, task)
+    file = located(file)
+    task = as_in_file(info.task, file)
+    options = replace(as_model_read(info, file, task)[0], modality=task.modality)
     first = next(iter(scan_table(file, options, chunk_rows=1)))
     if task.label_column in first.columns:
         as_labelled, _ = as_model_read(info, file, task, labelled=True)
         split = read_labelled(file, task, as_labelled).split
         return split.take(range(0, len(split), _step(len(split))))
     rows = Rows(file=file, options=options, task=task, state=InputState.of(file), chunk_rows=CHUNK_ROWS)
-    found = check_rows(rows, token_check(info, tokenizer, limits))
+    found = check_rows(rows, check)
     step = _step(found.num_rows - found.num_incomplete)
     splits, num_before = [], 0
     for chunk in rows.chunks():

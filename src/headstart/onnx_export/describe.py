@@ -1,11 +1,14 @@
-"""What stands beside an exported network: how it wants its texts, and what its logits mean."""
+"""What stands beside an exported network: how it wants its texts or images, and what its logits mean."""
 
 from __future__ import annotations
 
 from headstart.artifacts.saved_model import SavedModel
 from headstart.models.classifier import padding_counts
+from headstart.models.processors import ImageProcessor
+from headstart.onnx_export.image_steps import image_input
 from headstart.stats.thresholds import HALF
-from headstart_runtime.description import OF_EQUAL_LENGTH, PADDED, Description
+from headstart_runtime.description import Description
+from headstart_runtime.text_input import OF_EQUAL_LENGTH, PADDED, TextInput
 
 
 def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, precision: str) -> Description:
@@ -14,17 +17,29 @@ def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, pr
     Args:
         saved: the model.
         inputs: names of the network's.
-        num_ids: tokens that it has a vector for; None where it has no table of vectors.
+        num_ids: tokens that it has a vector for; None where it has no table of vectors, and for images.
         precision: in which its linear maps are computed, "fp32" or "int8".
     """
-    info, task, tokenizer = saved.info, saved.info.task, saved.tokenizer
+    info, task = saved.info, saved.info.task
     labels = task.labels if task.kind.has_classes else ()
     return Description(
         answers=str(task.kind),
         labels=labels,
         thresholds=info.decides_from or ((HALF,) * len(labels) if task.kind.takes_several else ()),
         temperature=None if info.temperature is None else info.temperature.value,
-        num_texts=len(task.text_columns),
+        precision=precision,
+        reads=(
+            image_input(saved.reader.processor)
+            if isinstance(saved.reader, ImageProcessor)
+            else _text_input(saved, inputs, num_ids)
+        ),
+    )
+
+
+def _text_input(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None) -> TextInput:
+    info, tokenizer = saved.info, saved.tokenizer
+    return TextInput(
+        num_texts=len(info.task.text_columns),
         max_length=info.max_length,
         truncation=info.truncation,
         stride=info.stride,
@@ -36,5 +51,4 @@ def describe(saved: SavedModel, inputs: tuple[str, ...], num_ids: int | None, pr
         splits_special_tokens=bool(tokenizer.split_special_tokens),
         num_ids=num_ids,
         batches=OF_EQUAL_LENGTH if padding_counts(saved.classifier.model) else PADDED,
-        precision=precision,
     )

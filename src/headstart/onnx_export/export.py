@@ -1,4 +1,4 @@
-"""A model folder as a folder for onnxruntime: network, tokenizer and description, checked against torch."""
+"""A model folder as a folder for onnxruntime: network, what reads rows, and description, checked against torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 from headstart.artifacts.folder_checks import INFO_FILE
 from headstart.artifacts.model_info import ONNX, FolderInfo, read_info
 from headstart.artifacts.new_folder import new_folder
+from headstart.artifacts.saved_model import SavedModel
 from headstart.atomic_files import write_json
-from headstart.data.batching import PaddingCollator
-from headstart.data.token_checks import check_tokens
-from headstart.data.tokenisation import tokenize
+from headstart.data.examples import Split
 from headstart.errors import UsageError
+from headstart.inference.predict import model_inputs
+from headstart.inference.rows import row_check
 from headstart.inference.saved import load_saved_model
 from headstart.manifest import write_manifest
+from headstart.media.made_images import write_made_images
 from headstart.models.input_limits import input_limits
+from headstart.models.processors import ImageProcessor
 from headstart.models.without_code import CONFIG
 from headstart.onnx_export.check import Check, compare, require_equal, require_little_loss
 from headstart.onnx_export.check_rows import made_rows, rows_of_file
@@ -30,8 +33,12 @@ from headstart.temporary import temporary_folder
 from headstart_runtime.folder import DESCRIPTION_FILE, NETWORK_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 from headstart_runtime.model import load
 
-READ_WITH_IT = (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", CONFIG)
-"""What goes along as it is: the tokenizer's files and the model's configuration, by which headstart reads texts."""
+READ_WITH_IT = (
+    *(TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    "preprocessor_config.json",
+    CONFIG,
+)
+"""What goes along as it is: by these files headstart reads texts and images, and the model's configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +71,11 @@ def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
     saved = load_saved_model(folder)
     require_exportable(saved)
     info = saved.info
-    limits = input_limits(saved.classifier.model.config, info.head)
-    if options.check_rows is None:
-        rows = made_rows(info, saved.tokenizer, limits)
-    else:
-        rows = rows_of_file(options.check_rows, info, saved.tokenizer, limits)
-    tokens = tokenize(rows, saved.tokenizer, max_length=info.max_length, truncation=info.truncation, stride=info.stride)
-    check_tokens(tokens, rows, saved.tokenizer, limits)
+    num_ids = None if info.task.modality.is_file else input_limits(saved.classifier.model.config, info.head).num_ids
     precision = options.quantise or "fp32"
-    with new_folder(out) as temporary, temporary_folder(out) as in_fp32:
-        collate = PaddingCollator(saved.tokenizer, kind=info.task.kind)
+    with new_folder(out) as temporary, temporary_folder(out) as in_fp32, temporary_folder(out) as images:
+        rows = _rows(saved, folder, options.check_rows, images)
+        tokens, collate = model_inputs(saved, rows, "cpu")
         whole = temporary if options.quantise is None else in_fp32
         inputs = write_network(saved.classifier.model, tokens, collate, whole)
         if options.quantise is not None:
@@ -84,13 +86,22 @@ def export_onnx(folder: Path, out: Path, options: ExportOptions) -> Exported:
         # What was measured in bf16 is true of torch alone.
         written = FolderInfo(kind=ONNX, info=replace(info, bf16=None), has_checksums=True)
         write_record(temporary / INFO_FILE, written)
-        described = describe(saved, inputs, limits.num_ids, precision)
+        described = describe(saved, inputs, num_ids, precision)
         write_json(temporary / DESCRIPTION_FILE, described.to_json())
         write_manifest(temporary)
-        check = compare(saved, tokens, rows, load(temporary), rows_are_made=options.check_rows is None)
+        check = compare(saved, tokens, collate, rows, load(temporary), rows_are_made=options.check_rows is None)
         if options.quantise is None:
             require_equal(check)
         else:
             require_little_loss(check, options.most_loss)
         num_bytes = sum((temporary / name).stat().st_size for name in (NETWORK_FILE, WEIGHTS_FILE))
     return Exported(precision=precision, num_bytes=num_bytes, check=check)
+
+
+def _rows(saved: SavedModel, folder: Path, file: str | None, images: Path) -> Split:
+    """Return the rows that the export is checked with: a person's own, or made-up ones, images in a folder for them."""
+    if file is not None:
+        return rows_of_file(file, saved.info, row_check(folder, saved.info))
+    if isinstance(saved.reader, ImageProcessor):
+        return Split(texts=tuple((str(path),) for path in write_made_images(images)))
+    return made_rows(saved.info, saved.tokenizer, input_limits(saved.classifier.model.config, saved.info.head))

@@ -5,20 +5,23 @@ from __future__ import annotations
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.encoding import require_fast
 from headstart.errors import UsageError
+from headstart.media.modality import Modality
 from headstart.models.classifier import HeadstartConfig
 from headstart.models.input_limits import input_limits
+from headstart.models.processors import ImageProcessor
+from headstart.onnx_export.image_steps import image_input
 
 
 def require_exportable(saved: SavedModel) -> None:
-    """Refuse a model that a network of token numbers alone cannot stand for.
+    """Refuse a model that a network of token numbers or of pixels alone cannot stand for.
 
     Raises:
         UsageError: with what stands in the way, and the way on.
     """
     config = saved.classifier.model.config
-    if saved.info.task.modality.is_file:
+    if saved.info.task.modality is Modality.AUDIO:
         raise UsageError(
-            f"the model reads {saved.info.task.modality.thing}s, and `format` onnx is for models of texts alone",
+            "the model reads sounds, and `format` onnx is for models of texts and of images",
             remedy="  Predict with `headstart predict` or headstart.load, or load the folder with transformers.",
         )
     if saved.unmerged is not None:
@@ -26,6 +29,9 @@ def require_exportable(saved: SavedModel) -> None:
             f"the adapter {saved.info.adapter} stays beside its pretrained model, and ONNX holds whole models alone",
             remedy="  Train with an adapter that merges into the weights, such as lora.",
         )
+    if isinstance(saved.reader, ImageProcessor):
+        image_input(saved.reader.processor)
+        return
     if saved.info.task.has_spans:
         raise UsageError(
             "the model reads two places in a text, which ONNX is not written for",

@@ -33,8 +33,8 @@ class ExportOptions:
     quantise: str | None = option(None, "With `format` onnx: int8 computes linear maps in 8 bits. Needs `check_rows`.")
     check_rows: str | None = option(
         None,
-        "With `format` onnx: a table with the columns that the model reads; what is written is compared with torch on "
-        "up to 512 of its rows, evenly spread. (Default: 48 made-up rows.)",
+        "With `format` onnx: a table with the columns that the model reads, or a folder of images; what is written is "
+        "compared with torch on up to 512 of its rows, evenly spread. (Default: 48 made-up ones.)",
     )
     max_loss: float | None = option(
         None,

@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - without the extras these tests are skipped, which is said before they are imported
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ import pytest
 
 from tests.support.browser import accessibility_faults, open_page, running_browser
 
-for _package in ("onnx", "headstart_runtime", "fastapi", "prometheus_client", "uvicorn"):
+for _package in ("onnx", "headstart_runtime", "fastapi", "prometheus_client", "uvicorn", "PIL"):
     pytest.importorskip(_package, reason="the extras 'onnx' and 'serve' are not installed")
 
+from PIL import Image
+
 from headstart_runtime import load
-from tests.support.served import Served, serving, write_exported
+from tests.support.served import Served, serving, write_exported, write_exported_images
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -42,7 +45,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("served")
-    return {name: write_exported(root / str(at), **said) for at, (name, said) in enumerate(KINDS.items())}  # type: ignore[arg-type]  # fields of a description
+    made = {name: write_exported(root / str(at), **said) for at, (name, said) in enumerate(KINDS.items())}  # type: ignore[arg-type]  # fields of a description
+    return made | {"images": write_exported_images(root / "images")}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +87,33 @@ def test_answers_are_those_of_the_model(browser: Browser, served: Served, folder
         choices = ["red horses", "<u>two</u> birds"]
         assert ask(page, "choices") == choices[models["choices"].predict([text], choices=[choices])[0]]
         assert ask(page, "pairs") == models["pairs"].predict([(text, "a small bird")])[0]
+
+
+def choose(page: Page, content: bytes) -> str:
+    """Choose a file as its label says where it goes; return the headline of the answer."""
+    page.get_by_label("Model").select_option(label="images")
+    page.get_by_label("Image").set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": content}])
+    page.get_by_role("button", name="Answer").press("Enter")
+    page.locator("#answer h2, #answer .fault").wait_for()
+    return page.locator("#answer h2, #answer .fault").inner_text()
+
+
+def test_an_image_is_chosen_and_answered(browser: Browser, served: Served, folders: dict[str, Path]) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (50, 40), (250, 10, 30)).save(file, "PNG")
+    with open_page(browser, served.address) as window:
+        page = window.page
+        assert choose(page, file.getvalue()) == load(folders["images"]).predict([file.getvalue()])[0]
+        assert page.locator("#about").inner_text() == "Choose an image and see what the model answers."
+        assert not page.get_by_label("Text", exact=True).is_visible()
+        assert accessibility_faults(page) == []
+        assert window.complaints == []
+        assert all(request.startswith((served.address, "data:")) for request in window.requests), window.requests
+    with open_page(browser, served.address) as window:
+        assert choose(window.page, b"no image").startswith("images[0] is no image that can be read")
+    with open_page(browser, served.address) as window:
+        ask(window.page, "one")
+        assert not window.page.get_by_label("Image").is_visible()
 
 
 def test_names_are_text_and_nothing_comes_from_elsewhere(browser: Browser, served: Served) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headstart_runtime.description import OF_EQUAL_LENGTH, PADDED
 from headstart_runtime.server.next_batch import SHORT_TOKENS, next_batch
+from headstart_runtime.text_input import OF_EQUAL_LENGTH, PADDED
 
 
 def test_the_oldest_is_always_among_them_and_at_most_half_is_padding() -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - without the extras these tests are skipped, which is said before they are imported
 from __future__ import annotations
 
+import io
 import json
 import re
 import socket
@@ -20,15 +21,27 @@ import pytest
 
 from tests.support.exported import LACKING
 
-for _package in ("onnx", "headstart_runtime", "fastapi", "prometheus_client", "uvicorn"):
+for _package in ("onnx", "headstart_runtime", "fastapi", "prometheus_client", "uvicorn", "PIL"):
     pytest.importorskip(_package, reason=LACKING.replace("'onnx'", "'onnx' or 'serve'"))
 
 from fastapi.openapi.models import OpenAPI
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from headstart_runtime import Model, load
 from headstart_runtime.server.schema import EXAMPLES
-from tests.support.served import LABELS, SLOW_STEPS, VOCABULARY, WORDS, Reply, Served, serving, write_exported
+from tests.support.media_files import png_that_says
+from tests.support.served import (
+    LABELS,
+    SLOW_STEPS,
+    VOCABULARY,
+    WORDS,
+    Reply,
+    Served,
+    serving,
+    write_exported,
+    write_exported_images,
+)
 
 SECRET = "xyzzy"
 LONG = " ".join(WORDS * 9)
@@ -47,6 +60,7 @@ BOUNDS = ("--max-request-rows", "20", "--max-body-bytes", "5000", "--max-waiting
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("served")
     made = {name: write_exported(root / name, **said) for name, said in KINDS.items()}
+    made["images"] = write_exported_images(root / "images")
     made["narrow"] = write_exported(root / "narrow", num_ids=VOCABULARY["it"], num_steps=SLOW_STEPS // 10)
     return made | {"slow": write_exported(root / "slow", num_steps=SLOW_STEPS)}
 
@@ -115,6 +129,39 @@ def test_rows_that_are_asked_at_once_get_their_own_answers(name: str, served: Se
     assert close(found, wanted)
 
 
+def photo(colour: tuple[int, int, int], width: int = 40) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width, 30), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def images_of(*contents: bytes) -> dict[str, Any]:
+    return {"model": "images", "images": [b64encode(content).decode() for content in contents]}
+
+
+def test_images_are_answered_as_by_the_runtime_one_by_one_and_at_once(served: Served, folders: dict[str, Path]) -> None:
+    files = [photo((20 * number, 250 - 20 * number, 100), 20 + number) for number in range(12)]
+    model = load(folders["images"], num_threads=1)
+    decided, each = model.predict(files), model.predict_proba(files)
+    assert len(set(decided)) > 1
+    wanted = [
+        {"label": label, "probabilities": dict(zip(LABELS, row.tolist(), strict=True))}
+        for label, row in zip(decided, each, strict=True)
+    ]
+    assert close(served.ask("/predict", images_of(*files)).json["answers"], wanted)
+    with ThreadPoolExecutor(len(files)) as pool:
+        found = [reply.json["answers"][0] for reply in pool.map(served.ask, ["/predict"] * 12, map(images_of, files))]
+    assert close(found, wanted)
+
+
+def test_a_damaged_image_does_not_refuse_those_of_other_requests(served: Served) -> None:
+    bodies = [images_of(photo((9, 9, 9)), b"no image" if number == 5 else photo((1, 2, 3))) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        replies = list(pool.map(lambda body: served.ask("/predict", body), bodies))
+    assert [reply.status for reply in replies] == [422 if number == 5 else 200 for number in range(12)]
+    assert replies[5].json["detail"].startswith("images[1] is no image that can be read")
+
+
 def test_one_text_is_a_list_of_one(served: Served) -> None:
     one, listed = (served.ask("/predict", {"model": "one", "texts": each}) for each in ("a cat", ["a cat"]))
     assert one.json == listed.json
@@ -152,12 +199,24 @@ WRONG: dict[str, tuple[Any, int, str]] = {
     "half a character": (rb'{"texts": "\ud800"}', 400, "not JSON"),
     "nested without end": (b"[" * 4000, 400, "not JSON"),
     "no object": ([1], 422, "JSON object"),
-    "nothing": ({}, 422, "`texts` should be"),
+    "nothing": ({"model": "one"}, 422, "`texts` should be"),
+    "nothing for images": ({"model": "images"}, 422, "`images` should be"),
     "no rows": ({"model": "one", "texts": []}, 422, "one at least"),
     "no text": ({"model": "one", "texts": [3]}, 422, "`texts` should be"),
     "an empty text": ({"model": "one", "texts": ["a", " "]}, 422, r"texts\[1\]"),
     "a pair for one text": ({"model": "one", "texts": [["a", "b"]]}, 422, "2 texts, and the model reads 1"),
     "choices for none": ({"model": "one", "texts": "a", "choices": [["a", "b"]]}, 422, "does not read choices"),
+    "texts for images": ({"model": "images", "texts": "a"}, 422, "the model reads images, no texts"),
+    "images for texts": ({"model": "one", "images": ["aaaa"]}, 422, "the model reads texts, no images"),
+    "both": ({"model": "images", "texts": "a", "images": ["aaaa"]}, 422, "reads images, no texts"),
+    "no images": ({"model": "images", "images": []}, 422, "one at least"),
+    "no list of images": ({"model": "images", "images": "aaaa"}, 422, "`images` should be"),
+    "choices of images": ({"model": "images", "images": ["aaaa"], "choices": [["a", "b"]]}, 422, "not read choices"),
+    "no base64": ({"model": "images", "images": ["aaaa", "a a!"]}, 422, r"images\[1\] is no base64"),
+    "no ASCII": ({"model": "images", "images": ["\u00e9\u00e9\u00e9\u00e9"]}, 422, r"images\[0\] is no base64"),
+    "no file": ({"model": "images", "images": [""]}, 422, r"images\[0\] is empty"),
+    "a bomb": (images_of(png_that_says(60_000, 60_000)), 422, r"images\[0\] has more than 89,478,485 pixels"),
+    "too many images": ({"model": "images", "images": ["aaaa"] * 21}, 413, "21 rows"),
     "no choices": ({"model": "choices", "texts": "a"}, 422, "reads choices"),
     "a field that is not": ({"model": "one", "texts": "a", "textx": 1}, 422, "no field 'textx'"),
     "no model": ({"texts": "a"}, 422, "`model` is missing"),
@@ -219,6 +278,7 @@ def test_no_text_stands_in_the_log(served: Served) -> None:
     served.ask(f"/predict?texts={SECRET}", {"model": "one", "texts": SECRET})
     served.ask("/predict", {"model": SECRET, "texts": [[SECRET, SECRET]]})
     served.ask("/predict", f'{{"texts": {SECRET}'.encode())
+    served.ask("/predict", images_of(SECRET.encode()))
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         connection.sendall(SECRET.encode() + b"\r\n\r\n")
         assert connection.recv(100)
@@ -256,7 +316,7 @@ def test_openapi_describes_requests_and_answers(served: Served) -> None:
 
 
 def test_examples_are_answered(served: Served) -> None:
-    fits = {"pairs of texts": "pairs", "multiple choice": "choices"}
+    fits = {"pairs of texts": "pairs", "multiple choice": "choices", "images": "images"}
     for name, example in EXAMPLES.items():
         reply = served.ask("/predict", example["value"] | {"model": fits.get(name, "one")})
         assert reply.status == 200, (name, reply.body)
@@ -281,6 +341,8 @@ def test_metrics_can_be_read(served: Served) -> None:
 def test_models_and_health(served: Served, folders: dict[str, Path]) -> None:
     said = {each["name"]: each for each in served.ask("/models").json["models"]}
     assert set(said) == set(folders)
+    assert (said["one"]["modality"], said["images"]["modality"]) == ("text", "image")
+    assert said["images"]["num_texts"] is None
     assert (said["one"]["labels"], said["pairs"]["num_texts"], said["number"]["answers"]) == (
         [*LABELS],
         2,

@@ -23,8 +23,8 @@ BODY_SECONDS = 10.0
 JSON = "application/json"
 ABOUT = (
     "Answers of classifiers that headstart trained. Send rows to `/predict`; `/models` says what each model reads and "
-    "answers.\n\nA server that has too much to do answers 503 at once, with the header `Retry-After`. Texts are not "
-    "logged."
+    "answers.\n\nA server that has too much to do answers 503 at once, with the header `Retry-After`. Texts and images "
+    "are not logged."
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": schema.Fault, "description": "The body is not JSON."},

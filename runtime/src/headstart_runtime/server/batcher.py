@@ -67,7 +67,7 @@ class Batcher:
 
         Raises:
             Refusal: if the queue is full, they waited too long, the server stops, or they are too many.
-            InputError: if a text cannot be read.
+            InputError: if a text or an image cannot be read.
         """
         job = Job(sequences, len(sequences.columns[0]), self._loop.create_future())
         if job.size > self._options.max_request_rows:
@@ -116,7 +116,7 @@ class Batcher:
         return arrived
 
     def _admit(self, jobs: Sequence[Job]) -> None:
-        """Read the texts of jobs, and put their sequences into the pool."""
+        """Read the rows of jobs, and put their sequences into the pool."""
         if not jobs:
             return
         read = read_jobs(self.model, jobs)
@@ -124,17 +124,17 @@ class Batcher:
             for job, found in zip(jobs, read, strict=True):
                 if not isinstance(found, Read):
                     self._finish([(job, found)])
-                elif len(found.tokens) > self._options.max_request_rows:
-                    self._finish([(job, self._too_many(len(found.tokens)))])
+                elif len(found.inputs) > self._options.max_request_rows:
+                    self._finish([(job, self._too_many(len(found.inputs)))])
                 else:
                     self._enter(job, found)
 
     def _enter(self, job: Job, read: Read) -> None:
-        size = len(read.tokens)
+        size = len(read.inputs)
         self._num_waiting += size - job.size
         job.counts, job.size, job.num_missing = read.counts, size, size
         job.logits = np.empty((size, self.model.description.num_logits), np.float32)
-        self._pool += [Waiting(job, place, tokens) for place, tokens in enumerate(read.tokens)]
+        self._pool += [Waiting(job, place, each) for place, each in enumerate(read.inputs)]
 
     def _too_many(self, num_rows: int) -> Refusal:
         said = f"the request makes {num_rows} rows, choices and windows of long texts included"
@@ -147,7 +147,7 @@ class Batcher:
             if not self._pool:
                 return []
             share = ceil(len(self._pool) / (self._num_idle + 1))
-            lengths = [len(each.tokens.ids) for each in self._pool]
+            lengths = [each.input.length for each in self._pool]
             size = min(share, self._options.batch_size)
             chosen = set(next_batch(lengths, self.model.description.batches, size))
             batch = [each for place, each in enumerate(self._pool) if place in chosen]
@@ -168,7 +168,7 @@ class Batcher:
         """Compute a batch, and answer the jobs that are complete with it."""
         begin = time.monotonic()
         try:
-            logits = self.model.network.batch_logits([each.tokens for each in batch])
+            logits = self.model.network.batch_logits([each.input for each in batch])
         except Exception as error:  # onnxruntime raises one of a dozen types
             log_fault("a batch could not be computed", error)
             with self._changed:

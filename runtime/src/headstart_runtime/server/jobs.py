@@ -1,4 +1,4 @@
-"""The rows of requests on their way through the queue, and their texts read together.
+"""The rows of requests on their way through the queue, and their texts or images read together.
 
 Letters: s sequences of a job, k logits of a sequence.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from headstart_runtime.answers import Array
 from headstart_runtime.errors import InputError
 from headstart_runtime.model import Model
-from headstart_runtime.reader import Tokens
+from headstart_runtime.network import Input
 from headstart_runtime.rows import Sequences
 from headstart_runtime.server.faults import log_fault
 from headstart_runtime.server.refusal import Refusal
@@ -54,23 +54,23 @@ class Job:
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A sequence of a job that waits to be computed: its tokens, and its place in the job."""
+    """A sequence or an image of a job that waits to be computed: what is read of it, and its place in the job."""
 
     job: Job
     place: int
-    tokens: Tokens
+    input: Input
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What the texts of a job became: its sequences, and how many of them each row has (None: one each)."""
+    """What the rows of a job became: what is computed, and how many sequences each row has (None: one each)."""
 
-    tokens: list[Tokens]
+    inputs: Sequence[Input]
     counts: list[int] | None
 
 
 def read_jobs(model: Model, jobs: Sequence[Job]) -> list[Read | InputError | Refusal]:
-    """Return what the texts of each job became, or why they cannot be read."""
+    """Return what the rows of each job became, or why they cannot be read."""
     try:
         return list(_read_together(model, jobs))
     except BaseException:  # of one of them, which is to fail alone; a panic of tokenizers is no Exception
@@ -81,22 +81,22 @@ def _read_together(model: Model, jobs: Sequence[Job]) -> list[Read]:
     columns = tuple(list(chain(*parts)) for parts in zip(*(job.sequences.columns for job in jobs), strict=True))
     has_choices = model.description.has_choices
     choices = [job.sequences.num_choices or [] for job in jobs]
-    tokens, counts = model.tokens(Sequences(columns, list(chain(*choices)) if has_choices else None))
+    inputs, counts = model.read(Sequences(columns, list(chain(*choices)) if has_choices else None))
     sizes = [job.size for job in jobs]
     if counts is None:
-        return [Read(part, None) for part in _cut(tokens, sizes)]
+        return [Read(part, None) for part in _cut(inputs, sizes)]
     each = _cut(counts, [len(some) for some in choices] if has_choices else sizes)
-    parts = _cut(tokens, [sum(some) for some in each])
+    parts = _cut(inputs, [sum(some) for some in each])
     return [Read(part, some) for part, some in zip(parts, each, strict=True)]
 
 
 def _read_alone(model: Model, job: Job) -> Read | InputError | Refusal:
     try:
-        return Read(*model.tokens(job.sequences))
+        return Read(*model.read(job.sequences))
     except InputError as error:
         return error
     except BaseException as error:
-        log_fault("texts could not be read", error)
+        log_fault("rows could not be read", error)
         return fault()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headstart_runtime.description import OF_EQUAL_LENGTH
+from headstart_runtime.text_input import OF_EQUAL_LENGTH
 
 SHORT_TOKENS = 32
 """Up to this length padding costs less than a batch of its own."""

@@ -8,10 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headstart_runtime.server.refusal import Refusal
 
+ONE_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mM4AQAAygDJNEIn8wAAAABJRU5ErkJggg=="
+"""An image of one grey pixel as PNG, in base64."""
 EXAMPLES: dict[str, dict[str, Any]] = {
     "one text": {"value": {"texts": "a fine film"}},
     "several texts": {"value": {"texts": ["a fine film", "dull from the start"]}},
     "pairs of texts": {"value": {"texts": [["a man sleeps", "he is awake"]]}},
+    "images": {"value": {"images": [ONE_PIXEL]}},
     "multiple choice": {"value": {"texts": ["he opened the"], "choices": [["door", "sky"]]}},
     "one of several models": {"value": {"model": "reviews", "texts": "a fine film"}},
 }
@@ -21,6 +24,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
 }
 FIELDS = {
     "texts": "a text, or a list of texts or of pairs of texts, one at least",
+    "images": "a list of images, one at least, each the bytes of its file in base64",
     "choices": "a list with the choices of each row, each a list of texts",
     "model": "the name of a model",
 }
@@ -33,9 +37,15 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    texts: str | list[str | list[str]] = Field(
+    texts: str | list[str | list[str]] | None = Field(
+        None,
         min_length=1,
         description="A text, or a list of rows: texts, or pairs `[first, second]` where the model reads two.",
+    )
+    images: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="For a model of images, in place of `texts`: the bytes of each image's file, in base64.",
     )
     choices: list[list[str]] | None = Field(
         None, description="For a model of multiple choice: the choices of each row, two at least."
@@ -95,11 +105,16 @@ class ModelFacts(BaseModel):
     """What a model reads and answers."""
 
     name: str
+    modality: str = Field(description="What a row is: `text` or `image`.")
     answers: str = Field(description="`classification`, `multi_label`, `regression` or `multiple_choice`.")
     labels: list[str] = Field(description="The classes; empty where answers are not among classes.")
-    num_texts: int = Field(description="Texts of a row, 1 or 2, choices not among them.")
-    max_length: int = Field(description="Tokens that the model reads at once.")
-    truncation: str = Field(description="What happens to longer texts; `window` reads all of them.")
+    num_texts: int | None = Field(default=None, description="Texts of a row, 1 or 2, choices not among them.")
+    max_length: int | None = Field(
+        default=None, description="Tokens that the model reads at once, where it reads texts."
+    )
+    truncation: str | None = Field(
+        default=None, description="What happens to longer texts; `window` reads all of them."
+    )
 
 
 class Models(BaseModel):
@@ -131,4 +146,9 @@ def _said(place: tuple[int | str, ...], kind: str) -> str:
     name = str(place[0])
     if kind == "extra_forbidden":
         return f"there is no field {name[:80]!r}; there are {', '.join(FIELDS)}"
+    return should_be(name)
+
+
+def should_be(name: str) -> str:
+    """Return what a field of a request is, for who wrote something else."""
     return f"`{name}` should be {FIELDS[name]}"

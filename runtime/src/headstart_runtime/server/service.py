@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 
+from headstart_runtime.description import IMAGE, Description
 from headstart_runtime.errors import InputError
-from headstart_runtime.rows import read_rows
+from headstart_runtime.rows import Row, read_rows
 from headstart_runtime.server.answering import answers_as_json
 from headstart_runtime.server.batcher import Batcher
 from headstart_runtime.server.refusal import Refusal
-from headstart_runtime.server.schema import ModelFacts, PredictRequest, read_request
+from headstart_runtime.server.schema import ModelFacts, PredictRequest, read_request, should_be
+from headstart_runtime.text_input import TextInput
 
 IDLE_CHECK_SECONDS = 0.01
 
@@ -41,17 +44,7 @@ class Service:
     def facts(self) -> list[ModelFacts]:
         """Return what each model reads and answers."""
         said = {name: batcher.model.description for name, batcher in self._batchers.items()}
-        return [
-            ModelFacts(
-                name=name,
-                answers=each.answers,
-                labels=list(each.labels),
-                num_texts=each.num_texts,
-                max_length=each.max_length,
-                truncation=each.truncation,
-            )
-            for name, each in said.items()
-        ]
+        return [_facts(name, each) for name, each in said.items()]
 
     async def answer(self, body: bytes) -> bytes:
         """Return the JSON that answers a request's JSON.
@@ -62,12 +55,14 @@ class Service:
         request = read_request(body)
         name, batcher = self._chosen(request.model)
         try:
-            sequences = read_rows(_rows(request), request.choices, batcher.model.description)
+            rows = _rows(request, batcher.model.description.modality)
+            sequences = read_rows(rows, request.choices, batcher.model.description)
             logits, counts = await batcher.logits(sequences)
         except InputError as error:
             raise Refusal(422, str(error)) from error
-        rows = batcher.model.row_logits(logits, counts)
-        answers = answers_as_json(rows, sequences.num_choices, batcher.model.description)
+        answers = answers_as_json(
+            batcher.model.row_logits(logits, counts), sequences.num_choices, batcher.model.description
+        )
         return json.dumps({"model": name, "answers": answers}).encode()
 
     def _chosen(self, name: str | None) -> tuple[str, Batcher]:
@@ -96,5 +91,32 @@ class Service:
             await asyncio.to_thread(batcher.stop)
 
 
-def _rows(request: PredictRequest) -> list[str | list[str]]:
-    return [request.texts] if isinstance(request.texts, str) else request.texts
+def _facts(name: str, said: Description) -> ModelFacts:
+    facts = ModelFacts(name=name, modality=said.modality, answers=said.answers, labels=list(said.labels))
+    if isinstance(said.reads, TextInput):
+        facts.num_texts = said.reads.num_texts
+        facts.max_length, facts.truncation = said.reads.max_length, said.reads.truncation
+    return facts
+
+
+def _rows(request: PredictRequest, modality: str) -> Sequence[Row]:
+    """Return a request's rows, which are texts or images, as the model reads them.
+
+    Raises:
+        Refusal: if they are the other ones, or missing.
+    """
+    wanted, other = ("images", "texts") if modality == IMAGE else ("texts", "images")
+    if getattr(request, other) is not None:
+        raise Refusal(422, f"the model reads {wanted}, no {other}: {should_be(wanted)}")
+    if getattr(request, wanted) is None:
+        raise Refusal(422, should_be(wanted))
+    if modality == IMAGE:
+        return [_decoded(image, number) for number, image in enumerate(request.images or ())]
+    return [request.texts] if isinstance(request.texts, str) else request.texts or []
+
+
+def _decoded(image: str, number: int) -> bytes:
+    try:
+        return b64decode(image, validate=True)
+    except ValueError:
+        raise Refusal(422, f"images[{number}] is no base64") from None
