@@ -7,8 +7,9 @@ The model is MiniLM with a fresh head, exported as ONNX for the one and as a pla
 clients share this machine; each client asks for one text, waits for the answer and asks again. Prints a Markdown table
 for each number of clients: the median of the rounds, and the processor time of the server for a request.
 
-With --memory-minutes the server is asked for as long at nine tenths of what it answers at most, with texts of 1 to 150
-words; the resident memory of its process is printed each minute.
+With --memory-minutes the server is asked for a minute as much as 64 clients can, which makes its batches as large as
+they get, and then for so many minutes at nine tenths of what it answered; texts have 1 to 150 words. The resident
+memory of its process is printed after each minute.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from headstart.onnx_export.options import ExportOptions
 
 BOUNDS = {1: 1.5, 64: 5.0}
 """By clients: how many times as many requests a second headstart answers."""
+FULL_SECONDS = 60.0
 GROWTH = 1.0
 """Megabytes a minute by which the server may grow."""
 START_SECONDS = 120
@@ -60,7 +62,7 @@ def main() -> None:
         num_tokens = save_model(folder / "model", texts)
         export_onnx(folder / "model", folder / "onnx", ExportOptions(format="onnx"))
         if arguments.memory_minutes:
-            _watch_memory(folder, arguments.memory_minutes, arguments.seconds)
+            _watch_memory(folder, arguments.memory_minutes)
             return
         print(f"texts of {num_tokens:.1f} tokens; load of the machine {os.getloadavg()[0]:.1f}\n", flush=True)
         for num_clients in map(int, arguments.clients.split(",")):
@@ -113,13 +115,14 @@ def _print(num_clients: int, found: dict[str, list[Measured]]) -> None:
     print(flush=True)
 
 
-def _watch_memory(folder: Path, minutes: int, seconds: float) -> None:
+def _watch_memory(folder: Path, minutes: int) -> None:
     generator = np.random.default_rng(0)
     words = " ".join(texts_of(None, "", 200)).split()
     texts = [" ".join(generator.choice(words, generator.integers(1, 151))) for _ in range(2_000)]
     with _headstart(folder / "onnx") as (port, process):
-        most = put_load(port, texts, num_clients=64, seconds=seconds).rate
-        print(f"{most:.1f} requests a second at most; asked for {0.9 * most:.1f}\n", flush=True)
+        most = put_load(port, texts, num_clients=64, seconds=FULL_SECONDS).rate
+        said = f"{most:.1f} requests a second at most, then {_resident_mb(process.pid):.1f} MB resident"
+        print(f"{said}; asked for {0.9 * most:.1f}\n", flush=True)
         print("| minute | requests a second | p99 ms | not answered | MB resident |")
         print("|---:|---:|---:|---:|---:|")
         resident = []
