@@ -22,6 +22,7 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.task_rows import TaskRows
 from headstart.fitted.logistic import TOLERANCE
 from headstart.training.config import RunOptions
+from tests.support.in_turn import one_of
 from tests.support.kinds import NUM_TRAIN, TASKS, kind_source
 from tests.support.runs import (
     SOURCE,
@@ -50,7 +51,7 @@ def weighed(source: TaskSource, weights: tuple[float, ...] = WEIGHTS) -> TaskSou
     return changed(source, lambda train: train.with_columns(weights=weights))
 
 
-@pytest.mark.parametrize("kind", sorted(TASKS))
+@pytest.mark.parametrize("kind", one_of(2, sorted(TASKS)))
 def test_a_row_of_weight_2_teaches_what_two_rows_teach(
     kind: str, tiny_checkpoint: CheckpointMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

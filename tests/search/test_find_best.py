@@ -162,7 +162,7 @@ def test_trials_at_once_end_with_the_same_bits(
     ("limit", "end", "is_wider"),
     [  # 400 s are nearly all of 0.8 x 600 s
         pytest.param(600.0, 60.0, True, marks=pytest.mark.slow),
-        (600.0, 400.0, False),
+        pytest.param(600.0, 400.0, False, marks=pytest.mark.slow),
         (0.01, 0.0, False),
     ],
 )

@@ -101,9 +101,9 @@ def test_where_all_else_is_equal_there_is_a_verdict(model: Path, source: TaskSou
     [
         ({"max_length": 16}, "max_length 16 against 32"),
         ({"head": "linear"}, "head linear against native"),
-        ({"long": "head_tail"}, "long head_tail against longest_first"),
-        ({"loss": "focal:gamma=1.0"}, "loss focal:gamma=1.0 against cross_entropy"),
-        ({"batch_size": 2}, "batch_size 2 against 4"),
+        pytest.param({"long": "head_tail"}, "long head_tail against longest_first", marks=pytest.mark.slow),
+        pytest.param({"loss": "focal:gamma=1.0"}, "loss focal:gamma=1.0 against cross_entropy", marks=pytest.mark.slow),
+        pytest.param({"batch_size": 2}, "batch_size 2 against 4", marks=pytest.mark.slow),
         ({"trainer": ("adam_beta2=0.9",)}, "adam_beta2 0.9 against not set"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -40,7 +40,7 @@ def test_features_are_cached_where_the_head_reads_one_vector(architecture: str, 
     assert is_cached(folder, "linear:pooling=mean")
 
 
-@pytest.mark.parametrize(("architecture", "head"), in_turn(TEXTS, HEADS))
+@pytest.mark.parametrize(("architecture", "head"), in_turn(TEXTS, HEADS, every=3))
 def test_the_probe_does_not_depend_on_caching(
     architecture: str, head: str, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
