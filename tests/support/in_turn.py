@@ -15,10 +15,9 @@ def in_turn(firsts: Sequence[Any], seconds: Sequence[Any], *, every: int = 1) ->
 
     With `every` above 1 only every so many of `firsts` has a quick pair.
     """
+    quick = {(number, number // every % len(seconds)) for number in range(0, len(firsts), every)}
     return [
-        pytest.param(
-            first, second, marks=() if (number % every, place) == (0, number // every % len(seconds)) else SLOW
-        )
+        pytest.param(first, second, marks=() if (number, place) in quick else SLOW)
         for number, first in enumerate(firsts)
         for place, second in enumerate(seconds)
     ]
