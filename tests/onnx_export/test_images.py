@@ -227,6 +227,17 @@ def test_a_description_that_no_export_writes_is_refused(
         load(folder).predict(files_in(shapes))
 
 
+def test_a_processor_of_another_size_than_the_network_is_refused(
+    folders: tuple[Path, Path], shapes: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folders[1], tmp_path / "copy"))
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"size": {"height": 32, "width": 32}}))
+    write_manifest(folder)
+    with pytest.raises(CheckpointError, match=r"\[3, 32, 32\], and \[3, 16, 16\] is described"):
+        hs.load(folder).predict([str(files_in(shapes)[0])])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["vit", "convnext"])
 @pytest.mark.parametrize("name", ["many_classes", "multi_label", "regression"])

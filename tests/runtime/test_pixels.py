@@ -111,6 +111,9 @@ def test_pixels_are_those_of_transformers_to_the_last_bit(name: str) -> None:
         (LevitImageProcessorPil(), "has a step of its own, `resize`"),
         (ViTImageProcessorPil(size={"height": 4000, "width": 4000}), "1,048,576 pixels"),
         (ViTImageProcessorPil(image_std=[0.0, 1.0, 1.0]), "std cannot be"),
+        (ViTImageProcessorPil(image_std=[1.0, 1.0]), "not enough values"),
+        (ViTImageProcessorPil(rescale_factor="much"), "could not convert"),
+        (ConvNextImageProcessorPil(size={"shortest_edge": 50}, crop_pct=0), "division by zero"),
     ],
 )
 def test_steps_that_are_not_followed_are_refused_by_name(processor: BaseImageProcessor, said: str) -> None:
@@ -144,6 +147,7 @@ HUGE, NAN = 10**9, float("nan")
         ("resample", "magic"),
         ("factor", NAN),
         ("factor", 0),
+        pytest.param("factor", 10**400, id="factor, above any float"),
         ("mean", [0.0, 0.0]),
         ("std", [0.0, 1.0, 1.0]),
         ("std", [NAN, 1.0, 1.0]),

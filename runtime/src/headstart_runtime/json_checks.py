@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,7 +61,10 @@ def or_none(is_right: IsRight) -> IsRight:
 def number(is_right: Callable[[float], bool] = lambda value: True) -> IsRight:
     """Return whether a value is a finite number, and right."""
     return lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and is_right(value)
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+        and is_right(value)
     )
 
 

@@ -93,8 +93,10 @@ class Network:
         """Return logits [s, k] of the network's inputs, arrays whose first axis is s.
 
         Raises:
-            FolderError: if the network gives logits of another shape.
+            FolderError: if images are of another size than described, or the network gives logits of another shape.
         """
+        if isinstance(reads := self._description.reads, ImageInput):
+            _require_shape([*arrays[PIXEL_VALUES].shape[1:]], [3, reads.height, reads.width])
         logits: npt.NDArray[np.float32] = self._session.run([LOGITS], dict(arrays))[0]
         if logits.shape != (len(next(iter(arrays.values()))), self._description.num_logits):
             raise FolderError(f"the network gives logits of the shape {logits.shape}, which does not fit its labels")
@@ -111,7 +113,7 @@ class Network:
 
 def _require_shape(found: list[Any], wanted: list[int]) -> None:
     if found != wanted:
-        raise FolderError(f"the network reads images of the shape {found!r:.80}, and {wanted} is described")
+        raise FolderError(f"images come in the shape {found!r:.80}, and {wanted} is described")
 
 
 def _arrays(inputs: Sequence[Any], reads: TextInput | ImageInput) -> Arrays:

@@ -48,7 +48,8 @@ class OnnxNetwork(torch.nn.Module):
                 that a token belongs to, where they are not all of one.
 
         Raises:
-            CheckpointError: if the network gives another number of logits than the model has.
+            CheckpointError: if the network reads images of another size, or gives another number of logits than the
+                model has.
         """
         try:
             if PIXEL_VALUES in inputs:

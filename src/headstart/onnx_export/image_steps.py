@@ -29,8 +29,17 @@ def image_input(processor: BaseImageProcessor) -> ImageInput:
     """Return what a processor makes of an image.
 
     Raises:
-        UsageError: if it does anything that headstart-runtime does not, or leaves images at different sizes.
+        UsageError: if it does anything that headstart-runtime does not, leaves images at different sizes, or has values
+            that its class cannot follow.
     """
+    try:
+        return read_image_input(_as_numbers(processor).to_json())  # in the bounds that it will be held to
+    except (FolderError, TypeError, ValueError, ArithmeticError) as error:  # a null, a word, a division by zero
+        raise _refusal(processor, f"asks for what is not read ({error})") from error
+
+
+def _as_numbers(processor: BaseImageProcessor) -> ImageInput:
+    """Return what a processor says, whatever its values are."""
     if what := next(_unknown_steps(processor), None):
         raise _refusal(processor, what)
     values: Any = processor
@@ -48,7 +57,7 @@ def image_input(processor: BaseImageProcessor) -> ImageInput:
     if read.keys() != {"height", "width"}:
         raise _refusal(processor, "leaves images at different sizes")
     shorter_edge = size.get("shortest_edge")
-    made = ImageInput(
+    return ImageInput(
         height=read["height"],
         width=read["width"],
         shorter_edge=shorter_edge,
@@ -58,10 +67,6 @@ def image_input(processor: BaseImageProcessor) -> ImageInput:
         mean=_of_colours(values.image_mean) if values.do_normalize else BLACK,
         std=_of_colours(values.image_std) if values.do_normalize else WHITE,
     )
-    try:
-        return read_image_input(made.to_json())  # in the bounds that it will be held to
-    except FolderError as error:
-        raise _refusal(processor, f"asks for what is not read ({error})") from error
 
 
 def _unknown_steps(processor: BaseImageProcessor) -> Iterator[str]:
