@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+import tracemalloc
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +30,8 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from headstart_runtime import Model, load
-from headstart_runtime.server.schema import EXAMPLES
+from headstart_runtime.server.refusal import Refusal
+from headstart_runtime.server.schema import EXAMPLES, read_request
 from tests.support.media_files import png_that_says
 from tests.support.served import (
     LABELS,
@@ -162,6 +164,25 @@ def test_a_damaged_image_does_not_refuse_those_of_other_requests(served: Served)
     assert replies[5].json["detail"].startswith("images[1] is no image that can be read")
 
 
+def test_images_that_take_long_to_read_do_not_wait_meanwhile(folders: dict[str, Path], tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (6000, 6000)).save(file, "PNG")
+    with serving([f"images={folders['images']}"], tmp_path / "log", "--max-wait-s", "0.3") as alone:
+        assert alone.ask("/predict", images_of(*[file.getvalue()] * 5)).status == 200
+
+
+@pytest.mark.parametrize("body", ['{"texts": [%s]}', '{"texts": [[%s]]}', '{"images": [%s]}', '{"choices": [[%s]]}'])
+def test_a_list_of_wrong_values_is_read_up_to_the_first(body: str) -> None:
+    wrong = (body % ",".join(["1"] * 100_000)).encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="should be"):
+            read_request(wrong)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
 def test_one_text_is_a_list_of_one(served: Served) -> None:
     one, listed = (served.ask("/predict", {"model": "one", "texts": each}) for each in ("a cat", ["a cat"]))
     assert one.json == listed.json
@@ -213,6 +234,7 @@ WRONG: dict[str, tuple[Any, int, str]] = {
     "no list of images": ({"model": "images", "images": "aaaa"}, 422, "`images` should be"),
     "choices of images": ({"model": "images", "images": ["aaaa"], "choices": [["a", "b"]]}, 422, "not read choices"),
     "no base64": ({"model": "images", "images": ["aaaa", "a a!"]}, 422, r"images\[1\] is no base64"),
+    "lines of base64": ({"model": "images", "images": ["aaaa\naaaa"]}, 422, "without line breaks"),
     "no ASCII": ({"model": "images", "images": ["\u00e9\u00e9\u00e9\u00e9"]}, 422, r"images\[0\] is no base64"),
     "no file": ({"model": "images", "images": [""]}, 422, r"images\[0\] is empty"),
     "a bomb": (images_of(png_that_says(60_000, 60_000)), 422, r"images\[0\] has more than 89,478,485 pixels"),

@@ -133,4 +133,4 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _too_large(most: int) -> Refusal:
-    return Refusal(413, f"the body is larger than {most:,} bytes")
+    return Refusal(413, f"the body is larger than {most:,} bytes, the bound of this server (`max_body_bytes`)")

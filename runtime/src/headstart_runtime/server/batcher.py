@@ -112,6 +112,7 @@ class Batcher:
             self._num_idle -= 1
             if self._is_stopping:
                 return None
+            self._refuse_late()
             arrived, self._arrived = self._arrived, []
         return arrived
 
@@ -119,9 +120,12 @@ class Batcher:
         """Read the rows of jobs, and put their sequences into the pool."""
         if not jobs:
             return
+        begin = time.monotonic()
         read = read_jobs(self.model, jobs)
+        seconds = time.monotonic() - begin
         with self._changed:
             for job, found in zip(jobs, read, strict=True):
+                job.read_seconds = seconds
                 if not isinstance(found, Read):
                     self._finish([(job, found)])
                 elif len(found.inputs) > self._options.max_request_rows:
@@ -143,7 +147,6 @@ class Batcher:
     def _take_batch(self) -> list[Waiting]:
         """Take out of the pool what is computed next: a share of it where other threads are idle."""
         with self._changed:
-            self._refuse_late()
             if not self._pool:
                 return []
             share = ceil(len(self._pool) / (self._num_idle + 1))
@@ -159,8 +162,10 @@ class Batcher:
         return batch
 
     def _refuse_late(self) -> None:
+        """Refuse what has waited too long, before work goes into it."""
         oldest = time.monotonic() - self._options.max_wait_s
-        late = {each.job for each in self._pool if each.job.arrived < oldest and not each.job.is_begun}
+        waiting = {*self._arrived, *(each.job for each in self._pool)}
+        late = {job for job in waiting if job.arrived + job.read_seconds < oldest and not job.is_begun}
         if late:
             self._refuse(late, lambda: busy(f"no batch was free within {self._options.max_wait_s:g} seconds"))
 

@@ -34,6 +34,7 @@ class Job:
         size: sequences that it has in the queue.
         future: of the event loop; gets the logits of its sequences [s, k].
         arrived: on the clock `time.monotonic`, seconds.
+        read_seconds: that its rows took to be read, with those of others; in them it does not wait.
         counts: sequences of each row, once they are read; None where each has one.
         logits: [s, k], filled batch by batch.
         num_missing: sequences whose logits are missing.
@@ -45,6 +46,7 @@ class Job:
     size: int
     future: asyncio.Future[Array]
     arrived: float = field(default_factory=time.monotonic)
+    read_seconds: float = 0.0
     counts: list[int] | None = None
     logits: Array = field(default_factory=lambda: np.empty((0, 0), np.float32))
     num_missing: int = 0

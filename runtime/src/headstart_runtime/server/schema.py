@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,6 +30,9 @@ FIELDS = {
 }
 """What each field is, for who wrote something else."""
 NOT_JSON = "json_invalid"
+TO_FIRST_FAULT = Field(fail_fast=True)
+"""A list is read up to its first wrong value: a fault for each of millions would fill the memory."""
+Texts = Annotated[list[str], TO_FIRST_FAULT]
 
 
 class PredictRequest(BaseModel):
@@ -37,17 +40,17 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    texts: str | list[str | list[str]] | None = Field(
+    texts: str | Annotated[list[str | Texts], TO_FIRST_FAULT] | None = Field(
         None,
         min_length=1,
         description="A text, or a list of rows: texts, or pairs `[first, second]` where the model reads two.",
     )
-    images: list[str] | None = Field(
+    images: Texts | None = Field(
         None,
         min_length=1,
         description="For a model of images, in place of `texts`: the bytes of each image's file, in base64.",
     )
-    choices: list[list[str]] | None = Field(
+    choices: Annotated[list[Texts], TO_FIRST_FAULT] | None = Field(
         None, description="For a model of multiple choice: the choices of each row, two at least."
     )
     model: str | None = Field(None, description="Which model answers; needed where the server has several.")

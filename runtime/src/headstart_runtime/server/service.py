@@ -119,4 +119,7 @@ def _decoded(image: str, number: int) -> bytes:
     try:
         return b64decode(image, validate=True)
     except ValueError:
-        raise Refusal(422, f"images[{number}] is no base64") from None
+        raise Refusal(
+            422,
+            f"images[{number}] is no base64 of the usual alphabet, without line breaks and without `data:` before it",
+        ) from None
