@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,11 @@ def test_a_model_without_a_processor_says_what_is_needed(wav2vec2: Path, tmp_pat
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(UsageError, match=r"preprocessor_config\.json"):
         load_processor(resolve_model(str(folder)), Modality.AUDIO)
+
+
+def test_a_missing_package_is_named_before_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, found = resolve_model(str(make_vit(tmp_path / "vit"))), importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "PIL" else found(name, *rest))
+    with pytest.raises(UsageError, match="a package is missing") as refused:
+        load_processor(source, Modality.IMAGE)
+    assert "headstart[images]" in refused.value.remedy

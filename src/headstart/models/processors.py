@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from headstart.errors import DataError, DataFault, HeadstartError, UsageError
-from headstart.media.faults import MediaError
+from headstart.media.faults import MediaError, require_package
 from headstart.media.images import decode_image
 from headstart.media.media_file import read_media
 from headstart.media.modality import Modality
@@ -118,8 +118,11 @@ def load_processor(source: ModelSource, modality: Modality) -> MediaProcessor:
     """Return what makes a model's inputs of images or sounds.
 
     Raises:
-        UsageError: if the model's folder holds none, or one that is not supported or asks for too much.
+        UsageError: if the model's folder holds none, or one that is not supported or asks for too much; or if Pillow is
+            missing for images.
     """
+    if modality is Modality.IMAGE:
+        require_package("PIL", "images")
     require_bounded_processor(source.path)
     try:
         with quiet_loading():
