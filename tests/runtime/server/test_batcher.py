@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ for _package in ("onnx", "headstart_runtime", "prometheus_client"):
 from headstart_runtime import Model, load
 from headstart_runtime.rows import read_rows
 from headstart_runtime.server.batcher import Batcher
+from headstart_runtime.server.jobs import Job, Waiting
 from headstart_runtime.server.metrics import Metrics
 from headstart_runtime.server.options import ServeOptions
 from headstart_runtime.server.refusal import Refusal
@@ -75,6 +77,30 @@ def test_what_has_waited_too_long_is_refused(tmp_path: Path) -> None:
     assert len(refused) >= 10  # two threads take one each, and are long at it
     assert {(each.status, each.retry_after_s) for each in refused} == {(503, 1)}
     assert "no batch was free within 0.001 seconds" in refused[0].detail
+
+
+def test_what_takes_long_to_read_does_not_wait_meanwhile(tmp_path: Path) -> None:
+    model = load(write_exported(tmp_path / "tiny"), num_threads=1)
+    sequences = read_rows(["a cat"], None, model.description)
+    ((tokens,), _) = model.read(sequences)
+
+    async def main() -> list[float]:
+        batcher = Batcher("tiny", model, ServeOptions(max_wait_s=50.0), Metrics())
+        arrived, loop = time.monotonic() - 100, asyncio.get_running_loop()
+        jobs = [Job(sequences, 1, loop.create_future(), arrived, read_seconds) for read_seconds in (0.0, 90.0)]
+        try:
+            with batcher._changed:
+                batcher._num_waiting, batcher._pool = 2, [Waiting(job, 0, tokens) for job in jobs]
+                batcher._refuse_late()
+                left = [each.job.read_seconds for each in batcher._pool]
+                batcher._num_waiting, batcher._pool = 0, []
+        finally:
+            await asyncio.to_thread(batcher.stop)
+        with pytest.raises(Refusal, match="no batch was free"):
+            await jobs[0].future
+        return left
+
+    assert asyncio.run(main()) == [90.0]
 
 
 def test_a_batch_that_fails_ends_its_requests_and_nothing_else(

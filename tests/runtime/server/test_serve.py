@@ -164,13 +164,6 @@ def test_a_damaged_image_does_not_refuse_those_of_other_requests(served: Served)
     assert replies[5].json["detail"].startswith("images[1] is no image that can be read")
 
 
-def test_images_that_take_long_to_read_do_not_wait_meanwhile(folders: dict[str, Path], tmp_path: Path) -> None:
-    file = io.BytesIO()
-    Image.new("L", (6000, 6000)).save(file, "PNG")
-    with serving([f"images={folders['images']}"], tmp_path / "log", "--max-wait-s", "0.3") as alone:
-        assert alone.ask("/predict", images_of(*[file.getvalue()] * 5)).status == 200
-
-
 @pytest.mark.parametrize("body", ['{"texts": [%s]}', '{"texts": [[%s]]}', '{"images": [%s]}', '{"choices": [[%s]]}'])
 def test_a_list_of_wrong_values_is_read_up_to_the_first(body: str) -> None:
     wrong = (body % ",".join(["1"] * 100_000)).encode()
