@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from tests.support.exported import LACKING, asked, make_folder, rows_of, torch_logits
+from tests.support.exported import LACKING, asked, make_folder, rows_of, run_with_runtime, torch_logits
 from tests.support.kinds import TASKS
 from tests.support.paths import REPOSITORY, needs_demo_encoder
 from tests.support.saved import PAIR_TASK, TEXT_TASK, make_example
@@ -109,17 +109,8 @@ print(json.dumps([model.predict(texts), model.predict_proba(texts).tolist()]))
 def test_it_answers_without_torch(folders: tuple[Path, Path]) -> None:
     rows = rows_of(TEXT_TASK)
     wanted = predict(load_model_folder(folders[0]), rows)
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, str(folders[1])],
-        input=json.dumps([text for (text,) in rows.texts]),
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "runtime" / "src")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    labels, probabilities = json.loads(done.stdout)
+    said = run_with_runtime(WITHOUT, folders[1], given=json.dumps([text for (text,) in rows.texts]))
+    labels, probabilities = json.loads(said)
     assert labels == wanted.predicted_labels
     np.testing.assert_allclose(probabilities, wanted.answers, atol=1e-5)
 

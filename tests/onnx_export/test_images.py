@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +15,8 @@ import pytest
 import torch
 import transformers
 
-from tests.support.exported import LACKING
+from tests.support.exported import LACKING, run_with_runtime
 from tests.support.kinds import TASKS
-from tests.support.paths import REPOSITORY
 
 for _package in ("onnx", "onnx_ir", "onnxscript", "onnxruntime", "headstart_runtime", "PIL", "soundfile"):
     pytest.importorskip(_package, reason=LACKING)
@@ -113,24 +109,11 @@ except headstart_runtime.PackageError as error:
 """
 
 
-def run_python(code: str, *arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "runtime" / "src")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_it_answers_without_torch_and_says_which_package_is_missing(folders: tuple[Path, Path], shapes: Path) -> None:
     files = files_in(shapes)
-    said = json.loads(run_python(WITHOUT, folders[1], *files))
+    said = json.loads(run_with_runtime(WITHOUT, folders[1], *files))
     assert said == [SHAPES[best] for best in said_by_transformers(folders[0], files).argmax(axis=1)]
-    assert "pip install 'headstart-runtime[images]'" in run_python(NO_PILLOW, folders[1])
+    assert "pip install 'headstart-runtime[images]'" in run_with_runtime(NO_PILLOW, folders[1])
 
 
 def test_rows_that_the_model_does_not_read_are_refused(folders: tuple[Path, Path], shapes: Path) -> None:

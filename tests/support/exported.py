@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from headstart.inference.forward import batched_logits
 from headstart.inference.passes import PassSize
 from headstart.tasks.task import Task
 from tests.support.other_architectures import make_other_checkpoint
+from tests.support.paths import REPOSITORY
 from tests.support.saved import TEXT_TASK, make_example, texts
 from tests.support.tiny import ARCHITECTURES, make_checkpoint
 
@@ -70,3 +74,18 @@ def torch_logits(saved: SavedModel, split: Split) -> npt.NDArray[np.float32]:
     )
     collate = PaddingCollator(saved.tokenizer, kind=info.task.kind)
     return batched_logits(saved.model, tokens, collate, size=PassSize(rows=4), precision="fp32", device="cpu").numpy()
+
+
+def run_with_runtime(code: str, *arguments: object, given: str = "") -> str:
+    """Return what code prints in a process that finds headstart-runtime of this checkout; `given` is its input."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        input=given,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "runtime" / "src")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

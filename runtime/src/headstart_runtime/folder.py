@@ -68,7 +68,7 @@ def open_folder(path: Path) -> Folder:
         )
     known = _checksums(path)
     contents = {}
-    for name in (*NAMES, *(each for each in (TOKENIZER_FILE,) if each in known)):
+    for name in (*NAMES, *({TOKENIZER_FILE} & known.keys())):
         if name not in known:
             raise FolderError(f"{path / CHECKSUMS_FILE} has no checksum of {name}")
         size, checksum = known[name]

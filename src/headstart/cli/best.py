@@ -128,7 +128,7 @@ def run_search(
             say(error_in_flags(best.failed.error), file=sys.stderr)
             say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
             raise typer.Exit(1)
-        tunes, (first, *_) = deciding.tune_thresholds, best.records
+        tunes, first = deciding.tune_thresholds, best.records[0]
         before = written_before(out, first.experiment_digest, first.seed, has_thresholds=tunes)
         record = before or write_best(search, best, out, tunes_thresholds=tunes)
         facts = facts_of(search, best, record, out, groups=groups)

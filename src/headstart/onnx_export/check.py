@@ -27,8 +27,6 @@ from headstart_runtime.model import BATCH_SIZE as RUNTIME_BATCH_SIZE
 from headstart_runtime.model import Model
 from headstart_runtime.rows import Row
 
-BATCH_SIZE = 32
-"""Of torch's side, as `headstart predict` has it."""
 MOST_DIFFERENCE = 1e-4
 """Between logits in fp32, over the largest of them where that is above 1: another order of additions makes less."""
 
@@ -79,7 +77,7 @@ def compare(
     """
     begin = time.perf_counter()
     wanted = batched_logits(
-        saved.model, tokens, collate, size=PassSize(rows=BATCH_SIZE), precision="fp32", device="cpu"
+        saved.model, tokens, collate, size=PassSize.usual("cpu"), precision="fp32", device="cpu"
     ).numpy()
     torch_seconds = time.perf_counter() - begin
     begin = time.perf_counter()

@@ -57,7 +57,7 @@ class Sample:
         handle, pooled = _listen(model, caught)
         in_turn: list[int] = []
         features, logits = Collected(), Collected()
-        size = PassSize(rows=CPU_ROWS) if self.device == "cpu" else PassSize.usual(self.device)
+        size = PassSize.usual(self.device)
         model.to(self.device)
         try:
             with evaluation_mode(model), torch.inference_mode(), autocast(self.precision, self.device):
