@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,16 @@ hypothesis.settings.register_profile("seeded", derandomize=True)
 hypothesis.settings.load_profile("seeded")
 
 CheckpointMaker = Callable[..., Path]
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python's garbage collector from what stays anyway: each stage asks for a collection of all there is.
+
+    Thousands of tests and the libraries that they import are a million objects, which took longer to visit than a tiny
+    stage to train.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
