@@ -138,9 +138,9 @@ def begin_task(versions: Mapping[str, str], threads: int) -> UsageError | None:
     """
     import torch
 
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
 
-    quiet_transformers()
+    prepare_process()
     torch.set_num_threads(threads)  # a process keeps those of its first task
     return _other_versions(library_versions(), versions)
 

@@ -21,10 +21,10 @@ def doctor(
 
     from headstart.cli.printing import print_model_report
     from headstart.inspection.doctor import inspect_model
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
     from headstart.models.source import resolve_model
 
-    quiet_transformers()
+    prepare_process()
     report = inspect_model(resolve_model(model), labels=tuple(str(index) for index in range(num_labels)))
     if as_json:
         print(json.dumps(asdict(report), indent=2, default=str))

@@ -59,12 +59,12 @@ def evaluate(
     from headstart.cli.display import row_display
     from headstart.cli.session import check_source
     from headstart.inference.user_files import evaluate_file, evaluate_task
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
 
     check_source(reading, file, [task] if task is not None else [], data_root)
     if task is not None and group_by is not None:
         raise UsageError("`group_by` would have no effect: it is a column of a file, and a task was given")
-    quiet_transformers()
+    prepare_process()
     place = find_folder(folder)
     with row_display("evaluating", quiet=quiet or as_json) as progress:
         found = (

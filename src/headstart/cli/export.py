@@ -88,10 +88,10 @@ def _export_onnx(
         )
     require_packages()
     from headstart.artifacts.found_folder import find_folder
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
     from headstart.onnx_export.export import export_onnx
 
-    quiet_transformers()
+    prepare_process()
     written = export_onnx(find_folder(folder).path, out, exporting)
     if as_json:
         print(json.dumps(asdict(written) | {"out": str(out)}, indent=2))

@@ -67,8 +67,8 @@ def inspect(
 
 def _tokenizer(model: str) -> PreTrainedTokenizerBase:
     from headstart.models.loading import load_tokenizer
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
     from headstart.models.source import resolve_model
 
-    quiet_transformers()
+    prepare_process()
     return load_tokenizer(resolve_model(model))

@@ -80,11 +80,11 @@ def predict(
     from headstart.inference.partial_answers import SUFFIX
     from headstart.inference.prediction_columns import WantedColumns
     from headstart.inference.user_files import predict_file
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
     from headstart.temporary import path_beside
 
     reading.require_names()
-    quiet_transformers()
+    prepare_process()
     found = find_folder(folder)
     partial = path_beside(out, SUFFIX)
     with says_what_is_kept(partial), row_display("predicting", quiet=quiet or as_json) as progress:

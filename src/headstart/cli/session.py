@@ -44,9 +44,9 @@ def open_session(trainings: Sequence[TrainingOptions] = (), sources: Sequence[Ta
         for training in trainings:
             check_rows(training, data)
     from headstart.experiments.run_data import RunDataCache
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
 
-    quiet_transformers()
+    prepare_process()
     return RunDataCache(rows)
 
 

@@ -45,9 +45,9 @@ def answer_at_once(answers: Answers, environments: Sequence[Mapping[str, str]], 
 
 def answer_share(pipe: Pipe) -> None:
     """Answer the share that comes through a pipe, and say how far it is."""
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
 
-    quiet_transformers()
+    prepare_process()
     for answers, share in pipe.orders():
         try:
             pipe.say(Answered(answer(answers, lambda done, _: pipe.say(NumDone(done)), share)))

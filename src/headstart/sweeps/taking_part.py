@@ -10,7 +10,7 @@ from dataclasses import replace
 from headstart.errors import DivergedError
 from headstart.experiments.run import take_part
 from headstart.experiments.run_data import RunData, RunDataCache
-from headstart.models.quiet import quiet_transformers
+from headstart.models.own_process import prepare_process
 from headstart.process_state import process_state_kept
 from headstart.sweeps.attempt import require_as_planned
 from headstart.sweeps.order import Order
@@ -25,7 +25,7 @@ def do_parts(ranks: Ranks) -> None:
     Raises:
         LostProcessError: if another process does not answer any more.
     """
-    quiet_transformers()
+    prepare_process()
     cache = RunDataCache()
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         logging.disable(logging.WARNING)

@@ -42,9 +42,9 @@ Message = SweepEvent | Done | Failed
 def do_runs(pipe: Pipe) -> None:
     """Do the runs that come through a pipe."""
     from headstart.experiments.run_data import RunDataCache
-    from headstart.models.quiet import quiet_transformers
+    from headstart.models.own_process import prepare_process
 
-    quiet_transformers()
+    prepare_process()
     cache, listen = RunDataCache(), _seldom(pipe.say)
     for order in pipe.orders():
         pipe.say(_answer(order, cache, listen))
