@@ -19,6 +19,7 @@ SETTING = Setting(
     num_classes=2,
     num_rows=500,
     usual_epochs=20.0,
+    updates_per_epoch=32,
     gentle_rate=5e-5,
     head=LINEAR,
     fitted=FITTED,
@@ -63,6 +64,20 @@ def test_many_classes_are_first_drawn_apart_and_fine_tuned_gently(
 def test_large_tables_are_not_trained_longer_than_usual() -> None:
     found = candidates_for(replace(SETTING, usual_epochs=1.5, num_rows=100_000))
     assert all(each.epochs is None or each.epochs <= 1.5 for each in found)
+
+
+def test_few_rows_are_seen_more_often() -> None:
+    epochs = {
+        updates: {
+            each.epochs for each in candidates_for(replace(SETTING, updates_per_epoch=updates)) if _is_short(each)
+        }
+        for updates in (5, 16, 32, 1_000)
+    }
+    assert epochs == {5: {20.0}, 16: {125 / 16}, 32: {4.0}, 1_000: {4.0}}
+
+
+def _is_short(candidate: Candidate) -> bool:
+    return "short" in candidate.name
 
 
 def test_another_vector_than_the_checkpoints_is_fine_tuned_too() -> None:

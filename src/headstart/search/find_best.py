@@ -15,7 +15,7 @@ from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import forget_decisions, read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
-from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, usual_epochs
+from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, updates_per_epoch, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.layout import ASKED_FILE
@@ -239,6 +239,7 @@ class Search:
                 num_classes=task.num_labels if task.kind.has_classes else 0,
                 num_rows=len(self.trials.data.training),
                 usual_epochs=usual_epochs(self.trials),
+                updates_per_epoch=updates_per_epoch(self.trials),
                 gentle_rate=gentle_rate(self.trials),
                 head=self._only_head or _trained_for(fits),
                 fitted=fits[0].candidate if fits else None,

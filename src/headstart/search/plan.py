@@ -86,8 +86,12 @@ def plan_for(
 def usual_epochs(trials: Trials) -> float:
     """Return the passes over the rows of plain fine-tuning by its recipe."""
     data, training = trials.data, trials.asked.training
-    num_rows = len(data.training)
-    return training.num_steps(data.task.name, num_rows) / training.steps_per_epoch(num_rows)
+    return training.num_steps(data.task.name, len(data.training)) / updates_per_epoch(trials)
+
+
+def updates_per_epoch(trials: Trials) -> int:
+    """Return the updates that one pass over the rows takes in plain fine-tuning."""
+    return trials.asked.training.steps_per_epoch(len(trials.data.training))
 
 
 def gentle_rate(trials: Trials) -> float:
