@@ -67,7 +67,7 @@ class Setting:
     @property
     def short_epochs(self) -> float:
         """Passes over the rows that are enough after a fitted head."""
-        return min(max(SHORT_EPOCHS, math.ceil(SHORT_UPDATES / self.updates_per_epoch)), self.usual_epochs)
+        return min(max(SHORT_EPOCHS, float(math.ceil(SHORT_UPDATES / self.updates_per_epoch))), self.usual_epochs)
 
 
 def candidates_for(setting: Setting) -> tuple[Candidate, ...]:
