@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from headstart.models.quiet import quiet_transformers
 from transformers import BertConfig, BertModel
 
 from benchmarks.predicting import MODEL, save_model, texts_of
@@ -36,7 +37,6 @@ from headstart.hardware import computes_bf16
 from headstart.inference.forward import batched_logits
 from headstart.inference.saved import load_saved_model
 from headstart.models.loading import load_tokenizer
-from headstart.models.quiet import quiet_transformers
 from headstart.models.source import resolve_model
 from headstart.onnx_export.check import loss_text
 from headstart.onnx_export.export import export_onnx

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from headstart.models.quiet import quiet_transformers
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss
 from transformers import AutoModel, AutoTokenizer
@@ -31,7 +32,6 @@ from headstart.data.loading import load_task
 from headstart.estimators.estimators import HeadstartClassifier
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.catalogue import kind_named
-from headstart.models.quiet import quiet_transformers
 from headstart.models.source import resolve_model
 from headstart.stats.label_errors import wrong_classes
 from headstart.tables.reading import read_table

@@ -28,6 +28,7 @@ from statistics import median
 
 import torch
 import transformers
+from headstart.models.quiet import quiet_transformers
 
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.model_folder import save_model_folder
@@ -37,7 +38,6 @@ from headstart.hardware import computes_bf16
 from headstart.inference.user_files import predict_file
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.models.loading import load_classifier, load_tokenizer
-from headstart.models.quiet import quiet_transformers
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.tables.reading import read_table

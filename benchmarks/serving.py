@@ -28,11 +28,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from headstart.models.quiet import quiet_transformers
 
 from benchmarks.load import Load, put_load
 from benchmarks.other_build import REPOSITORY
 from benchmarks.predicting import save_model, texts_of
-from headstart.models.quiet import quiet_transformers
 from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
 

@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "stored_names",
         "spreadsheet_cells",
         "shown_text",
+        "dealing",
     ),
     ("losses", "executor_options"),
     ("kinds", "metrics", "media"),
@@ -80,6 +81,7 @@ NO_TORCH_PARTS = (
         "stored_names",
         "spreadsheet_cells",
         "shown_text",
+        "dealing",
     ),
     *("tasks", "stats", "fitted", "store", "comparison", "reports", "tables", "data", "inspection", "serving"),
 )

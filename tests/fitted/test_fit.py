@@ -13,14 +13,15 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 import headstart.kinds.catalogue  # noqa: F401, fills KINDS
+from headstart.dealing.folds import deal_folds, single_rows
 from headstart.errors import UsageError
 from headstart.fitted.fit import WAYS, _mean_and_size, fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
-from headstart.fitted.folds import deal_folds
 from headstart.fitted.method import Rows
 from headstart.fitted.names import method_for, methods_for
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import KINDS
+from headstart.seeding import numpy_generator
 
 CLASSES, SEVERAL, NUMBERS, CHOICES = (
     KINDS.get(name) for name in ("classification", "multi_label", "regression", "multiple_choice")
@@ -136,7 +137,7 @@ def test_rows_that_are_always_in_are_in_every_inner_fit_and_are_not_judged() -> 
     head = fit_head(raw, targets, CLASSES, "ridge", num_always_in=3)
     assert head.held_out is not None
     expected = np.empty((60, 3))
-    folds = deal_folds(60, 3, strata=targets[:60], seed=0, stream="fit_folds")
+    folds = deal_folds(single_rows(60), 3, strata=targets[:60], generator=numpy_generator(0, "fit_folds"))
     mean, size = _mean_and_size(raw, np.ones(63))
     for fold in range(3):
         seen = np.append(folds != fold, [True] * 3)
@@ -216,3 +217,42 @@ def test_a_method_that_does_not_suit_says_which_do() -> None:
     assert "ridge" in str(found.value)
     with pytest.raises(UsageError, match="choices of each row"):
         method_for(CHOICES)
+
+
+def copies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return three nearly equal rows of each of 30 groups, whose classes follow from nothing."""
+    generator = np.random.default_rng(5)
+    groups = np.repeat(np.arange(30), 3)
+    raw = generator.normal(size=(30, 80))[groups] + generator.normal(scale=0.01, size=(90, 80))
+    return raw, generator.permutation(np.arange(30) % 2)[groups], groups
+
+
+@pytest.mark.parametrize("method", ["logistic", "ridge", "lda"])
+def test_rows_of_a_unit_say_nothing_of_each_other(method: str) -> None:
+    raw, targets, groups = copies()
+    torn = fit_head(raw, targets, CLASSES, method)
+    assert torn.loss < 0.2
+    whole = fit_head(raw, targets, CLASSES, method, units=groups)
+    assert whole.held_out is not None
+    assert whole.loss > 0.6
+    assert 0.2 < (whole.held_out.argmax(1) == targets).mean() < 0.8
+    same = fit_head(raw, targets, CLASSES, method, units=list(range(90)))
+    assert (same.loss, same.strength, same.scale) == (torn.loss, torn.strength, torn.scale)
+
+
+def test_a_table_copied_row_by_row_has_the_strength_and_the_scale_of_the_table() -> None:
+    raw, targets = vectors(60), classes(3, 60)
+    twice = np.repeat(np.arange(60), 2)
+    # Folds of whole units, whichever these are: of pairs of rows, and of the same pairs with every row twice.
+    pairs = np.arange(60) // 2
+    once = fit_head(raw, targets, CLASSES, "logistic", units=pairs, weights=np.full(60, 2.0))
+    copied = fit_head(raw[twice], targets[twice], CLASSES, "logistic", units=pairs[twice])
+    assert copied.strength == once.strength
+    assert copied.scale == pytest.approx(once.scale, rel=1e-3)
+
+
+def test_too_few_units_hold_nothing_out() -> None:
+    raw, targets = vectors(12), np.arange(12) % 2
+    head = fit_head(raw, targets, CLASSES, "logistic", units=[0] * 12)
+    assert head.held_out is None
+    assert math.isnan(head.loss)

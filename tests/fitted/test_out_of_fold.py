@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
-from headstart.fitted.out_of_fold import NUM_FOLDS, out_of_fold
+from headstart.fitted.out_of_fold import NUM_FOLDS, _by_neighbours, out_of_fold
 from headstart.kinds.catalogue import kind_named
 from headstart.stats.label_errors import wrong_classes
 
@@ -82,3 +83,25 @@ def test_neighbours_are_asked_where_a_linear_head_knows_nothing() -> None:
     answers = out_of_fold(field, [("",)] * 80, targets, CLASSIFICATION, num_labels=2)
     assert answers is not None
     assert (answers.argmax(axis=1) == targets).mean() > 0.95
+
+
+def test_rows_of_a_unit_say_nothing_of_each_other() -> None:
+    """Copies with the labels of their group, which follow from nothing: heads, words and neighbours would know them."""
+    groups = np.repeat(np.arange(30), 3)
+    vectors = GENERATOR.normal(0.0, 1.0, (30, 40))[groups]
+    texts = [(f"word{group} and again word{group}",) for group in groups]
+    targets = GENERATOR.permutation(np.arange(30) % 2)[groups]
+    torn = out_of_fold(vectors, texts, targets, CLASSIFICATION, num_labels=2)
+    whole = out_of_fold(vectors, texts, targets, CLASSIFICATION, num_labels=2, units=groups)
+    assert torn is not None
+    assert whole is not None
+    assert (torn.argmax(axis=1) == targets).mean() > 0.9
+    assert 0.2 < (whole.argmax(axis=1) == targets).mean() < 0.8
+    assert out_of_fold(vectors, texts, targets, CLASSIFICATION, num_labels=2, units=groups // 4) is None
+
+
+def test_neighbours_of_rows_of_their_own_are_scikit_learns() -> None:
+    vectors, targets = GENERATOR.normal(0.0, 1.0, (70, 8)), np.arange(70) % 3
+    nearest = NearestNeighbors(n_neighbors=15, metric="cosine").fit(vectors).kneighbors(return_distance=False)
+    expected = np.stack([(targets[nearest] == each).sum(axis=1) + 1 / 3 for each in range(3)], axis=1) / 16
+    np.testing.assert_allclose(_by_neighbours(vectors, targets, np.arange(70), 3), expected)

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from headstart.experiments.experiment import TaskSource
@@ -19,8 +20,9 @@ from headstart.search import first_model
 from headstart.search.clock import Clock
 from headstart.search.first_model import choose_fit
 from headstart.search.trials import Use
+from headstart.sweeps.export import inner_answers_of
 from headstart.tables.file_options import FileOptions
-from tests.search.support import trials_of
+from tests.search.support import search_of, trials_of
 from tests.support.runs import WORDS, tiny_rows
 
 CheckpointMaker = Callable[..., Path]
@@ -118,3 +120,29 @@ def test_the_clock_ends_what_is_tried(
     monkeypatch.setattr(RunData, "vectors", untouched)
     fits = choose_fit(trials, None, Clock(60.0))
     assert (str(fits[0].head), fits[0].method, fits[0].loss) == ("linear", "logistic", None)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_groups_and_repeated_texts_are_held_out_whole(
+    grouped: bool, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Classes drawn for each customer, or each text, follow from nothing: a fit that knows them has seen them."""
+    texts = [f"{WORDS[row % 12]} {WORDS[row * 5 % 11]} {WORDS[row * 7 % 10]}" for row in range(24)]
+    labels = [("bad", "good")[row] for row in np.random.default_rng(2).permutation(np.arange(24) % 2)]
+    rows = [
+        f"{text}{f' {WORDS[again]}' if grouped else ''},{label},c{number}"
+        for number, (text, label) in enumerate(zip(texts, labels, strict=True))
+        for again in range(5)
+    ]
+    (tmp_path / "rows.csv").write_text("text,label,customer\n" + "\n".join(rows) + "\n")
+    options = FileOptions(text="text", label="label", group="customer" if grouped else None)
+    source = TaskSource(name="rows.csv", file=str(tmp_path / "rows.csv"), options=options)
+    trials = trials_of(tiny_checkpoint("bert"), source)
+    fits = choose_fit(trials, None, Clock(None))
+    assert all(fit.loss is not None and fit.loss > 0.6 for fit in fits)
+    run, search = trials.run(fits[0].candidate, Use.FINAL, 0), search_of(trials, tmp_path / "race")
+    with search.executor_for([run]) as executor:
+        executor.execute([run])
+    answers = inner_answers_of(run, search.store)
+    assert answers is not None
+    assert 0.2 < (answers.decisions == answers.labels).mean() < 0.8

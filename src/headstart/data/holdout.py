@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from headstart.data.dealing import deal
 from headstart.data.examples import Split
 from headstart.data.together import Units, classes_of, units_of
+from headstart.dealing.parts import deal
 from headstart.errors import UsageError
 from headstart.kinds.kind import Label
 from headstart.seeding import numpy_generator

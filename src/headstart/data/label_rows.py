@@ -40,6 +40,7 @@ def with_label_rows(rows: Split, task: Task) -> Split:
         labels=tuple(range(task.num_labels)),
         weights=None if rows.weights is None else (1.0,) * task.num_labels,
         numbers=None if rows.numbers is None else (NO_ROW,) * task.num_labels,
+        groups=None if rows.groups is None else task.labels,
     )
     return joined(rows, names)
 

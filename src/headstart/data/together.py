@@ -31,14 +31,31 @@ def units_of(split: Split, *, num_parts: int, part: float) -> Units:
         num_parts: of the cut, 2 or more.
         part: rows that the smallest part should have.
     """
+    return _units(split, _numbered(split.groups or range(len(split))), num_parts, part)
+
+
+def inner_units(split: Split, num_folds: int) -> Units:
+    """Return the units of labelled rows that a fit's inner folds hold out whole.
+
+    As `units_of`, but equal texts are torn apart only into groups: an inner fold may leave a class without rows.
+    """
+    return _units(split, independent_units(split), num_folds, len(split) / num_folds)
+
+
+def independent_units(split: Split) -> Units:
+    """Return the units whose rows count as one: those of one group; where rows have none, those of equal texts."""
+    return _numbered(text_keys(split) if split.groups is None else split.groups)
+
+
+def _units(split: Split, finest: Units, num_parts: int, part: float) -> Units:
+    """Return the largest units that allow a cut, of which each is one or several of the finest."""
     whole = text_keys(split)
     first = first_text_keys(split, whole)
     if split.groups is None and len(set(first)) == len(split):
         return list(range(len(split)))
-    apart = _numbered(split.groups or range(len(split)))
-    levels = [_joined(apart, _numbered(keys)) for keys in (first, whole)]
+    levels = [_joined(finest, _numbered(keys)) for keys in (first, whole)]
     units = levels[0]
-    for finer in (*levels[1:], apart):
+    for finer in (*levels[1:], finest):
         if max(finer) > max(units):
             torn = _to_tear(units, finer, split.labels or (0.0,) * len(split), num_parts, part)
             units = _numbered([(unit, finer[row] if unit in torn else -1) for row, unit in enumerate(units)])

@@ -13,6 +13,7 @@ import torch
 
 from headstart.atomic_files import remove, write_json
 from headstart.data.batching import TokenizedDataset
+from headstart.data.together import inner_units
 from headstart.errors import CheckpointError
 from headstart.experiments.evaluation import fp32_logits, scored
 from headstart.experiments.experiment import Run
@@ -25,6 +26,7 @@ from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.held_out import NUM_FOLDS
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.damage import damage_of
@@ -265,6 +267,7 @@ class StageRun:
                 data.tokens("train"),
                 method,
                 loss=loss,
+                units=inner_units(data.own_train, NUM_FOLDS),
                 seed=self.run.seed,
                 num_label_rows=data.num_label_rows,
             )

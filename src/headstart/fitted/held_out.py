@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.fitted.folds import deal_folds
+from headstart.dealing.folds import count_units, deal_folds
 from headstart.fitted.losses import row_losses
 from headstart.fitted.method import Method, Rows
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
+from headstart.seeding import numpy_generator
 
 NUM_FOLDS = 3
 IN_NO_FOLD = -1
@@ -46,10 +47,11 @@ def choose(
     strengths: tuple[float, ...],
     seed: int,
     *,
+    units: NDArray[np.int64],
     scaled: bool = True,
     num_always_in: int = 0,
 ) -> Choice | None:
-    """Return the strength with the lowest held-out log loss; None where the rows are too few to hold any out.
+    """Return the strength with the lowest held-out log loss; None where rows or units are too few to hold any out.
 
     From the strongest penalty on, until the loss has risen twice in a row. Each strength is judged at its best scale: a
     strong penalty also makes logits small, and their loss alone would speak for a weak one.
@@ -60,16 +62,18 @@ def choose(
         rows: all rows.
         strengths: to try, the strongest penalty first.
         seed: of the folds.
+        units: for each row that a fold holds out the number of its unit; rows of one unit are in one fold.
         scaled: whether logits may be multiplied by a number; those of numbers never are.
         num_always_in: how many of the last rows no fold holds out.
     """
     num_dealt = len(rows.targets) - num_always_in
     strata = rows.targets[:num_dealt] if rows.num_classes else None
-    dealt = deal_folds(num_dealt, NUM_FOLDS, strata=strata, seed=seed, stream="fit_folds")
+    dealt = deal_folds(units, NUM_FOLDS, strata=strata, generator=numpy_generator(seed, "fit_folds"))
     folds = np.concatenate([dealt, np.full(num_always_in, IN_NO_FOLD)])
     counted = _counted(rows, folds)
     if not counted.any():
         return None
+    wrong = 0.5 / count_units(units[counted[:num_dealt] > 0])
     fits = [(folds == fold, prepared(method, rows.only(folds != fold), is_rough=True)) for fold in range(NUM_FOLDS)]
     best: Choice | None = None
     num_worse = 0
@@ -77,7 +81,7 @@ def choose(
         logits = np.zeros((len(folds), _num_logits(rows)))
         for is_out, fit in fits:
             logits[is_out] = fit(strength)(rows.vectors[is_out])
-        scale = _best_scale(kind, logits, rows, counted) if scaled and kind.has_classes else 1.0
+        scale = _best_scale(kind, logits, rows, counted, wrong) if scaled and kind.has_classes else 1.0
         losses = row_losses(kind, scale * logits, rows.targets)
         loss = float(np.average(losses, weights=rows.weights * counted))
         if best is None or loss < best.loss:
@@ -107,12 +111,16 @@ def _counted(rows: Rows, folds: NDArray[np.int64]) -> NDArray[np.float64]:
     return counted
 
 
-def _best_scale(kind: Kind, logits: NDArray[np.float64], rows: Rows, counted: NDArray[np.float64]) -> float:
-    """Return what to multiply logits by; half a row counts as wrong, or rows without a mistake would want no end."""
+def _best_scale(
+    kind: Kind, logits: NDArray[np.float64], rows: Rows, counted: NDArray[np.float64], wrong: float
+) -> float:
+    """Return what to multiply logits by.
+
+    A share of the answers counts as `wrong`, that of half a unit, or rows without a mistake would want no end.
+    """
     from scipy.optimize import minimize_scalar
 
     weights = rows.weights * counted
-    wrong = 0.5 / counted.sum()
 
     def loss(log_scale: float) -> float:
         losses = row_losses(kind, math.exp(log_scale) * logits, rows.targets, wrong)

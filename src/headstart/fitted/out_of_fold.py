@@ -9,20 +9,23 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from headstart.dealing.folds import count_units, deal_folds, single_rows
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
-from headstart.fitted.folds import deal_folds
 from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
 from headstart.fitted.opinion_pool import pooled
 from headstart.kinds.kind import Kind, Values
+from headstart.seeding import numpy_generator
 
 if TYPE_CHECKING:
     from numpy import float64, floating, int64
     from numpy.typing import NDArray
 
 NUM_FOLDS = 5
-LEAST_ROWS = 2 * NUM_FOLDS
+LEAST_UNITS = 2 * NUM_FOLDS
 WORDS_STRENGTH = 10.0
 """C of the logistic regression on words."""
 NUM_NEIGHBOURS = 15
@@ -35,13 +38,14 @@ def out_of_fold(
     kind: Kind,
     *,
     num_labels: int,
+    units: Sequence[int] | NDArray[int64] | None = None,
     method: str = AUTO,
     seed: int = 0,
 ) -> NDArray[float64] | None:
-    """Return answers to all rows, each by heads that were fitted without its fold: [n, k]; None below ten rows.
+    """Return answers to all rows, each by heads that were fitted without its fold: [n, k]; None below ten units.
 
     With one class a row, a logistic regression on the rows' words (TF-IDF, one and two words) and the classes of the
-    nearest other rows are asked too, and all are pooled: they err on different rows.
+    nearest rows of other units are asked too, and all are pooled: they err on different rows.
 
     Args:
         vectors: [n, d], of a frozen backbone.
@@ -49,21 +53,24 @@ def out_of_fold(
         targets: as `fit_head` takes them.
         kind: what the targets are.
         num_labels: how many classes there are; 0 where answers are numbers.
+        units: for each row the number of its unit, from 0; what a row's unit says of it is not heard. None takes each
+            row for itself.
         method: as `fit_head` takes it.
         seed: deals rows to folds; a class's rows go through the folds in turn.
 
     Raises:
         UsageError: if the method does not suit the kind.
     """
-    if len(vectors) < LEAST_ROWS:
+    numbers = single_rows(len(vectors)) if units is None else np.asarray(units)
+    if count_units(numbers) < LEAST_UNITS:
         return None
     strata = targets if targets.ndim == 1 else None
-    folds = deal_folds(len(targets), NUM_FOLDS, strata=strata, seed=seed, stream="out_of_fold")
-    by_vectors = _by_vectors(vectors, targets, kind, folds, num_labels or None, method, seed)
+    folds = deal_folds(numbers, NUM_FOLDS, strata=strata, generator=numpy_generator(seed, "out_of_fold"))
+    by_vectors = _by_vectors(vectors, targets, kind, folds, numbers, num_labels or None, method, seed)
     if not kind.picks_one:
         return by_vectors
     by_words = _by_words([" ".join(each) for each in texts], targets, folds, num_labels)
-    by_neighbours = _by_neighbours(vectors, targets, num_labels)
+    by_neighbours = _by_neighbours(vectors, targets, numbers, num_labels)
     return pooled([by_vectors, by_neighbours, *([] if by_words is None else [by_words])], targets)
 
 
@@ -72,14 +79,13 @@ def _by_vectors(
     targets: Values,
     kind: Kind,
     folds: NDArray[int64],
+    units: NDArray[int64],
     num_labels: int | None,
     method: str,
     seed: int,
 ) -> NDArray[float64]:
-    import numpy as np
-
     # Strength and scale are those of all rows: two numbers tell no row anything of its own label.
-    usual = fit_head(vectors, targets, kind, method, num_labels=num_labels, seed=seed)
+    usual = fit_head(vectors, targets, kind, method, num_labels=num_labels, units=units, seed=seed)
     answers = np.empty((len(vectors), len(usual.bias)))
     for fold in range(NUM_FOLDS):
         is_out = folds == fold
@@ -92,7 +98,6 @@ def _by_vectors(
 
 def _by_words(texts: Sequence[str], targets: Values, folds: NDArray[int64], num_labels: int) -> NDArray[float64] | None:
     """Return the answers of regressions on words; None where a fold leaves no words or a single class."""
-    import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -113,13 +118,19 @@ def _by_words(texts: Sequence[str], targets: Values, folds: NDArray[int64], num_
     return answers
 
 
-def _by_neighbours(vectors: NDArray[floating], targets: Values, num_labels: int) -> NDArray[float64]:
-    """Return the shares of the classes among the nearest other rows, one more vote spread over all classes."""
-    import numpy as np
-    from sklearn.neighbors import NearestNeighbors
+def _by_neighbours(
+    vectors: NDArray[floating], targets: Values, units: NDArray[int64], num_labels: int
+) -> NDArray[float64]:
+    """Return the shares of the classes among the nearest rows of other units, one more vote spread over all classes."""
+    from sklearn.metrics import pairwise_distances_chunked
 
-    number = min(NUM_NEIGHBOURS, len(vectors) - 1)
-    nearest = NearestNeighbors(n_neighbors=number, metric="cosine").fit(vectors).kneighbors(return_distance=False)
+    number = min(NUM_NEIGHBOURS, len(vectors) - np.unique(units, return_counts=True)[1].max())
+
+    def of_other_units(distances: NDArray[floating], start: int) -> NDArray[int64]:
+        distances[units[start : start + len(distances), None] == units] = np.inf
+        return np.argpartition(distances, number - 1, axis=1)[:, :number]
+
+    nearest = np.concatenate(list(pairwise_distances_chunked(vectors, reduce_func=of_other_units, metric="cosine")))
     votes = np.eye(num_labels)[targets[nearest].astype(np.int64)].sum(axis=1)
     shares: NDArray[float64] = (votes + 1 / num_labels) / (number + 1)
     return shares

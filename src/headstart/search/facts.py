@@ -13,10 +13,12 @@ from headstart.artifacts.model_info import read_info
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.data.row_groups import GroupColumn
+from headstart.data.together import inner_units
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
+from headstart.fitted.held_out import NUM_FOLDS
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers
 from headstart.media.modality import Modality
@@ -144,7 +146,14 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
             rows = _share(data.own_train, share)
         except UsageError:
             continue
-        head = fit_on(task, rows, vectors[list(rows.columns["place"])], fit.method, data.run.experiment.training.loss)
+        head = fit_on(
+            task,
+            rows,
+            vectors[list(rows.columns["place"])],
+            fit.method,
+            data.run.experiment.training.loss,
+            units=inner_units(rows, NUM_FOLDS),
+        )
         logits = torch.from_numpy(head.logits(outside))
         found = score(task, logits, data.report.labels or (), data.report.groups)
         yield CurvePoint(
@@ -166,5 +175,13 @@ def _out_of_fold(data: RunData, fit: Fit) -> AnsweredRows | None:
     targets = task.kind.label_array(rows.labels or (), task.num_labels)
     # The name of a file, and of its folder, would give its label away.
     texts = [()] * len(rows) if task.modality.is_file else rows.texts
-    answers = out_of_fold(vectors, texts, targets, task.kind, num_labels=task.num_labels, method=fit.method)
+    answers = out_of_fold(
+        vectors,
+        texts,
+        targets,
+        task.kind,
+        num_labels=task.num_labels,
+        units=inner_units(rows, NUM_FOLDS),
+        method=fit.method,
+    )
     return None if answers is None else _answered(data, rows, answers)

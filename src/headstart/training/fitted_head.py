@@ -141,13 +141,15 @@ def fitted_on(
     method: str,
     *,
     loss: LossConfig,
+    units: Sequence[int],
     seed: int,
     num_label_rows: int = 0,
 ) -> FittedHead:
     """Fit a head on vectors of labelled rows, for the classifier's kind of answer and classes.
 
     The rows' own weights count; of the run's loss it takes the class weights, as weights of rows, and the units of
-    numbers. The last `num_label_rows` are names of classes, which tell nothing about a strength.
+    numbers. The last `num_label_rows` are names of classes, which tell nothing about a strength. Inner folds hold out
+    the `units` of the others whole.
     """
     kind, num_labels = classifier.kind, len(classifier.labels)
     targets = kind.label_array(tokens.labels or (), num_labels)
@@ -161,6 +163,7 @@ def fitted_on(
         method,
         num_labels=num_labels,
         weights=weights,
+        units=units,
         seed=seed,
         num_always_in=num_label_rows,
     )

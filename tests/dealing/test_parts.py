@@ -11,7 +11,7 @@ import pytest
 from iterstrat.ml_stratifiers import MultilabelStratifiedShuffleSplit
 from sklearn.model_selection import StratifiedGroupKFold
 
-from headstart.data.dealing import Counts, deal
+from headstart.dealing.parts import Counts, deal
 
 ROWS = -1
 HOLD_OUT, THREE_FOLDS = (0.8, 0.2), (0.0, 1 / 3, 1 / 3, 1 / 3)
