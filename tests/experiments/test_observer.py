@@ -266,3 +266,16 @@ def test_the_pretrained_features_are_those_of_the_untouched_backbone(
     kept = data.pretrained_features()
     alone = RunData.of(data.run).pretrained_features()
     assert torch.equal(kept, alone)
+
+
+def test_rows_of_a_unit_are_scaled_without_each_other() -> None:
+    answers = np.tile(np.array([[0.95, 0.05]], dtype=np.float32), (50, 1))
+    right = (np.arange(50) < 5).astype(np.int64)
+    scored = Scored(scores={}, labels=right, decisions=answers.argmax(axis=1), answers=answers, says_nothing=False)
+    kind = kind_named("classification")
+    assert calibrations(scored, kind)[1] is not None
+    assert calibrations(scored, kind, list(range(50))) == calibrations(scored, kind)
+    before, after = calibrations(scored, kind, (np.arange(50) // 5).tolist())
+    assert before is not None
+    assert after is None
+    assert calibrations(scored, kind, (np.arange(50) // 15).tolist())[1] is None

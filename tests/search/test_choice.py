@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,3 +54,18 @@ def test_equal_scores_stand_in_the_order_of_preference() -> None:
     same = [0, 1, 1]
     found = standings(TASK, [answered(same, b=same, a=same)], ["a", "b"])
     assert [each.name for each in found] == ["a", "b"]
+
+
+def test_a_table_copied_row_by_row_has_the_error_of_the_table() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, 50)
+    decisions = {name: np.where(generator.random(50) < 0.7, labels, 1 - labels) for name in ("x", "y")}
+    units = np.repeat(np.arange(50), 4)
+    once = Answered(labels=labels, decisions=decisions)
+    copied = Answered(
+        labels=labels[units], decisions={name: each[units] for name, each in decisions.items()}, units=units
+    )
+    (_, expected), (_, found) = standings(TASK, [once], ["x", "y"]), standings(TASK, [copied], ["x", "y"])
+    assert (found.behind, found.error) == pytest.approx((expected.behind, expected.error))
+    (_, torn) = standings(TASK, [replace(copied, units=None)], ["x", "y"])
+    assert torn.error == pytest.approx(expected.error / 2, rel=0.2)

@@ -143,6 +143,6 @@ def test_groups_and_repeated_texts_are_held_out_whole(
     run, search = trials.run(fits[0].candidate, Use.FINAL, 0), search_of(trials, tmp_path / "race")
     with search.executor_for([run]) as executor:
         executor.execute([run])
-    answers = inner_answers_of(run, search.store)
+    answers = inner_answers_of(RunData.of(run, trials.cache), search.store)
     assert answers is not None
     assert 0.2 < (answers.decisions == answers.labels).mean() < 0.8

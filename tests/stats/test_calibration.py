@@ -160,3 +160,35 @@ def test_scaling_what_is_calibrated_never_doubles_its_log_loss(scale: float, num
 def test_what_is_no_table_of_probabilities_is_refused(values: numpy.ndarray, labels: numpy.ndarray):
     with pytest.raises(ValueError, match=r"calibration needs|labels are whole"):
         calibration(values, labels)
+
+
+def test_rows_of_a_unit_are_scaled_without_each_other():
+    """What one row's label is changes no temperature of its copies, and that of every other unit."""
+    generator = numpy.random.default_rng(2)
+    units = numpy.repeat(numpy.arange(40), 3)
+    logits = 4 * generator.normal(size=(40, 3))[units]
+    labels = generator.integers(0, 3, 40)[units]
+    changed = labels.copy()
+    changed[:3] = (labels[:3] + 1) % 3
+    before, after = (cross_fitted_probabilities(logits, each, units=units, num_folds=40) for each in (labels, changed))
+    numpy.testing.assert_array_equal(before[:3], after[:3])
+    assert (before[3:] != after[3:]).any(axis=1).all()
+    torn = [cross_fitted_probabilities(logits, each, num_folds=40) for each in (labels, changed)]
+    assert (torn[0][:3] != torn[1][:3]).any()
+
+
+def test_copies_have_the_temperature_of_the_table_and_are_wrong_once():
+    generator = numpy.random.default_rng(6)
+    units = numpy.repeat(numpy.arange(30), 4)
+    logits = generator.normal(size=(30, 3)) + 3 * numpy.eye(3)[numpy.arange(30) % 3]
+    labels = logits.argmax(axis=1)
+    labels[0] = (labels[0] + 1) % 3
+    once = fit_temperature(logits, labels)
+    assert fit_temperature(logits[units], labels[units], units) == pytest.approx(once, rel=1e-4)
+    right = logits.argmax(axis=1)
+    assert fit_temperature(logits[units], right[units], units) == pytest.approx(
+        fit_temperature(logits, right), rel=1e-4
+    )
+    assert fit_temperature(logits[units], right[units]) < 0.9 * fit_temperature(logits, right)
+    assert cross_fitted_probabilities(logits[units], labels[units], units=units) is None
+    assert cross_fitted_probabilities(logits[units], labels[units]) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from headstart import metrics
 from headstart.stats.score_interval import score_interval
@@ -61,3 +62,29 @@ def test_one_row_has_no_interval() -> None:
 def test_metrics_of_groups_are_refused() -> None:
     with pytest.raises(ValueError, match="groups"):
         score_interval("exact_match", LABELS, DECISIONS)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "matthews", "spearman", "mae"])
+def test_a_table_copied_row_by_row_has_the_interval_of_the_table(metric: str) -> None:
+    labels, decisions = LABELS[:60], DECISIONS[:60]
+    once = score_interval(metric, labels, decisions, num_resamples=200)
+    units = np.repeat(np.arange(60), 3)
+    copied = score_interval(metric, labels[units], decisions[units], units=units, num_resamples=200)
+    torn = score_interval(metric, labels[units], decisions[units], num_resamples=200)
+    assert once is not None
+    assert copied is not None
+    assert torn is not None
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high), rel=1e-9)
+    assert torn.high - torn.low < 0.75 * (once.high - once.low)
+
+
+def test_wilsons_interval_is_scipys() -> None:
+    for num_right, number in ((0, 7), (3, 7), (7, 7), (180, 200)):
+        interval = score_interval("accuracy", np.ones(number), np.arange(number) < num_right)
+        expected = binomtest(num_right, number).proportion_ci(method="wilson")
+        assert interval is not None
+        assert (interval.low, interval.high) == (expected.low, expected.high)
+
+
+def test_one_unit_has_no_interval() -> None:
+    assert score_interval("accuracy", np.zeros(9), np.zeros(9), units=[4] * 9) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ from scipy.special import expit, logit, softmax
 from sklearn.metrics import log_loss
 from transformers import pipeline
 
-from headstart.artifacts.temperature import NO_GAIN, NO_ROWS, NO_WRONG_ANSWERS, NOT_LINEAR, PRIVATE, Temperature
+from headstart.artifacts.temperature import (
+    NO_GAIN,
+    NO_ROWS,
+    NO_WRONG_ANSWERS,
+    NOT_LINEAR,
+    ONE_WRONG_UNIT,
+    PRIVATE,
+    Temperature,
+)
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
@@ -100,6 +109,24 @@ def test_nothing_is_fitted_where_rows_do_not_say_enough() -> None:
     assert str(temperature_of(CLASSES, None)) == f"not fitted: {NO_ROWS}"
 
 
+def test_rows_of_a_unit_are_wrong_once() -> None:
+    copied = replace(rows(3, num_rows=48), units=np.arange(48) // 3)
+    assert temperature_of(CLASSES, copied).reason == ONE_WRONG_UNIT
+    assert temperature_of(CLASSES, replace(copied, units=np.arange(48))) == temperature_of(
+        CLASSES, rows(3, num_rows=48)
+    )
+    found = temperature_of(CLASSES, replace(rows(9, lead=6.0, num_rows=48), units=np.arange(48) // 3))
+    assert (found.num_rows, found.num_wrong, found.num_units) == (48, 9, 16)
+    assert "count as one, which leaves 16" in str(found)
+
+
+def test_units_of_several_files_stay_apart() -> None:
+    both = joined_answers([replace(rows(2, num_rows=6), units=np.array([0, 0, 1, 1, 2, 2])), rows(2, num_rows=3)])
+    assert both is not None
+    assert both.units is not None
+    assert both.units.tolist() == [0, 0, 1, 1, 2, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("head", ["native", "mlp", "linear", "fourier_kan"])
 def test_the_head_takes_the_temperature_up(head: str, tiny_checkpoint: CheckpointMaker) -> None:
     example = make_example(tiny_checkpoint("roberta"), head=head)
@@ -140,7 +167,7 @@ def test_every_loader_of_a_folder_gets_the_probabilities(
     run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, adapter)), 0, SOURCE)
     executor = SerialExecutor(store, RunOptions(keep_backbone=True))
     executor.execute([run])
-    data, trained = RunData.of(run), answers_of(run, store)
+    data, trained = RunData.of(run), answers_of(RunData.of(run), store)
     assert trained is not None
     assert trained.probabilities is not None
     export_run(data, store, tmp_path / "model", executor)

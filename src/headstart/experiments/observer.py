@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from headstart.data.together import independent_units
+from headstart.dealing.folds import count_units
 from headstart.experiments.consumption import Consumption
 from headstart.experiments.evaluation import Evaluation, evaluated
 from headstart.experiments.run_data import RunData
@@ -75,7 +77,9 @@ class Observer(Witness):
         head = flat(outcome.head_tensors())
         entries = read_metrics(end.folder / METRICS_FILE)
         norms = [entry["grad_norm"] for entry in entries if entry.get("grad_norm") is not None]
-        before, scaled = calibrations(self._evaluation.scored if end.is_last else None, sample.collate.kind)
+        scored = self._evaluation.scored if end.is_last else None
+        units = None if scored is None else independent_units(self._data.report)
+        before, scaled = calibrations(scored, sample.collate.kind, units)
         return StageDiagnostics(
             num_sample_rows=len(sample.tokens),
             feature_change=change,
@@ -141,19 +145,23 @@ def steps_to(accuracy: float, entries: Sequence[dict[str, Any]]) -> int | None:
     return next((int(entry["step"]) for entry in entries if (entry.get("accuracy") or 0.0) >= accuracy), None)
 
 
-def calibrations(scored: Scored | None, kind: Kind) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
+def calibrations(
+    scored: Scored | None, kind: Kind, units: Sequence[int] | None = None
+) -> tuple[CalibrationRecord | None, CalibrationRecord | None]:
     """Return the calibration of probabilities on the reported split, as they are and after temperature scaling.
 
-    The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit. The
-    second is None where none is fitted: fewer than two answers are wrong, or a probability is zero.
+    The temperature for each fifth of the rows is fitted on the other four, so that no row is judged by its own fit, nor
+    by that of its unit: `units` [n] has the number of each row's, None takes each row for itself. The second is None
+    where none is fitted: fewer than two answers are wrong, there are fewer than five units, or a probability is zero.
     """
     if scored is None or not kind.picks_one or len(scored.answers) < NUM_FOLDS:
         return None, None
     probabilities, labels = scored.answers.astype(np.float64), scored.labels.astype(np.int64)
-    if not (probabilities > 0).all():
+    has_folds = units is None or count_units(units) >= NUM_FOLDS
+    if not has_folds or not (probabilities > 0).all():
         return _record(calibration(probabilities, labels)), None
     # A softmax of log-probabilities over a temperature is that of the logits.
-    scaled = cross_fitted_probabilities(np.log(probabilities), labels, num_folds=NUM_FOLDS)
+    scaled = cross_fitted_probabilities(np.log(probabilities), labels, units=units, num_folds=NUM_FOLDS)
     return _record(calibration(probabilities, labels)), None if scaled is None else _record(calibration(scaled, labels))
 
 

@@ -31,11 +31,13 @@ class StoredAnswers:
         labels: [n], or 0 and 1 for each class [n, c].
         decisions: of the same shape.
         probabilities: [n, c] or [n, m], 0 for a choice that a row lacks; None where answers have none.
+        units: [n], the number of each row's unit, whose rows count as one; None where each row counts for itself.
     """
 
     labels: Values
     decisions: Values
     probabilities: NDArray[np.float64] | None
+    units: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,4 +75,14 @@ def joined_answers(parts: Sequence[StoredAnswers]) -> StoredAnswers | None:
         labels=np.concatenate([part.labels for part in parts]),
         decisions=np.concatenate([part.decisions for part in parts]),
         probabilities=np.concatenate(padded) if len(tables) == len(parts) else None,
+        units=_joined_units(parts),
     )
+
+
+def _joined_units(parts: Sequence[StoredAnswers]) -> NDArray[np.int64]:
+    """Return the units of several files together; one in two files counts as two."""
+    numbers: list[NDArray[np.int64]] = []
+    for part in parts:
+        own = np.arange(len(part)) if part.units is None else part.units
+        numbers.append(own + (numbers[-1].max() + 1 if numbers and len(numbers[-1]) else 0))
+    return np.concatenate(numbers)

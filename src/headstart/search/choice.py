@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart import metrics
+from headstart.stats.row_units import RowUnits
 from headstart.tasks.task import Task
 
 NUM_RESAMPLES = 200
@@ -20,11 +21,15 @@ Values = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """The decisions of candidates on one fold: labels [n] or [n, c], and what each candidate says of the same rows."""
+    """The decisions of candidates on one fold: labels [n] or [n, c], and what each candidate says of the same rows.
+
+    `units` [n] has the number of each row's unit, such as its text; None takes each row for itself.
+    """
 
     labels: Values
     decisions: Mapping[str, Values]
     groups: tuple[str, ...] | None = None
+    units: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class Standing:
     Attributes:
         score: the main metric, the mean over the folds.
         behind: how far it is behind the best one on the folds that both were tried on, at least 0.
-        error: the standard error of that difference, by resampled rows.
+        error: the standard error of that difference, by resampled units.
     """
 
     name: str
@@ -85,13 +90,14 @@ def _score(task: Task, fold: Answered, name: str, rows: NDArray[np.int64] | None
 
 
 def _error(task: Task, folds: Sequence[Answered], best: str, other: str) -> float:
-    """Return the standard error of the difference of two candidates, by the bootstrap over rows."""
+    """Return the standard error of the difference of two candidates, by the bootstrap over whole units."""
     if best == other:
         return 0.0
     generator = np.random.default_rng(0)
+    units = [RowUnits.of(fold.units, len(fold.labels)) for fold in folds]
     differences = []
     for _ in range(NUM_RESAMPLES):
-        picked = [generator.integers(0, len(fold.labels), len(fold.labels)) for fold in folds]
+        picked = [each.drawn(generator) for each in units]
         differences.append(
             np.mean(
                 [

@@ -13,9 +13,8 @@ from headstart.artifacts.model_info import read_info
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.data.row_groups import GroupColumn
-from headstart.data.together import inner_units
+from headstart.data.together import Units, independent_units, inner_units
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
 from headstart.fitted.held_out import NUM_FOLDS
@@ -58,7 +57,7 @@ def facts_of(
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
-    held_out = None if best.scored_run is None else _held_out(search, best.scored_run, data)
+    held_out = None if best.scored_run is None else _held_out(search, data)
     if held_out is not None and info.thresholds is not None:
         held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
     return FitFacts(
@@ -69,7 +68,7 @@ def facts_of(
         text_columns=task.text_columns,
         metric=task.main_metric,
         score=None if best.scored is None else record.scores[task.main_metric],
-        interval=None if held_out is None else _interval(task, held_out),
+        interval=None if held_out is None else _interval(task, held_out, independent_units(data.report)),
         num_scored=0 if held_out is None else len(held_out),
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
@@ -84,7 +83,11 @@ def facts_of(
         thresholds="" if info.thresholds is None else info.thresholds.listed(task.labels),
         by_group=None if held_out is None or groups is None else _by_group(data, held_out, groups),
         modality=task.modality,
-        notes=(*record.warnings, *([best.plan.out_of_time] if best.plan.left_out else [])),
+        notes=(
+            *record.warnings,
+            *([best.plan.out_of_time] if best.plan.left_out else []),
+            *([] if held_out is None else _unit_notes(data.report)),
+        ),
     )
 
 
@@ -93,14 +96,22 @@ def _is_fitted_so(taken: Candidate, fit: Fit) -> bool:
     return (taken.strategy, taken.head, taken.label_names) == (fit.candidate.strategy, fit.candidate.head, False)
 
 
-def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:
-    found = stored_answers(run, search.store)
+def _held_out(search: Search, data: RunData) -> AnsweredRows:
+    found = stored_answers(data, search.store)
     numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
     return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
 
 
-def _interval(task: Task, rows: AnsweredRows) -> Interval | None:
-    return interval_of_rows(task.main_metric, rows.labels, rows.decisions(task.kind))
+def _interval(task: Task, rows: AnsweredRows, units: Units) -> Interval | None:
+    return interval_of_rows(task.main_metric, rows.labels, rows.decisions(task.kind), units)
+
+
+def _unit_notes(rows: Split) -> Iterator[str]:
+    """Say which rows count as one."""
+    number = len(set(independent_units(rows)))
+    if number < len(rows):
+        kinds = "different texts" if rows.groups is None else "groups"
+        yield f"the {len(rows)} scored rows are of {number} {kinds}: the interval counts these as the independent ones"
 
 
 def _by_group(data: RunData, rows: AnsweredRows, groups: GroupColumn) -> GroupScores:
@@ -159,7 +170,7 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
         yield CurvePoint(
             num_rows=len(rows),
             score=found.scores[task.main_metric],
-            interval=interval_of_rows(task.main_metric, found.labels, found.decisions),
+            interval=interval_of_rows(task.main_metric, found.labels, found.decisions, independent_units(data.report)),
         )
 
 

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from headstart.dealing.folds import count_units, deal_folds, single_rows
 from headstart.stats.limits import Values
 
 NUM_BINS = 15
 MOST_LOGITS = 1_000_000
 """Rows times classes that a temperature is fitted on."""
 MIN_WRONG_ANSWERS = 2
-"""With fewer no temperature can be cross-fitted: whoever judges the one wrong answer has seen right ones only."""
+"""To different units. With fewer no temperature can be cross-fitted: whoever judges the one wrong answer has seen right
+ones only."""
 _SMALLEST_TEMPERATURE, _LARGEST_TEMPERATURE = 1e-2, 1e2
 
 Labels = NDArray[numpy.integer]
@@ -90,10 +92,11 @@ def softmax(logits: Values, temperature: float = 1.0) -> Values:
     return probabilities
 
 
-def fit_temperature(logits: Values, labels: Labels) -> float:
+def fit_temperature(logits: Values, labels: Labels, units: ArrayLike | None = None) -> float:
     """Return the temperature of logits [n, c] that makes the right classes [n] most probable, from 0.01 to 100.
 
-    It is at least the one that would be best if half an answer in all were wrong, whichever. Without this bound, rows
+    It is at least the one that would be best if half a unit's answers in all were wrong, whichever; `units` [n] has the
+    number of each row's unit, such as its text, and None takes each row for itself. Without this bound, rows
     that are all right, or wrong by a hair, ask for a temperature near zero, at which one wrong answer on other rows
     costs more than was won. Fit it on rows that nothing is reported on, or use `cross_fitted_probabilities`. Of more
     than `MOST_LOGITS` numbers evenly spaced rows are taken: one value needs no more, and thousands of classes are slow.
@@ -107,6 +110,7 @@ def fit_temperature(logits: Values, labels: Labels) -> float:
     values, right = _checked(logits, labels)
     step = math.ceil(values.size / MOST_LOGITS)
     values, right = values[::step], right[::step]
+    wrong = 0.5 / (len(right) if units is None else count_units(numpy.asarray(units)[::step]))
     top = values.max(axis=1)
     others = numpy.sort(values, axis=1)[:, :-1]
 
@@ -115,39 +119,41 @@ def fit_temperature(logits: Values, labels: Labels) -> float:
 
     def loss_if_half_an_answer_is_wrong(temperature: float) -> float:
         lead = top / temperature - special.logsumexp(others / temperature, axis=1)
-        wrong = 0.5 / len(right)
         return float(((1.0 - wrong) * numpy.logaddexp(0.0, -lead) + wrong * numpy.logaddexp(0.0, lead)).mean())
 
     return max(_best_temperature(loss), _best_temperature(loss_if_half_an_answer_is_wrong))
 
 
-def cross_fitted_probabilities(logits: Values, labels: Labels, *, num_folds: int = 5, seed: int = 0) -> Values | None:
-    """Return probabilities [n, c] after temperature scaling, each row's temperature fitted on other rows.
+def cross_fitted_probabilities(
+    logits: Values, labels: Labels, *, units: ArrayLike | None = None, num_folds: int = 5, seed: int = 0
+) -> Values | None:
+    """Return probabilities [n, c] after temperature scaling, each row's temperature fitted on other units.
 
-    None where fewer than two answers are wrong: the rows then do not say how sure the model may be. Right and wrong
-    rows are dealt evenly over the folds.
+    None where fewer than two units have wrong answers: the rows then do not say how sure the model may be. Right and
+    wrong rows are dealt evenly over the folds.
 
     Args:
-        logits: [n, c], n at least `num_folds`.
+        logits: [n, c].
         labels: right classes [n].
-        num_folds: parts of the rows, at least two.
+        units: for each row the number of its unit [n], such as its text; None takes each row for itself.
+        num_folds: parts of the rows, at least two; there are as many units.
         seed: of the rows' order.
 
     Raises:
         ValueError: if shapes or values do not fit.
     """
     values, right = _checked(logits, labels)
-    if not 2 <= num_folds <= len(right):
-        raise ValueError(f"between 2 and {len(right)} folds are possible, got {num_folds}")
+    numbers = single_rows(len(right)) if units is None else numpy.asarray(units)
+    num_units = count_units(numbers)
+    if not 2 <= num_folds <= num_units:
+        raise ValueError(f"between 2 and {num_units} folds are possible, got {num_folds}")
     is_right = values.argmax(axis=1) == right
-    if len(right) - is_right.sum() < MIN_WRONG_ANSWERS:
+    if count_units(numbers[~is_right]) < MIN_WRONG_ANSWERS:
         return None
-    order = numpy.random.default_rng(seed).permutation(len(right))
-    fold = numpy.empty(len(right), dtype=numpy.int64)
-    fold[order[numpy.argsort(is_right[order], kind="stable")]] = numpy.arange(len(right)) % num_folds
+    fold = deal_folds(numbers, num_folds, strata=is_right, generator=numpy.random.default_rng(seed))
     probabilities = numpy.empty_like(values)
     for number in range(num_folds):
-        temperature = fit_temperature(values[fold != number], right[fold != number])
+        temperature = fit_temperature(values[fold != number], right[fold != number], numbers[fold != number])
         probabilities[fold == number] = softmax(values[fold == number], temperature)
     return probabilities
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.artifacts import temperature as words
 from headstart.artifacts.temperature import Temperature
+from headstart.dealing.folds import count_units
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.kinds.kind import Kind
 from headstart.losses import Scale
@@ -62,23 +63,39 @@ def calibrate(
 def temperature_of(kind: Kind, held_out: StoredAnswers | None) -> Temperature:
     """Return the temperature that held-out answers ask for, or why none is fitted.
 
-    It is fitted where at least two answers are wrong, and where fitting it on four fifths of the rows lowers the log
-    loss of the fifth, so that few rows do no harm.
+    It is fitted where answers to at least two units are wrong, and where fitting it on four fifths of the units lowers
+    the log loss of the fifth, so that few rows do no harm.
     """
     if held_out is None or held_out.probabilities is None or not len(held_out):
         return Temperature(value=None, reason=words.NO_ROWS)
     logits, labels = _logits(kind, held_out.probabilities, np.asarray(held_out.labels, dtype=np.int64))
-    num_wrong = int((logits.argmax(axis=1) != labels).sum())
-    found = Temperature(value=None, num_rows=len(held_out), num_wrong=num_wrong)
+    units = _units(held_out, len(logits) // len(held_out))
+    is_wrong = logits.argmax(axis=1) != labels
+    num_wrong = int(is_wrong.sum())
+    found = Temperature(value=None, num_rows=len(held_out), num_wrong=num_wrong, num_units=_num_units(held_out))
+    if count_units(units[is_wrong]) < MIN_WRONG_ANSWERS <= num_wrong:
+        return replace(found, reason=words.ONE_WRONG_UNIT)
     step = math.ceil(logits.size / MOST_LOGITS)
-    logits, labels, scaled = logits[::step], labels[::step], None
+    logits, labels, units, scaled = logits[::step], labels[::step], units[::step], None
     if num_wrong >= MIN_WRONG_ANSWERS:
-        scaled = cross_fitted_probabilities(logits, labels, num_folds=min(5, len(labels)))
+        scaled = cross_fitted_probabilities(logits, labels, units=units, num_folds=min(5, count_units(units)))
     if scaled is None:
         return replace(found, reason=words.NO_WRONG_ANSWERS)
     if calibration(scaled, labels).log_loss >= calibration(softmax(logits), labels).log_loss:
         return replace(found, reason=words.NO_GAIN)
-    return replace(found, value=fit_temperature(logits, labels))
+    return replace(found, value=fit_temperature(logits, labels, units))
+
+
+def _num_units(held_out: StoredAnswers) -> int | None:
+    """Return how many units rows are of; None where each is one."""
+    number = len(held_out) if held_out.units is None else count_units(held_out.units)
+    return number if number < len(held_out) else None
+
+
+def _units(held_out: StoredAnswers, answers_per_row: int) -> NDArray[np.int64]:
+    """Return the unit of each answer; of several answers in a row each is one of its own."""
+    units = np.arange(len(held_out)) if held_out.units is None else held_out.units
+    return np.asarray(units[:, None] * answers_per_row + np.arange(answers_per_row)).ravel()
 
 
 def _logits(

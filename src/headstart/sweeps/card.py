@@ -44,7 +44,9 @@ def write_card(
 def _scores(record: RunRecord, held_out: StoredAnswers | None, tested: Tested | None) -> Iterator[CardScore]:
     if record.scores:
         names = tuple(record.scores)
-        intervals = {} if held_out is None else intervals_of_rows(names, held_out.labels, held_out.decisions)
+        intervals = (
+            {} if held_out is None else intervals_of_rows(names, held_out.labels, held_out.decisions, held_out.units)
+        )
         yield CardScore(
             split=record.reported_split,
             num_rows=record.num_evaluation_examples,

@@ -7,12 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
 from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.new_folder import new_folder
 from headstart.artifacts.saved_model import SavedModel
+from headstart.data.examples import Split
+from headstart.data.together import independent_units
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
@@ -61,7 +65,7 @@ def export_run(
     """
     with new_folder(out) as temporary:
         record = write_run(data, store, temporary, executor, held_out=held_out, compares_bf16=compares_bf16)
-        write_card(temporary, data, record, answers_of(data.run, store))
+        write_card(temporary, data, record, answers_of(data, store))
     return record
 
 
@@ -99,7 +103,7 @@ def write_run(
     others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
     for each in (folder, *others):
         _require_whole_end(run, each)
-    held_out = held_out or answers_of(run, store)
+    held_out = held_out or answers_of(data, store)
     how = {"compares_bf16": compares_bf16, "tunes_thresholds": tunes_thresholds}
     stored = _last_stage(run, folder)
     if stored is not None and (stored.backbone_stored or stored.restored):
@@ -174,27 +178,29 @@ def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
         )
 
 
-def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
+def answers_of(data: RunData, store: LocalStore) -> StoredAnswers | None:
     """Return what a finished run answered to the rows that it was scored on; None where there are none.
+
+    Rows of one group, or of one text, are one unit of the answers.
 
     Raises:
         DamageError: if the file is not as it was written.
     """
-    split = run.experiment.evaluation.split
-    if split is None:
-        return None
-    folder = store.run_folder(*run.key)
-    path = folder.predictions(split)
-    require_whole_files(folder, [path])
-    return read_answers(path)
+    split = data.run.experiment.evaluation.split
+    return None if split is None else _answers(data.run, store, split, data.report)
 
 
-def inner_answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
+def inner_answers_of(data: RunData, store: LocalStore) -> StoredAnswers | None:
     """Return what the inner folds of a finished run's fit answered to its training rows; None where it kept none."""
+    return _answers(data.run, store, INNER_FOLDS, data.own_train)
+
+
+def _answers(run: Run, store: LocalStore, name: str, rows: Split) -> StoredAnswers | None:
     folder = store.run_folder(*run.key)
-    path = folder.predictions(INNER_FOLDS)
+    path = folder.predictions(name)
     require_whole_files(folder, [path])
-    return read_answers(path)
+    found = read_answers(path)
+    return None if found is None else replace(found, units=np.array(independent_units(rows)))
 
 
 def _write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.data.together import independent_units
 from headstart.experiments.run_data import RunData
 from headstart.inference.evaluate import scores_of
 from headstart.inference.predict import predict
@@ -52,4 +53,6 @@ def tested(data: RunData, folder: Path) -> Tested | None:
     if rows.weights is not None:
         return Tested(result=result, intervals={})
     right = task.kind.label_array(rows.labels or (), task.num_labels)
-    return Tested(result=result, intervals=intervals_of_rows(task.metrics, right, answered.decisions))
+    return Tested(
+        result=result, intervals=intervals_of_rows(task.metrics, right, answered.decisions, independent_units(rows))
+    )
