@@ -180,7 +180,8 @@ def _print_tried(best: Best, metric: str) -> None:
     table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
     found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
     for tried in found:
-        score = "failed" if tried.score is None else written(metric, tried.score)
+        untried = "failed" if tried.folds else "untried"
+        score = untried if tried.score is None else written(metric, tried.score)
         mark = " (taken)" if tried.name == best.result.taken.name else ""
         table.add_row(
             f"{tried.name}{mark}",
