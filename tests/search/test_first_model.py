@@ -19,6 +19,7 @@ from headstart.fitted.fitted_head import FittedHead
 from headstart.search import first_model
 from headstart.search.clock import Clock
 from headstart.search.first_model import choose_fit
+from headstart.search.race import stored_answers
 from headstart.search.trials import Use
 from headstart.sweeps.export import inner_answers_of
 from headstart.tables.file_options import FileOptions
@@ -140,9 +141,14 @@ def test_groups_and_repeated_texts_are_held_out_whole(
     trials = trials_of(tiny_checkpoint("bert"), source)
     fits = choose_fit(trials, None, Clock(None))
     assert all(fit.loss is not None and fit.loss > 0.6 for fit in fits)
-    run, search = trials.run(fits[0].candidate, Use.FINAL, 0), search_of(trials, tmp_path / "race")
-    with search.executor_for([run]) as executor:
-        executor.execute([run])
-    answers = inner_answers_of(RunData.of(run, trials.cache), search.store)
+    search = search_of(trials, tmp_path / "race")
+    runs = [trials.run(fits[0].candidate, Use.FINAL, 0), trials.run(fits[0].candidate, Use.TRIAL, 0, num_folds=3)]
+    with search.executor_for(runs) as executor:
+        executor.execute(runs)
+    data, of_trial = (RunData.of(run, trials.cache) for run in runs)
+    answers = inner_answers_of(data, search.store)
     assert answers is not None
     assert 0.2 < (answers.decisions == answers.labels).mean() < 0.8
+    for found, rows in ((answers, data.own_train), (stored_answers(of_trial, search.store), of_trial.report)):
+        assert found.units is not None
+        assert len(set(found.units.tolist())) == len(rows) / 5
