@@ -14,7 +14,6 @@ from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.data.row_groups import GroupColumn
 from headstart.errors import UsageError
-from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
 from headstart.fitted.out_of_fold import out_of_fold
@@ -24,7 +23,7 @@ from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Trie
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on, usual_fit
 from headstart.search.race import Tried as TriedCandidate
-from headstart.search.race import stored_answers
+from headstart.search.reported import reported_answers
 from headstart.search.trials import Candidate
 from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.stats.intervals import Interval
@@ -56,7 +55,7 @@ def facts_of(
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
-    held_out = None if best.scored_run is None else _held_out(search, best.scored_run, data)
+    held_out = _held_out(search, best, data)
     if held_out is not None and info.thresholds is not None:
         held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
     return FitFacts(
@@ -91,8 +90,10 @@ def _is_fitted_so(taken: Candidate, fit: Fit) -> bool:
     return (taken.strategy, taken.head, taken.label_names) == (fit.candidate.strategy, fit.candidate.head, False)
 
 
-def _held_out(search: Search, run: Run, data: RunData) -> AnsweredRows:
-    found = stored_answers(run, search.store)
+def _held_out(search: Search, best: Best, data: RunData) -> AnsweredRows | None:
+    found = reported_answers(best, search.store)
+    if found is None:
+        return None
     numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
     return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
 

@@ -207,15 +207,8 @@ def _write(
     compares_bf16: bool,
     tunes_thresholds: bool,
 ) -> None:
-    run, info = data.run, _model_info(data)
-    index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
-    ends = [each.stage_folder(index, name) for each in folders]
-    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
-    last = ends[0]
-    classifier = data.load_classifier()
-    classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
-    if stages[0].backbone_stored:
-        classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
+    run, info = data.run, _model_info(data, averaged_with=[each.seed for each in folders[1:]])
+    classifier = trained_classifier(data, folders)
     to_raw_units(classifier, data.scale)
     info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
     if tunes_thresholds and held_out is not None:
@@ -223,7 +216,7 @@ def _write(
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
-        attached.load(last / ADAPTER_FOLDER)
+        attached.load(_end_of(run, folders[0]) / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
         save_adapter_folder(attached, classifier, data.reader, out, info=info, record=record)
@@ -231,6 +224,30 @@ def _write(
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, classifier.model)
         save_model_folder(classifier, data.reader, out, info=info, record=record)
+
+
+def trained_classifier(data: RunData, folders: Sequence[RunFolder]) -> Classifier:
+    """Return the classifier that finished runs ended with, in the units of the run: the mean of all of their weights.
+
+    Adapters that are not merged are not in it.
+
+    Args:
+        data: of the first of the runs; the others differ in the seed alone.
+        folders: of the runs, whose last stages are stored.
+    """
+    run = data.run
+    ends = [_end_of(run, each) for each in folders]
+    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
+    classifier = data.load_classifier()
+    classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
+    if stages[0].backbone_stored:
+        classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
+    return classifier
+
+
+def _end_of(run: Run, folder: RunFolder) -> Path:
+    """Return the folder of a run's last stage."""
+    return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
@@ -241,7 +258,7 @@ def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, mod
     return replace(info, bf16=compare_precisions(saved, data.answered, device))
 
 
-def _model_info(data: RunData) -> ModelInfo:
+def _model_info(data: RunData, averaged_with: Sequence[int]) -> ModelInfo:
     experiment, training, source = data.run.experiment, data.run.experiment.training, data.run.source
     reading = None if source.file is None else StoredReading.of(source.file, source.options)
     if reading is not None and not data.task.kind.has_units:
@@ -255,6 +272,7 @@ def _model_info(data: RunData) -> ModelInfo:
         strategy=str(experiment.strategy),
         adapter=experiment.adapter,
         seed=data.run.seed,
+        averaged_with=tuple(averaged_with),
         max_length=training.max_length,
         truncation=training.truncation,
         stride=training.stride,
