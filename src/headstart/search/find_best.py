@@ -16,6 +16,7 @@ from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import forget_decisions, read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
+from headstart.search.outcome import outcome_of, write_outcome
 from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, updates_per_epoch, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
 from headstart.search.reported import scored_mean
@@ -122,6 +123,7 @@ class Search:
                 break
             self.say("the race took less time than was thought, so there is one with more in it")
             plan, result = wider, self._raced(wider)
+        write_outcome(self.store.root, outcome_of(plan, result, self.trials))
         with torch_threads(plan.threads):
             return self._trained_to_the_end(fits, plan, result)
 
