@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,17 @@ def test_the_race_for_programs_is_unrounded(cli: Cli, race: Path):
     values = json.loads(cli("report", race, "--format", "json")[1])
     assert [each["num_folds"] for each in values["tried"]] == [3, 2, 1]
     assert values["tried"][2]["score"] is None
+
+
+def test_a_race_in_which_nothing_could_be_tried_has_no_scores(cli: Cli, race: Path):
+    untried = replace(TRIED, score=None, num_folds=0, num_rows=0, is_chosen=True)
+    write_outcome(race, replace(RACE, tried=(untried,), out_of_time=""))
+    for format_ in ("text", "md", "html"):
+        cli("report", race, "--format", format_, "--out", "said")
+        said = Path("said").read_text()
+        assert "fitted head" in said
+        assert "estimate" not in said
+        assert ("untried" in said) == (format_ == "text")
 
 
 @pytest.mark.parametrize("option", [["--match-compute"], ["--group-by", "lang"], ["--figures", "figures"]])

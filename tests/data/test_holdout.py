@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.data.examples import Split
-from headstart.data.holdout import fold_of, hold_out
+from headstart.data.holdout import fold_of, hold_out, most_folds
 from headstart.errors import UsageError
 from headstart.seeding import numpy_generator
 
@@ -233,3 +233,21 @@ def test_a_fold_without_rows_is_refused_with_the_way_on() -> None:
     with pytest.raises(UsageError, match="would be empty") as caught:
         fold_of(split, 3, 2, 0)
     assert "fewer `folds`" in str(caught.value)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.booleans(), st.integers(0, 3))
+def test_as_many_folds_as_hold_rows(labels: list[int], grouped: bool, seed: int) -> None:
+    split = numbered(labels)
+    if grouped:
+        split = Split.of(
+            texts=split.texts, labels=split.labels, groups=tuple(str(row // 3) for row in range(len(labels)))
+        )
+
+    def are_whole(folds: int) -> bool:
+        try:
+            return all(len(fold_of(split, folds, fold, seed)[1]) for fold in range(folds))
+        except UsageError:
+            return False
+
+    assert most_folds(split, 5, seed) == max((folds for folds in range(2, 6) if are_whole(folds)), default=0)

@@ -66,6 +66,13 @@ def test_large_tables_are_not_trained_longer_than_usual() -> None:
     assert all(each.epochs is None or each.epochs <= 1.5 for each in found)
 
 
+def test_no_two_candidates_are_one_recipe() -> None:
+    for epochs in (1.5, 4.0, 20.0):
+        found = candidates_for(replace(SETTING, usual_epochs=epochs))
+        recipes = [replace(each, name="", rank=0) for each in found]
+        assert len(recipes) == len(set(recipes))
+
+
 def test_few_rows_are_seen_more_often() -> None:
     def short_epochs(updates_per_epoch: int) -> set[float | None]:
         found = candidates_for(replace(SETTING, updates_per_epoch=updates_per_epoch))

@@ -357,6 +357,31 @@ def test_a_limit_that_leaves_no_time_leaves_the_first_model(
     assert load_saved_model(tmp_path / "m").info.head.name in ("linear", "native")
 
 
+@pytest.mark.parametrize("num_rows", [3, 4])
+def test_rows_that_are_too_few_for_folds_have_a_model_all_the_same(
+    num_rows: int, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in tiny_rows(num_rows)))
+    source = TaskSource(name="table", file=str(table))
+    said: list[str] = []
+    search = replace(search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished"), say=said.append)
+    best = search.find()
+    assert "no race: too few rows to hold some out" in said
+    assert best.plan.rungs == ()
+    record = write_best(search, best, tmp_path / "m")
+    assert record.strategy.startswith("linear_probe:fit")
+    assert load_saved_model(tmp_path / "m").info.head.name in ("linear", "native")
+
+
+def test_the_regressor_searches_by_how_close_numbers_are(tiny_checkpoint: CheckpointMaker) -> None:
+    texts, labels = zip(*tiny_rows(40), strict=True)
+    numbers = [label + 0.5 for label in labels]
+    fitted = hs.HeadstartRegressor(str(tiny_checkpoint("bert")), time_limit=0.01, max_length=32).fit(texts, numbers)
+    assert fitted.run_.metric == "pearson"
+    assert np.corrcoef(fitted.predict(texts), numbers)[0, 1] > 0.5
+
+
 def test_the_estimator_searches_within_its_limit(tiny_checkpoint: CheckpointMaker) -> None:
     texts, labels = zip(*tiny_rows(40), strict=True)
     fitted = hs.HeadstartClassifier(str(tiny_checkpoint("bert")), time_limit=0.01, max_length=32).fit(texts, labels)

@@ -89,6 +89,14 @@ def test_too_little_time_for_the_first_candidate_makes_it_shorter_and_far_too_li
     assert plan([NO_UPDATES, candidate("a", 0)], costs, 20).left_out == ("a",)
 
 
+def test_where_nothing_is_without_updates_the_preferred_one_is_tried_whatever_it_takes() -> None:
+    candidates = [candidate("second", 1), candidate("first", 0)]
+    found = plan(candidates, {"first": cost(10), "second": cost(1)}, left=0.1)
+    assert [each.name for each in found.candidates] == ["first"]
+    assert found.candidates[0].epochs == 4.0 * LEAST_SHORTENED
+    assert any("longer than the limit" in sentence for sentence in found.sentences())
+
+
 @pytest.mark.parametrize(("num_updates", "share"), [(2_000, 0.25), (200, 0.375), (100, 0.5), (0, 0.5)])
 def test_few_updates_are_not_made_fewer_than_would_show_anything(num_updates: int, share: float) -> None:
     assert cost(10.0, num_updates=num_updates).least_share == share

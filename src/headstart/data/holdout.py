@@ -76,6 +76,15 @@ def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Spli
     return _parted(split, held)
 
 
+def most_folds(split: Split, most: int, seed: int) -> int:
+    """Return the number of folds, at most `most`, of which `fold_of` makes none empty; 0 where even two would be."""
+    num_units = len(split if split.groups is None else set(split.groups))
+    for folds in range(min(most, num_units), 1, -1):
+        if set(range(folds)) <= set(_folds(split, folds, seed)):
+            return folds
+    return 0
+
+
 def _folds(split: Split, folds: int, seed: int) -> list[int]:
     """Return each row's fold, -1 for a row that is in none."""
     labels = split.labels or (0.0,) * len(split)

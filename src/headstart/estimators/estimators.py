@@ -327,6 +327,7 @@ def _task_data(texts: Rows, targets: Targets, weights: tuple[float, ...] | None)
         text_columns=("text",) if len(texts[0]) == 1 else ("text", "text_pair"),
         label_column="label",
         labels=targets.names,
+        metrics=targets.kind.metrics,
     )
     rows = Split.of(texts=texts, labels=targets.labels, weights=weights)
     counted = [row for row, weight in enumerate(weights or ()) if weight]

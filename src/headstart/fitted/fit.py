@@ -110,7 +110,7 @@ def _fitted(
         bias=scale * found.bias - weight @ mean,
         strength=chosen,
         scale=scale,
-        loss=choice.loss if choice else math.nan,
+        loss=choice.loss if choice else None,
         held_out=choice.held_out if choice else None,
     )
 

@@ -27,7 +27,7 @@ class FittedHead:
         scale: what the logits of classes were multiplied by, so that their probabilities are right on held-out rows; 1
             for numbers, and with a given strength.
         loss: mean over held-out rows at this strength and scale: log loss in nats, or the squared error of numbers.
-            NaN where the rows are too few to hold any out.
+            None where the rows are too few to hold any out.
         held_out: [n, k], logits of each row by a head that was fitted without it, at this strength and scale; None
             where the rows are too few. The strength was chosen on them. Rows that are in every fit have none.
     """
@@ -38,7 +38,7 @@ class FittedHead:
     bias: NDArray[np.float64]
     strength: float
     scale: float
-    loss: float
+    loss: float | None
     held_out: NDArray[np.float64] | None
 
     def logits(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:

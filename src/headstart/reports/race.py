@@ -35,10 +35,11 @@ def race_table(race: RaceFacts) -> Table:
     headings = ("candidate", "trained by", race.metric, "folds", "updates", "seconds")
     table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
     for each in race.by_rank:
+        without_score = "failed" if each.num_folds else "untried"
         table.add_row(
             f"{each.name}{' (taken)' if each.is_chosen else ''}",
             each.trained_by,
-            "failed" if each.score is None else written(race.metric, each.score),
+            without_score if each.score is None else written(race.metric, each.score),
             str(each.num_folds),
             f"{each.num_updates:,}",
             "" if each.seconds is None else f"{each.seconds:.0f}",
@@ -54,7 +55,7 @@ def write_race_html(race: RaceFacts, title: str, path: Path) -> None:
         title=title,
         headings=tried_headings(race.metric, race.by_rank),
         tried=tried_views(race.metric, race.by_rank),
-        no_estimate=NO_ESTIMATE,
+        no_estimate=NO_ESTIMATE if race.has_scores else "",
         sentence=sentence,
     )
     write_output(path, page)
@@ -109,8 +110,9 @@ def race_as_json(race: RaceFacts) -> str:
 def race_lines(race: RaceFacts) -> list[str]:
     """Return in sentences what raced, who was taken and why, what the scores are not, and who was left out."""
     raced = f"The candidates of a search for the best model of {race.task}, from {race.model}, by {race.metric}."
+    on_scores = [NO_ESTIMATE] if race.has_scores else []
     left_out = [sentence(race.out_of_time)] if race.out_of_time else []
-    return [raced, sentence(race.reason), NO_ESTIMATE, *left_out]
+    return [raced, sentence(race.reason), *on_scores, *left_out]
 
 
 def _headings(race: RaceFacts) -> list[str]:

@@ -132,13 +132,14 @@ def _fitted(setting: Setting, fitted: Candidate) -> Iterator[Candidate]:
 
 
 def _long(setting: Setting) -> Iterator[Candidate]:
-    yield Candidate(
-        name="fitted head, fine-tuning",
-        strategy=FITTED_START,
-        head=setting.head,
-        epochs=setting.usual_epochs,
-        averages=True,
-    )
+    if setting.usual_epochs > setting.short_epochs:
+        yield Candidate(
+            name="fitted head, fine-tuning",
+            strategy=FITTED_START,
+            head=setting.head,
+            epochs=setting.usual_epochs,
+            averages=True,
+        )
     yield _head_start(setting, REFITTED_START)
 
 

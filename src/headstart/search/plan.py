@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import torch
 
+from headstart.data.holdout import most_folds
 from headstart.errors import UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.recipes import get_preset, rates_for
 from headstart.experiments.run_data import RunData
+from headstart.experiments.task_rows import HOLDOUT_SEED
 from headstart.experiments.time_estimate import Speed, estimate_time, measured_speed
 from headstart.hardware import torch_threads
 from headstart.inference.precision import COMPARED_ROWS
@@ -58,10 +60,12 @@ def plan_for(
     Raises:
         UsageError: if none of them can be trained here.
     """
-    num_folds = FEWEST_FOLDS if len(trials.data.training) >= MANY_ROWS else MOST_FOLDS
+    num_folds = _num_folds(trials)
     runs, reasons = _trainable(trials, candidates, num_folds)
     if not runs:
         raise reasons[0]
+    if num_folds == 0:
+        return _without_race([each for each, _ in runs], clock)
     speed, fixed = _measured(trials)
     if first_fit is not None and first_fit.stages:
         stage = first_fit.stages[-1]
@@ -81,6 +85,18 @@ def plan_for(
     left = SHARE_FOR_RUNS * max(0.0, limit - clock.spent - report - start)
     plan = plan_race([each for each, _ in runs], costs, limit=limit, left=left, num_folds=num_folds, jobs=jobs)
     return plan if speed.threads == torch.get_num_threads() else replace(plan, threads=speed.threads)
+
+
+def _num_folds(trials: Trials) -> int:
+    """Return how many folds the training rows are cut into; 0 where they are too few for two."""
+    rows = trials.data.training
+    return most_folds(rows, FEWEST_FOLDS if len(rows) >= MANY_ROWS else MOST_FOLDS, HOLDOUT_SEED)
+
+
+def _without_race(candidates: Sequence[Candidate], clock: Clock) -> RacePlan:
+    """Return the plan where nothing can be held out: of a fitted head if there is one, since it has no length."""
+    taken = min(candidates, key=lambda each: (each.epochs is not None, each.rank))
+    return RacePlan(seconds=clock.limit or SHORTEST, num_folds=0, candidates=(taken,), rungs=())
 
 
 def usual_epochs(trials: Trials) -> float:
@@ -104,11 +120,12 @@ def gentle_rate(trials: Trials) -> float:
 def _trainable(
     trials: Trials, candidates: Sequence[Candidate], num_folds: int
 ) -> tuple[list[tuple[Candidate, Run]], list[UsageError]]:
-    """Return the candidates that this model and these rows allow, each with its first trial, and why others are out."""
+    """Return the candidates that this model and these rows allow, each with its first run, and why others are out."""
     runs, reasons = [], []
+    use = Use.TRIAL if num_folds else Use.FINAL
     for candidate in candidates:
         try:
-            runs.append((candidate, trials.run(candidate, Use.TRIAL, 0, num_folds=num_folds)))
+            runs.append((candidate, trials.run(candidate, use, 0, num_folds=num_folds)))
         except UsageError as error:
             reasons.append(error)
     return runs, reasons

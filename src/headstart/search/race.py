@@ -55,6 +55,8 @@ class RaceResult:
     @property
     def reason(self) -> str:
         """Why the winner was taken, as a sentence."""
+        if not any(each.folds for each in self.tried):
+            return f"taken: {self.taken.name}, untried: there were too few rows to hold some out"
         if not self.standings:
             return f"taken: {self.taken.name}, untried: no trial came to its end"
         best = self.standings[0]

@@ -110,7 +110,10 @@ def _shortened(candidate: Candidate, factor: float) -> Candidate:
 
 
 def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], left: float, jobs: int) -> list[Candidate]:
-    """Return the candidates that are tried at all: those without updates, and what there is time for."""
+    """Return the candidates that are tried at all: those without updates, and what there is time for.
+
+    Where that is nobody it is the preferred one, whatever time it takes: there is no other model.
+    """
     taken = [each for each in candidates if each.epochs is None]
     for candidate in sorted(candidates, key=lambda each: each.rank):
         if candidate.epochs is None:
@@ -122,7 +125,7 @@ def _first_round(candidates: Sequence[Candidate], costs: Mapping[str, Cost], lef
         fits = _at_once([costs[each.name].trial for each in chosen], jobs) <= share * room
         if fits and (is_only or costs[candidate.name].end <= FINAL_SHARE * left):
             taken = chosen
-    return [each for each in candidates if each in taken]
+    return [each for each in candidates if each in taken] or [min(candidates, key=lambda each: each.rank)]
 
 
 def _rounds(

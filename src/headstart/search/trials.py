@@ -129,9 +129,15 @@ class RacePlan:
             f"{plural(rung.num_candidates, 'candidate')} on {plural(len(rung.folds), 'fold')}" for rung in self.rungs
         )
         said = [f"race within {duration(self.seconds)}: {rounds}; then the winner on all rows"]
+        if not self.rungs:
+            said = ["no race: too few rows to hold some out"]
         said += [f"  {each.name}: {each.words}" for each in self.candidates]
         if self.left_out:
             said.append(self.out_of_time)
+        if self.end > self.seconds:
+            said.append(
+                f"what follows takes about {duration(self.end)}, longer than the limit: there is nothing shorter"
+            )
         if self.threads is not None:
             said.append(
                 f"this machine is busy: torch trains with {plural(self.threads, 'thread')}, which is faster now"

@@ -85,7 +85,7 @@ class Tried:
         trained_by: the options that train so; "" where the name says it.
         score: the task's metric on `num_rows` rows; None where the trial did not finish.
         interval: of the score; None where there is none.
-        num_folds: that it was tried on; the score is their mean.
+        num_folds: that it was tried on, whose mean the score is; 0 where it was not tried.
         num_rows: that the score was measured on.
         num_updates: in all; 0 for a head fitted on stored vectors.
         seconds: that it took; None where it was not measured.
@@ -128,6 +128,11 @@ class RaceFacts:
     tried: tuple[Tried, ...]
     reason: str
     out_of_time: str = ""
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any candidate was tried to the end."""
+        return any(each.score is not None for each in self.tried)
 
     @property
     def by_rank(self) -> list[Tried]:
