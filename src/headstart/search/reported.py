@@ -82,8 +82,8 @@ def _with_score_of_another(final: RunRecord, other: RunRecord, seeds: Sequence[i
         )
     else:
         warning = (
-            f"the score is that of the same training without the {plural(num_rows, 'row')} that it is measured on; this "
-            "model has learned from these rows too"
+            f"the score is that of the same training without the {plural(num_rows, 'row')} that it is measured on; "
+            "this model has learned from these rows too"
         )
     return replace(
         final,
