@@ -25,7 +25,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from headstart.models.quiet import quiet_transformers
 from transformers import BertConfig, BertModel
 
 from benchmarks.predicting import MODEL, save_model, texts_of
@@ -37,6 +36,7 @@ from headstart.hardware import computes_bf16
 from headstart.inference.forward import batched_logits
 from headstart.inference.saved import load_saved_model
 from headstart.models.loading import load_tokenizer
+from headstart.models.own_process import prepare_process
 from headstart.models.source import resolve_model
 from headstart.onnx_export.check import loss_text
 from headstart.onnx_export.export import export_onnx
@@ -60,7 +60,7 @@ def main() -> None:
     if arguments.folder is not None and arguments.file is None:
         parser.error("--folder needs --file, a table that its model reads")
     torch.set_num_threads(1)
-    quiet_transformers()
+    prepare_process()
     texts = texts_of(arguments.file, arguments.text, arguments.rows)
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from headstart.models.quiet import quiet_transformers
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, log_loss
 from transformers import AutoModel, AutoTokenizer
@@ -32,6 +31,7 @@ from headstart.data.loading import load_task
 from headstart.estimators.estimators import HeadstartClassifier
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.catalogue import kind_named
+from headstart.models.own_process import prepare_process
 from headstart.models.source import resolve_model
 from headstart.stats.label_errors import wrong_classes
 from headstart.tables.reading import read_table
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--ranking-only", action="store_true", help="Train no model to compare with.")
     arguments = parser.parse_args()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    quiet_transformers()
+    prepare_process()
     print(
         "| table | rows | flipped | ranked by | average precision | recall | seconds |\n|---|---|---|---|---|---|---|"
     )

@@ -28,7 +28,6 @@ from statistics import median
 
 import torch
 import transformers
-from headstart.models.quiet import quiet_transformers
 
 from headstart.artifacts.bf16_check import Bf16Check
 from headstart.artifacts.model_folder import save_model_folder
@@ -38,6 +37,7 @@ from headstart.hardware import computes_bf16
 from headstart.inference.user_files import predict_file
 from headstart.kinds.catalogue import DEFAULT_KIND
 from headstart.models.loading import load_classifier, load_tokenizer
+from headstart.models.own_process import prepare_process
 from headstart.models.source import resolve_model
 from headstart.registry import Spec
 from headstart.tables.reading import read_table
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    quiet_transformers()
+    prepare_process()
     texts = texts_of(arguments.file, arguments.text, arguments.rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

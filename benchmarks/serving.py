@@ -28,11 +28,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from headstart.models.quiet import quiet_transformers
 
 from benchmarks.load import Load, put_load
 from benchmarks.other_build import REPOSITORY
 from benchmarks.predicting import save_model, texts_of
+from headstart.models.own_process import prepare_process
 from headstart.onnx_export.export import export_onnx
 from headstart.onnx_export.options import ExportOptions
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-minutes", type=int, default=0)
     arguments = parser.parse_args()
-    quiet_transformers()
+    prepare_process()
     texts = texts_of(arguments.file, arguments.text, 1_000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -20,12 +20,15 @@ from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData
 from headstart.hardware import torch_threads
 from headstart.inference import precision
+from headstart.inference.predict import predict
 from headstart.inference.saved import load_saved_model
+from headstart.inference.user_files import evaluate_file
 from headstart.process_state import process_state_kept
 from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
 from headstart.search.decisions import write_decision
 from headstart.search.executors import executor_of_search, show_nothing
+from headstart.search.facts import facts_of
 from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
@@ -37,6 +40,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.executor import SweepEvent
 from headstart.sweeps.parallel import working
 from headstart.sweeps.verify import verify
+from headstart.tables.file_options import FileOptions
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
 from tests.support.runs import tiny_rows
 
@@ -244,7 +248,7 @@ def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table
     only_tuned = replace(PLAN, candidates=(TUNED,), rungs=(Rung(num_candidates=1, folds=(0,)),))
     search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), table), tmp_path / "m.unfinished"), only_tuned)
     best = search.find()
-    write_best(search, best, tmp_path / "m")
+    record = write_best(search, best, tmp_path / "m")
     assert [run.seed for run in best.final] == [0, 1]
     heads = [
         load_file(search.store.run_folder(run.experiment.digest, run.seed).folder / "2-finetune" / "head.safetensors")
@@ -256,11 +260,50 @@ def test_seeds_of_one_start_are_averaged(tiny_checkpoint: CheckpointMaker, table
     assert temperature.num_rows == 8, "the rows that chose nothing"
     card = (tmp_path / "m" / CARD_FILE).read_text()
     assert "On 8 rows of validation:" in card
-    assert "the score is that of the same training" in card.lower()
+    assert "is of one training (seed 0) without the 8 rows" in card
+    assert "the folder holds the mean of the weights of 2 seeds (0, 1)" in record.warnings[-1]
+    assert "| seeds | 0, 1: the mean of their weights |" in card
     for name, tensor in saved.items():
         expected = (heads[0][name].double() + heads[1][name].double()) / 2
         assert (tensor == (expected.float().double() / (temperature.value or 1)).float()).all()
         assert not (tensor == heads[0][name]).all()
+
+
+def test_the_mean_of_seeds_answers_validation_rows_that_were_given(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Score, temperature and report are those of the folder, read back, and not those of one of the seeds."""
+    rows = tiny_rows(80)
+    # Every third label is wrong, so that the trainings differ and have errors to fit a temperature on.
+    lines = [f"{text},{label if row % 3 else 1 - label}\n" for row, (text, label) in enumerate(rows)]
+    for name, part in (("rows.csv", lines[:40]), ("given.csv", lines[40:])):
+        (tmp_path / name).write_text("text,label\n" + "".join(part))
+    source = TaskSource(
+        name="rows.csv",
+        file=str(tmp_path / "rows.csv"),
+        options=FileOptions(validation=str(tmp_path / "given.csv")),
+    )
+    tuned = replace(TUNED, epochs=8.0, learning_rate=3e-3)
+    plan = replace(PLAN, candidates=(tuned,), rungs=(Rung(num_candidates=1, folds=(0,)),), final_seeds=3)
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished"), plan)
+    best = search.find()
+    record = write_best(search, best, tmp_path / "m")
+    facts = facts_of(search, best, record, tmp_path / "m")
+    evaluated = evaluate_file(tmp_path / "m", str(tmp_path / "given.csv"), precision="fp32")
+    assert record.scores == evaluated.scores
+    assert record.scores == record.stages[-1].scores == read_record(RunRecord, tmp_path / "m" / "run.json").scores
+    assert record.scores not in [each.scores for each in best.records]
+    assert facts.score == record.scores["accuracy"]
+    assert facts.held_out is not None
+    saved = load_saved_model(tmp_path / "m")
+    assert saved.info.temperature is not None
+    answered = predict(saved, RunData.of(best.final[0], search.trials.cache).report)
+    untempered = answered.answers.astype(np.float64) ** (saved.info.temperature.value or 1)
+    untempered /= untempered.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(facts.held_out.answers, untempered, atol=1e-5)
+    num_wrong = int((answered.decisions != facts.held_out.labels).sum())
+    assert saved.info.temperature.num_wrong == num_wrong
+    assert "| seeds | 0, 1, 2: the mean of their weights |" in (tmp_path / "m" / CARD_FILE).read_text()
 
 
 def test_a_candidate_that_fails_is_out_and_the_race_goes_on(

@@ -171,7 +171,7 @@ def _training(facts: CardFacts) -> str:
         ("pretrained model", f"{facts.base.name}, revision {info.model_revision}"),
         ("strategy", method),
         ("head", info.head),
-        ("seed", info.seed),
+        ("seed" if not info.averaged_with else "seeds", info.seeds),
     ]
     if record is not None:
         if record.setting is not None and record.setting.label_names:

@@ -34,6 +34,7 @@ class ModelInfo:
         model: name of the pretrained model; `model_revision` pins its files.
         strategy: with its options; `adapter`: with its options, None for strategies without one.
         seed: the run's root seed.
+        averaged_with: seeds of further trainings; the weights are the mean of all of them.
         max_length: tokens per example, special tokens included; samples that are read of a sound; 1 for images.
         truncation: what happens to longer ones, in the words of `headstart.data.tokenisation`.
         stride: tokens that two neighbouring windows share.
@@ -53,6 +54,7 @@ class ModelInfo:
     strategy: str
     adapter: Spec | None = None
     seed: int
+    averaged_with: tuple[int, ...] = ()
     max_length: int
     truncation: Literal["longest_first", "only_first", "head_tail", "window"] = "longest_first"
     stride: int = 0
@@ -64,7 +66,8 @@ class ModelInfo:
     reading: StoredReading | None = None
 
     def __post_init__(self) -> None:
-        require_seed(self.seed)
+        for seed in (self.seed, *self.averaged_with):
+            require_seed(seed)
         names = self.task.text_columns
         if not 1 <= len(names) <= MOST_TEXTS or len(set(names)) < len(names):
             raise ValueError(f"a model reads one text or two, got {shortened(names)}")
@@ -79,6 +82,13 @@ class ModelInfo:
         num_labels = self.task.num_labels if self.task.kind.takes_several else 0
         if self.thresholds is not None and len(self.thresholds.values) != num_labels:
             raise ValueError(f"there are {num_labels} labels to have thresholds, got {len(self.thresholds.values)}")
+
+    @property
+    def seeds(self) -> str:
+        """The seeds of all trainings whose weights these are, in words."""
+        if not self.averaged_with:
+            return str(self.seed)
+        return f"{', '.join(str(seed) for seed in (self.seed, *self.averaged_with))}: the mean of their weights"
 
     @property
     def decides_from(self) -> tuple[float, ...]:

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import typer
-from rich.table import Column, Table
 
 from headstart.artifacts.working_store import (
     record_of_the_end,
@@ -34,15 +33,16 @@ from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.hardware import resolve_device
-from headstart.metrics import written
 from headstart.reports.fit.html import write_fit_report
 from headstart.reports.fit.suspects import why_unjudged, write_suspects
+from headstart.reports.race import race_table
 from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search, trial_workers
 from headstart.search.facts import facts_of
-from headstart.search.find_best import Best, Search
+from headstart.search.find_best import Search
 from headstart.search.options import SearchOptions
+from headstart.search.outcome import outcome_of
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
@@ -142,7 +142,9 @@ def run_search(
     if suspects is not None and unjudged:
         say(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
     if not json:
-        _print_tried(best, record.metric)
+        race = outcome_of(best.plan, best.result, trials)
+        TextConsole(highlight=False).print(race_table(race))
+        say(race.reason)
     found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
     _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
 
@@ -172,23 +174,3 @@ def _print_end(record: RunRecord, out: Path, beside: Sequence[str], *, quiet: bo
         print(json_module.dumps(dump(record), indent=2))
     else:
         print_result(record, out, quiet=quiet, beside=beside)
-
-
-def _print_tried(best: Best, metric: str) -> None:
-    """Print a line for each candidate, the best first, and why the winner was taken."""
-    headings = ("candidate", "trained by", metric, "folds", "seconds")
-    table = Table(*(Column(name, overflow="fold") for name in headings), box=None)
-    found = sorted(best.result.tried, key=lambda tried: (-len(tried.folds), -(tried.score or 0.0)))
-    for tried in found:
-        untried = "failed" if tried.folds else "untried"
-        score = untried if tried.score is None else written(metric, tried.score)
-        mark = " (taken)" if tried.name == best.result.taken.name else ""
-        table.add_row(
-            f"{tried.name}{mark}",
-            best.plan.named(tried.name).words,
-            score,
-            str(len(tried.folds)),
-            f"{tried.seconds:.0f}",
-        )
-    TextConsole(highlight=False).print(table)
-    say(best.result.reason)

@@ -15,10 +15,12 @@ from headstart.cli import options
 from headstart.cli.output import print_json
 from headstart.cli.plain_text import say
 from headstart.errors import UsageError
+from headstart.option import named
 from headstart.shown_text import as_text
 
 if TYPE_CHECKING:
     from headstart.comparison.report import Report
+    from headstart.reports.fit.facts import RaceFacts
 
 
 class Format(StrEnum):
@@ -74,7 +76,6 @@ def report(
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
-    from headstart.atomic_files import write_output
     from headstart.store.local import existing_store
 
     chosen = format_ or _format_of(out)
@@ -91,6 +92,12 @@ def report(
             remedy="  Leave it out, or give another --format.",
         )
     existing_store(store)  # Before the numbers' packages are imported.
+    from headstart.search.outcome import is_store_of_search
+
+    if is_store_of_search(store):
+        _refuse_for_race(store, match_compute=match_compute, group_by=group_by, figures=figures)
+        _report_race(store, chosen, out, spreadsheet_safe=spreadsheet_safe)
+        return
     from headstart.comparison.report import read_report
 
     found = read_report(store, equal_compute=match_compute)
@@ -104,13 +111,7 @@ def report(
         out = out or Path("report.html")
         write_html(found, out)
     else:
-        text = _rendered(found, chosen, spreadsheet_safe=spreadsheet_safe)
-        if out is not None:
-            write_output(out, text)
-        elif chosen is Format.JSON:
-            print_json(text)
-        else:
-            print(as_text(text) if sys.stdout.isatty() else text, end="")
+        _write(_rendered(found, chosen, spreadsheet_safe=spreadsheet_safe), chosen, out)
     if out is not None:
         say(f"report: {out}")
     if figures is not None:
@@ -132,6 +133,55 @@ def _format_of(out: Path | None) -> Format:
             remedy="  Give --format, or one of these suffixes.",
         )
     return SUFFIXES[out.suffix.lower()]
+
+
+def _write(text: str, format_: Format, out: Path | None) -> None:
+    """Write a report to a file, or print it."""
+    from headstart.atomic_files import write_output
+
+    if out is not None:
+        write_output(out, text)
+    elif format_ is Format.JSON:
+        print_json(text)
+    else:
+        print(as_text(text) if sys.stdout.isatty() else text, end="")
+
+
+def _refuse_for_race(store: Path, **asked: object) -> None:
+    """Refuse options of comparisons where a store is that of a search.
+
+    Raises:
+        UsageError: naming them.
+    """
+    given = [name for name, value in asked.items() if value]
+    if given:
+        raise UsageError(
+            f"{named(given)} would have no effect: {store} holds the trials of a search, which chose a model and "
+            "compare nothing",
+            remedy="  Leave it out, or give a store of `headstart compare`.",
+        )
+
+
+def _report_race(store: Path, format_: Format, out: Path | None, *, spreadsheet_safe: bool) -> None:
+    """Write or print what the race of a search came to."""
+    from headstart.reports import race as reports
+    from headstart.search.outcome import read_outcome
+
+    race = read_outcome(store)
+    if format_ is Format.HTML:
+        out = out or Path("report.html")
+        reports.write_race_html(race, store.resolve().name, out)
+    else:
+        write: Mapping[Format, Callable[[RaceFacts], str]] = {
+            Format.MARKDOWN: reports.race_as_markdown,
+            Format.LATEX: reports.race_as_latex,
+            Format.CSV: partial(reports.race_as_csv, spreadsheet_safe=spreadsheet_safe),
+            Format.JSON: reports.race_as_json,
+            Format.TEXT: reports.race_as_text,
+        }
+        _write(write[format_](race), format_, out)
+    if out is not None:
+        say(f"report: {out}")
 
 
 def _rendered(found: Report, format_: Format, *, spreadsheet_safe: bool) -> str:

@@ -18,6 +18,7 @@ import torch
 from headstart import metrics
 from headstart.atomic_files import atomic_path
 from headstart.data.examples import Split
+from headstart.experiments.stored_answers import StoredAnswers
 from headstart.kinds.kind import Label
 from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
@@ -62,6 +63,12 @@ def constant_scores_of(task: Task, split: Split) -> dict[str, float]:
     """Return each metric of its best constant answer to a split's own rows; nothing where there are none."""
     labels = task.kind.label_array(split.labels or (), task.num_labels)
     return constant_scores(task.kind, task.metrics, labels, split.groups) if len(split) else {}
+
+
+def as_stored(scored: Scored) -> StoredAnswers:
+    """Return answers as they are read back from `write_predictions`, which keeps no single column of them."""
+    probabilities = scored.answers.astype(np.float64) if scored.answers.shape[1] > 1 else None
+    return StoredAnswers(labels=scored.labels, decisions=scored.decisions, probabilities=probabilities)
 
 
 def write_predictions(scored: Scored, path: Path) -> None:

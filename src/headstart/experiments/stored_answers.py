@@ -6,7 +6,7 @@ Letters: n examples, c classes, m choices of the example that has the most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from headstart.data.examples import Split
+from headstart.data.together import independent_units
 from headstart.errors import DamageError
 from headstart.kinds.kind import Values
 from headstart.tables.arrow_bounds import parquet_batches
@@ -62,6 +64,11 @@ def read_answers(path: Path) -> StoredAnswers | None:
         decisions=decisions,
         probabilities=np.stack(columns, axis=1).astype(np.float64) if columns else None,
     )
+
+
+def in_units(answers: StoredAnswers, rows: Split) -> StoredAnswers:
+    """Return answers to rows, of which those of one group, or of one text, are a unit."""
+    return replace(answers, units=np.array(independent_units(rows), dtype=np.int64))
 
 
 def joined_answers(parts: Sequence[StoredAnswers]) -> StoredAnswers | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
 from headstart.comparison.formats import MINUS, NO_BREAK, NOTHING, PLUS_MINUS
 from headstart.comparison.report import Report
@@ -32,19 +34,19 @@ def escape(text: str) -> str:
     return "".join(_ESCAPES.get(each, each) for each in plain)
 
 
-def _table(number: int, group: ComparisonGroup) -> str:
+def tabular(caption: str, label: str, columns: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a `table` with booktabs' rules; cells are escaped here, the caption is LaTeX already."""
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape(f'{group.title}, {group.model}. {group.caption}')}}}",
-            rf"\label{{tab:headstart-{number}}}",
-            r"\begin{tabular}{lrrrrl}",
+            rf"\caption{{{caption}}}",
+            rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            _line([escape(heading) for heading in HEADINGS]),
+            _line(headings),
             r"\midrule",
-            *(_line([escape(cell) for cell in _cells(row)]) for row in group.rows),
-            *(_line([escape(cell) for cell in (each.label, *_NO_CELLS, each.finding)]) for each in group.left_out),
+            *map(_line, rows),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",
@@ -53,11 +55,17 @@ def _table(number: int, group: ComparisonGroup) -> str:
     )
 
 
+def _table(number: int, group: ComparisonGroup) -> str:
+    rows = [*map(_cells, group.rows), *([each.label, *_NO_CELLS, each.finding] for each in group.left_out)]
+    caption = escape(f"{group.title}, {group.model}. {group.caption}")
+    return tabular(caption, f"tab:headstart-{number}", "lrrrrl", HEADINGS, rows)
+
+
 def _cells(row: ComparisonRow) -> list[str]:
     label, mean, runs, _, difference, interval, *_ = cells_of(row)
     return [label, mean, runs, difference, interval, row.finding or (row.words[:1] or ("",))[0]]
 
 
-def _line(cells: list[str]) -> str:
-    """Return a line of cells; braces keep the line break before it from taking its first character as an option."""
-    return "{" + "} & {".join(cells) + r"} \\"
+def _line(cells: Sequence[str]) -> str:
+    """Return a line of cells, escaped; in braces, the line break before them takes no character for its option."""
+    return "{" + "} & {".join(map(escape, cells)) + r"} \\"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
@@ -65,15 +65,16 @@ def as_rich(table: ComparisonTable) -> Group:
 
 def as_text(report: Report) -> str:
     """Return the answers and the tables as plain text of at most 100 columns."""
+    return plain_text([*answer_lines(report), "", as_rich(report.table), *rich_groups(report)])
+
+
+def plain_text(parts: Iterable[RenderableType]) -> str:
+    """Return sentences and tables as plain text of at most 100 columns."""
     from rich.console import Console
 
     console = Console(file=io.StringIO(), width=TEXT_WIDTH, color_system=None, highlight=False, legacy_windows=False)
-    for sentence in answer_lines(report):
-        console.print(_text(sentence))
-    console.print()
-    console.print(as_rich(report.table))
-    for table in rich_groups(report):
-        console.print(table)
+    for part in parts:
+        console.print(_text(part) if isinstance(part, str) else part)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 
@@ -102,28 +103,30 @@ def as_markdown(report: Report) -> str:
     table = report.table
     headings = [("task", False), *((heading, is_number) for heading, is_number in _COLUMNS), ("what it shows", False)]
     lines = [
-        *(f"- {_escape_markdown(sentence)}" for sentence in answer_lines(report)),
+        *(f"- {escape_markdown(sentence)}" for sentence in answer_lines(report)),
         "",
-        _markdown_line([heading for heading, _ in headings]),
-        _markdown_line(["---:" if is_number else "---" for _, is_number in headings]),
-        *[
-            _markdown_line([group.name, *cells_of(row), "; ".join(row.words) or "baseline"])
-            for group in table.groups
-            for row in group.rows
-        ],
+        *markdown_table(
+            [heading for heading, _ in headings],
+            [
+                [group.name, *cells_of(row), "; ".join(row.words) or "baseline"]
+                for group in table.groups
+                for row in group.rows
+            ],
+            is_number=[is_number for _, is_number in headings],
+        ),
     ]
     captions = [f"{group.caption} Model: {group.model}." for group in table.groups]
-    remarks = [f"- {_escape_markdown(sentence)}" for sentence in (*captions, *table.notes)]
+    remarks = [f"- {escape_markdown(sentence)}" for sentence in (*captions, *table.notes)]
     return "\n".join([*lines, "", *remarks, *_markdown_groups(report)]) + "\n"
 
 
 def _markdown_groups(report: Report) -> Iterator[str]:
     for group in report.table.groups:
         if (found := group_table(group, report)) is not None:
-            yield from ("", f"{_escape_markdown(group.name)}: groups of rows. {GROUPS_CAPTION}", "")
-            yield _markdown_line(list(found.headings))
-            yield _markdown_line(["---", *["---:"] * (len(found.headings) - 1)])
-            yield from (_markdown_line(list(cells)) for cells in found.rows)
+            yield from ("", f"{escape_markdown(group.name)}: groups of rows. {GROUPS_CAPTION}", "")
+            yield from markdown_table(
+                found.headings, found.rows, is_number=[False, *[True] * (len(found.headings) - 1)]
+            )
 
 
 def answer_lines(report: Report) -> list[str]:
@@ -188,11 +191,21 @@ def _rich_notes(table: ComparisonTable, numbers: dict[str, int]) -> Table:
     return grid
 
 
-def _markdown_line(cells: list[str]) -> str:
-    return "| " + " | ".join(_escape_markdown(cell) for cell in cells) + " |"
+def markdown_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, is_number: Sequence[bool]
+) -> Iterator[str]:
+    """Yield the lines of a table; `is_number` says of each column whether numbers stand in it."""
+    yield _markdown_line(headings)
+    yield _markdown_line(["---:" if each else "---" for each in is_number])
+    yield from map(_markdown_line, rows)
 
 
-def _escape_markdown(text: str) -> str:
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
     text = on_a_page(text)
     for mark in ("\\", "`", "*", "|", "]("):  # the last: text in brackets is not a link
         text = text.replace(mark, f"{mark[:-1]}\\{mark[-1]}")

@@ -10,7 +10,8 @@ from headstart.artifacts.new_folder import new_folder
 from headstart.experiments.run_data import RunData
 from headstart.experiments.stored_answers import StoredAnswers, joined_answers
 from headstart.manifest import MANIFEST_FILE, Manifest
-from headstart.search.find_best import Best, Search, with_reported_score
+from headstart.search.find_best import Best, Search
+from headstart.search.reported import reported_answers, with_reported_score
 from headstart.search.trials import Use
 from headstart.store.json_records import write_record
 from headstart.store.record import RunRecord
@@ -55,7 +56,7 @@ def write_best(search: Search, best: Best, out: Path, *, tunes_thresholds: bool 
                 tunes_thresholds=tunes_thresholds,
             )
         found = tested(data, temporary)
-        record = with_reported_score(best.records[0], best.scored, found.result if found else None)
+        record = with_reported_score(best, data, found.result if found else None)
         if tunes_thresholds and held_out is not None:
             held_out = decided_out_of_fold(held_out)
             record = with_scores_out_of_fold(record, held_out) if best.scored is not None else record
@@ -82,7 +83,7 @@ def _held_out(search: Search, best: Best) -> StoredAnswers | None:
     Those are the rows that chose nothing; where there are none, the folds that it was tried on.
     """
     if best.scored_run is not None:
-        return answers_of(RunData.of(best.scored_run, search.trials.cache), search.store)
+        return reported_answers(best, search.store, search.trials.cache)
     trials, taken = search.trials, best.result.taken
     tried = next(each for each in best.result.tried if each.name == taken.name)
     runs = [trials.run(taken, Use.TRIAL, fold, num_folds=best.plan.num_folds) for fold in tried.folds]

@@ -21,11 +21,11 @@ from headstart.fitted.held_out import NUM_FOLDS
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers
 from headstart.media.modality import Modality
-from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts, Tried
+from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on, usual_fit
-from headstart.search.race import Tried as TriedCandidate
-from headstart.search.race import stored_answers
+from headstart.search.outcome import outcome_of
+from headstart.search.reported import reported_answers
 from headstart.search.trials import Candidate
 from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.stats.intervals import Interval
@@ -57,7 +57,8 @@ def facts_of(
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
-    held_out = None if best.scored_run is None else _held_out(search, data)
+    race = outcome_of(best.plan, best.result, trials)
+    held_out = _held_out(search, best, data)
     if held_out is not None and info.thresholds is not None:
         held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
     return FitFacts(
@@ -73,8 +74,8 @@ def facts_of(
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
         num_training_rows=len(RunData.of(best.final[0], trials.cache).own_train),
-        tried=tuple(_tried(each, best) for each in best.result.tried),
-        reason=best.result.reason,
+        tried=race.tried,
+        reason=race.reason,
         curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
         curve_of="" if fit is None or _is_fitted_so(best.result.taken, fit) else CURVE_OF,
         held_out=held_out,
@@ -85,7 +86,7 @@ def facts_of(
         modality=task.modality,
         notes=(
             *record.warnings,
-            *([best.plan.out_of_time] if best.plan.left_out else []),
+            *([race.out_of_time] if race.out_of_time else []),
             *([] if held_out is None else _unit_notes(data.report)),
         ),
     )
@@ -96,8 +97,10 @@ def _is_fitted_so(taken: Candidate, fit: Fit) -> bool:
     return (taken.strategy, taken.head, taken.label_names) == (fit.candidate.strategy, fit.candidate.head, False)
 
 
-def _held_out(search: Search, data: RunData) -> AnsweredRows:
-    found = stored_answers(data, search.store)
+def _held_out(search: Search, best: Best, data: RunData) -> AnsweredRows | None:
+    found = reported_answers(best, search.store, search.trials.cache)
+    if found is None:
+        return None
     numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
     return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
 
@@ -133,19 +136,6 @@ def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:
 
 def _images(task: Task, rows: Split) -> tuple[str, ...]:
     return tuple(file.path for file in rows.files or ()) if task.modality is Modality.IMAGE else ()
-
-
-def _tried(tried: TriedCandidate, best: Best) -> Tried:
-    return Tried(
-        label=f"{tried.name}: {best.plan.named(tried.name).words}",
-        score=tried.score,
-        interval=None,
-        num_rows=tried.num_rows,
-        num_updates=tried.num_steps,
-        seconds=tried.seconds,
-        is_chosen=tried.name == best.result.taken.name,
-        note=tried.problem,
-    )
 
 
 def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:

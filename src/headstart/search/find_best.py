@@ -8,6 +8,7 @@ from pathlib import Path
 
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
+from headstart.experiments.scoring import Scored
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
 from headstart.search.asked import LIMIT, Asked
@@ -15,12 +16,14 @@ from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
 from headstart.search.decisions import forget_decisions, read_decision, write_decision
 from headstart.search.first_model import Fit, choose_fit, fits_native
+from headstart.search.outcome import outcome_of, write_outcome
 from headstart.search.plan import SHARE_FOR_RUNS, gentle_rate, plan_for, updates_per_epoch, usual_epochs
 from headstart.search.race import ExecutorFor, RaceResult, run_race
+from headstart.search.reported import scored_mean
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
 from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
-from headstart.store.record import OtherResult, RunRecord, RunStatus
+from headstart.store.record import RunRecord, RunStatus
 from headstart.sweeps.export import export_run, inner_answers_of
 from headstart.temporary import discard
 
@@ -51,6 +54,8 @@ class Best:
         scored: its record.
         final: the winner on all rows, once for each seed.
         records: of `final`.
+        averaged: what the mean of their weights answers to the rows of the score, where none of `final` learned from
+            these; None for one seed.
     """
 
     fits: tuple[Fit, ...]
@@ -60,6 +65,12 @@ class Best:
     scored: RunRecord | None
     final: tuple[Run, ...]
     records: tuple[RunRecord, ...]
+    averaged: Scored | None = None
+
+    @property
+    def scores_itself(self) -> bool:
+        """Whether the rows of the score are not learned from in the end."""
+        return self.scored_run is not None and self.scored_run.key == self.final[0].key
 
     @property
     def failed(self) -> RunRecord | None:
@@ -112,6 +123,7 @@ class Search:
                 break
             self.say("the race took less time than was thought, so there is one with more in it")
             plan, result = wider, self._raced(wider)
+        write_outcome(self.store.root, outcome_of(plan, result, self.trials))
         with torch_threads(plan.threads):
             return self._trained_to_the_end(fits, plan, result)
 
@@ -131,7 +143,7 @@ class Search:
         seeds = range(self.trials.seed, self.trials.seed + num_seeds)
         final = tuple(self.trials.run(result.taken, Use.FINAL, seed) for seed in seeds)
         self.say(f"{result.taken.name} learns from all rows, for the folder")
-        return Best(
+        best = Best(
             fits=fits,
             plan=plan,
             result=result,
@@ -140,6 +152,9 @@ class Search:
             final=final,
             records=tuple(self._execute(final)),
         )
+        if num_seeds == 1 or best.failed is not None or not best.scores_itself:
+            return best
+        return replace(best, averaged=scored_mean(final, self.store, self.trials.cache))
 
     def _fits(self) -> tuple[Fit, ...]:
         path, asked = self.store.root / FITS_FILE, self._asked
@@ -258,29 +273,3 @@ def _trained_for(fits: Sequence[Fit]) -> Spec:
     """Return the head that reads what the checkpoint was trained for, at unit length where inner folds say so."""
     best = fits[0].head if fits else LINEAR
     return best if {name for name, _ in best.options} <= {"unit"} else LINEAR
-
-
-def with_reported_score(final: RunRecord, scored: RunRecord | None, test: OtherResult | None) -> RunRecord:
-    """Return the record of the model in the folder with the score of the same training without the rows of the score.
-
-    Where the last training was that training, this is its own score. `test` are the scores of the table's test rows.
-    """
-    if scored is None or scored.experiment_digest == final.experiment_digest:
-        return replace(final, test=test)
-    return replace(
-        final,
-        test=test,
-        scores=scored.scores,
-        constant_score=scored.constant_score,
-        constant_scores=scored.constant_scores,
-        others=final.others or scored.others,
-        num_evaluation_examples=scored.num_evaluation_examples,
-        reported_split=scored.reported_split,
-        is_degenerate=scored.is_degenerate,
-        class_gaps=scored.class_gaps,
-        warnings=(
-            *scored.warnings,
-            f"the score is that of the same training without the {scored.num_evaluation_examples} rows that it is "
-            "measured on; this model has learned from these rows too",
-        ),
-    )

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.adapters.catalogue import build_adapter
 from headstart.adapters.stored_adapter import read_adapter, write_adapter
 from headstart.artifacts.model_folder import save_adapter_folder, save_model_folder
@@ -16,12 +14,11 @@ from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.new_folder import new_folder
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
-from headstart.data.together import independent_units
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
-from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, read_answers
+from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, in_units, read_answers
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
@@ -200,7 +197,7 @@ def _answers(run: Run, store: LocalStore, name: str, rows: Split) -> StoredAnswe
     path = folder.predictions(name)
     require_whole_files(folder, [path])
     found = read_answers(path)
-    return None if found is None else replace(found, units=np.array(independent_units(rows)))
+    return None if found is None else in_units(found, rows)
 
 
 def _write(
@@ -213,15 +210,8 @@ def _write(
     compares_bf16: bool,
     tunes_thresholds: bool,
 ) -> None:
-    run, info = data.run, _model_info(data)
-    index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
-    ends = [each.stage_folder(index, name) for each in folders]
-    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
-    last = ends[0]
-    classifier = data.load_classifier()
-    classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
-    if stages[0].backbone_stored:
-        classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
+    run, info = data.run, _model_info(data, averaged_with=[each.seed for each in folders[1:]])
+    classifier = trained_classifier(data, folders)
     to_raw_units(classifier, data.scale)
     info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
     if tunes_thresholds and held_out is not None:
@@ -229,7 +219,7 @@ def _write(
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
-        attached.load(last / ADAPTER_FOLDER)
+        attached.load(_end_of(run, folders[0]) / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
         save_adapter_folder(attached, classifier, data.reader, out, info=info, record=record)
@@ -237,6 +227,30 @@ def _write(
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, classifier.model)
         save_model_folder(classifier, data.reader, out, info=info, record=record)
+
+
+def trained_classifier(data: RunData, folders: Sequence[RunFolder]) -> Classifier:
+    """Return the classifier that finished runs ended with, in the units of the run: the mean of all of their weights.
+
+    Adapters that are not merged are not in it.
+
+    Args:
+        data: of the first of the runs; the others differ in the seed alone.
+        folders: of the runs, whose last stages are stored.
+    """
+    run = data.run
+    ends = [_end_of(run, each) for each in folders]
+    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
+    classifier = data.load_classifier()
+    classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
+    if stages[0].backbone_stored:
+        classifier.load_backbone(mean_of([stored.read_backbone(end) for stored, end in zip(stages, ends, strict=True)]))
+    return classifier
+
+
+def _end_of(run: Run, folder: RunFolder) -> Path:
+    """Return the folder of a run's last stage."""
+    return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
@@ -247,7 +261,7 @@ def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, mod
     return replace(info, bf16=compare_precisions(saved, data.answered, device))
 
 
-def _model_info(data: RunData) -> ModelInfo:
+def _model_info(data: RunData, averaged_with: Sequence[int]) -> ModelInfo:
     experiment, training, source = data.run.experiment, data.run.experiment.training, data.run.source
     reading = None if source.file is None else StoredReading.of(source.file, source.options)
     if reading is not None and not data.task.kind.has_units:
@@ -261,6 +275,7 @@ def _model_info(data: RunData) -> ModelInfo:
         strategy=str(experiment.strategy),
         adapter=experiment.adapter,
         seed=data.run.seed,
+        averaged_with=tuple(averaged_with),
         max_length=training.max_length,
         truncation=training.truncation,
         stride=training.stride,

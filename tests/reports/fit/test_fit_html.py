@@ -42,7 +42,7 @@ def test_whatever_stands_in_a_table_stays_text() -> None:
         class_names=(EVIL, "calm", f'"{EVIL}'),
         held_out=rows,
         out_of_fold=rows,
-        tried=tuple(replace(each, label=EVIL, note=EVIL) for each in make_facts().tried),
+        tried=tuple(replace(each, name=EVIL, trained_by=EVIL, note=EVIL) for each in make_facts().tried),
     )
     page = render_fit_report(facts)
     assert "<script" not in page
@@ -99,5 +99,5 @@ def test_intervals_and_what_the_curve_is_of_stand_where_there_is_something_to_sa
     assert ("95 % interval</th>" in page, "Measured with" in page) == (True, False)
     tried = other[other.index('id="tried"') : other.index('id="rows"')]
     assert "95 % interval" not in tried
-    assert tried.count("<td") == 5 * len(facts.tried)
+    assert tried.count("<td") == 6 * len(facts.tried)
     assert "Measured with a small model: look at how the line rises" in other

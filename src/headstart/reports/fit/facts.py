@@ -81,9 +81,11 @@ class Tried:
     """One way to train that was tried.
 
     Attributes:
-        label: as comparisons name it, such as "lp_ft:fit".
+        name: in words, or as comparisons name it, such as "lp_ft:fit".
+        trained_by: the options that train so; "" where the name says it.
         score: the task's metric on `num_rows` rows; None where the trial did not finish.
         interval: of the score; None where there is none.
+        num_folds: that it was tried on, whose mean the score is; 0 where it was not tried.
         num_rows: that the score was measured on.
         num_updates: in all; 0 for a head fitted on stored vectors.
         seconds: that it took; None where it was not measured.
@@ -91,14 +93,51 @@ class Tried:
         note: what else there is to say of it, such as why it was stopped; "" for nothing.
     """
 
-    label: str
+    name: str
+    trained_by: str = ""
     score: float | None
     interval: Interval | None
+    num_folds: int = 1
     num_rows: int
     num_updates: int
     seconds: float | None
     is_chosen: bool = False
     note: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, and by which options it trains."""
+        return f"{self.name}: {self.trained_by}" if self.trained_by else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceFacts:
+    """Everything that the report of a race says.
+
+    Attributes:
+        task: name of the task; `model`: of the pretrained model.
+        metric: that decided, a name of `headstart.metrics.KNOWN`.
+        tried: every candidate, in the order of preference.
+        reason: why the chosen one was chosen, a sentence.
+        out_of_time: which candidates there was no time for, a clause; "" for none.
+    """
+
+    task: str
+    model: str
+    metric: str
+    tried: tuple[Tried, ...]
+    reason: str
+    out_of_time: str = ""
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any candidate was tried to the end."""
+        return any(each.score is not None for each in self.tried)
+
+    @property
+    def by_rank(self) -> list[Tried]:
+        """The candidates, those that were tried on the most folds first, and of these the best."""
+        return sorted(self.tried, key=lambda each: (-each.num_folds, -(each.score or 0.0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

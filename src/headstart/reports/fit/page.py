@@ -112,8 +112,8 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         others=_metrics_table(held_out, facts),
         by_group=None if facts.by_group is None else scores_by_group(facts.by_group),
         gap="" if facts.by_group is None else sentence(facts.by_group.gap_text),
-        tried_headings=_tried_headings(facts),
-        tried=tuple(_tried_view(each, facts.metric, has_intervals=_has_intervals(facts)) for each in facts.tried),
+        tried_headings=tried_headings(facts.metric, facts.tried),
+        tried=tried_views(facts.metric, facts.tried),
         curve=training_rows_figure("training-rows", facts.metric, facts.curve),
         curve_sentence=curve_sentence(facts.metric, facts.curve),
         classes=class_scores(held_out, facts.kind, names) if held_out is not None and facts.kind.has_classes else (),
@@ -128,14 +128,19 @@ def build_fit_page(facts: FitFacts) -> FitPage:
     )
 
 
-def _has_intervals(facts: FitFacts) -> bool:
-    return any(each.interval is not None for each in facts.tried)
-
-
-def _tried_headings(facts: FitFacts) -> tuple[str, ...]:
+def tried_headings(metric: str, tried: Sequence[Tried]) -> tuple[str, ...]:
     """Return what stands above the cells of what was tried."""
-    intervals = ("95 % interval",) if _has_intervals(facts) else ()
-    return (facts.metric, *intervals, "rows", "updates", "time")
+    intervals = ("95 % interval",) if _has_intervals(tried) else ()
+    return (metric, *intervals, "folds", "rows", "updates", "time")
+
+
+def tried_views(metric: str, tried: Sequence[Tried]) -> tuple[TriedView, ...]:
+    """Return what was tried as text, in this order."""
+    return tuple(_tried_view(each, metric, has_intervals=_has_intervals(tried)) for each in tried)
+
+
+def _has_intervals(tried: Sequence[Tried]) -> bool:
+    return any(each.interval is not None for each in tried)
 
 
 def _tried_view(each: Tried, metric: str, *, has_intervals: bool) -> TriedView:
@@ -145,6 +150,7 @@ def _tried_view(each: Tried, metric: str, *, has_intervals: bool) -> TriedView:
         cells=(
             written_score(metric, each.score) if each.score is not None else NOTHING,
             *([interval] if has_intervals else []),
+            f"{each.num_folds:,}",
             f"{each.num_rows:,}",
             f"{each.num_updates:,}",
             duration(each.seconds),

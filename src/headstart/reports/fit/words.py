@@ -10,6 +10,11 @@ from headstart.comparison.formats import MINUS, range_of
 from headstart.kinds.kind import Kind
 from headstart.reports.fit.facts import CurvePoint, FitFacts
 
+NO_ESTIMATE = (
+    "Scores of trials chose the model, so they are a little too good for the best of them and no estimate of how good "
+    "it is. Scores measured on different numbers of rows are not compared."
+)
+
 
 def written_label(label: Any, kind: Kind, names: Sequence[str]) -> str:
     """Return one of the labels or decisions as people read it: a name, names, or a number."""
