@@ -42,7 +42,6 @@ from headstart.search.executors import executor_of_search, trial_workers
 from headstart.search.facts import facts_of
 from headstart.search.find_best import Search
 from headstart.search.options import SearchOptions
-from headstart.search.outcome import outcome_of
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
@@ -142,9 +141,8 @@ def run_search(
     if suspects is not None and unjudged:
         say(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
     if not json:
-        race = outcome_of(best.plan, best.result, trials)
-        TextConsole(highlight=False).print(race_table(race))
-        say(race.reason)
+        TextConsole(highlight=False).print(race_table(best.race))
+        say(best.race.reason)
     found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
     _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
 

@@ -61,7 +61,7 @@ def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Spli
         UsageError: if there are fewer folds than 2, fewer rows or groups than folds, or a fold would be empty.
     """
     groups = split.groups
-    num_units = len(set(groups)) if groups is not None else len(split)
+    num_units = _most_units(split)
     if not 2 <= folds <= num_units:
         units = "groups" if groups is not None else "rows"
         raise UsageError(f"`folds` was given as {folds}", allowed=f"  2 to {num_units}: there are {num_units} {units}.")
@@ -78,11 +78,15 @@ def fold_of(split: Split, folds: int, fold: int, seed: int) -> tuple[Split, Spli
 
 def most_folds(split: Split, most: int, seed: int) -> int:
     """Return the number of folds, at most `most`, of which `fold_of` makes none empty; 0 where even two would be."""
-    num_units = len(split if split.groups is None else set(split.groups))
-    for folds in range(min(most, num_units), 1, -1):
+    for folds in range(min(most, _most_units(split)), 1, -1):
         if set(range(folds)) <= set(_folds(split, folds, seed)):
             return folds
     return 0
+
+
+def _most_units(split: Split) -> int:
+    """Return how many groups there are; where rows have none, how many rows."""
+    return len(split if split.groups is None else set(split.groups))
 
 
 def _folds(split: Split, folds: int, seed: int) -> list[int]:

@@ -24,7 +24,6 @@ from headstart.media.modality import Modality
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts
 from headstart.search.find_best import Best, Search
 from headstart.search.first_model import Fit, fit_on, usual_fit
-from headstart.search.outcome import outcome_of
 from headstart.search.reported import reported_answers
 from headstart.search.trials import Candidate
 from headstart.stats.group_scores import GroupScores, group_scores
@@ -57,7 +56,6 @@ def facts_of(
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
-    race = outcome_of(best.plan, best.result, trials)
     held_out = _held_out(search, best, data)
     if held_out is not None and info.thresholds is not None:
         held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
@@ -74,8 +72,8 @@ def facts_of(
         scored_rows=SCORED_ROWS if trials.cut_off else GIVEN_ROWS,
         model=record.model,
         num_training_rows=len(RunData.of(best.final[0], trials.cache).own_train),
-        tried=race.tried,
-        reason=race.reason,
+        tried=best.race.tried,
+        reason=best.race.reason,
         curve=() if fit is None or held_out is None else tuple(_curve(data, fit)),
         curve_of="" if fit is None or _is_fitted_so(best.result.taken, fit) else CURVE_OF,
         held_out=held_out,
@@ -86,7 +84,7 @@ def facts_of(
         modality=task.modality,
         notes=(
             *record.warnings,
-            *([race.out_of_time] if race.out_of_time else []),
+            *([best.race.out_of_time] if best.race.out_of_time else []),
             *([] if held_out is None else _unit_notes(data.report)),
         ),
     )

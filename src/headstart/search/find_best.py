@@ -11,6 +11,7 @@ from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import Scored
 from headstart.hardware import torch_threads
 from headstart.registry import Spec
+from headstart.reports.fit.facts import RaceFacts
 from headstart.search.asked import LIMIT, Asked
 from headstart.search.candidates import LINEAR, NATIVE, Setting, candidates_for
 from headstart.search.clock import Clock
@@ -50,6 +51,7 @@ class Best:
 
     Attributes:
         fits: what inner folds said of vectors and ways to fit a head; the best first.
+        race: what is said of `result`.
         scored_run: the winner, trained without the rows that it is scored on; None where there are no such rows.
         scored: its record.
         final: the winner on all rows, once for each seed.
@@ -61,6 +63,7 @@ class Best:
     fits: tuple[Fit, ...]
     plan: RacePlan
     result: RaceResult
+    race: RaceFacts
     scored_run: Run | None
     scored: RunRecord | None
     final: tuple[Run, ...]
@@ -123,9 +126,10 @@ class Search:
                 break
             self.say("the race took less time than was thought, so there is one with more in it")
             plan, result = wider, self._raced(wider)
-        write_outcome(self.store.root, outcome_of(plan, result, self.trials))
+        race = outcome_of(plan, result, self.trials)
+        write_outcome(self.store.root, race)
         with torch_threads(plan.threads):
-            return self._trained_to_the_end(fits, plan, result)
+            return self._trained_to_the_end(fits, plan, result, race)
 
     def _raced(self, plan: RacePlan) -> RaceResult:
         for sentence in plan.sentences():
@@ -133,7 +137,7 @@ class Search:
         with torch_threads(plan.threads):
             return run_race(plan, self.trials, self.store, self.executor_for)
 
-    def _trained_to_the_end(self, fits: tuple[Fit, ...], plan: RacePlan, result: RaceResult) -> Best:
+    def _trained_to_the_end(self, fits: tuple[Fit, ...], plan: RacePlan, result: RaceResult, race: RaceFacts) -> Best:
         has_rows = self.trials.has_scored_rows
         scored_run = self.trials.run(result.taken, Use.SCORE, self.trials.seed) if has_rows else None
         if scored_run is not None:
@@ -147,6 +151,7 @@ class Search:
             fits=fits,
             plan=plan,
             result=result,
+            race=race,
             scored_run=scored_run,
             scored=scored,
             final=final,

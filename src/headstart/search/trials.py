@@ -125,12 +125,11 @@ class RacePlan:
 
     def sentences(self) -> list[str]:
         """Say what is going to be done."""
-        rounds = "; ".join(
+        rounds = [
             f"{plural(rung.num_candidates, 'candidate')} on {plural(len(rung.folds), 'fold')}" for rung in self.rungs
-        )
-        said = [f"race within {duration(self.seconds)}: {rounds}; then the winner on all rows"]
-        if not self.rungs:
-            said = ["no race: too few rows to hold some out"]
+        ]
+        race = f"race within {duration(self.seconds)}: {'; '.join(rounds)}; then the winner on all rows"
+        said = [race if rounds else "no race: too few rows to hold some out"]
         said += [f"  {each.name}: {each.words}" for each in self.candidates]
         if self.left_out:
             said.append(self.out_of_time)
