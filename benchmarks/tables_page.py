@@ -24,6 +24,8 @@ OTHERS_THAN_SINGLE = (*AUTOS, "tfidf", "frozen", "setfit", "autogluon", "autoint
 LEAST = -0.01
 """On no table may the interval of auto's difference to the best single strategy lie below this."""
 SHARE_OF_SETFIT = 1 / 20
+AUTO_SECONDS = 180.0
+"""What `auto` has; others that took longer would have had no model when stopped by then."""
 READING = (
     "One encoder, embedded:minilm-l6, for all but TF-IDF. Seconds are until the model is fitted, imports included; the "
     "score is of the published validation rows, which chose nothing. Means over draws of the training rows.",
@@ -92,6 +94,7 @@ def claims(cells: dict[str, dict[str, Cell]]) -> list[str]:
         *(claim for table, cell in cells.items() if AUTO in cell for claim in _single_claim(table, cell)),
         *(claim for table, cell in cells.items() for claim in _gains_over_frozen(table, cell)),
         *([_cost_claim(cells)] if any(SETFIT in cell and AUTO in cell for cell in cells.values()) else []),
+        *_late(cells),
     ]
 
 
@@ -162,6 +165,19 @@ def _cost_claim(cells: dict[str, dict[str, Cell]]) -> str:
         f"CPU seconds on {len(both)} tables: {AUTO} {ours:,.0f}, SetFit {theirs:,.0f}, a share of {ours / theirs:.3f}: "
         f"{'held' if is_held else 'not held'} (at most {SHARE_OF_SETFIT:g})."
     )
+
+
+def _late(cells: dict[str, dict[str, Cell]]) -> list[str]:
+    """Return in words who has no model yet when the time of `auto` is over."""
+    tables: defaultdict[str, list[str]] = defaultdict(list)
+    for table, cell in cells.items():
+        for name, draws in cell.items():
+            if name not in AUTOS and fmean(each.cpu / max(each.cores, 1) for each in draws.values()) > AUTO_SECONDS:
+                tables[name].append(table)
+    if not tables:
+        return []
+    named = "; ".join(f"{name} ({', '.join(found)})" for name, found in tables.items())
+    return [f"Stopped after {AUTO_SECONDS:g} processor seconds of a core, these have no model: {named}."]
 
 
 def score_table(cells: dict[str, dict[str, Cell]]) -> DataTable:

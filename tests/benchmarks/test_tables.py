@@ -119,10 +119,11 @@ def test_claims_are_checked_on_all_tables(tmp_path: Path) -> None:
         for contender, base, cpu in (("auto-3m", 0.8, 100.0), ("finetune", 0.7, 50.0), ("setfit", 0.79, 3_000.0))
         for draw in range(3)
     ]
-    mean, *single, cost = claims(cells_of(results))
+    mean, *single, cost, late = claims(cells_of(results))
     assert mean.startswith("Mean of 2 tables: auto-3m 86.0, the best other with a model of each, setfit, 85.0: held")
     assert len(single) == 2
     assert "0.033: held" in cost
+    assert late == "Stopped after 180 processor seconds of a core, these have no model: setfit (A, B)."
     worse = [result("A", "lp_ft", draw, 0.85 + draw / 90) for draw in range(3)]
     assert any(claim.startswith("A:") and "not held" in claim for claim in claims(cells_of([*results, *worse])))
     # Stopped contenders, and draws that auto has not, are shown but not held against it.

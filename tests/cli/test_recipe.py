@@ -51,7 +51,7 @@ def test_a_recipe_is_understood(recipe: Path, monkeypatch: pytest.MonkeyPatch, c
     sweep = read(recipe, monkeypatch, cli)
     assert sweep.columns.methods()
     for source in sweep.sources:
-        assert source.name in TASKS
+        assert source.file or source.name in TASKS
         assert sweep.training.num_steps(source.name, 1000) > 0
 
 

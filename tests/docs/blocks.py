@@ -10,8 +10,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from tests.support.media import draw_shape, make_shapes, make_vit
 from tests.support.other_architectures import make_other_checkpoint
 from tests.support.paths import REPOSITORY
 from tests.support.runs import tiny_rows
@@ -70,6 +72,7 @@ class World:
         make_other_checkpoint(folder / "Qwen" / "Qwen2.5-7B", "qwen3", dtype=torch.bfloat16)
         self._write_tables()
         self._write_tasks()
+        self._write_images()
         (folder / "study.yaml").write_text("file: reviews.csv\nstrategies: [finetune, eh_ft]\nmodel: my-encoder\n")
 
     def _write_tables(self) -> None:
@@ -100,6 +103,12 @@ class World:
     def _table(self, name: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
         with (self.folder / name).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([header, *rows])
+
+    def _write_images(self) -> None:
+        make_vit(self.folder / "my-image-encoder")
+        make_shapes(self.folder / "photos", 6)
+        for name in ("cat.jpg", "dog.png"):
+            draw_shape("circle", np.random.default_rng(0)).save(self.folder / name)
 
     def _write_tasks(self) -> None:
         texts = [text for text, _ in tiny_rows(20)]

@@ -17,6 +17,7 @@ from headstart.dealing.folds import deal_folds, single_rows
 from headstart.errors import UsageError
 from headstart.fitted.fit import WAYS, _mean_and_size, fit_head
 from headstart.fitted.fitted_head import FittedHead, answers
+from headstart.fitted.inner_folds import deal_inner_folds
 from headstart.fitted.method import Rows
 from headstart.fitted.names import method_for, methods_for
 from headstart.fitted.present_classes import prepared
@@ -134,7 +135,7 @@ def test_no_held_out_row_was_seen_by_its_map() -> None:
 
 def test_rows_that_are_always_in_are_in_every_inner_fit_and_are_not_judged() -> None:
     raw, targets = vectors(63), classes(3, 63)
-    head = fit_head(raw, targets, CLASSES, "ridge", num_always_in=3)
+    head = fit_head(raw, targets, CLASSES, "ridge", inner=deal_inner_folds(CLASSES, targets[:-3]))
     assert head.held_out is not None
     expected = np.empty((60, 3))
     folds = deal_folds(single_rows(60), 3, strata=targets[:60], generator=numpy_generator(0, "fit_folds"))
@@ -205,7 +206,8 @@ def test_numbers_that_are_constant_but_for_rounding_get_no_weight_to_speak_of(no
 
 
 def test_the_same_rows_and_seed_give_the_same_head() -> None:
-    first, second = (fit_head(vectors(), classes(3), CLASSES, "lda", seed=4) for _ in range(2))
+    inner = deal_inner_folds(CLASSES, classes(3), seed=4)
+    first, second = (fit_head(vectors(), classes(3), CLASSES, "lda", inner=inner) for _ in range(2))
     np.testing.assert_array_equal(first.weight, second.weight)
 
 
@@ -232,11 +234,11 @@ def test_rows_of_a_unit_say_nothing_of_each_other(method: str) -> None:
     raw, targets, groups = copies()
     torn = fit_head(raw, targets, CLASSES, method)
     assert torn.loss < 0.2
-    whole = fit_head(raw, targets, CLASSES, method, units=groups)
+    whole = fit_head(raw, targets, CLASSES, method, inner=deal_inner_folds(CLASSES, targets, units=groups))
     assert whole.held_out is not None
     assert whole.loss > 0.6
     assert 0.2 < (whole.held_out.argmax(1) == targets).mean() < 0.8
-    same = fit_head(raw, targets, CLASSES, method, units=list(range(90)))
+    same = fit_head(raw, targets, CLASSES, method, inner=deal_inner_folds(CLASSES, targets, units=list(range(90))))
     assert (same.loss, same.strength, same.scale) == (torn.loss, torn.strength, torn.scale)
 
 
@@ -245,14 +247,15 @@ def test_a_table_copied_row_by_row_has_the_strength_and_the_scale_of_the_table()
     twice = np.repeat(np.arange(60), 2)
     # Folds of whole units, whichever these are: of pairs of rows, and of the same pairs with every row twice.
     pairs = np.arange(60) // 2
-    once = fit_head(raw, targets, CLASSES, "logistic", units=pairs, weights=np.full(60, 2.0))
-    copied = fit_head(raw[twice], targets[twice], CLASSES, "logistic", units=pairs[twice])
+    whole, doubled = (deal_inner_folds(CLASSES, targets[rows], units=pairs[rows]) for rows in (slice(None), twice))
+    once = fit_head(raw, targets, CLASSES, "logistic", inner=whole, weights=np.full(60, 2.0))
+    copied = fit_head(raw[twice], targets[twice], CLASSES, "logistic", inner=doubled)
     assert copied.strength == once.strength
     assert copied.scale == pytest.approx(once.scale, rel=1e-3)
 
 
 def test_too_few_units_hold_nothing_out() -> None:
     raw, targets = vectors(12), np.arange(12) % 2
-    head = fit_head(raw, targets, CLASSES, "logistic", units=[0] * 12)
+    head = fit_head(raw, targets, CLASSES, "logistic", inner=deal_inner_folds(CLASSES, targets, units=[0] * 12))
     assert head.held_out is None
     assert head.loss is None

@@ -26,7 +26,7 @@ from headstart.experiments.stored_answers import INNER_FOLDS
 from headstart.experiments.stored_stage import StoredStage, read_stored_stage
 from headstart.experiments.witness import StageEnd, StageStart, Witness
 from headstart.fitted.fitted_head import FittedHead
-from headstart.fitted.held_out import NUM_FOLDS
+from headstart.fitted.inner_folds import NUM_FOLDS
 from headstart.models.classifier import Classifier
 from headstart.models.parameters import Digests, Tensors, digests
 from headstart.store.damage import damage_of

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.dealing.folds import single_rows
 from headstart.fitted.fitted_head import FittedHead
 from headstart.fitted.held_out import choose
+from headstart.fitted.inner_folds import InnerFolds, deal_inner_folds
 from headstart.fitted.lda import Lda
 from headstart.fitted.logistic import Logistic
 from headstart.fitted.method import Method, Rows
@@ -35,10 +35,8 @@ def fit_head(
     *,
     num_labels: int | None = None,
     weights: Sequence[float] | NDArray[np.floating] | None = None,
-    units: Sequence[int] | NDArray[np.int64] | None = None,
-    seed: int = 0,
+    inner: InnerFolds | None = None,
     strength: float | None = None,
-    num_always_in: int = 0,
 ) -> FittedHead:
     """Return the head that a method fits to vectors, in float64.
 
@@ -53,12 +51,10 @@ def fit_head(
         method: one of `methods_for(kind)`, or "auto".
         num_labels: how many classes there are; None takes those up to the highest target.
         weights: [n], above 0; a row of weight 2 counts as two rows. None weighs all rows alike.
-        units: for each row that inner folds hold out the number of its unit, from 0, such as its group; rows of one
-            unit are in one fold. None takes each row for itself.
-        seed: of the folds that choose the strength.
+        inner: the inner folds of the first rows; the last ones, if there are more, are in every fit, such as names of
+            classes. None deals all rows, each for itself.
         strength: of the penalty; None chooses it by the log loss of three inner folds, and with it the scale of the
             logits of classes. With a given strength the scale is 1.
-        num_always_in: how many of the last rows no inner fold holds out, such as names of classes.
 
     Raises:
         UsageError: if the method does not suit the kind.
@@ -76,10 +72,8 @@ def fit_head(
             way,
             num_labels=num_labels,
             weights=weights,
-            units=units,
-            seed=seed,
+            inner=inner or deal_inner_folds(kind, targets),
             strength=strength,
-            num_always_in=num_always_in,
         )
 
 
@@ -91,10 +85,8 @@ def _fitted(
     *,
     num_labels: int | None,
     weights: Sequence[float] | NDArray[np.floating] | None,
-    units: Sequence[int] | NDArray[np.int64] | None,
-    seed: int,
+    inner: InnerFolds,
     strength: float | None,
-    num_always_in: int,
 ) -> FittedHead:
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -104,16 +96,7 @@ def _fitted(
     rows = Rows((exact - mean) / size, targets, each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)
-    choice = choose(
-        kind,
-        way,
-        rows,
-        tried,
-        seed,
-        units=single_rows(len(exact) - num_always_in) if units is None else np.asarray(units),
-        scaled=strength is None,
-        num_always_in=num_always_in,
-    )
+    choice = choose(kind, way, rows, tried, inner, scaled=strength is None)
     chosen = choice.strength if choice else tried[len(tried) // 2]
     scale = choice.scale if choice else 1.0
     found = prepared(way, rows)(chosen)

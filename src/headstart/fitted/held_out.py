@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.dealing.folds import count_units, deal_folds
+from headstart.dealing.folds import count_units
+from headstart.fitted.inner_folds import NUM_FOLDS, InnerFolds
 from headstart.fitted.losses import row_losses
 from headstart.fitted.method import Method, Rows
 from headstart.fitted.present_classes import prepared
 from headstart.kinds.kind import Kind
-from headstart.seeding import numpy_generator
 
-NUM_FOLDS = 3
 IN_NO_FOLD = -1
 SCALES = (1e-3, 1e3)
 """Between these a scale is sought."""
@@ -45,11 +44,9 @@ def choose(
     method: Method,
     rows: Rows,
     strengths: tuple[float, ...],
-    seed: int,
+    inner: InnerFolds,
     *,
-    units: NDArray[np.int64],
     scaled: bool = True,
-    num_always_in: int = 0,
 ) -> Choice | None:
     """Return the strength with the lowest held-out log loss; None where rows or units are too few to hold any out.
 
@@ -59,21 +56,17 @@ def choose(
     Args:
         kind: what the logits mean.
         method: how to fit.
-        rows: all rows.
+        rows: all rows. The last ones, which have no fold, are in every fit.
         strengths: to try, the strongest penalty first.
-        seed: of the folds.
-        units: for each row that a fold holds out the number of its unit; rows of one unit are in one fold.
+        inner: the folds of the first rows.
         scaled: whether logits may be multiplied by a number; those of numbers never are.
-        num_always_in: how many of the last rows no fold holds out.
     """
-    num_dealt = len(rows.targets) - num_always_in
-    strata = rows.targets[:num_dealt] if rows.num_classes else None
-    dealt = deal_folds(units, NUM_FOLDS, strata=strata, generator=numpy_generator(seed, "fit_folds"))
-    folds = np.concatenate([dealt, np.full(num_always_in, IN_NO_FOLD)])
+    num_dealt = len(inner.folds)
+    folds = np.concatenate([inner.folds, np.full(len(rows.targets) - num_dealt, IN_NO_FOLD)])
     counted = _counted(rows, folds)
     if not counted.any():
         return None
-    wrong = 0.5 / count_units(units[counted[:num_dealt] > 0])
+    wrong = 0.5 / count_units(inner.units[counted[:num_dealt] > 0])
     fits = [(folds == fold, prepared(method, rows.only(folds != fold), is_rough=True)) for fold in range(NUM_FOLDS)]
     best: Choice | None = None
     num_worse = 0

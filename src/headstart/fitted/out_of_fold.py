@@ -14,6 +14,7 @@ import numpy as np
 from headstart.dealing.folds import count_units, deal_folds, single_rows
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
+from headstart.fitted.inner_folds import deal_inner_folds
 from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
 from headstart.fitted.opinion_pool import pooled
@@ -85,7 +86,8 @@ def _by_vectors(
     seed: int,
 ) -> NDArray[float64]:
     # Strength and scale are those of all rows: two numbers tell no row anything of its own label.
-    usual = fit_head(vectors, targets, kind, method, num_labels=num_labels, units=units, seed=seed)
+    inner = deal_inner_folds(kind, targets, units=units, seed=seed)
+    usual = fit_head(vectors, targets, kind, method, num_labels=num_labels, inner=inner)
     answers = np.empty((len(vectors), len(usual.bias)))
     for fold in range(NUM_FOLDS):
         is_out = folds == fold

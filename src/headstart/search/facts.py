@@ -17,13 +17,13 @@ from headstart.data.together import Units, independent_units, inner_units
 from headstart.errors import UsageError
 from headstart.experiments.run_data import RunData
 from headstart.experiments.scoring import score
-from headstart.fitted.held_out import NUM_FOLDS
+from headstart.fitted.inner_folds import NUM_FOLDS
 from headstart.fitted.out_of_fold import out_of_fold
 from headstart.kinds.kind import Answers
 from headstart.media.modality import Modality
 from headstart.reports.fit.facts import AnsweredRows, CurvePoint, FitFacts
 from headstart.search.find_best import Best, Search
-from headstart.search.first_model import Fit, fit_on, usual_fit
+from headstart.search.first_model import Fit, fit_on, inner_folds, usual_fit
 from headstart.search.reported import reported_answers
 from headstart.search.trials import Candidate
 from headstart.stats.group_scores import GroupScores, group_scores
@@ -151,7 +151,7 @@ def _curve(data: RunData, fit: Fit) -> Iterator[CurvePoint]:
             vectors[list(rows.columns["place"])],
             fit.method,
             data.run.experiment.training.loss,
-            units=inner_units(rows, NUM_FOLDS),
+            inner=inner_folds(task, rows),
         )
         logits = torch.from_numpy(head.logits(outside))
         found = score(task, logits, data.report.labels or (), data.report.groups)

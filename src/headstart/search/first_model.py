@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from headstart.data.examples import Split, joined
 from headstart.data.label_rows import has_label_rows
 from headstart.data.row_weights import with_mean_one
-from headstart.data.together import Units, inner_units
+from headstart.data.together import inner_units
 from headstart.errors import UsageError
 from headstart.experiments.model_facts import model_facts
 from headstart.experiments.run_data import RunData
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
-from headstart.fitted.held_out import NUM_FOLDS
+from headstart.fitted.inner_folds import NUM_FOLDS, InnerFolds, deal_inner_folds
 from headstart.fitted.losses import row_losses
 from headstart.kinds.kind import Values
 from headstart.losses import LossConfig
@@ -94,10 +94,10 @@ def choose_fit(trials: Trials, asked: Spec | None, clock: Clock) -> tuple[Fit, .
     # The rows of the last training hold the training rows first, and names last: one pass over them serves for all.
     last = _run_data(trials, heads[0], label_names=tries_names)
     loss, names = last.run.experiment.training.loss, last.train.take(range(len(last.own_train), len(last.train)))
-    units = inner_units(train, NUM_FOLDS)
+    inner = inner_folds(task, train)
     tried = []
     for fit, vectors in _with_vectors(fits, last, clock):
-        tried.append(replace(fit, loss=_inner_loss(task, train, units, names, vectors, fit, loss)))
+        tried.append(replace(fit, loss=_inner_loss(task, train, inner, names, vectors, fit, loss)))
     best = sorted(tried, key=lambda fit: math.inf if fit.loss is None else fit.loss)
     return (*best, *fits[len(tried) :])
 
@@ -183,7 +183,7 @@ def _run_data(trials: Trials, head: Spec, *, label_names: bool = False) -> RunDa
 
 
 def _inner_loss(
-    task: Task, rows: Split, units: Units, names: Split, vectors: NDArray[np.float32], fit: Fit, loss: LossConfig
+    task: Task, rows: Split, inner: InnerFolds, names: Split, vectors: NDArray[np.float32], fit: Fit, loss: LossConfig
 ) -> float | None:
     """Return the loss on the table's rows by heads fitted without them; None with too few for folds.
 
@@ -192,7 +192,7 @@ def _inner_loss(
     num_names = len(names) if fit.label_names else 0
     trained_on = joined(rows, names) if num_names else rows
     known = np.concatenate([vectors[: len(rows)], vectors[len(vectors) - num_names :]])
-    held_out = fit_on(task, trained_on, known, fit.method, loss, units=units, num_always_in=num_names).held_out
+    held_out = fit_on(task, trained_on, known, fit.method, loss, inner=inner).held_out
     if held_out is None:
         return None
     targets, weights = _targets(task, rows, loss)
@@ -206,24 +206,20 @@ def fit_on(
     method: str,
     loss: LossConfig,
     *,
-    units: Units,
-    num_always_in: int = 0,
+    inner: InnerFolds,
 ) -> FittedHead:
     """Fit a head on the vectors [n, d] of labelled rows, in the labels' own units, with the loss's class weights.
 
-    The last `num_always_in` are in every inner fit; of the others inner folds hold out whole `units`.
+    The last rows may have no inner fold: they are in every inner fit.
     """
     targets, weights = _targets(task, rows, loss)
-    return fit_head(
-        vectors,
-        targets,
-        task.kind,
-        method,
-        num_labels=task.num_labels,
-        weights=weights,
-        units=units,
-        num_always_in=num_always_in,
-    )
+    return fit_head(vectors, targets, task.kind, method, num_labels=task.num_labels, weights=weights, inner=inner)
+
+
+def inner_folds(task: Task, rows: Split) -> InnerFolds:
+    """Return the inner folds of a task's labelled rows, which hold out whole units."""
+    targets = task.kind.label_array(rows.labels or (), task.num_labels)
+    return deal_inner_folds(task.kind, targets, units=inner_units(rows, NUM_FOLDS))
 
 
 def _targets(task: Task, rows: Split, loss: LossConfig) -> tuple[Values, NDArray[np.float64]]:

@@ -17,6 +17,7 @@ from headstart.data.tokenisation import TokenizedSplit
 from headstart.errors import UsageError
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import FittedHead
+from headstart.fitted.inner_folds import deal_inner_folds
 from headstart.inference.forward import Collate, autocast, evaluation_mode, length_ordered_batches
 from headstart.inference.passes import Collected, PassSize
 from headstart.kinds.kind import Values
@@ -156,14 +157,5 @@ def fitted_on(
     weights = counted(targets, tokens.weights, loss)
     if kind.has_units:
         targets = np.asarray((targets - loss.scale.offset) / loss.scale.size, dtype=np.float64)
-    return fit_head(
-        vectors,
-        targets,
-        kind,
-        method,
-        num_labels=num_labels,
-        weights=weights,
-        units=units,
-        seed=seed,
-        num_always_in=num_label_rows,
-    )
+    inner = deal_inner_folds(kind, targets[: len(targets) - num_label_rows], units=units, seed=seed)
+    return fit_head(vectors, targets, kind, method, num_labels=num_labels, weights=weights, inner=inner)

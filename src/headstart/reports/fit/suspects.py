@@ -70,7 +70,7 @@ def why_unjudged(facts: FitFacts) -> str:
     """Return why no label can be called wrong, as a clause; "" where labels were judged."""
     if facts.out_of_fold is not None and len(facts.out_of_fold) >= LEAST_ROWS:
         return ""
-    return f"there are fewer than {LEAST_ROWS} training rows, or no head can be fitted to a part of them"
+    return f"there are fewer than {LEAST_ROWS} training rows or groups, or no head can be fitted to a part of them"
 
 
 def write_suspects(facts: FitFacts, path: Path, *, spreadsheet_safe: bool = False) -> int:
