@@ -34,7 +34,7 @@ MADE = {
     "endings": ("fit", "--task", "super_glue/copa", "--model", "my-encoder", "--strategy", "finetune"),
     "senses": ("fit", "--task", "super_glue/wic", "--model", "my-encoder", "--strategy", "finetune"),
     "my-model-onnx": ("export", "my-model", "--format", "onnx"),
-    "my-photos": ("fit", "photos", "--model", "my-image-encoder", "--strategy", "finetune"),
+    "my-photos": ("fit", "photos", "--modality", "image", "--model", "my-image-encoder", "--time-limit", "1s"),
     "my-photos-onnx": ("export", "my-photos", "--format", "onnx"),
     "runs": ("compare", "reviews.csv", "--model", "my-encoder", "--strategies", "finetune,eh_ft", "--seeds", "6"),
 }
