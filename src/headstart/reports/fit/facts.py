@@ -136,8 +136,8 @@ class RaceFacts:
 
     @property
     def by_rank(self) -> list[Tried]:
-        """The candidates, those that were tried on the most folds first, and of these the best."""
-        return sorted(self.tried, key=lambda each: (-each.num_folds, -(each.score or 0.0)))
+        """The candidates, those that were tried on the most folds first, of these the best, and failed ones last."""
+        return sorted(self.tried, key=lambda each: (-each.num_folds, each.score is None, -(each.score or 0.0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
