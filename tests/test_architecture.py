@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -369,6 +370,13 @@ def test_a_comparison_of_kinds_would_be_found() -> None:
     for code in ("kind == kind_named('x')", "kind in (DEFAULT_KIND,)", "kind.name == 'regression'"):
         assert asks_for_a_kind(ast.parse(code, mode="eval").body, {"regression"})
     assert not asks_for_a_kind(ast.parse("event.kind == 'started'", mode="eval").body, {"regression"})
+
+
+def test_the_page_has_the_layers_as_they_are() -> None:
+    block = module_list.PAGE.read_text(encoding="utf-8").partition("## Layers")[2].split("```")[1]
+    lines = [re.match(r"[a-z_]+( \| [a-z_]+)*", line) for line in block.splitlines()]
+    said = [set(line[0].split(" | ")) for line in lines if line is not None and line[0] != "text"]
+    assert said == [set(layer) for layer in reversed(LAYERS[:-1])], "`__main__` alone is not said"
 
 
 def test_the_page_lists_every_module_as_it_is() -> None:

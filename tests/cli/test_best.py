@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from headstart.experiments.experiment import TaskSource
+from headstart.search.decisions import write_decision
+from headstart.search.find_best import plan_file
 from tests.cli.conftest import Cli
+from tests.search.support import PLAN, search_of, trials_of
 from tests.support.runs import tiny_rows
 
 CheckpointMaker = Callable[..., Path]
@@ -46,6 +50,24 @@ def test_labels_that_were_not_judged_are_not_called_right(
     assert "suspects.csv was not written: labels were not judged" in err
     assert "looks wrong" not in out
     assert not (tmp_path / "suspects.csv").exists()
+
+
+def test_one_strategy_does_not_remove_an_unfinished_search(
+    cli: Cli, tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    rows, checkpoint = table(tmp_path / "rows.csv", 20), tiny_checkpoint("bert")
+    source = TaskSource(name="rows.csv", file=str(rows))
+    search = search_of(trials_of(checkpoint, source), tmp_path / "model.unfinished")
+    search.store.mark()
+    write_decision(search.store.root / plan_file(1), PLAN)
+    call = ("fit", rows, "--model", checkpoint, "--strategy", "linear_probe", "--steps", "2", "--out")
+    code, _, err = cli(*call, "model")
+    assert code == 2
+    assert "model.unfinished holds an unfinished search" in err
+    assert "Leave --strategy out" in err
+    assert (search.store.root / plan_file(1)).is_file()
+    assert not (tmp_path / "model").exists()
+    assert cli(*call, "other")[0] == 0
 
 
 @pytest.mark.parametrize(

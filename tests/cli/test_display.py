@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from rich.console import Console
 from headstart.cli.display import sweep_display
 from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.cli.sweep_clock import SweepClock
-from headstart.comparison.formats import MINUS, NOTHING, duration
+from headstart.comparison.formats import MINUS, NOTHING, duration, error_line
+from headstart.errors import UsageError
 from headstart.experiments.experiment import Experiment, Run
 from headstart.store.record import Purpose, RunRecord, RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
@@ -88,6 +90,18 @@ def test_trials_that_choose_a_rate_are_no_strategy(runs: list[Run]):
     standings.note(SweepEvent(kind=Event.STARTED, run=trial))
     assert standings.all() == []
     assert standing_text(standings.of(trial)) == ""
+
+
+def test_an_error_is_shown_by_the_line_that_says_what_went_wrong():
+    assert (
+        error_line(str(UsageError("the disk is full", remedy="  Then give the same command again.")))
+        == "the disk is full"
+    )
+    try:
+        raise RuntimeError("the disk is full")
+    except RuntimeError:
+        assert error_line(traceback.format_exc()) == "RuntimeError: the disk is full"
+    assert error_line("") == ""
 
 
 def test_failed_runs_are_counted_and_new_seeds_are_learned_of(runs: list[Run]):

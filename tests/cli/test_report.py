@@ -114,6 +114,12 @@ def race(tmp_path: Path) -> Path:
     return root
 
 
+def test_a_candidate_that_failed_comes_after_one_that_is_worse_than_nothing():
+    failed, poor = replace(TRIED, name="failed", score=None), replace(TRIED, name="poor", score=-0.1)
+    race = replace(RACE, metric="pearson", tried=(failed, poor, TRIED))
+    assert [each.name for each in race.by_rank] == ["fitted head", "poor", "failed"]
+
+
 @pytest.mark.parametrize("format_", MARKS)
 def test_the_store_of_a_search_is_reported_as_its_race(cli: Cli, race: Path, tmp_path: Path, format_: str):
     out = tmp_path / f"report.{SUFFIXES[format_]}"

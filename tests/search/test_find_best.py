@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from scipy.special import expit, logit
+from sklearn.metrics import f1_score
 
 import headstart as hs
 from headstart.artifacts.folder_checks import CARD_FILE, RACE_FOLDER
@@ -33,6 +35,7 @@ from headstart.search.find_best import Search, plan_file
 from headstart.search.race import run_race
 from headstart.search.trials import RacePlan, Rung, Use
 from headstart.shares import THREADS
+from headstart.stats.thresholds import cross_fitted_decisions, tuned_thresholds
 from headstart.store.json_records import read_record
 from headstart.store.layout import ASKED_FILE
 from headstart.store.local import LocalStore
@@ -42,7 +45,8 @@ from headstart.sweeps.parallel import working
 from headstart.sweeps.verify import verify
 from headstart.tables.file_options import FileOptions
 from tests.search.support import FITTED, PLAN, TUNED, search_of, trials_of
-from tests.support.runs import tiny_rows
+from tests.support.kinds import TASKS, rows_of_several
+from tests.support.runs import stored, tiny_rows
 
 SAID = ("reads all rows once", "a first model is in", "race within", "for the score", "for the folder")
 """What a search says before each part of its work, so that nobody looks at a still screen."""
@@ -306,6 +310,40 @@ def test_the_mean_of_seeds_answers_validation_rows_that_were_given(
     assert "| seeds | 0, 1, 2: the mean of their weights |" in (tmp_path / "m" / CARD_FILE).read_text()
 
 
+def test_the_mean_of_seeds_has_thresholds_of_its_own_and_is_scored_by_them(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    """Thresholds, score and report are of what the folder answers to the given rows, some of which are repeats."""
+    given, train = rows_of_several(60, 1).take([*range(60), *range(20)]), rows_of_several(40, 0)
+    # Every third row lacks what its text says, so that the trainings differ, and no threshold is right for all.
+    train, given = (
+        rows.with_columns(labels=tuple(label if row % 3 else () for row, label in enumerate(rows.labels or ())))
+        for rows in (train, given)
+    )
+    source = stored(TASKS["multi_label"], {"train": train, "validation": given})
+    tuned = replace(TUNED, epochs=8.0, learning_rate=3e-3)
+    plan = replace(PLAN, candidates=(tuned,), rungs=(Rung(num_candidates=1, folds=(0,)),), final_seeds=3)
+    search = with_plan(search_of(trials_of(tiny_checkpoint("bert"), source), tmp_path / "m.unfinished"), plan)
+    best = search.find()
+    record = write_best(search, best, tmp_path / "m", tunes_thresholds=True)
+    facts = facts_of(search, best, record, tmp_path / "m")
+    saved = load_saved_model(tmp_path / "m")
+    assert saved.info.temperature is not None
+    assert saved.info.thresholds is not None
+    assert saved.info.averaged_with == (1, 2)
+    answered = predict(saved, given)
+    trained = expit((saved.info.temperature.value or 1) * logit(answered.answers.astype(np.float64)))
+    units = np.array([*range(60), *range(20)])
+    assert facts.held_out is not None
+    right = facts.held_out.labels
+    assert not np.array_equal(answered.decisions, right)
+    decided = cross_fitted_decisions(trained, right, units)
+    assert record.scores["micro_f1"] == facts.score == pytest.approx(f1_score(right, decided, average="micro"))
+    np.testing.assert_array_equal(facts.held_out.decisions(facts.kind), decided)
+    np.testing.assert_array_equal(answered.decisions, trained >= np.array(tuned_thresholds(trained, right, units)))
+    assert read_record(RunRecord, tmp_path / "m" / "run.json") == record
+
+
 def test_a_candidate_that_fails_is_out_and_the_race_goes_on(
     tiny_checkpoint: CheckpointMaker, table: TaskSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,7 +359,7 @@ def test_a_candidate_that_fails_is_out_and_the_race_goes_on(
     assert result.taken == FITTED
     (fitted, tuned) = result.tried
     assert (fitted.score is not None, tuned.score) == (True, None)
-    assert "the disk is full" in tuned.problem
+    assert tuned.problem == "RuntimeError: the disk is full", "a table has no room for a traceback"
     assert search.store.root.is_dir()
 
 

@@ -20,6 +20,7 @@ from headstart.artifacts.thresholds import Thresholds
 from headstart.artifacts.working_store import working_store
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import TaskSource
+from headstart.experiments.run import SAYS_NOTHING
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.inference.evaluate import evaluate
@@ -33,7 +34,7 @@ from headstart.store.record import RunRecord
 from headstart.sweeps.export import answers_of
 from headstart.sweeps.fitting import fit_model, plan_fit
 from headstart.sweeps.serial import SerialExecutor
-from headstart.sweeps.thresholds import require_tunable, tune
+from headstart.sweeps.thresholds import decided_out_of_fold, require_tunable, tune, with_scores_out_of_fold
 from headstart.training.config import RunOptions
 from tests.conftest import CheckpointMaker
 from tests.support.kinds import TASKS, rows_of_several
@@ -102,12 +103,45 @@ def test_a_fit_leaves_thresholds_and_reports_rows_that_chose_none(
     assert "A row gets a label from these probabilities on: cat 0." in card
 
 
+def drawn_answers(num_rows: int) -> StoredAnswers:
+    generator = np.random.default_rng(0)
+    log_odds = generator.normal(-1, 2, (num_rows, 3))
+    labels = (generator.random(log_odds.shape) < expit(log_odds + 1)).astype(np.int64)
+    return StoredAnswers(labels=labels, decisions=(log_odds >= 0).astype(np.int64), probabilities=expit(log_odds))
+
+
+@pytest.mark.parametrize("num_rows", [14, 60])
+def test_rows_that_are_there_several_times_tune_as_one_and_decide_nothing_of_each_other(num_rows: int) -> None:
+    once = drawn_answers(num_rows)
+    assert once.probabilities is not None
+    units = np.repeat(np.arange(num_rows), 4)
+    often = StoredAnswers(
+        labels=once.labels[units], decisions=once.decisions[units], probabilities=once.probabilities[units], units=units
+    )
+    assert tune(often, None) == replace(tune(once, None), num_rows=4 * num_rows)
+    expected = decided_out_of_fold(once).decisions[units]
+    np.testing.assert_array_equal(decided_out_of_fold(often).decisions, expected)
+
+
+def test_whether_all_answers_are_the_same_is_said_of_the_decisions_by_thresholds(
+    tiny_checkpoint: CheckpointMaker, source: TaskSource, tmp_path: Path
+) -> None:
+    record, _ = fitted(tiny_checkpoint("bert"), source, tmp_path / "model", tunes_thresholds=False)
+    low = replace(drawn_answers(60), decisions=np.zeros((60, 3), dtype=np.int64))
+    assert low.probabilities is not None
+    low = replace(low, probabilities=low.probabilities / 2)
+    same = replace(record, is_degenerate=True, warnings=(SAYS_NOTHING, "another one"))
+    decided = with_scores_out_of_fold(same, decided_out_of_fold(low), TASKS["multi_label"].kind)
+    assert (decided.is_degenerate, decided.warnings) == (False, ("another one",))
+    at_half = with_scores_out_of_fold(decided, low, TASKS["multi_label"].kind)
+    assert (at_half.is_degenerate, at_half.warnings) == (True, (SAYS_NOTHING, "another one"))
+
+
 @pytest.mark.parametrize("temperature", [0.4, 3.0])
 def test_thresholds_are_of_the_probabilities_that_the_head_gives_at_its_temperature(temperature: float) -> None:
-    generator = np.random.default_rng(0)
-    log_odds = generator.normal(-1, 2, (300, 3))
-    labels = (generator.random(log_odds.shape) < expit(log_odds + 1)).astype(np.int64)
-    answers = StoredAnswers(labels=labels, decisions=(log_odds >= 0).astype(np.int64), probabilities=expit(log_odds))
+    answers = drawn_answers(300)
+    assert answers.probabilities is not None
+    log_odds = logit(answers.probabilities)
     as_trained, tempered = tune(answers, None), tune(answers, Temperature(value=temperature, num_rows=300))
     assert logit(tempered.values) == pytest.approx(logit(as_trained.values) / temperature)
     np.testing.assert_array_equal(

@@ -27,7 +27,7 @@ from headstart.cli.console import TextConsole
 from headstart.cli.flags import error_in_flags
 from headstart.cli.standings import Standings, standing_text, standings_table
 from headstart.cli.sweep_clock import SweepClock
-from headstart.comparison.formats import duration, last_line
+from headstart.comparison.formats import duration, error_line
 from headstart.metrics import written
 from headstart.store.record import RunRecord, RunStatus
 
@@ -166,7 +166,7 @@ def outcome_line(event: SweepEvent, seconds: float | None = None) -> str:
     if record is None:
         raise ValueError("the run has not ended")
     if record.status is not RunStatus.FINISHED:
-        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {last_line(error_in_flags(record.error))}')}"
+        return f"[red]✗[/] {escape(f'{event.run}: {record.status}: {error_line(error_in_flags(record.error))}')}"
     score = _scores(record)
     again = (
         " (was finished before)"

@@ -27,6 +27,7 @@ from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.planning import run_options
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.launcher import launched
+from headstart.search.outcome import require_no_search
 from headstart.store.json_records import dump
 from headstart.store.local import LocalStore
 from headstart.store.record import RunRecord, RunStatus
@@ -56,6 +57,7 @@ def run_fit(
         typer.Exit: with code 1 when the run failed.
     """
     silent = quiet or json
+    require_no_search(working_store(out))
     run = plan_fit(
         options, source, seed, out, cache, adapter_out=adapter_out, tunes_thresholds=deciding.tune_thresholds
     )

@@ -64,9 +64,10 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}{NO_BREAK}min"
 
 
-def last_line(text: str) -> str:
-    """Return what a traceback ends with: the error itself."""
-    return text.strip().rpartition("\n")[2].strip()
+def error_line(text: str) -> str:
+    """Return the line of an error that says what went wrong: the last of a traceback, of all else the first."""
+    first, _, rest = text.strip().partition("\n")
+    return (rest.rpartition("\n")[2] if "Traceback" in first else first).strip()
 
 
 def plural(number: int, singular: str) -> str:

@@ -27,6 +27,8 @@ from headstart.training.config import RunOptions
 from headstart.training.data_parallel import ALONE, Ranks
 from headstart.training.peak_memory import free_memory, peak_memory
 
+SAYS_NOTHING = "every answer is the same, or as good as the same: the score says nothing about the model"
+
 
 def run_one(
     data: RunData,
@@ -152,7 +154,7 @@ def _class_gaps(data: RunData) -> Iterator[str]:
 def _warnings(stages: tuple[StageRecord, ...], metric: str, constant: float, num_examples: int) -> Iterator[str]:
     """Say what a reader of the score should know: answers that are all the same, a training that taught nothing."""
     if stages and stages[-1].is_degenerate:
-        yield "every answer is the same, or as good as the same: the score says nothing about the model"
+        yield SAYS_NOTHING
     for stage in stages:
         if stage.batch_parts > 1:
             yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from headstart.comparison.answers import Answer
 from headstart.comparison.cells import Cell
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow, ComparisonTable
-from headstart.comparison.formats import NOTHING, count, last_line, points
+from headstart.comparison.formats import NOTHING, count, error_line, points
 from headstart.comparison.origins import Origins, read_origins
 from headstart.comparison.overall import OverallAnswer
 from headstart.comparison.report import Report
@@ -197,7 +197,7 @@ def _failure(group: ComparisonGroup, row: ComparisonRow, run: RunRecord) -> Fail
         seed=run.seed,
         kind=failure_word(run.status),
         place=", ".join(part for part in (run.failed_stage, step) if part),
-        error=last_line(run.error),
+        error=error_line(run.error),
     )
 
 

@@ -59,7 +59,7 @@ def write_best(search: Search, best: Best, out: Path, *, tunes_thresholds: bool 
         record = with_reported_score(best, data, found.result if found else None)
         if tunes_thresholds and held_out is not None:
             held_out = decided_out_of_fold(held_out)
-            record = with_scores_out_of_fold(record, held_out) if best.scored is not None else record
+            record = with_scores_out_of_fold(record, held_out, data.task.kind) if best.scored is not None else record
         write_record(temporary / RUN_FILE, record)
         write_card(temporary, data, record, held_out, found)
         # A search that went on with another limit may have begun what its new plan does not ask for.

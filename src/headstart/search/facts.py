@@ -29,8 +29,8 @@ from headstart.search.trials import Candidate
 from headstart.stats.group_scores import GroupScores, group_scores
 from headstart.stats.intervals import Interval
 from headstart.stats.score_interval import interval_of_rows
-from headstart.stats.thresholds import cross_fitted_decisions
 from headstart.store.record import RunRecord
+from headstart.sweeps.thresholds import decided_out_of_fold
 from headstart.tasks.task import Task
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -56,9 +56,7 @@ def facts_of(
     trials = search.trials
     data = RunData.of(best.scored_run or best.final[0], trials.cache)
     task, fit = data.task, best.fits[0] if best.fits else usual_fit(trials)
-    held_out = _held_out(search, best, data)
-    if held_out is not None and info.thresholds is not None:
-        held_out = replace(held_out, decided=cross_fitted_decisions(held_out.exact_answers, held_out.classes))
+    held_out = _held_out(search, best, data, has_thresholds=info.thresholds is not None)
     return FitFacts(
         title=folder.name,
         task=task.name,
@@ -95,12 +93,13 @@ def _is_fitted_so(taken: Candidate, fit: Fit) -> bool:
     return (taken.strategy, taken.head, taken.label_names) == (fit.candidate.strategy, fit.candidate.head, False)
 
 
-def _held_out(search: Search, best: Best, data: RunData) -> AnsweredRows | None:
+def _held_out(search: Search, best: Best, data: RunData, *, has_thresholds: bool) -> AnsweredRows | None:
     found = reported_answers(best, search.store, search.trials.cache)
     if found is None:
         return None
     numbers = found.decisions.reshape(len(found), -1).astype(np.float64)
-    return _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
+    rows = _answered(data, data.report, numbers if found.probabilities is None else found.probabilities)
+    return replace(rows, decided=decided_out_of_fold(found).decisions) if has_thresholds else rows
 
 
 def _interval(task: Task, rows: AnsweredRows, units: Units) -> Interval | None:

@@ -40,6 +40,19 @@ def is_store_of_search(root: Path) -> bool:
     return (root / ASKED_FILE).is_file() or any(root.glob(PLANS))
 
 
+def require_no_search(root: Path) -> None:
+    """Refuse a store of a search that is not over, for a training that would remove it at its end.
+
+    Raises:
+        UsageError: naming the store.
+    """
+    if is_store_of_search(root):
+        raise UsageError(
+            f"{root} holds an unfinished search, with all that it has tried",
+            remedy=f"  Leave `strategy` out, as before, to finish it; or name another folder, or remove {root}.",
+        )
+
+
 def write_outcome(root: Path, outcome: RaceFacts) -> None:
     """Write it into the store of its search."""
     write_decision(root / OUTCOME_FILE, outcome)

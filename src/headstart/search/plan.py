@@ -19,6 +19,7 @@ from headstart.experiments.time_estimate import Speed, estimate_time, measured_s
 from headstart.hardware import torch_threads
 from headstart.inference.precision import COMPARED_ROWS
 from headstart.registry import Spec
+from headstart.search.candidates import NATIVE
 from headstart.search.clock import Clock
 from headstart.search.schedule import Cost, plan_race
 from headstart.search.trials import Candidate, RacePlan, Trials, Use
@@ -132,7 +133,7 @@ def _trainable(
 
 
 def _fine_tuning(trials: Trials) -> Candidate:
-    head = trials.asked.model.head or Spec("native")
+    head = trials.asked.model.head or NATIVE
     return Candidate(name="fine-tuning", strategy=Spec("finetune"), head=head, epochs=usual_epochs(trials))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.comparison.formats import error_line
 from headstart.errors import CheckpointError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
@@ -142,5 +143,5 @@ def _tried(name: str, records: Sequence[RunRecord]) -> Tried:
         num_rows=sum(record.num_evaluation_examples for record in records),
         num_steps=max((record.num_steps for record in records), default=0),
         seconds=sum(record.seconds for record in records),
-        problem=problems[0] if problems else "",
+        problem=error_line(problems[0]) if problems else "",
     )

@@ -1,6 +1,8 @@
 """From which probability on a row gets a class, where it may get several: the thresholds that F1 is highest with.
 
-Letters: n rows, c classes.
+Rows that belong together, such as repeats of one text, are a *unit*: it is dealt whole, and counts as one row.
+
+Letters: n rows, u units, c classes.
 """
 
 from __future__ import annotations
@@ -8,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.dealing.folds import deal_folds, single_rows
 from headstart.kinds.kind import Answers, Values
 from headstart.seeding import numpy_generator
 
 HALF = 0.5
 LEAST_ROWS = 10
-"""A class with fewer rows that have it, or fewer that lack it, keeps one half."""
+"""A class with fewer rows that have it, or fewer that lack it, keeps one half; rows of one unit count as one."""
 NUM_FOLDS = 5
 STREAM = "thresholds"
 _ROUNDING = 1e-12
@@ -54,64 +57,88 @@ def best_threshold(probabilities: Probabilities, has_it: Flags) -> float:
     return float(halfway[np.argmin(np.abs(_log_odds(halfway)))])
 
 
-def tuned_threshold(probabilities: Probabilities, has_it: Flags, generator: np.random.Generator) -> float:
+def tuned_threshold(
+    probabilities: Probabilities, has_it: Flags, units: NDArray[np.int64], generator: np.random.Generator
+) -> float:
     """Return the threshold of one class for rows like these: the mean of five, in log-odds.
 
-    Each of the five is the best one on four fifths of the rows, among which those that have the class are dealt
-    evenly. One half where fewer than ten rows have the class, or fewer than ten lack it.
+    Each of the five is the best one on four fifths of the units, among which those that have the class are dealt
+    evenly. One half where fewer than ten units have the class, or fewer than ten lack it.
 
     Args:
         probabilities: [n] of the class.
         has_it: [n].
-        generator: deals the rows.
+        units: [n] the number of each row's unit.
+        generator: deals the units.
     """
-    if not is_enough(has_it):
+    if not is_enough(has_it, units):
         return HALF
-    fold = _folds(has_it, generator)
+    fold = _folds(has_it, units, generator)
     parts = [best_threshold(probabilities[fold != each], has_it[fold != each]) for each in range(NUM_FOLDS)]
     return float(1 / (1 + np.exp(-_log_odds(np.array(parts)).mean())))
 
 
-def tuned_thresholds(probabilities: Probabilities, labels: Values) -> tuple[float, ...]:
+def tuned_thresholds(
+    probabilities: Probabilities, labels: Values, units: NDArray[np.int64] | None = None
+) -> tuple[float, ...]:
     """Return the threshold of each class, [c], as `tuned_threshold` does.
 
     Args:
         probabilities: [n, c].
         labels: 0 and 1 for each class, [n, c].
+        units: for each row the number of its unit [n], such as its text; None takes each row for itself.
     """
     generator = numpy_generator(0, STREAM)
+    numbers = single_rows(len(labels)) if units is None else units
     return tuple(
-        tuned_threshold(of_class, has_it, generator)
+        tuned_threshold(of_class, has_it, numbers, generator)
         for of_class, has_it in zip(probabilities.T, labels.T == 1, strict=True)
     )
 
 
-def cross_fitted_decisions(probabilities: Probabilities, labels: Values) -> NDArray[np.int64]:
-    """Return decisions [n, c] in which no row has a part in its own: each is by a threshold tuned without its fifth.
+def cross_fitted_decisions(
+    probabilities: Probabilities, labels: Values, units: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return decisions [n, c] in which no unit has a part in its own: each is by a threshold tuned without its fifth.
 
-    The rows of each class are dealt into fifths anew. Arguments are those of `tuned_thresholds`.
+    The units of each class are dealt into fifths anew. Arguments are those of `tuned_thresholds`.
     """
     generator = numpy_generator(1, STREAM)
+    numbers = single_rows(len(labels)) if units is None else units
     thresholds = np.empty_like(probabilities)
     for place, (of_class, has_it) in enumerate(zip(probabilities.T, labels.T == 1, strict=True)):
-        fold = _folds(has_it, generator)
+        fold = _folds(has_it, numbers, generator)
         for each in range(NUM_FOLDS):
             others = fold != each
-            thresholds[~others, place] = tuned_threshold(of_class[others], has_it[others], generator)
+            thresholds[~others, place] = tuned_threshold(of_class[others], has_it[others], numbers[others], generator)
     return at_thresholds(probabilities, thresholds)
 
 
-def is_enough(has_it: Flags) -> bool:
-    """Whether as many rows have a class, and as many lack it, as a threshold is tuned on."""
-    return bool(min(has_it.sum(), (~has_it).sum()) >= LEAST_ROWS)
+def is_enough(has_it: Flags, units: NDArray[np.int64] | None = None) -> bool:
+    """Return whether as many rows have a class, and as many lack it, as a threshold is tuned on.
+
+    A unit with a row that has the class counts as one row that has it.
+
+    Args:
+        has_it: [n].
+        units: [n] as in `tuned_thresholds`.
+    """
+    has_rows, _ = _by_unit(has_it, single_rows(len(has_it)) if units is None else units)
+    return bool(min(has_rows.sum(), (~has_rows).sum()) >= LEAST_ROWS)
 
 
-def _folds(has_it: Flags, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Deal rows into fifths, [n]: those that have the class evenly, and so the others."""
-    order = generator.permutation(len(has_it))
-    fold = np.empty(len(has_it), dtype=np.int64)
-    fold[order[np.argsort(has_it[order], kind="stable")]] = np.arange(len(has_it)) % NUM_FOLDS
-    return fold
+def _folds(has_it: Flags, units: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Deal units into fifths, [n]: those that have the class evenly, and so the others."""
+    has_rows, unit_of_row = _by_unit(has_it, units)
+    return deal_folds(single_rows(len(has_rows)), NUM_FOLDS, strata=has_rows, generator=generator)[unit_of_row]
+
+
+def _by_unit(has_it: Flags, units: NDArray[np.int64]) -> tuple[Flags, NDArray[np.int64]]:
+    """Return whether a row of each unit has the class [u], and the place of each row's unit among these [n]."""
+    numbers, unit_of_row = np.unique(units, return_inverse=True)
+    has_rows = np.zeros(len(numbers), dtype=np.bool_)
+    has_rows[unit_of_row[has_it]] = True
+    return has_rows, unit_of_row
 
 
 def _log_odds(probabilities: Probabilities) -> Probabilities:

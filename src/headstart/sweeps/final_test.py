@@ -22,7 +22,7 @@ class Tested:
     """How a finished model did on the test rows of its own table.
 
     Attributes:
-        intervals: by metric, of those that have one; none for weighed rows.
+        intervals: by metric, of those that have one.
     """
 
     result: OtherResult
@@ -50,8 +50,6 @@ def tested(data: RunData, folder: Path) -> Tested | None:
         num_examples=found.num_rows,
         is_degenerate=found.is_degenerate,
     )
-    if rows.weights is not None:
-        return Tested(result=result, intervals={})
     right = task.kind.label_array(rows.labels or (), task.num_labels)
     return Tested(
         result=result, intervals=intervals_of_rows(task.metrics, right, answered.decisions, independent_units(rows))

@@ -109,7 +109,7 @@ def _write(data: RunData, store: LocalStore, out: Path, executor: Executor, *, t
         held_out = answers_of(data, store)
         if tunes_thresholds and held_out is not None:
             held_out = decided_out_of_fold(held_out)
-            record = with_scores_out_of_fold(record, held_out)
+            record = with_scores_out_of_fold(record, held_out, data.task.kind)
         found = tested(data, temporary)
         if found is not None:
             record = replace(record, test=found.result)

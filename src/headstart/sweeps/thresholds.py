@@ -14,7 +14,9 @@ from headstart import metrics
 from headstart.artifacts.temperature import Temperature
 from headstart.artifacts.thresholds import Thresholds
 from headstart.errors import UsageError
+from headstart.experiments.run import SAYS_NOTHING
 from headstart.experiments.stored_answers import StoredAnswers
+from headstart.kinds.kind import Kind
 from headstart.stats.thresholds import cross_fitted_decisions, is_enough, tuned_thresholds
 from headstart.store.record import RunRecord
 from headstart.tasks.task import Task
@@ -63,22 +65,33 @@ def tune(held_out: StoredAnswers, temperature: Temperature | None) -> Thresholds
     trained, labels = _probabilities(held_out), np.asarray(held_out.labels, dtype=np.int64)
     decided = decided_out_of_fold(held_out).decisions
     return Thresholds(
-        values=_tempered(tuned_thresholds(trained, labels), temperature),
+        values=_tempered(tuned_thresholds(trained, labels, held_out.units), temperature),
         num_rows=len(held_out),
-        num_kept=sum(not is_enough(has_it) for has_it in labels.T == 1),
+        num_kept=sum(not is_enough(has_it, held_out.units) for has_it in labels.T == 1),
         macro_f1=metrics.macro_f1(labels, decided),
         macro_f1_at_half=metrics.macro_f1(labels, held_out.decisions),
     )
 
 
 def decided_out_of_fold(held_out: StoredAnswers) -> StoredAnswers:
-    """Return held-out answers with decisions by thresholds that were tuned without the row that is decided."""
-    return replace(held_out, decisions=cross_fitted_decisions(_probabilities(held_out), held_out.labels))
+    """Return held-out answers with decisions by thresholds that were tuned without the unit that is decided."""
+    decisions = cross_fitted_decisions(_probabilities(held_out), held_out.labels, held_out.units)
+    return replace(held_out, decisions=decisions)
 
 
-def with_scores_out_of_fold(record: RunRecord, decided: StoredAnswers) -> RunRecord:
-    """Return the record of a run with the scores of held-out rows that `decided_out_of_fold` decided."""
-    return replace(record, scores=metrics.compute(tuple(record.scores), decided.labels, decided.decisions))
+def with_scores_out_of_fold(record: RunRecord, decided: StoredAnswers, kind: Kind) -> RunRecord:
+    """Return the record of a run with what held-out rows say of it that `decided_out_of_fold` decided.
+
+    That is the scores, and whether the decisions are all the same: at one half they may have been, or not.
+    """
+    says_nothing = kind.says_nothing(decided.labels, _probabilities(decided), decided.decisions)
+    others = [warning for warning in record.warnings if warning != SAYS_NOTHING]
+    return replace(
+        record,
+        scores=metrics.compute(tuple(record.scores), decided.labels, decided.decisions),
+        is_degenerate=says_nothing,
+        warnings=(*([SAYS_NOTHING] if says_nothing else []), *others),
+    )
 
 
 def _probabilities(held_out: StoredAnswers) -> NDArray[np.float64]:

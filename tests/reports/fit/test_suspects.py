@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from headstart.reports.fit.facts import AnsweredRows
+from headstart.reports.fit.html import render_fit_report
+from headstart.reports.fit.page import build_fit_page
 from headstart.reports.fit.suspects import suspects, why_unjudged, write_suspects
 from tests.support.fit_facts import make_facts, rows_of
 
@@ -83,6 +85,23 @@ def test_labels_that_nobody_judged_are_not_said_to_be_right() -> None:
     assert "fewer than 10 training rows" in why_unjudged(make_facts(out_of_fold=rows_of("classification", 9)))
 
 
+def test_where_every_class_has_few_rows_labels_are_not_said_to_be_right() -> None:
+    whole = rows_of("classification", 120, wrong=4)
+    few = [row for each in range(3) for row in [row for row in range(120) if whole.labels[row] == each][:4]]
+    facts = make_facts(
+        out_of_fold=AnsweredRows(
+            numbers=range(12),
+            texts=[whole.texts[row] for row in few],
+            labels=whole.labels[few],
+            answers=whole.answers[few],
+        )
+    )
+    assert "each class has fewer than 5" in why_unjudged(facts)
+    page = render_fit_report(facts)
+    assert "Labels were not judged, since" in page
+    assert "of 12 training rows" not in page
+
+
 def test_no_label_of_a_class_with_few_rows_is_judged() -> None:
     whole = rows_of("classification", 120, wrong=4)
     few = [row for row in range(120) if whole.labels[row] == 2][:4]
@@ -92,6 +111,12 @@ def test_no_label_of_a_class_with_few_rows_is_judged() -> None:
     rows = AnsweredRows(
         numbers=kept, texts=[whole.texts[row] for row in kept], labels=whole.labels[kept], answers=wrong[kept]
     )
-    found = {each.number for each in suspects(make_facts(out_of_fold=rows))}
+    facts = make_facts(out_of_fold=rows)
+    found = {each.number for each in suspects(facts)}
     assert found
     assert not found & set(few)
+    page = build_fit_page(facts)
+    assert page.num_judged == len(kept) - 4
+    others = [place for place, row in enumerate(kept) if row not in few]
+    agreement = (rows.answers.argmax(axis=1) == rows.labels)[others].mean()
+    assert page.agreement == f"{100 * agreement:.0f} %"

@@ -136,8 +136,8 @@ class RaceFacts:
 
     @property
     def by_rank(self) -> list[Tried]:
-        """The candidates, those that were tried on the most folds first, and of these the best."""
-        return sorted(self.tried, key=lambda each: (-each.num_folds, -(each.score or 0.0)))
+        """The candidates, those that were tried on the most folds first, of these the best, and failed ones last."""
+        return sorted(self.tried, key=lambda each: (-each.num_folds, each.score is None, -(each.score or 0.0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ class FitFacts:
         scored_rows: what these rows are, as a clause: "rows cut off before anything was tried".
         model: name of the pretrained model.
         num_training_rows: that the saved model was trained on.
-        tried: every way to train that was tried, in the order of trial.
+        tried: every way to train that was tried, in the order of preference.
         reason: why the chosen one was chosen, a sentence.
         curve: score against the number of training rows, fewest rows first; empty where it was not measured.
         curve_of: what was trained for it where that is another way than the chosen one, as a clause; "" for the same.

@@ -20,7 +20,7 @@ from headstart.reports.fit.classes import ClassScore, class_scores, confusions
 from headstart.reports.fit.facts import AnsweredRows, FitFacts, Tried
 from headstart.reports.fit.groups import scores_by_group
 from headstart.reports.fit.mistakes import Mistake, mistakes
-from headstart.reports.fit.suspects import Suspect, suspects
+from headstart.reports.fit.suspects import Suspect, judged, suspects, why_unjudged
 from headstart.reports.fit.words import curve_sentence, score_sentence, sentence, written_score
 from headstart.stats.calibration import Calibration, calibration
 from headstart.tasks.constants import best_constant
@@ -67,6 +67,7 @@ class FitPage:
         others: every metric of the kind, with its best constant answer.
         by_group: the score of each group of rows, the worst first; `gap`: what lies between them, in a sentence.
         suspects: those that are shown, of `num_suspects` among `num_judged` rows.
+        unjudged: why no row was judged, as a clause; "" where some were.
         agreement: share of these rows whose label is what out-of-fold models answer, in %; "" for numbers.
     """
 
@@ -89,6 +90,7 @@ class FitPage:
     suspects: tuple[RowView, ...]
     num_suspects: int
     num_judged: int
+    unjudged: str
     agreement: str
 
     @property
@@ -123,8 +125,9 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         mistakes=tuple(map(_mistake_view, mistakes(held_out, facts.kind, names))) if held_out is not None else (),
         suspects=tuple(_suspect_view(each, facts.kind) for each in found[:MOST_SUSPECTS]),
         num_suspects=len(found),
-        num_judged=len(facts.out_of_fold) if facts.out_of_fold is not None else 0,
-        agreement=_agreement(facts.out_of_fold, facts.kind),
+        num_judged=int(judged(facts).sum()),
+        unjudged=why_unjudged(facts),
+        agreement=_agreement(facts),
     )
 
 
@@ -160,10 +163,11 @@ def _tried_view(each: Tried, metric: str, *, has_intervals: bool) -> TriedView:
     )
 
 
-def _agreement(rows: AnsweredRows | None, kind: Kind) -> str:
-    if rows is None or not len(rows) or kind.has_units:
+def _agreement(facts: FitFacts) -> str:
+    rows, kind, is_judged = facts.out_of_fold, facts.kind, judged(facts)
+    if rows is None or not is_judged.any() or kind.has_units:
         return ""
-    return f"{100 * metrics.accuracy(rows.classes, rows.decisions(kind)):.0f} %"
+    return f"{100 * metrics.accuracy(rows.classes[is_judged], rows.decisions(kind)[is_judged]):.0f} %"
 
 
 def _mistake_view(each: Mistake) -> RowView:

@@ -48,10 +48,10 @@ def suspects(facts: FitFacts) -> list[Suspect]:
 
     There are none without out-of-fold answers, among fewer than ten rows, and in a class of fewer than five.
     """
-    rows = facts.out_of_fold
-    if rows is None or len(rows) < LEAST_ROWS:
+    rows, is_judged = facts.out_of_fold, judged(facts)
+    if rows is None or not is_judged.any():
         return []
-    found, names, is_judged = _label_errors(facts.kind, rows), facts.answer_names, _judged(facts.kind, rows)
+    found, names = _label_errors(facts.kind, rows), facts.answer_names
     return [
         Suspect(
             number=rows.numbers[row],
@@ -66,11 +66,24 @@ def suspects(facts: FitFacts) -> list[Suspect]:
     ]
 
 
+def judged(facts: FitFacts) -> NDArray[numpy.bool_]:
+    """Return which of the n rows of `out_of_fold` are judged [n]: where rows have one class, those of frequent ones."""
+    rows, kind = facts.out_of_fold, facts.kind
+    if rows is None:
+        return numpy.zeros(0, dtype=numpy.bool_)
+    if len(rows) < LEAST_ROWS or not kind.has_classes or kind.takes_several:
+        return numpy.full(len(rows), len(rows) >= LEAST_ROWS)
+    return numpy.bincount(rows.classes)[rows.classes] >= LEAST_OF_A_CLASS
+
+
 def why_unjudged(facts: FitFacts) -> str:
     """Return why no label can be called wrong, as a clause; "" where labels were judged."""
-    if facts.out_of_fold is not None and len(facts.out_of_fold) >= LEAST_ROWS:
+    if judged(facts).any():
         return ""
-    return f"there are fewer than {LEAST_ROWS} training rows or groups, or no head can be fitted to a part of them"
+    return (
+        f"there are fewer than {LEAST_ROWS} training rows (those of one group, or of one text, count as one), each "
+        f"class has fewer than {LEAST_OF_A_CLASS}, or no head can be fitted to a part of them"
+    )
 
 
 def write_suspects(facts: FitFacts, path: Path, *, spreadsheet_safe: bool = False) -> int:
@@ -92,13 +105,6 @@ def _row(suspect: Suspect, num_columns: int) -> list[object]:
     missing = [""] * (num_columns - len(suspect.texts))  # rows may have fewer choices than others
     values = [suspect.label, suspect.suggested, f"{suspect.quality:.4f}"]
     return [suspect.number + 1, *suspect.texts, *missing, *values]
-
-
-def _judged(kind: Kind, rows: AnsweredRows) -> NDArray[numpy.bool_]:
-    """Return whether each row [n] is of a class that has enough rows; true for answers of other kinds."""
-    if not kind.has_classes or kind.takes_several:
-        return numpy.ones(len(rows), dtype=numpy.bool_)
-    return numpy.bincount(rows.classes)[rows.classes] >= LEAST_OF_A_CLASS
 
 
 def _label_errors(kind: Kind, rows: AnsweredRows) -> LabelErrors:
