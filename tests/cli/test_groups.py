@@ -98,3 +98,11 @@ def test_the_version_is_said() -> None:
 def test_a_verb_may_offer_only_some_fields(app: typer.Typer) -> None:
     assert CliRunner().invoke(app, ["draw", "--hue", "4"]).stdout == "4 1\n"
     assert CliRunner().invoke(app, ["draw", "--layers", "4"]).exit_code == 2
+
+
+def test_an_option_of_one_value_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    twice = CliRunner().invoke(face, ["fit", "reviews.csv", "--text", "title", "--text=body"])
+    assert twice.exit_code == 2
+    assert "Invalid value for '--text': it is given twice, and takes one value" in twice.output
+    assert "No such option" in CliRunner().invoke(face, ["fit", "--txt", "a", "--txt", "b"]).output

@@ -81,7 +81,7 @@ def test_a_store_without_runs_is_refused(cli: Cli, tmp_path: Path, format_: str)
 
 
 TRIED = Tried(
-    name="fitted head", trained_by="linear_probe:fit", score=0.75, interval=None, num_folds=2, num_rows=26,
+    name="fitted head", trained_by="linear_probe:fit", score=0.75, num_folds=2, num_rows=26,
     num_updates=0, seconds=1.5,
 )  # fmt: skip
 RACE = RaceFacts(
@@ -91,11 +91,11 @@ RACE = RaceFacts(
     tried=(
         TRIED,
         Tried(
-            name="=head start", trained_by="eh_ft, head a|b_c", score=0.8125, interval=None, num_folds=3, num_rows=39,
+            name="=head start", trained_by="eh_ft, head a|b_c", score=0.8125, num_folds=3, num_rows=39,
             num_updates=1234, seconds=8.0, is_chosen=True,
         ),
         Tried(
-            name="fine-tuning", trained_by="finetune", score=None, interval=None, num_folds=1, num_rows=13,
+            name="fine-tuning", trained_by="finetune", score=None, num_folds=1, num_rows=13,
             num_updates=40, seconds=3.0, note="the disk is full",
         ),
     ),

@@ -58,13 +58,9 @@ def make_facts(kind: str = "classification", num_classes: int = 3, **changes: An
         model="embedded:minilm-l6",
         num_training_rows=120,
         tried=(
-            Tried(name="linear_probe:fit", score=0.78, interval=INTERVAL, num_rows=60, num_updates=0, seconds=3.0),
-            Tried(
-                name="lp_ft:fit", score=0.82, interval=None, num_rows=60, num_updates=90, seconds=9.0, is_chosen=True
-            ),
-            Tried(
-                name="finetune", score=None, interval=None, num_rows=30, num_updates=40, seconds=None, note="stopped"
-            ),
+            Tried(name="linear_probe:fit", score=0.78, num_rows=60, num_updates=0, seconds=3.0),
+            Tried(name="lp_ft:fit", score=0.82, num_rows=60, num_updates=90, seconds=9.0, is_chosen=True),
+            Tried(name="finetune", score=None, num_rows=30, num_updates=40, seconds=None, note="stopped"),
         ),
         reason="It had the best score.",
         curve=tuple(CurvePoint(num_rows=n, score=0.6 + n / 500, interval=INTERVAL) for n in (30, 60, 120)),

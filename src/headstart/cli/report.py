@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headstart.artifacts.folder_checks import INFO_FILE, RACE_FOLDER
 from headstart.cli import options
 from headstart.cli.output import print_json
 from headstart.cli.plain_text import say
@@ -72,7 +73,7 @@ def report(
 ) -> None:
     """Write a report of stored runs: one self-contained page that opens offline, or the table in another format.
 
-    The same store gives the same bytes.
+    The same store gives the same bytes. A model folder that `fit` found by a search stands for the race in it.
 
     [bold]Example[/]: headstart report runs --format latex --out table.tex
     """
@@ -91,6 +92,7 @@ def report(
             allowed="  It is for html, md, json and text.",
             remedy="  Leave it out, or give another --format.",
         )
+    store = _race_of(store)
     existing_store(store)  # Before the numbers' packages are imported.
     from headstart.search.outcome import is_store_of_search
 
@@ -121,6 +123,12 @@ def report(
             f"figures: {len(write_report_figures(found, figures))} files in {figures}",
             file=sys.stderr if out is None else sys.stdout,
         )
+
+
+def _race_of(folder: Path) -> Path:
+    """Return the race that a model folder holds; any other folder as it is."""
+    race = folder / RACE_FOLDER
+    return race if (folder / INFO_FILE).is_file() and race.is_dir() else folder
 
 
 def _format_of(out: Path | None) -> Format:

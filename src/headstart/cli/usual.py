@@ -1,7 +1,8 @@
-"""Which options a verb's `--help` shows: those that most people need; `--help-all` shows every one."""
+"""A verb of the command line: its `--help` shows the options that most people need, `--help-all` every one."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +39,15 @@ HelpAll = Annotated[
 
 
 class Verb(typer.core.TyperCommand):
-    """A verb with a short `--help` and a whole `--help-all`."""
+    """A verb with a short `--help` and a whole `--help-all`, which takes each option once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; an option whose first value another one would replace is refused."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for param, times in Counter(given).items():
+            if times > 1 and param.param_type_name == "option" and not (param.is_flag or param.multiple):
+                raise typer.BadParameter("it is given twice, and takes one value", ctx=ctx, param=param)
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help: with all options where they were asked for, else with the usual ones."""

@@ -53,7 +53,7 @@ def write_race_html(race: RaceFacts, title: str, path: Path) -> None:
     page = template.render(
         race=race,
         title=title,
-        headings=tried_headings(race.metric, race.by_rank),
+        headings=tried_headings(race.metric),
         tried=tried_views(race.metric, race.by_rank),
         no_estimate=NO_ESTIMATE if race.has_scores else "",
         sentence=sentence,
@@ -116,7 +116,7 @@ def race_lines(race: RaceFacts) -> list[str]:
 
 
 def _headings(race: RaceFacts) -> list[str]:
-    return ["trained as", *tried_headings(race.metric, race.tried), REMARK]
+    return ["trained as", *tried_headings(race.metric), REMARK]
 
 
 def _rows(race: RaceFacts) -> Iterator[tuple[list[str], str]]:

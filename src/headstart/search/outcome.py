@@ -83,7 +83,6 @@ def _tried(tried: TriedCandidate, plan: RacePlan, result: RaceResult) -> Tried:
         name=tried.name,
         trained_by=plan.named(tried.name).words,
         score=tried.score,
-        interval=None,
         num_folds=len(tried.folds),
         num_rows=tried.num_rows,
         num_updates=tried.num_steps,

@@ -84,7 +84,6 @@ class Tried:
         name: in words, or as comparisons name it, such as "lp_ft:fit".
         trained_by: the options that train so; "" where the name says it.
         score: the task's metric on `num_rows` rows; None where the trial did not finish.
-        interval: of the score; None where there is none.
         num_folds: that it was tried on, whose mean the score is; 0 where it was not tried.
         num_rows: that the score was measured on.
         num_updates: in all; 0 for a head fitted on stored vectors.
@@ -96,7 +95,6 @@ class Tried:
     name: str
     trained_by: str = ""
     score: float | None
-    interval: Interval | None
     num_folds: int = 1
     num_rows: int
     num_updates: int

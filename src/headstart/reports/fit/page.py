@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy
 
 from headstart import metrics
-from headstart.comparison.formats import NOTHING, duration, range_of
+from headstart.comparison.formats import NOTHING, duration
 from headstart.kinds.kind import Kind
 from headstart.media.thumbnails import thumbnail
 from headstart.reports.figures.answered_numbers import answered_numbers_figure
@@ -114,7 +114,7 @@ def build_fit_page(facts: FitFacts) -> FitPage:
         others=_metrics_table(held_out, facts),
         by_group=None if facts.by_group is None else scores_by_group(facts.by_group),
         gap="" if facts.by_group is None else sentence(facts.by_group.gap_text),
-        tried_headings=tried_headings(facts.metric, facts.tried),
+        tried_headings=tried_headings(facts.metric),
         tried=tried_views(facts.metric, facts.tried),
         curve=training_rows_figure("training-rows", facts.metric, facts.curve),
         curve_sentence=curve_sentence(facts.metric, facts.curve),
@@ -131,28 +131,21 @@ def build_fit_page(facts: FitFacts) -> FitPage:
     )
 
 
-def tried_headings(metric: str, tried: Sequence[Tried]) -> tuple[str, ...]:
+def tried_headings(metric: str) -> tuple[str, ...]:
     """Return what stands above the cells of what was tried."""
-    intervals = ("95 % interval",) if _has_intervals(tried) else ()
-    return (metric, *intervals, "folds", "rows", "updates", "time")
+    return (metric, "folds", "rows", "updates", "time")
 
 
 def tried_views(metric: str, tried: Sequence[Tried]) -> tuple[TriedView, ...]:
     """Return what was tried as text, in this order."""
-    return tuple(_tried_view(each, metric, has_intervals=_has_intervals(tried)) for each in tried)
+    return tuple(_tried_view(each, metric) for each in tried)
 
 
-def _has_intervals(tried: Sequence[Tried]) -> bool:
-    return any(each.interval is not None for each in tried)
-
-
-def _tried_view(each: Tried, metric: str, *, has_intervals: bool) -> TriedView:
-    interval = range_of(metric, each.interval) if each.interval is not None else NOTHING
+def _tried_view(each: Tried, metric: str) -> TriedView:
     return TriedView(
         label=each.label,
         cells=(
             written_score(metric, each.score) if each.score is not None else NOTHING,
-            *([interval] if has_intervals else []),
             f"{each.num_folds:,}",
             f"{each.num_rows:,}",
             f"{each.num_updates:,}",
