@@ -45,7 +45,7 @@ class Verb(typer.core.TyperCommand):
         """Read the arguments; an option whose first value another one would replace is refused."""
         _, _, given = self.make_parser(ctx).parse_args(args=list(args))
         for param, times in Counter(given).items():
-            if times > 1 and param.param_type_name == "option" and not (param.is_flag or param.multiple):
+            if times > 1 and isinstance(param, typer.core.TyperOption) and not (param.is_flag or param.multiple):
                 raise typer.BadParameter("it is given twice, and takes one value", ctx=ctx, param=param)
         return super().parse_args(ctx, args)
 
