@@ -140,7 +140,6 @@ def test_doctor_says_what_a_model_reads(cli: Cli, vit: Path) -> None:
         (("--head", "linear:pair=apart"), "whose rows have one text each"),
         (("--label-names",), "`--label-names` would have no effect"),
         (("--text-pair", "x"), "`--text-pair` would have no effect: a row is one image"),
-        (("--modality", "video"), "unknown modality 'video'"),
         (("--model", "embedded:minilm-l6"), "--model"),
     ],
 )
@@ -151,6 +150,12 @@ def test_what_has_no_effect_on_images_is_refused(
     code, _, err = cli(*call)
     assert code == 2
     assert message.replace("`", "") in " ".join(err.replace("`", "").split())
+
+
+def test_a_modality_that_is_none_is_refused(cli: Cli, shapes: Path) -> None:
+    code, _, err = cli("fit", shapes, "--modality", "video", "--out", "model")
+    assert code == 2
+    assert "unknown modality 'video'" in " ".join(err.split())
 
 
 def test_a_folder_of_images_without_the_option_says_which_one_is_missing(cli: Cli, shapes: Path) -> None:
