@@ -21,6 +21,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["headstart", *map(str, arguments)])
+        capsys.readouterr()  # What the test itself has printed.
         with pytest.raises(SystemExit) as exit_:
             main()
         captured = capsys.readouterr()
