@@ -24,7 +24,7 @@ def with_rows_per_class(data: TaskData, rows_per_class: int, draw: int) -> TaskD
     """
     if rows_per_class < 1:
         raise UsageError(f"`rows_per_class` was given as {rows_per_class}", allowed="  It is 1 or more.")
-    if not data.task.kind.has_classes or data.task.kind.takes_several:
+    if not data.task.kind.has_one_class:
         raise UsageError(
             f"`rows_per_class` would have no effect on {data.task.name}: its rows do not have one class each "
             f"({data.task.kind})",

@@ -18,6 +18,11 @@ def single_rows(num_rows: int) -> NDArray[np.int64]:
     return np.arange(num_rows)
 
 
+def unit_numbers(units: ArrayLike | None, num_rows: int) -> NDArray[np.int64]:
+    """Return the number of each row's unit [n]; None takes each row for itself."""
+    return single_rows(num_rows) if units is None else np.asarray(units)
+
+
 def count_units(units: ArrayLike) -> int:
     """Return how many units there are."""
     return len(np.unique(units))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from headstart.data.examples import Split
 from headstart.data.together import independent_units
+from headstart.dealing.folds import unit_numbers
 from headstart.errors import DamageError
 from headstart.kinds.kind import Values
 from headstart.tables.arrow_bounds import parquet_batches
@@ -90,6 +91,6 @@ def _joined_units(parts: Sequence[StoredAnswers]) -> NDArray[np.int64]:
     """Return the units of several files together; one in two files counts as two."""
     numbers: list[NDArray[np.int64]] = []
     for part in parts:
-        own = np.arange(len(part)) if part.units is None else part.units
+        own = unit_numbers(part.units, len(part))
         numbers.append(own + (numbers[-1].max() + 1 if numbers and len(numbers[-1]) else 0))
     return np.concatenate(numbers)

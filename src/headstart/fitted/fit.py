@@ -91,8 +91,7 @@ def _fitted(
     exact = np.asarray(vectors, dtype=np.float64)
     each = np.ones(len(exact)) if weights is None else np.asarray(weights, dtype=np.float64)
     mean, size = _mean_and_size(exact, each)
-    single = kind.has_classes and not kind.takes_several
-    num_classes = (num_labels or int(np.max(targets)) + 1) if single else 0
+    num_classes = (num_labels or int(np.max(targets)) + 1) if kind.has_one_class else 0
     rows = Rows((exact - mean) / size, targets, each, num_classes)
 
     tried = way.strengths if strength is None else (strength,)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.dealing.folds import deal_folds, single_rows
+from headstart.dealing.folds import deal_folds, single_rows, unit_numbers
 from headstart.kinds.kind import Kind, Values
 from headstart.seeding import numpy_generator
 
@@ -28,6 +28,10 @@ class InnerFolds:
     folds: NDArray[np.int64]
 
 
+NOTHING_HELD_OUT = InnerFolds(single_rows(0), single_rows(0))
+"""For a fit of which no loss is asked."""
+
+
 def deal_inner_folds(
     kind: Kind, targets: Values, *, units: Sequence[int] | NDArray[np.int64] | None = None, seed: int = 0
 ) -> InnerFolds:
@@ -39,8 +43,6 @@ def deal_inner_folds(
         units: for each row the number of its unit, from 0, such as its group [n]. None takes each row for itself.
         seed: of the order in which they are dealt.
     """
-    numbers = single_rows(len(targets)) if units is None else np.asarray(units)
-    strata = targets if kind.has_classes and not kind.takes_several else None
-    return InnerFolds(
-        numbers, deal_folds(numbers, NUM_FOLDS, strata=strata, generator=numpy_generator(seed, "fit_folds"))
-    )
+    numbers, strata = unit_numbers(units, len(targets)), targets if kind.has_one_class else None
+    folds = deal_folds(numbers, NUM_FOLDS, strata=strata, generator=numpy_generator(seed, "fit_folds"))
+    return InnerFolds(numbers, folds)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.dealing.folds import count_units, deal_folds, single_rows
+from headstart.dealing.folds import count_units, deal_folds, unit_numbers
 from headstart.fitted.fit import fit_head
 from headstart.fitted.fitted_head import answers_of
-from headstart.fitted.inner_folds import deal_inner_folds
+from headstart.fitted.inner_folds import NOTHING_HELD_OUT, deal_inner_folds
 from headstart.fitted.logistic import MANY_CLASSES_WARNING
 from headstart.fitted.names import AUTO
 from headstart.fitted.opinion_pool import pooled
@@ -62,7 +62,7 @@ def out_of_fold(
     Raises:
         UsageError: if the method does not suit the kind.
     """
-    numbers = single_rows(len(vectors)) if units is None else np.asarray(units)
+    numbers = unit_numbers(units, len(vectors))
     if count_units(numbers) < LEAST_UNITS:
         return None
     strata = targets if targets.ndim == 1 else None
@@ -92,7 +92,13 @@ def _by_vectors(
     for fold in range(NUM_FOLDS):
         is_out = folds == fold
         head = fit_head(
-            vectors[~is_out], targets[~is_out], kind, method, num_labels=num_labels, strength=usual.strength
+            vectors[~is_out],
+            targets[~is_out],
+            kind,
+            method,
+            num_labels=num_labels,
+            inner=NOTHING_HELD_OUT,
+            strength=usual.strength,
         )
         answers[is_out] = answers_of(kind, usual.scale * head.logits(vectors[is_out]))
     return answers

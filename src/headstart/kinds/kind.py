@@ -84,6 +84,11 @@ class Kind(ABC):
         return no_info_plain_validator_function(_by_name, serialization=to_string_ser_schema())
 
     @property
+    def has_one_class(self) -> bool:
+        """Whether each example has one of the classes that all examples share."""
+        return self.has_classes and not self.takes_several
+
+    @property
     def has_classes(self) -> bool:
         """Whether answers are among classes that the task fixes for all examples."""
         return self.min_classes > 0

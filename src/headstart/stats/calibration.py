@@ -13,7 +13,7 @@ import numpy
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from headstart.dealing.folds import count_units, deal_folds, single_rows
+from headstart.dealing.folds import count_units, deal_folds, unit_numbers
 from headstart.stats.limits import Values
 
 NUM_BINS = 15
@@ -143,7 +143,7 @@ def cross_fitted_probabilities(
         ValueError: if shapes or values do not fit.
     """
     values, right = _checked(logits, labels)
-    numbers = single_rows(len(right)) if units is None else numpy.asarray(units)
+    numbers = unit_numbers(units, len(right))
     num_units = count_units(numbers)
     if not 2 <= num_folds <= num_units:
         raise ValueError(f"between 2 and {num_units} folds are possible, got {num_folds}")

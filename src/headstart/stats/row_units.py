@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy
 from numpy.typing import ArrayLike, NDArray
 
+from headstart.dealing.folds import unit_numbers
 from headstart.stats.limits import Values
 
 
@@ -30,7 +31,7 @@ class RowUnits:
     @classmethod
     def of(cls, units: ArrayLike | None, num_rows: int) -> RowUnits:
         """Return the rows of each unit; `units` [n] has the number of each row's, None takes each row for itself."""
-        numbers = numpy.arange(num_rows) if units is None else numpy.asarray(units)
+        numbers = unit_numbers(units, num_rows)
         _, starts, sizes = numpy.unique(numpy.sort(numbers), return_index=True, return_counts=True)
         return cls(numpy.argsort(numbers, kind="stable"), starts, sizes)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from headstart.dealing.folds import deal_folds, single_rows
+from headstart.dealing.folds import deal_folds, single_rows, unit_numbers
 from headstart.kinds.kind import Answers, Values
 from headstart.seeding import numpy_generator
 
@@ -71,9 +71,10 @@ def tuned_threshold(
         units: [n] the number of each row's unit.
         generator: deals the units.
     """
-    if not is_enough(has_it, units):
+    has_rows, unit_of_row = _by_unit(has_it, units)
+    if not _are_enough(has_rows):
         return HALF
-    fold = _folds(has_it, units, generator)
+    fold = _dealt(has_rows, generator)[unit_of_row]
     parts = [best_threshold(probabilities[fold != each], has_it[fold != each]) for each in range(NUM_FOLDS)]
     return float(1 / (1 + np.exp(-_log_odds(np.array(parts)).mean())))
 
@@ -89,7 +90,7 @@ def tuned_thresholds(
         units: for each row the number of its unit [n], such as its text; None takes each row for itself.
     """
     generator = numpy_generator(0, STREAM)
-    numbers = single_rows(len(labels)) if units is None else units
+    numbers = unit_numbers(units, len(labels))
     return tuple(
         tuned_threshold(of_class, has_it, numbers, generator)
         for of_class, has_it in zip(probabilities.T, labels.T == 1, strict=True)
@@ -104,10 +105,11 @@ def cross_fitted_decisions(
     The units of each class are dealt into fifths anew. Arguments are those of `tuned_thresholds`.
     """
     generator = numpy_generator(1, STREAM)
-    numbers = single_rows(len(labels)) if units is None else units
+    numbers = unit_numbers(units, len(labels))
     thresholds = np.empty_like(probabilities)
     for place, (of_class, has_it) in enumerate(zip(probabilities.T, labels.T == 1, strict=True)):
-        fold = _folds(has_it, numbers, generator)
+        has_rows, unit_of_row = _by_unit(has_it, numbers)
+        fold = _dealt(has_rows, generator)[unit_of_row]
         for each in range(NUM_FOLDS):
             others = fold != each
             thresholds[~others, place] = tuned_threshold(of_class[others], has_it[others], numbers[others], generator)
@@ -123,14 +125,17 @@ def is_enough(has_it: Flags, units: NDArray[np.int64] | None = None) -> bool:
         has_it: [n].
         units: [n] as in `tuned_thresholds`.
     """
-    has_rows, _ = _by_unit(has_it, single_rows(len(has_it)) if units is None else units)
+    return _are_enough(_by_unit(has_it, unit_numbers(units, len(has_it)))[0])
+
+
+def _are_enough(has_rows: Flags) -> bool:
+    """Whether as many units have a class, and as many lack it, as a threshold is tuned on."""
     return bool(min(has_rows.sum(), (~has_rows).sum()) >= LEAST_ROWS)
 
 
-def _folds(has_it: Flags, units: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Deal units into fifths, [n]: those that have the class evenly, and so the others."""
-    has_rows, unit_of_row = _by_unit(has_it, units)
-    return deal_folds(single_rows(len(has_rows)), NUM_FOLDS, strata=has_rows, generator=generator)[unit_of_row]
+def _dealt(has_rows: Flags, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Deal units into fifths, [u]: those that have the class evenly, and so the others."""
+    return deal_folds(single_rows(len(has_rows)), NUM_FOLDS, strata=has_rows, generator=generator)
 
 
 def _by_unit(has_it: Flags, units: NDArray[np.int64]) -> tuple[Flags, NDArray[np.int64]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from headstart.artifacts import temperature as words
 from headstart.artifacts.temperature import Temperature
-from headstart.dealing.folds import count_units
+from headstart.dealing.folds import count_units, unit_numbers
 from headstart.experiments.stored_answers import StoredAnswers
 from headstart.kinds.kind import Kind
 from headstart.losses import Scale
@@ -88,13 +88,13 @@ def temperature_of(kind: Kind, held_out: StoredAnswers | None) -> Temperature:
 
 def _num_units(held_out: StoredAnswers) -> int | None:
     """Return how many units rows are of; None where each is one."""
-    number = len(held_out) if held_out.units is None else count_units(held_out.units)
+    number = count_units(unit_numbers(held_out.units, len(held_out)))
     return number if number < len(held_out) else None
 
 
 def _units(held_out: StoredAnswers, answers_per_row: int) -> NDArray[np.int64]:
     """Return the unit of each answer; of several answers in a row each is one of its own."""
-    units = np.arange(len(held_out)) if held_out.units is None else held_out.units
+    units = unit_numbers(held_out.units, len(held_out))
     return np.asarray(units[:, None] * answers_per_row + np.arange(answers_per_row)).ravel()
 
 

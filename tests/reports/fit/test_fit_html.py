@@ -94,4 +94,7 @@ def test_what_the_curve_is_of_stands_where_it_is_another_model() -> None:
     facts = make_facts()
     page, other = render_fit_report(facts), render_fit_report(replace(facts, curve_of="a small model"))
     assert "Measured with" not in page
+    tried = other[other.index('id="tried"') : other.index('id="rows"')]
+    assert "95 % interval" not in tried
+    assert tried.count("<td") == 6 * len(facts.tried)
     assert "Measured with a small model: look at how the line rises" in other

@@ -222,7 +222,7 @@ def _answers_figure(rows: AnsweredRows | None, kind: Kind, names: Sequence[str])
     if kind.has_units:
         labels = numpy.asarray(rows.labels, dtype=numpy.float64)
         return answered_numbers_figure("numbers", labels, rows.exact_answers[:, 0])
-    if kind.has_classes and not kind.takes_several:
+    if kind.has_one_class:
         return confusion_figure("confusion", confusions(rows, kind, len(names)), names)
     return None
 

@@ -71,7 +71,7 @@ def judged(facts: FitFacts) -> NDArray[numpy.bool_]:
     rows, kind = facts.out_of_fold, facts.kind
     if rows is None:
         return numpy.zeros(0, dtype=numpy.bool_)
-    if len(rows) < LEAST_ROWS or not kind.has_classes or kind.takes_several:
+    if len(rows) < LEAST_ROWS or not kind.has_one_class:
         return numpy.full(len(rows), len(rows) >= LEAST_ROWS)
     return numpy.bincount(rows.classes)[rows.classes] >= LEAST_OF_A_CLASS
 
