@@ -19,9 +19,11 @@ import pytest
 from headstart.errors import DataError, MachineError, UsageError
 from headstart.executor_options import ExecutorOptions
 from headstart.hardware import torch_threads
-from headstart.inference import answering, user_files
+from headstart.inference import answering, parallel_answers, user_files
+from headstart.inference.parallel_answers import NumDone, answer_share
 from headstart.inference.prediction_columns import WantedColumns
 from headstart.inference.user_files import predict_file
+from headstart.processes import Pipe
 from tests.support.paths import REPOSITORY
 from tests.support.processes import ended, start
 from tests.support.saved import TEXT_TASK, save_example, texts, write_numbered
@@ -180,20 +182,25 @@ def test_two_processes_give_the_same_bytes_in_the_same_order(model: Path, given:
     assert seen == sorted(seen)
 
 
-def test_of_two_processes_one_dies_and_its_pieces_stay(model: Path, given: str, tmp_path: Path) -> None:
-    def kill_one(done: int, total: int) -> None:
-        if done >= 50:
-            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+class LastWords(Pipe):
+    """The pipe of a process that is killed when it says how far it is in its third chunk."""
 
+    def say(self, message: object) -> None:
+        if isinstance(message, NumDone) and message.number > 2 * CHUNK_ROWS:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().say(message)
+
+
+def answer_until_killed(pipe: Pipe) -> None:
+    answer_share(LastWords(pipe._connection))
+
+
+def test_of_two_processes_one_dies_and_its_pieces_stay(
+    model: Path, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel_answers, "answer_share", answer_until_killed)
     with pytest.raises(MachineError, match=r"a process that answered rows died: .*SIGKILL(.|\n)*fewer `jobs`"):
-        predict_file(
-            model,
-            given,
-            tmp_path / "out.csv",
-            chunk_rows=CHUNK_ROWS,
-            executing=ExecutorOptions(jobs=2),
-            progress=kill_one,
-        )
+        predict_file(model, given, tmp_path / "out.csv", chunk_rows=CHUNK_ROWS, executing=ExecutorOptions(jobs=2))
     assert not (tmp_path / "out.csv").exists()
     assert not multiprocessing.active_children()
     with torch_threads(1):
