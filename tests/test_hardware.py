@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from headstart.errors import UsageError
-from headstart.hardware import computes_bf16, resolve_device, resolve_precision
+from headstart.hardware import FEW_SPINS, computes_bf16, resolve_device, resolve_precision
+
+TORCH_AFTER_A_VERB = """
+import contextlib, sys
+from headstart.cli.main import main
+
+sys.argv = ["headstart", "tasks"]
+with contextlib.suppress(SystemExit):
+    main()
+import torch
+"""
 
 
 def test_a_device_is_taken_by_name_or_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +62,20 @@ def test_a_cpu_computes_bf16_where_it_has_instructions_for_it(
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="'fp8'"):
         resolve_precision("fp8", "cpu")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch has GNU OpenMP on Linux")
+@pytest.mark.parametrize(
+    ("given", "spins"), [({}, FEW_SPINS), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)]
+)
+def test_threads_of_a_verb_sleep_soon_unless_told_otherwise(given: dict[str, str], spins: int) -> None:
+    """What torch's OpenMP says of itself when it is loaded."""
+    others = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    ran = subprocess.run(
+        [sys.executable, "-c", TORCH_AFTER_A_VERB],
+        env=others | given | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"GOMP_SPINCOUNT = '{spins}'" in ran.stderr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
+SPINS, FEW_SPINS = "GOMP_SPINCOUNT", 30_000
+"""How often a thread of GNU OpenMP, torch's on Linux, looks for work before it sleeps; by itself 300,000 times."""
 
 
 def resolve_device(asked: str | None = None) -> str:
@@ -42,6 +45,16 @@ def check_device(device: str) -> None:
     """
     if device not in DEVICES:
         raise unknown_name("device", device, DEVICES)
+
+
+def let_threads_sleep(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let torch's threads sleep sooner when they wait for one another, unless the environment says how they wait.
+
+    On two cores a fit takes as long, and 8 to 15 % less processor time (docs/LOG.md, 2026-11-29). It has an effect only
+    before torch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault(SPINS, str(FEW_SPINS))
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from headstart.cli.tasks import tasks
 from headstart.cli.usual import Verb
 from headstart.cli.verify import verify
 from headstart.errors import HeadstartError, UsageError, shortened
+from headstart.hardware import let_threads_sleep
 from headstart.machine import machine_error
 
 INTERRUPTED = 130
@@ -146,6 +147,7 @@ def _flush_output() -> None:
 
 def main() -> None:
     """Run the command line."""
+    let_threads_sleep()
     write_any_text()
     try:
         run_launched(app)
