@@ -86,6 +86,12 @@ def test_evaluate_by_group_says_the_worst_and_what_chance_does(
     code, out, _ = cli("evaluate", models["texts"], tmp_path / "test.csv", "--group-by", "language", "--json")
     found = json.loads(out)["by_group"]
     assert {each["name"]: each["num_rows"] for each in found["groups"]} == {"en": 12, "de": 12, "(missing)": 12}
+    (tmp_path / "thrice.csv").write_text("\n".join(["text,verdict,language", *3 * lines]) + "\n")
+    code, out, _ = cli("evaluate", models["texts"], tmp_path / "thrice.csv", "--group-by", "language", "--json")
+    thrice = json.loads(out)["by_group"]
+    assert [each["num_rows"] for each in thrice["groups"]] == [36, 36, 36]
+    assert [each["interval"] for each in thrice["groups"]] == [each["interval"] for each in found["groups"]]
+    assert thrice["gap"] == found["gap"]
     code, _, err = cli("evaluate", models["texts"], tmp_path / "test.csv", "--group-by", "tongue")
     assert code == 2
     assert "'tongue'" in err

@@ -7,12 +7,17 @@ import pytest
 from scipy.stats import permutation_test
 from sklearn.metrics import accuracy_score, f1_score
 
-from headstart.stats.group_scores import group_scores, mean_group_scores
+from headstart.stats.group_scores import GroupScore, group_scores, mean_group_scores
 
 RANDOM = np.random.default_rng(5)
 LABELS = RANDOM.integers(0, 2, 120)
 groups = np.array(["de"] * 40 + ["en"] * 60 + ["fr"] * 20)
 ANSWERS = np.where(RANDOM.random(120) < np.where(groups == "fr", 0.5, 0.9), LABELS, 1 - LABELS)
+
+
+def limits(group: GroupScore) -> tuple[float, float]:
+    assert group.interval is not None
+    return group.interval.low, group.interval.high
 
 
 def test_each_group_has_scikit_learns_score_and_the_worst_is_first() -> None:
@@ -72,6 +77,52 @@ def test_p_is_that_of_a_permutation_test() -> None:
     assert worst.score == accuracy_score(LABELS[groups == worst.name], ANSWERS[groups == worst.name])
     assert worst.interval is not None
     assert worst.interval.low < worst.score < worst.interval.high
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_repeats_make_nothing_surer(metric: str) -> None:
+    """Each row three times: without a word on what belongs together three times as many rows would have spoken."""
+    names = np.array(["a", "b", "c"])[np.arange(120) % 3]
+    thrice = (LABELS.repeat(3), ANSWERS.repeat(3), list(names.repeat(3)))
+    once = group_scores(metric, LABELS, ANSWERS, list(names))
+    found = group_scores(metric, *thrice, units=np.arange(120).repeat(3))
+    assert found.gap is not None
+    assert found.gap == once.gap
+    for each, single in zip(found.groups, once.groups, strict=True):
+        assert limits(each) == pytest.approx(limits(single))
+        assert (each.num_rows, each.num_units) == (3 * single.num_rows, single.num_rows)
+    as_rows = group_scores(metric, *thrice)
+    assert as_rows.gap is not None
+    assert as_rows.gap.p < found.gap.p
+    two = mean_group_scores(metric, thrice[0], np.stack([thrice[1]] * 2), thrice[2], units=np.arange(120).repeat(3))
+    two_once = mean_group_scores(metric, LABELS, np.stack([ANSWERS] * 2), list(names))
+    assert two.gap == two_once.gap
+    assert [limits(each) for each in two.groups] == [pytest.approx(limits(each)) for each in two_once.groups]
+
+
+def test_what_a_unit_has_in_one_group_is_shuffled_as_one() -> None:
+    """Units of four rows, two in each group: as a permutation test on the means of these pairs."""
+    right = np.where(RANDOM.random(60) < np.tile([0.8, 0.5], 30), 1, 0).repeat(2)
+    names = np.tile(["here", "here", "there", "there"], 30)
+    pairs = right.reshape(60, 2).mean(axis=1)
+
+    def gap(here: np.ndarray, there: np.ndarray) -> float:
+        return abs(float(here.mean() - there.mean()))
+
+    expected = permutation_test((pairs[::2], pairs[1::2]), gap, n_resamples=4000, alternative="greater", rng=1)
+    found = group_scores("accuracy", np.ones(120), right, list(names), units=np.arange(120) // 4, num_shuffles=4000)
+    assert found.gap is not None
+    assert found.gap.p == pytest.approx(expected.pvalue, abs=0.01)
+
+
+def test_a_group_of_few_units_decides_nothing_however_many_rows_it_has() -> None:
+    units = np.where(np.arange(120) < 40, np.arange(120) // 5, np.arange(120))
+    found = group_scores(
+        "accuracy", LABELS, ANSWERS, ["few" if row < 40 else "rest" for row in range(120)], units=units
+    )
+    assert found.gap is None
+    assert "ten independent rows" in found.gap_text
+    assert {each.name: each.num_units for each in found.groups} == {"few": 8, "rest": 80}
 
 
 def test_groups_that_are_alike_are_called_chance() -> None:

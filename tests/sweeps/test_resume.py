@@ -18,10 +18,12 @@ from safetensors.torch import load_file
 
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
+from headstart.inference.predict import predict
+from headstart.inference.saved import load_saved_model
 from headstart.store.local import LocalStore
 from headstart.store.record import RunStatus
 from headstart.sweeps.executor import Event, SweepEvent
-from headstart.sweeps.export import export_run
+from headstart.sweeps.export import export_run, write_run
 from headstart.sweeps.serial import SerialExecutor
 from headstart.sweeps.stored_runs import find_run
 from headstart.training.config import RunOptions
@@ -161,6 +163,29 @@ def test_an_error_is_recorded_and_tried_again(
     assert not list((tmp_path / "store").rglob("failed.json"))
 
 
+def test_the_mean_of_runs_is_of_all_of_them_also_where_no_weights_were_kept(
+    tiny_checkpoint: CheckpointMaker, tmp_path: Path
+) -> None:
+    experiment = tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "finetune"))
+    runs = [Run(experiment, seed, SOURCE) for seed in (0, 1)]
+    found = {}
+    for name, keeps in (("kept", True), ("not-kept", False)):
+        store = LocalStore(tmp_path / f"store-{name}")
+        executor = SerialExecutor(store, RunOptions(keep_backbone=keeps))
+        executor.execute(runs)
+        assert bool(list(store.root.rglob("backbone.safetensors"))) == keeps
+        write_run(RunData.of(runs[0]), store, tmp_path / name, executor, averaged_with=runs[1:])
+        found[name] = load_file(tmp_path / name / "model.safetensors")
+        assert load_saved_model(tmp_path / name).info.averaged_with == (1,)
+    ends = [load_file(path) for path in (tmp_path / "store-kept").rglob("backbone.safetensors")]
+    name = "bert.encoder.layer.0.output.dense.weight"
+    (part,) = [each for each in ends[0] if each.endswith("encoder.layer.0.output.dense.weight")]
+    torch.testing.assert_close(found["kept"][name], (ends[0][part] + ends[1][part]) / 2, rtol=0, atol=1e-6)
+    assert not torch.equal(ends[0][part], ends[1][part])
+    assert found["kept"].keys() == found["not-kept"].keys()
+    assert all(torch.equal(tensor, found["not-kept"][each]) for each, tensor in found["kept"].items())
+
+
 def test_export_without_stored_weights_runs_again_bit_for_bit(tiny_checkpoint: CheckpointMaker, tmp_path: Path) -> None:
     run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), "eh_ft")), 3, SOURCE)
     store = LocalStore(tmp_path / "store")
@@ -169,8 +194,6 @@ def test_export_without_stored_weights_runs_again_bit_for_bit(tiny_checkpoint: C
     found = find_run(store, f"{run.experiment.digest[:10]}/3")
     assert found == run
     export_run(RunData.of(found), store, tmp_path / "model", SerialExecutor(store))
-    from headstart.inference.predict import predict
-    from headstart.inference.saved import load_saved_model
 
     (predictions,) = (tmp_path / "store").rglob("predictions.*.parquet")
     stored = pyarrow.parquet.read_table(predictions).to_pydict()

@@ -32,8 +32,9 @@ SHOWN = "Groups of rows"
 
 
 def write(path: Path, order: int = 1) -> TaskSource:
-    """Write 90 rows of three languages, the fifth of which lacks a text, in order or from behind."""
-    rows = [(f"{text} {row}", label, ("de", "en", "")[row % 3]) for row, (text, label) in enumerate(tiny_rows(90))]
+    """Write 45 rows of three languages twice, the fifth line without a text, in order or from behind."""
+    rows = [(f"{text} {row}", label, ("de", "en", "")[row % 3]) for row, (text, label) in enumerate(tiny_rows(45))]
+    rows = [row for row in rows for _ in range(2)]
     rows.insert(4, ("", 1, "de"))
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label", "lang"), *rows[::order]])
@@ -75,6 +76,7 @@ def test_each_group_has_the_mean_over_seeds(
     for (digest, _), scores in found.by_group.items():
         assert {each.name: each.score for each in scores.groups} == pytest.approx(expected[digest])
         assert sum(each.num_rows for each in scores.groups) == 18
+        assert sum(each.num_units for each in scores.groups) == 9
     rows = json.loads(as_json(found))["groups"][0]["rows"]
     assert [row["by_group"]["column"] for row in rows] == ["lang", "lang"]
     write_html(found, tmp_path / "groups.html")

@@ -33,6 +33,7 @@ from headstart.experiments.experiment import Run, TaskSource
 from headstart.experiments.options import DecisionOptions, Options
 from headstart.experiments.run_data import RunDataCache
 from headstart.hardware import resolve_device
+from headstart.reports.fit.facts import FitFacts
 from headstart.reports.fit.html import write_fit_report
 from headstart.reports.fit.suspects import why_unjudged, write_suspects
 from headstart.reports.race import race_table
@@ -40,7 +41,7 @@ from headstart.search.best_folder import write_best
 from headstart.search.clock import Clock
 from headstart.search.executors import executor_of_search, trial_workers
 from headstart.search.facts import facts_of
-from headstart.search.find_best import Search
+from headstart.search.find_best import Best, Search
 from headstart.search.options import SearchOptions
 from headstart.search.trials import Trials
 from headstart.store.json_records import dump
@@ -79,72 +80,90 @@ def run_search(
         typer.Exit: with code 1 when the last training failed.
     """
     require_free(out)
-    page = path_beside(out, REPORT_SUFFIX)
+    page, store, silent = path_beside(out, REPORT_SUFFIX), LocalStore(working_store(out)), quiet or json
     if suspects is not None:
         _require_own_place(suspects, source, out, page)
-    silent = quiet or json
-    call = hashlib.sha256(
-        repr((options, asked, source, seed, suspects, spreadsheet_safe, deciding, group_by)).encode()
-    ).hexdigest()
+    words = (options, asked, source, seed, suspects, spreadsheet_safe, deciding, group_by)
+    call = hashlib.sha256(repr(words).encode()).hexdigest()
     if (record := record_of_the_end(out, call)) is not None:
-        remove_working_store(working_store(out))
+        remove_working_store(store.root)
         _print_end(record, out, [f"report: {page}"], quiet=quiet, json=json)
         return
     trials = Trials(options, source, cache, seed, cache.rows.cuts_validation_off(source))
     groups = None if group_by is None else read_groups(source, group_by)
     if deciding.tune_thresholds:
         require_tunable(trials.data.task, is_private=False, has_held_out=True)
-    store = LocalStore(working_store(out))
+    if not silent:
+        _announce(trials, out, store, jobs)
+    with says_what_is_kept(store.root):
+        search, best = _found(trials, store, clock, only_native=asked.plain_folder, jobs=jobs, silent=silent)
+        first = best.records[0]
+        before = written_before(out, first.experiment_digest, first.seed, has_thresholds=deciding.tune_thresholds)
+        record = before or write_best(search, best, out, tunes_thresholds=deciding.tune_thresholds)
+        facts = facts_of(search, best, record, out, groups=groups)
+        write_fit_report(facts, page)
+        beside = [f"report: {page}"]
+        if suspects is not None:
+            beside += _write_suspects(facts, suspects, spreadsheet_safe=spreadsheet_safe)
+        say_all_is_written(store.root, call)
+        remove_working_store(store.root)
+    if not json:
+        TextConsole(highlight=False).print(race_table(best.race))
+        say(best.race.reason)
+    _print_end(record, out, beside, quiet=quiet, json=json)
+
+
+def _announce(trials: Trials, out: Path, store: LocalStore, jobs: int) -> None:
+    announce_rows(trials.data, TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
+    say(f"writes {out}; until it is done, what is finished of it lies in {store.root}", file=sys.stderr)
+    if (on_devices := trials_line(resolve_device(trials.asked.training.device), jobs)) is not None:
+        say(on_devices, file=sys.stderr)
+
+
+def _found(
+    trials: Trials, store: LocalStore, clock: Clock, *, only_native: bool, jobs: int, silent: bool
+) -> tuple[Search, Best]:
+    """Return the search, and what it found.
+
+    Raises:
+        typer.Exit: with code 1 when the last training failed.
+    """
 
     def announce(sentence: str) -> None:
         if not silent:
             say(sentence, file=sys.stderr)
 
-    if not silent:
-        announce_rows(trials.data, TextConsole(file=sys.stderr, highlight=False, soft_wrap=True, markup=False))
-        announce(f"writes {out}; until it is done, what is finished of it lies in {store.root}")
-        if (on_devices := trials_line(resolve_device(options.training.device), jobs)) is not None:
-            announce(on_devices)
-
     def display(runs: Sequence[Run]) -> AbstractContextManager[SweepListener]:
         return sweep_display(runs, quiet=silent, is_settled=False)
 
-    with says_what_is_kept(store.root):
-        with trial_workers(jobs, options.training.device) as workers:
-            search = Search(
-                trials=trials,
-                store=store,
-                clock=clock,
-                executor_for=executor_of_search(options.training, store, cache, display, workers),
-                say=announce,
-                asked_head=options.model.head,
-                only_native=asked.plain_folder,
-                jobs=jobs,
-            )
-            best = search.find()
-        if best.failed is not None:
-            say(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
-            say(error_in_flags(best.failed.error), file=sys.stderr)
-            say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
-            raise typer.Exit(1)
-        tunes, first = deciding.tune_thresholds, best.records[0]
-        before = written_before(out, first.experiment_digest, first.seed, has_thresholds=tunes)
-        record = before or write_best(search, best, out, tunes_thresholds=tunes)
-        facts = facts_of(search, best, record, out, groups=groups)
-        write_fit_report(facts, page)
-        unjudged = why_unjudged(facts)
-        num_suspects = None
-        if suspects is not None and not unjudged:
-            num_suspects = write_suspects(facts, suspects, spreadsheet_safe=spreadsheet_safe)
-        say_all_is_written(store.root, call)
-        remove_working_store(store.root)
-    if suspects is not None and unjudged:
-        say(f"headstart: {suspects} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
-    if not json:
-        TextConsole(highlight=False).print(race_table(best.race))
-        say(best.race.reason)
-    found = [] if num_suspects is None else [f"{plural(num_suspects, 'row')} whose label looks wrong: {suspects}"]
-    _print_end(record, out, [f"report: {page}", *found], quiet=quiet, json=json)
+    training = trials.asked.training
+    with trial_workers(jobs, training.device) as workers:
+        search = Search(
+            trials=trials,
+            store=store,
+            clock=clock,
+            executor_for=executor_of_search(training, store, trials.cache, display, workers),
+            say=announce,
+            asked_head=trials.asked.model.head,
+            only_native=only_native,
+            jobs=jobs,
+        )
+        best = search.find()
+    if best.failed is not None:
+        say(f"headstart: {best.result.taken.name} ended as {best.failed.status}", file=sys.stderr)
+        say(error_in_flags(best.failed.error), file=sys.stderr)
+        say(in_flags(way_on(best.failed, store.root)), file=sys.stderr)
+        raise typer.Exit(1)
+    return search, best
+
+
+def _write_suspects(facts: FitFacts, path: Path, *, spreadsheet_safe: bool) -> list[str]:
+    """Write the rows whose label looks wrong; return what the end of the call says of them."""
+    if unjudged := why_unjudged(facts):
+        say(f"headstart: {path} was not written: labels were not judged, since {unjudged}", file=sys.stderr)
+        return []
+    number = write_suspects(facts, path, spreadsheet_safe=spreadsheet_safe)
+    return [f"{plural(number, 'row')} whose label looks wrong: {path}"]
 
 
 def _require_own_place(suspects: Path, source: TaskSource, out: Path, page: Path) -> None:

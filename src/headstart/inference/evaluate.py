@@ -11,6 +11,7 @@ from headstart import metrics
 from headstart.artifacts.saved_model import SavedModel
 from headstart.data.examples import Split
 from headstart.data.row_weights import with_mean_one
+from headstart.data.together import independent_units
 from headstart.inference.forward import Progress
 from headstart.inference.predict import Predictions, predict
 from headstart.stats.class_scores import ClassScores, class_scores
@@ -81,7 +82,9 @@ def evaluate(
     if groups is None:
         return found
     right, metric = task.kind.label_array(split.labels, task.num_labels), next(iter(found.scores))
-    return replace(found, by_group=group_scores(metric, right, predictions.decisions, groups))
+    return replace(
+        found, by_group=group_scores(metric, right, predictions.decisions, groups, units=independent_units(split))
+    )
 
 
 def scores_of(

@@ -117,7 +117,8 @@ def _unit_notes(rows: Split) -> Iterator[str]:
 def _by_group(data: RunData, rows: AnsweredRows, groups: GroupColumn) -> GroupScores:
     task = data.task
     names = groups.of_rows(str(data.run.experiment.evaluation.split), rows.numbers)
-    return group_scores(task.main_metric, rows.labels, rows.decisions(task.kind), names)
+    units = independent_units(data.report)
+    return group_scores(task.main_metric, rows.labels, rows.decisions(task.kind), names, units=units)
 
 
 def _answered(data: RunData, rows: Split, answers: Answers) -> AnsweredRows:

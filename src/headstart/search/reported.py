@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def scored_mean(runs: Sequence[Run], store: LocalStore, cache: RunDataCache) -> Scored:
     """Return what the mean of finished runs' weights answers to the rows that each of them is scored on, in fp32."""
     data = RunData.of(runs[0], cache)
-    classifier = trained_classifier(data, [store.run_folder(*run.key) for run in runs])
+    classifier = trained_classifier(data, runs, store)
     return scored(data, classifier.model, data.task, data.tokens("report"), data.report.groups)
 
 

@@ -68,28 +68,30 @@ def interval_of_models(
     labels: Values,
     decisions: Values,
     *,
+    units: ArrayLike | None = None,
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
     """Return an interval for the mean score of s models that answered the same rows, by the bootstrap over rows.
 
-    Each draw has the same rows for all models, and so it covers the choice of rows alone. None with fewer than two
-    rows, and for metrics that are no functions of means over rows.
+    Each draw has the same units for all models, and so it covers the choice of rows alone. None with fewer than two
+    units, and for metrics that are no functions of means over rows.
 
     Args:
         metric: a name of `headstart.metrics.KNOWN`.
         labels: right classes or numbers [n], or 0 and 1 for each class [n, c].
         decisions: [s, n] or [s, n, c].
+        units: as in `score_interval`.
         confidence: 0 to 1.
-        num_resamples: of the rows.
+        num_resamples: of the units.
         seed: of the bootstrap.
     """
     parts = parts_of_models(metric, labels, decisions)
-    if parts is None or len(labels) < 2:
+    whole = RowUnits.of(units, len(labels))
+    if parts is None or len(whole) < 2:
         return None
-    rows = RowUnits.of(None, len(labels))
-    draws = [_draws_of_parts(ScoreParts(each, parts.score), rows, num_resamples, seed) for each in parts.by_row]
+    draws = [_draws_of_parts(ScoreParts(each, parts.score), whole, num_resamples, seed) for each in parts.by_row]
     return interval_of_draws(numpy.mean(draws, axis=0), confidence)
 
 

@@ -79,8 +79,8 @@ def write_run(
 ) -> RunRecord:
     """Write a finished run to `out`, a new or empty folder, as a model folder without a card.
 
-    Where the store kept no weights, the executor does the run again in a temporary store; its head must come out as
-    recorded. The weights of further runs, kept in the store, are averaged with its own.
+    The weights of further runs are averaged with its own. Where the store did not keep the weights of all of them, the
+    executor does the runs again in a temporary store; heads must come out as recorded.
 
     The head takes up a temperature fitted on `held_out`, answers of the same training to rows that it did not learn
     from; None takes those that the run itself gave to the rows that it was scored on. `compares_bf16` answers rows in
@@ -96,28 +96,25 @@ def write_run(
     record = store.record(*run.key)
     if record is None or record.status is not RunStatus.FINISHED:
         raise UsageError(f"{run} is not finished in {store.root}", remedy="  `headstart runs` lists finished runs.")
-    folder = store.run_folder(*run.key)
-    others = [store.run_folder(other.experiment.digest, other.seed) for other in averaged_with]
-    for each in (folder, *others):
-        _require_whole_end(run, each)
+    runs = [run, *averaged_with]
+    for each in runs:
+        _require_whole_end(each, store)
     held_out = held_out or answers_of(data, store)
     how = {"compares_bf16": compares_bf16, "tunes_thresholds": tunes_thresholds}
-    stored = _last_stage(run, folder)
-    if stored is not None and (stored.backbone_stored or stored.restored):
-        _write(data, [folder, *others], record, held_out, out, **how)
+    if all(_has_weights(each, store) for each in runs):
+        _write(data, runs, store, record, held_out, out, **how)
         return record
     require_plain(run.experiment.training)  # of a store that somebody else may have made
     check_fields(run.experiment.training.overrides)
     _require_reader(data)
     with temporary_folder(out) as temporary:
         again = LocalStore(temporary)
-        options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, folder))
-        (record_again,) = executor.elsewhere(again, options).execute([run])
-        if record_again.status is not RunStatus.FINISHED:
-            raise CheckpointError(f"{run}: running it again ended as {record_again.status}: {record_again.error}")
-        folder_again = again.run_folder(*run.key)
-        _require_same(run, folder, folder_again)
-        _write(data, [folder_again], record, held_out, out, **how)
+        options = RunOptions(keep_backbone=True, adapter_from=_start_of_adapters(run, store.run_folder(*run.key)))
+        for each, record_again in zip(runs, executor.elsewhere(again, options).execute(runs), strict=True):
+            if record_again.status is not RunStatus.FINISHED:
+                raise CheckpointError(f"{each}: running it again ended as {record_again.status}: {record_again.error}")
+            _require_same(each, store, again)
+        _write(data, runs, again, record, held_out, out, **how)
     return record
 
 
@@ -157,16 +154,23 @@ def _start_of_adapters(run: Run, folder: RunFolder) -> Path | None:
     return next((path for path in kept if path.is_dir()), None)
 
 
-def _require_whole_end(run: Run, folder: RunFolder) -> None:
-    index, name = len(run.experiment.plan) - 1, run.experiment.plan[-1].name
+def _require_whole_end(run: Run, store: LocalStore) -> None:
+    folder, index, name = store.run_folder(*run.key), len(run.experiment.plan) - 1, run.experiment.plan[-1].name
     refuse(damaged_stage(folder, index, name, is_last=True), remedy=done_again(folder))
 
 
-def _last_stage(run: Run, folder: RunFolder) -> StoredStage | None:
-    return read_stored_stage(folder.stage_json(len(run.experiment.plan) - 1, run.experiment.plan[-1].name))
+def _last_stage(run: Run, store: LocalStore) -> StoredStage | None:
+    folder, last = store.run_folder(*run.key), len(run.experiment.plan) - 1
+    return read_stored_stage(folder.stage_json(last, run.experiment.plan[last].name))
 
 
-def _require_same(run: Run, first: RunFolder, again: RunFolder) -> None:
+def _has_weights(run: Run, store: LocalStore) -> bool:
+    """Whether a store has all that a run ended with: it may have kept the head alone."""
+    stored = _last_stage(run, store)
+    return stored is not None and (stored.backbone_stored or stored.restored)
+
+
+def _require_same(run: Run, first: LocalStore, again: LocalStore) -> None:
     before, after = _last_stage(run, first), _last_stage(run, again)
     if before is None or after is None or before.head != after.head or before.backbone != after.backbone:
         raise CheckpointError(
@@ -202,7 +206,8 @@ def _answers(run: Run, store: LocalStore, name: str, rows: Split) -> StoredAnswe
 
 def _write(
     data: RunData,
-    folders: Sequence[RunFolder],
+    runs: Sequence[Run],
+    store: LocalStore,
     record: RunRecord,
     held_out: StoredAnswers | None,
     out: Path,
@@ -210,8 +215,8 @@ def _write(
     compares_bf16: bool,
     tunes_thresholds: bool,
 ) -> None:
-    run, info = data.run, _model_info(data, averaged_with=[each.seed for each in folders[1:]])
-    classifier = trained_classifier(data, folders)
+    run, info = data.run, _model_info(data, averaged_with=[each.seed for each in runs[1:]])
+    classifier = trained_classifier(data, runs, store)
     to_raw_units(classifier, data.scale)
     info = replace(info, temperature=calibrate(classifier, held_out, is_private=record.privacy is not None))
     if tunes_thresholds and held_out is not None:
@@ -219,7 +224,7 @@ def _write(
     adapter = run.experiment.plan[-1].adapter
     if adapter is not None and not build_adapter(adapter).merges:
         attached = build_adapter(adapter).attach(classifier, seed=run.seed)
-        attached.load(_end_of(run, folders[0]) / ADAPTER_FOLDER)
+        attached.load(_end_of(run, store) / ADAPTER_FOLDER)
         if compares_bf16:
             info = _with_bf16_check(info, data, classifier, attached.model)
         save_adapter_folder(attached, classifier, data.reader, out, info=info, record=record)
@@ -229,18 +234,18 @@ def _write(
         save_model_folder(classifier, data.reader, out, info=info, record=record)
 
 
-def trained_classifier(data: RunData, folders: Sequence[RunFolder]) -> Classifier:
+def trained_classifier(data: RunData, runs: Sequence[Run], store: LocalStore) -> Classifier:
     """Return the classifier that finished runs ended with, in the units of the run: the mean of all of their weights.
 
     Adapters that are not merged are not in it.
 
     Args:
         data: of the first of the runs; the others differ in the seed alone.
-        folders: of the runs, whose last stages are stored.
+        runs: whose last stages are stored.
+        store: that has them.
     """
-    run = data.run
-    ends = [_end_of(run, each) for each in folders]
-    stages = [stored for each in folders if (stored := _last_stage(run, each)) is not None]
+    ends = [_end_of(each, store) for each in runs]
+    stages = [stored for each in runs if (stored := _last_stage(each, store)) is not None]
     classifier = data.load_classifier()
     classifier.load_head(mean_of([stored.read_head(end) for stored, end in zip(stages, ends, strict=True)]))
     if stages[0].backbone_stored:
@@ -248,9 +253,10 @@ def trained_classifier(data: RunData, folders: Sequence[RunFolder]) -> Classifie
     return classifier
 
 
-def _end_of(run: Run, folder: RunFolder) -> Path:
+def _end_of(run: Run, store: LocalStore) -> Path:
     """Return the folder of a run's last stage."""
-    return folder.stage_folder(len(run.experiment.plan) - 1, run.experiment.plan[-1].name)
+    last = len(run.experiment.plan) - 1
+    return store.run_folder(*run.key).stage_folder(last, run.experiment.plan[last].name)
 
 
 def _with_bf16_check(info: ModelInfo, data: RunData, classifier: Classifier, model: torch.nn.Module) -> ModelInfo:
