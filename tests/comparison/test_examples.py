@@ -15,6 +15,10 @@ from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.evidence import weigh
 from headstart.comparison.examples import ExampleEvidence
 from headstart.comparison.frame import Frame
+from headstart.data.examples import Split
+from headstart.experiments import scoring
+from headstart.experiments.scoring import Scored
+from headstart.stats.intervals import Interval
 from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
 from headstart.tables import bounded_bytes
@@ -30,8 +34,10 @@ def answers_of(right: float, seed: int) -> numpy.ndarray:
     return numpy.where(generator.random(NUM_EXAMPLES) < right, LABELS, 1 - LABELS)
 
 
-def write_runs(root: Path, metric: str = "accuracy", num_seeds: int = 4) -> dict[tuple[str, int], numpy.ndarray]:
-    """Write fine-tuning and LP-FT with their predictions; returns the answers by label and seed."""
+def write_runs(
+    root: Path, metric: str = "accuracy", num_seeds: int = 4, times: int = 1
+) -> dict[tuple[str, int], numpy.ndarray]:
+    """Write fine-tuning and LP-FT with their predictions to rows that are there so many times; returns the answers."""
     answers = {
         (label, seed): answers_of(right, seed + number)
         for label, right, number in (("finetune", 0.75, 0), ("lp_ft", 0.85, 100))
@@ -40,12 +46,22 @@ def write_runs(root: Path, metric: str = "accuracy", num_seeds: int = 4) -> dict
     records = []
     for (label, seed), given in answers.items():
         score = metrics.compute([metric], LABELS, given)[metric]
-        record = make_record(label, seed, metric=metric, num_evaluation_examples=NUM_EXAMPLES, constant_score=0.1)
+        record = make_record(
+            label, seed, metric=metric, num_evaluation_examples=times * NUM_EXAMPLES, constant_score=0.1
+        )
         object.__setattr__(record, "scores", {metric: score})
         records.append(record)
     write_store(root, records)
     for (label, seed), given in answers.items():
-        write_predictions(root / f"demo-{label}" / f"seed-{seed}", LABELS, given)
+        rows = Split.of(texts=tuple((str(row),) for row in range(NUM_EXAMPLES)) * times)
+        scored = Scored(
+            scores={},
+            labels=numpy.tile(LABELS, times),
+            decisions=numpy.tile(given, times),
+            answers=numpy.eye(2, dtype=numpy.float32)[numpy.tile(given, times)],
+        )
+        path = root / f"demo-{label}" / f"seed-{seed}" / "predictions.validation.parquet"
+        scoring.write_predictions(scored, path, rows)
     return answers
 
 
@@ -73,6 +89,27 @@ def test_pairs_of_runs_are_compared_row_by_row(tmp_path: Path):
         assert pair.difference == pytest.approx(alone.mean)
         assert pair.interval.low == pytest.approx(alone.interval.low, abs=0.15 * alone.interval.width)
         assert pair.interval.high == pytest.approx(alone.interval.high, abs=0.15 * alone.interval.width)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1"])
+def test_repeats_make_no_difference_surer(tmp_path: Path, metric: str):
+    """Each row is there three times, and the runs' own files say which belong together."""
+    for name, times in (("once", 1), ("thrice", 3)):
+        write_runs(tmp_path / name, metric, times=times)
+    once, thrice = (evidence_of(tmp_path / name) for name in ("once", "thrice"))
+    assert once is not None
+    assert thrice is not None
+    assert (once.num_examples, once.num_units) == (NUM_EXAMPLES, NUM_EXAMPLES)
+    assert (thrice.num_examples, thrice.num_units) == (3 * NUM_EXAMPLES, NUM_EXAMPLES)
+    assert limits(thrice.crossed.interval) == pytest.approx(limits(once.crossed.interval))
+    assert thrice.crossed.example_standard_error == pytest.approx(once.crossed.example_standard_error)
+    for pair, single in zip(thrice.pairs, once.pairs, strict=True):
+        assert limits(pair.interval) == pytest.approx(limits(single.interval))
+        assert pair.mcnemar == single.mcnemar
+
+
+def limits(interval: Interval) -> tuple[float, float]:
+    return interval.low, interval.high
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "matthews"])

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from headstart.data.examples import Split
 from headstart.errors import DamageError
+from headstart.experiments.scoring import Scored, as_stored, write_predictions
 from headstart.experiments.stored_answers import read_answers
 
 
@@ -42,9 +44,33 @@ def test_lists_of_labels_and_no_probabilities(tmp_path: Path) -> None:
     assert answers.labels.tolist() == [[0, 1], [1, 1]]
 
 
+@pytest.mark.parametrize(
+    ("groups", "units"),
+    [(None, [0, 1, 0, 2]), (("a", "b", "b", "a"), [0, 1, 1, 0]), (("a", "b", "c", "d"), None)],
+)
+def test_rows_of_one_text_or_group_come_back_as_one_unit(
+    tmp_path: Path, groups: tuple[str, ...] | None, units: list[int] | None
+) -> None:
+    rows = Split.of(texts=(("the same",), ("another",), ("the same",), ("a third",)), labels=(0, 1, 0, 1))
+    rows = rows.with_columns(groups=groups)
+    labels, answers = np.array(rows.labels), np.eye(2, dtype=np.float32)[[0, 1, 1, 1]]
+    scored = Scored(scores={}, labels=labels, decisions=answers.argmax(axis=1), answers=answers)
+    write_predictions(scored, tmp_path / "a.parquet", rows)
+    found, kept = read_answers(tmp_path / "a.parquet"), as_stored(scored, rows)
+    assert found is not None
+    for each in (found, kept):
+        assert (None if each.units is None else each.units.tolist()) == units
+        np.testing.assert_array_equal(each.probabilities, answers)
+    names = pyarrow.parquet.read_schema(tmp_path / "a.parquet").names
+    assert names == ["label", "predicted", *(["unit"] if units else []), "probability_0", "probability_1"]
+
+
 def test_what_holds_no_answers_is_damage(tmp_path: Path) -> None:
     with pytest.raises(DamageError, match=r"a\.parquet is damaged: it holds no answers: .*label"):
         read_answers(write(tmp_path / "a.parquet", row=[1, 2]))
+    for units in (["x", "y"], [1, None]):
+        with pytest.raises(DamageError, match=r"d\.parquet is damaged: it holds no answers"):
+            read_answers(write(tmp_path / "d.parquet", label=[0, 1], predicted=[0, 1], unit=units))
     with pytest.raises(
         DamageError, match=r"b\.parquet is damaged: it holds no answers: has .* and unpacks to 960,000,000"
     ):

@@ -146,9 +146,9 @@ def test_groups_and_repeated_texts_are_held_out_whole(
     with search.executor_for(runs) as executor:
         executor.execute(runs)
     data, of_trial = (RunData.of(run, trials.cache) for run in runs)
-    answers = inner_answers_of(data, search.store)
+    answers = inner_answers_of(data.run, search.store)
     assert answers is not None
     assert 0.2 < (answers.decisions == answers.labels).mean() < 0.8
-    for found, rows in ((answers, data.own_train), (stored_answers(of_trial, search.store), of_trial.report)):
+    for found, rows in ((answers, data.own_train), (stored_answers(of_trial.run, search.store), of_trial.report)):
         assert found.units is not None
         assert len(set(found.units.tolist())) == len(rows) / 5

@@ -59,6 +59,24 @@ def test_a_score_that_is_no_mean_is_computed_on_every_draw():
     assert fast.interval.high == pytest.approx(numpy.quantile(draws, 0.975), abs=0.12 * fast.interval.width)
 
 
+def test_examples_that_belong_together_are_drawn_whole():
+    """Against units of one to four examples that are drawn by hand; as single examples the interval is too short."""
+    generator = numpy.random.default_rng(9)
+    sizes = generator.integers(1, 5, 60)
+    units = generator.permutation(numpy.arange(60).repeat(sizes))
+    values = generator.standard_normal(60)[units] + 0.1 * generator.standard_normal((3, len(units)))
+    sides = Sides(a=values[..., None], b=numpy.zeros((*values.shape, 1)))
+    (found,) = crossed_bootstraps([sides], the_mean, units=units, num_resamples=4000)
+    (single,) = crossed_bootstraps([sides], the_mean, num_resamples=4000)
+    draws = []
+    for _ in range(4000):
+        rows = numpy.concatenate([numpy.flatnonzero(units == unit) for unit in generator.integers(0, 60, 60)])
+        draws.append(values[:, rows].mean())
+    assert found.mean == pytest.approx(values.mean())
+    assert found.example_standard_error == pytest.approx(numpy.std(draws), rel=0.05)
+    assert single.example_standard_error < 0.75 * found.example_standard_error
+
+
 def test_comparisons_that_share_draws_are_what_each_is_alone():
     first, second = (_table(numpy.random.default_rng(number), 4, 60) for number in (5, 6))
     sides = [Sides(a=table[..., None], b=numpy.zeros((4, 60, 1))) for table in (first, second)]

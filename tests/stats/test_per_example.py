@@ -47,6 +47,28 @@ def test_under_the_null_it_rejects_at_most_at_the_nominal_rate():
     assert rejected <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / num_samples)
 
 
+def test_of_examples_that_belong_together_whole_units_are_counted():
+    """Of five units a gets more of two right, b of two, and both as much of the last."""
+    a = [True, True, False, True, False, False, True]
+    b = [False, False, False, False, True, True, True]
+    result = mcnemar(a, b, units=[7, 7, 7, 1, 2, 3, 4])
+    assert (result.num_only_a, result.num_only_b) == (2, 2)
+    result = mcnemar(a, b, units=[7, 7, 7, 1, 2, 2, 4])
+    assert (result.num_only_a, result.num_only_b) == (2, 1)
+
+
+def test_repeats_under_the_null_are_rejected_at_most_at_the_nominal_rate():
+    """Each of 60 answers four times: as rows they reject far too often."""
+    generator, num_samples = numpy.random.default_rng(1), 1000
+    right = (generator.random((num_samples, 2, 60)) < 0.7).repeat(4, axis=2)
+    units = numpy.arange(60).repeat(4)
+    as_units, as_rows = (
+        numpy.mean([mcnemar(a, b, given).p_value <= 0.05 for a, b in right]) for given in (units, None)
+    )
+    assert as_units <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / num_samples)
+    assert as_rows > 0.2
+
+
 @pytest.mark.parametrize("sides", [([], []), ([1.0], [1.0, 0.0]), ([[1.0]], [[1.0]])])
 def test_other_examples_on_the_two_sides_are_refused(sides):
     with pytest.raises(ValueError, match="same examples"):

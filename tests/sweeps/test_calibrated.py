@@ -167,7 +167,7 @@ def test_every_loader_of_a_folder_gets_the_probabilities(
     run = Run(tiny_experiment(tiny_choices(tiny_checkpoint("bert"), strategy, adapter)), 0, SOURCE)
     executor = SerialExecutor(store, RunOptions(keep_backbone=True))
     executor.execute([run])
-    data, trained = RunData.of(run), answers_of(RunData.of(run), store)
+    data, trained = RunData.of(run), answers_of(run, store)
     assert trained is not None
     assert trained.probabilities is not None
     export_run(data, store, tmp_path / "model", executor)

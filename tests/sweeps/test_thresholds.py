@@ -57,7 +57,7 @@ def fitted(
     store = LocalStore(working_store(out))
     executor = SerialExecutor(store, RunOptions(keep_backbone=True))
     (plain,) = executor.execute([run])
-    answers = answers_of(RunData.of(run), store)
+    answers = answers_of(run, store)
     assert answers is not None
     record = fit_model(RunData.of(run), store, out, executor, tunes_thresholds=tunes_thresholds)
     assert plain.status is record.status

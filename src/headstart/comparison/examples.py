@@ -15,11 +15,13 @@ import pyarrow
 import pyarrow.parquet
 
 from headstart.comparison.comparison_table import ComparisonGroup, ComparisonRow
+from headstart.dealing.folds import count_units, unit_numbers
 from headstart.stats.crossed import CrossedInterval, Sides, crossed_bootstraps
 from headstart.stats.example_scores import EXAMPLE_SCORES, ExampleScore
 from headstart.stats.intervals import Interval
 from headstart.stats.limits import Values
 from headstart.stats.per_example import McNemar, mcnemar
+from headstart.store.layout import UNIT
 from headstart.store.local import LocalStore
 from headstart.store.record import ON_OTHER_ROWS
 from headstart.tables.arrow_bounds import WAY_ON
@@ -30,8 +32,16 @@ OF_NUMBERS = ("pearson",)
 """Metrics whose answers are neither right nor wrong, so that McNemar's test has nothing to count."""
 _ROUNDING = 1e-6
 
-Answers = tuple[Values, Values]
-"""Labels and answers of a run, both [e]."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Labels and answers of a run [e], and the number of each row's unit [e], None where each row is one."""
+
+    labels: Values
+    predicted: Values
+    units: Values | None
+
+
 Read = Callable[[str, int], Answers | None]
 """Gives those of an experiment's digest and a seed; None where they are missing or cannot be used."""
 
@@ -57,11 +67,14 @@ class ExampleEvidence:
     """What the predictions of a comparison's pairs show.
 
     Attributes:
+        num_examples: rows that both sides answered.
+        num_units: of them, whose rows belong together, such as repeats: drawn and counted whole.
         crossed: the mean difference with an interval over seeds and rows.
         pairs: by seed, those whose predictions are stored on both sides.
     """
 
     num_examples: int
+    num_units: int
     crossed: CrossedInterval
     pairs: tuple[RunPair, ...]
 
@@ -91,12 +104,14 @@ def example_evidence(
         Sides(a=score.parts(pairs.labels, pairs.ours), b=score.parts(pairs.labels, pairs.theirs))
         for pairs in found.values()
     ]
-    intervals = crossed_bootstraps(sides, score.score, num_resamples=NUM_RESAMPLES)
+    units = next((pairs.units for pairs in found.values() if pairs.units is not None), None)
+    intervals = crossed_bootstraps(sides, score.score, units=units, num_resamples=NUM_RESAMPLES)
     return {
         key: ExampleEvidence(
             num_examples=len(pairs.labels),
+            num_units=count_units(unit_numbers(units, len(pairs.labels))),
             crossed=crossed,
-            pairs=_run_pairs(pairs, crossed, counts_right=group.metric not in OF_NUMBERS),
+            pairs=_run_pairs(pairs, units, crossed, counts_right=group.metric not in OF_NUMBERS),
         )
         for (key, pairs), crossed in zip(found.items(), intervals, strict=True)
     }
@@ -104,12 +119,13 @@ def example_evidence(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Labels [e] and both sides' answers [s, e] at the same seeds."""
+    """Labels [e] and both sides' answers [s, e] at the same seeds; the number of each row's unit [e] or None."""
 
     seeds: tuple[int, ...]
     labels: Values
     ours: Values
     theirs: Values
+    units: Values | None
 
 
 def _rows(group: ComparisonGroup) -> str:
@@ -123,15 +139,16 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
         return None
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            columns = [file.schema_arrow.field(name).type for name in ("label", "predicted")]
+            names = ["label", "predicted", *([UNIT] if UNIT in file.schema_arrow.names else [])]
+            columns = [file.schema_arrow.field(name).type for name in names]
             if file.metadata.num_rows != num_examples or not all(map(_is_number, columns)):
                 return None
             require_bytes(num_examples * VALUE_BYTES * len(columns), path.stat().st_size, WAY_ON)
-            table = file.read(["label", "predicted"], use_threads=False)
-        label, predicted = (_numbers(table.column(name)) for name in ("label", "predicted"))
+            table = file.read(names, use_threads=False)
+        label, predicted, *units = (_numbers(table.column(name)) for name in names)
     except (OSError, KeyError, TypeError, ValueError):  # a damaged or endless file, or multi-label answers
         return None
-    return (label, predicted) if len(label) == num_examples else None
+    return Answers(label, predicted, units[0] if units else None) if len(label) == num_examples else None
 
 
 def _is_number(kind: pyarrow.DataType) -> bool:
@@ -161,25 +178,29 @@ def _pairs(row: ComparisonRow, read: Read, score: ExampleScore, scores: dict[str
             found[seed] = sides
     if not found:
         return None
-    labels = next(iter(found.values()))[0][0]
-    if any(not numpy.array_equal(labels, each) for sides in found.values() for each, _ in sides):
+    answers_of_all = [side for sides in found.values() for side in sides]
+    labels = answers_of_all[0].labels
+    if any(not numpy.array_equal(labels, each.labels) for each in answers_of_all):
         return None  # other rows from seed to seed cannot be crossed
-    ours, theirs = (numpy.stack([sides[number][1] for sides in found.values()]) for number in (0, 1))
+    ours, theirs = (numpy.stack([sides[number].predicted for sides in found.values()]) for number in (0, 1))
     for digest, answers in zip(digests, (ours, theirs), strict=True):
         computed = score.score(score.parts(labels, answers).mean(axis=1))
         stored = [scores.get(digest, {}).get(seed, numpy.nan) for seed in found]
         if not numpy.allclose(computed, stored, atol=_ROUNDING):
             return None
-    return _Pairs(tuple(found), labels, ours, theirs)
+    units = next((each.units for each in answers_of_all if each.units is not None), None)
+    return _Pairs(tuple(found), labels, ours, theirs, units)
 
 
-def _run_pairs(pairs: _Pairs, crossed: CrossedInterval, *, counts_right: bool) -> tuple[RunPair, ...]:
+def _run_pairs(
+    pairs: _Pairs, units: Values | None, crossed: CrossedInterval, *, counts_right: bool
+) -> tuple[RunPair, ...]:
     return tuple(
         RunPair(
             seed=seed,
             difference=mean,
             interval=interval,
-            mcnemar=mcnemar(ours == pairs.labels, theirs == pairs.labels) if counts_right else None,
+            mcnemar=mcnemar(ours == pairs.labels, theirs == pairs.labels, units) if counts_right else None,
         )
         for seed, (mean, interval), ours, theirs in zip(
             pairs.seeds, crossed.by_seed, pairs.ours, pairs.theirs, strict=True

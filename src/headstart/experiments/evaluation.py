@@ -69,12 +69,12 @@ class Evaluation(Witness):
         if split is not None:
             self.scored = scored(data, model, data.task, data.tokens("report"), data.report.groups)
             if end.is_last:
-                write_predictions(self.scored, self._run_folder.predictions(split))
+                write_predictions(self.scored, self._run_folder.predictions(split), data.report)
         other_scores, degenerate_others = {}, []
         for other in others:
             rows = data.other(other)
             found = scored(data, model, rows.task, data.other_tokens(other), rows.evaluation.groups)
-            write_predictions(found, self._run_folder.predictions(other.name))
+            write_predictions(found, self._run_folder.predictions(other.name), rows.evaluation)
             other_scores[other.name] = found.scores
             if found.says_nothing:
                 degenerate_others.append(other.name)

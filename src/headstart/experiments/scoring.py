@@ -18,8 +18,9 @@ import torch
 from headstart import metrics
 from headstart.atomic_files import atomic_path
 from headstart.data.examples import Split
-from headstart.experiments.stored_answers import StoredAnswers
+from headstart.experiments.stored_answers import StoredAnswers, stored_units
 from headstart.kinds.kind import Label
+from headstart.store.layout import UNIT
 from headstart.tasks.constants import constant_scores
 from headstart.tasks.task import Task
 
@@ -65,15 +66,24 @@ def constant_scores_of(task: Task, split: Split) -> dict[str, float]:
     return constant_scores(task.kind, task.metrics, labels, split.groups) if len(split) else {}
 
 
-def as_stored(scored: Scored) -> StoredAnswers:
-    """Return answers as they are read back from `write_predictions`, which keeps no single column of them."""
-    probabilities = scored.answers.astype(np.float64) if scored.answers.shape[1] > 1 else None
-    return StoredAnswers(labels=scored.labels, decisions=scored.decisions, probabilities=probabilities)
+def as_stored(scored: Scored, rows: Split) -> StoredAnswers:
+    """Return answers to rows as they are read back from `write_predictions`, which keeps no single column of them."""
+    return StoredAnswers(
+        labels=scored.labels,
+        decisions=scored.decisions,
+        probabilities=scored.answers.astype(np.float64) if scored.answers.shape[1] > 1 else None,
+        units=stored_units(rows),
+    )
 
 
-def write_predictions(scored: Scored, path: Path) -> None:
-    """Write one row per example: label, decision and probabilities, or the number; multi-label ones as lists."""
+def write_predictions(scored: Scored, path: Path, rows: Split) -> None:
+    """Write one row per example: label, decision and probabilities, or the number; multi-label ones as lists.
+
+    Where some of the `rows` belong together, each also has the number of its unit.
+    """
     columns = {"label": _column(scored.labels), "predicted": _column(scored.decisions)}
+    if (units := stored_units(rows)) is not None:
+        columns[UNIT] = pa.array(units)
     if scored.answers.shape[1] > 1:
         columns |= {f"probability_{index}": pa.array(column) for index, column in enumerate(scored.answers.T)}
     with atomic_path(path) as temporary:

@@ -227,7 +227,7 @@ class StageRun:
             return
         rows = self.data.own_train
         found = score(self.data.task, torch.from_numpy(head.held_out), rows.labels or (), rows.groups)
-        write_predictions(found, self.run_folder.predictions(INNER_FOLDS))
+        write_predictions(found, self.run_folder.predictions(INNER_FOLDS), rows)
 
     def _site(self, classifier: Classifier, pretrained: Digests, shared: list[float]) -> Site:
         """Return what the stage's start and head may use; `shared` gets the seconds of passes that were made before.

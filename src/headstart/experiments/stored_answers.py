@@ -6,7 +6,7 @@ Letters: n examples, c classes, m choices of the example that has the most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from headstart.data.examples import Split
 from headstart.data.together import independent_units
-from headstart.dealing.folds import unit_numbers
+from headstart.dealing.folds import count_units, unit_numbers
 from headstart.errors import DamageError
 from headstart.kinds.kind import Values
+from headstart.store.layout import UNIT
 from headstart.tables.arrow_bounds import parquet_batches
 
 CHUNK_ROWS = 1 << 16
@@ -58,18 +59,21 @@ def read_answers(path: Path) -> StoredAnswers | None:
         table = pa.Table.from_batches(parquet_batches(path, CHUNK_ROWS), pyarrow.parquet.read_schema(path))
         columns = [table[name].to_numpy() for name in table.column_names if name.startswith("probability_")]
         labels, decisions = (np.array(table[name].to_pylist()) for name in ("label", "predicted"))
-    except (pa.ArrowException, KeyError, ValueError) as error:
+        units = np.array(table[UNIT].to_pylist(), dtype=np.int64) if UNIT in table.column_names else None
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DamageError(path, f"it holds no answers: {error}") from error
     return StoredAnswers(
         labels=labels,
         decisions=decisions,
         probabilities=np.stack(columns, axis=1).astype(np.float64) if columns else None,
+        units=units,
     )
 
 
-def in_units(answers: StoredAnswers, rows: Split) -> StoredAnswers:
-    """Return answers to rows, of which those of one group, or of one text, are a unit."""
-    return replace(answers, units=np.array(independent_units(rows), dtype=np.int64))
+def stored_units(rows: Split) -> NDArray[np.int64] | None:
+    """Return the number of each row's unit, which those of one group, or of one text, share; None without such rows."""
+    units = np.array(independent_units(rows), dtype=np.int64)
+    return None if count_units(units) == len(units) else units
 
 
 def joined_answers(parts: Sequence[StoredAnswers]) -> StoredAnswers | None:

@@ -87,5 +87,5 @@ def _held_out(search: Search, best: Best) -> StoredAnswers | None:
     trials, taken = search.trials, best.result.taken
     tried = next(each for each in best.result.tried if each.name == taken.name)
     runs = [trials.run(taken, Use.TRIAL, fold, num_folds=best.plan.num_folds) for fold in tried.folds]
-    found = [answers_of(RunData.of(run, trials.cache), search.store) for run in runs]
+    found = [answers_of(run, search.store) for run in runs]
     return joined_answers([answers for answers in found if answers is not None])

@@ -207,7 +207,7 @@ class Search:
                     self.store,
                     folder,
                     executor,
-                    held_out=inner_answers_of(RunData.of(run, self.trials.cache), self.store),
+                    held_out=inner_answers_of(run, self.store),
                     # Two passes over rows would keep the first model waiting; the winner is compared.
                     compares_bf16=False,
                 )

@@ -113,21 +113,21 @@ def _going_on(found: Sequence[Standing], names: Sequence[str], number: int) -> l
     return [name for name in names if name in best]
 
 
-def stored_answers(data: RunData, store: LocalStore) -> StoredAnswers:
+def stored_answers(run: Run, store: LocalStore) -> StoredAnswers:
     """Return what a finished run answered to the rows that it was scored on.
 
     Raises:
         CheckpointError: if they are missing.
     """
-    found = answers_of(data, store)
+    found = answers_of(run, store)
     if found is None:
-        raise CheckpointError(f"{data.run} is finished, and its predictions are missing")
+        raise CheckpointError(f"{run} is finished, and its predictions are missing")
     return found
 
 
 def _with_answers(fold: Answered | None, name: str, run: Run, trials: Trials, store: LocalStore) -> Answered:
     data = RunData.of(run, trials.cache)
-    found = stored_answers(data, store)
+    found = stored_answers(run, store)
     if fold is None:
         fold = Answered(labels=found.labels, decisions={}, groups=data.report.groups, units=found.units)
     return replace(fold, decisions={**fold.decisions, name: found.decisions})

@@ -12,7 +12,7 @@ from headstart.experiments.experiment import Run
 from headstart.experiments.run import describe_run
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.scoring import Scored, as_stored
-from headstart.experiments.stored_answers import StoredAnswers, in_units
+from headstart.experiments.stored_answers import StoredAnswers
 from headstart.search.race import stored_answers
 from headstart.store.local import LocalStore
 from headstart.store.record import OtherResult, RunRecord
@@ -37,8 +37,9 @@ def reported_answers(best: Best, store: LocalStore, cache: RunDataCache) -> Stor
     """
     if best.scored_run is None:
         return None
-    data = RunData.of(best.scored_run, cache)
-    return stored_answers(data, store) if best.averaged is None else in_units(as_stored(best.averaged), data.report)
+    if best.averaged is None:
+        return stored_answers(best.scored_run, store)
+    return as_stored(best.averaged, RunData.of(best.scored_run, cache).report)
 
 
 def with_reported_score(best: Best, data: RunData, test: OtherResult | None) -> RunRecord:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy
+from numpy.typing import ArrayLike
 
 from headstart.stats.example_scores import ScoreOfMeans
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
@@ -56,18 +57,21 @@ def crossed_bootstraps(
     score: ScoreOfMeans,
     confidence: float = 0.95,
     *,
+    units: ArrayLike | None = None,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> list[CrossedInterval]:
     """Return the interval of the mean difference over seeds for comparisons that share their examples.
 
     Seeds and examples are drawn with replacement, independently, and a cell counts as often as its seed times its
-    example. Rather wide than narrow where seed and example interact: 91 to 99 % for 95 % (docs/statistics.md).
+    example. Examples that belong together, such as repeats, are drawn whole. Rather wide than narrow where seed and
+    example interact: 91 to 99 % for 95 % (docs/statistics.md).
 
     Args:
         comparisons: all with the same number of examples, which are drawn once for all of them.
         score: makes a score of the examples' means.
         confidence: 0 to 1, both excluded.
+        units: for each example the number of its unit [e]; None takes each for itself.
         num_resamples: draws of seeds and examples.
         seed: of the draws.
 
@@ -83,8 +87,7 @@ def crossed_bootstraps(
         return []
     generator = numpy.random.default_rng(seed)
     drawn: list[list[Values]] = [[] for _ in comparisons]
-    num_examples = comparisons[0].a.shape[1]
-    for shares in _example_shares(generator, num_examples, num_resamples, seed):
+    for shares in _example_shares(generator, comparisons[0].a.shape[1], units, num_resamples, seed):
         for draws, sides in zip(drawn, comparisons, strict=True):
             draws.append(score(_weighted_means(shares, sides.a)) - score(_weighted_means(shares, sides.b)))
     return [
@@ -125,9 +128,15 @@ def _shares(generator: numpy.random.Generator, number: int, num_resamples: int) 
 
 
 def _example_shares(
-    generator: numpy.random.Generator, num_examples: int, num_resamples: int, seed: int
+    generator: numpy.random.Generator, num_examples: int, units: ArrayLike | None, num_resamples: int, seed: int
 ) -> Iterator[Values]:
     """Yield the shares of examples in blocks, and leave the generator behind their draws."""
+    if units is not None:
+        _, numbers = numpy.unique(units, return_inverse=True)
+        for size in _block_sizes(num_resamples, num_examples):
+            drawn = _shares(generator, int(numbers.max()) + 1, size)[:, numbers]
+            yield drawn / drawn.sum(axis=1, keepdims=True)
+        return
     if num_examples * num_resamples <= _MAX_WEIGHTS_AT_ONCE:
         shares, generator.bit_generator.state = _first_shares(num_examples, num_resamples, seed)
         yield shares

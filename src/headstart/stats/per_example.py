@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
+
+from headstart.stats.row_units import RowUnits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,8 @@ class McNemar:
     """The examples that exactly one of two models gets right.
 
     Attributes:
-        num_only_a: examples right by a and wrong by b; `num_only_b` the other way round.
+        num_only_a: examples right by a and wrong by b; `num_only_b` the other way round. Of examples that belong
+            together: the units of which a gets more right.
         p_value: exact, two-sided, that both are equally probable; 1 if both numbers are 0.
         mid_p_value: the same with half the weight on the observed outcome: less cautious, nearer to the nominal rate.
     """
@@ -28,9 +31,19 @@ class McNemar:
 
 
 def mcnemar(
-    a_is_right: Sequence[bool] | NDArray[numpy.bool_], b_is_right: Sequence[bool] | NDArray[numpy.bool_]
+    a_is_right: Sequence[bool] | NDArray[numpy.bool_],
+    b_is_right: Sequence[bool] | NDArray[numpy.bool_],
+    units: ArrayLike | None = None,
 ) -> McNemar:
     """Return McNemar's test of two models' answers to the same examples.
+
+    Of examples that belong together, such as repeats, whole units are counted: it is then the sign test of which model
+    gets more of a unit right.
+
+    Args:
+        a_is_right: [n].
+        b_is_right: [n].
+        units: for each example the number of its unit [n]; None takes each for itself.
 
     Raises:
         ValueError: if the sides are empty or of different length.
@@ -41,7 +54,8 @@ def mcnemar(
     a, b = numpy.asarray(a_is_right, dtype=bool), numpy.asarray(b_is_right, dtype=bool)
     if a.shape != b.shape or a.ndim != 1 or not a.size:
         raise ValueError(f"two models are compared on the same examples, got the shapes {a.shape} and {b.shape}")
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    more = RowUnits.of(units, len(a)).sums(a[:, None].astype(float) - b[:, None])
+    only_a, only_b = int((more > 0).sum()), int((more < 0).sum())
     p_value, mid_p_value = _coin_p_values(only_a, only_b)
     return McNemar(num_only_a=only_a, num_only_b=only_b, p_value=p_value, mid_p_value=mid_p_value)
 

@@ -11,6 +11,8 @@ EXPERIMENT_FILE = "experiment.json"
 """Says what an experiment is, in the folder of its runs."""
 ASKED_FILE = "asked.json"
 """Says what a search was asked for, in the folder of all its runs."""
+UNIT = "unit"
+"""In predictions the column of the rows' units, which is there where some rows share one."""
 
 
 def file_part(name: str) -> str:

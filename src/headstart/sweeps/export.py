@@ -13,12 +13,11 @@ from headstart.artifacts.model_folder import save_adapter_folder, save_model_fol
 from headstart.artifacts.model_info import ModelInfo
 from headstart.artifacts.new_folder import new_folder
 from headstart.artifacts.saved_model import SavedModel
-from headstart.data.examples import Split
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import Run
 from headstart.experiments.run_data import RunData
 from headstart.experiments.saved_adapters import START_FOLDER
-from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, in_units, read_answers
+from headstart.experiments.stored_answers import INNER_FOLDS, StoredAnswers, read_answers
 from headstart.experiments.stored_stage import ADAPTER_FOLDER, StoredStage, read_stored_stage
 from headstart.hardware import resolve_device
 from headstart.inference.precision import compare_precisions
@@ -62,7 +61,7 @@ def export_run(
     """
     with new_folder(out) as temporary:
         record = write_run(data, store, temporary, executor, held_out=held_out, compares_bf16=compares_bf16)
-        write_card(temporary, data, record, answers_of(data, store))
+        write_card(temporary, data, record, answers_of(data.run, store))
     return record
 
 
@@ -99,7 +98,7 @@ def write_run(
     runs = [run, *averaged_with]
     for each in runs:
         _require_whole_end(each, store)
-    held_out = held_out or answers_of(data, store)
+    held_out = held_out or answers_of(run, store)
     how = {"compares_bf16": compares_bf16, "tunes_thresholds": tunes_thresholds}
     if all(_has_weights(each, store) for each in runs):
         _write(data, runs, store, record, held_out, out, **how)
@@ -179,7 +178,7 @@ def _require_same(run: Run, first: LocalStore, again: LocalStore) -> None:
         )
 
 
-def answers_of(data: RunData, store: LocalStore) -> StoredAnswers | None:
+def answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     """Return what a finished run answered to the rows that it was scored on; None where there are none.
 
     Rows of one group, or of one text, are one unit of the answers.
@@ -187,21 +186,20 @@ def answers_of(data: RunData, store: LocalStore) -> StoredAnswers | None:
     Raises:
         DamageError: if the file is not as it was written.
     """
-    split = data.run.experiment.evaluation.split
-    return None if split is None else _answers(data.run, store, split, data.report)
+    split = run.experiment.evaluation.split
+    return None if split is None else _answers(run, store, split)
 
 
-def inner_answers_of(data: RunData, store: LocalStore) -> StoredAnswers | None:
+def inner_answers_of(run: Run, store: LocalStore) -> StoredAnswers | None:
     """Return what the inner folds of a finished run's fit answered to its training rows; None where it kept none."""
-    return _answers(data.run, store, INNER_FOLDS, data.own_train)
+    return _answers(run, store, INNER_FOLDS)
 
 
-def _answers(run: Run, store: LocalStore, name: str, rows: Split) -> StoredAnswers | None:
+def _answers(run: Run, store: LocalStore, name: str) -> StoredAnswers | None:
     folder = store.run_folder(*run.key)
     path = folder.predictions(name)
     require_whole_files(folder, [path])
-    found = read_answers(path)
-    return None if found is None else in_units(found, rows)
+    return read_answers(path)
 
 
 def _write(

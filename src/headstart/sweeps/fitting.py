@@ -106,7 +106,7 @@ def _write(data: RunData, store: LocalStore, out: Path, executor: Executor, *, t
         return record
     with new_folder(out) as temporary:
         write_run(data, store, temporary, executor, tunes_thresholds=tunes_thresholds)
-        held_out = answers_of(data, store)
+        held_out = answers_of(data.run, store)
         if tunes_thresholds and held_out is not None:
             held_out = decided_out_of_fold(held_out)
             record = with_scores_out_of_fold(record, held_out, data.task.kind)

@@ -15,7 +15,6 @@ import numpy as np
 from headstart.comparison.cells import Cell
 from headstart.comparison.report import Report
 from headstart.data.row_groups import GroupColumn, read_group_column
-from headstart.data.together import Units, independent_units
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import StoredExperiment, TaskSource
 from headstart.experiments.stored_answers import StoredAnswers, read_answers
@@ -63,7 +62,7 @@ def scores_by_group(
         UsageError: if rows are not of a file, have changed since, or each seed holds out other ones.
         DataError: if they cannot be read, or have no such column.
     """
-    rows, known = TaskRows(), dict[tuple[str, str], tuple[tuple[str, ...], Units]]()
+    rows, known = TaskRows(), dict[tuple[str, str], tuple[str, ...]]()
     found = {}
     for cell in cells:
         if ON_OTHER_ROWS in cell.first.task or not cell.finished:
@@ -75,13 +74,14 @@ def scores_by_group(
         answers = _answers(cell, store, damaged)
         if answers:
             decisions = cast(Values, np.stack([each.decisions for each in answers]))
-            groups, units = known[rows_key]
-            found[cell.key] = mean_group_scores(cell.first.metric, answers[0].labels, decisions, groups, units=units)
+            found[cell.key] = mean_group_scores(
+                cell.first.metric, answers[0].labels, decisions, known[rows_key], units=answers[0].units
+            )
     return found
 
 
-def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> tuple[tuple[str, ...], Units]:
-    """Return the groups, and the units, of the rows that an experiment is reported on."""
+def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> tuple[str, ...]:
+    """Return the groups of the rows that an experiment is reported on."""
     experiment, source = stored.experiment, stored.source.at(0)
     groups = read_groups(source, column)
     if rows.of(source).fingerprint != experiment.task_fingerprint:
@@ -90,7 +90,7 @@ def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> tuple[tupl
             remedy="  Put the table there as it was, or leave `group_by` out.",
         )
     report = rows.parts(source, experiment.evaluation).report
-    return groups.of_rows(str(experiment.evaluation.split), report.numbers or ()), independent_units(report)
+    return groups.of_rows(str(experiment.evaluation.split), report.numbers or ())
 
 
 def _answers(cell: Cell, store: LocalStore, damaged: Collection[Path]) -> list[StoredAnswers]:
