@@ -173,6 +173,23 @@ def test_classes_that_no_row_shows_are_said_once_a_task_with_the_folds_that_lack
     assert said == [f"demo: {gap}.", f"demo: {none} in fold 2."]
 
 
+def test_each_fold_has_a_best_constant_answer_of_its_own():
+    """Folds of whole groups are not alike: of two runs one beats its fold's constant answer, and one does not."""
+    constants, scores = (0.4, 0.8), (0.6, 0.7)
+    records = [
+        make_record(label, fold, score, folds=2, constant_score=constant, num_evaluation_examples=10 + fold)
+        for label in ("finetune", "lp_ft")
+        for fold, (constant, score) in enumerate(zip(constants, scores, strict=True))
+    ]
+    table = table_of([*records, fail(make_record("lp_ft", 3, folds=2, constant_score=0.8))])
+    for row in table.rows:
+        assert row.constant_score == pytest.approx(0.6)
+        assert row.outcomes.num_at_constant_score == 1
+    assert table.rows[0].is_undertrained
+    assert table.rows[1].mean_with_failures == pytest.approx((0.6 + 0.7 + 0.8) / 3)
+    assert "on the 2 folds of demo, of which each seed holds one out." in table.groups[0].caption
+
+
 def test_an_empty_frame_is_an_empty_table():
     assert table_of([]).rows == ()
 

@@ -35,7 +35,11 @@ def answers_of(right: float, seed: int) -> numpy.ndarray:
 
 
 def write_runs(
-    root: Path, metric: str = "accuracy", num_seeds: int = 4, times: int = 1
+    root: Path,
+    metric: str = "accuracy",
+    num_seeds: int = 4,
+    times: int = 1,
+    groups: tuple[str, ...] | None = None,
 ) -> dict[tuple[str, int], numpy.ndarray]:
     """Write fine-tuning and LP-FT with their predictions to rows that are there so many times; returns the answers."""
     answers = {
@@ -53,7 +57,7 @@ def write_runs(
         records.append(record)
     write_store(root, records)
     for (label, seed), given in answers.items():
-        rows = Split.of(texts=tuple((str(row),) for row in range(NUM_EXAMPLES)) * times)
+        rows = Split.of(texts=tuple((str(row),) for row in range(NUM_EXAMPLES)) * times).with_columns(groups=groups)
         scored = Scored(
             scores={},
             labels=numpy.tile(LABELS, times),
@@ -108,6 +112,16 @@ def test_repeats_make_no_difference_surer(tmp_path: Path, metric: str):
         assert pair.mcnemar == single.mcnemar
 
 
+def test_rows_of_one_unit_say_nothing_of_other_rows(tmp_path: Path):
+    """Drawn whole it is always the same: the interval would be as narrow as if no other rows could come."""
+    write_runs(tmp_path / "two", groups=("a", "b") * (NUM_EXAMPLES // 2))
+    two = evidence_of(tmp_path / "two")
+    assert two is not None
+    assert two.num_units == 2
+    write_runs(tmp_path / "one", groups=("a",) * NUM_EXAMPLES)
+    assert evidence_of(tmp_path / "one") is None
+
+
 def limits(interval: Interval) -> tuple[float, float]:
     return interval.low, interval.high
 
@@ -137,7 +151,7 @@ def test_without_predictions_there_is_nothing(tmp_path: Path):
     assert evidence_of(tmp_path / "runs") is None
 
 
-@pytest.mark.parametrize("fault", ["other answers", "other rows", "fewer rows", "lists", "other columns"])
+@pytest.mark.parametrize("fault", ["other answers", "other rows", "fewer rows", "lists", "other columns", "units"])
 def test_predictions_that_are_not_those_of_the_scores_are_left_out(tmp_path: Path, fault: str):
     write_runs(tmp_path / "runs")
     folder = tmp_path / "runs" / "demo-lp_ft" / "seed-0"
@@ -149,6 +163,9 @@ def test_predictions_that_are_not_those_of_the_scores_are_left_out(tmp_path: Pat
     }
     if fault == "other columns":
         pyarrow.parquet.write_table(pa.table({"x": LABELS}), folder / "predictions.validation.parquet")
+    elif fault == "units":
+        columns = {"label": LABELS, "predicted": answers_of(0.85, 100), "unit": LABELS / 2}
+        pyarrow.parquet.write_table(pa.table(columns), folder / "predictions.validation.parquet")
     else:
         write_predictions(folder, *files[fault])
     found = evidence_of(tmp_path / "runs")

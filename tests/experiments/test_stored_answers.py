@@ -12,7 +12,7 @@ import pytest
 from headstart.data.examples import Split
 from headstart.errors import DamageError
 from headstart.experiments.scoring import Scored, as_stored, write_predictions
-from headstart.experiments.stored_answers import read_answers
+from headstart.experiments.stored_answers import joined_answers, read_answers
 
 
 def write(path: Path, **columns: object) -> Path:
@@ -65,11 +65,26 @@ def test_rows_of_one_text_or_group_come_back_as_one_unit(
     assert names == ["label", "predicted", *(["unit"] if units else []), "probability_0", "probability_1"]
 
 
+UNSIGNED = np.array([2**64 - 1, 5, 2**64 - 1], np.uint64)
+
+
+@pytest.mark.parametrize("units", [UNSIGNED, [-(2**63), 2**63 - 1, -(2**63)]])
+def test_whatever_numbers_units_have_those_of_two_files_stay_apart(tmp_path: Path, units: object) -> None:
+    found = read_answers(write(tmp_path / "a.parquet", label=[0, 1, 1], predicted=[0, 0, 1], unit=units))
+    assert found is not None
+    joined = joined_answers([found, found])
+    assert joined is not None
+    assert joined.units is not None
+    assert [np.flatnonzero(joined.units == each).tolist() for each in dict.fromkeys(joined.units)] == [
+        [0, 2], [1], [3, 5], [4]
+    ]  # fmt: skip
+
+
 def test_what_holds_no_answers_is_damage(tmp_path: Path) -> None:
     with pytest.raises(DamageError, match=r"a\.parquet is damaged: it holds no answers: .*label"):
         read_answers(write(tmp_path / "a.parquet", row=[1, 2]))
-    for units in (["x", "y"], [1, None]):
-        with pytest.raises(DamageError, match=r"d\.parquet is damaged: it holds no answers"):
+    for units in (["x", "y"], ["1", "2"], [1, None], [0.25, 0.5], [np.inf, 1.0], [True, False], [[1], [2]], [[], []]):
+        with pytest.raises(DamageError, match=r"d\.parquet is damaged: it holds no answers: .* no whole numbers"):
             read_answers(write(tmp_path / "d.parquet", label=[0, 1], predicted=[0, 1], unit=units))
     with pytest.raises(
         DamageError, match=r"b\.parquet is damaged: it holds no answers: has .* and unpacks to 960,000,000"

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from headstart import metrics
-from headstart.stats.score_interval import score_interval
+from headstart.stats.score_interval import interval_of_models, score_interval
 
 GENERATOR = np.random.default_rng(7)
 LABELS = GENERATOR.integers(0, 3, 200)
@@ -84,6 +84,23 @@ def test_wilsons_interval_is_scipys() -> None:
         expected = binomtest(num_right, number).proportion_ci(method="wilson")
         assert interval is not None
         assert (interval.low, interval.high) == (expected.low, expected.high)
+
+
+def test_models_that_say_the_same_are_one_model() -> None:
+    for metric, decisions in (("accuracy", DECISIONS), ("accuracy", LABELS), ("macro_f1", DECISIONS)):
+        alone = score_interval(metric, LABELS, decisions, units=np.arange(200) // 2)
+        three = interval_of_models(metric, LABELS, np.stack([decisions] * 3), units=np.arange(200) // 2)
+        assert alone is not None
+        assert three == alone
+        assert alone.low < alone.high
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "matthews", "pearson", "spearman"])
+def test_a_perfect_score_does_not_mean_that_it_will_always_be(metric: str) -> None:
+    """Whichever rows are drawn, all are right: an interval from 1 to 1 would say that no row could be wrong."""
+    numbers = LABELS.astype(np.float64)
+    assert score_interval(metric, numbers, numbers, num_resamples=50) is None
+    assert interval_of_models(metric, numbers, np.stack([numbers, numbers]), num_resamples=50) is None
 
 
 def test_one_unit_has_no_interval() -> None:

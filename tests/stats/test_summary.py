@@ -57,7 +57,10 @@ def test_scores_outside_0_to_1_have_no_error_from_examples():
 
 def test_degenerate_runs_are_counted_and_kept():
     outcomes = count_outcomes(
-        {0: 0.8, 1: 0.5, 2: 0.4, 3: 0.52}, constant_score=0.5, constant_seeds=(1, 3, 9), num_failed=2
+        {0: 0.8, 1: 0.5, 2: 0.4, 3: 0.52},
+        constant_scores=dict.fromkeys(range(4), 0.5),
+        constant_seeds=(1, 3, 9),
+        num_failed=2,
     )
     assert outcomes.summary is not None
     assert outcomes.summary.n == 4
@@ -67,6 +70,6 @@ def test_degenerate_runs_are_counted_and_kept():
 
 
 def test_no_finished_run_has_no_summary():
-    outcomes = count_outcomes({}, constant_score=0.5, num_failed=3)
+    outcomes = count_outcomes({}, constant_scores={}, num_failed=3)
     assert outcomes.summary is None
     assert outcomes.num_degenerate == 0

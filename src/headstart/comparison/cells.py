@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import NamedTuple
 
 from headstart.costs import STEP_COST, cost, kind_of, updates_of_passes
+from headstart.stats.folds import mean_by_fold
 from headstart.store.declared import DeclaredAxis
 from headstart.store.record import RunRecord, RunStatus, StageRecord
 from headstart.store.setting import Setting
@@ -169,6 +171,19 @@ class Cell:
     def scores(self) -> Mapping[int, float]:
         """The main metric of every finished run by seed."""
         return {record.seed: record.scores[record.metric] for record in self.finished}
+
+    @property
+    def constant_scores(self) -> Mapping[int, float]:
+        """What the best constant answer to its rows scores, by the seed of every run: each fold has its own."""
+        return {record.seed: record.constant_score for record in self.records}
+
+    @property
+    def constant_score(self) -> float:
+        """What the best constant answer scores; where seeds go through folds, the mean over those of finished runs."""
+        if self.first.folds is None:
+            return self.first.constant_score
+        known = {record.seed: record.constant_score for record in self.finished or self.records}
+        return fmean(mean_by_fold(known, self.first.folds).values())
 
     def first_stage_scores(self) -> dict[int, float]:
         """Return the main metric at Stage 1's end by seed; empty where the plan has one stage."""

@@ -207,7 +207,7 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         metric=record.metric,
         reported_split=record.reported_split,
         chosen_on=record.chosen_on,
-        constant_score=record.constant_score,
+        constant_score=cell.constant_score,
         num_evaluation_examples=record.num_evaluation_examples,
         num_steps=record.num_steps,
         scores=tuple(sorted(scores.items())),
@@ -227,7 +227,7 @@ def _row(frame: Frame, cell: Cell, labels: Mapping[str, str]) -> ComparisonRow:
         verdict=verdict_of(cell, pairing),
         sequential=pairing.sequential if pairing is not None and comparable else None,
         errors=_errors(run.scores for run in cell.finished),
-        constant_errors=_errors([record.constant_scores]),
+        constant_errors=_errors(run.constant_scores for run in (cell.finished if record.folds else [record])),
         seconds=summarise(run.seconds for run in cell.finished).mean if scores else None,
         num_trained_parameters=record.num_trained_parameters if scores else None,
         finding=finding_of(cell, pairing, frame.damage),
@@ -258,15 +258,19 @@ def _group(rows: list[ComparisonRow], title: str, name: str) -> ComparisonGroup:
 
 def _caption(rows: list[ComparisonRow]) -> str:
     first = rows[0]
-    examples = plural(first.num_evaluation_examples, "example")
     splits = sorted({row.chosen_on for row in rows})
     if splits == [NOTHING_CHOSEN]:
         chosen = "Nothing was chosen: the last step of every run counts."
     else:
         names = ["nothing" if split == NOTHING_CHOSEN else split for split in splits]
         chosen = f"Chosen on: {', '.join(names)}."
-    split = f"the {first.reported_split} split of {first.task} ({examples})"
-    return " ".join([f"Scores are {first.metric} times 100 on {split}.", chosen, *_errors_in_words(rows)])
+    return " ".join([f"Scores are {first.metric} times 100 on {_scored_rows(first)}.", chosen, *_errors_in_words(rows)])
+
+
+def _scored_rows(row: ComparisonRow) -> str:
+    if row.num_folds is not None:
+        return f"the {row.num_folds} folds of {row.task}, of which each seed holds one out"
+    return f"the {row.reported_split} split of {row.task} ({plural(row.num_evaluation_examples, 'example')})"
 
 
 def _errors(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -84,9 +84,10 @@ def example_evidence(
 ) -> dict[tuple[str, str], ExampleEvidence]:
     """Return the evidence of one task's comparisons by the rows' keys.
 
-    A comparison has none where predictions are missing or `damaged`, do not give the stored scores, or are of other
-    rows from seed to seed (folds), where seeds were added until it was decided, and where the metric is not a function
-    of means over rows (rank correlations, groups, multi-label tasks).
+    A comparison has none where predictions are missing or `damaged`, do not give the stored scores, are of other rows
+    from seed to seed (folds) or of one unit alone, which does not show how units differ, where seeds were added until
+    it was decided, and where the metric is not a function of means over rows (rank correlations, groups, multi-label
+    tasks).
     """
     score = EXAMPLE_SCORES.get(group.metric)
     if score is None:
@@ -105,11 +106,14 @@ def example_evidence(
         for pairs in found.values()
     ]
     units = next((pairs.units for pairs in found.values() if pairs.units is not None), None)
+    num_units = count_units(unit_numbers(units, group.num_evaluation_examples))
+    if num_units < 2:
+        return {}
     intervals = crossed_bootstraps(sides, score.score, units=units, num_resamples=NUM_RESAMPLES)
     return {
         key: ExampleEvidence(
             num_examples=len(pairs.labels),
-            num_units=count_units(unit_numbers(units, len(pairs.labels))),
+            num_units=num_units,
             crossed=crossed,
             pairs=_run_pairs(pairs, units, crossed, counts_right=group.metric not in OF_NUMBERS),
         )
@@ -140,8 +144,10 @@ def _read_predictions(path: Path, num_examples: int) -> Answers | None:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             names = ["label", "predicted", *([UNIT] if UNIT in file.schema_arrow.names else [])]
-            columns = [file.schema_arrow.field(name).type for name in names]
-            if file.metadata.num_rows != num_examples or not all(map(_is_number, columns)):
+            columns = {name: file.schema_arrow.field(name).type for name in names}
+            if file.metadata.num_rows != num_examples or not all(map(_is_number, columns.values())):
+                return None
+            if UNIT in columns and not pyarrow.types.is_integer(columns[UNIT]):
                 return None
             require_bytes(num_examples * VALUE_BYTES * len(columns), path.stat().st_size, WAY_ON)
             table = file.read(names, use_threads=False)

@@ -14,6 +14,7 @@ from headstart.stats.folds import mean_by_fold
 from headstart.stats.sequential import SequentialComparison
 from headstart.stats.summary import Outcomes, clearly_above, count_outcomes, summarise
 from headstart.store.damage import NO_DAMAGE, StoreDamage
+from headstart.store.record import RunStatus
 
 UNDERTRAINED = "undertrained"
 _ADAPTER_ROLE = "adapter"
@@ -25,7 +26,7 @@ def is_undertrained(cell: Cell) -> bool:
     scores = mean_by_fold(cell.scores, cell.first.folds)
     if not scores:
         return True
-    return not clearly_above(summarise(scores.values()), cell.first.constant_score, cell.first.num_evaluation_examples)
+    return not clearly_above(summarise(scores.values()), cell.constant_score, cell.first.num_evaluation_examples)
 
 
 def verdict_of(cell: Cell, pairing: Pairing | None) -> Verdict | None:
@@ -116,7 +117,7 @@ def outcomes_of(cell: Cell) -> Outcomes:
     """Return how a cell's runs ended."""
     return count_outcomes(
         cell.scores,
-        constant_score=cell.first.constant_score,
+        constant_scores=cell.constant_scores,
         constant_seeds=[run.seed for run in cell.finished if run.is_degenerate],
         num_failed=len(cell.failed),
     )
@@ -135,7 +136,7 @@ def _sequential_caution(comparison: SequentialComparison) -> str:
 
 def _divergence_caution(cell: Cell) -> str:
     share = f"{cell.num_diverged} of {plural(len(cell.records), 'run')} diverged"
-    mean, constant = points(mean_with_failures(cell)), points(cell.first.constant_score)
+    mean, constant = points(mean_with_failures(cell)), points(cell.constant_score)
     return f"{share}: the mean is {mean} with the best constant answer's score {constant} for each"
 
 
@@ -146,7 +147,7 @@ def _stage1_cautions(frame: Frame, cell: Cell) -> list[str]:
         return []
     num_folds, num_examples = cell.first.folds, cell.first.num_evaluation_examples
     stage1 = summarise(mean_by_fold(scores, num_folds).values())
-    if not clearly_above(stage1, cell.first.constant_score, num_examples):
+    if not clearly_above(stage1, cell.constant_score, num_examples):
         return ["Stage 1 is not clearly above the best constant answer"]
     probe = _probe_scores(frame, cell)
     if probe and not clearly_above(stage1, summarise(probe.values()).mean, num_examples):
@@ -171,4 +172,5 @@ def mean_with_failures(cell: Cell) -> float | None:
     """Return the mean with diverged runs at the best constant answer's score; None when none diverged."""
     if not cell.num_diverged:
         return None
-    return summarise([*cell.scores.values(), *[cell.first.constant_score] * cell.num_diverged]).mean
+    diverged = [run.constant_score for run in cell.failed if run.status is RunStatus.DIVERGED]
+    return summarise([*cell.scores.values(), *diverged]).mean

@@ -59,7 +59,7 @@ def read_answers(path: Path) -> StoredAnswers | None:
         table = pa.Table.from_batches(parquet_batches(path, CHUNK_ROWS), pyarrow.parquet.read_schema(path))
         columns = [table[name].to_numpy() for name in table.column_names if name.startswith("probability_")]
         labels, decisions = (np.array(table[name].to_pylist()) for name in ("label", "predicted"))
-        units = np.array(table[UNIT].to_pylist(), dtype=np.int64) if UNIT in table.column_names else None
+        units = _read_units(table[UNIT]) if UNIT in table.column_names else None
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise DamageError(path, f"it holds no answers: {error}") from error
     return StoredAnswers(
@@ -68,6 +68,13 @@ def read_answers(path: Path) -> StoredAnswers | None:
         probabilities=np.stack(columns, axis=1).astype(np.float64) if columns else None,
         units=units,
     )
+
+
+def _read_units(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return the number of each row's unit from 0 [n], whatever whole numbers the file has for them."""
+    if column.null_count or not pa.types.is_integer(column.type):
+        raise TypeError("the units of rows are no whole numbers")
+    return np.unique(column.to_numpy(), return_inverse=True)[1]
 
 
 def stored_units(rows: Split) -> NDArray[np.int64] | None:

@@ -34,7 +34,7 @@ class GroupScore:
     Attributes:
         name: what its rows have in the column.
         score: of the main metric, as metrics are.
-        interval: for the score of rows like these; None with fewer than two units.
+        interval: for the score of rows like these; None where `score_interval` has none.
         num_units: of its rows.
     """
 
@@ -192,7 +192,7 @@ def _score(
 
 
 def _interval(metric: str, labels: Values, decisions: Values, units: NDArray[np.int64]) -> Interval | None:
-    if len(decisions) == 1:
+    if len(decisions) == 1:  # Of one model, metrics that are no functions of means over rows have one, too.
         return interval_of_rows(metric, labels, decisions[0], units)
     return interval_of_models(metric, labels.astype(np.float64), decisions.astype(np.float64), units=units)
 

@@ -12,6 +12,7 @@ from headstart import metrics
 from headstart.stats.example_scores import ScoreParts, parts_of, parts_of_models
 from headstart.stats.intervals import Interval, check_confidence, interval_of_draws
 from headstart.stats.limits import Values
+from headstart.stats.rounding import are_equal
 from headstart.stats.row_units import RowUnits
 
 NUM_RESAMPLES = 1_000
@@ -28,7 +29,9 @@ def score_interval(
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """Return an interval for the score of one model on rows like these; None with fewer than two units.
+    """Return an interval for the score of one model on rows like these; None where they do not tell how it would move.
+
+    That is with fewer than two units, and where resampled units all have one score, such as a perfect F1.
 
     It covers the choice of rows, and not that another seed would have trained another model. Accuracy has Wilson's
     interval, which is right for few rows and for scores near 1; all others have the percentile bootstrap over rows.
@@ -60,7 +63,8 @@ def score_interval(
     if metric == "accuracy":
         right = (labels == decisions).reshape(len(labels), -1).all(axis=1)
         return _wilson(float(right.mean()), whole.effective_number(right), confidence)
-    return interval_of_draws(_draws(metric, labels, decisions, whole, num_resamples, seed), confidence)
+    draws = _draws(metric, labels, decisions, whole, num_resamples, seed)
+    return None if are_equal(draws) else interval_of_draws(draws, confidence)
 
 
 def interval_of_models(
@@ -75,8 +79,9 @@ def interval_of_models(
 ) -> Interval | None:
     """Return an interval for the mean score of s models that answered the same rows, by the bootstrap over rows.
 
-    Each draw has the same units for all models, and so it covers the choice of rows alone. None with fewer than two
-    units, and for metrics that are no functions of means over rows.
+    Each draw has the same units for all models, and so it covers the choice of rows alone. Models that say the same
+    have the interval of one of them. None where `score_interval` has none, and for metrics that are no functions of
+    means over rows.
 
     Args:
         metric: a name of `headstart.metrics.KNOWN`.
@@ -91,6 +96,10 @@ def interval_of_models(
     whole = RowUnits.of(units, len(labels))
     if parts is None or len(whole) < 2:
         return None
+    if (decisions == decisions[0]).all():
+        return score_interval(
+            metric, labels, decisions[0], units=units, confidence=confidence, num_resamples=num_resamples, seed=seed
+        )
     draws = [_draws_of_parts(ScoreParts(each, parts.score), whole, num_resamples, seed) for each in parts.by_row]
     return interval_of_draws(numpy.mean(draws, axis=0), confidence)
 

@@ -74,15 +74,22 @@ class Outcomes:
 
 
 def count_outcomes(
-    scores: Mapping[int, float], *, constant_score: float, constant_seeds: Collection[int] = (), num_failed: int = 0
+    scores: Mapping[int, float],
+    *,
+    constant_scores: Mapping[int, float],
+    constant_seeds: Collection[int] = (),
+    num_failed: int = 0,
 ) -> Outcomes:
     """Count how the runs of one experiment ended.
 
-    `scores` are those of the finished runs by seed, `constant_score` that of the best constant answer, `constant_seeds`
-    the seeds of the finished runs that gave every example the same answer.
+    Args:
+        scores: those of the finished runs, by seed.
+        constant_scores: of the best constant answer to the rows of each of these runs, by seed.
+        constant_seeds: of the finished runs that gave every example the same answer.
+        num_failed: runs without a score.
     """
     constant = scores.keys() & set(constant_seeds)
-    at_constant_score = {seed for seed, score in scores.items() if score <= constant_score}
+    at_constant_score = {seed for seed, score in scores.items() if score <= constant_scores[seed]}
     return Outcomes(
         summary=summarise(scores.values()) if scores else None,
         num_failed=num_failed,

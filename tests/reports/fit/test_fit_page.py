@@ -105,6 +105,12 @@ def test_the_curve_says_whether_more_labels_help(
     assert curve_sentence(metric, points[:1]) == ""
 
 
+def test_a_curve_without_intervals_says_nothing_of_more_labels() -> None:
+    """As where all scored rows are of one group: a rise may be chance."""
+    points = [CurvePoint(num_rows=rows, score=score, interval=None) for rows, score in ((100, 0.8), (200, 0.9))]
+    assert curve_sentence("accuracy", points).endswith("so it is open whether more labels would help.")
+
+
 def test_every_kind_has_what_makes_sense_for_it() -> None:
     pages = {kind: build_fit_page(make_facts(kind)) for kind in ("classification", "multi_label", "regression")}
     has = {kind: (bool(page.classes), page.answers_figure, page.calibration) for kind, page in pages.items()}

@@ -62,6 +62,8 @@ def curve_sentence(metric: str, points: Sequence[CurvePoint]) -> str:
     )
     if gain <= 0:
         return f"{step}: more rows like these are not likely to help much."
-    if before.interval is None or last.interval is None or last.interval.excludes(before.score):
+    if last.interval is None:
+        return f"{step}: how far chance alone moves it is not known, so it is open whether more labels would help."
+    if last.interval.excludes(before.score):
         return f"{step}: it was still rising, and more labels are likely to help."
     return f"{step}: a small step beside its interval, so it is open whether more labels would help."
