@@ -7,11 +7,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score
 
 from headstart.comparison.report import Report, read_report
-from headstart.errors import DataError, UsageError
+from headstart.errors import CheckpointError, DataError, UsageError
 from headstart.experiments.experiment import TaskSource
 from headstart.experiments.run_data import RunData, RunDataCache
 from headstart.experiments.stored_answers import read_answers
@@ -85,6 +86,26 @@ def test_each_group_has_the_mean_over_seeds(
         assert SHOWN.lower() in text.lower()
         assert "(missing)" in text
         assert f"{100 * expected[next(iter(expected))]['de']:.2f}" in text
+
+
+def test_older_runs_do_not_say_which_rows_are_one_and_the_table_does(
+    reported: tuple[Report, TaskSource, dict[str, dict[str, float]]],
+) -> None:
+    report, *_ = reported
+    assert report.store is not None
+    as_written = with_groups(report, "lang").by_group
+    whole = {path: path.read_bytes() for path in report.store.root.glob("*/seed-*/predictions.validation.parquet")}
+    try:
+        for path in whole:
+            pq.write_table(pq.read_table(path).drop(["unit"]), path)
+        assert with_groups(report, "lang").by_group == as_written
+        for path in whole:
+            pq.write_table(pq.read_table(path).slice(1), path)
+        with pytest.raises(CheckpointError, match="have not answered the rows"):
+            with_groups(report, "lang")
+    finally:
+        for path, content in whole.items():
+            path.write_bytes(content)
 
 
 def test_nothing_is_shown_where_no_groups_were_asked_for(

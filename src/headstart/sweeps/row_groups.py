@@ -6,7 +6,7 @@ Letters: n rows, c classes, s seeds.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +15,7 @@ import numpy as np
 from headstart.comparison.cells import Cell
 from headstart.comparison.report import Report
 from headstart.data.row_groups import GroupColumn, read_group_column
+from headstart.data.together import Units, independent_units
 from headstart.errors import CheckpointError, UsageError
 from headstart.experiments.experiment import StoredExperiment, TaskSource
 from headstart.experiments.stored_answers import StoredAnswers, read_answers
@@ -61,8 +62,9 @@ def scores_by_group(
     Raises:
         UsageError: if rows are not of a file, have changed since, or each seed holds out other ones.
         DataError: if they cannot be read, or have no such column.
+        CheckpointError: if the runs did not answer these rows.
     """
-    rows, known = TaskRows(), dict[tuple[str, str], tuple[str, ...]]()
+    rows, known = TaskRows(), dict[tuple[str, str], _Groups]()
     found = {}
     for cell in cells:
         if ON_OTHER_ROWS in cell.first.task or not cell.finished:
@@ -71,17 +73,27 @@ def scores_by_group(
         rows_key = (stored.experiment.task_fingerprint, repr(stored.experiment.evaluation))
         if rows_key not in known:
             known[rows_key] = _groups(stored, column, rows)
-        answers = _answers(cell, store, damaged)
+        groups, answers = known[rows_key], _answers(cell, store, damaged)
         if answers:
+            if len(answers[0]) != len(groups.names):
+                raise CheckpointError(f"runs of {cell.first.label} have not answered the rows that they are reported on")
             decisions = cast(Values, np.stack([each.decisions for each in answers]))
             found[cell.key] = mean_group_scores(
-                cell.first.metric, answers[0].labels, decisions, known[rows_key], units=answers[0].units
+                cell.first.metric, answers[0].labels, decisions, groups.names, units=groups.units
             )
     return found
 
 
-def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> tuple[str, ...]:
-    """Return the groups of the rows that an experiment is reported on."""
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The group of each row [n], and the number of each row's unit [n]."""
+
+    names: tuple[str, ...]
+    units: Units
+
+
+def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> _Groups:
+    """Return the groups and units of the rows that an experiment is reported on."""
     experiment, source = stored.experiment, stored.source.at(0)
     groups = read_groups(source, column)
     if rows.of(source).fingerprint != experiment.task_fingerprint:
@@ -90,7 +102,8 @@ def _groups(stored: StoredExperiment, column: str, rows: TaskRows) -> tuple[str,
             remedy="  Put the table there as it was, or leave `group_by` out.",
         )
     report = rows.parts(source, experiment.evaluation).report
-    return groups.of_rows(str(experiment.evaluation.split), report.numbers or ())
+    names = groups.of_rows(str(experiment.evaluation.split), report.numbers or ())
+    return _Groups(names, independent_units(report))
 
 
 def _answers(cell: Cell, store: LocalStore, damaged: Collection[Path]) -> list[StoredAnswers]:
