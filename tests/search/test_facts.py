@@ -18,7 +18,7 @@ from headstart.reports.fit.html import render_fit_report
 from headstart.reports.fit.suspects import suspects, write_suspects
 from headstart.search.best_folder import write_best
 from headstart.search.decisions import write_decision
-from headstart.search.facts import facts_of
+from headstart.search.facts import _unit_notes, facts_of
 from headstart.search.find_best import plan_file
 from headstart.search.trials import Rung
 from headstart.stats.thresholds import cross_fitted_decisions
@@ -131,6 +131,20 @@ def test_answers_are_probabilities_and_the_score_is_theirs(facts: FitFacts) -> N
     assert facts.score == pytest.approx(right)
     assert facts.interval is not None
     assert facts.interval.low <= facts.score <= facts.interval.high
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (None, ["the 3 scored rows are of 2 different texts: the interval counts these as the independent ones"]),
+        (("a", "a", "a"), ["the 3 scored rows are of 1 group: other rows may score quite differently, and no interval "
+                           "can say by how much"]),
+        (("a", "b", "c"), []),
+    ],
+)  # fmt: skip
+def test_which_rows_count_as_one_is_said(groups: tuple[str, ...] | None, words: list[str]) -> None:
+    rows = Split.of(texts=(("one",), ("two",), ("one",)), labels=(0, 1, 0)).with_columns(groups=groups)
+    assert list(_unit_notes(rows)) == words
 
 
 def test_the_curve_ends_with_all_training_rows(facts: FitFacts) -> None:

@@ -60,6 +60,15 @@ def test_intervals_of_several_models_are_of_their_rows() -> None:
     assert (alike.score, alike.interval.width) == (0.5, pytest.approx(0.0, abs=1e-12))
 
 
+def test_what_chance_does_stands_in_plain_digits() -> None:
+    """Both groups are answered alike, so every shuffle has as large a gap."""
+    all_right = group_scores("accuracy", LABELS, LABELS, list(groups))
+    assert "over the rows 100 % of the gaps" in all_right.gap_text
+    found = group_scores("accuracy", LABELS, ANSWERS, list(groups), num_shuffles=999)
+    assert found.gap is not None
+    assert f"over the rows {100 * found.gap.p:.2g} % of the gaps" in found.gap_text
+
+
 def test_p_is_that_of_a_permutation_test() -> None:
     right = (LABELS == ANSWERS).astype(float)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from headstart.artifacts.model_info import read_info
+from headstart.comparison.formats import plural
 from headstart.data.examples import Split
 from headstart.data.holdout import hold_out
 from headstart.data.row_groups import GroupColumn
@@ -110,8 +111,10 @@ def _unit_notes(rows: Split) -> Iterator[str]:
     """Say which rows count as one."""
     number = len(set(independent_units(rows)))
     if number < len(rows):
-        kinds = "different texts" if rows.groups is None else "groups"
-        yield f"the {len(rows)} scored rows are of {number} {kinds}: the interval counts these as the independent ones"
+        units = plural(number, "different text" if rows.groups is None else "group")
+        counted = "the interval counts these as the independent ones"
+        none = "other rows may score quite differently, and no interval can say by how much"
+        yield f"the {len(rows)} scored rows are of {units}: {counted if number > 1 else none}"
 
 
 def _by_group(data: RunData, rows: AnsweredRows, groups: GroupColumn) -> GroupScores:

@@ -96,9 +96,14 @@ class GroupScores:
         chance = "chance rarely does that" if gap.is_rare else "chance does that, too"
         return (
             f"the worst group, {as_name(gap.worst)}, is {metrics.written(self.metric, gap.gap)} behind the best, "
-            f"{as_name(gap.best)}; with the groups' names shuffled over the rows {100 * gap.p:.2g} % of the gaps are "
+            f"{as_name(gap.best)}; with the groups' names shuffled over the rows {_percent(gap.p)} of the gaps are "
             f"as large: {chance}"
         )
+
+
+def _percent(share: float) -> str:
+    """Write a share with two digits, and never as a power of ten: 0.001 as 0.1 %, 1 as 100 %."""
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def group_scores(

@@ -76,7 +76,9 @@ def scores_by_group(
         groups, answers = known[rows_key], _answers(cell, store, damaged)
         if answers:
             if len(answers[0]) != len(groups.names):
-                raise CheckpointError(f"runs of {cell.first.label} have not answered the rows that they are reported on")
+                raise CheckpointError(
+                    f"runs of {cell.first.label} have not answered the rows that they are reported on"
+                )
             decisions = cast(Values, np.stack([each.decisions for each in answers]))
             found[cell.key] = mean_group_scores(
                 cell.first.metric, answers[0].labels, decisions, groups.names, units=groups.units
