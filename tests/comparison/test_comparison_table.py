@@ -11,7 +11,7 @@ from headstart.comparison.frame import Frame
 from headstart.stats.comparisons import Verdict
 from headstart.store.declared import DeclaredLooks
 from headstart.store.record import Purpose, RunRecord, RunStatus
-from tests.support.stores import fail, make_record
+from tests.support.stores import SETTING, fail, make_record
 
 
 def table_of(records: list[RunRecord]) -> ComparisonTable:
@@ -155,6 +155,21 @@ def test_namesakes_are_told_apart():
         "finetune, 500 steps, rates 3e-05, c",
         "finetune, 500 steps, rates 3e-05, c2",
     ]
+
+
+def test_namesakes_are_told_apart_where_the_first_has_not_recorded_its_setting():
+    setting = replace(SETTING, rows="", model_revision="")  # as in the oldest stores
+    records = [
+        make_record(experiment="a", setting=None),
+        make_record(experiment="b", setting=setting),
+        make_record(experiment="c", setting=replace(setting, max_length=64)),
+    ]
+    assert [row.label for row in table_of(records).rows] == [
+        "finetune, setting not recorded",
+        "finetune, max_length=128",
+        "finetune, max_length=64",
+    ]
+    assert [row.label for row in table_of(records[:2]).rows] == ["finetune, setting not recorded", "finetune"]
 
 
 def test_selection_trials_are_named_in_the_notes():

@@ -31,7 +31,6 @@ def test_stages_follow_each_other_and_seeds_are_averaged(tmp_path: Path):
     write_losses(store, 2, "1-first", {10: 99.0})
     curve = learning_curve(LocalStore(store), Frame.from_store(store).cells[0])
     assert curve is not None
-    assert curve.num_seeds == 2
     first, second = curve.stages
     assert [(p.step, p.low, p.high) for p in first.points] == [(10, 1.0, 2.0), (20, 0.8, 1.0)]
     assert [p.mean for p in first.points] == pytest.approx([1.5, 0.9])

@@ -15,9 +15,11 @@ from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.evidence import weigh
 from headstart.comparison.examples import ExampleEvidence
 from headstart.comparison.frame import Frame
+from headstart.comparison.report import read_report
 from headstart.data.examples import Split
 from headstart.experiments import scoring
 from headstart.experiments.scoring import Scored
+from headstart.reports.html import write_html
 from headstart.stats.intervals import Interval
 from headstart.stats.per_example import mcnemar
 from headstart.store.local import LocalStore
@@ -110,6 +112,26 @@ def test_repeats_make_no_difference_surer(tmp_path: Path, metric: str):
     for pair, single in zip(thrice.pairs, once.pairs, strict=True):
         assert limits(pair.interval) == pytest.approx(limits(single.interval))
         assert pair.mcnemar == single.mcnemar
+
+
+def test_the_page_says_what_counts_as_a_row(tmp_path: Path):
+    for name, times in (("once", 1), ("thrice", 3)):
+        write_runs(tmp_path / name, times=times)
+        report = read_report(tmp_path / name)
+        write_html(report, tmp_path / f"{name}.html")
+    once, thrice = ((tmp_path / f"{name}.html").read_text(encoding="utf-8") for name in ("once", "thrice"))
+    words = "count as one, so that 360 rows are 120:"
+    assert words in thrice
+    assert "count as one" not in once
+
+
+def test_the_answer_says_by_which_pairs_it_would_hold_with_other_rows(tmp_path: Path):
+    write_runs(tmp_path / "runs", num_seeds=8)
+    whole = read_report(tmp_path / "runs").answers[0]
+    (tmp_path / "runs" / "demo-lp_ft" / "seed-1" / "predictions.validation.parquet").unlink()
+    part = read_report(tmp_path / "runs").answers[0]
+    assert "With other seeds and other rows: [" in whole.checks
+    assert "With other seeds and other rows, by the 7 pairs with predictions: [" in part.checks
 
 
 def test_rows_of_one_unit_say_nothing_of_other_rows(tmp_path: Path):

@@ -104,6 +104,17 @@ def test_the_unit_of_folds_is_the_fold():
     assert "over the 4 folds that all of them share" in answer.sentence
 
 
+def test_a_strategy_that_is_called_much_like_eh_ft_is_another():
+    records = [
+        make_record(label, seed, 0.7 + seed % 3 / 100 + gain, task=task)
+        for task in ("a", "b")
+        for label, gain in (("finetune", 0.0), ("eh_ft_of_mine", 0.02), ("lp_ft", 0.01))
+        for seed in range(8)
+    ]
+    answers = overall_answers(weigh(build_comparison(Frame.from_records(records))).gains)
+    assert sorted(answer.label for answer in answers) == ["eh_ft_of_mine", "lp_ft"]
+
+
 def test_what_was_not_compared_is_not_joined():
     assert weigh(table_of({"a": 0.03, "b": 0.03}, num_steps=400)).gains == ()
 
@@ -117,7 +128,7 @@ def test_the_table_of_evidence_corrects_for_all_comparisons():
     p_value = 2 / 2**8  # every difference has the same sign
     assert by_name["sign-flip test, p"] == f"{p_value:.3f}"
     assert by_name["the same after Holm, over 2 comparisons"] == f"{2 * p_value:.3f}"
-    assert by_name["wins / ties / losses of paired seeds"] == "8 / 0 / 0"
+    assert by_name["wins / ties / losses of pairs"] == "8 / 0 / 0"
     assert by_name["95 % interval, BCa bootstrap"].startswith("[+")
     assert by_name["what such an interval covers"].endswith(" %")
 

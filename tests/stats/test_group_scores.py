@@ -124,6 +124,14 @@ def test_what_a_unit_has_in_one_group_is_shuffled_as_one() -> None:
     assert found.gap.p == pytest.approx(expected.pvalue, abs=0.01)
 
 
+def test_rows_are_told_with_what_they_count_as() -> None:
+    whole, shared = (
+        group_scores("accuracy", LABELS, ANSWERS, ["all"] * 120, units=units).groups[0]
+        for units in (None, np.arange(120) // 4)
+    )
+    assert (whole.rows_text, shared.rows_text) == ("120", "120, as 30")
+
+
 def test_a_group_of_few_units_decides_nothing_however_many_rows_it_has() -> None:
     units = np.where(np.arange(120) < 40, np.arange(120) // 5, np.arange(120))
     found = group_scores(

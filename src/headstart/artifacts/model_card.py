@@ -83,7 +83,7 @@ def _scores(facts: CardFacts) -> Iterator[str]:
             ]
             lines.append(f"| {' | '.join(cells)} |")
         yield "\n".join(lines)
-    if facts.scores:
+    if any(score.intervals for score in facts.scores):
         others = f"other {facts.info.task.modality.thing}s"
         yield f"An interval says how far off the score may be because the rows are few, not how {others} fare."
     if facts.info.temperature is not None:

@@ -58,6 +58,6 @@ def group_table(found: GroupScores) -> Table:
         limits = [] if each.interval is None else [each.interval.low, each.interval.high]
         interval = ", ".join(written(found.metric, limit) for limit in limits)
         table.add_row(
-            as_name(each.name), written(found.metric, each.score), interval and f"[{interval}]", str(each.num_rows)
+            as_name(each.name), written(found.metric, each.score), interval and f"[{interval}]", each.rows_text
         )
     return table

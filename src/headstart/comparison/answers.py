@@ -47,6 +47,11 @@ class Answer:
     needed: str = ""
 
 
+def is_head_start(strategy: str) -> bool:
+    """Return whether a strategy, written with its options, is EH-FT."""
+    return strategy.partition(":")[0] == HEAD_START_STRATEGY
+
+
 def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer, ...]:
     """Return one answer per EH-FT row, or per compared row in a group without EH-FT.
 
@@ -59,7 +64,7 @@ def answers_of(group: ComparisonGroup, evidence: ReportEvidence) -> tuple[Answer
         return (*fallen, *(_undertrained_answer(group, row) for row in baselines))
     later = [row for row in group.rows if row.is_baseline and row.baseline_digest is not None]
     rows = [row for row in group.rows if not row.is_baseline]
-    head_starts = [row for row in rows if row.strategy.partition(":")[0] == HEAD_START_STRATEGY]
+    head_starts = [row for row in rows if is_head_start(row.strategy)]
     answered = [*later, *(head_starts or rows)] or group.rows
     return (*fallen, *(_answer(group, row, evidence) for row in answered))
 
@@ -201,8 +206,9 @@ def _range(difference: PairedDifference) -> str:
 
 def _checks(row: ComparisonRow, evidence: ReportEvidence) -> str:
     """Say of a verdict whether it holds for all comparisons of the report together, and for other rows as well."""
-    if row.verdict not in (Verdict.BETTER, Verdict.WORSE):
+    if row.difference is None or row.verdict not in (Verdict.BETTER, Verdict.WORSE):
         return ""
+    pairs = row.difference.n
     adjusted, examples = evidence.adjusted.get(row.key), evidence.examples.get(row.key)
     said = []
     if adjusted is not None and evidence.num_comparisons > 1:
@@ -212,5 +218,6 @@ def _checks(row: ComparisonRow, evidence: ReportEvidence) -> str:
     if examples is not None:
         interval = examples.crossed.interval
         tail = "" if interval.excludes(0.0) else ", which does not leave out zero"
-        said.append(f"With other seeds and other rows: {bracket(interval)}{tail}.")
+        few = "" if len(examples.pairs) == pairs else f", by the {plural(len(examples.pairs), 'pair')} with predictions"
+        said.append(f"With other seeds and other rows{few}: {bracket(interval)}{tail}.")
     return " ".join(said)

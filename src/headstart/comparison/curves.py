@@ -36,9 +36,8 @@ class StageCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningCurve:
-    """The training loss over a run's stages, one after the other; `num_seeds` finished runs went into it."""
+    """The training loss over a run's stages, one after the other."""
 
-    num_seeds: int
     stages: tuple[StageCurve, ...]
 
 
@@ -55,7 +54,7 @@ def learning_curve(store: LocalStore, cell: Cell, damaged: Collection[Path] = fr
         if points:
             stages.append(StageCurve(name=stage.name, first_step=first_step, points=_thin(points)))
         first_step += stage.num_steps
-    return LearningCurve(num_seeds=len(cell.finished), stages=tuple(stages)) if stages else None
+    return LearningCurve(stages=tuple(stages)) if stages else None
 
 
 def read_losses(path: Path) -> dict[int, float]:

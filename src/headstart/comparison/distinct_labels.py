@@ -25,7 +25,7 @@ def distinct_labels(frame: Frame) -> dict[str, str]:
         for (_, label), cells in namesakes.items():
             if len(cells) > 1 and len(set(described := describe(cells))) > 1:
                 told = {cell.experiment_digest: text for cell, text in zip(cells, described, strict=True)}
-                labels.update({digest: f"{label}, {text}" for digest, text in told.items()})
+                labels.update({digest: f"{label}, {text}" for digest, text in told.items() if text})
     return labels
 
 
@@ -49,8 +49,8 @@ def _rates(cells: Sequence[Cell]) -> list[str]:
 
 def _settings(cells: Sequence[Cell]) -> list[str]:
     """Describe each by all that any two of them differ in."""
-    first = cells[0].setting
     settings = [cell.setting for cell in cells]
+    first = next(filter(None, settings), None)
     found = [setting_differences(each, first) if each and first else () for each in settings]
     names = dict.fromkeys(difference.name for differences in found for difference in differences)
     usual = {difference.name: difference.theirs for differences in found for difference in differences}

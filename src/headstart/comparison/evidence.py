@@ -27,6 +27,7 @@ class JointGain:
     """
 
     label: str
+    strategy: str
     model: str
     baseline: str
     gain: GainAcrossTasks
@@ -124,4 +125,5 @@ def _joint_gain(rows: Sequence[ComparisonRow]) -> JointGain | None:
     )
     if gain is None:
         return None
-    return JointGain(label=rows[0].label, model=rows[0].model, baseline=rows[0].baseline, gain=gain)
+    first = rows[0]
+    return JointGain(label=first.label, strategy=first.strategy, model=first.model, baseline=first.baseline, gain=gain)

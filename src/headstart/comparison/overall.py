@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.comparison.answers import HEAD_START_STRATEGY, Tone
+from headstart.comparison.answers import Tone, is_head_start
 from headstart.comparison.evidence import JointGain
 from headstart.comparison.formats import plural, points, signed_points
 from headstart.stats.across_tasks import MIN_TASKS_FOR_OTHER_TASKS, GainAcrossTasks
@@ -32,7 +32,7 @@ class OverallAnswer:
 
 def overall_answers(gains: Sequence[JointGain]) -> tuple[OverallAnswer, ...]:
     """Return one answer per EH-FT strategy and model over tasks, or per strategy in a store without EH-FT."""
-    head_starts = [joint for joint in gains if joint.label.startswith(HEAD_START_STRATEGY)]
+    head_starts = [joint for joint in gains if is_head_start(joint.strategy)]
     has_models = len({joint.model for joint in gains}) > 1
     return tuple(
         OverallAnswer(

@@ -46,6 +46,18 @@ def run_table(group: ComparisonGroup, evidence: ReportEvidence) -> DataTable | N
     return DataTable(headings=RUN_HEADINGS, rows=tuple(rows)) if rows else None
 
 
+def run_caption(group: ComparisonGroup, evidence: ReportEvidence) -> str:
+    """Return what the table of pairs of runs shows, and what counts where rows belong together."""
+    same = "Two runs of one seed on the same rows: what it shows holds for these two models, not for their strategies."
+    found = next((evidence.examples[row.key] for row in group.rows if row.key in evidence.examples), None)
+    if found is None or found.num_units == found.num_examples:
+        return same
+    return (
+        f"{same} Rows of one text, or of one `group`, count as one, so that {found.num_examples:,} rows are "
+        f"{found.num_units:,}: a run alone is right on these where it is right on more of their rows."
+    )
+
+
 def _spread(row: ComparisonRow) -> tuple[str, ...]:
     outcomes, summary = row.outcomes, row.summary
     values = (
@@ -84,14 +96,14 @@ def _with_interval(value: float, interval: Interval) -> str:
     return f"{value:.2f} [{interval.low:.2f}, {interval.high:.2f}]".replace("-", MINUS)
 
 
-def _seeds_needed(evidence: Evidence) -> str:
+def _pairs_needed(evidence: Evidence) -> str:
     deviation = evidence.difference.standard_deviation
     needed = seeds_needed(deviation, evidence.difference.mean) if deviation is not None else None
     return NOTHING if needed is None else f"{needed:,}"
 
 
 STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
-    ("wins / ties / losses of paired seeds", _outcomes),
+    ("wins / ties / losses of pairs", _outcomes),
     ("95 % interval of the difference", lambda e: bracket(e.difference.interval)),
     ("sign-flip test, p", lambda e: _p_value(e.difference.p_value)),
     ("Wilcoxon signed-rank test, p", lambda e: _p_value(e.wilcoxon_p_value)),
@@ -102,8 +114,8 @@ STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("effect size, mean over sd of differences", _effect),
     ("probability of improvement", lambda e: _with_interval(e.improvement.value, e.improvement.interval)),
     ("stochastic order, violation (bound)", lambda e: f"{e.order.violation:.2f} ({e.order.upper_bound:.2f})"),
-    ("smallest difference these seeds show with 80 % power, points", lambda e: points(e.smallest_difference)),
-    ("paired seeds that would show this difference", _seeds_needed),
+    ("smallest difference these pairs show with 80 % power, points", lambda e: points(e.smallest_difference)),
+    ("pairs that would show this difference", _pairs_needed),
 )
 """Each line's name, and how a strategy's evidence is written in it."""
 CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (

@@ -42,7 +42,7 @@ def _heading(row: ComparisonRow) -> str:
 def _line(name: str, by_strategy: list[GroupScores]) -> tuple[str, ...]:
     groups = [next(each for each in scores.groups if each.name == name) for scores in by_strategy]
     cells = (_cell(scores.metric, each) for scores, each in zip(by_strategy, groups, strict=True))
-    return (name, f"{groups[0].num_rows:,}", *cells)
+    return (name, groups[0].rows_text, *cells)
 
 
 def _cell(metric: str, group: GroupScore) -> str:

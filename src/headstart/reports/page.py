@@ -12,7 +12,7 @@ from headstart.comparison.formats import NOTHING, count, error_line, points
 from headstart.comparison.origins import Origins, read_origins
 from headstart.comparison.overall import OverallAnswer
 from headstart.comparison.report import Report
-from headstart.reports.evidence_table import evidence_table, run_table, spread_table
+from headstart.reports.evidence_table import evidence_table, run_caption, run_table, spread_table
 from headstart.reports.figures.drawing import DataTable, Element, Figure
 from headstart.reports.figures.gallery import Cells, overview_figures, task_figures
 from headstart.reports.figures.series import SeriesNumbers, series_numbers
@@ -64,6 +64,7 @@ class GroupView:
     spread: DataTable
     evidence: DataTable | None
     run_by_run: DataTable | None
+    run_caption: str
     plans: tuple[tuple[str, str], ...]
     seeds: tuple[tuple[int, tuple[str, ...]], ...]
     measurements: DataTable | None
@@ -141,6 +142,7 @@ def _group_view(heading: GroupHeading, report: Report, series: SeriesNumbers) ->
         spread=spread_table(group),
         evidence=evidence_table(group, report.evidence),
         run_by_run=run_table(group, report.evidence),
+        run_caption=run_caption(group, report.evidence),
         plans=tuple((row.label, _plan(cells[row.key])) for row in group.rows),
         seeds=_seeds(group, cells),
         measurements=measurement_table(group, cells),

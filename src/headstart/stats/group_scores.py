@@ -49,6 +49,12 @@ class GroupScore:
         """Whether it has enough units to be the best or the worst."""
         return self.num_units >= FEW_UNITS
 
+    @property
+    def rows_text(self) -> str:
+        """How many rows it has, and as how many they count where several are one unit."""
+        counted = "" if self.num_units == self.num_rows else f", as {self.num_units:,}"
+        return f"{self.num_rows:,}{counted}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupGap:

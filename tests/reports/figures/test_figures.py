@@ -174,7 +174,7 @@ def test_curves_mark_where_a_later_stage_begins():
         StageCurve(name="adapter", first_step=0, points=points[0]),
         StageCurve(name="finetune", first_step=2, points=points[1]),
     )
-    curves = {"demo-eh_ft_lora": LearningCurve(num_seeds=1, stages=stages)}
+    curves = {"demo-eh_ft_lora": LearningCurve(stages=stages)}
     figure = learning_figure("learning", group, curves, {"eh_ft(lora)": 1})
     assert figure is not None
     svg = "".join(part.__html__() for part in figure.elements)

@@ -17,7 +17,7 @@ def scores_by_group(found: GroupScores) -> DataTable:
                 each.name,
                 written(found.metric, each.score),
                 NOTHING if each.interval is None else range_of(found.metric, each.interval),
-                f"{each.num_rows:,}",
+                each.rows_text,
             )
             for each in found.shown
         ),
