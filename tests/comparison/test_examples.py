@@ -14,11 +14,13 @@ from headstart import metrics
 from headstart.comparison.comparison_table import build_comparison
 from headstart.comparison.evidence import weigh
 from headstart.comparison.examples import ExampleEvidence
+from headstart.comparison.formats import NOTHING
 from headstart.comparison.frame import Frame
 from headstart.comparison.report import read_report
 from headstart.data.examples import Split
 from headstart.experiments import scoring
 from headstart.experiments.scoring import Scored
+from headstart.reports.evidence_table import run_table
 from headstart.reports.html import write_html
 from headstart.stats.intervals import Interval
 from headstart.stats.per_example import mcnemar
@@ -123,6 +125,22 @@ def test_the_page_says_what_counts_as_a_row(tmp_path: Path):
     words = "count as one, so that 360 rows are 120:"
     assert words in thrice
     assert "count as one" not in once
+
+
+def test_runs_that_answer_alike_have_no_interval_over_rows_in_the_table(tmp_path: Path):
+    write_runs(tmp_path / "runs")
+    for seed in range(4):
+        ours, theirs = (tmp_path / "runs" / f"demo-{label}" / f"seed-{seed}" for label in ("lp_ft", "finetune"))
+        for name in ("run.json", "predictions.validation.parquet"):
+            content = (theirs / name).read_bytes()
+            (ours / name).write_bytes(
+                content.replace(b"demo-finetune", b"demo-lp_ft").replace(b'"finetune"', b'"lp_ft"')
+            )
+    table = build_comparison(Frame.from_store(tmp_path / "runs"))
+    evidence = weigh(table, LocalStore(tmp_path / "runs"))
+    found = run_table(table.groups[0], evidence)
+    assert found is not None
+    assert [row[2:4] for row in found.rows] == [("0.00", NOTHING)] * 4
 
 
 def test_the_answer_says_by_which_pairs_it_would_hold_with_other_rows(tmp_path: Path):

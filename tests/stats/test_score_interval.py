@@ -103,5 +103,11 @@ def test_a_perfect_score_does_not_mean_that_it_will_always_be(metric: str) -> No
     assert interval_of_models(metric, numbers, np.stack([numbers, numbers]), num_resamples=50) is None
 
 
+def test_a_few_odd_draws_make_no_interval_either() -> None:
+    """One draw in a hundred has no row of the class, and so an F1 of 0: both ends are 1 all the same."""
+    labels = np.array([1, 1, 1, 0, 0])
+    assert score_interval("f1", labels, labels) is None
+
+
 def test_one_unit_has_no_interval() -> None:
     assert score_interval("accuracy", np.zeros(9), np.zeros(9), units=[4] * 9) is None

@@ -72,7 +72,12 @@ def _spread(row: ComparisonRow) -> tuple[str, ...]:
 def _pair(pair: RunPair) -> tuple[str, ...]:
     test = pair.mcnemar
     counts = (str(test.num_only_a), str(test.num_only_b), _p_value(test.p_value)) if test else (NOTHING,) * 3
-    return (signed_points(pair.difference), bracket(pair.interval), *counts)
+    return (signed_points(pair.difference), _over_rows(pair.interval), *counts)
+
+
+def _over_rows(interval: Interval) -> str:
+    """Write an interval over rows; rows on which nothing differs do not show how far other rows would move it."""
+    return NOTHING if interval.width == 0.0 else bracket(interval)
 
 
 def _p_value(value: float | None) -> str:
@@ -119,7 +124,7 @@ STATISTICS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
 )
 """Each line's name, and how a strategy's evidence is written in it."""
 CROSSED: tuple[tuple[str, Callable[[ExampleEvidence], str]], ...] = (
-    ("95 % interval over seeds and rows, crossed bootstrap", lambda found: bracket(found.crossed.interval)),
+    ("95 % interval over seeds and rows, crossed bootstrap", lambda found: _over_rows(found.crossed.interval)),
     ("standard error from seeds, points", lambda found: points(found.crossed.seed_standard_error)),
     ("standard error from rows, points", lambda found: points(found.crossed.example_standard_error)),
 )

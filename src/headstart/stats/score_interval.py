@@ -31,7 +31,7 @@ def score_interval(
 ) -> Interval | None:
     """Return an interval for the score of one model on rows like these; None where they do not tell how it would move.
 
-    That is with fewer than two units, and where resampled units all have one score, such as a perfect F1.
+    That is with fewer than two units, and where (nearly) all resampled units have one score, such as a perfect F1.
 
     It covers the choice of rows, and not that another seed would have trained another model. Accuracy has Wilson's
     interval, which is right for few rows and for scores near 1; all others have the percentile bootstrap over rows.
@@ -63,8 +63,8 @@ def score_interval(
     if metric == "accuracy":
         right = (labels == decisions).reshape(len(labels), -1).all(axis=1)
         return _wilson(float(right.mean()), whole.effective_number(right), confidence)
-    draws = _draws(metric, labels, decisions, whole, num_resamples, seed)
-    return None if are_equal(draws) else interval_of_draws(draws, confidence)
+    interval = interval_of_draws(_draws(metric, labels, decisions, whole, num_resamples, seed), confidence)
+    return None if are_equal((interval.low, interval.high)) else interval
 
 
 def interval_of_models(
