@@ -24,7 +24,7 @@ from tests.support.runs import rare_rows
 from tests.support.tiny import make_checkpoint
 
 OPTIONS = ("--label", "label", "--text", "text", "--device", "cpu", "--precision", "fp32", "--batch-size", 5)
-SETTINGS = ("--strategy", "dropout", "--trainer", "optim=sgd", "--learning-rate", 0.05)
+SETTINGS = ("--strategy", "dropout", "--trainer", "optim=sgd")
 """Without dropout, and with updates in which a gradient's size shows."""
 
 
@@ -37,9 +37,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def fit(out: str, *options: object) -> tuple[object, ...]:
+def fit(out: str, *options: object, learning_rate: float = 0.05) -> tuple[object, ...]:
     """Return the arguments of a fit."""
-    return ("fit", "table.csv", "--model", "bert", "--out", out, *OPTIONS, *SETTINGS, *options)
+    model = ("--model", "bert", "--out", out, "--learning-rate", learning_rate)
+    return ("fit", "table.csv", *model, *OPTIONS, *SETTINGS, *options)
 
 
 def test_torchrun_trains_one_model_together(folder: Path, cli: Cli) -> None:
@@ -105,7 +106,7 @@ def test_a_process_that_fails_alone_says_why_and_ends_all(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_what_all_processes_see_is_said_once(folder: Path) -> None:
-    process = torchrun(2, *fit("diverged", "--learning-rate", "1e30", "--epochs", 2), folder=folder)
+    process = torchrun(2, *fit("diverged", "--epochs", 2, learning_rate=1e30), folder=folder)
     _, error = process.communicate(timeout=100)
     assert process.returncode != 0
     assert error.count("the run ended as diverged") == 1
