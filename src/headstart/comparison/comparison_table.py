@@ -61,7 +61,7 @@ class ComparisonRow:
         sequential: where a comparison stands that adds seeds until it is decided; None for a fixed number of seeds.
         errors: of numbers, in the labels' unit: the mean of each over the finished runs; constant_errors: that of the
             best constant answer.
-        seconds: mean wall time of a finished run.
+        seconds: mean training time of a finished run, without evaluation.
         num_trained_parameters: scalars trained in the widest stage.
     """
 

@@ -30,7 +30,7 @@ from headstart.stats.comparisons import PairedDifference
 from headstart.stats.intervals import Interval
 
 NUM_TICKS = 9
-CAPTION = "The mark is the mean paired difference, the line its 95 % interval, each small dot below one seed."
+CAPTION = "The mark is the mean paired difference, the line its 95 % interval, each small dot below one pair."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
