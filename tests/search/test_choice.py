@@ -69,3 +69,14 @@ def test_a_table_copied_row_by_row_has_the_error_of_the_table() -> None:
     assert (found.behind, found.error) == pytest.approx((expected.behind, expected.error))
     (_, torn) = standings(TASK, [replace(copied, units=None)], ["x", "y"])
     assert torn.error == pytest.approx(expected.error / 2, rel=0.2)
+
+
+def test_a_fold_of_one_unit_makes_no_difference_certain() -> None:
+    """As where a fold holds out one customer of three: drawn whole, its rows would have no error at all."""
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 2, 50)
+    decisions = {name: np.where(generator.random(50) < 0.8, labels, 1 - labels) for name in ("x", "y")}
+    rows = Answered(labels=labels, decisions=decisions)
+    (_, behind) = standings(TASK, [replace(rows, units=np.zeros(50, dtype=np.int64))], ["x", "y"])
+    assert behind == standings(TASK, [rows], ["x", "y"])[1]
+    assert behind.error > 0.0

@@ -94,7 +94,7 @@ def _error(task: Task, folds: Sequence[Answered], best: str, other: str) -> floa
     if best == other:
         return 0.0
     generator = np.random.default_rng(0)
-    units = [RowUnits.of(fold.units, len(fold.labels)) for fold in folds]
+    units = [_drawn_units(fold) for fold in folds]
     differences = []
     for _ in range(NUM_RESAMPLES):
         picked = [each.drawn(generator) for each in units]
@@ -107,3 +107,13 @@ def _error(task: Task, folds: Sequence[Answered], best: str, other: str) -> floa
             )
         )
     return float(np.std(differences))
+
+
+def _drawn_units(fold: Answered) -> RowUnits:
+    """Return what is drawn of a fold: whole units, but the rows of one that is alone.
+
+    Drawn whole it is always the same, so that the error would be 0. That of its rows is too small, and the most that
+    they tell.
+    """
+    whole = RowUnits.of(fold.units, len(fold.labels))
+    return whole if len(whole) > 1 else RowUnits.of(None, len(fold.labels))
