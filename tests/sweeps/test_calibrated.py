@@ -120,6 +120,13 @@ def test_rows_of_a_unit_are_wrong_once() -> None:
     assert "count as one, which leaves 16" in str(found)
 
 
+def test_of_many_rows_those_that_are_looked_at_may_be_of_one_unit() -> None:
+    """Every second row is taken of these, and every second one is of the other group."""
+    many = drawn(2.0, num_rows=60_000)
+    found = temperature_of(kind_named("classification"), replace(many, units=np.arange(60_000) % 2))
+    assert (found.value, found.reason, found.num_units) == (None, ONE_WRONG_UNIT, 2)
+
+
 def test_units_of_several_files_stay_apart() -> None:
     both = joined_answers([replace(rows(2, num_rows=6), units=np.array([0, 0, 1, 1, 2, 2])), rows(2, num_rows=3)])
     assert both is not None

@@ -77,6 +77,8 @@ def temperature_of(kind: Kind, held_out: StoredAnswers | None) -> Temperature:
         return replace(found, reason=words.ONE_WRONG_UNIT)
     step = math.ceil(logits.size / MOST_LOGITS)
     logits, labels, units, scaled = logits[::step], labels[::step], units[::step], None
+    if count_units(units) < MIN_WRONG_ANSWERS <= num_wrong:
+        return replace(found, reason=words.ONE_WRONG_UNIT)
     if num_wrong >= MIN_WRONG_ANSWERS:
         scaled = cross_fitted_probabilities(logits, labels, units=units, num_folds=min(5, count_units(units)))
     if scaled is None:
