@@ -171,7 +171,8 @@ def test_what_is_for_comparisons_is_refused_for_a_race(cli: Cli, race: Path, opt
 
 
 def test_a_race_that_is_not_over_is_refused_with_the_way_on(cli: Cli, race: Path):
-    (race / "outcome.json").unlink()
+    for name in ("outcome.json", "checksums.json"):
+        (race / name).unlink()
     code, _, err = cli("report", race)
     assert code == 2
     assert "it is not over, or an older headstart ran it" in err

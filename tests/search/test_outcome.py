@@ -61,6 +61,9 @@ def test_a_race_that_is_not_over_or_was_damaged_is_refused(found: tuple[Best, Pa
     with pytest.raises(DamageError):
         read_outcome(tmp_path)
     outcome.unlink()
+    with pytest.raises(DamageError, match=OUTCOME_FILE):
+        read_outcome(tmp_path)
+    (tmp_path / "checksums.json").unlink()
     assert is_store_of_search(tmp_path), "an older headstart noted no more than its plans"
     with pytest.raises(UsageError, match="not what its race came to"):
         read_outcome(tmp_path)

@@ -67,6 +67,7 @@ def read_outcome(root: Path) -> RaceFacts:
         CheckpointError: if it is something else.
     """
     path = root / OUTCOME_FILE
+    require_whole(root, [OUTCOME_FILE], remedy=SEARCH_AGAIN)
     if not path.is_file():
         raise UsageError(
             f"{root} holds the trials of a search, and not what its race came to: it is not over, or an older "
@@ -74,7 +75,6 @@ def read_outcome(root: Path) -> RaceFacts:
             remedy="  Give an unfinished `headstart fit` again, and it goes on. The race of a finished one stands in "
             "the page\n  beside its model, MODEL.report.html.",
         )
-    require_whole(root, [OUTCOME_FILE], remedy=SEARCH_AGAIN)
     return read_record(RaceFacts, path)
 
 
