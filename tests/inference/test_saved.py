@@ -114,6 +114,21 @@ def test_it_is_no_whole_model(tiny_checkpoint: CheckpointMaker, tmp_path: Path) 
             lambda info: info.update(reading={"suffix": ".csv", "options": {"separator": ";"}}),
             "`separator` would have no effect",
         ),
+        *(
+            (
+                lambda info, name=name: info.update(reading={"suffix": ".csv", "options": {name: "../x"}}),
+                said,
+            )
+            for name, said in (
+                ("delimiter", "`delimiter` was given as '../x'"),
+                ("quoting", "`quoting` was given as '../x'"),
+                ("encoding", "unknown `encoding` '../x'"),
+            )
+        ),
+        (
+            lambda info: info.update(reading={"suffix": ".csv", "options": {"kind": []}}),
+            "[] is not a kind of task",
+        ),
     ],
 )
 def test_what_no_run_leaves_is_damage_of_its_file(

@@ -295,6 +295,6 @@ KINDS: Registry[Kind] = Registry("kind of task")
 def _by_name(value: object) -> Kind:
     if isinstance(value, Kind):
         return value
-    if value not in KINDS:
+    if not isinstance(value, str) or value not in KINDS:
         raise ValueError(f"{value!r} is not a kind of task; known: {', '.join(KINDS)}")
-    return KINDS.get(str(value))
+    return KINDS.get(value)

@@ -72,7 +72,7 @@ def dialect_of(lines: TextLines, options: FileOptions, usual: str | None) -> Dia
     above = 0 if separator is None else 1
     body = sample[above:]
     if options.delimiter is not None:
-        sign, notes = _spelt(options.delimiter), list[str]()
+        sign, notes = delimiter_named(options.delimiter), list[str]()
     elif separator is not None:
         sign = separator.group(1)
         notes = [f"the first line says that {_named(sign)} stand between the cells"]
@@ -92,7 +92,12 @@ def is_delimited(first_lines: Sequence[str]) -> bool:
     return any(len(widths) > 1 and len(set(widths)) == 1 and widths[0] > 1 for widths in found)
 
 
-def _spelt(given: str) -> str:
+def delimiter_named(given: str) -> str:
+    """Return the sign between cells that is spelt so, such as "tab".
+
+    Raises:
+        UsageError: if it is no single character.
+    """
     sign = SPELT.get(given.casefold(), given)
     if len(sign) != 1 or sign in '"\r\n':
         raise UsageError(

@@ -11,9 +11,11 @@ from pathlib import Path
 from headstart.errors import shortened
 from headstart.option import options_of
 from headstart.tables.bounded_bytes import BoundError, bounded_bytes
-from headstart.tables.file_options import AS_GUESSED, LABELLED, READING, FileOptions
+from headstart.tables.dialect import delimiter_named
+from headstart.tables.file_options import AS_GUESSED, LABELLED, READING, FileOptions, quoting_named
 from headstart.tables.paths import HUB_PREFIX
 from headstart.tables.reading import scan_table
+from headstart.tables.text_lines import require_encoding
 
 IN_THE_TASK = ("text", "text_pair", "choices", "label", "kind")
 """What a model's task says itself."""
@@ -34,10 +36,21 @@ class StoredReading:
     Attributes:
         suffix: of the file, such as ".csv", also where it was packed; "" for data that is no file.
         options: the ones that other tables share; the others are at their defaults.
+
+    Raises:
+        UsageError: if no table can have been read so.
     """
 
     suffix: str
     options: FileOptions
+
+    def __post_init__(self) -> None:
+        if self.options.delimiter is not None:
+            delimiter_named(self.options.delimiter)
+        if self.options.quoting is not None:
+            quoting_named(self.options.quoting)
+        if self.options.encoding is not None:
+            require_encoding(self.options.encoding)
 
     @classmethod
     def of(cls, file: str, options: FileOptions) -> StoredReading:

@@ -112,6 +112,22 @@ def _is_decoded(line: str) -> bool:
     return True
 
 
+def require_encoding(name: str) -> None:
+    """Refuse what is no encoding of texts.
+
+    Raises:
+        UsageError: naming it.
+    """
+    try:
+        codecs.lookup(name)
+        # Some codecs are none of text, such as base64.
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise UsageError(
+            f"unknown `encoding` {name!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
+        ) from None
+
+
 @contextmanager
 def text_lines(path: Path, options: FileOptions, most_line_bytes: int = MOST_LINE_BYTES) -> Iterator[TextLines]:
     """Open a text file as lines; one in another encoding than UTF-8 has none, and a fault, unless it is named.
@@ -122,14 +138,7 @@ def text_lines(path: Path, options: FileOptions, most_line_bytes: int = MOST_LIN
         UsageError: if the encoding is unknown.
     """
     encoding = options.encoding or "utf-8"
-    try:
-        codecs.lookup(encoding)
-        # Some codecs are none of text, such as base64.
-        "".encode(encoding)
-    except (LookupError, ValueError):
-        raise UsageError(
-            f"unknown `encoding` {encoding!r}", allowed="  Such as utf-8, utf-16, cp1252, latin-1, shift_jis."
-        ) from None
+    require_encoding(encoding)
     with bounded_bytes(path, most_line_bytes) as binary:
         if said := _why_no_text(binary, options.encoding):
             lines = TextLines(path, (), "")
