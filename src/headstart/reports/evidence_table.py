@@ -53,8 +53,9 @@ def run_caption(group: ComparisonGroup, evidence: ReportEvidence) -> str:
     if found is None or found.num_units == found.num_examples:
         return same
     return (
-        f"{same} Rows of one text, or of one `group`, count as one, so that {found.num_examples:,} rows are "
-        f"{found.num_units:,}: a run alone is right on these where it is right on more of their rows."
+        f"{same} Rows of equal texts, and rows that a column keeps together, count as one, so that "
+        f"{found.num_examples:,} rows are {found.num_units:,}: a run alone is right on one of these where it is right "
+        "on more of its rows than the other."
     )
 
 

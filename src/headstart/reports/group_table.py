@@ -12,7 +12,7 @@ from headstart.stats.group_scores import GroupScore, GroupScores
 GROUPS_CAPTION = (
     "Means over seeds, with 95 % intervals over rows. The worst of equally good groups is behind the best by chance, "
     "too: p is how often as much lies between them where the groups' names are shuffled over the rows. Groups with "
-    "fewer than ten rows do not count there. Equal texts count as one row, and so do the rows of one `group`."
+    "fewer than ten rows do not count there. Rows of equal texts, and rows that a column keeps together, count as one."
 )
 
 
