@@ -50,8 +50,8 @@ def check_device(device: str) -> None:
 def let_threads_sleep() -> None:
     """Let torch's threads sleep sooner when they wait for one another, unless the environment says how they wait.
 
-    On two cores a fit takes as long, and about a tenth less processor time (docs/LOG.md, 2026-11-29). It has an effect
-    only before torch is loaded.
+    On two cores a fit takes as long, and beside two other busy processes half as long (docs/LOG.md, 2026-11-29). It has
+    an effect only before torch is loaded.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault(SPINS, str(FEW_SPINS))
