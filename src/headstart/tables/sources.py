@@ -18,6 +18,7 @@ from headstart.tables.reading import is_delimited_text, is_spreadsheet, read_tab
 from headstart.tables.splits import rows_to_score, splits_of_column, used_splits, with_notes, without_unlabelled_test
 from headstart.tables.table import Table
 from headstart.tables.text_and_labels import paired_files
+from headstart.tables.text_lines import require_encoding
 
 
 def name_of(file: str) -> str:
@@ -120,6 +121,8 @@ def _tables_of_hub_or_path(file: str, options: FileOptions) -> dict[str, Table]:
 
 
 def _refuse_unused(file: str, options: FileOptions) -> None:
+    if options.encoding is not None:
+        require_encoding(options.encoding)  # Also where no text is read: the model's folder says how its table was.
     if options.modality.is_file:
         _refuse_for_media(file, options)
     if options.label_from_path and not (not file.startswith(HUB_PREFIX) and local_path(file).is_dir()):
