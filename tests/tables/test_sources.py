@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
-from headstart.errors import DataError
+from headstart.errors import DataError, UsageError
 from headstart.tables.file_options import FileOptions
-from headstart.tables.sources import table_to_score
+from headstart.tables.sources import table_to_score, tables_of
 
 Parts = dict[str, list[dict[str, object]]]
 PARTS: Parts = {
@@ -68,3 +70,10 @@ def test_a_named_column_of_splits_wins(tmp_path: Path) -> None:
     assert table_to_score(str(path), FileOptions(split_column="part"), "label").columns["text"] == ["d", "e"]
     with pytest.raises(DataError, match="has no column 'other'"):
         table_to_score(str(path), FileOptions(split_column="other"), "label")
+
+
+def test_an_encoding_that_is_none_is_refused_also_where_no_text_is_read(tmp_path: Path) -> None:
+    """The model's folder says how its table was read, and is refused with such an encoding."""
+    pyarrow.parquet.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"]}), tmp_path / "rows.parquet")
+    with pytest.raises(UsageError, match="unknown `encoding` 'nope'"):
+        tables_of(str(tmp_path / "rows.parquet"), FileOptions(encoding="nope"))
